@@ -1,0 +1,239 @@
+"""Kafka's exceptions, under one root (decision 36).
+
+Java's general exceptions keep their names and are also Python's: whoever catches `ValueError` catches an
+`IllegalArgumentException`.
+"""
+
+from __future__ import annotations
+
+
+class KafkaException(Exception):
+    """Root of all errors raised by streams-app."""
+
+
+# Java's general exceptions
+
+
+class IllegalArgumentException(KafkaException, ValueError):
+    """An argument has a value that is not allowed."""
+
+
+class IllegalStateException(KafkaException, RuntimeError):
+    """The object is in no state to do that."""
+
+
+class NullPointerException(KafkaException, TypeError):
+    """None was given where a value is needed."""
+
+
+class NoSuchElementException(KafkaException, LookupError):
+    """There is nothing (more) to read."""
+
+
+class UnsupportedOperationException(KafkaException, NotImplementedError):
+    """The operation is not supported here."""
+
+
+class ClassCastException(KafkaException, TypeError):
+    """A value is not of the type that its serde writes."""
+
+
+# Kafka clients
+
+
+class ConfigException(KafkaException):
+    """A setting is missing, unknown or has a wrong value."""
+
+
+class SerializationException(KafkaException):
+    """Bytes could not be made or read by a serde."""
+
+
+class RetriableException(KafkaException):
+    """The same request may succeed when it is tried again."""
+
+
+class TimeoutException(RetriableException, TimeoutError):
+    """An operation did not end in the time it was given."""
+
+
+class DisconnectException(RetriableException):
+    """The connection to the broker was lost; it is made again at the next try."""
+
+
+class WakeupException(KafkaException):
+    """`wakeup()` was called while a `poll` waited, or before it."""
+
+
+class InterruptException(KafkaException):
+    """The thread was interrupted."""
+
+
+class AuthorizationException(KafkaException):
+    """The broker or the operating system refuses access."""
+
+
+class InvalidTopicException(KafkaException, ValueError):
+    """The topic's name is not allowed."""
+
+
+class UnknownTopicOrPartitionException(RetriableException):
+    """The topic or partition does not exist."""
+
+
+class TopicExistsException(KafkaException):
+    """A topic of that name exists already."""
+
+
+class InvalidPartitionsException(KafkaException, ValueError):
+    """The number of partitions is not allowed."""
+
+
+class InvalidRecordException(KafkaException):
+    """A record or batch was refused by the broker."""
+
+
+class CorruptRecordException(RetriableException):
+    """A batch does not match its checksum."""
+
+
+class RecordTooLargeException(KafkaException):
+    """A record is larger than the topic or the client allows."""
+
+
+class OffsetOutOfRangeException(KafkaException):
+    """A position lies outside the log, and there is no reset policy to move it."""
+
+
+class NoOffsetForPartitionException(KafkaException):
+    """No offset is committed, and `auto.offset.reset` is `none`."""
+
+
+class LogTruncatedException(KafkaException):
+    """The log was cut back below the reader's position (decision 21)."""
+
+
+class KafkaStorageException(RetriableException):
+    """The broker's disk refuses (full, failing or marked broken)."""
+
+
+class CommitFailedException(KafkaException):
+    """The commit came from a member that is no longer part of the group."""
+
+
+class RebalanceInProgressException(RetriableException):
+    """The group is rebalancing."""
+
+
+class IllegalGenerationException(RetriableException):
+    """The generation of the group has moved on."""
+
+
+class UnknownMemberIdException(RetriableException):
+    """The coordinator does not know this member."""
+
+
+class FencedInstanceIdException(KafkaException):
+    """Another member with the same `group.instance.id` has taken over."""
+
+
+class InconsistentGroupProtocolException(KafkaException):
+    """The member's protocol does not fit the group's."""
+
+
+class InvalidGroupIdException(KafkaException, ValueError):
+    """The group's name is not allowed."""
+
+
+class GroupIdNotFoundException(KafkaException):
+    """There is no such group."""
+
+
+class GroupNotEmptyException(KafkaException):
+    """The group has members."""
+
+
+class OutOfOrderSequenceException(KafkaException):
+    """A producer's sequence has a gap."""
+
+
+class DuplicateSequenceException(RetriableException):
+    """A batch was sent again; the log has it."""
+
+
+class InvalidProducerEpochException(KafkaException):
+    """The producer's epoch is older than the broker's."""
+
+
+class ProducerFencedException(KafkaException):
+    """A newer producer with the same transactional id has taken over."""
+
+
+class UnsupportedVersionException(KafkaException):
+    """The other side speaks no version that we speak, or data is of a newer version."""
+
+
+class BrokerNotFoundException(KafkaException):
+    """No broker could be reached or started."""
+
+
+# Kafka Streams
+
+
+class StreamsException(KafkaException):
+    """Something went wrong while a stream was processed."""
+
+
+class TopologyException(StreamsException):
+    """The topology is wrong. The message starts with `Invalid topology: `, as Java's does."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"Invalid topology: {message}")
+
+
+class TaskMigratedException(StreamsException):
+    """The task now belongs to another member."""
+
+
+class TaskCorruptedException(StreamsException):
+    """A task's state cannot be trusted and is built anew."""
+
+
+class TaskAssignmentException(StreamsException):
+    """Tasks could not be assigned."""
+
+
+class TaskIdFormatException(StreamsException):
+    """A text is no task id."""
+
+
+class ProcessorStateException(StreamsException):
+    """A state store failed."""
+
+
+class LockException(StreamsException):
+    """A state directory is locked by another instance."""
+
+
+class MissingSourceTopicException(StreamsException):
+    """A source topic does not exist."""
+
+
+class InvalidStateStoreException(StreamsException):
+    """The state store cannot be queried (now)."""
+
+
+class UnknownStateStoreException(InvalidStateStoreException):
+    """There is no state store of that name."""
+
+
+class StreamsNotStartedException(InvalidStateStoreException):
+    """The application has not been started."""
+
+
+class StreamsStoppedException(InvalidStateStoreException):
+    """The application has been stopped."""
+
+
+class NotYetBuiltException(UnsupportedOperationException):
+    """Known, but not built yet; refused by name rather than accepted and ignored (decision 38)."""
