@@ -30,7 +30,7 @@ class RecordBatch:
     """Raw records of one partition as parallel columns (decision 1).
 
     `offsets` is a `range` when dense, else an `array('q')`; both index alike. `next_offset` is the position
-    after the batch, past transaction markers and removed records; a batch may hold no record and only move it.
+    after the batch, past transaction markers and removed records; a batch may hold none and only move it.
     `headers` is None where no record of the batch has any.
     """
 

@@ -1,0 +1,230 @@
+"""The protocol between a node, its operator and the compiler.
+
+When a task is made, every node's `StepMaker` gives an operator, and the operator *writes* its step: `walk` puts
+the lines for one record on the sheet (`Code`) and calls `down` where all that comes after belongs. Steps are
+inlined into each other; nothing is looked up or dispatched per record.
+
+`Rec` holds the names of the variables that hold the record at that point of the text, not the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol, TypeVar
+
+from streams.metrics import Counter
+from streams.processor import Cancellable, PunctuationType
+from streams.record import Headers
+from streams.serdes.base import Serde
+
+T = TypeVar("T")
+
+
+class Rec(NamedTuple):
+    """Names of the variables that hold the record.
+
+    `headers` is the text `None` in the variant of an entry that is compiled for batches without headers.
+    `old` is, on a table's edge, the old value, or the text `None` where nobody asked for it; "" on a stream's
+    edge. `latest` is, on a versioned table's edge, whether this is the newest version; "" where it always is.
+    `raw_key` is the key's bytes as `key_serde` writes them, while the key is the one that was read; else "".
+    """
+
+    key: str
+    value: str
+    ts: str
+    headers: str
+    old: str = ""
+    latest: str = ""
+    raw_key: str = ""
+    key_serde: Serde[object] | None = None
+
+
+class Call(NamedTuple):
+    """A user's function and the form it takes: with `with_key` it gets the key first (decision 26)."""
+
+    fn: Callable[..., object]
+    with_key: bool
+
+
+class Down(Protocol):
+    """Writes all that comes after a step, at the present indent."""
+
+    def __call__(self, rec: Rec, child: str | None = None) -> None:
+        """`child`: only that child (a node's name); None: all children, in the order they were added."""
+        ...
+
+
+class Entry(Protocol):
+    """A compiled way into the graph below a node, for what speaks outside a record's own walk."""
+
+    @property
+    def call(self) -> Callable[..., None]:
+        """`call(key, value, timestamp, origin, old, latest)`.
+
+        `key` is the key's bytes where the entry was made with a `key_serde`, else the key itself. `origin` is
+        what `Code.origin` gave when the record was stored, or None. Read it when it is needed, not when the entry
+        is made: it exists once the whole topology is compiled.
+        """
+        ...
+
+
+class Code(Protocol):
+    """The sheet that operators write on. Names of nodes, topics and stores never enter the text."""
+
+    def line(self, text: str) -> None:
+        """One line at the present indent."""
+        ...
+
+    def block(self, text: str) -> AbstractContextManager[None]:
+        """A line that ends with a colon (added here); lines inside the `with` are indented."""
+        ...
+
+    def use(self, thing: object, hint: str = "f") -> str:
+        """An outside object becomes a fast local name; the same object gets the same name."""
+        ...
+
+    def name(self, hint: str) -> str:
+        """A fresh variable name."""
+        ...
+
+    def let(self, hint: str, text: str) -> str:
+        """Assigns the expression to a fresh variable and gives its name."""
+        ...
+
+    def attempt(self, rec: Rec, hint: str, text: str) -> AbstractContextManager[str]:
+        """Evaluates code that may raise: every user call and every stateful step goes through here.
+
+        Writes a flat `try/except/else`; the name given is the result's, and what is written inside the `with`
+        runs only if nothing was raised. The processing exception handler gets node, record and context: *resume*
+        skips what is inside for this record only, *fail* ends the run with this record's index (decision 5).
+        """
+        ...
+
+    def origin(self, rec: Rec) -> str:
+        """An expression for what a store keeps beside a value so that a later flush can restore headers and
+        record context; `None` where there is nothing to keep."""
+        ...
+
+    def entry(self, down: Down, hint: str, key_serde: Serde[object] | None = None, change: bool = True) -> Entry:
+        """Compiles what follows this node as an entry function of its own.
+
+        With `key_serde` the entry is called with the key's bytes, decodes them only if something below uses the
+        key, and passes them on as `raw_key`. `change`: the edge is a table's (the entry's `Rec` has `old`).
+        """
+        ...
+
+
+class StoreAccess(NamedTuple):
+    """A state store as an operator gets it: keys are bytes there, `key_serde` makes them.
+
+    `store` is one of the kinds of `statestore.api`; the maker of the operator knows which.
+    """
+
+    name: str
+    store: object
+    key_serde: Serde[object]
+    value_serde: Serde[object]
+    caching: bool
+    kind: str
+
+
+class RecordContext(NamedTuple):
+    """Where the record being processed came from. Offset -1, partition -1 and topic None in a punctuation."""
+
+    topic: str | None
+    partition: int
+    offset: int
+    timestamp: int
+    headers: Headers
+
+
+class Kept(Protocol):
+    """A number that is saved with the committed offsets and is there again after a restart."""
+
+    value: int
+
+
+class Scope(Protocol):
+    """What a step may ask for when a task is made. One for each node."""
+
+    @property
+    def node(self) -> str:
+        """The node's name, for messages."""
+        ...
+
+    @property
+    def sends_old(self) -> bool:
+        """Somebody below asked for old values."""
+        ...
+
+    @property
+    def partition(self) -> int:
+        """The task's partition."""
+        ...
+
+    def store(self, name: str) -> StoreAccess:
+        """A store connected to this node (or a global one)."""
+        ...
+
+    def on_flush(self, name: str, listener: Callable[..., None]) -> None:
+        """`listener` gets what a caching store forwards when it is flushed (statestore.api), in flush order."""
+        ...
+
+    def serde(self, side: str, chosen: Serde[object] | None) -> Serde[object]:
+        """`chosen`, or the configured default; `side` is `key` or `value`.
+
+        Raises:
+            ConfigException: there is neither; the message names the node.
+        """
+        ...
+
+    def counter(self, name: str) -> Counter:
+        """A metric of this node, such as `dropped-records`."""
+        ...
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """One object for all nodes of the task that ask by the same name (stream time of both join sides)."""
+        ...
+
+    def kept(self, name: str) -> Kept:
+        """A number in the commit metadata under `name`; -1 at first."""
+        ...
+
+    def setting(self, name: str) -> object:
+        """A setting's value."""
+        ...
+
+    def now_ms(self) -> int:
+        """Wall clock, as read once a run."""
+        ...
+
+    def stream_time(self) -> int:
+        """The task's stream time in ms; -1 before the first record."""
+        ...
+
+    def context(self) -> RecordContext:
+        """The context of the record being processed, computed on request."""
+        ...
+
+    def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Cancellable:
+        """Calls `call(time)` every `interval_ms` of stream or wall-clock time."""
+        ...
+
+
+class Operator(Protocol):
+    """One step of one task."""
+
+    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+        """Writes the lines for one record; `down(rec)` writes, at this indent, all that comes after."""
+        ...
+
+    def close(self) -> None:
+        """The task ends; stores are closed by the task itself."""
+        ...
+
+
+StepMaker = Callable[[Scope], Operator]
+"""What a node carries. Makes a fresh operator for each task (and again when a task is revived)."""
+
+Stores = Mapping[str, StoreAccess]

@@ -1,0 +1,58 @@
+"""A state store as data: what it is, not where it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from streams.serdes.base import Serde
+
+
+class StoreKind(Enum):
+    """What a store can do; the layout of its keys and values follows from it."""
+
+    KEY_VALUE = "kv"
+    TIMESTAMPED_KEY_VALUE = "timestamped_kv"
+    VERSIONED = "versioned"
+    WINDOW = "window"
+    TIMESTAMPED_WINDOW = "timestamped_window"
+    SESSION = "session"
+    LRU = "lru"
+    SUPPRESS_BUFFER = "suppress_buffer"
+    OUTER_JOIN = "outer_join"
+    JOIN_BUFFER = "join_buffer"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSpec:
+    """One state store.
+
+    Args:
+        name: the store's name.
+        kind: what it is.
+        key_serde, value_serde: None: the configured default.
+        caching: Java's record cache is on.
+        logging: settings of the changelog topic; None: no changelog.
+        persistent: on disk (RocksDB), else in memory.
+        retention_ms, window_ms, segment_ms: of windowed kinds; history retention of versioned ones.
+        retain_duplicates: window stores of stream-stream joins.
+        max_entries: of LRU stores.
+        source_topic: the topic that serves as changelog (`reuse.ktable.source.topics`), or None.
+        ttl_ms: entries expire after so much stream time (decision 25), or None.
+    """
+
+    name: str
+    kind: StoreKind
+    key_serde: Serde[object] | None = None
+    value_serde: Serde[object] | None = None
+    caching: bool = False
+    logging: Mapping[str, object] | None = field(default_factory=dict)
+    persistent: bool = True
+    retention_ms: int = 0
+    window_ms: int = 0
+    segment_ms: int = 0
+    retain_duplicates: bool = False
+    max_entries: int = 0
+    source_topic: str | None = None
+    ttl_ms: int | None = None
