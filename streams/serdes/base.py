@@ -1,0 +1,120 @@
+"""What a serde is: a name and two callables, and what the runtime may conclude from them.
+
+A serde never sees None: null keys and null values are null bytes, and whoever calls a serde asks first
+(`serialize` and `deserialize` do).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from streams.errors import ClassCastException, SerializationException
+from streams.record import Headers
+
+V = TypeVar("V")
+
+EncodeWith = Callable[[str, Headers, V], bytes]
+DecodeWith = Callable[[str, Headers, bytes], V]
+
+
+@dataclass(frozen=True, slots=True)
+class Serde(Generic[V]):
+    """Turns values into bytes and back.
+
+    Two serdes are equal when they write the same: `Serdes.string() == Serdes.string()`.
+
+    Args:
+        name: what messages call it, e.g. `Serdes.long()`.
+        encode: value to bytes. Raises `ClassCastException` for a value of another type and
+            `SerializationException` for one that has no bytes.
+        decode: bytes to value. Raises `SerializationException`.
+        canonical: `encode(decode(b)) == b` for all bytes that can be decoded, so that the bytes of a
+            key may be carried along instead of being written again.
+        exact: tells of a value whether it may be kept in place of its bytes: `decode(encode(x))` is x in
+            value and type, and x cannot change (decision 8). None: never.
+        encode_with: the same as `encode` for serdes that ask for the topic and the headers; `encode`
+            then stands for topic `""` without headers.
+        decode_with: likewise.
+        quick_encode: `encode` without its error texts, where C code gives one: equal results, and any
+            exception at all where `encode` raises. Who uses it calls `encode` again when it failed, for
+            the proper error.
+        quick_decode: likewise.
+        partition_bytes: from the bytes of a key to those that choose its partition: windowed keys go by
+            their inner key. None: all of them.
+        fixed_width: bytes of each value, where all have the same (lists of them are written without
+            lengths).
+    """
+
+    name: str
+    encode: Callable[[V], bytes]
+    decode: Callable[[bytes], V]
+    canonical: bool = False
+    exact: Callable[[object], bool] | None = None
+    encode_with: EncodeWith[V] | None = None
+    decode_with: DecodeWith[V] | None = None
+    quick_encode: Callable[[V], bytes] | None = None
+    quick_decode: Callable[[bytes], V] | None = None
+    partition_bytes: Callable[[bytes], bytes] | None = None
+    fixed_width: int | None = None
+
+    def serialize(self, topic: str, value: V | None, headers: Headers = ()) -> bytes | None:
+        """The bytes of `value` for `topic`; None for None."""
+        if value is None:
+            return None
+        if self.encode_with is not None:
+            return self.encode_with(topic, headers, value)
+        return self.encode(value)
+
+    def deserialize(self, topic: str, data: bytes | None, headers: Headers = ()) -> V | None:
+        """The value that `data` from `topic` stands for; None for None."""
+        if data is None:
+            return None
+        if self.decode_with is not None:
+            return self.decode_with(topic, headers, data)
+        return self.decode(data)
+
+    def encoder(self, topic: str) -> Callable[[V], bytes]:
+        """`encode` bound to a topic, for callers that have no headers."""
+        with_topic = self.encode_with
+        if with_topic is None:
+            return self.encode
+        return lambda value: with_topic(topic, (), value)
+
+    def decoder(self, topic: str) -> Callable[[bytes], V]:
+        """`decode` bound to a topic, for callers that have no headers."""
+        with_topic = self.decode_with
+        if with_topic is None:
+            return self.decode
+        return lambda data: with_topic(topic, (), data)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+AnySerde = Serde[Any]
+
+
+def type_name(value: object) -> str:
+    """The type of a value as messages say it."""
+    return type(value).__name__
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A value as messages say it, cut to `limit` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def wrong_type(serde: str, expected: str, value: object) -> ClassCastException:
+    """The error for a value that `serde` does not write."""
+    return ClassCastException(
+        f"expected {expected} for {serde}, got {type_name(value)} {shown(value)}. "
+        "Give the serde that fits the value, or map the value first."
+    )
+
+
+def wrong_size(deserializer: str, size: int) -> SerializationException:
+    """The error for data of the wrong length, with Java's words."""
+    return SerializationException(f"Size of data received by {deserializer} is not {size}")
