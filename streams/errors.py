@@ -6,6 +6,11 @@ Java's general exceptions keep their names and are also Python's: whoever catche
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streams.record import TopicPartition
+
 
 class KafkaException(Exception):
     """Root of all errors raised by streams-app."""
@@ -78,7 +83,11 @@ class InvalidTopicException(KafkaException, ValueError):
 
 
 class UnknownTopicOrPartitionException(RetriableException):
-    """The topic or partition does not exist."""
+    """The topic or partition does not exist. `partition` is set where a single one was asked for."""
+
+    def __init__(self, message: str = "", partition: TopicPartition | None = None) -> None:
+        super().__init__(message)
+        self.partition = partition
 
 
 class TopicExistsException(KafkaException):
@@ -102,7 +111,27 @@ class RecordTooLargeException(KafkaException):
 
 
 class OffsetOutOfRangeException(KafkaException):
-    """A position lies outside the log, and there is no reset policy to move it."""
+    """A position lies outside the log, and there is no reset policy to move it.
+
+    Attributes:
+        partition: where, as far as it is known.
+        position: the offset that was asked for.
+        log_start, log_end: the offsets between which the log could be read.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        partition: TopicPartition | None = None,
+        position: int = -1,
+        log_start: int = -1,
+        log_end: int = -1,
+    ) -> None:
+        super().__init__(message)
+        self.partition = partition
+        self.position = position
+        self.log_start = log_start
+        self.log_end = log_end
 
 
 class NoOffsetForPartitionException(KafkaException):
@@ -110,7 +139,25 @@ class NoOffsetForPartitionException(KafkaException):
 
 
 class LogTruncatedException(KafkaException):
-    """The log was cut back below the reader's position (decision 21)."""
+    """The log was cut back below the reader's position (decision 21).
+
+    Attributes:
+        partition: where, as far as it is known.
+        position: the offset that was asked for.
+        diverged_at: the offset from which the reader has seen what is no longer there.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        partition: TopicPartition | None = None,
+        position: int = -1,
+        diverged_at: int = -1,
+    ) -> None:
+        super().__init__(message)
+        self.partition = partition
+        self.position = position
+        self.diverged_at = diverged_at
 
 
 class KafkaStorageException(RetriableException):

@@ -1,0 +1,498 @@
+"""The door: what the framework and the public clients need of a log engine, in bytes and batches.
+
+A `Door` leads to one engine (the bundled one or, later, Apache Kafka). Everything behind it reconnects by
+itself: what was acknowledged is there, what was not is sent again, once. Each object belongs to one thread;
+only the methods named `wake`, and `GroupLink.send`, may be called from another.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from streams.errors import KafkaException
+from streams.record import RecordBatch, TopicPartition
+
+
+class Isolation(enum.Enum):
+    """What a reader is shown of open and aborted transactions; the values are those of `isolation.level`."""
+
+    READ_UNCOMMITTED = "read_uncommitted"
+    READ_COMMITTED = "read_committed"
+
+
+# Reading
+
+
+class Fetched(NamedTuple):
+    """What one poll brought for one partition.
+
+    `batch` is None where there is only news. `caught_up_at` is the position at which the end of the partition
+    was reached (decision 4), None while more is known to follow. `log_start` is the first offset still there,
+    `log_end` the offset after the last record this reader may see, `log_epoch` the number of the log's life
+    (decision 21).
+    """
+
+    partition: TopicPartition
+    batch: RecordBatch | None
+    caught_up_at: int | None
+    log_start: int
+    log_epoch: int
+    log_end: int = -1
+
+
+class Reader(Protocol):
+    """Reads any number of partitions; one long poll over all positions is always outstanding."""
+
+    def place(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Adds partitions, or moves them: reading goes on at these offsets; what was fetched before is lost.
+
+        A paused partition that is placed stays paused.
+        """
+        ...
+
+    def drop(self, partitions: Iterable[TopicPartition]) -> None:
+        """Forgets partitions, with what was fetched of them; unknown ones are passed over."""
+        ...
+
+    def pause(self, partitions: Iterable[TopicPartition]) -> None:
+        """Delivers nothing more of these partitions until `resume`; their positions stay."""
+        ...
+
+    def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        """Takes back `pause`."""
+        ...
+
+    def poll(self, timeout_ms: int) -> list[Fetched]:
+        """Returns what has arrived; waits up to `timeout_ms` milliseconds where nothing has.
+
+        Returns an empty list at the timeout, after `wake`, and where there is nothing to read.
+
+        Raises:
+            OffsetOutOfRangeException: a position lies outside the log. The exception carries `partition`,
+                `position`, `log_start` and `log_end`; the partition rests until it is placed again.
+            LogTruncatedException: the log was cut back below the position. It carries `partition`, `position`
+                and `diverged_at`; the partition rests until it is placed again.
+            UnknownTopicOrPartitionException: the partition was deleted. It carries `partition`, which rests.
+            CorruptRecordException: a batch is damaged; it is not delivered, and the partition rests.
+        """
+        ...
+
+    def wake(self) -> None:
+        """Ends a waiting `poll`, or the next one, at once. The only method that another thread may call."""
+        ...
+
+    def close(self) -> None:
+        """Gives the connection back. A second call does nothing."""
+        ...
+
+
+# Writing
+
+
+class Sent(NamedTuple):
+    """The fate of one batch: offset and timestamp (ms) of its first record, or the error that ended it.
+
+    `timestamp` is the log's append time where the topic says `LogAppendTime`, else -1: the records' own hold.
+    `base_offset` is -1 where the engine was not asked for an answer (`acks` 0).
+    """
+
+    partition: TopicPartition
+    base_offset: int
+    timestamp: int
+    error: KafkaException | None
+
+
+class Writer(Protocol):
+    """Appends batches, idempotently; the order of batches within a partition is kept through retries."""
+
+    def partitions_for(self, topic: str) -> int:
+        """How many partitions the topic has; makes the topic with the engine's default where it is missing.
+
+        Raises:
+            InvalidTopicException: the name is not allowed.
+            TimeoutException: the engine gave no answer.
+        """
+        ...
+
+    def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
+        """Sends a batch. `done` is called once, with the outcome, inside a later `send`, `settle` or `close`.
+
+        The offsets of the batch are not looked at. Waits only where too many batches are in flight. Retriable
+        errors and lost connections are retried until the delivery timeout; `done` is told only the last word.
+        """
+        ...
+
+    def settle(self, timeout_ms: int) -> int:
+        """Delivers acknowledgements that have arrived; waits up to `timeout_ms` until none is missing.
+
+        Returns how many batches are still without an answer. Returns early after `wake`.
+        """
+        ...
+
+    def wake(self) -> None:
+        """Ends a waiting `settle`. The only method that another thread may call."""
+        ...
+
+    def close(self) -> None:
+        """Gives the connection back; batches without an answer end with a `DisconnectException`."""
+        ...
+
+
+# Groups
+
+
+class Position(NamedTuple):
+    """A committed position: the offset of the next record to be read, and text of the committer's own."""
+
+    offset: int
+    metadata: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinGroup:
+    """Asks to become, or stay, a member. `protocols` are names with each one's metadata, the best first.
+
+    `member_id` is empty for a new member. Answered by `Joined`, when all members have joined.
+    """
+
+    group: str
+    member_id: str
+    instance_id: str | None
+    session_timeout_ms: int
+    rebalance_timeout_ms: int
+    protocol_type: str
+    protocols: tuple[tuple[str, bytes], ...]
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncGroup:
+    """Asks for the member's own assignment; the leader brings everybody's. Answered by `Synced`."""
+
+    group: str
+    member_id: str
+    instance_id: str | None
+    generation: int
+    assignments: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Says that the member lives. Answered by `Beaten`."""
+
+    group: str
+    member_id: str
+    instance_id: str | None
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveGroup:
+    """Ends the membership. Answered by `Left`."""
+
+    group: str
+    member_id: str
+    instance_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitOffsets:
+    """Commits positions. Answered by `Committed`.
+
+    Outside of any membership `member_id` is empty and `generation` -1.
+    """
+
+    group: str
+    member_id: str
+    instance_id: str | None
+    generation: int
+    offsets: Mapping[TopicPartition, Position]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOffsets:
+    """Asks for committed positions; None: all that the group has committed. Answered by `OffsetsFetched`."""
+
+    group: str
+    partitions: tuple[TopicPartition, ...] | None
+
+
+GroupRequest = JoinGroup | SyncGroup | Heartbeat | LeaveGroup | CommitOffsets | FetchOffsets
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The answer to `JoinGroup`. `members` (metadata by member id) is filled for the leader only."""
+
+    error: KafkaException | None
+    member_id: str = ""
+    generation: int = -1
+    leader: str = ""
+    protocol: str = ""
+    members: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """The answer to `SyncGroup`."""
+
+    error: KafkaException | None
+    assignment: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Beaten:
+    """The answer to `Heartbeat`."""
+
+    error: KafkaException | None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The answer to `LeaveGroup`."""
+
+    error: KafkaException | None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The answer to `CommitOffsets`: `error` for the commit as a whole, `errors` for single partitions."""
+
+    error: KafkaException | None
+    errors: Mapping[TopicPartition, KafkaException] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetsFetched:
+    """The answer to `FetchOffsets`; a partition without a commit is absent."""
+
+    error: KafkaException | None
+    offsets: Mapping[TopicPartition, Position] = field(default_factory=dict)
+
+
+GroupReply = Joined | Synced | Beaten | Left | Committed | OffsetsFetched
+
+
+class GroupLink(Protocol):
+    """The way to the group coordinator, for any number of groups and members."""
+
+    def send(self, request: GroupRequest) -> int:
+        """Sends a request, never waits for its answer; returns the ticket that the answer will bear.
+
+        Any thread may call it. Where the connection is lost, or lost later, the answer is a reply of the
+        fitting kind whose `error` is a `DisconnectException`; the connection is made anew at the next send.
+        """
+        ...
+
+    def receive(self, timeout_ms: int) -> list[tuple[int, GroupReply]]:
+        """Takes the answers that have arrived, with their tickets; waits up to `timeout_ms` for the first."""
+        ...
+
+    def wake(self) -> None:
+        """Ends a waiting `receive`, or the next one, at once. Any thread may call it."""
+        ...
+
+    def close(self) -> None:
+        """Closes the connection, which ends every dynamic member that joined through it."""
+        ...
+
+
+# Administration
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDescription:
+    """A topic: its name, its id (a new one if it is deleted and made again), partitions and own settings."""
+
+    name: str
+    topic_id: str
+    partitions: int
+    settings: Mapping[str, str]
+
+
+class OffsetAndTimestamp(NamedTuple):
+    """The first record at or after a time: its offset and its timestamp in milliseconds."""
+
+    offset: int
+    timestamp: int
+
+
+class GroupListing(NamedTuple):
+    """A group: its name, its state in Kafka's words (`Empty`, `Stable`, ...) and its protocol type."""
+
+    group: str
+    state: str
+    protocol_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberDescription:
+    """A member of a group, with the bytes it joined with and the bytes it was assigned."""
+
+    member_id: str
+    instance_id: str | None
+    client_id: str
+    host: str
+    metadata: bytes
+    assignment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDescription:
+    """A group as its coordinator sees it, and what it has committed."""
+
+    group: str
+    state: str
+    protocol_type: str
+    protocol: str
+    generation: int
+    leader: str
+    members: tuple[MemberDescription, ...]
+    offsets: Mapping[TopicPartition, Position]
+
+
+class Admin(Protocol):
+    """Topics, offsets and groups. Every call waits for the answer.
+
+    Each raises `TimeoutException` where the engine gives none, and the errors named at the call.
+    """
+
+    def list_topics(self) -> tuple[str, ...]:
+        """The names of all topics, sorted."""
+        ...
+
+    def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
+        """Descriptions by name. A topic that does not exist is absent; nothing is created (decision 34)."""
+        ...
+
+    def create_topic(
+        self, name: str, partitions: int | None, settings: Mapping[str, str]
+    ) -> TopicDescription:
+        """Makes a topic; `partitions` None is the engine's default.
+
+        Raises:
+            TopicExistsException, InvalidTopicException, InvalidPartitionsException, ConfigException.
+        """
+        ...
+
+    def alter_topic(self, name: str, settings: Mapping[str, str | None]) -> TopicDescription:
+        """Changes settings; None takes one back to its default.
+
+        Raises:
+            UnknownTopicOrPartitionException, ConfigException.
+        """
+        ...
+
+    def delete_topic(self, name: str) -> None:
+        """Deletes a topic and its records.
+
+        Raises:
+            UnknownTopicOrPartitionException: there is none.
+        """
+        ...
+
+    def add_partitions(self, name: str, total: int) -> TopicDescription:
+        """Raises the number of partitions to `total`.
+
+        Raises:
+            UnknownTopicOrPartitionException, InvalidPartitionsException: `total` is not more than there are.
+        """
+        ...
+
+    def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The first offsets still there.
+
+        Raises:
+            UnknownTopicOrPartitionException.
+        """
+        ...
+
+    def end_offsets(
+        self, partitions: Iterable[TopicPartition], isolation: Isolation
+    ) -> dict[TopicPartition, int]:
+        """The offsets after the last record that a reader of this isolation may see.
+
+        Raises:
+            UnknownTopicOrPartitionException.
+        """
+        ...
+
+    def offsets_for_times(
+        self, times: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
+        """The first record at or after each time (ms); None where there is none.
+
+        Raises:
+            UnknownTopicOrPartitionException.
+        """
+        ...
+
+    def delete_records(self, before: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Removes all records below the given offsets (-1: all there are); returns the new first offsets.
+
+        Raises:
+            UnknownTopicOrPartitionException, OffsetOutOfRangeException.
+        """
+        ...
+
+    def list_groups(self) -> tuple[GroupListing, ...]:
+        """All groups, sorted by name."""
+        ...
+
+    def describe_group(self, group: str) -> GroupDescription:
+        """A group, its members and its committed positions.
+
+        Raises:
+            GroupIdNotFoundException: there is no such group.
+        """
+        ...
+
+    def alter_group_offsets(self, group: str, offsets: Mapping[TopicPartition, Position]) -> None:
+        """Sets committed positions of a group that has no members.
+
+        Raises:
+            GroupNotEmptyException: it has members.
+        """
+        ...
+
+    def delete_group(self, group: str) -> None:
+        """Forgets a group and its positions.
+
+        Raises:
+            GroupIdNotFoundException, GroupNotEmptyException.
+        """
+        ...
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        ...
+
+
+class Door(Protocol):
+    """One log engine, as seen by one client or worker."""
+
+    address: str
+    """The engine in full: `local:///absolute/directory` or `memory://NAME`."""
+
+    def reader(self, isolation: Isolation) -> Reader:
+        """A new reader with a connection of its own."""
+        ...
+
+    def writer(self) -> Writer:
+        """A new writer with a connection and a producer id of its own."""
+        ...
+
+    def link(self) -> GroupLink:
+        """A new way to the group coordinator with a connection of its own."""
+        ...
+
+    def admin(self) -> Admin:
+        """The administrative calls."""
+        ...
+
+    def close(self) -> None:
+        """Closes everything that came through this door. A second call does nothing."""
+        ...
