@@ -1,0 +1,316 @@
+"""What a state store is to those who use it: plain types and Protocols.
+
+Keys are bytes. A value is whatever the store's one `Codec` reads and writes. A store knows no topic: what it logs goes
+to a `ChangelogHook`, what it emits to a `Forward`; both are handed in by `bind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Final, NamedTuple, Protocol, Self, TypeVar
+
+NOT_PUT: Final = -(2**63)
+"""`VersionedStore.put`: the version is older than the history that is kept and was dropped (Java's Long.MIN_VALUE)."""
+
+VALID_TO_UNDEFINED: Final = -1
+"""`VersionedStore.put`: the version is the newest of its key."""
+
+NO_MARKS: Final[Mapping[bytes, bytes]] = {}
+
+Found = tuple[object, int]
+"""A value and its timestamp in ms."""
+
+Forward = Callable[..., None]
+"""Takes what a flush of a caching store emits; `new` and `old` are decoded, None is absence, times are in ms.
+
+Key-value stores call it with `(key, new, old, timestamp, origin)`, window stores with
+`(key, start, new, old, timestamp, origin)`, session stores with `(key, start, end, new, old, timestamp, origin)`.
+`old` is the value as last flushed; it is None unless `sends_old` was bound or `new` is None.
+"""
+
+
+class Codec(NamedTuple):
+    """The two directions of a value's bytes, and when the object itself may stand for them.
+
+    `exact(x)` is True only if `decode(encode(x))` is x again, in value and type, and x cannot be changed; then the
+    upper layers of a store keep x and encode it when bytes are needed. All else is encoded at the put, where an error
+    of `encode` then surfaces with the caller's stack. `exact` None means never.
+    """
+
+    encode: Callable[[object], bytes]
+    decode: Callable[[bytes], object]
+    exact: Callable[[object], bool] | None = None
+
+
+class ChangelogHook(Protocol):
+    """Takes one row for the changelog, in Java's changelog layout; `value` None is a tombstone."""
+
+    def __call__(self, key: bytes, value: bytes | None, timestamp: int, origin: object) -> None: ...
+
+
+Row = TypeVar("Row", covariant=True)
+
+
+class RowIterator(Protocol[Row]):
+    """Rows of a store as it was when the iterator was opened, whatever is written meanwhile.
+
+    A context manager; it closes itself when it is exhausted, and must be closed otherwise: while it is open, the old
+    rows that writes replace are kept for it, and the database cannot be handed over.
+    """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Row: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Layered(Protocol):
+    """A store as the runtime sees it: dirty (caching stores) over uncommitted over committed over an engine."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def logged(self) -> bool:
+        """A changelog hook is bound."""
+        ...
+
+    @property
+    def caching(self) -> bool:
+        """Puts are kept until `flush`, which logs and forwards the last one of each key."""
+        ...
+
+    @property
+    def dirty_bytes(self) -> int:
+        """Serialised bytes of what a flush would write, estimated; `statestore.cache.max.bytes` bounds their sum."""
+        ...
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        """Memory, estimated, of the writes since the last commit, dirty ones included."""
+        ...
+
+    @property
+    def committed_bytes(self) -> int:
+        """Memory, estimated, of the committed writes that `spill` has not yet taken to the engine."""
+        ...
+
+    def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
+        """Set the changelog (None: not logged), who is told what a flush emits (None: nobody), and whether with the
+        old value."""
+        ...
+
+    def listen(self, forward: Forward | None, sends_old: bool) -> None:
+        """`bind` without touching the changelog: for the operator that emits what the store's cache lets go."""
+        ...
+
+    def flush(self, forward: Forward | None = None) -> None:
+        """Log and forward the dirty entries, in the order of their last update; `forward` replaces the bound one.
+
+        An entry that is deleted and was not there at the last flush is neither logged nor forwarded. The changelog
+        is written before the forward of the same entry. Puts made by the forwards are flushed too. Errors of the hook
+        and of the forward pass through; the task is then to be aborted.
+        """
+        ...
+
+    def commit(self) -> None:
+        """What is uncommitted (and flushed) becomes committed. No I/O."""
+        ...
+
+    def abort(self) -> None:
+        """What is uncommitted or dirty is dropped."""
+        ...
+
+    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+        """Write at most `rows` committed rows to the engine, in one atomic write; True while more is left.
+
+        `marks` (the changelog offset that all committed rows stand for) are written with the last slice only.
+        """
+        ...
+
+    def apply(
+        self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS
+    ) -> None:
+        """Restore: changelog rows `(key, value, timestamp)` straight to the engine, with `marks`, atomically.
+
+        Only for a store without uncommitted writes (`ValueError`).
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the iterators that are still open. The engine stays open: it belongs to the task."""
+        ...
+
+
+class KeyValueStore(Layered, Protocol):
+    """Rows by key. Iterators yield `(key, value, timestamp)` in the byte order of the keys."""
+
+    def get(self, key: bytes) -> Found | None:
+        """Value and timestamp. A plain (not timestamped) store knows the timestamp of rows read from disk as -1."""
+        ...
+
+    def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
+        """Set the value, or delete the row if it is None. `origin` goes on to changelog and forward."""
+        ...
+
+    def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
+        """Put unless there is a row; what was there before."""
+        ...
+
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+        """Delete the row; what was there before."""
+        ...
+
+    def range(
+        self, low: bytes | None, high: bytes | None, backwards: bool = False
+    ) -> RowIterator[tuple[bytes, object, int]]:
+        """Rows with low <= key <= high; None is open. Empty if low > high."""
+        ...
+
+    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> RowIterator[tuple[bytes, object, int]]: ...
+
+    def all(self, backwards: bool = False) -> RowIterator[tuple[bytes, object, int]]: ...
+
+    def approximate_entries(self) -> int:
+        """About how many rows there are; rows overwritten in memory may count twice."""
+        ...
+
+
+class WindowStore(Layered, Protocol):
+    """Rows by key and window start (ms).
+
+    Rows whose start is not above observed stream time - retention are not seen any more; a put into a dropped segment
+    is refused. Observed stream time is the highest start put.
+    """
+
+    @property
+    def retention(self) -> int: ...
+
+    @property
+    def observed_time(self) -> int:
+        """The highest window start that was put, -1 before the first."""
+        ...
+
+    def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
+        """Set or (value None) delete. False: the window's segment has expired, nothing was written.
+
+        Where duplicates are retained each put adds a row of its own, and None is ignored.
+        """
+        ...
+
+    def fetch(self, key: bytes, start: int) -> Found | None: ...
+
+    def fetch_range(
+        self, key: bytes, time_from: int, time_to: int, backwards: bool = False
+    ) -> RowIterator[tuple[int, object, int]]:
+        """`(start, value, timestamp)` of one key, by start; both bounds inclusive."""
+        ...
+
+    def fetch_keys(
+        self, key_from: bytes | None, key_to: bytes | None, time_from: int, time_to: int, backwards: bool = False
+    ) -> RowIterator[tuple[bytes, int, object, int]]:
+        """`(key, start, value, timestamp)` by segment, then bytes of key and start; all bounds inclusive."""
+        ...
+
+    def fetch_all(
+        self, time_from: int, time_to: int, backwards: bool = False
+    ) -> RowIterator[tuple[bytes, int, object, int]]: ...
+
+    def all(self, backwards: bool = False) -> RowIterator[tuple[bytes, int, object, int]]: ...
+
+    def fetch_by_time(self, time_from: int, time_to: int) -> RowIterator[tuple[bytes, int, object, int]]:
+        """As `fetch_all`, but by start, then key: the order in which closed windows are emitted."""
+        ...
+
+
+class SessionStore(Layered, Protocol):
+    """Rows by key, start and end (ms, both inclusive). Iterators yield `(key, start, end, value)`.
+
+    A session is not seen any more when its end is not above observed stream time - retention; observed stream time
+    is the highest end put.
+    """
+
+    @property
+    def retention(self) -> int: ...
+
+    @property
+    def observed_time(self) -> int: ...
+
+    def put(
+        self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None
+    ) -> bool:
+        """Set or (value None) remove a session. False: its segment has expired, nothing was written."""
+        ...
+
+    def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> bool: ...
+
+    def fetch_session(self, key: bytes, start: int, end: int) -> object:
+        """The value of exactly this session, or None."""
+        ...
+
+    def find(
+        self, key: bytes, earliest_end: int, latest_start: int, backwards: bool = False
+    ) -> RowIterator[tuple[bytes, int, int, object]]:
+        """The key's sessions with end >= earliest_end and start <= latest_start, by end, then start."""
+        ...
+
+    def find_keys(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        earliest_end: int,
+        latest_start: int,
+        backwards: bool = False,
+    ) -> RowIterator[tuple[bytes, int, int, object]]:
+        """As `find` for a range of keys (inclusive, None open): by segment, then bytes of key, end and start."""
+        ...
+
+    def find_all(self, earliest_end: int, latest_end: int) -> RowIterator[tuple[bytes, int, int, object]]:
+        """Sessions with earliest_end <= end <= latest_end, by end, start and key: the order of emit on close."""
+        ...
+
+    def fetch(self, key: bytes, backwards: bool = False) -> RowIterator[tuple[bytes, int, int, object]]: ...
+
+    def fetch_keys(
+        self, key_from: bytes | None, key_to: bytes | None, backwards: bool = False
+    ) -> RowIterator[tuple[bytes, int, int, object]]: ...
+
+
+class VersionedRecord(NamedTuple):
+    """One version of a key's value. `valid_to` is the timestamp of the next version, None for the newest."""
+
+    value: object
+    timestamp: int
+    valid_to: int | None
+
+
+class VersionedStore(Layered, Protocol):
+    """Rows by key, each with its history (KIP-889). Neither caches nor is expected to."""
+
+    @property
+    def history_retention(self) -> int: ...
+
+    @property
+    def observed_time(self) -> int: ...
+
+    def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> int:
+        """Add a version (value None: a deletion as of then). Its valid_to, `VALID_TO_UNDEFINED` or `NOT_PUT`."""
+        ...
+
+    def get(self, key: bytes, as_of: int | None = None) -> VersionedRecord | None:
+        """The newest version, or the one valid as of a time; None if it is a deletion or older than the history."""
+        ...
+
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> VersionedRecord | None:
+        """Put a deletion; what was valid at that time."""
+        ...
+
+    def versions(
+        self, key: bytes, time_from: int, time_to: int, ascending: bool = False
+    ) -> RowIterator[VersionedRecord]:
+        """The versions valid at some time in [time_from, time_to], newest first unless `ascending`."""
+        ...

@@ -1,0 +1,48 @@
+"""The bottom of a store: an ordered map of bytes with atomic writes. RocksDB and the memory engine implement it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from statestore.api import NO_MARKS
+
+
+class Scan(Iterator[tuple[bytes, bytes]], Protocol):
+    """Rows in key order, as they were when the scan was opened."""
+
+    def close(self) -> None:
+        """Let go of what the scan holds. Idempotent; exhausting the scan does it too."""
+        ...
+
+
+class Engine(Protocol):
+    """One database a task. Its keys are whole: the store's prefix is part of them."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def scan(self, low: bytes, high: bytes | None, backwards: bool = False) -> Scan:
+        """Rows with low <= key < high (None: no upper bound)."""
+        ...
+
+    def write(
+        self,
+        rows: Iterable[tuple[bytes, bytes | None]],
+        drops: Iterable[tuple[bytes, bytes]] = (),
+        marks: Mapping[bytes, bytes] = NO_MARKS,
+    ) -> None:
+        """All or nothing: first each range [low, high) of `drops` is removed, then rows are set or (None) removed, then
+        marks."""
+        ...
+
+    def mark(self, name: bytes) -> bytes | None:
+        """What was last written under this name."""
+        ...
+
+    def number(self, store: str) -> int:
+        """The number under which this store's rows lie (0 to 65,534), given to it at the first call."""
+        ...
+
+    def close(self) -> None:
+        """Close every scan, then the database."""
+        ...
