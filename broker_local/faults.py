@@ -1,0 +1,56 @@
+"""What the log engine says when it cannot do what was asked.
+
+Three kinds, because three things follow from them: a *refusal* is answered to whoever asked, and the engine
+goes on; *damage* and a *broken* disk stop the engine, since nothing it would serve afterwards could be
+trusted.
+"""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """Root of what storage raises on purpose."""
+
+
+class Refused(StorageError):
+    """The request cannot be served; the log is as it was before.
+
+    Args:
+        code: Kafka's name of the error, `OUT_OF_ORDER_SEQUENCE_NUMBER`; the broker maps it to a number.
+        message: what is wrong, where, and what to do next.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Stop(StorageError):
+    """The engine has to stop; a start is refused until the directory was checked.
+
+    Args:
+        file: path of the file, relative to the data directory.
+        offset: byte position in the file.
+        cause: what was found there.
+    """
+
+    kind = "stopped"
+
+    def __init__(self, file: str, offset: int, cause: str) -> None:
+        super().__init__(f"{file} at byte {offset}: {self.kind}: {cause}")
+        self.file = file
+        self.offset = offset
+        self.cause = cause
+
+
+class Damaged(Stop):
+    """Bytes on disk are not what was written. They are never delivered."""
+
+    kind = "damaged"
+
+
+class Broken(Stop):
+    """The disk failed: a write or fsync ended with an error that leaves the outcome unknown."""
+
+    kind = "disk failed"
