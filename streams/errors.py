@@ -200,8 +200,40 @@ class GroupNotEmptyException(KafkaException):
     """The group has members."""
 
 
+class GroupMaxSizeReachedException(KafkaException):
+    """The group has as many members as it may have."""
+
+
+class InvalidSessionTimeoutException(KafkaException, ValueError):
+    """The session timeout is shorter or longer than the coordinator allows."""
+
+
+class CoordinatorLoadInProgressException(RetriableException):
+    """The coordinator is still reading its log."""
+
+
+class OffsetMetadataTooLargeException(KafkaException):
+    """The text committed with an offset is too long."""
+
+
+class InvalidRequestException(KafkaException):
+    """The broker does not understand the request."""
+
+
+class InvalidRequiredAcksException(KafkaException, ValueError):
+    """`acks` has a value that is not allowed."""
+
+
+class InvalidTxnStateException(KafkaException):
+    """The transaction is in no state for that."""
+
+
 class OutOfOrderSequenceException(KafkaException):
     """A producer's sequence has a gap."""
+
+
+class UnknownProducerIdException(OutOfOrderSequenceException):
+    """The broker has nothing (any more) of this producer."""
 
 
 class DuplicateSequenceException(RetriableException):

@@ -1,8 +1,8 @@
 """The door: what the framework and the public clients need of a log engine, in bytes and batches.
 
 A `Door` leads to one engine (the bundled one or, later, Apache Kafka). Everything behind it reconnects by
-itself: what was acknowledged is there, what was not is sent again, once. Each object belongs to one thread;
-only the methods named `wake`, and `GroupLink.send`, may be called from another.
+itself: what was acknowledged is there, what was not is sent again, once. Each object is used by one thread at
+a time; only `wake` may be called by another meanwhile.
 """
 
 from __future__ import annotations
@@ -24,6 +24,23 @@ class Isolation(enum.Enum):
 
 
 # Reading
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderSettings:
+    """How a reader asks. Sizes are in bytes, as the records are stored.
+
+    Args:
+        max_wait_ms: how long the engine keeps a request that finds nothing (`fetch.max.wait.ms`).
+        min_bytes: how much it waits for (`fetch.min.bytes`).
+        max_bytes: most that one answer holds (`fetch.max.bytes`); one batch is always given.
+        max_partition_bytes: most of one partition in it (`max.partition.fetch.bytes`).
+    """
+
+    max_wait_ms: int = 500
+    min_bytes: int = 1
+    max_bytes: int = 8 * 1024 * 1024
+    max_partition_bytes: int = 1024 * 1024
 
 
 class Fetched(NamedTuple):
@@ -92,6 +109,26 @@ class Reader(Protocol):
 # Writing
 
 
+@dataclass(frozen=True, slots=True)
+class WriterSettings:
+    """How a writer sends.
+
+    Args:
+        acks: -1 (all), 1, or 0: nothing is answered, and whatever is lost is lost.
+        idempotent: batches bear producer id and sequence, so that one sent again is stored once. Needs
+            `acks` -1.
+        delivery_timeout_ms: how long a batch is tried before it fails with a `TimeoutException`.
+        retry_backoff_ms: the pause before it is tried again.
+        max_bytes_out: `send` waits while more bytes than this are without an answer.
+    """
+
+    acks: int = -1
+    idempotent: bool = True
+    delivery_timeout_ms: int = 120_000
+    retry_backoff_ms: int = 100
+    max_bytes_out: int = 64 * 1024 * 1024
+
+
 class Sent(NamedTuple):
     """The fate of one batch: offset and timestamp (ms) of its first record, or the error that ended it.
 
@@ -132,6 +169,14 @@ class Writer(Protocol):
         """
         ...
 
+    def next_due(self) -> int:
+        """When `settle` has work without an answer, in ms of the monotonic clock (2**63 - 1: never)."""
+        ...
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when acknowledgements are there, -1 where there is no connection."""
+        ...
+
     def wake(self) -> None:
         """Ends a waiting `settle`. The only method that another thread may call."""
         ...
@@ -165,7 +210,6 @@ class JoinGroup:
     rebalance_timeout_ms: int
     protocol_type: str
     protocols: tuple[tuple[str, bytes], ...]
-    client_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +269,10 @@ GroupRequest = JoinGroup | SyncGroup | Heartbeat | LeaveGroup | CommitOffsets | 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The answer to `JoinGroup`. `members` (metadata by member id) is filled for the leader only."""
+    """The answer to `JoinGroup`. `members` (metadata by member id) is filled for the leader only.
+
+    `skip_assignment`: the leader has come back as the static member it was, and is to sync without a plan.
+    """
 
     error: KafkaException | None
     member_id: str = ""
@@ -233,6 +280,7 @@ class Joined:
     leader: str = ""
     protocol: str = ""
     members: Mapping[str, bytes] = field(default_factory=dict)
+    skip_assignment: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +330,8 @@ class GroupLink(Protocol):
     def send(self, request: GroupRequest) -> int:
         """Sends a request, never waits for its answer; returns the ticket that the answer will bear.
 
-        Any thread may call it. Where the connection is lost, or lost later, the answer is a reply of the
-        fitting kind whose `error` is a `DisconnectException`; the connection is made anew at the next send.
+        Where the connection is lost, or lost later, the answer is a reply of the fitting kind whose `error`
+        is a `DisconnectException`; the connection is made anew at the next send.
         """
         ...
 
@@ -291,8 +339,12 @@ class GroupLink(Protocol):
         """Takes the answers that have arrived, with their tickets; waits up to `timeout_ms` for the first."""
         ...
 
+    def fileno(self) -> int:
+        """A descriptor that is readable when an answer is there, -1 where there is no connection."""
+        ...
+
     def wake(self) -> None:
-        """Ends a waiting `receive`, or the next one, at once. Any thread may call it."""
+        """Ends a waiting `receive`, or the next one, at once; the only method for another thread."""
         ...
 
     def close(self) -> None:
@@ -477,11 +529,11 @@ class Door(Protocol):
     address: str
     """The engine in full: `local:///absolute/directory` or `memory://NAME`."""
 
-    def reader(self, isolation: Isolation) -> Reader:
+    def reader(self, isolation: Isolation, settings: ReaderSettings = ReaderSettings()) -> Reader:
         """A new reader with a connection of its own."""
         ...
 
-    def writer(self) -> Writer:
+    def writer(self, settings: WriterSettings = WriterSettings()) -> Writer:
         """A new writer with a connection and a producer id of its own."""
         ...
 
