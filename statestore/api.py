@@ -1,7 +1,7 @@
 """What a state store is to those who use it: plain types and Protocols.
 
-Keys are bytes. A value is whatever the store's one `Codec` reads and writes. A store knows no topic: what it logs goes
-to a `ChangelogHook`, what it emits to a `Forward`; both are handed in by `bind`.
+Keys are bytes. A value is whatever the store's one `Codec` reads and writes. A store knows no topic: what
+it logs goes to a `ChangelogHook`, what it emits to a `Forward`; both are handed in by `bind`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self, TypeVar
 
 NOT_PUT: Final = -(2**63)
-"""`VersionedStore.put`: the version is older than the history that is kept and was dropped (Java's Long.MIN_VALUE)."""
+"""`VersionedStore.put`: the version is older than the history that is kept and was dropped (Java's
+Long.MIN_VALUE)."""
 
 VALID_TO_UNDEFINED: Final = -1
 """`VersionedStore.put`: the version is the newest of its key."""
@@ -25,17 +26,17 @@ Forward = Callable[..., None]
 """Takes what a flush of a caching store emits; `new` and `old` are decoded, None is absence, times are in ms.
 
 Key-value stores call it with `(key, new, old, timestamp, origin)`, window stores with
-`(key, start, new, old, timestamp, origin)`, session stores with `(key, start, end, new, old, timestamp, origin)`.
-`old` is the value as last flushed; it is None unless `sends_old` was bound or `new` is None.
+`(key, start, new, old, timestamp, origin)`, session stores with `(key, start, end, new, old, timestamp,
+origin)`. `old` is the value as last flushed; it is None unless `sends_old` was bound.
 """
 
 
 class Codec(NamedTuple):
     """The two directions of a value's bytes, and when the object itself may stand for them.
 
-    `exact(x)` is True only if `decode(encode(x))` is x again, in value and type, and x cannot be changed; then the
-    upper layers of a store keep x and encode it when bytes are needed. All else is encoded at the put, where an error
-    of `encode` then surfaces with the caller's stack. `exact` None means never.
+    `exact(x)` is True only if `decode(encode(x))` is x again, in value and type, and x cannot be changed;
+    then the upper layers of a store keep x and encode it when bytes are needed. All else is encoded at the
+    put, where an error of `encode` then surfaces with the caller's stack. `exact` None means never.
     """
 
     encode: Callable[[object], bytes]
@@ -55,8 +56,8 @@ Row = TypeVar("Row", covariant=True)
 class RowIterator(Protocol[Row]):
     """Rows of a store as it was when the iterator was opened, whatever is written meanwhile.
 
-    A context manager; it closes itself when it is exhausted, and must be closed otherwise: while it is open, the old
-    rows that writes replace are kept for it, and the database cannot be handed over.
+    A context manager; it closes itself when it is exhausted, and must be closed otherwise: while it is
+    open, the old rows that writes replace are kept for it, and the database cannot be handed over.
     """
 
     def __iter__(self) -> Self: ...
@@ -69,7 +70,8 @@ class RowIterator(Protocol[Row]):
 
 
 class Layered(Protocol):
-    """A store as the runtime sees it: dirty (caching stores) over uncommitted over committed over an engine."""
+    """A store as the runtime sees it: dirty (caching stores) over uncommitted over committed over an
+    engine."""
 
     @property
     def name(self) -> str: ...
@@ -86,7 +88,8 @@ class Layered(Protocol):
 
     @property
     def dirty_bytes(self) -> int:
-        """Serialised bytes of what a flush would write, estimated; `statestore.cache.max.bytes` bounds their sum."""
+        """Serialised bytes of what a flush would write, estimated; `statestore.cache.max.bytes` bounds
+        their sum."""
         ...
 
     @property
@@ -100,20 +103,23 @@ class Layered(Protocol):
         ...
 
     def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
-        """Set the changelog (None: not logged), who is told what a flush emits (None: nobody), and whether with the
-        old value."""
+        """Set the changelog (None: not logged), who is told what a flush emits (None: nobody), and whether
+        with the old value."""
         ...
 
     def listen(self, forward: Forward | None, sends_old: bool) -> None:
-        """`bind` without touching the changelog: for the operator that emits what the store's cache lets go."""
+        """`bind` without touching the changelog: for the operator that emits what the store's cache lets
+        go."""
         ...
 
     def flush(self, forward: Forward | None = None) -> None:
-        """Log and forward the dirty entries, in the order of their last update; `forward` replaces the bound one.
+        """Log and forward the dirty entries, in the order of their last update; `forward` replaces the
+        bound one.
 
-        An entry that is deleted and was not there at the last flush is neither logged nor forwarded. The changelog
-        is written before the forward of the same entry. Puts made by the forwards are flushed too. Errors of the hook
-        and of the forward pass through; the task is then to be aborted.
+        An entry that is deleted and was not there at the last flush is neither logged nor forwarded, if
+        somebody listens. The changelog is written before the forward of the same entry. Puts made by the
+        forwards are flushed too. Errors of the hook and of the forward pass through; the task is then to be
+        aborted.
         """
         ...
 
@@ -150,7 +156,8 @@ class KeyValueStore(Layered, Protocol):
     """Rows by key. Iterators yield `(key, value, timestamp)` in the byte order of the keys."""
 
     def get(self, key: bytes) -> Found | None:
-        """Value and timestamp. A plain (not timestamped) store knows the timestamp of rows read from disk as -1."""
+        """Value and timestamp. A plain (not timestamped) store knows the timestamp of rows read from disk
+        as -1."""
         ...
 
     def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
@@ -171,7 +178,9 @@ class KeyValueStore(Layered, Protocol):
         """Rows with low <= key <= high; None is open. Empty if low > high."""
         ...
 
-    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> RowIterator[tuple[bytes, object, int]]: ...
+    def prefix_scan(
+        self, prefix: bytes, backwards: bool = False
+    ) -> RowIterator[tuple[bytes, object, int]]: ...
 
     def all(self, backwards: bool = False) -> RowIterator[tuple[bytes, object, int]]: ...
 
@@ -183,8 +192,8 @@ class KeyValueStore(Layered, Protocol):
 class WindowStore(Layered, Protocol):
     """Rows by key and window start (ms).
 
-    Rows whose start is not above observed stream time - retention are not seen any more; a put into a dropped segment
-    is refused. Observed stream time is the highest start put.
+    Rows whose start is not above observed stream time - retention are not seen any more; a put into a
+    dropped segment is refused. Observed stream time is the highest start put.
     """
 
     @property
@@ -211,7 +220,12 @@ class WindowStore(Layered, Protocol):
         ...
 
     def fetch_keys(
-        self, key_from: bytes | None, key_to: bytes | None, time_from: int, time_to: int, backwards: bool = False
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        time_from: int,
+        time_to: int,
+        backwards: bool = False,
     ) -> RowIterator[tuple[bytes, int, object, int]]:
         """`(key, start, value, timestamp)` by segment, then bytes of key and start; all bounds inclusive."""
         ...
@@ -230,8 +244,8 @@ class WindowStore(Layered, Protocol):
 class SessionStore(Layered, Protocol):
     """Rows by key, start and end (ms, both inclusive). Iterators yield `(key, start, end, value)`.
 
-    A session is not seen any more when its end is not above observed stream time - retention; observed stream time
-    is the highest end put.
+    A session is not seen any more when its end is not above observed stream time - retention; observed
+    stream time is the highest end put.
     """
 
     @property
@@ -266,11 +280,13 @@ class SessionStore(Layered, Protocol):
         latest_start: int,
         backwards: bool = False,
     ) -> RowIterator[tuple[bytes, int, int, object]]:
-        """As `find` for a range of keys (inclusive, None open): by segment, then bytes of key, end and start."""
+        """As `find` for a range of keys (inclusive, None open): by segment, then bytes of key, end and
+        start."""
         ...
 
     def find_all(self, earliest_end: int, latest_end: int) -> RowIterator[tuple[bytes, int, int, object]]:
-        """Sessions with earliest_end <= end <= latest_end, by end, start and key: the order of emit on close."""
+        """Sessions with earliest_end <= end <= latest_end, by end, start and key: the order of emit on
+        close."""
         ...
 
     def fetch(self, key: bytes, backwards: bool = False) -> RowIterator[tuple[bytes, int, int, object]]: ...
@@ -298,11 +314,13 @@ class VersionedStore(Layered, Protocol):
     def observed_time(self) -> int: ...
 
     def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> int:
-        """Add a version (value None: a deletion as of then). Its valid_to, `VALID_TO_UNDEFINED` or `NOT_PUT`."""
+        """Add a version (value None: a deletion as of then). Its valid_to, `VALID_TO_UNDEFINED` or
+        `NOT_PUT`."""
         ...
 
     def get(self, key: bytes, as_of: int | None = None) -> VersionedRecord | None:
-        """The newest version, or the one valid as of a time; None if it is a deletion or older than the history."""
+        """The newest version, or the one valid as of a time; None if it is a deletion or older than the
+        history."""
         ...
 
     def delete(self, key: bytes, timestamp: int, origin: object = None) -> VersionedRecord | None:

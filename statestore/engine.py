@@ -1,4 +1,5 @@
-"""The bottom of a store: an ordered map of bytes with atomic writes. RocksDB and the memory engine implement it."""
+"""The bottom of a store: an ordered map of bytes with atomic writes. RocksDB and the memory engine
+implement it."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ class Engine(Protocol):
         drops: Iterable[tuple[bytes, bytes]] = (),
         marks: Mapping[bytes, bytes] = NO_MARKS,
     ) -> None:
-        """All or nothing: first each range [low, high) of `drops` is removed, then rows are set or (None) removed, then
-        marks."""
+        """All or nothing: first each range [low, high) of `drops` is removed, then rows are set or (None)
+        removed, then marks."""
         ...
 
     def mark(self, name: bytes) -> bytes | None:

@@ -1,0 +1,101 @@
+"""What the upper layers hold for a key, and its two forms of bytes.
+
+An entry is a tuple `(value, timestamp)` where the value is exact (decision 8) or None (deleted, or known to
+be absent), and bytes otherwise:
+
+    raw entry            timestamp(8, big-endian) ‖ value
+    row of the engine    the same in timestamped stores, value alone in plain ones
+    changelog            value alone; the timestamp is the record's
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from statestore.api import Codec, Found
+
+Entry = Found | bytes
+
+ABSENT: Final[Found] = (None, -1)
+UNKNOWN_TIME: Final = -1
+"""The timestamp of rows that a plain store reads back: it keeps none."""
+
+_TIME = Struct(">q")
+_pack, _unpack = _TIME.pack, _TIME.unpack_from
+
+
+class Entries:
+    """Makes entries of values and bytes, and back, for one store."""
+
+    __slots__ = ("_decode", "_encode", "_exact", "_timestamped")
+
+    def __init__(self, codec: Codec, timestamped: bool) -> None:
+        self._encode, self._decode, self._exact = codec
+        self._timestamped = timestamped
+
+    def seal(self, value: object, timestamp: int) -> Entry:
+        """The entry for a value that is put; what `encode` raises passes through."""
+        if value is None or (self._exact is not None and self._exact(value)):
+            return (value, timestamp)
+        return _pack(timestamp) + self._encode(value)
+
+    def seal_logged(self, value: object, timestamp: int) -> tuple[Entry, bytes | None]:
+        """`seal`, and the bytes for the changelog, encoded once."""
+        if value is None:
+            return (None, timestamp), None
+        data = self._encode(value)
+        if self._exact is not None and self._exact(value):
+            return (value, timestamp), data
+        return _pack(timestamp) + data, data
+
+    def open(self, entry: Entry) -> Found | None:
+        """Value and timestamp; None if there is no value."""
+        if isinstance(entry, bytes):
+            return self._decode(entry[8:]), _unpack(entry)[0]
+        return None if entry[0] is None else entry
+
+    def data(self, entry: Entry) -> bytes | None:
+        """The value's bytes, as the changelog has them."""
+        if isinstance(entry, bytes):
+            return entry[8:]
+        value = entry[0]
+        return None if value is None else self._encode(value)
+
+    def row(self, entry: Entry) -> bytes | None:
+        """The engine's row."""
+        if isinstance(entry, bytes):
+            return entry if self._timestamped else entry[8:]
+        value, timestamp = entry
+        if value is None:
+            return None
+        return _pack(timestamp) + self._encode(value) if self._timestamped else self._encode(value)
+
+    def load(self, row: bytes | None) -> Entry:
+        """The entry of a row read from the engine."""
+        if row is None:
+            return ABSENT
+        raw = row if self._timestamped else _pack(UNKNOWN_TIME) + row
+        if self._exact is None:
+            return raw
+        value = self._decode(raw[8:])
+        return (value, _unpack(raw)[0]) if self._exact(value) else raw
+
+    def restored(self, value: bytes | None, timestamp: int) -> bytes | None:
+        """The engine's row of a changelog record."""
+        if value is None:
+            return None
+        return _pack(timestamp) + value if self._timestamped else value
+
+
+def is_deleted(entry: Entry) -> bool:
+    """The entry says that there is no row."""
+    return not isinstance(entry, bytes) and entry[0] is None
+
+
+def timestamp_of(entry: Entry) -> int:
+    """The timestamp of a put, deletions included, in ms."""
+    if isinstance(entry, bytes):
+        timestamp: int = _unpack(entry)[0]
+        return timestamp
+    return entry[1]

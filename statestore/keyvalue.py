@@ -1,0 +1,249 @@
+"""Key-value stores, timestamped and plain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
+from statestore.cache import CACHE_BYTES, CachedRows, after
+from statestore.engine import Engine
+from statestore.entries import Entries, Entry
+from statestore.keys import store_prefix
+from statestore.layers import Layers, View
+from statestore.merge import merge
+from statestore.ordered import Ordered
+from statestore.rows import Rows
+from statestore.sizes import Sizes
+
+KeyValueRow = tuple[bytes, object, int]
+
+
+class LayeredKeyValueStore:
+    """Implements `KeyValueStore`; see there, and `Layered`.
+
+    Arguments: the store's name, its engine (shared by the stores of a task), its codec, whether the
+    engine's rows carry a timestamp, whether puts wait for a flush, and the bytes its read cache may take.
+    """
+
+    __slots__ = (
+        "_caching",
+        "_entries",
+        "_exact",
+        "_index",
+        "_layers",
+        "_lookup",
+        "_open",
+        "_scan",
+        "_stale",
+        "_top",
+        "_watchers",
+        "name",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        codec: Codec,
+        *,
+        timestamped: bool = True,
+        caching: bool = False,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.name = name
+        sizes = Sizes()
+        self._entries = Entries(codec, timestamped)
+        prefix = store_prefix(engine.number(name))
+        base = CachedRows(engine, prefix, self._entries, sizes, cache_bytes)
+        self._layers: Layers[bytes] = Layers(base, self._entries, sizes, caching, _same)
+        self._scan = _scanner(engine, prefix)
+        self._index: Ordered[bytes] | None = None
+        self._stale = False
+        # what get and put touch, so that a hot key costs no second lookup
+        self._caching = caching
+        self._exact = codec.exact
+        self._top = self._layers.top
+        self._lookup = self._layers.top.get
+        self._open = self._entries.open
+        self._watchers = self._layers.watchers
+
+    # rows
+
+    def get(self, key: bytes) -> Found | None:
+        entry = self._lookup(key)
+        if entry is None:
+            entry = self._layers.below(key)
+        if entry.__class__ is bytes or entry[0] is None:
+            return self._open(entry)
+        return entry  # type: ignore[return-value]  # a pair with a value: what `open` would give, without the call
+
+    def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
+        exact = self._exact
+        if self._caching and origin is None and exact is not None and value is not None and exact(value):
+            if self._watchers:
+                self._layers.note(key)
+            top = self._top
+            if key in top:
+                del top[key]  # the order is that of the last update, as in Java's cache
+                if self._layers.origins:
+                    self._layers.origins.pop(key, None)
+            top[key] = (value, timestamp)
+        else:
+            self._layers.put(key, value, timestamp, origin)
+
+    def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
+        before = self.get(key)
+        if before is None:
+            self.put(key, value, timestamp, origin)
+        return before
+
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+        before = self.get(key)
+        self.put(key, None, timestamp, origin)
+        return before
+
+    def range(self, low: bytes | None, high: bytes | None, backwards: bool = False) -> Rows[KeyValueRow]:
+        if low is not None and high is not None and low > high:
+            return Rows(iter(()))
+        return self._rows(low, high, None if high is None else high + b"\0", backwards)
+
+    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> Rows[KeyValueRow]:
+        end = after(prefix)
+        return self._rows(prefix, end, end, backwards, prefix)
+
+    def all(self, backwards: bool = False) -> Rows[KeyValueRow]:
+        return self._rows(None, None, None, backwards)
+
+    def approximate_entries(self) -> int:
+        with self.all() as rows:
+            return sum(1 for _ in rows)
+
+    def _rows(
+        self, low: bytes | None, high: bytes | None, end: bytes | None, backwards: bool, prefix: bytes = b""
+    ) -> Rows[KeyValueRow]:
+        layers = self._layers
+        if self._index is None:
+            self._index = Ordered({*layers.dirty, *layers.uncommitted, *layers.committed})
+            layers.watchers.append(self._index)
+        view = View(layers)
+        layers.watchers.append(view)
+        layers.views.append(view)
+        scan, close = self._scan(low, end, backwards)
+        keys = self._index.walk(low, high, backwards)
+        if prefix:
+            keys = (key for key in keys if key.startswith(prefix))
+        merged = merge(keys, view.entry, scan, self._entries.load, backwards)
+        return Rows(self._opened(merged), lambda: self._release(view, close))
+
+    def _opened(self, merged: Iterator[tuple[bytes, Entry]]) -> Iterator[KeyValueRow]:
+        for key, entry in merged:
+            found = self._open(entry)
+            if found is not None:
+                yield key, found[0], found[1]
+
+    def _release(self, view: View[bytes], close: Callable[[], None]) -> None:
+        close()
+        layers = self._layers
+        if view in layers.views:
+            layers.views.remove(view)
+            layers.watchers.remove(view)
+        if self._stale and not layers.views:
+            self._drop_index()
+
+    def _drop_index(self) -> None:
+        self._stale = False
+        if self._index is not None:
+            self._layers.watchers.remove(self._index)
+            self._index = None
+
+    # layers
+
+    @property
+    def logged(self) -> bool:
+        return self._layers.changelog is not None
+
+    @property
+    def caching(self) -> bool:
+        return self._caching
+
+    @property
+    def dirty_bytes(self) -> int:
+        return self._layers.dirty_bytes()
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return self._layers.uncommitted_bytes()
+
+    @property
+    def committed_bytes(self) -> int:
+        return self._layers.committed_bytes()
+
+    def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
+        self._layers.changelog = changelog
+        self.listen(forward, sends_old)
+
+    def listen(self, forward: Forward | None, sends_old: bool) -> None:
+        self._layers.forward = forward
+        self._layers.sends_old = sends_old
+
+    def flush(self, forward: Forward | None = None) -> None:
+        if self._layers.dirty:
+            self._layers.flush(forward or self._layers.forward)
+
+    def commit(self) -> None:
+        self._layers.commit()
+
+    def abort(self) -> None:
+        self._layers.abort()
+        self._forget_index()
+
+    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+        part, more = self._layers.spill(rows, marks)
+        if self._index is not None and part:
+            if self._layers.views:
+                self._stale = True
+            else:
+                dirty, fresh = self._layers.dirty, self._layers.uncommitted
+                for key in part:
+                    if key not in dirty and key not in fresh:
+                        self._index.discard(key)
+        return more
+
+    def apply(
+        self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS
+    ) -> None:
+        self._layers.restore(rows, marks)
+        self._forget_index()
+
+    def _forget_index(self) -> None:
+        if self._layers.views:
+            self._stale = True
+        else:
+            self._drop_index()
+
+    def close(self) -> None:
+        self._layers.views.clear()
+        self._layers.watchers.clear()
+        self._index = None
+
+
+def _same(cell: bytes) -> bytes:
+    return cell
+
+
+Scanner = Callable[
+    [bytes | None, bytes | None, bool], tuple[Iterator[tuple[bytes, bytes]], Callable[[], None]]
+]
+
+
+def _scanner(engine: Engine, prefix: bytes) -> Scanner:
+    """Scans of one store's rows: low inclusive, end exclusive (None: open), the prefix taken off."""
+    length, last = len(prefix), after(prefix)
+
+    def scan(
+        low: bytes | None, end: bytes | None, backwards: bool
+    ) -> tuple[Iterator[tuple[bytes, bytes]], Callable[[], None]]:
+        found = engine.scan(prefix + (low or b""), last if end is None else prefix + end, backwards)
+        return ((row[0][length:], row[1]) for row in found), found.close
+
+    return scan

@@ -1,0 +1,267 @@
+"""The layers of one store above its engine.
+
+    dirty         puts of a caching store since its last flush, in the order of the last update of each cell
+    uncommitted   what was flushed, or put without a cache, since the last commit
+    committed     what commits moved there and `spill` has not yet written
+    base          the read cache and the engine (`Base`)
+
+A cell is whatever tells the rows of a store apart: the key, `(start, key)`, … . The three dicts keep their
+identity for life, so that a store may hold on to them and to their methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import islice
+from typing import Generic, Protocol, TypeVar
+
+from statestore.api import NO_MARKS, ChangelogHook, Forward
+from statestore.entries import Entries, Entry, is_deleted, timestamp_of
+from statestore.sizes import Sizes
+
+Cell = TypeVar("Cell", bound=Hashable)
+Noted = TypeVar("Noted", bound=Hashable, contravariant=True)
+
+
+class Base(Protocol[Cell]):
+    """What lies below the committed layer."""
+
+    def cached(self, cell: Cell) -> Entry | None:
+        """What the read cache has for it; None if the engine would have to be asked."""
+        ...
+
+    def find(self, cell: Cell) -> Entry:
+        """The entry, read from the engine if need be; `ABSENT` if there is no row."""
+        ...
+
+    def settle(self, rows: dict[Cell, Entry], marks: Mapping[bytes, bytes]) -> None:
+        """Write the rows and marks to the engine, atomically, and remember them."""
+        ...
+
+    def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
+        """Write changelog rows to the engine, and forget what they replace."""
+        ...
+
+
+class Watcher(Protocol[Noted]):
+    """Somebody to be told of a cell before it is written: an index, or an open iterator."""
+
+    def note(self, cell: Noted, /) -> None: ...
+
+
+class View(Generic[Cell]):
+    """The entries that an open iterator must still see, by cell; None where the upper layers had nothing."""
+
+    __slots__ = ("_layers", "kept")
+
+    def __init__(self, layers: Layers[Cell]) -> None:
+        self._layers = layers
+        self.kept: dict[Cell, Entry | None] = {}
+
+    def note(self, cell: Cell) -> None:
+        if cell not in self.kept:
+            self.kept[cell] = self._layers.upper(cell)
+
+    def entry(self, cell: Cell) -> Entry | None:
+        """What the upper layers had when the view was opened."""
+        kept = self.kept
+        return kept[cell] if cell in kept else self._layers.upper(cell)
+
+
+class Layers(Generic[Cell]):
+    """Dirty, uncommitted and committed entries of one store, and what commit, abort, flush and spill do to
+    them."""
+
+    __slots__ = (
+        "base",
+        "changelog",
+        "committed",
+        "dirty",
+        "entries",
+        "forward",
+        "key_size",
+        "log_key",
+        "origins",
+        "sends_old",
+        "sizes",
+        "top",
+        "uncommitted",
+        "views",
+        "watchers",
+    )
+
+    def __init__(
+        self,
+        base: Base[Cell],
+        entries: Entries,
+        sizes: Sizes,
+        caching: bool,
+        log_key: Callable[[Cell], bytes],
+    ) -> None:
+        self.base = base
+        self.entries = entries
+        self.sizes = sizes
+        self.log_key = log_key
+        self.dirty: dict[Cell, Entry] = {}
+        self.origins: dict[Cell, object] = {}
+        self.uncommitted: dict[Cell, Entry] = {}
+        self.committed: dict[Cell, Entry] = {}
+        self.top = self.dirty if caching else self.uncommitted
+        self.watchers: list[Watcher[Cell]] = []
+        self.views: list[View[Cell]] = []
+        self.changelog: ChangelogHook | None = None
+        self.forward: Forward | None = None
+        self.sends_old = False
+
+    # reading
+
+    def upper(self, cell: Cell) -> Entry | None:
+        """What is in memory; None if the engine would have to be asked."""
+        entry = self.dirty.get(cell)
+        if entry is None:
+            entry = self.uncommitted.get(cell)
+            if entry is None:
+                entry = self.committed.get(cell)
+                if entry is None:
+                    entry = self.base.cached(cell)
+        return entry
+
+    def below(self, cell: Cell) -> Entry:
+        """The entry under the dirty layer: as it was last flushed."""
+        entry = self.uncommitted.get(cell)
+        if entry is None:
+            entry = self.committed.get(cell)
+            if entry is None:
+                return self.base.find(cell)
+        return entry
+
+    def find(self, cell: Cell) -> Entry:
+        """The entry as it is now."""
+        entry = self.top.get(cell)
+        return self.below(cell) if entry is None else entry
+
+    # writing
+
+    def put(self, cell: Cell, value: object, timestamp: int, origin: object) -> None:
+        """Put one cell: into the cache, or to the uncommitted layer and the changelog."""
+        if self.watchers:
+            self.note(cell)
+        if self.top is self.dirty:
+            entry = self.entries.seal(value, timestamp)
+            if cell in self.dirty:
+                del self.dirty[cell]
+            self.dirty[cell] = entry
+            if origin is not None:
+                self.origins[cell] = origin
+            elif self.origins:
+                self.origins.pop(cell, None)
+        elif self.changelog is None:
+            self.uncommitted[cell] = self.entries.seal(value, timestamp)
+        else:
+            entry, data = self.entries.seal_logged(value, timestamp)
+            self.uncommitted[cell] = entry
+            self.changelog(self.log_key(cell), data, timestamp, origin)
+
+    def note(self, cell: Cell) -> None:
+        """Tell the watchers that the cell is about to be written."""
+        for watcher in self.watchers:
+            watcher.note(cell)
+
+    def flush(self, emit: Callable[[Cell, object, object, int, object], None] | None) -> None:
+        """Log and emit the dirty entries, again until the emitting leaves none; see `Layered.flush`."""
+        while self.dirty:
+            pending, origins = self.dirty.copy(), self.origins.copy()
+            olds: dict[Cell, Entry] = {}
+            if emit is not None:
+                for cell, entry in pending.items():
+                    if self.sends_old or is_deleted(entry):
+                        olds[cell] = self.below(cell)
+            self.uncommitted.update(pending)
+            self.dirty.clear()
+            self.origins.clear()
+            self._write(pending, origins, olds, emit)
+
+    def _write(
+        self,
+        pending: dict[Cell, Entry],
+        origins: dict[Cell, object],
+        olds: dict[Cell, Entry],
+        emit: Callable[[Cell, object, object, int, object], None] | None,
+    ) -> None:
+        entries, changelog, log_key = self.entries, self.changelog, self.log_key
+        sends_old, sample = self.sends_old, self.sizes.sample
+        for cell, entry in pending.items():
+            timestamp = timestamp_of(entry)
+            origin = origins.get(cell) if origins else None
+            found = None
+            if olds and cell in olds:
+                found = entries.open(olds[cell])
+                if found is None and is_deleted(entry):
+                    continue
+            if changelog is not None:
+                key, data = log_key(cell), entries.data(entry)
+                sample(len(key) + (0 if data is None else len(data)))
+                changelog(key, data, timestamp, origin)
+            if emit is not None:
+                new = entries.open(entry)
+                old = None if found is None or not sends_old else found[0]
+                emit(cell, None if new is None else new[0], old, timestamp, origin)
+
+    # transactions
+
+    def commit(self) -> None:
+        self.committed.update(self.uncommitted)
+        self.uncommitted.clear()
+
+    def abort(self) -> None:
+        for view in self.views:
+            for layer in (self.dirty, self.uncommitted):
+                for cell in layer:
+                    view.note(cell)
+        self.dirty.clear()
+        self.origins.clear()
+        self.uncommitted.clear()
+
+    def spill(self, rows: int, marks: Mapping[bytes, bytes]) -> tuple[dict[Cell, Entry], bool]:
+        """Settle one slice; the slice, and whether more is left."""
+        committed = self.committed
+        last = len(committed) <= rows
+        part = committed.copy() if last else dict(islice(committed.items(), rows))
+        if part or marks:
+            for view in self.views:
+                for cell in part:
+                    view.note(cell)
+            self.base.settle(part, marks if last else NO_MARKS)
+        if last:
+            committed.clear()
+        else:
+            for cell in part:
+                del committed[cell]
+        return part, not last
+
+    def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
+        if self.dirty or self.uncommitted:
+            raise ValueError(
+                "changelog rows cannot be applied over uncommitted writes; commit or abort first"
+            )
+        while self.committed:
+            self.spill(len(self.committed), NO_MARKS)
+        self.base.restore(rows, marks)
+
+    # sizes
+
+    def dirty_bytes(self) -> int:
+        return int(len(self.dirty) * self._sampled(self.dirty).serialised) if self.dirty else 0
+
+    def uncommitted_bytes(self) -> int:
+        count = len(self.dirty) + len(self.uncommitted)
+        return int(count * self._sampled(self.dirty or self.uncommitted).in_memory) if count else 0
+
+    def committed_bytes(self) -> int:
+        return int(len(self.committed) * self._sampled(self.committed).in_memory) if self.committed else 0
+
+    def _sampled(self, layer: dict[Cell, Entry]) -> Sizes:
+        cell, entry = next(reversed(layer.items()))
+        data = self.entries.data(entry)
+        self.sizes.sample(len(self.log_key(cell)) + (0 if data is None else len(data)))
+        return self.sizes

@@ -1,0 +1,46 @@
+"""The iterator that stores hand out: a generator and what is to be let go when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+Row = TypeVar("Row")
+
+
+class Rows(Generic[Row]):
+    """Implements `RowIterator`. Closing is idempotent; a collected iterator is closed."""
+
+    __slots__ = ("_release", "_source")
+
+    def __init__(self, source: Iterator[Row], release: Callable[[], None] | None = None) -> None:
+        self._source = source
+        self._release = release
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Row:
+        try:
+            return next(self._source)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        release, self._release = self._release, None
+        self._source = iter(())
+        if release is not None:
+            release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
