@@ -98,6 +98,17 @@ class Code(Protocol):
         Writes a flat `try/except/else`; the name given is the result's, and what is written inside the `with`
         runs only if nothing was raised. The processing exception handler gets node, record and context: *resume*
         skips what is inside for this record only, *fail* ends the run with this record's index (decision 5).
+
+        `hint` may be several, as in `"key, value"`: the result is unpacked, and what is given are their names,
+        with `, ` between them.
+        """
+        ...
+
+    def guarded(self, rec: Rec) -> AbstractContextManager[None]:
+        """The same for several lines: what is written inside the `with` is the `try`, and whatever is raised in it
+        goes to the handler. A `block("else")` right after it runs only if nothing was raised.
+
+        It may hold loops and calls of `down`: what a later node raised is not taken for this node's.
         """
         ...
 
@@ -106,7 +117,9 @@ class Code(Protocol):
         record context; `None` where there is nothing to keep."""
         ...
 
-    def entry(self, down: Down, hint: str, key_serde: Serde[object] | None = None, change: bool = True) -> Entry:
+    def entry(
+        self, down: Down, hint: str, key_serde: Serde[object] | None = None, change: bool = True
+    ) -> Entry:
         """Compiles what follows this node as an entry function of its own.
 
         With `key_serde` the entry is called with the key's bytes, decodes them only if something below uses the

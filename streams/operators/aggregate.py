@@ -1,0 +1,101 @@
+"""Aggregation of a stream by key, without windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from streams.operators.base import Code, Down, Operator, Rec, Scope, StepMaker
+from streams.operators.materialize import Materialized
+
+
+class Fold(NamedTuple):
+    """How an aggregate goes on, as text.
+
+    `first(code, rec)` gives the expression of the aggregate before a key's first record, or "" where the first
+    value is itself the new aggregate; `following(code, rec, old)` that of the new one.
+    """
+
+    first: Callable[[Code, Rec], str]
+    following: Callable[[Code, Rec, str], str]
+
+
+class _Aggregate:
+    __slots__ = ("_dropped", "_fold", "_scope", "_table")
+
+    def __init__(self, scope: Scope, store: str, fold: Fold) -> None:
+        self._scope = scope
+        self._fold = fold
+        self._table = Materialized(scope, store)
+        self._dropped = scope.counter("dropped-records")
+
+    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+        self._table.listen(code, down)
+        with code.block(f"if {rec.key} is None or {rec.value} is None"):
+            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        with code.block("else"):
+            self._update(code, rec, down)
+
+    def _update(self, code: Code, rec: Rec, down: Down) -> None:
+        table = self._table
+        old, new, ts = code.name("old"), code.name("new"), code.name("ts")
+        with code.guarded(rec):
+            key = code.let("kb", table.key_bytes(code, rec))
+            found = code.let("found", f"{code.use(table.store.get, 'get')}({key})")
+            first = self._fold.first(code, rec)
+            with code.block(f"if {found} is None"):
+                code.line(f"{old} = {first or 'None'}")
+                code.line(f"{new} = {self._fold.following(code, rec, old) if first else rec.value}")
+                code.line(f"{ts} = {rec.ts}")
+            with code.block("else"):
+                code.line(f"{old} = {found}[0]")
+                code.line(f"{new} = {self._fold.following(code, rec, old)}")
+                code.line(f"{ts} = {found}[1]")
+                with code.block(f"if {ts} < {rec.ts}"):
+                    code.line(f"{ts} = {rec.ts}")
+            written = table.put(code, key, new, ts, table.origin(code, rec))
+        with code.block("else"):
+            after = rec._replace(value=new, ts=ts, old=old if self._scope.sends_old else "None", latest="")
+            table.forward(code, after, down, written)
+
+    def close(self) -> None:
+        pass
+
+
+def _maker(store: str, fold: Fold) -> StepMaker:
+    def make(scope: Scope) -> Operator:
+        return _Aggregate(scope, store, fold)
+
+    return make
+
+
+def stream_aggregate(
+    store: str,
+    init: Callable[[], object],
+    aggregator: Callable[[object, object, object], object],
+) -> StepMaker:
+    """`aggregator(key, value, aggregate)` gives the new aggregate; `init()` the one before a key's first record.
+
+    Records without key or value are dropped and counted. None as a result deletes. The result's timestamp is the
+    highest of the key's records so far. Before a first record the old value passed on is what `init` gave (as Java).
+    """
+    return _maker(
+        store,
+        Fold(
+            lambda code, rec: f"{code.use(init, 'init')}()",
+            lambda code, rec, old: f"{code.use(aggregator)}({rec.key}, {rec.value}, {old})",
+        ),
+    )
+
+
+def stream_reduce(store: str, reducer: Callable[[object, object], object]) -> StepMaker:
+    """`reducer(aggregate, value)` gives the new aggregate; a key's first value is taken as it is."""
+    return _maker(
+        store,
+        Fold(lambda code, rec: "", lambda code, rec, old: f"{code.use(reducer)}({old}, {rec.value})"),
+    )
+
+
+def stream_count(store: str) -> StepMaker:
+    """Counts the records of a key."""
+    return _maker(store, Fold(lambda code, rec: "0", lambda code, rec, old: f"{old} + 1"))

@@ -1,0 +1,91 @@
+"""The pattern "write a store, then forward": at once where caching is off, from the flush where it is on."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from statestore.api import NOT_PUT, VALID_TO_UNDEFINED, KeyValueStore
+from streams.operators.base import Code, Down, Entry, Rec, Scope, StoreAccess
+from streams.serdes.base import Serde
+
+VERSIONED = "versioned"
+"""The kind of a store that keeps a history; its `put` tells where the version went."""
+
+
+def key_bytes(code: Code, rec: Rec, serde: Serde[object]) -> str:
+    """An expression for the bytes of the record's key under `serde`.
+
+    The bytes that were read serve where the serde is the same and writes what it reads. The expression may raise:
+    use it once, inside an attempt.
+    """
+    if rec.raw_key and serde.canonical and rec.key_serde == serde:
+        return rec.raw_key
+    return f"{code.use(serde.encode, 'encode')}({rec.key})"
+
+
+class Materialized:
+    """What an operator with a key-value store of its own needs to write to it and to speak on.
+
+    In `walk`: `listen` once, then, where the step has written the store, `forward`.
+    """
+
+    __slots__ = ("_scope", "access")
+
+    def __init__(self, scope: Scope, store: str) -> None:
+        self._scope = scope
+        self.access: StoreAccess = scope.store(store)
+
+    @property
+    def store(self) -> KeyValueStore:
+        """The store. A versioned one has the same `get(key)` and `put`."""
+        return cast(KeyValueStore, self.access.store)
+
+    @property
+    def versioned(self) -> bool:
+        """The store keeps a history."""
+        return self.access.kind == VERSIONED
+
+    def key_bytes(self, code: Code, rec: Rec) -> str:
+        """An expression for the key's bytes in the store (see `key_bytes`)."""
+        return key_bytes(code, rec, self.access.key_serde)
+
+    def origin(self, code: Code, rec: Rec) -> str:
+        """What the store shall keep beside the value; `None` where it forwards at once."""
+        return code.origin(rec) if self.access.caching else "None"
+
+    def put(self, code: Code, key: str, value: str, timestamp: str, origin: str) -> str:
+        """Writes the line of the put; gives the name of what a versioned store answered, else ""."""
+        call = f"{code.use(self.store.put, 'put')}({key}, {value}, {timestamp}, {origin})"
+        if self.versioned:
+            return code.let("written", call)
+        code.line(call)
+        return ""
+
+    def listen(self, code: Code, down: Down) -> None:
+        """Makes an entry for what the store's cache lets go, where it has one."""
+        if self.access.caching:
+            self.spoken(code.entry(down, "flushed", self.access.key_serde))
+
+    def spoken(self, entry: Entry) -> None:
+        """Lets the flush of the store call an entry that takes the key's bytes."""
+
+        def forward(key: bytes, new: object, old: object, timestamp: int, origin: object) -> None:
+            entry.call(key, new, timestamp, origin, old, True)
+
+        self._scope.on_flush(self.access.name, forward)
+
+    def forward(self, code: Code, rec: Rec, down: Down, written: str = "") -> None:
+        """What comes after the write; nothing where the flush will speak.
+
+        Args:
+            rec: with `old` set.
+            written: what `put` gave. A version that is older than the history is not passed on, and one that is
+                not the newest is marked.
+        """
+        if self.access.caching:
+            return
+        if not written:
+            down(rec)
+            return
+        with code.block(f"if {written} != {NOT_PUT}"):
+            down(rec._replace(latest=code.let("latest", f"{written} == {VALID_TO_UNDEFINED}")))

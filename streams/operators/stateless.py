@@ -1,0 +1,220 @@
+"""Steps that look at one record and remember nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from streams.errors import NullPointerException
+from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
+
+Predicate = Callable[[object, object], object]
+Write = Callable[[Code, Rec, Down], None]
+
+
+class Step:
+    """A step that needs nothing of its task: the function that writes it."""
+
+    __slots__ = ("walk",)
+
+    def __init__(self, walk: Write) -> None:
+        self.walk = walk
+
+    def close(self) -> None:
+        pass
+
+
+def _maker(walk: Write) -> StepMaker:
+    step: Operator = Step(walk)
+    return lambda scope: step
+
+
+def applied(code: Code, call: Call, rec: Rec) -> str:
+    """The text of a call with the key and value of a record, in the form that the user's function takes."""
+    fn = code.use(call.fn)
+    return f"{fn}({rec.key}, {rec.value})" if call.with_key else f"{fn}({rec.value})"
+
+
+def with_key(rec: Rec, key: str, value: str | None = None) -> Rec:
+    """The record under another key: the bytes that were read no longer stand for it."""
+    return rec._replace(key=key, value=rec.value if value is None else value, raw_key="", key_serde=None)
+
+
+def _refuse(what: str) -> Callable[[], None]:
+    def refuse() -> None:
+        raise NullPointerException(f"The provided {what} returned null which is not allowed.")
+
+    return refuse
+
+
+_no_pair = _refuse("KeyValueMapper")
+_no_values = _refuse("ValueMapper")
+
+
+def filter_(predicate: Predicate, negate: bool = False) -> StepMaker:
+    """Passes on the records for which `predicate(key, value)` is true (with `negate`: is not)."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        fn = code.use(predicate)
+        with (
+            code.attempt(rec, "passed", f"{fn}({rec.key}, {rec.value})") as passed,
+            code.block(f"if not {passed}" if negate else f"if {passed}"),
+        ):
+            down(rec)
+
+    return _maker(walk)
+
+
+def map_(fn: Callable[[object, object], tuple[object, object]]) -> StepMaker:
+    """`fn(key, value)` gives the new key and value."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        call, refuse = code.use(fn), code.use(_no_pair)
+        text = f"{call}({rec.key}, {rec.value}) or {refuse}()"
+        with code.attempt(rec, "key, value", text) as names:
+            key, value = names.split(", ")
+            down(with_key(rec, key, value))
+
+    return _maker(walk)
+
+
+def map_values(call: Call) -> StepMaker:
+    """The call gives the new value; the key stays."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        with code.attempt(rec, "value", applied(code, call, rec)) as value:
+            down(rec._replace(value=value))
+
+    return _maker(walk)
+
+
+def flat_map(fn: Callable[[object, object], object]) -> StepMaker:
+    """`fn(key, value)` gives any number of pairs. A generator is read as its pairs are passed on."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        call, refuse = code.use(fn), code.use(_no_pair)
+        with code.guarded(rec):
+            pairs = code.let("pairs", f"{call}({rec.key}, {rec.value})")
+            with code.block(f"if {pairs} is None"):
+                code.line(f"{refuse}()")
+            key, value = code.name("key"), code.name("value")
+            with code.block(f"for {key}, {value} in {pairs}"):
+                down(with_key(rec, key, value))
+
+    return _maker(walk)
+
+
+def flat_map_values(call: Call) -> StepMaker:
+    """The call gives any number of new values; the key stays. A generator is read as its values are passed on."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        refuse = code.use(_no_values)
+        with code.guarded(rec):
+            values = code.let("values", applied(code, call, rec))
+            with code.block(f"if {values} is None"):
+                code.line(f"{refuse}()")
+            value = code.name("value")
+            with code.block(f"for {value} in {values}"):
+                down(rec._replace(value=value))
+
+    return _maker(walk)
+
+
+def select_key(fn: Callable[[object, object], object]) -> StepMaker:
+    """`fn(key, value)` gives the new key."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        with code.attempt(rec, "key", f"{code.use(fn)}({rec.key}, {rec.value})") as key:
+            down(with_key(rec, key))
+
+    return _maker(walk)
+
+
+def peek(fn: Callable[[object, object], object]) -> StepMaker:
+    """Calls `fn(key, value)` and passes the record on as it was."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        with code.attempt(rec, "seen", f"{code.use(fn)}({rec.key}, {rec.value})"):
+            down(rec)
+
+    return _maker(walk)
+
+
+def foreach(fn: Callable[[object, object], object]) -> StepMaker:
+    """Calls `fn(key, value)`; nothing comes after it."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        with code.attempt(rec, "seen", f"{code.use(fn)}({rec.key}, {rec.value})"):
+            pass
+
+    return _maker(walk)
+
+
+def pass_through() -> StepMaker:
+    """Passes on what comes: merges, table to stream, the node that bears a repartition's name."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        down(rec)
+
+    return _maker(walk)
+
+
+def drop_null_keys() -> StepMaker:
+    """Passes on the records that have a key: in front of a repartition topic, without a word (as Java)."""
+
+    def walk(code: Code, rec: Rec, down: Down) -> None:
+        with code.block(f"if {rec.key} is not None"):
+            down(rec)
+
+    return _maker(walk)
+
+
+def _shown(thing: object) -> str:
+    return "null" if thing is None else str(thing)
+
+
+class Print:
+    """Writes a line for each record: `[label]: key, value`, or what the mapper makes of them."""
+
+    __slots__ = ("_file", "_label", "_mapper", "_owned")
+
+    def __init__(
+        self, label: str, mapper: Callable[[object, object], object] | None, file: str | None
+    ) -> None:
+        self._label = label
+        self._mapper = mapper
+        self._file: TextIO | None = open(file, "a", encoding="utf-8") if file is not None else None  # noqa: SIM115
+
+    def write(self, key: object, value: object) -> None:
+        mapper = self._mapper
+        text = f"{_shown(key)}, {_shown(value)}" if mapper is None else _shown(mapper(key, value))
+        out = self._file or sys.stdout
+        out.write(f"[{self._label}]: {text}\n")
+        out.flush()
+
+    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+        with code.attempt(rec, "seen", f"{code.use(self.write)}({rec.key}, {rec.value})"):
+            pass
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def print_(
+    label: str, mapper: Callable[[object, object], object] | None = None, file: str | None = None
+) -> StepMaker:
+    """Prints the records to standard output, or appends them to a file.
+
+    Args:
+        label: stands in brackets before each line.
+        mapper: `mapper(key, value)` gives the text; None: `key, value`.
+        file: path of the file; opened when the task is made, closed with it.
+    """
+
+    def make(scope: Scope) -> Operator:
+        return Print(label, mapper, file)
+
+    return make
