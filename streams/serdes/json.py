@@ -1,0 +1,58 @@
+"""JSON: keys sorted, no spaces, UTF-8, shortest floats, no NaN (decision 29)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from streams.serdes.base import Serde
+from streams.serdes.canonical import label, refuse_not_a_number, unfit, unreadable
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def json(type_: Any = None) -> Serde[Any]:
+    """Any JSON value, or, with a type, only what fits it.
+
+    Args:
+        type_: a dataclass, TypedDict, NamedTuple (written as an array), msgspec Struct, or any type that
+        msgspec
+            knows; None reads into dicts, lists, texts and numbers.
+    """
+    return _json(type_)
+
+
+@cache
+def _json(type_: Any) -> Serde[Any]:
+    name = label("json", type_)
+    read = (msgspec.json.Decoder() if type_ is None else msgspec.json.Decoder(type_)).decode
+
+    def encode(value: Any) -> bytes:
+        try:
+            data = _encode(value)
+        except TypeError as error:
+            data = _with_other_keys(name, value, error)
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise unfit(name, value, error) from None
+        # The encoder writes null for NaN and the infinities; where no null was written there was none.
+        if b"null" in data:
+            refuse_not_a_number(name, value, infinities=True)
+        return data
+
+    def decode(data: bytes) -> Any:
+        try:
+            return read(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise unreadable(name, data, error) from None
+
+    return Serde(name=name, encode=encode, decode=decode, quick_decode=read)
+
+
+def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:
+    """Encodes a value whose dicts have keys other than text (only text can be sorted by the encoder)."""
+    try:
+        return _encode(msgspec.to_builtins(value, str_keys=True))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise unfit(name, value, error) from None

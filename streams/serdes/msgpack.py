@@ -1,0 +1,71 @@
+"""MessagePack: keys sorted, shortest integers, no NaN (decision 29)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from streams.serdes.base import Serde
+from streams.serdes.canonical import label, refuse_not_a_number, unfit, unreadable
+
+_encode = msgspec.msgpack.Encoder(order="sorted").encode
+_encode_as_it_is = msgspec.msgpack.Encoder().encode
+# A 64-bit float with all bits of the exponent set; inside a text it may also be something else.
+_may_be_nan = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]").search
+
+
+def msgpack(type_: Any = None) -> Serde[Any]:
+    """Any MessagePack value, or, with a type, only what fits it.
+
+    Args:
+        type_: a dataclass, TypedDict, NamedTuple (written as an array), msgspec Struct, or any type that
+        msgspec
+            knows; None reads into dicts, lists, texts, bytes and numbers.
+    """
+    return _msgpack(type_)
+
+
+@cache
+def _msgpack(type_: Any) -> Serde[Any]:
+    name = label("msgpack", type_)
+    read = (msgspec.msgpack.Decoder() if type_ is None else msgspec.msgpack.Decoder(type_)).decode
+
+    def encode(value: Any) -> bytes:
+        try:
+            data = _encode(value)
+        except TypeError as error:
+            data = _with_other_keys(name, value, error)
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise unfit(name, value, error) from None
+        if _may_be_nan(data) is not None:
+            refuse_not_a_number(name, value, infinities=False)
+        return data
+
+    def decode(data: bytes) -> Any:
+        try:
+            return read(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise unreadable(name, data, error) from None
+
+    return Serde(name=name, encode=encode, decode=decode, quick_decode=read)
+
+
+def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:
+    """Encodes a value whose dicts have keys other than text, which the encoder does not sort."""
+    try:
+        return _encode_as_it_is(_sorted(msgspec.to_builtins(value, builtin_types=(bytes, bytearray))))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise unfit(name, value, error) from None
+
+
+def _sorted(value: Any) -> Any:
+    """The same value with the entries of each dict in the order of their keys' bytes."""
+    if isinstance(value, dict):
+        entries = ((_encode_as_it_is(key), key, _sorted(entry)) for key, entry in value.items())
+        return {key: entry for _, key, entry in sorted(entries, key=lambda item: item[0])}
+    if isinstance(value, list | tuple):
+        return [_sorted(entry) for entry in value]
+    return value

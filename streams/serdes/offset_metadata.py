@@ -1,0 +1,71 @@
+"""The text beside a committed offset (reference, 3.8), Base64 of:
+
+    u8 2 | i64 partition time | [i32 entries | (i32 length | name | i64 value) * entries]
+
+The entries are what operators must remember, e.g. up to where an emit-on-close operator has emitted. Version
+1 ends after the time. Text that nobody can read means that nothing is known.
+"""
+
+from __future__ import annotations
+
+import binascii
+import struct
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+UNKNOWN = -1
+"""The partition time when none is known."""
+
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+_head = struct.Struct(">Bq")
+_i32 = struct.Struct(">i")
+_i64 = struct.Struct(">q")
+
+
+class OffsetMetadata(NamedTuple):
+    """What is remembered beside a committed offset."""
+
+    partition_time: int = UNKNOWN
+    """Highest timestamp of the partition so far, ms."""
+    remembered: Mapping[str, int] = _NOTHING
+    """By name of a store or operator."""
+
+
+def encode_offset_metadata(partition_time: int, remembered: Mapping[str, int] = _NOTHING) -> str:
+    """The text to be committed with an offset."""
+    parts = [_head.pack(2, partition_time)]
+    if remembered:
+        parts.append(_i32.pack(len(remembered)))
+        for name, value in remembered.items():
+            name_bytes = name.encode()
+            parts += (_i32.pack(len(name_bytes)), name_bytes, _i64.pack(value))
+    return binascii.b2a_base64(b"".join(parts), newline=False).decode("ascii")
+
+
+def decode_offset_metadata(text: str) -> OffsetMetadata:
+    """Reads what was committed; nothing is known where it cannot be read."""
+    try:
+        data = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+        version, time = _head.unpack_from(data)
+        if version == 1:
+            return OffsetMetadata(time)
+        if version != 2:
+            return OffsetMetadata()
+        return OffsetMetadata(time, _remembered(data) if len(data) > _head.size else _NOTHING)
+    except (ValueError, struct.error):
+        return OffsetMetadata()
+
+
+def _remembered(data: bytes) -> Mapping[str, int]:
+    (count,) = _i32.unpack_from(data, _head.size)
+    at = _head.size + 4
+    found: dict[str, int] = {}
+    for _ in range(count):
+        (length,) = _i32.unpack_from(data, at)
+        end = at + 4 + length
+        if length < 0 or end > len(data):
+            raise ValueError(f"a name of {length} bytes")
+        found[data[at + 4 : end].decode()] = _i64.unpack_from(data, end)[0]
+        at = end + 8
+    return found

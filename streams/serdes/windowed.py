@@ -1,0 +1,115 @@
+"""Keys inside windows, as they stand in output topics (reference, 3.3).
+
+time and sliding windows:   inner key | i64 start            (the end is not written: the size is known)
+session windows:            inner key | i64 end | i64 start
+changelog of a time window: inner key | i64 start | i32 sequence
+"""
+
+from __future__ import annotations
+
+import struct
+from datetime import timedelta
+from functools import cache
+
+from streams.errors import IllegalArgumentException, SerializationException
+from streams.record import Window, Windowed
+from streams.serdes.base import AnySerde, Serde, wrong_type
+
+_i64 = struct.Struct(">q")
+_two = struct.Struct(">qq")
+NO_END = (1 << 63) - 1
+"""The end of a window whose size is unknown or leads past the end of time, as in Java."""
+
+
+def time_windowed(
+    inner: AnySerde, size: timedelta | int | None = None, for_changelog: bool = False
+) -> Serde[Windowed]:
+    """Keys in time or sliding windows.
+
+    Args:
+        inner: writes the key itself.
+        size: of the windows, ms or timedelta; None: windows that are read end at `NO_END`.
+        for_changelog: keys are read as they stand in a window store's changelog.
+    Raises:
+        IllegalArgumentException: the size is not positive.
+    """
+    size_ms = size // timedelta(milliseconds=1) if isinstance(size, timedelta) else size
+    if size_ms is not None and size_ms <= 0:
+        raise IllegalArgumentException(f"The window size must be positive, got {size_ms} ms.")
+    return _time_windowed(inner, size_ms, for_changelog)
+
+
+@cache
+def _time_windowed(inner: AnySerde, size_ms: int | None, for_changelog: bool) -> Serde[Windowed]:
+    name = f"Serdes.time_windowed({inner.name}{'' if size_ms is None else f', {size_ms}'})"
+    tail = 12 if for_changelog else 8
+    pack, unpack_from = _i64.pack, _i64.unpack_from
+    inner_encode, inner_decode = inner.encode, inner.decode
+
+    def encode(value: Windowed) -> bytes:
+        try:
+            key, window = value
+            return inner_encode(key) + pack(window[0])
+        except (ValueError, TypeError, struct.error, IndexError) as error:
+            raise _unfit(name, value, error) from error
+
+    def decode(data: bytes) -> Windowed:
+        at = len(data) - tail
+        if at < 0:
+            raise SerializationException(f"Size of data received for {name} is less than {tail}")
+        start = unpack_from(data, at)[0]
+        end = NO_END if size_ms is None else min(start + size_ms, NO_END)
+        return Windowed(inner_decode(data[:at]), Window(start, end))
+
+    def inner_bytes(data: bytes) -> bytes:
+        return data[:-tail]
+
+    return Serde(
+        name=name,
+        encode=encode,
+        decode=decode,
+        canonical=inner.canonical and not for_changelog,
+        partition_bytes=inner_bytes,
+    )
+
+
+@cache
+def session_windowed(inner: AnySerde) -> Serde[Windowed]:
+    """Keys in session windows.
+
+    Args:
+        inner: writes the key itself.
+    """
+    name = f"Serdes.session_windowed({inner.name})"
+    pack, unpack_from = _two.pack, _two.unpack_from
+    inner_encode, inner_decode = inner.encode, inner.decode
+
+    def encode(value: Windowed) -> bytes:
+        try:
+            key, window = value
+            return inner_encode(key) + pack(window[1], window[0])
+        except (ValueError, TypeError, struct.error, IndexError) as error:
+            raise _unfit(name, value, error) from error
+
+    def decode(data: bytes) -> Windowed:
+        at = len(data) - 16
+        if at < 0:
+            raise SerializationException(f"Size of data received for {name} is less than 16")
+        end, start = unpack_from(data, at)
+        return Windowed(inner_decode(data[:at]), Window(start, end))
+
+    def inner_bytes(data: bytes) -> bytes:
+        return data[:-16]
+
+    return Serde(
+        name=name, encode=encode, decode=decode, canonical=inner.canonical, partition_bytes=inner_bytes
+    )
+
+
+def _unfit(name: str, value: object, error: Exception) -> Exception:
+    """The error for what could not be written: the inner serde's own where the value is a windowed key."""
+    if not isinstance(value, Windowed):
+        return wrong_type(name, "Windowed", value)
+    if value.key is None:
+        return SerializationException(f"{name} cannot write a window without a key.")
+    return error
