@@ -1,0 +1,195 @@
+"""Runs a case through the test driver and compares what came out (SPEC.md 5 and 6)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from streams.testing import TopologyTestDriver
+
+from streams import Serdes
+from streams.record import Windowed
+from tests.conformance.build import Built, Failed, build
+from tests.conformance.serdes import serde
+from tests.conformance.stores import rows_of
+
+WORDS = {
+    "processing.exception.handler": {"log_and_continue": "LogAndContinueProcessingExceptionHandler"},
+    "deserialization.exception.handler": {"log_and_continue": "LogAndContinueExceptionHandler"},
+}
+
+
+def load(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return found
+
+
+def settings(case: Mapping[str, Any]) -> dict[str, Any]:
+    found = {"application.id": "app", "bootstrap.servers": "memory://conformance", **case["config"]}
+    for name, words in WORDS.items():
+        if name in found:
+            found[name] = words[found[name]]
+    return found
+
+
+def pipe(driver: TopologyTestDriver, spec: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+    """One event of SPEC.md 5.2."""
+    if "advance_wall_ms" in event:
+        driver.advance_wall_clock_time(event["advance_wall_ms"])
+        return
+    topic = event["in"]
+    serdes = spec["inputs"][topic]
+    key = bytes.fromhex(event["kx"]) if "kx" in event else serde(serdes["key"]).serialize(topic, event["k"])
+    value = bytes.fromhex(event["vx"]) if "vx" in event else serde(serdes["value"]).serialize(topic, event["v"])
+    headers = tuple((name, text.encode()) for name, text in event.get("h", ()))
+    raw = driver.create_input_topic(topic, Serdes.bytes(), Serdes.bytes())
+    raw.pipe_input(key, value, event["ts"], headers)
+
+
+def shown_key(key: Any) -> Any:
+    if isinstance(key, Windowed):
+        return {"k": key.key, "start": key.window.start, "end": key.window.end}
+    return key
+
+
+def outputs(driver: TopologyTestDriver, spec: Mapping[str, Any], seen: dict[str, int]) -> list[Any]:
+    """The records on the output topics since the last look."""
+    found = []
+    for topic in sorted(spec["outputs"]):
+        serdes = spec["outputs"][topic]
+        rows = driver.records_of(topic)
+        for key, value, timestamp, headers in rows[seen.get(topic, 0) :]:
+            row = [
+                topic,
+                shown_key(serde(serdes["key"]).deserialize(topic, key)),
+                serde(serdes["value"]).deserialize(topic, value),
+                timestamp,
+            ]
+            if headers:
+                row.append([[name, None if data is None else data.decode()] for name, data in headers])
+            found.append(row)
+        seen[topic] = len(rows)
+    return found
+
+
+def chain(error: BaseException | None) -> list[dict[str, str]]:
+    found = []
+    while error is not None:
+        found.append({"class": type(error).__name__, "message": str(error)})
+        error = error.__cause__
+    return found
+
+
+class Differs(Exception):
+    """The first difference of a case."""
+
+
+def same(what: str, got: Any, wanted: Any) -> None:
+    if got != wanted:
+        raise Differs(f"{what}: got {short(got)}, recorded {short(wanted)}")
+
+
+def short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) < 400 else text[:400] + "…"
+
+
+def run(case: Mapping[str, Any]) -> None:
+    """Raises `Differs` at the first difference."""
+    error: dict[str, Any] | None = None
+    expect = case["expect"]
+    config = settings(case)
+    try:
+        built = build(case["spec"], config)
+    except Failed as failed:
+        error = {"phase": failed.phase, "chain": chain(failed.__cause__)}
+        if failed.step is not None:
+            error["step"] = failed.step
+        compare_error(error, expect)
+        return
+    if "describe" in expect:
+        same("describe", str(built.topology.describe()), expect["describe"])
+    try:
+        driver = TopologyTestDriver(built.topology, config)
+    except Exception as raised:
+        compare_error({"phase": "start", "chain": chain(raised)}, expect)
+        return
+    with driver:
+        error = play(driver, case)
+        compare_error(error, expect)
+        if error is None:
+            compare_end(driver, case, built)
+
+
+def play(driver: TopologyTestDriver, case: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Feeds the events; gives the error that ended it, if any."""
+    spec, wanted, seen = case["spec"], case["expect"]["outputs"], {}
+    for number, event in enumerate(case["events"]):
+        try:
+            pipe(driver, spec, event)
+        except Exception as raised:
+            return {"phase": "run", "event": number, "chain": chain(raised)}
+        got = outputs(driver, spec, seen)
+        if number >= len(wanted):
+            return None
+        same(f"event {number} {short(event)}", got, wanted[number])
+    return None
+
+
+def compare_error(got: dict[str, Any] | None, expect: Mapping[str, Any]) -> None:
+    wanted = expect.get("error")
+    if wanted is None and got is None:
+        return
+    if wanted is None or got is None:
+        raise Differs(f"error: got {short(got)}, recorded {short(wanted)}")
+    for field in ("phase", "step", "event"):
+        same(f"error's {field} ({short(got['chain'])})", got.get(field), wanted.get(field))
+    got_classes = [link["class"] for link in got["chain"]]
+    wanted_classes = [link["class"] for link in wanted["chain"]]
+    same(f"error's classes ({short(got['chain'])})", got_classes, wanted_classes)
+    for mine, java in zip(got["chain"], wanted["chain"], strict=True):
+        words = (java["message"] or "").split("SUPPLIER")[0]
+        if not mine["message"].startswith(words):
+            raise Differs(f"error's message: got {mine['message']!r}, recorded {java['message']!r}")
+
+
+def compare_end(driver: TopologyTestDriver, case: Mapping[str, Any], built: Built) -> None:
+    """Stores, topics, metrics, branches and raw bytes (SPEC.md 6.2 to 6.4)."""
+    expect = case["expect"]
+    for name, wanted in expect["stores"].items():
+        got = rows_of(driver, name, wanted, case["events"])
+        for field, rows in got.items():
+            same(f"store {name} {field}", sorted(map(short_row, rows)), sorted(map(short_row, wanted[field])))
+    topics = {topic: len(driver.records_of(topic)) for topic in driver.produced_topic_names()}
+    same("topics", topics, expect["topics"])
+    same("dropped_records_total", dropped(driver), expect["dropped_records_total"])
+    if "branches" in expect:
+        same("branches", [sorted(names) for names in built.branches], branch_names(expect["branches"]))
+    for topic, rows in expect.get("raw", {}).items():
+        got_rows = [[hexed(k), hexed(v), ts] for k, v, ts, _ in driver.records_of(topic)]
+        same(f"bytes of {topic}", got_rows, rows)
+
+
+def branch_names(recorded: Any) -> list[list[str]]:
+    rows = recorded.values() if isinstance(recorded, Mapping) else recorded
+    return [sorted(names) for names in rows]
+
+
+def hexed(data: bytes | None) -> str | None:
+    return None if data is None else data.hex()
+
+
+def short_row(row: Any) -> str:
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False)
+
+
+def dropped(driver: TopologyTestDriver) -> int:
+    """The sum of `dropped-records-total` over all that has it."""
+    return int(sum(value for name, value in driver.metrics().items() if metric_name(name) == "dropped-records-total"))
+
+
+def metric_name(name: Any) -> str:
+    return str(name[0] if isinstance(name, tuple) else getattr(name, "name", name))

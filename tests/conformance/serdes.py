@@ -1,0 +1,27 @@
+"""The serdes of SPEC.md 2.1."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from streams import Serdes
+
+Spec = str | list[Any]
+
+JSON = Serdes.of(
+    lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(),
+    lambda data: json.loads(data),
+)
+PLAIN = {"string": Serdes.string(), "long": Serdes.long(), "json": JSON}
+
+
+def serde(spec: Spec | None) -> Any:
+    """The serde a spec names; None for none given."""
+    if spec is None:
+        return None
+    if isinstance(spec, str):
+        return PLAIN[spec]
+    if spec[0] == "time_windowed":
+        return Serdes.time_windowed(PLAIN[spec[1]], spec[2])
+    return Serdes.session_windowed(PLAIN[spec[1]])

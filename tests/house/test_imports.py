@@ -1,0 +1,113 @@
+"""No import runs uphill, and each foreign library has one door (docs/architecture.md, section 1)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.house.source import Import, Module, imports, modules
+
+# Every room and what it may know besides itself. `streams.cli` and such name whole rooms.
+GROUND = {"streams.record", "streams.errors", "streams.clock", "streams.names"}
+SEVENTH = GROUND | {"streams.metrics", "streams.partition", "streams.processor", "streams.serdes", "streams.config"}
+INTERFACES = {"statestore.api"}
+SIXTH = {"streams.topology", "streams.operators", "streams.clients"} | SEVENTH
+ROOMS: dict[str, set[str]] = {
+    "streams.cli": {"streams", "statestore", "broker_local"},
+    "streams.app": {"streams", "statestore"},
+    "streams.testing": {"streams", "statestore"},
+    "streams.query": SIXTH | INTERFACES | {"streams.runtime.mailbox"},
+    "streams.runtime": SIXTH | {"statestore"},
+    "streams.dsl": {"streams.topology", "streams.operators"} | SEVENTH,
+    "streams.topology": SEVENTH,
+    "streams.operators": SEVENTH | INTERFACES,
+    "streams.clients.local": {"streams.clients", "broker_local"} | SEVENTH,
+    "streams.clients": SEVENTH,
+    "streams.metrics": GROUND,
+    "streams.partition": GROUND,
+    "streams.processor": SEVENTH,
+    "streams.serdes": SEVENTH,
+    "streams.config": SEVENTH,
+    "streams.record": GROUND,
+    "streams.errors": GROUND,
+    "streams.clock": GROUND,
+    "streams.names": GROUND,
+    "statestore": set(),
+    "broker_local": set(),
+}
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "rocksdict": ("statestore.rocks",),
+    "networkx": ("streams.topology.checks",),
+    "confluent_kafka": ("streams.clients.kafka",),
+    "prometheus_client": ("streams.metrics_http",),
+    "click": ("streams.cli", "broker_local.cli"),
+    "rich": ("streams.cli.render",),
+    "yaml": ("streams.config.load",),
+    "msgspec": ("streams.serdes",),
+    "orjson": ("streams.serdes",),
+    "msgpack": ("broker_local", "streams.serdes"),
+    "murmurhash2": ("streams.partition",),
+}
+LAZY = ("networkx",)
+"""Libraries that are imported inside functions only: they cost more than `import streams` may."""
+
+
+def within(name: str, room: str) -> bool:
+    return name == room or name.startswith(room + ".")
+
+
+def room_of(name: str) -> str | None:
+    fitting = [room for room in ROOMS if within(name, room)]
+    return max(fitting, key=len) if fitting else None
+
+
+def uphill(module: Module, found: Import) -> bool:
+    """Does this import go where the module's room may not?"""
+    room = room_of(module.name)
+    if room is None or not any(within(found.target, top) for top in ("streams", "statestore", "broker_local")):
+        return False
+    allowed = ROOMS[room] | {room}
+    return not any(within(found.target, place) for place in allowed)
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_no_import_runs_uphill(module: Module) -> None:
+    wrong = [found for found in imports(module) if uphill(module, found)]
+    assert [f"{module.where}:{found.line} imports {found.target}" for found in wrong] == []
+
+
+def test_every_file_belongs_to_a_room() -> None:
+    rootless = {"streams"}
+    assert [m.name for m in modules() if room_of(m.name) is None and m.name not in rootless] == []
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_foreign_libraries_have_one_door(module: Module) -> None:
+    own = {"streams", "statestore", "broker_local", *sys.stdlib_module_names}
+    wrong = []
+    for found in imports(module):
+        library = found.target.split(".")[0]
+        if library in own:
+            continue
+        doors = LIBRARIES.get(library, ())
+        if not any(within(module.name, door) for door in doors):
+            wrong.append(f"{module.where}:{found.line} imports {library}")
+        if library in LAZY and found.top:
+            wrong.append(f"{module.where}:{found.line} imports {library} outside a function")
+    assert wrong == []
+
+
+def test_the_rule_sees_a_wrong_import() -> None:
+    low = next(m for m in modules() if m.name == "streams.record")
+    assert uphill(low, Import("streams.runtime", 1, True))
+    assert uphill(Module(low.path, "statestore.api"), Import("streams.record", 1, True))
+    assert not uphill(Module(low.path, "streams.runtime.task"), Import("statestore.api", 1, True))
+
+
+def test_importing_streams_is_light() -> None:
+    heavy = ("networkx", "rocksdict", "msgspec", "click", "rich", "yaml")
+    program = f"import streams, sys; print([m for m in {heavy} if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == "[]"

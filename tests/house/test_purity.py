@@ -1,0 +1,42 @@
+"""Files that are meant to be pure take input and the time, and give back what is to be done."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.house.source import Module, imports, modules
+
+WORLD = {"os", "time", "random", "uuid", "socket", "threading", "selectors", "subprocess", "datetime"}
+PURE = (
+    "streams.operators",
+    "streams.topology",
+    "streams.runtime.assign",
+    "streams.runtime.inbox",
+    "streams.runtime.code",
+    "streams.clients.member",
+    "streams.clients.assignors",
+    "statestore.keys",
+    "statestore.ordered",
+    "statestore.merge",
+    "broker_local.group",
+    "broker_local.offsets",
+    "broker_local.compaction",
+    "broker_local.format",
+    "broker_local.producers",
+    "broker_local.requests",
+)
+
+
+def pure() -> list[Module]:
+    return [m for m in modules() if any(m.name == p or m.name.startswith(p + ".") for p in PURE)]
+
+
+@pytest.mark.parametrize("module", pure(), ids=lambda module: module.name)
+def test_pure_files_do_not_touch_the_world(module: Module) -> None:
+    wrong = [f"{module.where}:{i.line} imports {i.target}" for i in imports(module) if i.target.split(".")[0] in WORLD]
+    assert wrong == []
+
+
+def test_every_pure_file_exists() -> None:
+    names = {m.name for m in modules()}
+    assert [name for name in PURE if name not in names] == []
