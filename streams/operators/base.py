@@ -1,6 +1,7 @@
 """The protocol between a node, its operator and the compiler.
 
-When a task is made, every node's `StepMaker` gives an operator, and the operator *writes* its step: `walk` puts
+When a task is made, every node's `StepMaker` gives an operator, and the operator *writes* its step: `walk`
+puts
 the lines for one record on the sheet (`Code`) and calls `down` where all that comes after belongs. Steps are
 inlined into each other; nothing is looked up or dispatched per record.
 
@@ -63,7 +64,8 @@ class Entry(Protocol):
         """`call(key, value, timestamp, origin, old, latest)`.
 
         `key` is the key's bytes where the entry was made with a `key_serde`, else the key itself. `origin` is
-        what `Code.origin` gave when the record was stored, or None. Read it when it is needed, not when the entry
+        what `Code.origin` gave when the record was stored, or None. Read it when it is needed, not when the
+        entry
         is made: it exists once the whole topology is compiled.
         """
         ...
@@ -96,16 +98,19 @@ class Code(Protocol):
         """Evaluates code that may raise: every user call and every stateful step goes through here.
 
         Writes a flat `try/except/else`; the name given is the result's, and what is written inside the `with`
-        runs only if nothing was raised. The processing exception handler gets node, record and context: *resume*
+        runs only if nothing was raised. The processing exception handler gets node, record and context:
+        *resume*
         skips what is inside for this record only, *fail* ends the run with this record's index (decision 5).
 
-        `hint` may be several, as in `"key, value"`: the result is unpacked, and what is given are their names,
+        `hint` may be several, as in `"key, value"`: the result is unpacked, and what is given are their
+        names,
         with `, ` between them.
         """
         ...
 
     def guarded(self, rec: Rec) -> AbstractContextManager[None]:
-        """The same for several lines: what is written inside the `with` is the `try`, and whatever is raised in it
+        """The same for several lines: what is written inside the `with` is the `try`, and whatever is raised
+        in it
         goes to the handler. A `block("else")` right after it runs only if nothing was raised.
 
         It may hold loops and calls of `down`: what a later node raised is not taken for this node's.
@@ -122,7 +127,8 @@ class Code(Protocol):
     ) -> Entry:
         """Compiles what follows this node as an entry function of its own.
 
-        With `key_serde` the entry is called with the key's bytes, decodes them only if something below uses the
+        With `key_serde` the entry is called with the key's bytes, decodes them only if something below uses
+        the
         key, and passes them on as `raw_key`. `change`: the edge is a table's (the entry's `Rec` has `old`).
         """
         ...
@@ -181,7 +187,9 @@ class Scope(Protocol):
         ...
 
     def on_flush(self, name: str, listener: Callable[..., None]) -> None:
-        """`listener` gets what a caching store forwards when it is flushed (statestore.api), in flush order."""
+        """`listener` gets what a caching store forwards when it is flushed (statestore.api), in flush
+        order.
+        """
         ...
 
     def serde(self, side: str, chosen: Serde[object] | None) -> Serde[object]:

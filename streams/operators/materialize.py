@@ -15,7 +15,8 @@ VERSIONED = "versioned"
 def key_bytes(code: Code, rec: Rec, serde: Serde[object]) -> str:
     """An expression for the bytes of the record's key under `serde`.
 
-    The bytes that were read serve where the serde is the same and writes what it reads. The expression may raise:
+    The bytes that were read serve where the serde is the same and writes what it reads. The expression may
+    raise:
     use it once, inside an attempt.
     """
     if rec.raw_key and serde.canonical and rec.key_serde == serde:
@@ -79,7 +80,8 @@ class Materialized:
 
         Args:
             rec: with `old` set.
-            written: what `put` gave. A version that is older than the history is not passed on, and one that is
+            written: what `put` gave. A version that is older than the history is not passed on, and one that
+            is
                 not the newest is marked.
         """
         if self.access.caching:

@@ -106,7 +106,9 @@ def flat_map(fn: Callable[[object, object], object]) -> StepMaker:
 
 
 def flat_map_values(call: Call) -> StepMaker:
-    """The call gives any number of new values; the key stays. A generator is read as its values are passed on."""
+    """The call gives any number of new values; the key stays. A generator is read as its values are passed
+    on.
+    """
 
     def walk(code: Code, rec: Rec, down: Down) -> None:
         refuse = code.use(_no_values)
@@ -184,7 +186,8 @@ class Print:
     ) -> None:
         self._label = label
         self._mapper = mapper
-        self._file: TextIO | None = open(file, "a", encoding="utf-8") if file is not None else None  # noqa: SIM115
+        self._file: TextIO | None = open(file, "a", encoding="utf-8") if file is not None else None  # noqa:
+        SIM115
 
     def write(self, key: object, value: object) -> None:
         mapper = self._mapper
