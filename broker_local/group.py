@@ -169,12 +169,14 @@ class Seen:
 
 @dataclass(slots=True)
 class Group:
-    """A group: what lasts, and what is going on. Changed only by the functions of this module."""
+    """A group: what lasts (`state`, `offsets`), and what is going on. Changed only by the functions of this
+    module. `kind` is the protocol type of those who join."""
 
     name: str
     settings: GroupSettings = field(default_factory=GroupSettings)
     state: GroupState = field(default_factory=GroupState)
     offsets: dict[PartitionKey, CommittedOffset] = field(default_factory=dict)
+    kind: str = ""
     candidates: dict[str, Candidate] | None = None
     join_deadline: int = 0
     syncs: dict[str, int] = field(default_factory=dict)
@@ -251,7 +253,7 @@ def on_join(group: Group, call: Call, request: Join, new_id: str) -> list[Effect
             return _replace_static(group, call, request, holder, new_id)
         if len(members) >= settings.max_size:
             return _fail(call, ErrorCode.GROUP_MAX_SIZE_REACHED, f"the group has {len(members)} members")
-        return _enter(group, call, _member(request, new_id, call.client))
+        return _enter(group, call, request, _member(request, new_id, call.client))
     wrong = _unknown(group, request.member_id, request.instance_id)
     if wrong is not None:
         return [Reply(call.to, wrong)]
@@ -263,7 +265,7 @@ def on_join(group: Group, call: Call, request: Join, new_id: str) -> list[Effect
     if same and (phase == COMPLETING or (phase == STABLE and not leads)):
         _heard(group, call, known)
         return [Reply(call.to, _joined(group.state, known.member_id))]
-    return _enter(group, call, member)
+    return _enter(group, call, request, member)
 
 
 def on_sync(group: Group, call: Call, request: Sync) -> list[Effect]:
@@ -446,10 +448,11 @@ def describe(group: Group) -> DescribedGroup:
 # Joining -----------------------------------------------------------------------------------------
 
 
-def _enter(group: Group, call: Call, member: Member) -> list[Effect]:
+def _enter(group: Group, call: Call, request: Join, member: Member) -> list[Effect]:
     """The member waits for the next generation; the rebalance is begun where none is on."""
     effects = _prepare(group, call.now)
     assert group.candidates is not None
+    group.kind = request.protocol_type
     kept = group.candidates.get(member.member_id)
     if kept is not None:
         if kept.parked is not None:
@@ -514,7 +517,7 @@ def _complete(group: Group, now: int, at: int) -> list[Effect]:
     members = tuple(each.member for each in candidates.values())
     state = GroupState(
         before.generation + 1,
-        before.protocol_type,
+        group.kind or before.protocol_type,
         _vote(candidates[leader].member, members),
         leader,
         members,
@@ -590,7 +593,7 @@ def _replace_static(group: Group, call: Call, request: Join, holder: Member, new
         )
         for name, each in group.candidates.items()
     }
-    return [*effects, *_enter(group, call, member)]
+    return [*effects, *_enter(group, call, request, member)]
 
 
 def _leader(state: GroupState, members: Sequence[Member], otherwise: Member) -> Member:
@@ -665,7 +668,7 @@ def _protocols_fit(group: Group, request: Join) -> bool:
         if member.member_id != request.member_id
         and (request.instance_id is None or member.instance_id != request.instance_id)
     ]
-    if others and request.protocol_type != group.state.protocol_type:
+    if others and request.protocol_type != (group.kind or group.state.protocol_type):
         return False
     return any(
         all(any(each.name == known.name for known in member.protocols) for member in others)

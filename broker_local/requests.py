@@ -81,6 +81,7 @@ class ErrorCode(IntEnum):
     INVALID_CONFIG = 40
     INVALID_REQUEST = 42
     OUT_OF_ORDER_SEQUENCE_NUMBER = 45
+    DUPLICATE_SEQUENCE_NUMBER = 46
     INVALID_PRODUCER_EPOCH = 47
     INVALID_TXN_STATE = 48
     KAFKA_STORAGE_ERROR = 56
@@ -140,7 +141,7 @@ class TopicRow:
 
     topic: Name
     error: int
-    topic_id: bytes
+    topic_id: Name
     partitions: Small
 
 
