@@ -138,9 +138,7 @@ class Layered(Protocol):
         """
         ...
 
-    def apply(
-        self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS
-    ) -> None:
+    def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
         """Restore: changelog rows `(key, value, timestamp)` straight to the engine, with `marks`, atomically.
 
         Only for a store without uncommitted writes (`ValueError`).
@@ -178,9 +176,7 @@ class KeyValueStore(Layered, Protocol):
         """Rows with low <= key <= high; None is open. Empty if low > high."""
         ...
 
-    def prefix_scan(
-        self, prefix: bytes, backwards: bool = False
-    ) -> RowIterator[tuple[bytes, object, int]]: ...
+    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> RowIterator[tuple[bytes, object, int]]: ...
 
     def all(self, backwards: bool = False) -> RowIterator[tuple[bytes, object, int]]: ...
 
@@ -254,9 +250,7 @@ class SessionStore(Layered, Protocol):
     @property
     def observed_time(self) -> int: ...
 
-    def put(
-        self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None
-    ) -> bool:
+    def put(self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None) -> bool:
         """Set or (value None) remove a session. False: its segment has expired, nothing was written."""
         ...
 

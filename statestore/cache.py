@@ -65,9 +65,7 @@ class CachedRows:
         self._young.clear()
         self._old.clear()
         self._whole = False
-        self._engine.write(
-            [(prefix + key, restored(value, timestamp)) for key, value, timestamp in rows], marks=marks
-        )
+        self._engine.write([(prefix + key, restored(value, timestamp)) for key, value, timestamp in rows], marks=marks)
 
     def _trim(self) -> None:
         if len(self._young) * self._sizes.in_memory > self._bytes / 2:

@@ -33,10 +33,11 @@ class LayeredKeyValueStore:
         "_layers",
         "_lookup",
         "_open",
+        "_origins",
         "_scan",
         "_stale",
         "_top",
-        "_watchers",
+        "_views",
         "name",
     )
 
@@ -61,11 +62,12 @@ class LayeredKeyValueStore:
         self._stale = False
         # what get and put touch, so that a hot key costs no second lookup
         self._caching = caching
-        self._exact = codec.exact
+        self._exact = codec.exact if caching and codec.exact is not None else _never
         self._top = self._layers.top
         self._lookup = self._layers.top.get
         self._open = self._entries.open
-        self._watchers = self._layers.watchers
+        self._views = self._layers.views
+        self._origins = self._layers.origins
 
     # rows
 
@@ -78,15 +80,11 @@ class LayeredKeyValueStore:
         return entry  # type: ignore[return-value]  # a pair with a value: what `open` would give, without the call
 
     def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
-        exact = self._exact
-        if self._caching and origin is None and exact is not None and value is not None and exact(value):
-            if self._watchers:
-                self._layers.note(key)
-            top = self._top
-            if key in top:
-                del top[key]  # the order is that of the last update, as in Java's cache
-                if self._layers.origins:
-                    self._layers.origins.pop(key, None)
+        top = self._top
+        if key in top and origin is None and value is not None and not self._views and self._exact(value):
+            del top[key]  # the order is that of the last update, as in Java's cache
+            if self._origins:
+                self._origins.pop(key, None)
             top[key] = (value, timestamp)
         else:
             self._layers.put(key, value, timestamp, origin)
@@ -124,9 +122,8 @@ class LayeredKeyValueStore:
         layers = self._layers
         if self._index is None:
             self._index = Ordered({*layers.dirty, *layers.uncommitted, *layers.committed})
-            layers.watchers.append(self._index)
+            layers.indexes.append(self._index)
         view = View(layers)
-        layers.watchers.append(view)
         layers.views.append(view)
         scan, close = self._scan(low, end, backwards)
         keys = self._index.walk(low, high, backwards)
@@ -146,14 +143,13 @@ class LayeredKeyValueStore:
         layers = self._layers
         if view in layers.views:
             layers.views.remove(view)
-            layers.watchers.remove(view)
         if self._stale and not layers.views:
             self._drop_index()
 
     def _drop_index(self) -> None:
         self._stale = False
         if self._index is not None:
-            self._layers.watchers.remove(self._index)
+            self._layers.indexes.remove(self._index)
             self._index = None
 
     # layers
@@ -209,9 +205,7 @@ class LayeredKeyValueStore:
                         self._index.discard(key)
         return more
 
-    def apply(
-        self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS
-    ) -> None:
+    def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
         self._layers.restore(rows, marks)
         self._forget_index()
 
@@ -223,17 +217,18 @@ class LayeredKeyValueStore:
 
     def close(self) -> None:
         self._layers.views.clear()
-        self._layers.watchers.clear()
-        self._index = None
+        self._drop_index()
+
+
+def _never(value: object) -> bool:
+    return False
 
 
 def _same(cell: bytes) -> bytes:
     return cell
 
 
-Scanner = Callable[
-    [bytes | None, bytes | None, bool], tuple[Iterator[tuple[bytes, bytes]], Callable[[], None]]
-]
+Scanner = Callable[[bytes | None, bytes | None, bool], tuple[Iterator[tuple[bytes, bytes]], Callable[[], None]]]
 
 
 def _scanner(engine: Engine, prefix: bytes) -> Scanner:

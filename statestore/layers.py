@@ -43,10 +43,11 @@ class Base(Protocol[Cell]):
         ...
 
 
-class Watcher(Protocol[Noted]):
-    """Somebody to be told of a cell before it is written: an index, or an open iterator."""
+class Index(Protocol[Noted]):
+    """The cells of the upper layers in some order; it may hold others too. Told of each cell that is new in
+    `top`."""
 
-    def note(self, cell: Noted, /) -> None: ...
+    def add(self, cell: Noted, /) -> None: ...
 
 
 class View(Generic[Cell]):
@@ -79,7 +80,7 @@ class Layers(Generic[Cell]):
         "dirty",
         "entries",
         "forward",
-        "key_size",
+        "indexes",
         "log_key",
         "origins",
         "sends_old",
@@ -87,7 +88,6 @@ class Layers(Generic[Cell]):
         "top",
         "uncommitted",
         "views",
-        "watchers",
     )
 
     def __init__(
@@ -107,7 +107,7 @@ class Layers(Generic[Cell]):
         self.uncommitted: dict[Cell, Entry] = {}
         self.committed: dict[Cell, Entry] = {}
         self.top = self.dirty if caching else self.uncommitted
-        self.watchers: list[Watcher[Cell]] = []
+        self.indexes: list[Index[Cell]] = []
         self.views: list[View[Cell]] = []
         self.changelog: ChangelogHook | None = None
         self.forward: Forward | None = None
@@ -144,28 +144,36 @@ class Layers(Generic[Cell]):
 
     def put(self, cell: Cell, value: object, timestamp: int, origin: object) -> None:
         """Put one cell: into the cache, or to the uncommitted layer and the changelog."""
-        if self.watchers:
-            self.note(cell)
         if self.top is self.dirty:
             entry = self.entries.seal(value, timestamp)
-            if cell in self.dirty:
-                del self.dirty[cell]
+            self.renew(cell)
             self.dirty[cell] = entry
             if origin is not None:
                 self.origins[cell] = origin
             elif self.origins:
                 self.origins.pop(cell, None)
-        elif self.changelog is None:
-            self.uncommitted[cell] = self.entries.seal(value, timestamp)
+            return
+        changelog, data = self.changelog, None
+        if changelog is None:
+            entry = self.entries.seal(value, timestamp)
         else:
             entry, data = self.entries.seal_logged(value, timestamp)
-            self.uncommitted[cell] = entry
-            self.changelog(self.log_key(cell), data, timestamp, origin)
+        if self.views or cell not in self.uncommitted:
+            self.renew(cell)
+        self.uncommitted[cell] = entry
+        if changelog is not None:
+            changelog(self.log_key(cell), data, timestamp, origin)
 
-    def note(self, cell: Cell) -> None:
-        """Tell the watchers that the cell is about to be written."""
-        for watcher in self.watchers:
-            watcher.note(cell)
+    def renew(self, cell: Cell) -> None:
+        """Make way for a write of the cell to the top layer: keep the old entry for open iterators, put the
+        cell into the indexes, and take it from its place in the order of updates."""
+        for view in self.views:
+            view.note(cell)
+        if cell in self.top:
+            del self.top[cell]
+        else:
+            for index in self.indexes:
+                index.add(cell)
 
     def flush(self, emit: Callable[[Cell, object, object, int, object], None] | None) -> None:
         """Log and emit the dirty entries, again until the emitting leaves none; see `Layered.flush`."""
@@ -241,9 +249,7 @@ class Layers(Generic[Cell]):
 
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
         if self.dirty or self.uncommitted:
-            raise ValueError(
-                "changelog rows cannot be applied over uncommitted writes; commit or abort first"
-            )
+            raise ValueError("changelog rows cannot be applied over uncommitted writes; commit or abort first")
         while self.committed:
             self.spill(len(self.committed), NO_MARKS)
         self.base.restore(rows, marks)

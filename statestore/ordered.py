@@ -50,8 +50,6 @@ class Ordered(Generic[Key]):
             blocks[at : at + 1] = [block[:half], block[half:]]
             lasts[at : at + 1] = [block[half - 1], block[-1]]
 
-    note = add
-
     def discard(self, key: Key) -> None:
         """Remove the key if it is there."""
         at = bisect_left(self._lasts, key)
