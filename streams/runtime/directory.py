@@ -1,0 +1,239 @@
+"""Where state lies on one host, and whose it is (decision 17).
+
+    <state.dir>/<application.id>/
+        directory-id            names this disk in the group, so that all workers on it count as caught up
+        instance-0/             belongs to the worker that holds the lock of the file `lock` in it
+            lock
+            worker.json         {"version": 1, "uuid": ..., "host": ..., "inode": ...}
+            0_3/                an owned task: its database
+        unowned/
+            0_1/                closed cleanly; whoever is assigned the task renames it in
+
+A worker that died leaves its instance directory with a free lock; its tasks are taken over the same way, while
+that lock is held. A frozen owner still holds its lock, so its successor builds a copy of its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from streams.errors import LockException, TaskIdFormatException
+from streams.topology.node import TaskId
+
+log = logging.getLogger("streams.runtime.directory")
+
+VERSION = 1
+MOST_INSTANCES = 10_000
+
+
+def parse_task(name: str) -> TaskId:
+    """`0_1` to a task id.
+
+    Raises:
+        TaskIdFormatException: the text is no task id.
+    """
+    subtopology, _, partition = name.partition("_")
+    if not (subtopology.isascii() and subtopology.isdigit() and partition.isascii() and partition.isdigit()):
+        raise TaskIdFormatException(f"Task id {name!r} is not of the form <sub-topology>_<partition>.")
+    return TaskId(int(subtopology), int(partition))
+
+
+def task_directories(path: Path) -> Iterator[tuple[TaskId, Path]]:
+    """The task directories in `path`; anything else is passed over."""
+    if path.is_dir():
+        for entry in sorted(path.iterdir()):
+            try:
+                yield parse_task(entry.name), entry
+            except TaskIdFormatException:
+                continue
+
+
+def try_lock(path: Path) -> int | None:
+    """A descriptor that holds the lock of the file, or None where another process holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+class InstanceDirectory:
+    """The directory of one worker. `uuid` is the worker's id in the group: what Java calls the process id."""
+
+    __slots__ = ("_descriptor", "directory_id", "number", "path", "root", "uuid")
+
+    def __init__(self, root: Path, number: int, descriptor: int) -> None:
+        self.root = root
+        self.number = number
+        self.path = root / f"instance-{number}"
+        self._descriptor: int | None = descriptor
+        self.uuid = worker_uuid(self.path)
+        self.directory_id = disk_id(root)
+
+    def take(self, task: TaskId, position_of: Callable[[Path], int]) -> Path:
+        """The task's directory, inside this instance's; empty where this host has no copy.
+
+        Where several copies exist, the one with the highest position is taken and the others are deleted.
+        `position_of(path)` opens a copy and tells its changelog position.
+        """
+        home = self.path / str(task)
+        with free_copies(self, task) as copies:
+            if home.exists():
+                copies = [home, *copies]
+            best = max(copies, key=position_of) if len(copies) > 1 else next(iter(copies), None)
+            for copy in copies:
+                if copy != best:
+                    remove(copy)
+            if best is not None and best != home:
+                best.rename(home)
+        home.mkdir(mode=0o700, exist_ok=True)
+        return home
+
+    def give_back(self, task: TaskId) -> None:
+        """Moves a task's directory, whose database is closed, to where the next owner finds it."""
+        home, resting = self.path / str(task), self.root / "unowned" / str(task)
+        if not home.exists():
+            return
+        resting.parent.mkdir(mode=0o700, exist_ok=True)
+        if resting.exists():
+            remove(resting)
+        home.rename(resting)
+
+    def discard(self, task: TaskId) -> None:
+        """Deletes the task's directory: its state is to be built anew."""
+        home = self.path / str(task)
+        if home.exists():
+            remove(home)
+
+    def unowned(self) -> Mapping[TaskId, Path]:
+        """Copies on this disk that belong to no living worker, one a task."""
+        found: dict[TaskId, Path] = {}
+        for other in sorted(self.root.glob("instance-*")):
+            if other == self.path:
+                continue
+            descriptor = try_lock(other / "lock")
+            if descriptor is not None:
+                found.update(task_directories(other))
+                os.close(descriptor)
+        found.update(task_directories(self.root / "unowned"))
+        found.update(task_directories(self.path))
+        return found
+
+    def new_uuid(self) -> str:
+        """Takes another id, after this one was fenced twice within a minute."""
+        (self.path / "worker.json").unlink(missing_ok=True)
+        self.uuid = worker_uuid(self.path)
+        log.warning("Worker in %s was fenced twice within a minute and goes on as %s.", self.path, self.uuid)
+        return self.uuid
+
+    def close(self) -> None:
+        """Lets go of the lock; what still lies inside belongs to nobody from now on."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def claim(state_dir: Path, application_id: str) -> InstanceDirectory:
+    """Takes the lowest free instance directory of the application on this disk.
+
+    Raises:
+        LockException: the directory cannot be made or written.
+    """
+    root = state_dir / application_id
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for number in range(MOST_INSTANCES):
+            path = root / f"instance-{number}"
+            path.mkdir(mode=0o700, exist_ok=True)
+            descriptor = try_lock(path / "lock")
+            if descriptor is not None:
+                return InstanceDirectory(root, number, descriptor)
+    except OSError as error:
+        raise LockException(
+            f"State directory {root} cannot be used: {error.strerror}. "
+            "Give a directory that this user may write as state.dir."
+        ) from error
+    raise LockException(f"All {MOST_INSTANCES} instance directories in {root} are locked.")
+
+
+@contextmanager
+def free_copies(own: InstanceDirectory, task: TaskId) -> Iterator[list[Path]]:
+    """Copies of a task that belong to no living worker; dead instances stay locked while they are looked at."""
+    held, found = [], []
+    resting = own.root / "unowned" / str(task)
+    if resting.is_dir():
+        found.append(resting)
+    for copy in sorted(own.root.glob(f"instance-*/{task}")):
+        if copy.parent == own.path:
+            continue
+        descriptor = try_lock(copy.parent / "lock")
+        if descriptor is not None:
+            held.append(descriptor)
+            if copy.is_dir():
+                found.append(copy)
+    try:
+        yield found
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def worker_uuid(path: Path) -> str:
+    """The UUID in an instance directory. One that was copied from elsewhere gets a new one."""
+    file, here = path / "worker.json", {"host": socket.gethostname(), "inode": path.stat().st_ino}
+    try:
+        known = json.loads(file.read_text("utf-8"))
+        if known.get("version") == VERSION and all(known.get(name) == value for name, value in here.items()):
+            return str(uuid.UUID(known["uuid"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    fresh = str(uuid.uuid4())
+    replace_file(file, json.dumps({"version": VERSION, "uuid": fresh, **here}))
+    return fresh
+
+
+def disk_id(root: Path) -> str:
+    """One name for this disk, the same for all workers on it; bound to the directory's inode."""
+    file, inode = root / "directory-id", str(root.stat().st_ino)
+    for _ in range(2):
+        try:
+            name, _, bound = file.read_text("utf-8").partition("@")
+            if bound == inode:
+                return name
+            file.unlink(missing_ok=True)
+        except FileNotFoundError:
+            pass
+        fresh = root / f".directory-id-{uuid.uuid4().hex}"
+        fresh.write_text(f"{uuid.uuid4()}@{inode}", "utf-8")
+        try:
+            os.link(fresh, file)  # one of several that start at once wins, and all read the winner's
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return file.read_text("utf-8").partition("@")[0]
+
+
+def replace_file(file: Path, text: str) -> None:
+    """Writes a file so that it is there whole or not at all."""
+    fresh = file.with_name(f".{file.name}-{uuid.uuid4().hex}")
+    fresh.write_text(text, "utf-8")
+    fresh.rename(file)
+
+
+def remove(path: Path) -> None:
+    """Deletes a directory so that a crash in between never leaves half of one under its name."""
+    doomed = path.with_name(f".deleted-{path.name}-{uuid.uuid4().hex}")
+    path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
