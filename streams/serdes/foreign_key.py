@@ -23,6 +23,11 @@ OLD_UPGRADES = frozenset(("2.4", "2.5", "2.6", "2.7", "2.8", "3.0", "3.1", "3.2"
 """Values of `upgrade.from` under which registrations are written as version 0."""
 
 
+def version_for(upgrade_from: str | None) -> int:
+    """The version in which registrations are written under that setting `upgrade.from`."""
+    return 0 if upgrade_from in OLD_UPGRADES else CURRENT_VERSION
+
+
 class Instruction(IntEnum):
     """What the right side does with a registration."""
 

@@ -1,4 +1,4 @@
-"""Headers as Java keeps them beside a value in a local store (reference, 3.4).
+"""Headers and timestamps as Java keeps them beside a value in a local store (reference, 3.4).
 
 headers                      varint count | (varint length | name | varint length, -1 for null | value) *
 count
@@ -49,6 +49,11 @@ def decode_headers(data: bytes) -> Headers:
     return tuple(found)
 
 
+def timestamped(timestamp: int, value: bytes) -> bytes:
+    """A timestamped key-value or window store's value; `timestamp` in ms."""
+    return _i64.pack(timestamp) + value
+
+
 def with_headers(headers: Headers, value: bytes) -> bytes:
     """A session store's value under `dsl.store.format=HEADERS`."""
     written = encode_headers(headers)
@@ -57,7 +62,7 @@ def with_headers(headers: Headers, value: bytes) -> bytes:
 
 def with_timestamp_and_headers(headers: Headers, timestamp: int, value: bytes) -> bytes:
     """A key-value or window store's value under `dsl.store.format=HEADERS`; `timestamp` in ms."""
-    return with_headers(headers, _i64.pack(timestamp) + value)
+    return with_headers(headers, timestamped(timestamp, value))
 
 
 def split_headers(data: bytes) -> tuple[Headers, bytes]:

@@ -43,10 +43,19 @@ def encode_offset_metadata(partition_time: int, remembered: Mapping[str, int] = 
     return binascii.b2a_base64(b"".join(parts), newline=False).decode("ascii")
 
 
+def raw_bytes(text: str) -> bytes:
+    """The bytes that a committed text stands for.
+
+    Raises:
+        ValueError: it is no Base64.
+    """
+    return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+
+
 def decode_offset_metadata(text: str) -> OffsetMetadata:
     """Reads what was committed; nothing is known where it cannot be read."""
     try:
-        data = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+        data = raw_bytes(text)
         version, time = _head.unpack_from(data)
         if version == 1:
             return OffsetMetadata(time)

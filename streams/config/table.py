@@ -1,0 +1,257 @@
+"""One row a setting: its name, type, default, check and meaning, and how a given value is understood.
+
+Types and texts are those of Kafka's `ConfigDef`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import get_close_matches
+from enum import Enum
+
+from streams.errors import ConfigException, NotYetBuiltException
+
+
+class Type(Enum):
+    """What kind of value a setting takes. A list may be text with commas; numbers and truth values may be
+    text."""
+
+    BOOLEAN = "BOOLEAN"
+    STRING = "STRING"
+    INT = "INT"
+    SHORT = "SHORT"
+    LONG = "LONG"
+    DOUBLE = "DOUBLE"
+    LIST = "LIST"
+    CLASS = "CLASS"
+    """An object, or the name of one."""
+    PASSWORD = "PASSWORD"
+
+
+Check = Callable[[str, object], None]
+"""`(name, value)`: raises `ConfigException` for a value that is not allowed."""
+
+Resolve = Callable[[str], object]
+"""From the name of a thing to the thing; raises `LookupError`."""
+
+_BITS = {Type.SHORT: 16, Type.INT: 32, Type.LONG: 64}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Args:
+        name: dotted, Kafka's.
+        type: of its value.
+        default: as a parsed value.
+        doc: one line of meaning.
+        check: of a parsed value.
+        resolve: for `CLASS`: from a name to the object.
+        required: must it be given?
+        not_built: why a value other than the default is refused for now; None: it is built.
+        built_values: values other than the default that work although `not_built` is said.
+        no_meaning: why it can never have a meaning here; None: it has one.
+    """
+
+    name: str
+    type: Type
+    default: object
+    doc: str
+    check: Check | None = None
+    resolve: Resolve | None = None
+    required: bool = False
+    not_built: str | None = None
+    built_values: tuple[object, ...] = ()
+    no_meaning: str | None = None
+
+    @property
+    def built(self) -> bool:
+        """Does every allowed value work?"""
+        return self.not_built is None and self.no_meaning is None
+
+    def parse(self, given: object, name: str | None = None) -> object:
+        """The value that is meant.
+
+        Args:
+            given: as it was written.
+            name: with its prefix, for messages.
+        Raises:
+            ConfigException: it is not allowed.
+            NotYetBuiltException: it is known, but not built yet.
+        """
+        shown = name or self.name
+        value = None if given is None else _parse(self, shown, given)
+        if self.check is not None:
+            self.check(shown, value)
+        if value == self.default or value in self.built_values:
+            return value
+        if self.no_meaning is not None:
+            raise ConfigException(
+                f"The setting {shown} has no meaning here: {self.no_meaning}. Leave it out."
+            )
+        if self.not_built is not None:
+            raise NotYetBuiltException(
+                f"{shown}={text_of(value)} comes with {self.not_built}; not built yet. "
+                f"Leave it out, or set it to {text_of(self.default)}."
+            )
+        return value
+
+
+def invalid(name: str, value: object, why: str) -> ConfigException:
+    """The error for a value that is not allowed, with Kafka's words."""
+    return ConfigException(f"Invalid value {text_of(value)} for configuration {name}: {why}")
+
+
+def text_of(value: object) -> str:
+    """A value as Kafka's messages write it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(text_of(entry) for entry in value)}]"
+    return str(value)
+
+
+def _parse(setting: Setting, name: str, given: object) -> object:
+    kind = setting.type
+    value = given.strip() if isinstance(given, str) and kind is not Type.PASSWORD else given
+    if kind is Type.BOOLEAN:
+        return _boolean(name, value)
+    if kind in _BITS:
+        return _whole(name, kind, value)
+    if kind is Type.DOUBLE:
+        return _double(name, value)
+    if kind is Type.LIST:
+        return _list(name, value)
+    if kind is Type.CLASS:
+        return _thing(setting, name, value)
+    if not isinstance(value, str):
+        raise invalid(name, value, f"Expected value to be a string, but it was a {type(value).__name__}")
+    return value
+
+
+def _boolean(name: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise invalid(name, value, "Expected value to be either true or false")
+
+
+def _whole(name: str, kind: Type, value: object) -> int:
+    if isinstance(value, timedelta):
+        value = value // timedelta(milliseconds=1)
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            raise invalid(name, value, f"Not a number of type {kind.value}") from None
+    bits = _BITS[kind]
+    if isinstance(value, bool) or not isinstance(value, int) or not -1 << bits - 1 <= value < 1 << bits - 1:
+        raise invalid(name, value, f"Not a number of type {kind.value}")
+    return value
+
+
+def _double(name: str, value: object) -> float:
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    raise invalid(name, value, "Not a number of type DOUBLE")
+
+
+def _list(name: str, value: object) -> tuple[object, ...]:
+    if isinstance(value, str):
+        return tuple(entry.strip() for entry in value.split(",")) if value else ()
+    if isinstance(value, Iterable):
+        return tuple(value)
+    raise invalid(name, value, "Expected a comma separated list.")
+
+
+def _thing(setting: Setting, name: str, value: object) -> object:
+    if not isinstance(value, str) or setting.resolve is None:
+        return value
+    try:
+        return setting.resolve(value)
+    except LookupError as error:
+        hint = f" {error.args[0]}" if error.args and error.args[0] else ""
+        raise invalid(name, value, f"Class {value} could not be found.{hint}") from None
+
+
+# Checks
+
+
+def at_least(low: float) -> Check:
+    """A number of at least `low`."""
+
+    def check(name: str, value: object) -> None:
+        if isinstance(value, int | float) and value < low:
+            raise invalid(name, value, f"Value must be at least {low}")
+
+    return check
+
+
+def between(low: float, high: float) -> Check:
+    """A number from `low` to `high`, both included."""
+
+    def check(name: str, value: object) -> None:
+        at_least(low)(name, value)
+        if isinstance(value, int | float) and value > high:
+            raise invalid(name, value, f"Value must be no more than {high}")
+
+    return check
+
+
+def one_of(*allowed: str | None) -> Check:
+    """One of these words."""
+
+    def check(name: str, value: object) -> None:
+        if value not in allowed:
+            words = ", ".join("null" if word is None else word for word in allowed)
+            raise invalid(name, value, f"String must be one of: {words}")
+
+    return check
+
+
+def one_of_in_any_case(*allowed: str) -> Check:
+    """One of these words, in small or capital letters."""
+
+    def check(name: str, value: object) -> None:
+        if value is None or str(value).upper() not in allowed:
+            words = ", ".join(allowed)
+            raise invalid(name, value, f"String must be one of (case insensitive): {words}")
+
+    return check
+
+
+def at_most(size: int) -> Check:
+    """A list of at most `size` entries."""
+
+    def check(name: str, value: object) -> None:
+        if isinstance(value, tuple) and len(value) > size:
+            raise invalid(name, value, f"exceeds maximum list size of [{size}].")
+
+    return check
+
+
+def not_empty(name: str, value: object) -> None:
+    """Text with at least one character."""
+    if value == "":
+        raise invalid(name, value, "String must be non-empty")
+
+
+def table(settings: Iterable[Setting]) -> dict[str, Setting]:
+    """Settings by their names."""
+    return {setting.name: setting for setting in settings}
+
+
+def unknown(name: str, known: Mapping[str, object] | Iterable[str]) -> ConfigException:
+    """The error for a setting that nobody knows, with the nearest one that is."""
+    near = get_close_matches(name, list(known), 1, 0.6)
+    hint = f" Did you mean {near[0]}?" if near else " The documentation lists the known ones."
+    return ConfigException(f"Unknown configuration {name}.{hint}")

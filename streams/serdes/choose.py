@@ -1,0 +1,101 @@
+"""Which serde an operator uses: its own, the one that came downstream, or the default of the configuration.
+
+Default serdes are None, as in Java: an operator that needs one and has none fails when it is made, by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from streams.errors import ConfigException, StreamsException
+from streams.serdes import Serde, Serdes
+
+Side = Literal["key", "value"]
+
+_NAMED: Mapping[str, Callable[[], Serde[Any]]] = {
+    "string": Serdes.string,
+    "bytes": Serdes.bytes,
+    "byte_array": Serdes.bytes,
+    "integer": Serdes.integer,
+    "long": Serdes.long,
+    "short": Serdes.short,
+    "float": Serdes.float,
+    "double": Serdes.double,
+    "boolean": Serdes.boolean,
+    "uuid": Serdes.uuid,
+    "void": Serdes.void,
+    "json": Serdes.json,
+    "msgpack": Serdes.msgpack,
+}
+SERDE_NAMES = tuple(_NAMED)
+"""Names of serdes that need no argument; a setting may be one of them."""
+
+# What Java's configuration files say.
+_JAVA_CLASSES = {
+    "StringSerde": "string",
+    "BytesSerde": "bytes",
+    "ByteArraySerde": "bytes",
+    "ByteBufferSerde": "bytes",
+    "IntegerSerde": "integer",
+    "LongSerde": "long",
+    "ShortSerde": "short",
+    "FloatSerde": "float",
+    "DoubleSerde": "double",
+    "BooleanSerde": "boolean",
+    "UUIDSerde": "uuid",
+    "VoidSerde": "void",
+}
+
+
+def named_serde(name: str) -> Serde[Any] | None:
+    """The serde of that name (`string`, `json`, …, or Java's class name), None if there is none."""
+    java = name.removeprefix("org.apache.kafka.common.serialization.").removeprefix("Serdes$")
+    make = _NAMED.get(_JAVA_CLASSES.get(java, name))
+    return None if make is None else make()
+
+
+def default_serde(config: Mapping[str, object], side: Side) -> Serde[Any] | None:
+    """The serde of `default.key.serde` or `default.value.serde`; None if it is not set.
+
+    Raises:
+        StreamsException: what is set is no serde.
+    """
+    setting = f"default.{side}.serde"
+    given = config.get(setting)
+    if given is None or isinstance(given, Serde):
+        return given
+    found = named_serde(given) if isinstance(given, str) else None
+    if found is None:
+        raise StreamsException(
+            f"Failed to configure {side} serde {given!r}: set {setting} to an object such as Serdes.string(), or to "
+            f"one of the names {', '.join(SERDE_NAMES)}."
+        )
+    return found
+
+
+def choose(
+    chosen: Serde[Any] | None,
+    inherited: Serde[Any] | None,
+    config: Mapping[str, object],
+    side: Side,
+    node: str,
+) -> Serde[Any]:
+    """The serde an operator uses.
+
+    Args:
+        chosen: given to the operator itself.
+        inherited: came downstream with the stream or table.
+        config: the application's settings.
+        side: key or value.
+        node: the operator's name, for the message.
+    Raises:
+        ConfigException: there is none, in Java's words, with the operator's name.
+    """
+    found = chosen or inherited or default_serde(config, side)
+    if found is None:
+        raise ConfigException(
+            f"Please specify a {side} serde or set one through StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG: "
+            f"the operator {node} has none. Give it {side}_serde=…, or set default.{side}.serde."
+        )
+    return found
