@@ -1,0 +1,200 @@
+"""What workers tell each other through the group, and how the leader answers (decision 18). Pure.
+
+The group speaks Kafka's classic protocol of type `consumer`, so that Kafka's tools can read it; these bytes are
+the user data of Kafka's subscription and assignment. Big-endian; a text is its length (u16) and UTF-8.
+
+    subscription   u8 version = 1 | 16 bytes uuid of the worker | text directory id | text endpoint
+                   | u16 n, n x (text tag, text value) | u16 n, n x 8 bytes fingerprint
+                   | u32 n, n x (i32 sub-topology, i32 partition, u8 owned, i64 changelog position)
+    assignment     u8 version = 1 | u8 a second round is due
+                   | u32 n, n x (i32 sub-topology, i32 partition)
+
+A reader passes over bytes behind the fields of version 1, where later versions append theirs.
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from streams.clients.assignors import Assignment, Offer, read_assignment, write_assignment
+from streams.errors import SerializationException
+from streams.record import TopicPartition
+from streams.runtime.assign import AssignSettings, MemberInfo, Plan, TaskInfo, assign, hand_out
+from streams.topology.node import TaskId
+
+PROTOCOL = "streams-app"
+VERSION = 1
+
+_TASK = struct.Struct(">ii")
+_HELD = struct.Struct(">iiBq")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker as it shows itself to the group.
+
+    Args:
+        uuid: of its instance directory; Java's process id.
+        directory: the id of the disk its state lies on.
+        fingerprints: one for each sub-topology it runs.
+        owned: the tasks it runs.
+        positions: changelog positions of the copies on its disk, its own tasks' among them.
+        endpoint: `application.server`, or "".
+        tags: client tags.
+    """
+
+    uuid: str
+    directory: str
+    fingerprints: frozenset[bytes]
+    owned: frozenset[TaskId] = frozenset()
+    positions: Mapping[TaskId, int] = field(default_factory=dict)
+    endpoint: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the leader gives to one worker. `again`: a second round follows when others have given up theirs."""
+
+    tasks: tuple[TaskId, ...]
+    again: bool = False
+
+
+def write_info(info: WorkerInfo) -> bytes:
+    """The user data of a subscription."""
+    parts = [bytes([VERSION]), uuid.UUID(info.uuid).bytes, _text(info.directory), _text(info.endpoint)]
+    parts.append(struct.pack(">H", len(info.tags)))
+    parts += [_text(name) + _text(value) for name, value in sorted(info.tags.items())]
+    parts.append(struct.pack(">H", len(info.fingerprints)))
+    parts += sorted(info.fingerprints)
+    held = sorted(info.owned | info.positions.keys())
+    parts.append(struct.pack(">I", len(held)))
+    parts += [_HELD.pack(*task, task in info.owned, info.positions.get(task, -1)) for task in held]
+    return b"".join(parts)
+
+
+def read_info(data: bytes) -> WorkerInfo:
+    """Reads the user data of a subscription.
+
+    Raises:
+        SerializationException: the bytes are of another program, of a version below 1, or cut short.
+    """
+    cursor = _Cursor(data)
+    cursor.version()
+    worker = str(uuid.UUID(bytes=cursor.take(16)))
+    directory, endpoint = cursor.text(), cursor.text()
+    tags = dict([(cursor.text(), cursor.text()) for _ in range(cursor.count(">H", 4))])
+    fingerprints = frozenset([cursor.take(8) for _ in range(cursor.count(">H", 8))])
+    owned, positions = set(), {}
+    for _ in range(cursor.count(">I", _HELD.size)):
+        subtopology, partition, is_owned, position = _HELD.unpack(cursor.take(_HELD.size))
+        task = TaskId(subtopology, partition)
+        if is_owned:
+            owned.add(task)
+        if position >= 0:
+            positions[task] = position
+    return WorkerInfo(worker, directory, fingerprints, frozenset(owned), positions, endpoint, tags)
+
+
+def write_given(given: Given, partitions: Mapping[TaskId, Sequence[TopicPartition]]) -> bytes:
+    """An assignment: the tasks' partitions, as Kafka's tools read them, and the tasks themselves."""
+    head = struct.pack(">BBI", VERSION, given.again, len(given.tasks))
+    user_data = head + b"".join(_TASK.pack(*task) for task in given.tasks)
+    topics = tuple(partition for task in given.tasks for partition in partitions.get(task, ()))
+    return write_assignment(Assignment(topics, user_data))
+
+
+def read_given(data: bytes) -> Given:
+    """Reads an assignment.
+
+    Raises:
+        SerializationException: as `read_info`.
+    """
+    cursor = _Cursor(read_assignment(data).user_data)
+    cursor.version()
+    again = cursor.take(1) != b"\x00"
+    count = cursor.count(">I", _TASK.size)
+    return Given(tuple([TaskId(*_TASK.unpack(cursor.take(_TASK.size))) for _ in range(count)]), again)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The leader's answer: bytes for each member, the plan they came from, and members nobody could read."""
+
+    assignments: Mapping[str, bytes]
+    plan: Plan
+    unreadable: Mapping[str, str]
+
+
+def lead(
+    members: Mapping[str, Offer],
+    tasks: Mapping[TaskId, Sequence[TopicPartition]],
+    infos: Sequence[TaskInfo],
+    ends: Mapping[TaskId, int],
+    settings: AssignSettings,
+) -> Round:
+    """Assigns for all.
+
+    A member whose user data cannot be read (another program in the same group) gets nothing and is named.
+    """
+    workers: dict[str, WorkerInfo] = {}
+    unreadable: dict[str, str] = {}
+    for name, offer in members.items():
+        try:
+            workers[name] = read_info(offer.user_data)
+        except SerializationException as error:
+            unreadable[name] = str(error)
+    described = [
+        MemberInfo(name, worker.fingerprints, worker.owned, worker.directory, worker.positions)
+        for name, worker in workers.items()
+    ]
+    plan = assign(infos, described, ends, settings)
+    given, again = hand_out(plan, {name: worker.owned for name, worker in workers.items()})
+    nothing = {name: write_given(Given(()), tasks) for name in unreadable}
+    answers = {name: write_given(Given(ids, again), tasks) for name, ids in given.items()}
+    return Round({**answers, **nothing}, plan, unreadable)
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack(">H", len(data)) + data
+
+
+class _Cursor:
+    """Reads from bytes and never past them."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def take(self, size: int) -> bytes:
+        end = self._at + size
+        if end > len(self._data):
+            raise SerializationException(
+                f"Group data of a worker ends at byte {len(self._data)}, within a field that ends at {end}. "
+                "Is another program a member of this group? An application.id belongs to one application."
+            )
+        found = self._data[self._at : end]
+        self._at = end
+        return found
+
+    def version(self) -> None:
+        version = self.take(1)[0]
+        if version < VERSION:
+            raise SerializationException(f"Group data of a worker has version {version}; {VERSION} is the lowest known.")
+
+    def count(self, form: str, size: int) -> int:
+        """How many entries follow; checked against what is there before memory is taken."""
+        count: int = struct.unpack(form, self.take(struct.calcsize(form)))[0]
+        if count * size > len(self._data) - self._at:
+            raise SerializationException(f"Group data of a worker promises {count} entries, more than its bytes hold.")
+        return count
+
+    def text(self) -> str:
+        size: int = struct.unpack(">H", self.take(2))[0]
+        try:
+            return self.take(size).decode()
+        except UnicodeDecodeError as error:
+            raise SerializationException(f"Group data of a worker holds a text that is no UTF-8: {error}") from error

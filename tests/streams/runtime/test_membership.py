@@ -1,0 +1,74 @@
+"""The bytes that workers exchange, and the leader's answer."""
+
+from __future__ import annotations
+
+import contextlib
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.clients.assignors import Offer, read_assignment
+from streams.errors import SerializationException
+from streams.record import TopicPartition
+from streams.runtime.assign import AssignSettings, TaskInfo
+from streams.runtime.membership import Given, WorkerInfo, lead, read_given, read_info, write_given, write_info
+from streams.topology.node import TaskId
+
+task_ids = st.builds(TaskId, st.integers(0, 9), st.integers(0, 99))
+texts = st.text(max_size=20)
+infos = st.builds(
+    WorkerInfo,
+    st.uuids().map(str),
+    texts,
+    st.frozensets(st.binary(min_size=8, max_size=8), max_size=4),
+    st.frozensets(task_ids, max_size=6),
+    st.dictionaries(task_ids, st.integers(0, 2**62), max_size=6),
+    texts,
+    st.dictionaries(texts, texts, max_size=3),
+)
+
+
+@given(infos)
+@settings(max_examples=100, deadline=None)
+def test_what_a_worker_says_comes_through(info: WorkerInfo) -> None:
+    assert read_info(write_info(info)) == info
+    assert read_info(write_info(info) + b"a later version's fields") == info
+
+
+@given(st.lists(task_ids, max_size=9, unique=True).map(tuple), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_what_the_leader_gives_comes_through(tasks: tuple[TaskId, ...], again: bool) -> None:
+    partitions = {task: [TopicPartition("in", task.partition)] for task in tasks}
+    data = write_given(Given(tasks, again), partitions)
+    assert read_given(data) == Given(tasks, again)
+    assert read_assignment(data).partitions == tuple(p for t in tasks for p in partitions[t])
+
+
+@given(infos, st.binary(max_size=60), st.data())
+@settings(max_examples=100, deadline=None)
+def test_bytes_of_others_are_refused_and_never_break(info: WorkerInfo, junk: bytes, data: st.DataObject) -> None:
+    whole = bytearray(write_info(info))
+    at = data.draw(st.integers(0, len(whole) - 1))
+    whole[at] ^= data.draw(st.integers(1, 255))
+    for damaged in (junk, bytes(whole), bytes(whole[:at])):
+        with contextlib.suppress(SerializationException):
+            read_info(damaged)
+
+
+def test_the_leader_withholds_what_is_owned_elsewhere_and_asks_for_a_second_round() -> None:
+    tasks = {TaskId(0, p): [TopicPartition("in", p)] for p in range(2)}
+    infos = [TaskInfo(task, True, b"f" * 8) for task in tasks]
+
+    def offer(owned: frozenset[TaskId]) -> Offer:
+        worker = WorkerInfo("00000000-0000-0000-0000-000000000000", "disk", frozenset({b"f" * 8}), owned)
+        return Offer(("in",), write_info(worker))
+
+    members = {"a": offer(frozenset(tasks)), "b": offer(frozenset()), "x": Offer(("in",), b"?")}
+    answer = lead(members, tasks, infos, {}, AssignSettings())
+    assert read_given(answer.assignments["a"]) == Given((TaskId(0, 0),), True)
+    assert read_given(answer.assignments["b"]) == Given((), True)
+    assert read_given(answer.assignments["x"]) == Given(())
+    assert list(answer.unreadable) == ["x"]
+    members = {"a": offer(frozenset({TaskId(0, 0)})), "b": offer(frozenset())}
+    answer = lead(members, tasks, infos, {}, AssignSettings())
+    assert read_given(answer.assignments["b"]) == Given((TaskId(0, 1),), False)
