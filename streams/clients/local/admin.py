@@ -1,0 +1,238 @@
+"""Topics, offsets and groups of the bundled broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from broker_local import requests as wire
+from streams.clients.api import (
+    GroupDescription,
+    GroupListing,
+    Isolation,
+    MemberDescription,
+    OffsetAndTimestamp,
+    Position,
+    TopicDescription,
+)
+from streams.clients.local import errors
+from streams.clients.local.line import Line
+from streams.errors import (
+    GroupNotEmptyException,
+    KafkaException,
+    TopicExistsException,
+    UnknownMemberIdException,
+    UnknownTopicOrPartitionException,
+)
+from streams.record import TopicPartition
+
+T = TypeVar("T")
+
+
+class LocalAdmin:
+    """An `Admin` over one connection.
+
+    Args:
+        line: its connection.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    # Topics
+
+    def list_topics(self) -> tuple[str, ...]:
+        """See `Admin.list_topics`."""
+        return tuple(sorted(row.topic for row in self._line.ask(wire.Metadata()).topics))
+
+    def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
+        """See `Admin.describe_topics`."""
+        wanted = tuple(dict.fromkeys(names))
+        if not wanted:
+            return {}
+        rows = [row for row in self._line.ask(wire.Metadata(wanted)).topics if not row.error]
+        if not rows:
+            return {}
+        asked = wire.TopicConfigs(tuple(row.topic for row in rows))
+        settings = {
+            found.topic: {row.name: row.value for row in found.configs if row.own}
+            for found in self._line.ask(asked).topics
+        }
+        return {
+            row.topic: TopicDescription(
+                row.topic, row.topic_id, row.partitions, settings.get(row.topic, {})
+            )
+            for row in rows
+        }
+
+    def create_topic(
+        self, name: str, partitions: int | None, settings: Mapping[str, str]
+    ) -> TopicDescription:
+        """See `Admin.create_topic`."""
+        new = wire.NewTopic(name, -1 if partitions is None else partitions, dict(settings))
+        before = self._line.number
+        try:
+            self._one(wire.TopicCreate((new,)), name)
+        except TopicExistsException:
+            if not before or before == self._line.number:
+                raise  # else the answer to our own first try was lost
+        return self._described(name)
+
+    def alter_topic(self, name: str, settings: Mapping[str, str | None]) -> TopicDescription:
+        """See `Admin.alter_topic`."""
+        self._one(wire.TopicAlter((wire.Alteration(name, dict(settings)),)), name)
+        return self._described(name)
+
+    def delete_topic(self, name: str) -> None:
+        """See `Admin.delete_topic`."""
+        before = self._line.number
+        try:
+            self._one(wire.TopicDelete((name,)), name)
+        except UnknownTopicOrPartitionException:
+            if not before or before == self._line.number:
+                raise
+
+    def add_partitions(self, name: str, total: int) -> TopicDescription:
+        """See `Admin.add_partitions`."""
+        self._one(wire.PartitionsAdd((wire.PartitionCount(name, total),)), name)
+        return self._described(name)
+
+    def _one(self, request: wire.Asks[wire.TopicsReply], name: str) -> None:
+        (result,) = self._line.ask(request, name).results
+        if result.error:
+            raise errors.exception(result.error, result.message, name)
+
+    def _described(self, name: str) -> TopicDescription:
+        found = self.describe_topics((name,)).get(name)
+        if found is None:
+            raise UnknownTopicOrPartitionException(f"{name}: the topic does not exist.")
+        return found
+
+    # Offsets
+
+    def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """See `Admin.beginning_offsets`."""
+        rows = self._offsets(dict.fromkeys(partitions, wire.EARLIEST), Isolation.READ_UNCOMMITTED)
+        return {partition: row.offset for partition, row in rows.items()}
+
+    def end_offsets(
+        self, partitions: Iterable[TopicPartition], isolation: Isolation
+    ) -> dict[TopicPartition, int]:
+        """See `Admin.end_offsets`."""
+        rows = self._offsets(dict.fromkeys(partitions, wire.LATEST), isolation)
+        return {partition: row.offset for partition, row in rows.items()}
+
+    def offsets_for_times(
+        self, times: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
+        """See `Admin.offsets_for_times`."""
+        rows = self._offsets(times, Isolation.READ_UNCOMMITTED)
+        return {
+            partition: None if row.offset == wire.NO_OFFSET else OffsetAndTimestamp(row.offset, row.timestamp)
+            for partition, row in rows.items()
+        }
+
+    def _offsets(
+        self, times: Mapping[TopicPartition, int], isolation: Isolation
+    ) -> dict[TopicPartition, wire.ListedOffset]:
+        if not times:
+            return {}
+        level = wire.READ_COMMITTED if isolation is Isolation.READ_COMMITTED else wire.READ_UNCOMMITTED
+        asked = tuple(wire.OffsetQuestion(topic, number, time) for (topic, number), time in times.items())
+        parts = self._line.ask(wire.ListOffsets(asked, level)).parts
+        return _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
+
+    def delete_records(self, before: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """See `Admin.delete_records`."""
+        if not before:
+            return {}
+        asked = tuple(wire.DeletePart(topic, number, offset) for (topic, number), offset in before.items())
+        parts = self._line.ask(wire.DeleteRecords(asked)).parts
+        rows = _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
+        return {partition: row.log_start for partition, row in rows.items()}
+
+    # Groups
+
+    def list_groups(self) -> tuple[GroupListing, ...]:
+        """See `Admin.list_groups`."""
+        rows = self._line.ask(wire.Groups()).groups
+        return tuple(sorted(GroupListing(row.group, row.state, row.protocol_type) for row in rows))
+
+    def describe_group(self, group: str) -> GroupDescription:
+        """See `Admin.describe_group`."""
+        (row,) = self._line.ask(wire.GroupDescribe((group,)), group).groups
+        if row.error:
+            raise errors.exception(row.error, f"There is no group {group!r}.")
+        committed = self._line.ask(wire.Committed(group), group).parts
+        return GroupDescription(
+            group,
+            row.state,
+            row.protocol_type,
+            row.protocol,
+            row.generation,
+            row.leader,
+            tuple(
+                MemberDescription(
+                    member.member_id,
+                    member.instance_id,
+                    member.client,
+                    "localhost",
+                    member.metadata,
+                    member.assignment,
+                )
+                for member in row.members
+            ),
+            {
+                TopicPartition(part.topic, part.partition): Position(part.offset, part.metadata)
+                for part in committed
+                if part.offset != wire.NO_OFFSET
+            },
+        )
+
+    def alter_group_offsets(self, group: str, offsets: Mapping[TopicPartition, Position]) -> None:
+        """See `Admin.alter_group_offsets`."""
+        rows = tuple(
+            wire.CommitPart(topic, number, position.offset, position.metadata)
+            for (topic, number), position in offsets.items()
+        )
+        try:
+            parts = self._line.ask(wire.Commit(group, -1, "", None, rows), group).parts
+        except UnknownMemberIdException as error:
+            raise GroupNotEmptyException(
+                f"{group}: the group has members, so its offsets cannot be set. Stop its members first."
+            ) from error
+        for part in parts:
+            if part.error:
+                raise errors.exception(part.error, "", TopicPartition(part.topic, part.partition))
+
+    def delete_group(self, group: str) -> None:
+        """See `Admin.delete_group`."""
+        (result,) = self._line.ask(wire.GroupDelete((group,)), group).groups
+        if result.error:
+            raise errors.exception(result.error, "", group)
+
+    def close(self) -> None:
+        """See `Admin.close`."""
+        self._line.close()
+
+
+Part = TypeVar("Part", wire.ListedOffset, wire.DeletedPart)
+
+
+def _of_part(part: wire.ListedOffset | wire.DeletedPart, partition: TopicPartition) -> KafkaException:
+    return errors.exception(part.error, part.message, partition)
+
+
+def _rows(
+    parts: tuple[Part, ...],
+    key: Callable[[Part], TopicPartition],
+    failure: Callable[[Part, TopicPartition], KafkaException],
+) -> dict[TopicPartition, Part]:
+    """The rows by partition; raises the first error among them."""
+    rows: dict[TopicPartition, Part] = {}
+    for part in parts:
+        partition = key(part)
+        if part.error:
+            raise failure(part, partition)
+        rows[partition] = part
+    return rows

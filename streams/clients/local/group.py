@@ -1,0 +1,174 @@
+"""The way to the bundled broker's group coordinator."""
+
+from __future__ import annotations
+
+from broker_local import requests as wire
+from broker_local.client import ConnectionLost, Link
+from streams.clients import api
+from streams.clients.local import errors
+from streams.clients.local.line import Line
+from streams.errors import DisconnectException, KafkaException
+from streams.record import TopicPartition
+
+
+class LocalGroupLink:
+    """A `GroupLink` over one connection.
+
+    Args:
+        line: its connection; closing it ends the dynamic members that joined through it.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._next = 0
+        self._out: dict[int, tuple[int, api.GroupRequest]] = {}
+        self._ready: list[tuple[int, api.GroupReply]] = []
+
+    def send(self, request: api.GroupRequest) -> int:
+        """See `GroupLink.send`."""
+        ticket = self._next
+        self._next += 1
+        link: Link | None = None
+        try:
+            link = self._line.try_link()
+            if link is not None:
+                self._out[link.send(to_wire(request))] = (ticket, request)
+        except ConnectionLost:
+            self._cut_off()
+            link = None
+        if link is None:
+            self._ready.append((ticket, failed(request, _disconnected(request.group))))
+        return ticket
+
+    def receive(self, timeout_ms: int) -> list[tuple[int, api.GroupReply]]:
+        """See `GroupLink.receive`."""
+        try:
+            replies = self._line.receive(0 if self._ready else timeout_ms) if self._out else []
+        except ConnectionLost:
+            self._cut_off()
+            replies = []
+        for correlation, reply in replies:
+            asked = self._out.pop(correlation, None)
+            if asked is not None:
+                ticket, request = asked
+                self._ready.append((ticket, from_wire(request, reply)))
+        given, self._ready = self._ready, []
+        return given
+
+    def fileno(self) -> int:
+        """See `GroupLink.fileno`."""
+        return self._line.fileno()
+
+    def wake(self) -> None:
+        """See `GroupLink.wake`."""
+        self._line.wake()
+
+    def close(self) -> None:
+        """See `GroupLink.close`."""
+        self._out.clear()
+        self._line.close()
+
+    def _cut_off(self) -> None:
+        self._line.lost()
+        for ticket, request in self._out.values():
+            self._ready.append((ticket, failed(request, _disconnected(request.group))))
+        self._out.clear()
+
+
+def _disconnected(group: str) -> DisconnectException:
+    return DisconnectException(f"Group {group!r}: the connection to the coordinator was lost.")
+
+
+Asked = wire.Join | wire.Sync | wire.Heartbeat | wire.Leave | wire.Commit | wire.Committed
+
+
+def to_wire(request: api.GroupRequest) -> Asked:
+    """The broker's form of a request."""
+    match request:
+        case api.JoinGroup():
+            return wire.Join(
+                request.group,
+                request.session_timeout_ms,
+                request.rebalance_timeout_ms,
+                request.member_id,
+                request.instance_id,
+                request.protocol_type,
+                tuple(wire.JoinProtocol(name, metadata) for name, metadata in request.protocols),
+            )
+        case api.SyncGroup():
+            plan = tuple(wire.MemberAssignment(name, data) for name, data in request.assignments.items())
+            return wire.Sync(request.group, request.generation, request.member_id, request.instance_id, plan)
+        case api.Heartbeat():
+            return wire.Heartbeat(request.group, request.generation, request.member_id, request.instance_id)
+        case api.LeaveGroup():
+            return wire.Leave(request.group, (wire.Leaver(request.member_id, request.instance_id),))
+        case api.CommitOffsets():
+            rows = tuple(
+                wire.CommitPart(topic, number, position.offset, position.metadata)
+                for (topic, number), position in request.offsets.items()
+            )
+            return wire.Commit(
+                request.group, request.generation, request.member_id, request.instance_id, rows
+            )
+        case api.FetchOffsets():
+            wanted = request.partitions
+            parts = None if wanted is None else tuple(wire.Part(topic, number) for topic, number in wanted)
+            return wire.Committed(request.group, parts)
+
+
+def failed(request: api.GroupRequest, error: KafkaException) -> api.GroupReply:
+    """The answer that says that the request failed as a whole."""
+    match request:
+        case api.JoinGroup():
+            return api.Joined(error)
+        case api.SyncGroup():
+            return api.Synced(error)
+        case api.Heartbeat():
+            return api.Beaten(error)
+        case api.LeaveGroup():
+            return api.Left(error)
+        case api.CommitOffsets():
+            return api.Committed(error)
+        case api.FetchOffsets():
+            return api.OffsetsFetched(error)
+
+
+def from_wire(request: api.GroupRequest, reply: object) -> api.GroupReply:
+    """The door's form of an answer."""
+    match reply:
+        case wire.Failure():
+            return failed(request, errors.exception(reply.error, reply.message, f"Group {request.group!r}"))
+        case wire.JoinReply():
+            members = {member.member_id: member.metadata for member in reply.members}
+            return api.Joined(
+                None,
+                reply.member_id,
+                reply.generation,
+                reply.leader,
+                reply.protocol,
+                members,
+                reply.skip_assignment,
+            )
+        case wire.SyncReply():
+            return api.Synced(None, reply.assignment)
+        case wire.HeartbeatReply():
+            return api.Beaten(None)
+        case wire.LeaveReply():
+            code = next((member.error for member in reply.members if member.error), 0)
+            return api.Left(errors.exception(code, "", f"Group {request.group!r}") if code else None)
+        case wire.CommitReply():
+            refused = {
+                TopicPartition(part.topic, part.partition): errors.exception(part.error, "", part.topic)
+                for part in reply.parts
+                if part.error
+            }
+            return api.Committed(None, refused)
+        case wire.CommittedReply():
+            positions = {
+                TopicPartition(part.topic, part.partition): api.Position(part.offset, part.metadata)
+                for part in reply.parts
+                if part.offset != wire.NO_OFFSET
+            }
+            return api.OffsetsFetched(None, positions)
+        case _:
+            raise TypeError(f"no answer to {type(request).__name__}: {type(reply).__name__}")

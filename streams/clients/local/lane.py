@@ -1,0 +1,166 @@
+"""The batches on their way to one partition: their order, their sequences, what an answer means for the rest.
+
+Pure: no connection, no clock. Batches leave in the order they came, at most `MOST_OUT` without an answer, since
+the broker remembers that many per producer and partition; only one until the first answer, since a broker that
+knows nothing of a producer takes any sequence. When one fails for the moment, those behind it fail too (their
+sequence has a gap): the lane stops, waits for the answers still out, and sends all from the first one again.
+When one fails for good its sequence is never filled: the lane goes on under a new producer id, from sequence 0.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from streams.clients.api import Sent
+from streams.errors import KafkaException, OutOfOrderSequenceException, RetriableException, TimeoutException
+from streams.record import RecordBatch, TopicPartition
+
+MOST_OUT = 5
+"""Batches of one lane without an answer; Kafka's `max.in.flight.requests.per.connection` with idempotence."""
+SEQUENCES = 0x7FFFFFFF
+NEVER = float("inf")
+
+
+class Parcel:
+    """One batch until it has its last word."""
+
+    __slots__ = ("batch", "data", "deadline", "done", "out", "sequence", "size")
+
+    def __init__(self, batch: RecordBatch, size: int, deadline: float, done: Callable[[Sent], None]) -> None:
+        self.batch = batch
+        self.size = size
+        self.deadline = deadline  # seconds, monotonic
+        self.done = done
+        self.data = b""  # as encoded under `sequence`; made when it is first sent
+        self.sequence = -1
+        self.out = False
+
+
+class Lane:
+    """One partition of one writer.
+
+    Args:
+        partition: which.
+        idempotent: do batches bear sequences?
+        backoff_s: the pause before the lane is sent again.
+    """
+
+    def __init__(self, partition: TopicPartition, idempotent: bool, backoff_s: float) -> None:
+        self.partition = partition
+        self.queue: deque[Parcel] = deque()
+        self.producer: tuple[int, int] | None = None  # id and epoch; None: another one is needed
+        self.renewed = False
+        self._idempotent = idempotent
+        self._backoff_s = backoff_s
+        self._retry_at = 0.0
+        self._next_sequence = 0
+        self._known = not idempotent
+        self._stopped = False
+        self._out = 0
+
+    def to_send(self, now: float) -> list[Parcel]:
+        """The batches that may leave now, in order; marks them as out and numbers new ones."""
+        most = MOST_OUT if self._known else 1
+        if self._stopped or now < self._retry_at or self._out >= most:
+            return []
+        leaving: list[Parcel] = []
+        for parcel in self.queue:
+            if self._out >= most:
+                break
+            if parcel.out:
+                continue
+            if self._idempotent and parcel.sequence < 0:
+                parcel.sequence = self._next_sequence
+                self._next_sequence = (self._next_sequence + len(parcel.batch)) & SEQUENCES
+            parcel.out = True
+            self._out += 1
+            leaving.append(parcel)
+        return leaving
+
+    def answered(self, parcel: Parcel, error: KafkaException | None, now: float) -> bool:
+        """Takes the answer to one batch. Was that its last word? It has then left the lane."""
+        self._back(parcel)
+        if error is None:
+            self._known = self._known or not self._stopped
+            self.queue.remove(parcel)
+            self._go_on(now)
+            return True
+        if now < parcel.deadline:
+            if isinstance(error, OutOfOrderSequenceException):
+                if not self._stopped:  # nothing before it failed: the broker has lost what was before
+                    self._renew()
+                self._stop(now)
+                return False
+            if isinstance(error, RetriableException):
+                self._stop(now)
+                return False
+        self.queue.remove(parcel)
+        self._renew()
+        self._stop(now)
+        return True
+
+    def expired(self, now: float) -> list[Parcel]:
+        """Takes out the batches whose time is over."""
+        gone: list[Parcel] = []
+        while self.queue and now >= self.queue[0].deadline:
+            gone.append(self.queue.popleft())
+        if gone:
+            for parcel in gone:
+                self._back(parcel)
+            self._renew()
+            self._stop(now)
+        return gone
+
+    def cut_off(self) -> None:
+        """The connection is lost: everything without an answer is to be sent again, at once, as it was."""
+        for parcel in self.queue:
+            parcel.out = False
+        self._out = 0
+        self._stopped = False
+        self._retry_at = 0.0
+
+    def next_due(self) -> float:
+        """When there is something to do without an answer, in monotonic seconds."""
+        if not self.queue:
+            return NEVER
+        deadline = self.queue[0].deadline
+        waits = self._retry_at > 0.0 and not self._stopped and not self._out
+        return min(deadline, self._retry_at) if waits else deadline
+
+    def _back(self, parcel: Parcel) -> None:
+        self._out -= parcel.out
+        parcel.out = False
+
+    def _stop(self, now: float) -> None:
+        self._stopped = True
+        self._go_on(now)
+
+    def _go_on(self, now: float) -> None:
+        """A stopped lane starts again when nothing of it is out."""
+        if self._stopped and not self._out:
+            self._stopped = False
+            self._retry_at = now + self._backoff_s
+
+    def _renew(self) -> None:
+        """A new producer id: what waits is numbered anew when it leaves.
+
+        Answers still out are to the old numbers; `_stop` waits for them before anything leaves.
+        """
+        if not self._idempotent:
+            return
+        self.producer = None
+        self.renewed = True
+        self._known = False
+        self._next_sequence = 0
+        for parcel in self.queue:
+            parcel.sequence = -1
+            parcel.data = b""
+
+
+def too_late(partition: TopicPartition, parcel: Parcel, delivery_timeout_ms: int) -> TimeoutException:
+    """The error of a batch whose time is over."""
+    return TimeoutException(
+        f"Expiring {len(parcel.batch)} record(s) for {partition}: {delivery_timeout_ms} ms has passed since "
+        "batch creation. Whether they were stored is not known; raise delivery.timeout.ms to try longer."
+    )

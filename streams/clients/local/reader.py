@@ -1,0 +1,344 @@
+"""Reading from the bundled broker: one long poll over all positions, the next one sent before the last is decoded."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from broker_local import format as batches
+from broker_local.client import ConnectionLost
+from broker_local.requests import (
+    READ_COMMITTED,
+    READ_UNCOMMITTED,
+    ErrorCode,
+    Failure,
+    Fetch,
+    FetchedPart,
+    FetchPosition,
+    FetchReply,
+)
+from streams.clients.api import Fetched, Isolation, ReaderSettings
+from streams.clients.local import errors
+from streams.clients.local.line import Line
+from streams.errors import (
+    CorruptRecordException,
+    KafkaException,
+    LogTruncatedException,
+    OffsetOutOfRangeException,
+    RetriableException,
+)
+from streams.record import RecordBatch, TopicPartition
+
+RETRY_S = 0.1
+"""Pause before a partition is asked for again that the broker could not read for the moment."""
+
+
+class _Place:
+    """Where one partition stands. Placing it again makes a new one, so that late answers find nobody."""
+
+    __slots__ = ("asked", "asked_by", "epoch", "held", "known_end", "offset", "paused", "resting", "retry_at")
+
+    def __init__(self, offset: int, paused: bool) -> None:
+        self.offset = offset
+        self.paused = paused
+        self.known_end = -1
+        self.epoch = -1
+        self.asked = -1
+        self.asked_by = -1
+        self.held: list[Fetched] = []  # came while paused
+        self.resting = False
+        self.retry_at = 0.0
+
+
+class _Part:
+    """What one answer brought for one partition, before its records are decoded."""
+
+    __slots__ = ("answer", "partition", "place", "since")
+
+    def __init__(self, partition: TopicPartition, place: _Place, since: int, answer: FetchedPart) -> None:
+        self.partition = partition
+        self.place = place
+        self.since = since
+        self.answer = answer
+
+
+class LocalReader:
+    """A `Reader` over one connection.
+
+    Args:
+        line: its connection.
+        isolation: what it is shown of transactions.
+        settings: sizes and waits.
+    """
+
+    def __init__(self, line: Line, isolation: Isolation, settings: ReaderSettings) -> None:
+        self._line = line
+        self._settings = settings
+        self._isolation = READ_COMMITTED if isolation is Isolation.READ_COMMITTED else READ_UNCOMMITTED
+        self._places: dict[TopicPartition, _Place] = {}
+        self._paused: set[TopicPartition] = set()
+        self._out: dict[int, dict[TopicPartition, tuple[_Place, int]]] = {}
+        self._ready: list[Fetched] = []
+        self._errors: deque[KafkaException] = deque()
+        self._stale = False  # some position is not being asked for
+
+    # What is read
+
+    def place(self, positions: Mapping[TopicPartition, int]) -> None:
+        """See `Reader.place`."""
+        self._ready = [fetched for fetched in self._ready if fetched.partition not in positions]
+        for partition, offset in positions.items():
+            self._places[partition] = _Place(offset, partition in self._paused)
+        self._stale = True
+
+    def drop(self, partitions: Iterable[TopicPartition]) -> None:
+        """See `Reader.drop`."""
+        for partition in partitions:
+            self._places.pop(partition, None)
+            self._paused.discard(partition)
+        self._ready = [fetched for fetched in self._ready if fetched.partition in self._places]
+
+    def pause(self, partitions: Iterable[TopicPartition]) -> None:
+        """See `Reader.pause`."""
+        for partition in partitions:
+            place = self._places.get(partition)
+            if place is not None and not place.paused:
+                place.paused = True
+                self._paused.add(partition)
+                place.held = [fetched for fetched in self._ready if fetched.partition == partition]
+        self._ready = [fetched for fetched in self._ready if fetched.partition not in self._paused]
+
+    def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        """See `Reader.resume`."""
+        for partition in partitions:
+            self._paused.discard(partition)
+            place = self._places.get(partition)
+            if place is not None and place.paused:
+                place.paused = False
+                self._ready += place.held
+                place.held = []
+                self._stale = True
+
+    # Reading
+
+    def poll(self, timeout_ms: int) -> list[Fetched]:
+        """See `Reader.poll`."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        while True:
+            if self._errors:
+                raise self._errors.popleft()
+            left = 0 if self._ready else max(0, int((deadline - time.monotonic()) * 1000 + 0.999))
+            try:
+                resting_ms = self._ask()
+                replies = self._line.receive(min(left, resting_ms))
+            except ConnectionLost:
+                self._forget_requests()
+                continue
+            self._take([(number, reply) for number, reply in replies if number in self._out])
+            if self._ready:
+                given, self._ready = self._ready, []
+                return given
+            if not self._errors and (left <= 0 or (not replies and left < resting_ms)):
+                return []
+
+    def wake(self) -> None:
+        """See `Reader.wake`."""
+        self._line.wake()
+
+    def close(self) -> None:
+        """See `Reader.close`."""
+        self._places.clear()
+        self._out.clear()
+        self._ready = []
+        self._line.close()
+
+    # The requests
+
+    def _ask(self) -> int:
+        """Sends a fetch unless all positions are being asked for; returns how many ms may be waited now."""
+        link = self._line.link()
+        if not self._stale:
+            return 1 << 31
+        now = time.monotonic()
+        asked: dict[TopicPartition, tuple[_Place, int]] = {}
+        positions: list[FetchPosition] = []
+        soonest = 1 << 31
+        news = False
+        for partition, place in self._places.items():
+            if place.paused or place.resting:
+                continue
+            if place.retry_at > now:
+                soonest = min(soonest, int((place.retry_at - now) * 1000) + 1)
+                continue
+            news = news or place.asked != place.offset
+            asked[partition] = (place, place.offset)
+            positions.append(
+                FetchPosition(
+                    partition.topic,
+                    partition.partition,
+                    place.offset,
+                    self._settings.max_partition_bytes,
+                    place.epoch,
+                    place.known_end,
+                )
+            )
+        if news:
+            settings = self._settings
+            number = link.send(
+                Fetch(
+                    tuple(positions),
+                    settings.max_wait_ms,
+                    settings.min_bytes,
+                    settings.max_bytes,
+                    self._isolation,
+                )
+            )
+            self._out[number] = asked
+            for place, offset in asked.values():
+                place.asked, place.asked_by = offset, number
+        self._stale = soonest != 1 << 31
+        return soonest
+
+    def _forget_requests(self) -> None:
+        self._line.lost()
+        self._out.clear()
+        for place in self._places.values():
+            place.asked = -1
+        self._stale = True
+
+    # The answers
+
+    def _take(self, replies: list[tuple[int, object]]) -> None:
+        """Moves the positions, asks on, and only then decodes."""
+        if not replies:
+            return
+        parts: list[_Part] = []
+        for number, reply in replies:
+            asked = self._out.pop(number)
+            for place, _ in asked.values():
+                if place.asked_by == number:
+                    place.asked = -1
+            if isinstance(reply, FetchReply):
+                parts += self._moved(reply, asked)
+            elif isinstance(reply, Failure):
+                self._errors.append(errors.exception(reply.error, reply.message))
+        self._stale = True
+        try:
+            self._ask()
+        except ConnectionLost:
+            self._forget_requests()
+        for part in parts:
+            fetched = self._decoded(part)
+            if part.place.paused:
+                part.place.held += fetched
+            else:
+                self._ready += fetched
+
+    def _moved(self, reply: FetchReply, asked: dict[TopicPartition, tuple[_Place, int]]) -> list[_Part]:
+        parts: list[_Part] = []
+        for answer in reply.parts:
+            partition = TopicPartition(answer.topic, answer.partition)
+            place, offset = asked[partition]
+            if self._places.get(partition) is not place or place.offset != offset:
+                continue
+            if answer.error:
+                self._failed(partition, place, answer)
+                continue
+            place.known_end, place.epoch = answer.end, answer.log_epoch
+            try:
+                place.offset = max(offset, _after(answer.data, offset))
+            except batches.BadBatch as damage:
+                self._damaged(partition, place, damage)
+                continue
+            parts.append(_Part(partition, place, offset, answer))
+        return parts
+
+    def _failed(self, partition: TopicPartition, place: _Place, answer: FetchedPart) -> None:
+        position = place.offset
+        error: KafkaException
+        if answer.error == ErrorCode.OFFSET_OUT_OF_RANGE:
+            error = OffsetOutOfRangeException(
+                f"{partition}: position {position} lies outside the log, which reaches from "
+                f"{answer.log_start} to {answer.end}. Seek into it, or set auto.offset.reset.",
+                partition,
+                position,
+                answer.log_start,
+                answer.end,
+            )
+        elif answer.error == ErrorCode.UNKNOWN_LEADER_EPOCH:
+            error = LogTruncatedException(
+                f"{partition}: the log was cut back below position {position}; what was read from offset "
+                f"{answer.diverged} on is no longer there.",
+                partition,
+                position,
+                answer.diverged,
+            )
+        else:
+            error = errors.exception(answer.error, answer.message, partition)
+            if isinstance(error, RetriableException) and answer.error != ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+                place.retry_at = time.monotonic() + RETRY_S
+                return
+        place.resting = True
+        self._errors.append(error)
+
+    def _damaged(self, partition: TopicPartition, place: _Place, damage: Exception) -> None:
+        place.resting = True
+        self._errors.append(
+            CorruptRecordException(
+                f"{partition}: the batch at offset {place.offset} is damaged: {damage}. It is not delivered; "
+                "`broker-local check` names the file, seeking past the batch goes on without it."
+            )
+        )
+
+    def _decoded(self, part: _Part) -> list[Fetched]:
+        answer, data = part.answer, part.answer.data
+        fetched: list[Fetched] = []
+        at, position = 0, part.since
+        while at < len(data):
+            try:
+                header = batches.verify(data, at)
+                columns = batches.decode(header, data, at)
+            except batches.BadBatch as damage:
+                part.place.offset = position
+                self._damaged(part.partition, part.place, damage)
+                return fetched
+            at += header.size
+            batch = RecordBatch(*columns)
+            if header.base_offset < position:
+                batch = _from(batch, position)
+            position = max(position, batch.next_offset)
+            fetched.append(
+                Fetched(part.partition, batch, None, answer.log_start, answer.log_epoch, answer.end)
+            )
+        if position >= answer.end:
+            if fetched:
+                fetched[-1] = fetched[-1]._replace(caught_up_at=position)
+            else:
+                fetched.append(
+                    Fetched(part.partition, None, position, answer.log_start, answer.log_epoch, answer.end)
+                )
+        return fetched
+
+
+def _after(data: memoryview, offset: int) -> int:
+    """The offset after the last batch; reads headers only."""
+    at = 0
+    while at < len(data):
+        header = batches.peek(data, at)
+        at += header.size
+        offset = header.next_offset
+    return offset
+
+
+def _from(batch: RecordBatch, offset: int) -> RecordBatch:
+    """The batch without the records before `offset`: a batch is stored and sent whole."""
+    first = next((i for i, each in enumerate(batch.offsets) if each >= offset), len(batch))
+    return RecordBatch(
+        batch.keys[first:],
+        batch.values[first:],
+        batch.timestamps[first:],
+        None if batch.headers is None else batch.headers[first:],
+        batch.offsets[first:],
+        batch.next_offset,
+    )

@@ -1,0 +1,252 @@
+"""Writing to the bundled broker: idempotent batches, in order per partition, through retries and restarts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from broker_local import format as batches
+from broker_local.client import ConnectionLost, Link
+from broker_local.requests import (
+    Failure,
+    Metadata,
+    Produce,
+    ProducePart,
+    ProduceReply,
+    ProducerId,
+    Reply,
+)
+from streams.clients.api import Sent, WriterSettings
+from streams.clients.local import errors
+from streams.clients.local.lane import NEVER, Lane, Parcel, too_late
+from streams.clients.local.line import Line
+from streams.errors import (
+    DisconnectException,
+    DuplicateSequenceException,
+    IllegalArgumentException,
+    KafkaException,
+    UnknownTopicOrPartitionException,
+)
+from streams.record import RecordBatch, TopicPartition
+
+METADATA_MAX_AGE_S = 300.0
+FOREVER_MS = 2**63 - 1
+RECORD_OVERHEAD = 16
+"""Bytes counted for a record besides its key and value."""
+
+
+class LocalWriter:
+    """A `Writer` over one connection.
+
+    Args:
+        line: its connection.
+        settings: acknowledgements, idempotence, timeouts.
+    """
+
+    def __init__(self, line: Line, settings: WriterSettings) -> None:
+        self._line = line
+        self._settings = settings
+        self._lanes: dict[TopicPartition, Lane] = {}
+        self._busy: dict[TopicPartition, Lane] = {}
+        self._out: dict[int, tuple[Lane, Parcel]] = {}
+        self._connection = 0
+        self._told: list[tuple[Callable[[Sent], None], Sent]] = []
+        self._producer: tuple[int, int] | None = None
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._parcels = 0
+        self._bytes = 0
+
+    def partitions_for(self, topic: str) -> int:
+        """See `Writer.partitions_for`."""
+        now = time.monotonic()
+        count, until = self._counts.get(topic, (0, 0.0))
+        if now < until:
+            return count
+        (row,) = self._line.ask(Metadata((topic,), create_missing=True), topic).topics
+        if row.error:
+            raise errors.exception(row.error, "", topic)
+        self._counts[topic] = (row.partitions, now + METADATA_MAX_AGE_S)
+        return row.partitions
+
+    def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
+        """See `Writer.send`."""
+        if not batch.keys:
+            raise IllegalArgumentException(f"{partition}: a batch without records cannot be sent.")
+        lane = self._lanes.get(partition)
+        if lane is None:
+            settings = self._settings
+            lane = Lane(partition, settings.idempotent, settings.retry_backoff_ms / 1000)
+            self._lanes[partition] = lane
+        deadline = time.monotonic() + self._settings.delivery_timeout_ms / 1000
+        parcel = Parcel(batch, size_of(batch), deadline, done)
+        lane.queue.append(parcel)
+        self._busy[partition] = lane
+        self._parcels += 1
+        self._bytes += parcel.size
+        try:
+            self._send_lane(self._link(), lane)
+        except ConnectionLost:
+            self._line.lost()
+            self._send_all()
+        while self._bytes > self._settings.max_bytes_out:
+            self._collect(100)
+        self._tell()
+
+    def settle(self, timeout_ms: int) -> int:
+        """See `Writer.settle`."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        while self._parcels:
+            wanted = min(deadline, self._due())
+            left = wanted - time.monotonic()
+            heard = self._collect(int(left * 1000 + 0.999) if left > 0.0 else 0)
+            self._tell()
+            now = time.monotonic()
+            if now >= deadline or (not heard and now < wanted):  # out of time, or woken
+                break
+        return self._parcels
+
+    def next_due(self) -> int:
+        """See `Writer.next_due`."""
+        due = self._due()
+        return FOREVER_MS if due == NEVER else int(due * 1000) + 1
+
+    def fileno(self) -> int:
+        """See `Writer.fileno`."""
+        return self._line.fileno()
+
+    def wake(self) -> None:
+        """See `Writer.wake`."""
+        self._line.wake()
+
+    def close(self) -> None:
+        """See `Writer.close`."""
+        self._out.clear()
+        for lane in list(self._busy.values()):
+            while lane.queue:
+                lost = DisconnectException(
+                    f"{lane.partition}: the producer was closed before the broker had answered; whether "
+                    "the batch was stored is not known. Flush before closing."
+                )
+                self._finish(lane, lane.queue.popleft(), Sent(lane.partition, -1, -1, lost))
+        self._line.close()
+        self._tell()
+
+    # Out
+
+    def _link(self) -> Link:
+        """The connection. Over a new one, everything without an answer is to be sent again."""
+        link = self._line.link()
+        if self._connection != self._line.number:
+            self._connection = self._line.number
+            self._out.clear()
+            for lane in self._busy.values():
+                lane.cut_off()
+        return link
+
+    def _send_all(self) -> None:
+        while True:
+            try:
+                link = self._link()
+                for lane in list(self._busy.values()):
+                    self._send_lane(link, lane)
+                return
+            except ConnectionLost:
+                self._line.lost()
+
+    def _send_lane(self, link: Link, lane: Lane) -> None:
+        if lane.producer is None and self._settings.idempotent:
+            lane.producer = self._producer_of(lane)
+            link = self._link()
+        producer_id, epoch = lane.producer or (batches.NO_PRODUCER, -1)
+        acks = self._settings.acks
+        topic, number = lane.partition
+        for parcel in lane.to_send(time.monotonic()):
+            if not parcel.data:
+                batch = parcel.batch
+                parcel.data = batches.write(
+                    batch.keys,
+                    batch.values,
+                    batch.timestamps,
+                    batch.headers,
+                    producer_id=producer_id,
+                    epoch=epoch,
+                    sequence=parcel.sequence,
+                )
+            correlation = link.send(Produce(acks, (ProducePart(topic, number, parcel.data),)))
+            if acks:
+                self._out[correlation] = (lane, parcel)
+            else:
+                lane.answered(parcel, None, 0.0)
+                self._finish(lane, parcel, Sent(lane.partition, -1, -1, None))
+
+    def _producer_of(self, lane: Lane) -> tuple[int, int]:
+        """The writer's own id, or, for a lane whose sequences have a gap, another one."""
+        if self._producer is None or lane.renewed:
+            lane.renewed = False
+            reply = self._line.ask(ProducerId())
+            self._producer = (reply.producer_id, reply.epoch)
+        return self._producer
+
+    # In
+
+    def _collect(self, timeout_ms: int) -> bool:
+        """Takes answers, waits for the first; then sends what may leave now. Was anything heard?"""
+        try:
+            self._link()
+            replies = self._line.receive(timeout_ms)
+        except ConnectionLost:
+            self._line.lost()
+            self._send_all()
+            return True
+        now = time.monotonic()
+        for correlation, reply in replies:
+            lane, parcel = self._out.pop(correlation, (None, None))
+            if lane is not None and parcel is not None and parcel.out:
+                self._answer(lane, parcel, reply, now)
+        for lane in list(self._busy.values()):
+            for parcel in lane.expired(now):
+                error = too_late(lane.partition, parcel, self._settings.delivery_timeout_ms)
+                self._finish(lane, parcel, Sent(lane.partition, -1, -1, error))
+        self._send_all()
+        return bool(replies)
+
+    def _answer(self, lane: Lane, parcel: Parcel, reply: Reply, now: float) -> None:
+        offset, timestamp = -1, -1
+        error: KafkaException | None = None
+        if isinstance(reply, ProduceReply):
+            (part,) = reply.parts
+            if part.error:
+                error = errors.exception(part.error, part.message, lane.partition)
+            else:
+                offset, timestamp = part.base_offset, part.append_time
+        elif isinstance(reply, Failure):
+            error = errors.exception(reply.error, reply.message, lane.partition)
+        if isinstance(error, DuplicateSequenceException):  # stored long ago; only its offset is forgotten
+            error = None
+        if isinstance(error, UnknownTopicOrPartitionException):
+            self._counts.pop(lane.partition.topic, None)
+        if lane.answered(parcel, error, now):
+            self._finish(lane, parcel, Sent(lane.partition, offset, timestamp, error))
+
+    def _due(self) -> float:
+        return min((lane.next_due() for lane in self._busy.values()), default=NEVER)
+
+    def _finish(self, lane: Lane, parcel: Parcel, sent: Sent) -> None:
+        self._parcels -= 1
+        self._bytes -= parcel.size
+        if not lane.queue:
+            self._busy.pop(lane.partition, None)
+        self._told.append((parcel.done, sent))
+
+    def _tell(self) -> None:
+        while self._told:
+            told, self._told = self._told, []
+            for done, sent in told:
+                done(sent)
+
+
+def size_of(batch: RecordBatch) -> int:
+    """About how many bytes a batch is."""
+    keys = sum(len(key) for key in batch.keys if key is not None)
+    values = sum(len(value) for value in batch.values if value is not None)
+    return keys + values + RECORD_OVERHEAD * len(batch.keys)
