@@ -1,1 +1,1 @@
-"""What a topology means: plan, nodes as frozen data, names, rewrites, sub-topologies, describe()."""
+"""What a program means: plan, graph, names, rewrites, sub-topologies and `describe()`."""

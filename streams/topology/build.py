@@ -1,0 +1,53 @@
+"""The last step: a graph becomes a `BuiltTopology`, which the runtime runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from streams.errors import ConfigException, TopologyException
+from streams.serdes.base import Serde
+from streams.topology.checks import refuse_circles
+from streams.topology.node import BuiltTopology, Node, SinkNode, SourceNode, SubTopology
+from streams.topology.plan import SerdeAround
+from streams.topology.settings import Config, setting
+from streams.topology.split import sub_topologies
+from streams.topology.wiring import Wiring
+
+
+def built(wiring: Wiring, config: Config | None) -> BuiltTopology:
+    """The sub-topologies, global stores and internal topics of a graph.
+
+    Raises:
+        TopologyException: there is no source, or the graph goes in circles.
+        ConfigException: a serde is neither given nor configured.
+    """
+    if not wiring.nodes:
+        raise TopologyException(
+            "Topology has no stream threads and no global threads, must subscribe to at least one source topic "
+            "or global table."
+        )
+    refuse_circles(wiring.nodes.values())
+    subs = tuple(_with_serdes(sub, wiring, config) for sub in sub_topologies(wiring, config))
+    return BuiltTopology(subs, tuple(wiring.globals.values()), frozenset(wiring.internal_topics))
+
+
+def _with_serdes(sub: SubTopology, wiring: Wiring, config: Config | None) -> SubTopology:
+    if not any(node.name in wiring.arounds for node in sub.nodes):
+        return sub
+    return replace(sub, nodes=tuple(_settled(n, wiring.arounds.get(n.name), config) for n in sub.nodes))
+
+
+def _settled(node: Node, around: SerdeAround | None, config: Config | None) -> Node:
+    if around is None or not isinstance(node, SourceNode | SinkNode):
+        return node
+    return replace(node, value_serde=around.wrap(around.inner or _default(around.side, node.name, config)))
+
+
+def _default(side: str, node: str, config: Config | None) -> Serde[object]:
+    chosen = setting(config, f"default.{side}.serde")
+    if isinstance(chosen, Serde):
+        return chosen
+    raise ConfigException(
+        f"Failed to initialize {side} serdes for node {node}. Please specify a {side} serde, or set "
+        f"default.{side}.serde in the configuration to a Serde."
+    )

@@ -1,0 +1,149 @@
+"""How many partitions topics have, and where they must agree.
+
+Checked at every start and whenever counts change, for joins, merges of joined streams and cogroups (decision 32).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from streams.errors import MissingSourceTopicException, TopologyException
+from streams.topology.node import BuiltTopology, SourceNode, SubTopology
+from streams.topology.split import sink_topics
+from streams.topology.wiring import Wiring
+
+WAYS_OUT = (
+    "Give them equally many partitions, put `repartition()` before the operation, "
+    "or read the smaller one as a GlobalKTable."
+)
+
+
+def check_fixed_counts(wiring: Wiring) -> None:
+    """Repartition topics whose counts the user fixed must agree where they meet.
+
+    Raises:
+        TopologyException: with their names and counts.
+    """
+    for group in wiring.copartitioned:
+        topics = {t for name in group for t in wiring.source_topics(name)}
+        fixed = {t: n for t in sorted(topics) if (n := wiring.internal_topics.get(t)) is not None}
+        if len(fixed) == len(topics) and len(set(fixed.values())) > 1:
+            raise TopologyException(
+                f"Following topics do not have the same number of partitions: [{_listed(fixed)}]"
+            )
+
+
+def resolve(built: BuiltTopology, counts: Mapping[str, int]) -> dict[str, int]:
+    """The number of partitions of every repartition topic, checked against the topics there are.
+
+    Args:
+        built: the topology; topics are undecorated in it, and so they are here.
+        counts: partitions of the topics that exist outside, by name.
+    Returns:
+        partitions by undecorated name.
+    Raises:
+        MissingSourceTopicException: a source topic is not in `counts`.
+        TopologyException: topics that must agree do not; it names them, their counts and the ways out.
+    """
+    known = dict(counts)
+    for sub in built.subtopologies:
+        missing = sorted(t for t in sub.source_topics if t not in sub.repartition_topics and t not in counts)
+        if missing:
+            raise MissingSourceTopicException(
+                f"Missing source topics {', '.join(missing)} for subtopology {sub.id}. "
+                "Create them before the application is started."
+            )
+    decided = _from_writers(built, known)
+    for sub in built.subtopologies:
+        for group in sub.copartitioned:
+            _agree(sub, group, known, decided)
+    return decided
+
+
+def tasks(sub: SubTopology, counts: Mapping[str, int]) -> int:
+    """How many tasks run a sub-topology: the most partitions of any of its source topics.
+
+    Args:
+        counts: partitions by name, of outside topics and (undecorated) of repartition topics.
+    """
+    return max((counts.get(topic, 0) for topic in sub.source_topics), default=0)
+
+
+def pattern_topics(sub: SubTopology, topics: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """By source node with a pattern: the topics of `topics` that it reads, sorted."""
+    return {
+        node.name: tuple(sorted(t for t in topics if node.topics.fullmatch(t)))
+        for node in sub.nodes
+        if isinstance(node, SourceNode) and isinstance(node.topics, re.Pattern)
+    }
+
+
+def _from_writers(built: BuiltTopology, known: dict[str, int]) -> dict[str, int]:
+    """As many as the source topics of whoever writes it, where no count was given; in rounds, since a repartition
+    topic may follow on another."""
+    writers: dict[str, list[SubTopology]] = {}
+    waiting: dict[str, None] = {}
+    decided: dict[str, int] = {}
+    for sub in built.subtopologies:
+        for topic in sink_topics(sub):
+            writers.setdefault(topic, []).append(sub)
+        for topic, internal in sub.repartition_topics.items():
+            if internal.partitions is None:
+                waiting[topic] = None
+            else:
+                decided[topic] = internal.partitions
+    while waiting:
+        ready = {t: _count(writers.get(t, []), {**known, **decided}, waiting) for t in waiting}
+        settled = {t: n for t, n in ready.items() if n is not None}
+        if not settled:
+            raise TopologyException(
+                f"Failed to compute number of partitions for all repartition topics: {', '.join(waiting)} are "
+                "written by each other only. Give one of them a number by Repartitioned.number_of_partitions."
+            )
+        decided.update(settled)
+        for topic in settled:
+            del waiting[topic]
+    return decided
+
+
+def _count(writers: list[SubTopology], counts: Mapping[str, int], waiting: Mapping[str, None]) -> int | None:
+    sources = [t for sub in writers for t in sub.source_topics]
+    patterns = [t for sub in writers for ts in pattern_topics(sub, counts).values() for t in ts]
+    if not writers or any(t in waiting for t in sources):
+        return None
+    return max((counts[t] for t in (*sources, *patterns) if t in counts), default=None)
+
+
+def _agree(sub: SubTopology, group: frozenset[str], counts: Mapping[str, int], decided: dict[str, int]) -> None:
+    outside = {t: counts[t] for t in sorted(group) if t not in sub.repartition_topics}
+    if len(set(outside.values())) > 1:
+        raise TopologyException(
+            f"Topics not co-partitioned: [{_listed(outside)}]. They meet in sub-topology {sub.id}. {WAYS_OUT}"
+        )
+    inside = [t for t in sorted(group) if t in sub.repartition_topics]
+    fixed = {t: n for t in inside if (n := sub.repartition_topics[t].partitions) is not None}
+    if len(set(fixed.values())) > 1:
+        raise TopologyException(
+            f"Following topics do not have the same number of partitions: [{_listed(fixed)}]. {WAYS_OUT}"
+        )
+    if outside:
+        wanted = next(iter(outside.values()))
+        for topic, number in fixed.items():
+            if number != wanted:
+                raise TopologyException(
+                    f"Number of partitions [{number}] of repartition topic [{topic}] doesn't match number of "
+                    f"partitions [{wanted}] of the source topic. It meets {_listed(outside)} in sub-topology "
+                    f"{sub.id}. {WAYS_OUT}"
+                )
+    elif fixed:
+        wanted = next(iter(fixed.values()))
+    else:
+        wanted = max((decided[t] for t in inside), default=0)
+    for topic in inside:
+        decided[topic] = wanted
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{topic}={number}" for topic, number in counts.items())
+

@@ -1,0 +1,293 @@
+"""From what the user said to nodes: `build` writes a plan into a graph, in Java's order.
+
+Here it is settled which tables have stores, who sends old values, which repartitions merge and which join needs only
+one store (decision 37).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from streams.errors import IllegalArgumentException, TopologyException
+from streams.topology import plan as p
+from streams.topology.copartition import check_fixed_counts
+from streams.topology.demand import Met, meet
+from streams.topology.graph import Topology, spec_of
+from streams.topology.node import GlobalStore, ProcessorNode, SinkNode, SourceNode, StepFactory, StepNode
+from streams.topology.optimise import (
+    keeping_null_keys,
+    merge_equal_sources,
+    merge_repartitions,
+    single_store_self_joins,
+)
+from streams.topology.settings import (
+    MERGE_REPARTITIONS,
+    REUSE_SOURCE_TOPICS,
+    SINGLE_STORE_SELF_JOIN,
+    Config,
+    flag,
+    optimizations,
+)
+from streams.topology.store import StoreKind
+from streams.topology.wiring import Wiring
+from streams.topology.working import Work, is_root, working_copy
+
+
+def build(plan: p.Plan, config: Config | None = None, asked: Config | None = None) -> Topology:
+    """The topology that `plan` means.
+
+    Args:
+        plan: what the DSL appended.
+        config: settings of `build(config)`; only `topology.optimization` counts here.
+        asked: settings that the builder was made with, for `ensure.explicit.internal.resource.naming`.
+    Raises:
+        TopologyException: names, topics or stores collide, or something is used where it cannot be.
+        IllegalArgumentException: a stream-table join with grace meets a table without enough history.
+    """
+    wanted = optimizations(config)
+    works = working_copy(plan)
+    wiring = Wiring(internal_topics=dict(plan.internal_topics), copartitioned=list(plan.copartitioned))
+    merge_equal_sources(works[0])
+    self_joins: set[Work] = set()
+    if MERGE_REPARTITIONS in wanted:
+        merge_repartitions(works, wiring)
+    if SINGLE_STORE_SELF_JOIN in wanted:
+        self_joins = single_store_self_joins(works)
+    met = meet(plan)
+    writer = _Writer(
+        wiring,
+        met,
+        met.steps_sending_old(),
+        REUSE_SOURCE_TOPICS in wanted,
+        self_joins,
+        keeping_null_keys(works),
+    )
+    _refuse_suppress_of_versions(works)
+    writer.write_all(works[0])
+    check_fixed_counts(wiring)
+    if any(flag(c, "ensure.explicit.internal.resource.naming") for c in (config, asked)):
+        _refuse_unnamed(wiring)
+    return Topology(wiring)
+
+
+def _refuse_suppress_of_versions(works: list[Work]) -> None:
+    for work in works:
+        if work.node.suppress and _parents_versioned(work):
+            raise TopologyException(
+                "suppress() is only supported for non-versioned KTables "
+                "(note that version semantics might be inherited from upstream)"
+            )
+
+
+def _parents_versioned(work: Work) -> bool:
+    if is_root(work):
+        return False
+    return all(
+        parent.node.versioned if parent.node.versioned is not None else _parents_versioned(parent)
+        for parent in work.parents
+    )
+
+
+def _refuse_unnamed(wiring: Wiring) -> None:
+    lines = [
+        f"Following {kind}(s) has not been named: {', '.join(wiring.unnamed[kind])}\n"
+        for kind in ("changelog topic", "state store", "repartition topic")
+        if kind in wiring.unnamed
+    ]
+    if lines:
+        raise TopologyException("".join(lines))
+
+
+class _Writer:
+    """Writes the parts of a plan, each once all nodes above it are written, in the order they were added."""
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        met: Met,
+        sends_old: frozenset[str],
+        reuse_topics: bool,
+        self_joins: set[Work],
+        keep_null_keys: set[Work],
+    ) -> None:
+        self._wiring = wiring
+        self._met = met
+        self._sends_old = sends_old
+        self._reuse_topics = reuse_topics
+        self._self_joins = self_joins
+        self._keep_null_keys = keep_null_keys
+
+    def write_all(self, root: Work) -> None:
+        written: set[Work] = {root}
+        waiting: list[tuple[int, int, Work]] = []
+
+        def offer(above: Work) -> None:
+            for child in above.children:
+                if all(parent in written for parent in child.parents):
+                    heapq.heappush(waiting, (child.priority, len(waiting), child))
+
+        offer(root)
+        while waiting:
+            work = heapq.heappop(waiting)[2]
+            if work in written:
+                continue
+            if work.part is not None:
+                _WRITERS[type(work.part)](self, work, work.part)
+            written.add(work)
+            offer(work)
+
+    def step(self, name: str, parents: tuple[str, ...], make: StepFactory) -> None:
+        self._wiring.add_step(StepNode(name, parents, (), make, name in self._sends_old))
+
+    def store(self, store: p.PlannedStore, *processors: str) -> None:
+        self._wiring.add_store(store.spec, store, *processors)
+        if not store.named:
+            self._wiring.note_unnamed("state store", store.spec.name)
+            if store.spec.logging is not None:
+                self._wiring.note_unnamed("changelog topic", f"{store.spec.name}-changelog")
+
+    def stream_source(self, work: Work, part: p.StreamSource) -> None:
+        self._wiring.add_source(part.node)
+        if part.value_around is not None:
+            self._wiring.arounds[part.node.name] = part.value_around
+
+    def table_source(self, work: Work, part: p.TableSource) -> None:
+        self._wiring.add_source(part.source)
+        has_store = part.table in self._met.materialized
+        name = part.store.spec.name
+        self.step(work.name, (part.source.name,), part.make(name if has_store else None))
+        if not has_store:
+            return
+        if self._reuse_topics and isinstance(part.source.topics, tuple):
+            self._wiring.add_store(part.store.spec, part.store, work.name)
+            self._wiring.serve_from_topic(name, part.source.topics[0])
+        else:
+            self.store(part.store, work.name)
+
+    def global_table(self, work: Work, part: p.GlobalTable) -> None:
+        step = StepNode(work.name, (part.source.name,), (part.store.name,), part.make)
+        self._wiring.add_global(GlobalStore(part.store, part.source, step))
+
+    def global_step(self, work: Work, part: p.GlobalStep) -> None:
+        spec = spec_of(part.builder, logging=False)
+        node = ProcessorNode(work.name, (part.source.name,), (spec.name,), part.supplier)
+        self._wiring.add_global(GlobalStore(spec, part.source, node))
+
+    def state_store(self, work: Work, part: p.StateStore) -> None:
+        self._wiring.add_store(spec_of(part.builder), part.builder)
+
+    def built_in_store(self, work: Work, part: p.BuiltInStore) -> None:
+        self.store(part.store)
+
+    def plain_step(self, work: Work, part: p.Step) -> None:
+        self.step(work.name, work.parent_names(), part.make)
+        if part.stores:
+            self._wiring.connect(work.name, part.stores)
+        if part.own is not None:
+            self.store(part.own, work.name)
+
+    def table_step(self, work: Work, part: p.TableStep) -> None:
+        has_store = part.table in self._met.materialized
+        self.step(work.name, work.parent_names(), part.make(part.store.spec.name if has_store else None))
+        if has_store:
+            self.store(part.store, work.name)
+
+    def user_step(self, work: Work, part: p.UserStep) -> None:
+        node = ProcessorNode(work.name, work.parent_names(), (), part.supplier, part.fixed_key)
+        self._wiring.add_step(node)
+        for builder in part.brought:
+            self._wiring.add_store(spec_of(builder), builder, work.name)
+        if part.stores:
+            self._wiring.connect(work.name, part.stores)
+
+    def sink(self, work: Work, part: p.Sink) -> None:
+        n = part.node
+        node = SinkNode(n.name, work.parent_names(), n.topic, n.key_serde, n.value_serde, n.partitioner)
+        self._wiring.add_sink(node)
+        if part.value_around is not None:
+            self._wiring.arounds[n.name] = part.value_around
+
+    def repartition(self, work: Work, part: p.Repartition) -> None:
+        self._internal(part.topic, part.partitions, part.named)
+        keep = part.keep_null_keys if work in self._keep_null_keys else part.drop_null_keys
+        self.step(part.filter, work.parent_names(), keep)
+        self._wiring.add_sink(
+            SinkNode(part.sink, (part.filter,), part.topic, part.key_serde, part.value_serde, part.partitioner)
+        )
+        self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde, part.value_serde))
+
+    def table_repartition(self, work: Work, part: p.TableRepartition) -> None:
+        self._internal(part.topic, None, part.named)
+        self._wiring.add_sink(SinkNode(part.sink, work.parent_names(), part.topic, part.key_serde))
+        self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde))
+        self._wiring.arounds[part.sink] = self._wiring.arounds[part.source] = part.value_around
+
+    def _internal(self, topic: str, partitions: int | None, named: bool) -> None:
+        self._wiring.internal_topics[topic] = partitions
+        if not named:
+            self._wiring.note_unnamed("repartition topic", topic)
+
+    def windowed(self, work: Work, part: p.Windowed) -> None:
+        self.step(work.name, work.parent_names(), part.make)
+
+    def stream_join(self, work: Work, part: p.StreamJoin) -> None:
+        this, other = part.this, part.other
+        if work in self._self_joins:
+            self.step(work.name, (this.windowed,), part.self_join)
+            self.store(this.store, this.windowed, work.name)
+            return
+        self.step(this.name, (this.windowed,), this.make)
+        self.step(other.name, (other.windowed,), other.make)
+        self.step(work.name, (this.name, other.name), part.merge)
+        self.store(this.store, this.windowed, other.name)
+        self.store(other.store, other.windowed, this.name)
+        if part.shared is not None:
+            self.store(part.shared, this.name, other.name)
+
+    def table_join(self, work: Work, part: p.TableJoin) -> None:
+        this, other = part.this, part.other
+        self.step(this.name, (this.parent,), this.make)
+        self.step(other.name, (other.parent,), other.make)
+        self.step(work.name, (this.name, other.name), part.merge)
+        self._wiring.connect(this.name, this.reads)
+        self._wiring.connect(other.name, other.reads)
+        if part.own is not None:
+            self.store(part.own, work.name)
+
+    def stream_table_join(self, work: Work, part: p.StreamTableJoin) -> None:
+        self.step(work.name, work.parent_names(), part.make)
+        if part.stores:
+            self._wiring.connect(work.name, part.stores)
+        if part.buffer is not None:
+            self.store(part.buffer, work.name)
+        if part.grace_ms is None:
+            return
+        for name in part.stores:
+            spec = self._wiring.stores[name].spec
+            if spec.kind is not StoreKind.VERSIONED:
+                raise IllegalArgumentException(
+                    "KTable must be versioned to use a grace period in a stream table join."
+                )
+            if part.grace_ms > spec.retention_ms:
+                raise IllegalArgumentException("History retention must be at least grace period.")
+
+
+_WRITERS: dict[type, Callable[..., None]] = {
+    p.StreamSource: _Writer.stream_source,
+    p.TableSource: _Writer.table_source,
+    p.GlobalTable: _Writer.global_table,
+    p.GlobalStep: _Writer.global_step,
+    p.StateStore: _Writer.state_store,
+    p.BuiltInStore: _Writer.built_in_store,
+    p.Step: _Writer.plain_step,
+    p.TableStep: _Writer.table_step,
+    p.UserStep: _Writer.user_step,
+    p.Sink: _Writer.sink,
+    p.Repartition: _Writer.repartition,
+    p.TableRepartition: _Writer.table_repartition,
+    p.Windowed: _Writer.windowed,
+    p.StreamJoin: _Writer.stream_join,
+    p.TableJoin: _Writer.table_join,
+    p.StreamTableJoin: _Writer.stream_table_join,
+}

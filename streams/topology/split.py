@@ -1,0 +1,97 @@
+"""Sub-topologies, numbered as Java numbers them, and the internal topics each of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streams.names import CHANGELOG_SUFFIX
+from streams.topology.node import InternalTopic, SinkNode, SourceNode, SubTopology
+from streams.topology.settings import Config, number
+from streams.topology.store import StoreKind, StoreSpec
+from streams.topology.wiring import Wiring
+
+DAY_MS = 24 * 60 * 60 * 1000
+_REPARTITION = {"cleanup.policy": "delete", "segment.bytes": "52428800", "retention.ms": "-1"}
+_WINDOWED = frozenset({StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW, StoreKind.SESSION})
+_FOR_ALL = {"message.timestamp.type": "CreateTime"}
+
+
+def groups(wiring: Wiring) -> list[list[str]]:
+    """Names of the nodes of each connected group, numbered by the first node that was added."""
+    found: dict[str, list[str]] = {}
+    for name in wiring.nodes:
+        found.setdefault(wiring.root(name), []).append(name)
+    return list(found.values())
+
+
+def sub_topologies(wiring: Wiring, config: Config | None) -> tuple[SubTopology, ...]:
+    """All groups that run as tasks; those of global stores keep their number and are left out."""
+    apart = wiring.global_names()
+    return tuple(
+        _sub_topology(wiring, number, names, config)
+        for number, names in enumerate(groups(wiring))
+        if not apart & set(names)
+    )
+
+
+def _sub_topology(wiring: Wiring, id: int, names: list[str], config: Config | None) -> SubTopology:
+    here = set(names)
+    nodes = tuple(wiring.finished(name) for name in names)
+    stores = tuple(p.spec for p in wiring.stores.values() if here & set(p.users))
+    topics = [t for n in nodes if isinstance(n, SourceNode) and isinstance(n.topics, tuple) for t in n.topics]
+    return SubTopology(
+        id=id,
+        nodes=nodes,
+        stores=stores,
+        source_topics=tuple(topics),
+        repartition_topics={
+            t: InternalTopic(t, "repartition", wiring.internal_topics[t], repartition_settings(config))
+            for t in topics
+            if t in wiring.internal_topics
+        },
+        changelogs={s.name: changelog(s, config) for s in stores if s.logging is not None or s.source_topic},
+        copartitioned=_copartitioned(wiring, here),
+    )
+
+
+def _copartitioned(wiring: Wiring, here: set[str]) -> tuple[frozenset[str], ...]:
+    merged: list[set[str]] = []
+    for group in wiring.copartitioned:
+        topics = {t for name in group & here for t in wiring.source_topics(name)}
+        if len(topics) < 2:
+            continue
+        for other in [m for m in merged if m & topics]:
+            topics |= other
+            merged.remove(other)
+        merged.append(topics)
+    return tuple(frozenset(m) for m in merged)
+
+
+def _asked(config: Config | None) -> dict[str, str]:
+    return {k[6:]: str(v) for k, v in (config or {}).items() if k.startswith("topic.") and k != "topic."}
+
+
+def repartition_settings(config: Config | None) -> Mapping[str, object]:
+    """Settings of a repartition topic: the built-in ones, over them the user's with the prefix `topic.`."""
+    return {**_FOR_ALL, **_asked(config), **_REPARTITION}
+
+
+def changelog(spec: StoreSpec, config: Config | None) -> InternalTopic:
+    """The changelog of a store: built-in settings, over them those with the prefix `topic.`, over them the
+    store's own. Its name is a source topic's where that serves as changelog."""
+    kind = "changelog"
+    built_in: dict[str, object] = {"cleanup.policy": "compact"}
+    if spec.kind in _WINDOWED:
+        kind = "windowed_changelog"
+        more = number(config, "windowstore.changelog.additional.retention.ms", DAY_MS)
+        built_in = {"cleanup.policy": "compact,delete", "retention.ms": str(spec.retention_ms + more)}
+    elif spec.kind is StoreKind.VERSIONED:
+        kind = "versioned_changelog"
+        built_in["min.compaction.lag.ms"] = str(spec.retention_ms + DAY_MS)
+    settings = {**_FOR_ALL, **built_in, **_asked(config), **(spec.logging or {})}
+    return InternalTopic(spec.source_topic or spec.name + CHANGELOG_SUFFIX, kind, None, settings)
+
+
+def sink_topics(sub: SubTopology) -> tuple[str, ...]:
+    """Topics that the sinks of a sub-topology name."""
+    return tuple(n.topic for n in sub.nodes if isinstance(n, SinkNode) and isinstance(n.topic, str))
