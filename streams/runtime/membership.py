@@ -86,7 +86,7 @@ def read_info(data: bytes) -> WorkerInfo:
     cursor.version()
     worker = str(uuid.UUID(bytes=cursor.take(16)))
     directory, endpoint = cursor.text(), cursor.text()
-    tags = dict([(cursor.text(), cursor.text()) for _ in range(cursor.count(">H", 4))])
+    tags = {cursor.text(): cursor.text() for _ in range(cursor.count(">H", 4))}
     fingerprints = frozenset([cursor.take(8) for _ in range(cursor.count(">H", 8))])
     owned, positions = set(), {}
     for _ in range(cursor.count(">I", _HELD.size)):
@@ -183,7 +183,7 @@ class _Cursor:
     def version(self) -> None:
         version = self.take(1)[0]
         if version < VERSION:
-            raise SerializationException(f"Group data of a worker has version {version}; {VERSION} is the lowest known.")
+            raise SerializationException(f"Group data of a worker has version {version}, not {VERSION} or later.")
 
     def count(self, form: str, size: int) -> int:
         """How many entries follow; checked against what is there before memory is taken."""
