@@ -68,7 +68,7 @@ class Files(Protocol):
         """Length of a file in bytes, or -1 if there is none."""
         ...
 
-    def list(self, path: str) -> list[str]:
+    def entries(self, path: str) -> list[str]:
         """Names in a directory, sorted; empty if there is no such directory."""
         ...
 
@@ -216,7 +216,7 @@ class OsFiles:
         except FileNotFoundError:
             return -1
 
-    def list(self, path: str) -> list[str]:
+    def entries(self, path: str) -> list[str]:
         try:
             return sorted(os.listdir(self._at(path)))
         except FileNotFoundError:

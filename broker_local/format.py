@@ -67,7 +67,9 @@ Columns = tuple[
 
 
 class BadBatch(ValueError):
-    """The bytes are no valid batch."""
+    """The bytes are no valid batch. `position` is where in the file, set by whoever knows the file."""
+
+    position = 0
 
 
 class Torn(BadBatch):

@@ -1,0 +1,485 @@
+"""The directory of all logs: topics, their partitions, and what keeps them together.
+
+catalog        sheet: the topics. Its version is the version of the whole directory
+line           sheet: boot id, log epoch, whether the engine was closed, and the durable end of every log
+BROKEN         there if the engine stopped for damage or a failed disk
+topics/<topic id>/<partition>/     see layout.py
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Literal, NamedTuple, Protocol
+
+from broker_local import catalog, compaction, layout, line, topics
+from broker_local.compaction import Cleaned, Job
+from broker_local.faults import Broken, Damaged, Refused, Stop
+from broker_local.files import NO_SPACE, Files, Handles
+from broker_local.line import Line
+from broker_local.partition import Partition
+from broker_local.recovery import Known
+from broker_local.topics import Topic
+
+Durability = Literal["process", "durable"]
+
+RETENTION_CHECK_MS = 300_000
+"""Every log is looked at for retention as often (`log.retention.check.interval.ms`)."""
+COMPACTION_CHECK_MS = 15_000
+"""Every compacted log is looked at as often (`log.cleaner.backoff.ms`)."""
+SLICE = 64
+"""Logs that one `tick` looks at: it must not hold up the requests that wait."""
+
+
+class Compactor(Protocol):
+    """Who makes compaction passes: a child process, or nobody but the caller."""
+
+    def start(self, job: Job) -> None:
+        """Begins a pass; one at a time."""
+        ...
+
+    def poll(self) -> Cleaned | Stop | OSError | None:
+        """What the pass did, or why it failed; None while it goes on, or if there is none."""
+        ...
+
+    def close(self) -> None:
+        """Ends a pass that goes on; what it wrote is removed at the next start."""
+        ...
+
+
+class InPlace:
+    """Makes passes in the caller's thread: for `memory://` and tests."""
+
+    __slots__ = ("_done", "_files")
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._done: Cleaned | Stop | OSError | None = None
+
+    def start(self, job: Job) -> None:
+        """Makes the pass."""
+        try:
+            self._done = compaction.run(self._files, job)
+        except (Stop, OSError) as error:
+            self._done = error
+
+    def poll(self) -> Cleaned | Stop | OSError | None:
+        """What the pass did."""
+        done, self._done = self._done, None
+        return done
+
+    def close(self) -> None:
+        """Nothing goes on."""
+
+
+class Flush(NamedTuple):
+    """What makes the logs durable up to where they ended when it was made. `run` is all that blocks.
+
+    Args:
+        paths: files and directories to fsync.
+        ends: the logs and where they ended.
+        line: the line to write afterwards, if any.
+    """
+
+    paths: tuple[str, ...]
+    ends: tuple[tuple[Partition, int], ...]
+    line: Line | None
+
+    def run(self, files: Files) -> None:
+        """Does it; may be called in another thread, and touches nothing but files.
+
+        Raises:
+            Broken: a file could not be made durable; the engine has to stop.
+        """
+        for path in self.paths:
+            try:
+                files.fsync(path)
+            except FileNotFoundError:
+                continue  # removed since, by retention, compaction or with its topic
+            except OSError as error:
+                raise Broken(path, 0, f"fsync: {error.strerror}") from error
+        if self.line is not None:
+            try:
+                line.write(files, self.line)
+            except OSError as error:
+                if error.errno not in NO_SPACE:  # a full disk: the old line holds, and the next flush tries again
+                    raise Broken(line.PATH, 0, error.strerror or str(error)) from error
+
+
+class Store:
+    """All logs of a data directory. It has one owner: nothing here may be called from two threads at once.
+
+    Args:
+        files: the disk.
+        now: the time in ms.
+        durability: "process" or "durable": what a power cut may take (decided by whoever acknowledges).
+        new_id: gives ids for topics, 32 hexadecimal digits each.
+        compactor: who makes compaction passes; None: they are made in place.
+        open_files: how many files are kept open.
+    Raises:
+        Broken: the engine stopped for a fault before, and the directory was not checked since.
+        Damaged: something on disk is not what was written.
+        Refused: UNSUPPORTED_VERSION, a newer engine wrote the directory.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        now: int,
+        *,
+        durability: Durability = "process",
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        compactor: Compactor | None = None,
+        open_files: int = 256,
+    ) -> None:
+        catalog.refuse_broken(files)
+        self.files = files
+        self.durability = durability
+        self._new_id = new_id
+        self._handles = Handles(files, open_files)
+        self._compactor: Compactor = compactor if compactor is not None else InPlace(files)
+        self._compacting: Partition | None = None
+        self._partitions: dict[tuple[str, int], Partition] = {}
+        self._dirty: dict[Partition, None] = {}
+        self._now = now
+        try:
+            self._topics = catalog.open_catalog(files)
+            self._line = self._open_line()
+        except OSError as error:
+            raise Broken("", 0, f"the data directory cannot be read or written: {error}") from error
+        self._retention = _Rounds(RETENTION_CHECK_MS, now)
+        self._compaction = _Rounds(COMPACTION_CHECK_MS, now)
+
+    # opening and closing
+
+    def _open_line(self) -> Line:
+        """Opens every log that may have more than the line says, and writes that the engine runs."""
+        found = line.read(self.files)
+        boot = self.files.boot_id()
+        if found is None:
+            if self.files.entries("topics"):
+                raise Damaged(line.PATH, 0, "the file is missing, and there are logs")
+            found = Line(boot, 0, True, {})
+        known = {
+            (topic.id, number): found.ends.get((topic.id, number), 0)
+            for topic in self._topics.values()
+            for number in range(topic.partitions)
+        }
+        lost_power = not found.clean and found.boot != boot
+        self._lost_power = lost_power
+        self._line = Line(boot, found.epoch + lost_power, False, known)
+        if not found.clean:
+            for topic in self._topics.values():
+                for number in range(topic.partitions):
+                    self.partition(topic.name, number)
+        self._lost_power = False
+        ends = {**known, **{key: partition.durable_end for key, partition in self._partitions.items()}}
+        written = self._line._replace(ends=ends)
+        line.write(self.files, written)
+        return written
+
+    def close(self) -> None:
+        """Makes all durable and notes that nothing is left to recover.
+
+        Raises:
+            Broken: the disk failed.
+        """
+        self._compactor.close()
+        for partition in self._partitions.values():
+            try:
+                partition.checkpoint(closing=True)
+            except OSError as error:
+                if error.errno not in NO_SPACE:
+                    raise Broken(repr(partition), 0, str(error)) from error
+        flush = self.begin_flush(with_line=False)
+        if flush is not None:
+            flush.run(self.files)
+            self.end_flush(flush)
+        Flush((), (), self._line_now(clean=True)).run(self.files)
+        self._handles.clear()
+
+    def mark_broken(self, fault: Stop) -> None:
+        """Writes down why the engine stops; no start succeeds before the directory was checked."""
+        catalog.mark_broken(self.files, fault)
+
+    # topics
+
+    @property
+    def topics(self) -> Mapping[str, Topic]:
+        """The topics, by name."""
+        return self._topics
+
+    @property
+    def log_epoch(self) -> int:
+        """Raised by every start after a power cut."""
+        return self._line.epoch
+
+    def topic(self, name: str) -> Topic:
+        """A topic.
+
+        Raises:
+            Refused: UNKNOWN_TOPIC_OR_PARTITION.
+        """
+        topic = self._topics.get(name)
+        if topic is None:
+            raise Refused("UNKNOWN_TOPIC_OR_PARTITION", f"there is no topic '{name}'")
+        return topic
+
+    def create_topic(self, name: str, partitions: int, config: Mapping[str, str] | None = None) -> Topic:
+        """Makes a topic; it is durable when this returns.
+
+        Args:
+            name: its name.
+            partitions: how many, at least 1.
+            config: settings under Kafka's names, as text.
+        Raises:
+            Refused: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG,
+                KAFKA_STORAGE_ERROR.
+        """
+        topics.check_name(name)
+        if name in self._topics:
+            raise Refused("TOPIC_ALREADY_EXISTS", f"Topic '{name}' already exists.")
+        _check_count(partitions)
+        settings = topics.parse(config or {})
+        topic = Topic(name, self._new_id(), partitions, dict(config or {}), settings)
+        self._write_catalog({**self._topics, name: topic})
+        return topic
+
+    def delete_topic(self, name: str) -> None:
+        """Removes a topic and its logs. Slices that are still being sent stay readable.
+
+        Raises:
+            Refused: UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR.
+        """
+        topic = self.topic(name)
+        self._write_catalog({other: kept for other, kept in self._topics.items() if other != name})
+        for number in range(topic.partitions):
+            partition = self._partitions.pop((topic.id, number), None)
+            if partition is not None:
+                self._dirty.pop(partition, None)
+                partition.close()
+        self.files.remove_tree(f"topics/{topic.id}")
+
+    def alter_topic(self, name: str, config: Mapping[str, str | None]) -> Topic:
+        """Changes settings of a topic.
+
+        Args:
+            name: the topic.
+            config: new values; None takes a setting back to its default. Others stay.
+        Raises:
+            Refused: UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG, KAFKA_STORAGE_ERROR.
+        """
+        topic = self.topic(name)
+        merged = {key: value for key, value in {**topic.config, **config}.items() if value is not None}
+        return self._change(replace(topic, config=merged, settings=topics.parse(merged)))
+
+    def add_partitions(self, name: str, total: int) -> Topic:
+        """Gives a topic more partitions.
+
+        Args:
+            name: the topic.
+            total: how many it has afterwards.
+        Raises:
+            Refused: UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, KAFKA_STORAGE_ERROR.
+        """
+        topic = self.topic(name)
+        if total <= topic.partitions:
+            said = f"Topic currently has {topic.partitions} partitions, which is higher than the requested {total}."
+            if total == topic.partitions:
+                said = f"Topic already has {total} partition(s)."
+            raise Refused("INVALID_PARTITIONS", said)
+        _check_count(total)
+        return self._change(replace(topic, partitions=total))
+
+    def _change(self, topic: Topic) -> Topic:
+        self._write_catalog({**self._topics, topic.name: topic})
+        for number in range(topic.partitions):
+            partition = self._partitions.get((topic.id, number))
+            if partition is not None:
+                partition.reconfigure(topic)
+        return topic
+
+    def _write_catalog(self, all_topics: dict[str, Topic]) -> None:
+        try:
+            catalog.write(self.files, all_topics)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise Refused("KAFKA_STORAGE_ERROR", "no space on the disk for the catalog of topics") from error
+            raise Broken(catalog.PATH, 0, error.strerror or str(error)) from error
+        self._topics = all_topics
+
+    # partitions
+
+    def partition(self, topic: str, number: int) -> Partition:
+        """A partition, opened when it is first asked for.
+
+        Raises:
+            Refused: UNKNOWN_TOPIC_OR_PARTITION.
+            Damaged: its files are not what was written.
+        """
+        found = self._topics.get(topic)
+        partition = self._partitions.get((found.id, number)) if found is not None else None
+        if partition is not None:
+            return partition
+        if found is None or not 0 <= number < found.partitions:
+            raise Refused("UNKNOWN_TOPIC_OR_PARTITION", f"there is no partition {topic}-{number}")
+        known = Known(
+            self._line.ends.get((found.id, number), 0),
+            self._line.epoch,
+            self._lost_power,
+            self.durability == "process",
+            self._now,
+        )
+        try:
+            partition = Partition(self._handles, found, number, known, self._note_dirty)
+        except OSError as error:
+            raise Broken(layout.directory(found.id, number), 0, str(error)) from error
+        self._partitions[found.id, number] = partition
+        return partition
+
+    def _note_dirty(self, partition: Partition) -> None:
+        self._dirty[partition] = None
+
+    # durability
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is anything to fsync."""
+        return bool(self._dirty)
+
+    def begin_flush(self, with_line: bool = True) -> Flush | None:
+        """Takes down what is to be fsynced, at one instant for all logs.
+
+        The caller runs it, if it likes in another thread, and gives it back to `end_flush`. One at a time.
+
+        Args:
+            with_line: also write the line, which a start needs after a power cut. Under "process" every
+                `log.flush.interval.ms` is enough; under "durable" every flush should.
+        Returns:
+            What to do; None if nothing is.
+        """
+        if not self._dirty:
+            return None
+        paths: dict[str, None] = {}
+        ends: list[tuple[Partition, int]] = []
+        for partition in self._dirty:
+            try:
+                partition.checkpoint()
+            except OSError as error:
+                if error.errno not in NO_SPACE:
+                    raise Broken(repr(partition), 0, str(error)) from error
+            paths.update(dict.fromkeys(partition.take_unsynced()))
+            ends.append((partition, partition.end))
+        self._dirty.clear()
+        return Flush(tuple(paths), tuple(ends), self._line_now(False, dict(ends)) if with_line else None)
+
+    def end_flush(self, flush: Flush) -> None:
+        """After `flush.run`: what it covers is durable."""
+        for partition, end in flush.ends:
+            partition.synced(end)
+        if flush.line is not None:
+            self._line = flush.line
+
+    def _line_now(self, clean: bool, ends: Mapping[Partition, int] | None = None) -> Line:
+        durable = {
+            (topic.id, number): self._line.ends.get((topic.id, number), 0)
+            for topic in self._topics.values()
+            for number in range(topic.partitions)
+        }
+        durable.update((key, partition.durable_end) for key, partition in self._partitions.items())
+        for partition, end in (ends or {}).items():
+            durable[partition.topic.id, partition.number] = end
+        return self._line._replace(clean=clean, ends=durable)
+
+    # time
+
+    def tick(self, now: int) -> None:
+        """Does what is due: retention, and compaction. Takes about a millisecond, or as long as a pass in
+        place.
+
+        Args:
+            now: the time in ms.
+        Raises:
+            Damaged: a log that compaction or retention had to read.
+            Broken: the disk failed.
+        """
+        self._now = now
+        for partition in self._retention.due(now, self._all_logs):
+            partition.retain(now)
+        self._finish_compaction()
+        if self._compacting is None:
+            for partition in self._compaction.due(now, self._compacted_logs):
+                job = compaction.plan(partition.facts(), partition.topic.settings, now)
+                if job is not None:
+                    self._compacting = partition
+                    self._compactor.start(job)
+                    self._finish_compaction()
+                    break
+
+    def _finish_compaction(self) -> None:
+        if self._compacting is None:
+            return
+        done = self._compactor.poll()
+        if done is None:
+            return
+        partition, self._compacting = self._compacting, None
+        if isinstance(done, Stop):
+            if self._partitions.get((partition.topic.id, partition.number)) is partition:
+                raise done
+        elif isinstance(done, OSError):
+            if done.errno not in NO_SPACE and not isinstance(done, FileNotFoundError):
+                raise Broken(repr(partition), 0, str(done)) from done
+        elif self._partitions.get((partition.topic.id, partition.number)) is partition:
+            partition.swap(done)
+
+    def _all_logs(self) -> Iterator[Partition]:
+        for topic in list(self._topics.values()):
+            for number in range(topic.partitions):
+                if topic.name in self._topics and self._topics[topic.name].id == topic.id:
+                    yield self.partition(topic.name, number)
+
+    def _compacted_logs(self) -> Iterator[Partition]:
+        for partition in list(self._partitions.values()):
+            if partition.topic.settings.compacts:
+                yield partition
+
+    def verify(self) -> list[Damaged]:
+        """Reads everything and tells what is damaged: what `broker-local check` does."""
+        found: list[Damaged] = []
+        for topic in self._topics.values():
+            for number in range(topic.partitions):
+                try:
+                    found += self.partition(topic.name, number).verify()
+                except Damaged as damage:
+                    found.append(damage)
+        return found
+
+
+class _Rounds:
+    """Goes over all logs once an interval, a slice at a time."""
+
+    __slots__ = ("_every", "_next", "_rest")
+
+    def __init__(self, every: int, now: int) -> None:
+        self._every = every
+        self._next = now
+        self._rest: Iterator[Partition] | None = None
+
+    def due(self, now: int, logs: Callable[[], Iterator[Partition]]) -> Iterator[Partition]:
+        if self._rest is None and now >= self._next:
+            self._next = now + self._every
+            self._rest = logs()
+        if self._rest is None:
+            return
+        for _ in range(SLICE):
+            partition = next(self._rest, None)
+            if partition is None:
+                self._rest = None
+                return
+            yield partition
+
+
+def _check_count(partitions: int) -> None:
+    if not 1 <= partitions <= 100_000:
+        raise Refused("INVALID_PARTITIONS", "Number of partitions must be larger than 0 and at most 100000.")
