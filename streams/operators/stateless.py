@@ -186,8 +186,9 @@ class Print:
     ) -> None:
         self._label = label
         self._mapper = mapper
-        self._file: TextIO | None = open(file, "a", encoding="utf-8") if file is not None else None  # noqa:
-        SIM115
+        self._file: TextIO | None = None
+        if file is not None:
+            self._file = open(file, "a", encoding="utf-8")  # noqa: SIM115 - closed with the task
 
     def write(self, key: object, value: object) -> None:
         mapper = self._mapper

@@ -1,0 +1,1 @@
+"""Where it happens: tasks, their inboxes, entry functions, stores and outboxes."""

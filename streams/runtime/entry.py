@@ -1,0 +1,182 @@
+"""What is being processed at the moment: the run, the record in it, and whatever stands in for it.
+
+Nothing is stored per record. Where a record lies is found when somebody asks, from how much is left of the
+iterator
+that the entry function reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from streams.operators.base import RecordContext
+from streams.record import Headers, RecordBatch, TopicPartition
+
+
+class Failed(Exception):
+    """A node failed and its handler said so: ends the walk, passing every other node's `except`.
+
+    Attributes:
+        node: which.
+        error: what it raised; where it is a `StreamsException` that says all by itself, `final` is true.
+    """
+
+    def __init__(self, node: str, error: Exception, final: bool = False) -> None:
+        super().__init__(node)
+        self.node = node
+        self.error = error
+        self.final = final
+
+
+class SourceEntry(NamedTuple):
+    """The two functions of a source: called with rows `(key, value, timestamp)`, or with headers behind."""
+
+    plain: Callable[[Iterator[tuple[object, ...]]], None]
+    headed: Callable[[Iterator[tuple[object, ...]]], None]
+
+
+class Run(NamedTuple):
+    """A slice of a batch that is processed in one go.
+
+    `timestamps` are those of the batch, or what the timestamp extractor made of them. `fault` is set for a
+    run of one
+    record that is not to be processed: its timestamp is negative (`None` inside `Fault`), or could not be
+    had.
+    """
+
+    source: str
+    partition: TopicPartition
+    batch: RecordBatch
+    timestamps: Sequence[int]
+    start: int
+    stop: int
+    fault: Fault | None = None
+
+
+class Fault(NamedTuple):
+    """Why a record has no timestamp: the error, or None where it is negative and just dropped."""
+
+    error: Exception | None
+
+
+NOWHERE = RecordContext(None, -1, -1, -1, ())
+
+
+class Walk:
+    """The record in hand, as those see it who ask."""
+
+    __slots__ = ("_bad", "_left", "_run", "_seen", "_seen_to", "_stand_in", "now", "stream_time", "topic")
+
+    def __init__(self) -> None:
+        self._run: Run | None = None
+        self._left: Iterator[object] = iter(())
+        self._stand_in: RecordContext | None = None
+        self._seen = self._seen_to = -1
+        self._bad: list[int] = []
+        self.topic = ""
+        """Topic of the present run."""
+        self.stream_time = -1
+        """The highest timestamp of all runs that are done."""
+        self.now = 0
+        """The wall clock in ms, as read before the run."""
+
+    def through(self, run: Run, entry: SourceEntry) -> None:
+        """Calls the source's function on the run.
+
+        Raises:
+            Failed: at the record that `index` tells.
+        """
+        batch, start, stop = run.batch, run.start, run.stop
+        keys, values, times = batch.keys, batch.values, run.timestamps
+        if start or stop != len(keys):
+            keys, values, times = keys[start:stop], values[start:stop], times[start:stop]
+        self._left = iter(keys)
+        self._run = run
+        self._seen, self._seen_to = self.stream_time, start
+        self.topic = run.partition.topic
+        if batch.headers is None:
+            entry.plain(zip(self._left, values, times))  # noqa: B905 - equally long, and strict costs time
+        else:
+            entry.headed(zip(self._left, values, times, batch.headers[start:stop]))  # noqa: B905
+
+    def ended(self, upto: int) -> int:
+        """The run is over, before index `upto`: its highest timestamp counts. Returns the highest of the run
+        (-1 if there was none): records that could not be read do not count."""
+        run = self._run
+        self._run = None
+        if run is None or upto == run.start:
+            self._bad.clear()
+            return -1
+        times = run.timestamps[run.start : upto]
+        if self._bad:
+            bad = {index - run.start for index in self._bad}
+            times = [time for at, time in enumerate(times) if at not in bad]
+            self._bad.clear()
+        highest = max(times, default=-1)
+        self.stream_time = max(self.stream_time, highest)
+        return highest
+
+    @property
+    def running(self) -> bool:
+        """A record is being processed."""
+        return self._run is not None
+
+    @property
+    def index(self) -> int:
+        """Where in the batch the record in hand is."""
+        run = self._run
+        assert run is not None
+        left: int = self._left.__length_hint__()  # type: ignore[attr-defined]  # iterators of lists have it
+        return run.stop - left - 1
+
+    def unread(self) -> None:
+        """The record in hand could not be read: its timestamp does not count."""
+        self._bad.append(self.index)
+
+    def current_stream_time(self) -> int:
+        """The highest timestamp up to the record in hand."""
+        run = self._run
+        if run is None:
+            return self.stream_time
+        end = self.index + 1
+        if end > self._seen_to:
+            self._seen = max(self._seen, max(run.timestamps[self._seen_to : end]))
+            self._seen_to = end
+        return self._seen
+
+    def context(self) -> RecordContext:
+        """Where the record in hand came from; in a flush, the last one that went into the entry."""
+        if self._stand_in is not None:
+            return self._stand_in
+        run = self._run
+        if run is None:
+            return NOWHERE
+        at = self.index
+        headers = run.batch.headers
+        return RecordContext(
+            run.partition.topic,
+            run.partition.partition,
+            run.batch.offsets[at],
+            run.timestamps[at],
+            () if headers is None else headers[at],
+        )
+
+    def raw(self) -> tuple[bytes | None, bytes | None]:
+        """Key and value of the record in hand as they were read."""
+        run = self._run
+        if run is None or self._stand_in is not None:
+            return None, None
+        at = self.index
+        return run.batch.keys[at], run.batch.values[at]
+
+    def capture(self, timestamp: int, headers: Headers | None) -> RecordContext:
+        """What a store keeps beside a value (`Code.origin`)."""
+        here = self.context()
+        return RecordContext(here.topic, here.partition, here.offset, timestamp, headers or ())
+
+    def standing_in(self, origin: RecordContext | None) -> RecordContext | None:
+        """Puts `origin` in the place of the record in hand (None: nothing); gives what was there before."""
+        before = self._stand_in
+        self._stand_in = origin
+        return before

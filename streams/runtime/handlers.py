@@ -1,0 +1,244 @@
+"""What happens when a record cannot be read, processed or written: the handlers are asked, and their answers
+done.
+
+One object a task. Its functions are what the entry functions call inside an `except`; they return to go on
+with the
+next record (*resume*), or raise.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from streams.errors import ClassCastException, NullPointerException, StreamsException
+from streams.metrics import Counter
+from streams.processor import Answer, DeadLetter, ErrorHandler, ErrorHandlerContext, Response, error_handler
+from streams.record import Headers, Record
+from streams.runtime.entry import Failed, Walk
+from streams.serdes.base import Serde, type_name
+
+log = logging.getLogger("streams.runtime")
+
+Guard = Callable[..., None]
+T = TypeVar("T")
+
+DESERIALIZATION = "deserialization.exception.handler"
+PROCESSING = "processing.exception.handler"
+PRODUCTION = "production.exception.handler"
+
+
+class RawRecord(NamedTuple):
+    """A record as it was read (`processor.ConsumedRecord`), for the handler of one that cannot be decoded."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class UnsentRecord(NamedTuple):
+    """A record that could not be written, for its handler."""
+
+    topic: str
+    key: object
+    value: object
+    timestamp: int
+    headers: Headers
+
+
+class Handlers:
+    """The three handlers of a task.
+
+    Args:
+        config: settings, of which the three handlers and the dead letter topic are read.
+        walk: knows the record in hand.
+        task_id: for messages.
+        bury: takes dead letters.
+        dropped: counts what is dropped.
+    Raises:
+        ConfigException: a handler can be called in no known way.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, object],
+        walk: Walk,
+        task_id: object,
+        bury: Callable[[DeadLetter], None],
+        dropped: Counter,
+    ) -> None:
+        self._walk = walk
+        self._task_id = task_id
+        self._bury = bury
+        self._dropped = dropped
+        self._reading = error_handler(config[DESERIALIZATION], config)
+        self._processing = error_handler(config[PROCESSING], config)
+        self._writing = error_handler(config[PRODUCTION], config, "handle_serialization_error")
+
+    def _context(self, node: str) -> ErrorHandlerContext:
+        here = self._walk.context()
+        key, value = self._walk.raw()
+        return ErrorHandlerContext(
+            topic=here.topic,
+            partition=here.partition,
+            offset=here.offset,
+            headers=here.headers,
+            processor_node_id=node,
+            task_id=self._task_id,
+            timestamp=here.timestamp,
+            source_raw_key=key,
+            source_raw_value=value,
+        )
+
+    def _asked(
+        self, handler: ErrorHandler, node: str, record: object, error: Exception, kind: str
+    ) -> Response:
+        """The handler's answer; its dead letters are buried whatever it is."""
+        try:
+            response = handler(self._context(node), record, error)
+        except Exception as fatal:
+            raise StreamsException(f"Fatal user code error in {kind} error callback") from fatal
+        if response is None:
+            raise NullPointerException(
+                f"The {kind} exception handler returned None; return Response.RESUME or Response.FAIL."
+            )
+        for letter in response.dead_letters:
+            self._bury(letter)
+        if response.answer is Answer.RESUME:
+            self._dropped.value += 1
+        return response
+
+    def guard(self, node: str) -> Guard:
+        """For errors that a node raised: `guard(error, key, value, timestamp, headers)`.
+
+        It raises `Failed` where the handler says so, and for what a later node has failed with already.
+        """
+
+        def guard(
+            error: Exception, key: object, value: object, timestamp: int, headers: Headers | None
+        ) -> None:
+            if isinstance(error, Failed):
+                raise error
+            if isinstance(error, ClassCastException):
+                raise Failed(node, _wrong_types(node, key, value, error), final=True)
+            record = Record(key, value, max(timestamp, 0), headers or ())
+            try:
+                response = self._asked(self._processing, node, record, error, "processing")
+            except StreamsException as fatal:
+                raise Failed(node, fatal, final=True) from None
+            if response.answer is not Answer.RESUME:
+                raise Failed(node, error)
+
+        return guard
+
+    def unreadable(
+        self, node: str, key_serde: Serde[object], value_serde: Serde[object]
+    ) -> Callable[[Exception], None]:
+        """For a record that a source could not decode: `unreadable(error)`."""
+
+        def unreadable(error: Exception) -> None:
+            walk = self._walk
+            here = walk.context()
+            key, value = walk.raw()
+            topic = here.topic or ""
+            try:
+                key_serde.deserialize(topic, key, here.headers)
+                value_serde.deserialize(topic, value, here.headers)
+            except Exception as proper:
+                error = proper
+            record = RawRecord(topic, here.partition, here.offset, here.timestamp, key, value, here.headers)
+            try:
+                response = self._asked(self._reading, node, record, error, "deserialization")
+            except StreamsException as fatal:
+                raise Failed(node, fatal, final=True) from None
+            if response.answer is not Answer.RESUME:
+                failure = StreamsException(
+                    "Deserialization exception handler is set to fail upon a deserialization error. If you "
+                    "would rather have the streaming pipeline continue after a deserialization error, please "
+                    f"set the {DESERIALIZATION} appropriately."
+                )
+                failure.__cause__ = error
+                raise Failed(node, failure, final=True)
+            walk.unread()
+
+        return unreadable
+
+    def unwritable(
+        self, node: str, parent: Guard, topic: str, key_serde: Serde[object], value_serde: Serde[object]
+    ) -> Guard:
+        """For a record that a sink could not encode: `unwritable(error, key, value, timestamp, headers)`.
+
+        As in Java, a handler that says *fail* makes it an error of the node before the sink.
+        """
+
+        def unwritable(
+            error: Exception, key: object, value: object, timestamp: int, headers: Headers | None
+        ) -> None:
+            try:
+                side, error = _proper(error, topic, key_serde, key, value_serde, value, headers or ())
+                if isinstance(error, ClassCastException):
+                    serde, thing = (key_serde, key) if side == "key" else (value_serde, value)
+                    raise _wrong_serde(topic, side, serde, thing) from error
+                record = UnsentRecord(topic, key, value, timestamp, headers or ())
+                response = self._asked(self._writing, node, record, error, "production")
+                if response.answer is not Answer.RESUME:
+                    raise StreamsException(
+                        f"Unable to serialize record. ProducerRecord(topic=[{topic}], "
+                        f"timestamp=[{timestamp}])"
+                    ) from error
+            except StreamsException as failure:
+                parent(failure, key, value, timestamp, headers)
+
+        return unwritable
+
+
+def _proper(
+    error: Exception,
+    topic: str,
+    key_serde: Serde[object],
+    key: object,
+    value_serde: Serde[object],
+    value: object,
+    headers: Headers,
+) -> tuple[str, Exception]:
+    """Which side cannot be written, and the error with its proper words (see `Serde.quick_encode`)."""
+    for side, serde, thing in (("key", key_serde, key), ("value", value_serde, value)):
+        try:
+            serde.serialize(topic, thing, headers)
+        except Exception as proper:
+            return side, proper
+    return "value", error
+
+
+def _wrong_types(node: str, key: object, value: object, error: ClassCastException) -> StreamsException:
+    failure = StreamsException(
+        f"ClassCastException invoking processor: {node}. Do the Processor's input types match the deserialized
+        "
+        "types? Check the Serde setup and change the default Serdes in StreamConfig or provide correct Serdes
+        "
+        "via method parameters. Make sure the Processor can accept the deserialized input of type key: "
+        f"{type_name(key)}, and value: {type_name(value)}.\nNote that although incorrect Serdes are a common "
+        "cause of error, the cast exception might have another cause (in user code, for example). For example,
+        "
+        "if a processor wires in a store, but casts the generics incorrectly, a class cast exception could be
+        "
+        "raised during processing, but the cause would not be wrong Serdes."
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _wrong_serde(topic: str, side: str, serde: Serde[object], thing: object) -> StreamsException:
+    return StreamsException(
+        f"ClassCastException while producing data to topic {topic}. The {side} serializer {serde} is not "
+        f"compatible to the actual {side} type: {type_name(thing)}. Change the default {side} serde in "
+        f"StreamConfig or provide the correct {side} serde via method parameters (for example if using the
+        DSL, "
+        f"`#to(String topic, Produced<K, V> produced)` with `Produced.{side}Serde("
+        "WindowedSerdes.timeWindowedSerdeFrom(String.class))`)."
+    )

@@ -1,0 +1,289 @@
+"""What a task has produced and not yet sent: columns per topic and partition, filled by the entry functions.
+
+A column's lists keep their identity for life, so that entry functions hold on to their `append`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
+from typing import NamedTuple
+
+from streams.metrics import Counter
+from streams.operators.base import RecordContext
+from streams.partition import KeyMemo, partition_for
+from streams.record import Headers, RecordBatch, TopicPartition
+
+BATCH_RECORDS = 2_000
+"""A batch has at most so many records, and a column of half as many is due."""
+BATCH_BYTES = 256 * 1024
+"""A batch has about so many bytes at most, if it has more than one record."""
+
+ANY = -1
+"""The partition of records without a key: each batch of them goes to the next partition in turn."""
+
+Appenders = tuple[
+    Callable[[bytes | None], None],
+    Callable[[bytes | None], None],
+    Callable[[int], None],
+    Callable[[Headers], None],
+]
+"""To append key, value and timestamp, and (after these) headers where there are any."""
+
+
+class Column:
+    """Records for one partition of one topic, as parallel lists."""
+
+    __slots__ = (
+        "_headers",
+        "_keys",
+        "_sized",
+        "_times",
+        "_values",
+        "appenders",
+        "bytes",
+        "first_at",
+        "topic",
+    )
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.bytes = 0
+        """Of the records that `due` has looked at."""
+        self.first_at: int | None = None
+        """When `due` saw the first record (ms)."""
+        self._sized = 0
+        self._keys: list[bytes | None] = []
+        self._values: list[bytes | None] = []
+        self._times: list[int] = []
+        self._headers: list[Headers] = []
+        self.appenders: Appenders = (
+            self._keys.append,
+            self._values.append,
+            self._times.append,
+            self._put_headers,
+        )
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def _put_headers(self, headers: Headers) -> None:
+        """Headers of the record just appended; those before it without any get none."""
+        missing = len(self._keys) - 1 - len(self._headers)
+        if missing:
+            self._headers += [()] * missing
+        self._headers.append(headers)
+
+    def measure(self) -> int:
+        """Bytes of all keys and values; those looked at before are not looked at again."""
+        sized = self._sized
+        if len(self._keys) > sized:
+            self.bytes += _bytes(self._keys[sized:]) + _bytes(self._values[sized:])
+            self._sized = len(self._keys)
+        return self.bytes
+
+    def batches(self) -> list[RecordBatch]:
+        """All records, cut into batches; the column is empty afterwards."""
+        count = len(self._keys)
+        headers: list[Headers] | None = None
+        if any(self._headers):
+            headers = [*self._headers, *[()] * (count - len(self._headers))]
+        whole = RecordBatch(
+            self._keys.copy(), self._values.copy(), self._times.copy(), headers, range(count), count
+        )
+        small = count <= BATCH_RECORDS and self.measure() <= BATCH_BYTES
+        self.clear()
+        return [whole] if small else list(_cut(whole))
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.bytes = self._sized = 0
+        self.first_at = None
+        self._keys.clear()
+        self._values.clear()
+        self._times.clear()
+        self._headers.clear()
+
+
+def _bytes(column: list[bytes | None]) -> int:
+    try:
+        return sum(map(len, column))  # type: ignore[arg-type]  # None is the exception, and answered below
+    except TypeError:
+        return sum(len(each) for each in column if each is not None)
+
+
+def _cut(batch: RecordBatch) -> Iterable[RecordBatch]:
+    """Batches within the bounds; a record that is too large by itself is one."""
+    sizes = [len(key or b"") + len(value or b"") for key, value in zip(batch.keys, batch.values, strict=True)]
+    ends = list(accumulate(sizes))
+    start = 0
+    while start < len(sizes):
+        before = ends[start - 1] if start else 0
+        stop = start + 1
+        while stop < len(sizes) and stop - start < BATCH_RECORDS and ends[stop] - before <= BATCH_BYTES:
+            stop += 1
+        yield RecordBatch(
+            batch.keys[start:stop],
+            batch.values[start:stop],
+            batch.timestamps[start:stop],
+            None if batch.headers is None else batch.headers[start:stop],
+            range(stop - start),
+            stop - start,
+        )
+        start = stop
+
+
+class Outgoing(NamedTuple):
+    """A batch and where it goes."""
+
+    partition: TopicPartition
+    batch: RecordBatch
+
+
+class Route:
+    """Where the records of one topic go, by their key: `route(key_bytes)` gives the appenders.
+
+    Read `route` once a run: it changes when the memo is full (`partition.KeyMemo`).
+    """
+
+    __slots__ = ("_memo", "unkeyed")
+
+    def __init__(self, columns: list[Column], unkeyed: Column) -> None:
+        parts = [column.appenders for column in columns]
+        count = len(parts)
+        self._memo: KeyMemo[Appenders] = KeyMemo(lambda key: parts[partition_for(key, count)])
+        self.unkeyed = unkeyed.appenders
+
+    @property
+    def route(self) -> Callable[[bytes], Appenders]:
+        return self._memo.route
+
+
+class Outbox:
+    """Holds a task's output until it is due.
+
+    Args:
+        partitions_for: how many partitions a topic has.
+        linger_ms: a record waits at most so long for others while the task is busy.
+        produced: counts the records of a topic that have left.
+    """
+
+    def __init__(
+        self,
+        partitions_for: Callable[[str], int],
+        linger_ms: int = 100,
+        produced: Callable[[str], Counter] | None = None,
+    ) -> None:
+        self._partitions_for = partitions_for
+        self._linger_ms = linger_ms
+        self._produced = produced or (lambda topic: Counter())
+        self._counters: dict[str, Counter] = {}
+        self._columns: dict[TopicPartition, Column] = {}
+        self._turns: dict[str, int] = {}
+        self._ready: list[Outgoing] = []
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic has."""
+        return self._partitions_for(topic)
+
+    def column(self, topic: str, partition: int) -> Column:
+        """The column of a partition (`ANY`: of records without a key)."""
+        where = TopicPartition(topic, partition)
+        found = self._columns.get(where)
+        if found is None:
+            found = self._columns[where] = Column(topic)
+        return found
+
+    def route(self, topic: str) -> Route:
+        """The way of records to the topic's partitions, by the default partitioner."""
+        columns = [self.column(topic, partition) for partition in range(self._partitions_for(topic))]
+        return Route(columns, self.column(topic, ANY))
+
+    def changelog(
+        self, topic: str, partition: int, headers: Headers = ()
+    ) -> Callable[[bytes, bytes | None, int, object], None]:
+        """A hook that takes the rows of a store (statestore.api.ChangelogHook)."""
+        put_key, put_value, put_time, put_headers = self.column(topic, partition).appenders
+        if headers:
+
+            def with_headers(key: bytes, value: bytes | None, timestamp: int, origin: object) -> None:
+                put_key(key)
+                put_value(value)
+                put_time(timestamp)
+                put_headers(headers)
+
+            return with_headers
+
+        def hook(key: bytes, value: bytes | None, timestamp: int, origin: object) -> None:
+            put_key(key)
+            put_value(value)
+            put_time(timestamp)
+
+        return hook
+
+    def put(
+        self, where: TopicPartition, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers
+    ) -> None:
+        """Adds one record. `where.partition` may be `ANY`."""
+        put_key, put_value, put_time, put_headers = self.column(*where).appenders
+        put_key(key)
+        put_value(value)
+        put_time(timestamp)
+        if headers:
+            put_headers(headers)
+
+    def due(self, now: int, idle: bool) -> list[Outgoing]:
+        """The batches that should leave now.
+
+        Args:
+            now: wall clock in ms.
+            idle: the worker would otherwise wait, or commits: everything leaves.
+        """
+        out: list[Outgoing] = []
+        for where, column in self._columns.items():
+            count = len(column)
+            if not count:
+                continue
+            if column.first_at is None:
+                column.first_at = now
+            if (
+                idle
+                or count >= BATCH_RECORDS // 2
+                or now - column.first_at >= self._linger_ms
+                or now < column.first_at
+                or column.measure() >= BATCH_BYTES
+            ):
+                self._take(where, column, out)
+        return out
+
+    def _take(self, where: TopicPartition, column: Column, out: list[Outgoing]) -> None:
+        counter = self._counters.get(where.topic)
+        if counter is None:
+            counter = self._counters[where.topic] = self._produced(where.topic)
+        for batch in column.batches():
+            counter.value += len(batch)
+            out.append(Outgoing(self._settled(where), batch))
+
+    def _settled(self, where: TopicPartition) -> TopicPartition:
+        """The partition, the next one in turn for records without a key."""
+        if where.partition != ANY:
+            return where
+        count = self._partitions_for(where.topic)
+        turn = self._turns.get(where.topic, -1) + 1
+        self._turns[where.topic] = turn
+        return TopicPartition(where.topic, turn % count)
+
+    def drop(self) -> None:
+        """Forgets everything that has not been sent (decision 14)."""
+        for column in self._columns.values():
+            column.clear()
+
+    @property
+    def held(self) -> Mapping[TopicPartition, int]:
+        """How many records wait, by partition."""
+        return {where: len(column) for where, column in self._columns.items() if len(column)}
+
+
+def origin_headers(origin: object) -> Headers:
+    """The headers of what a store kept beside a value."""
+    return origin.headers if isinstance(origin, RecordContext) else ()
