@@ -63,6 +63,24 @@ class _Aggregate:
         pass
 
 
+def aggregate_fold(init: Callable[[], object], aggregator: Callable[[object, object, object], object]) -> Fold:
+    """`aggregator(key, value, aggregate)`, from what `init()` gives."""
+    return Fold(
+        lambda code, rec: f"{code.use(init, 'init')}()",
+        lambda code, rec, old: f"{code.use(aggregator)}({rec.key}, {rec.value}, {old})",
+    )
+
+
+def reduce_fold(reducer: Callable[[object, object], object]) -> Fold:
+    """`reducer(aggregate, value)`, from the first value."""
+    return Fold(lambda code, rec: "", lambda code, rec, old: f"{code.use(reducer)}({old}, {rec.value})")
+
+
+def count_fold() -> Fold:
+    """One more, from 0."""
+    return Fold(lambda code, rec: "0", lambda code, rec, old: f"{old} + 1")
+
+
 def _maker(store: str, fold: Fold) -> StepMaker:
     def make(scope: Scope) -> Operator:
         return _Aggregate(scope, store, fold)
@@ -83,23 +101,14 @@ def stream_aggregate(
     highest of the key's records so far. Before a first record the old value passed on is what `init` gave (as
     Java).
     """
-    return _maker(
-        store,
-        Fold(
-            lambda code, rec: f"{code.use(init, 'init')}()",
-            lambda code, rec, old: f"{code.use(aggregator)}({rec.key}, {rec.value}, {old})",
-        ),
-    )
+    return _maker(store, aggregate_fold(init, aggregator))
 
 
 def stream_reduce(store: str, reducer: Callable[[object, object], object]) -> StepMaker:
     """`reducer(aggregate, value)` gives the new aggregate; a key's first value is taken as it is."""
-    return _maker(
-        store,
-        Fold(lambda code, rec: "", lambda code, rec, old: f"{code.use(reducer)}({old}, {rec.value})"),
-    )
+    return _maker(store, reduce_fold(reducer))
 
 
 def stream_count(store: str) -> StepMaker:
     """Counts the records of a key."""
-    return _maker(store, Fold(lambda code, rec: "0", lambda code, rec, old: f"{old} + 1"))
+    return _maker(store, count_fold())

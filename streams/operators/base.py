@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Never, Protocol, TypeVar
 
 from streams.metrics import Counter
-from streams.processor import Cancellable, PunctuationType
+from streams.processor import Cancellable, ProcessorContext, PunctuationType
 from streams.record import Headers
 from streams.serdes.base import Serde
 
@@ -122,9 +122,7 @@ class Code(Protocol):
         record context; `None` where there is nothing to keep."""
         ...
 
-    def entry(
-        self, down: Down, hint: str, key_serde: Serde[object] | None = None, change: bool = True
-    ) -> Entry:
+    def entry(self, down: Down, hint: str, key_serde: Serde[object] | None = None, change: bool = True) -> Entry:
         """Compiles what follows this node as an entry function of its own.
 
         With `key_serde` the entry is called with the key's bytes, decodes them only if something below uses
@@ -226,6 +224,11 @@ class Scope(Protocol):
 
     def context(self) -> RecordContext:
         """The context of the record being processed, computed on request."""
+        ...
+
+    def value_context(self) -> ProcessorContext[Never, Never]:
+        """What a transformer of a table's values is initialised with: this node's stores, time, the record's
+        metadata and timers; it refuses to forward."""
         ...
 
     def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Cancellable:

@@ -8,9 +8,7 @@ from streams.operators.base import Code, Down, Rec, StepMaker
 from streams.operators.stateless import Step
 
 
-def branch(
-    predicates: Sequence[Callable[[object, object], object] | None], children: Sequence[str]
-) -> StepMaker:
+def branch(predicates: Sequence[Callable[[object, object], object] | None], children: Sequence[str]) -> StepMaker:
     """The record goes to `children[i]` for the first `predicates[i](key, value)` that is true, else nowhere.
 
     Args:

@@ -181,9 +181,7 @@ class Print:
 
     __slots__ = ("_file", "_label", "_mapper", "_owned")
 
-    def __init__(
-        self, label: str, mapper: Callable[[object, object], object] | None, file: str | None
-    ) -> None:
+    def __init__(self, label: str, mapper: Callable[[object, object], object] | None, file: str | None) -> None:
         self._label = label
         self._mapper = mapper
         self._file: TextIO | None = None
@@ -207,9 +205,7 @@ class Print:
             self._file = None
 
 
-def print_(
-    label: str, mapper: Callable[[object, object], object] | None = None, file: str | None = None
-) -> StepMaker:
+def print_(label: str, mapper: Callable[[object, object], object] | None = None, file: str | None = None) -> StepMaker:
     """Prints the records to standard output, or appends them to a file.
 
     Args:

@@ -84,9 +84,7 @@ class Function:
     def uses(self, name: str) -> bool:
         """Is the name used where no error is handled?"""
         find = re.compile(rf"\b{name}\b").search
-        return any(
-            not line.spare and (find(line.plain or "") or find(line.headed or "")) for line in self.lines
-        )
+        return any(not line.spare and (find(line.plain or "") or find(line.headed or "")) for line in self.lines)
 
 
 Open = Callable[[Down, str, Serde[object] | None, bool], Entry]
@@ -155,9 +153,7 @@ class Sheet:
     def origin(self, rec: Rec) -> str:
         return f"{ORIGIN}({rec.ts})"
 
-    def entry(
-        self, down: Down, hint: str, key_serde: Serde[object] | None = None, change: bool = True
-    ) -> Entry:
+    def entry(self, down: Down, hint: str, key_serde: Serde[object] | None = None, change: bool = True) -> Entry:
         return self._open_entry(down, hint, key_serde, change)
 
     # what only the compiler writes
@@ -299,9 +295,7 @@ _headers = re.compile(rf"\b{HEADERS}\b")
 _origin = re.compile(rf"\b{ORIGIN}\((\w+)\)")
 
 
-def _variant(
-    lines: list[Line], headed: bool, capture: str, asked: Callable[[str], bool]
-) -> list[tuple[str, str]]:
+def _variant(lines: list[Line], headed: bool, capture: str, asked: Callable[[str], bool]) -> list[tuple[str, str]]:
     out: list[tuple[str, str]] = []
     for line in lines:
         text = line.headed if headed else line.plain

@@ -291,9 +291,7 @@ class Fuse:
 
 
 def _inner(name: str) -> Function:
-    return Function(
-        name, "key, value, ts, _, old, latest, raw", f"key, value, ts, {HEADERS}, old, latest, raw"
-    )
+    return Function(name, "key, value, ts, _, old, latest, raw", f"key, value, ts, {HEADERS}, old, latest, raw")
 
 
 @lru_cache(maxsize=256)
@@ -314,6 +312,4 @@ def _made(title: str, text: str, rendered: Rendered) -> dict[str, Call]:
 def _commented(rendered: Rendered) -> str:
     """The text with the node's name behind each line."""
     width = min(max((len(line) for line, _ in rendered.lines), default=0), 72)
-    return "".join(
-        f"{line:<{width}}  # {owner}\n" if owner else f"{line}\n" for line, owner in rendered.lines
-    )
+    return "".join(f"{line:<{width}}  # {owner}\n" if owner else f"{line}\n" for line, owner in rendered.lines)

@@ -95,9 +95,7 @@ class Handlers:
             source_raw_value=value,
         )
 
-    def _asked(
-        self, handler: ErrorHandler, node: str, record: object, error: Exception, kind: str
-    ) -> Response:
+    def _asked(self, handler: ErrorHandler, node: str, record: object, error: Exception, kind: str) -> Response:
         """The handler's answer; its dead letters are buried whatever it is."""
         try:
             response = handler(self._context(node), record, error)
@@ -119,9 +117,7 @@ class Handlers:
         It raises `Failed` where the handler says so, and for what a later node has failed with already.
         """
 
-        def guard(
-            error: Exception, key: object, value: object, timestamp: int, headers: Headers | None
-        ) -> None:
+        def guard(error: Exception, key: object, value: object, timestamp: int, headers: Headers | None) -> None:
             if isinstance(error, Failed):
                 raise error
             if isinstance(error, ClassCastException):
@@ -176,9 +172,7 @@ class Handlers:
         As in Java, a handler that says *fail* makes it an error of the node before the sink.
         """
 
-        def unwritable(
-            error: Exception, key: object, value: object, timestamp: int, headers: Headers | None
-        ) -> None:
+        def unwritable(error: Exception, key: object, value: object, timestamp: int, headers: Headers | None) -> None:
             try:
                 side, error = _proper(error, topic, key_serde, key, value_serde, value, headers or ())
                 if isinstance(error, ClassCastException):
@@ -188,8 +182,7 @@ class Handlers:
                 response = self._asked(self._writing, node, record, error, "production")
                 if response.answer is not Answer.RESUME:
                     raise StreamsException(
-                        f"Unable to serialize record. ProducerRecord(topic=[{topic}], "
-                        f"timestamp=[{timestamp}])"
+                        f"Unable to serialize record. ProducerRecord(topic=[{topic}], timestamp=[{timestamp}])"
                     ) from error
             except StreamsException as failure:
                 parent(failure, key, value, timestamp, headers)
@@ -217,17 +210,13 @@ def _proper(
 
 def _wrong_types(node: str, key: object, value: object, error: ClassCastException) -> StreamsException:
     failure = StreamsException(
-        f"ClassCastException invoking processor: {node}. Do the Processor's input types match the deserialized
-        "
-        "types? Check the Serde setup and change the default Serdes in StreamConfig or provide correct Serdes
-        "
-        "via method parameters. Make sure the Processor can accept the deserialized input of type key: "
-        f"{type_name(key)}, and value: {type_name(value)}.\nNote that although incorrect Serdes are a common "
-        "cause of error, the cast exception might have another cause (in user code, for example). For example,
-        "
-        "if a processor wires in a store, but casts the generics incorrectly, a class cast exception could be
-        "
-        "raised during processing, but the cause would not be wrong Serdes."
+        f"ClassCastException invoking processor: {node}. Do the Processor's input types match the "
+        "deserialized types? Check the Serde setup and change the default Serdes in StreamConfig or provide "
+        "correct Serdes via method parameters. Make sure the Processor can accept the deserialized input of "
+        f"type key: {type_name(key)}, and value: {type_name(value)}.\nNote that although incorrect Serdes are "
+        "a common cause of error, the cast exception might have another cause (in user code, for example). "
+        "For example, if a processor wires in a store, but casts the generics incorrectly, a class cast "
+        "exception could be raised during processing, but the cause would not be wrong Serdes."
     )
     failure.__cause__ = error
     return failure
@@ -237,8 +226,7 @@ def _wrong_serde(topic: str, side: str, serde: Serde[object], thing: object) -> 
     return StreamsException(
         f"ClassCastException while producing data to topic {topic}. The {side} serializer {serde} is not "
         f"compatible to the actual {side} type: {type_name(thing)}. Change the default {side} serde in "
-        f"StreamConfig or provide the correct {side} serde via method parameters (for example if using the
-        DSL, "
-        f"`#to(String topic, Produced<K, V> produced)` with `Produced.{side}Serde("
+        f"StreamConfig or provide the correct {side} serde via method parameters (for example if using the "
+        f"DSL, `#to(String topic, Produced<K, V> produced)` with `Produced.{side}Serde("
         "WindowedSerdes.timeWindowedSerdeFrom(String.class))`)."
     )

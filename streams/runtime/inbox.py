@@ -119,9 +119,7 @@ class _Queue:
                 stop = min(stop, first_above(times, start, stop, deadline - 1) + 1)
         return self._run(batch, times, start, stop, None)
 
-    def _run(
-        self, batch: RecordBatch, times: Sequence[int], start: int, stop: int, fault: Fault | None
-    ) -> Run:
+    def _run(self, batch: RecordBatch, times: Sequence[int], start: int, stop: int, fault: Fault | None) -> Run:
         return Run(self.reads.source, self.partition, batch, times, start, stop, fault)
 
     def taken(self, upto: int, highest: int) -> None:
@@ -140,9 +138,7 @@ class _Queue:
 
     def caught_up(self) -> bool:
         """Nothing waits, and nothing more was there at the last fetch."""
-        return self.caught_up_at is not None and (
-            self.fetched_to is None or self.caught_up_at >= self.fetched_to
-        )
+        return self.caught_up_at is not None and (self.fetched_to is None or self.caught_up_at >= self.fetched_to)
 
 
 class Inbox:
@@ -240,9 +236,7 @@ class Inbox:
 
     def to_pause(self) -> set[TopicPartition]:
         """Partitions that hold more than `buffered.records.per.partition` records; all others go on."""
-        return {
-            partition for partition, queue in self._queues.items() if queue.buffered > self._settings.buffered
-        }
+        return {partition for partition, queue in self._queues.items() if queue.buffered > self._settings.buffered}
 
     @property
     def buffered(self) -> int:

@@ -88,9 +88,7 @@ class Column:
         headers: list[Headers] | None = None
         if any(self._headers):
             headers = [*self._headers, *[()] * (count - len(self._headers))]
-        whole = RecordBatch(
-            self._keys.copy(), self._values.copy(), self._times.copy(), headers, range(count), count
-        )
+        whole = RecordBatch(self._keys.copy(), self._values.copy(), self._times.copy(), headers, range(count), count)
         small = count <= BATCH_RECORDS and self.measure() <= BATCH_BYTES
         self.clear()
         return [whole] if small else list(_cut(whole))

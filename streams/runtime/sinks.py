@@ -150,15 +150,11 @@ def _encoded(sheet: Sheet, topic: str, serde: Serde[object], name: str) -> str:
     return f"None if {name} is None else {call}"
 
 
-def _named(
-    choose: Chooser, key: object, value: object, timestamp: int, headers: Headers, here: RecordContext
-) -> str:
+def _named(choose: Chooser, key: object, value: object, timestamp: int, headers: Headers, here: RecordContext) -> str:
     """The topic that the extractor names."""
     name = choose(key, value, ShownContext(here.topic or "", here.partition, here.offset, timestamp, headers))
     if not isinstance(name, str):
-        raise StreamsException(
-            f"A topic name extractor must return the name of a topic, got {name!r} from {choose!r}."
-        )
+        raise StreamsException(f"A topic name extractor must return the name of a topic, got {name!r} from {choose!r}.")
     return name
 
 

@@ -96,9 +96,7 @@ def _extracted(
     except StreamsException as error:
         return Fault(error)
     except Exception as error:
-        failure = StreamsException(
-            f"Fatal user code error in TimestampExtractor callback for record {record}."
-        )
+        failure = StreamsException(f"Fatal user code error in TimestampExtractor callback for record {record}.")
         failure.__cause__ = error
         return Fault(failure)
     return time if time >= 0 else Fault(None)

@@ -38,9 +38,7 @@ def reads(place: int = 0, extractor: TimestampExtractor | None = None) -> Reads:
 
 def batch(times: list[int], first: int = 0, values: list[bytes | None] | None = None) -> RecordBatch:
     end = first + len(times)
-    return RecordBatch(
-        [None] * len(times), values or [None] * len(times), times, None, range(first, end), end
-    )
+    return RecordBatch([None] * len(times), values or [None] * len(times), times, None, range(first, end), end)
 
 
 def fetched(partition: TopicPartition, data: RecordBatch | None, caught_up_at: int | None = None) -> Fetched:
