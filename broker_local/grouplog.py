@@ -6,6 +6,8 @@
                       [[protocol, metadata], ...], assignment], ...]]
     key    msgpack [2, group, topic, partition]    a committed offset
     value  msgpack [1, offset, metadata, log epoch, at]
+    key    msgpack [3]                             producer ids given out
+    value  msgpack [1, the next id that nobody has]
 
 A value of nil (a tombstone) takes the key away. The first element of a value is its version. Replaying the
 log from its start gives all groups as they were.
@@ -14,6 +16,7 @@ log from its start gives all groups as they were.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import cast
 
 import msgpack
@@ -23,15 +26,27 @@ from broker_local.offsets import CommittedOffset
 from broker_local.requests import JoinProtocol
 
 VERSION = 1
-STATE, OFFSET = 1, 2
+STATE, OFFSET, PRODUCER_IDS = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerIds:
+    """All ids below `next_id` are given out."""
+
+    next_id: int
+
+
+LogRecord = GroupRecord | ProducerIds
 
 
 class UnknownRecord(ValueError):
     """A record of the group log that this version cannot read."""
 
 
-def pack(record: GroupRecord) -> tuple[bytes, bytes | None]:
+def pack(record: LogRecord) -> tuple[bytes, bytes | None]:
     """Key and value of a record."""
+    if isinstance(record, ProducerIds):
+        return _packed([PRODUCER_IDS]), _packed([VERSION, record.next_id])
     if isinstance(record, StateRecord):
         state = record.state
         return _packed([STATE, record.group]), None if state is None else _packed(_state_row(state))
@@ -42,19 +57,22 @@ def pack(record: GroupRecord) -> tuple[bytes, bytes | None]:
     return key, _packed([VERSION, found.offset, found.metadata, found.log_epoch, found.at])
 
 
-def unpack(key: bytes | None, value: bytes | None) -> GroupRecord:
+def unpack(key: bytes | None, value: bytes | None) -> LogRecord:
     """The record that was packed; raises UnknownRecord for bytes that are none."""
     try:
-        kind, group, *rest = _unpacked(key or b"")
+        kind, *rest = _unpacked(key or b"")
         row = None if value is None else _unpacked(value)
         if row is not None and row[0] != VERSION:
             raise UnknownRecord(
                 f"a record of the group log has version {row[0]}; this broker knows {VERSION}"
             )
+        if kind == PRODUCER_IDS and row is not None:
+            return ProducerIds(_whole(row[1]))
         if kind == STATE:
+            (group,) = rest
             return StateRecord(_text(group), None if row is None else _state(row))
         if kind == OFFSET:
-            topic, partition = rest
+            group, topic, partition = rest
             return OffsetRecord(
                 _text(group), _text(topic), _whole(partition), None if row is None else _offset(row)
             )
@@ -155,12 +173,12 @@ def _list(value: object) -> list[object]:
     return value
 
 
-def columns(records: Iterable[GroupRecord]) -> tuple[list[bytes | None], list[bytes | None]]:
+def columns(records: Iterable[LogRecord]) -> tuple[list[bytes | None], list[bytes | None]]:
     """Keys and values of records, as a batch takes them."""
     pairs = [pack(record) for record in records]
     return [key for key, _ in pairs], [value for _, value in pairs]
 
 
-def records(keys: Iterable[bytes | None], values: Iterable[bytes | None]) -> Iterator[GroupRecord]:
+def records(keys: Iterable[bytes | None], values: Iterable[bytes | None]) -> Iterator[LogRecord]:
     """The records of a batch."""
     return (unpack(key, value) for key, value in zip(keys, values, strict=True))

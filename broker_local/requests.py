@@ -75,6 +75,7 @@ class ErrorCode(IntEnum):
     UNKNOWN_MEMBER_ID = 25
     INVALID_SESSION_TIMEOUT = 26
     REBALANCE_IN_PROGRESS = 27
+    INVALID_TIMESTAMP = 32
     UNSUPPORTED_VERSION = 35
     TOPIC_ALREADY_EXISTS = 36
     INVALID_PARTITIONS = 37
@@ -90,6 +91,7 @@ class ErrorCode(IntEnum):
     NON_EMPTY_GROUP = 68
     GROUP_ID_NOT_FOUND = 69
     UNKNOWN_LEADER_EPOCH = 75
+    UNSUPPORTED_COMPRESSION_TYPE = 76
     GROUP_MAX_SIZE_REACHED = 81
     FENCED_INSTANCE_ID = 82
     INVALID_RECORD = 87
@@ -288,7 +290,8 @@ class FetchedPart:
 
     `end` is how far may be read (the last stable offset for read_committed): whoever has read up to it is
     caught up. `log_start` and `log_epoch` as the log has them; `diverged` is -1, or, with the error
-    UNKNOWN_LEADER_EPOCH, the offset at which the reader's log and this one part.
+    UNKNOWN_LEADER_EPOCH, the offset at which the reader's log and this one part. Below `tombstones_gone`
+    compaction removed tombstones: who stopped reading below it may keep deleted keys.
     """
 
     topic: Name
@@ -299,6 +302,7 @@ class FetchedPart:
     log_start: int
     log_epoch: int
     diverged: int
+    tombstones_gone: int
     batches: Body
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from broker_local.requests import Reply
@@ -15,6 +15,13 @@ SYNCED: Key = "synced"
 """What is woken when data have become durable."""
 
 
+class Instant(NamedTuple):
+    """`now`: milliseconds that never go back, for deadlines; `at`: wall clock (ms), for what lasts."""
+
+    now: int
+    at: int
+
+
 class Later(NamedTuple):
     """Not yet. `again` is asked when one of the keys was woken, or at the deadline (ms; None: there is none).
 
@@ -23,7 +30,7 @@ class Later(NamedTuple):
 
     keys: tuple[Key, ...]
     deadline: int | None
-    again: Callable[[int], Reply | Later | None]
+    again: Callable[[Instant], Reply | Later | None]
 
 
 Answer = Reply | Later | None
@@ -53,11 +60,12 @@ class Waits(Generic[W]):
         if later.deadline is not None:
             heapq.heappush(self._deadlines, (later.deadline, number))
 
-    def wake(self, key: Key) -> None:
-        """Something happened that those who wait for `key` have to look at."""
-        numbers = self._by_key.get(key)
-        if numbers:
-            self._woken.update(dict.fromkeys(sorted(numbers)))
+    def wake(self, keys: Iterable[Key]) -> None:
+        """Something happened that those who wait for one of these keys have to look at."""
+        for key in keys:
+            numbers = self._by_key.get(key)
+            if numbers:
+                self._woken.update(dict.fromkeys(numbers))
 
     def ready(self, now: int) -> list[tuple[W, Later]]:
         """Takes out those that were woken or are due, oldest first."""

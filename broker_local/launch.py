@@ -1,0 +1,163 @@
+"""Finding the broker of a data directory, and starting it where there is none (decision 23)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from broker_local.client import ConnectionLost, RequestFailed, SocketLink
+from broker_local.place import (
+    RETRY_S,
+    Endpoint,
+    FileLock,
+    Place,
+    Unavailable,
+    prepare,
+    read_broken,
+    read_endpoint,
+    remove,
+)
+from broker_local.requests import PROTOCOL_VERSION, Hello
+
+IDLE_EXIT_S = 60
+START_MS = 30_000
+HELLO_MS = 10_000
+
+_spawned: list[subprocess.Popen[bytes]] = []
+"""Brokers this process has started: they live on without it, but it has to take note of their ends."""
+
+
+def connect(directory: str, client: str = "client", start_ms: int = START_MS) -> SocketLink:
+    """A connection to the broker of a data directory, which is started if none runs.
+
+    Two that call this at once start one broker. Whoever loses the broker calls it again.
+
+    Args:
+        directory: the data directory; it is made if it is not there.
+        client: the name under which the broker knows this client, `client.id`.
+        start_ms: how long a start may take, in milliseconds.
+    Raises:
+        Unavailable: no broker answers, and none can be started.
+    """
+    place = prepare(directory)
+    found = _knock(place, client)
+    if found is not None:
+        return found
+    deadline = time.monotonic() + start_ms / 1000
+    lock = FileLock(place.path("start.lock"))
+    if not lock.take(start_ms):
+        raise Unavailable(
+            f"somebody has been starting a broker for {place.directory} for {start_ms // 1000} s; "
+            f"see {place.path('broker.log')}"
+        )
+    try:
+        return _knock(place, client) or _start(place, client, deadline)
+    finally:
+        lock.release()
+
+
+def find(directory: str, client: str = "client") -> SocketLink | None:
+    """A connection to the broker of a data directory if one runs; none is started."""
+    place = Place(os.path.realpath(directory))
+    return _knock(place, client)
+
+
+def _knock(place: Place, client: str) -> SocketLink | None:
+    """A connection to whoever listens where `endpoint` says; None if nobody does."""
+    endpoint = read_endpoint(place)
+    return None if endpoint is None else open_link(endpoint, client)
+
+
+def open_link(endpoint: Endpoint, client: str) -> SocketLink | None:
+    """Connects and says hello; None if nobody is there.
+
+    Raises:
+        Unavailable: somebody is there, and refuses.
+    """
+    wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        wire.connect(endpoint.socket)
+    except OSError:
+        wire.close()
+        return None
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        wire.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
+    link = SocketLink(wire)
+    try:
+        link.call(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, client, endpoint.token), HELLO_MS)
+    except ConnectionLost:
+        # It was about to leave; whoever starts one finds out.
+        link.close()
+        return None
+    except RequestFailed as refused:
+        link.close()
+        raise Unavailable(f"the broker at {endpoint.socket} refuses: {refused}") from None
+    except TimeoutError:
+        link.close()
+        raise Unavailable(
+            f"the broker at {endpoint.socket} (pid {endpoint.pid}) does not answer; is it stopped?"
+        ) from None
+    return link
+
+
+def _start(place: Place, client: str, deadline: float) -> SocketLink:
+    """Starts a broker and waits until it answers. The caller holds `start.lock`."""
+    broken = read_broken(place)
+    if broken is not None:
+        raise Unavailable(
+            f"the broker of {place.directory} stopped for good: {broken}. "
+            f"Run `broker-local check {place.directory}` before it is started again"
+        )
+    held = FileLock(place.path("lock"))
+    child: subprocess.Popen[bytes] | None = None
+    if held.take():
+        stale = read_endpoint(place)
+        if stale is not None:
+            remove(stale.socket)
+            remove(place.path("endpoint"))
+        held.release()
+        child = _spawn(place)
+    while time.monotonic() < deadline:
+        link = _knock(place, client)
+        if link is not None:
+            return link
+        if child is not None and child.poll() is not None:
+            raise Unavailable(_last_words(place))
+        time.sleep(RETRY_S)
+    raise Unavailable(f"the broker of {place.directory} does not come up; see {place.path('broker.log')}")
+
+
+def _spawn(place: Place) -> subprocess.Popen[bytes]:
+    """A broker in a session of its own, which goes when it has been idle."""
+    for known in [each for each in _spawned if each.poll() is not None]:
+        _spawned.remove(known)
+    source = str(Path(__file__).resolve().parent.parent)
+    paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    command = [sys.executable, "-m", "broker_local.cli", "serve", place.directory]
+    with open(place.path("broker.log"), "wb") as log:
+        child = subprocess.Popen(
+            [*command, "--idle-exit", str(IDLE_EXIT_S)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=place.directory,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))},
+            start_new_session=True,
+            close_fds=True,
+        )
+    _spawned.append(child)
+    return child
+
+
+def _last_words(place: Place) -> str:
+    """What a broker that did not come up said last."""
+    try:
+        said = Path(place.path("broker.log")).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        said = ""
+    last = said.splitlines()[-1].removeprefix("Error: ") if said else "it said nothing"
+    return f"the broker of {place.directory} did not start: {last}"

@@ -1,0 +1,300 @@
+"""Requests about groups: carries out what the pure coordinator says, and keeps its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from broker_local import format as batches
+from broker_local import group as coordinator
+from broker_local import names
+from broker_local.broker import GROUP_TOPIC, STORAGE_RETRY_MS, Broker, Peer
+from broker_local.faults import Refused
+from broker_local.group import Call, Effect, Group, GroupRecord, Record, StateRecord
+from broker_local.grouplog import LogRecord, ProducerIds, columns, records
+from broker_local.offsets import chosen
+from broker_local.partition import Partition
+from broker_local.requests import (
+    NO_OFFSET,
+    Commit,
+    Committed,
+    CommittedPart,
+    CommittedReply,
+    DescribedGroup,
+    ErrorCode,
+    Failure,
+    GroupDelete,
+    GroupDeleteReply,
+    GroupDescribe,
+    GroupDescribeReply,
+    GroupResult,
+    GroupRow,
+    Groups,
+    GroupsReply,
+    Heartbeat,
+    Join,
+    Leave,
+    OffsetsDelete,
+    Part,
+    Reply,
+    Sync,
+)
+from broker_local.waits import SYNCED, Answer, Instant, Later
+
+LOG_SETTINGS = {"cleanup.policy": "compact", "segment.bytes": str(16 * 1024 * 1024)}
+READ_BYTES = 4 * 1024 * 1024
+BATCH_ROWS = 1000
+
+
+# The log -----------------------------------------------------------------------------------------
+
+
+def load(broker: Broker, at: Instant) -> None:
+    """Reads the group log: all groups are as they were, and their members have a while to come back."""
+    log = _log(broker)
+    offset = log.log_start
+    while offset < log.end:
+        for piece in log.read(offset, READ_BYTES):
+            data, position = memoryview(piece.read()), 0
+            while position < len(data):
+                keys, values, _, _, _, offset = batches.read(data, position)
+                position += batches.peek(data, position).size
+                for record in records(keys, values):
+                    _replay(broker, record)
+    for group in broker.groups.values():
+        coordinator.resume(group, at.now)
+        _note_due(broker, group)
+
+
+def _log(broker: Broker) -> Partition:
+    if GROUP_TOPIC not in broker.store.topics:
+        broker.store.create_topic(GROUP_TOPIC, 1, LOG_SETTINGS)
+    return broker.store.partition(GROUP_TOPIC, 0)
+
+
+def append_records(broker: Broker, made: Sequence[LogRecord], at: Instant) -> None:
+    """Appends to the log, then replays; raises Refused (disk full) with nothing changed by what was
+    refused.
+    """
+    log = _log(broker)
+    for start in range(0, len(made), BATCH_ROWS):
+        some = made[start : start + BATCH_ROWS]
+        keys, values = columns(some)
+        log.append(batches.write(keys, values, [at.at] * len(keys), None), at.at)
+        for record in some:
+            _replay(broker, record)
+
+
+def _replay(broker: Broker, record: LogRecord) -> None:
+    if isinstance(record, ProducerIds):
+        broker.producer_ids = range(record.next_id, record.next_id)
+        return
+    group = broker.groups.get(record.group)
+    if group is None:
+        group = broker.groups[record.group] = Group(record.group, broker.settings.group)
+    coordinator.replay(group, record)
+    gone = isinstance(record, StateRecord) and record.state is None
+    if gone and not group.offsets:
+        del broker.groups[record.group]
+        broker.due.pop(record.group, None)
+
+
+# Effects -----------------------------------------------------------------------------------------
+
+
+def carry_out(broker: Broker, group: Group, effects: Iterable[Effect], at: Instant) -> None:
+    """Appends the records and lets the replies go, in order. If the disk is full, whoever waits is told."""
+    pending: list[GroupRecord] = []
+    failed: Failure | None = None
+    for effect in effects:
+        if isinstance(effect, Record):
+            pending.append(effect.body)
+            continue
+        failed = failed or _write(broker, pending, at)
+        _reply(broker, effect.to, failed or effect.body)
+    failed = failed or _write(broker, pending, at)
+    _note_due(broker, group)
+    if failed is not None and group.name in broker.due:
+        broker.due[group.name] = max(broker.due[group.name], at.now + STORAGE_RETRY_MS)
+
+
+def _write(broker: Broker, pending: list[GroupRecord], at: Instant) -> Failure | None:
+    if not pending:
+        return None
+    made, pending[:] = list(pending), []
+    try:
+        append_records(broker, made, at)
+    except Refused as refused:
+        return Failure(ErrorCode[refused.code], refused.message)
+    return None
+
+
+def _reply(broker: Broker, ticket: int, body: Reply) -> None:
+    if ticket in broker.tickets:
+        broker.replies[ticket] = (_log(broker).end if broker.durable else 0, body)
+        broker.wake(("ticket", ticket))
+
+
+def _note_due(broker: Broker, group: Group) -> None:
+    due = coordinator.next_due(group)
+    if due is None or group.name not in broker.groups:
+        broker.due.pop(group.name, None)
+    else:
+        broker.due[group.name] = due
+
+
+def _collect(broker: Broker, ticket: int, at: Instant) -> Answer:
+    """The reply for a ticket, once there is one and what it rests on is as safe as promised."""
+    found = broker.replies.get(ticket)
+    if found is not None and (not broker.durable or _log(broker).durable_end >= found[0]):
+        del broker.replies[ticket]
+        del broker.tickets[ticket]
+        return found[1]
+    keys = (("ticket", ticket), SYNCED) if broker.durable else (("ticket", ticket),)
+    return Later(keys, None, partial(_collect, broker, ticket))
+
+
+def _ask(
+    broker: Broker,
+    peer: Peer,
+    name: str,
+    at: Instant,
+    event: Callable[[Group, Call], list[Effect]],
+    make: bool,
+) -> Answer:
+    """Hands a request to the coordinator of its group. `make`: the group comes to be by it."""
+    wrong = names.problem(name)
+    if wrong is not None:
+        return Failure(ErrorCode.INVALID_GROUP_ID, f"Group id is invalid: {wrong}")
+    group = broker.groups.get(name)
+    if group is None:
+        group = Group(name, broker.settings.group)
+        if make:
+            broker.groups[name] = group
+    ticket = broker.next_ticket
+    broker.next_ticket += 1
+    broker.tickets[ticket] = peer.id
+    carry_out(broker, group, event(group, Call(ticket, peer.id, peer.client, at.now, at.at)), at)
+    if make and not group.members and not group.offsets and not group.state.generation:
+        broker.groups.pop(name, None)
+    return _collect(broker, ticket, at)
+
+
+# Requests ----------------------------------------------------------------------------------------
+
+
+def join(broker: Broker, peer: Peer, request: Join, at: Instant) -> Answer:
+    """See `group.on_join`."""
+    new_id = f"{peer.client}-{broker.new_ids()}"
+    return _ask(
+        broker, peer, request.group, at, lambda g, c: coordinator.on_join(g, c, request, new_id), True
+    )
+
+
+def sync(broker: Broker, peer: Peer, request: Sync, at: Instant) -> Answer:
+    """See `group.on_sync`."""
+    return _ask(broker, peer, request.group, at, lambda g, c: coordinator.on_sync(g, c, request), False)
+
+
+def heartbeat(broker: Broker, peer: Peer, request: Heartbeat, at: Instant) -> Answer:
+    """See `group.on_heartbeat`."""
+    return _ask(broker, peer, request.group, at, lambda g, c: coordinator.on_heartbeat(g, c, request), False)
+
+
+def leave(broker: Broker, peer: Peer, request: Leave, at: Instant) -> Answer:
+    """See `group.on_leave`."""
+    return _ask(broker, peer, request.group, at, lambda g, c: coordinator.on_leave(g, c, request), False)
+
+
+def commit(broker: Broker, peer: Peer, request: Commit, at: Instant) -> Answer:
+    """See `group.on_commit`."""
+    return _ask(broker, peer, request.group, at, lambda g, c: coordinator.on_commit(g, c, request), True)
+
+
+def offsets_delete(broker: Broker, peer: Peer, request: OffsetsDelete, at: Instant) -> Answer:
+    """See `group.on_offsets_delete`."""
+    if request.group not in broker.groups:
+        return Failure(ErrorCode.GROUP_ID_NOT_FOUND, f"there is no group {request.group}")
+    event = coordinator.on_offsets_delete
+    return _ask(broker, peer, request.group, at, lambda g, c: event(g, c, request), False)
+
+
+def committed(broker: Broker, peer: Peer, request: Committed, at: Instant) -> Answer:
+    """What a group has committed."""
+    group = broker.groups.get(request.group)
+    keys = None if request.parts is None else [(part.topic, part.partition) for part in request.parts]
+    rows = [
+        CommittedPart(topic, partition, NO_OFFSET, "", -1)
+        if found is None
+        else CommittedPart(topic, partition, found.offset, found.metadata, found.log_epoch)
+        for (topic, partition), found in chosen({} if group is None else group.offsets, keys)
+    ]
+    return CommittedReply(tuple(rows))
+
+
+def list_groups(broker: Broker, peer: Peer, request: Groups, at: Instant) -> Answer:
+    """All groups, by name."""
+    found = sorted(broker.groups.items())
+    return GroupsReply(tuple(GroupRow(name, group.state.protocol_type, group.phase) for name, group in found))
+
+
+def group_describe(broker: Broker, peer: Peer, request: GroupDescribe, at: Instant) -> Answer:
+    """Groups as tools show them."""
+    rows = []
+    for name in request.groups:
+        group = broker.groups.get(name)
+        missing = DescribedGroup(name, ErrorCode.GROUP_ID_NOT_FOUND, coordinator.DEAD, "", "", -1, "", ())
+        rows.append(missing if group is None else coordinator.describe(group))
+    return GroupDescribeReply(tuple(rows))
+
+
+def group_delete(broker: Broker, peer: Peer, request: GroupDelete, at: Instant) -> Answer:
+    """Forgets empty groups and what they committed."""
+    rows = []
+    for name in request.groups:
+        group = broker.groups.get(name)
+        error = ErrorCode.GROUP_ID_NOT_FOUND
+        if group is not None:
+            error, effects = coordinator.on_delete(group)
+            failed = _write(broker, [each.body for each in effects if isinstance(each, Record)], at)
+            error = error if failed is None else ErrorCode(failed.error)
+        rows.append(GroupResult(name, error))
+    return GroupDeleteReply(tuple(rows))
+
+
+# Time, sockets, topics ---------------------------------------------------------------------------
+
+
+def peer_gone(broker: Broker, peer: int, at: Instant) -> None:
+    """A connection closed."""
+    for ticket in [ticket for ticket, owner in broker.tickets.items() if owner == peer]:
+        del broker.tickets[ticket]
+        broker.replies.pop(ticket, None)
+    for group in list(broker.groups.values()):
+        effects = coordinator.peer_gone(group, peer, at.now, at.at)
+        if effects:
+            carry_out(broker, group, effects, at)
+        else:
+            _note_due(broker, group)
+
+
+def on_time(broker: Broker, at: Instant) -> None:
+    """Members and rebalances whose time is up."""
+    for name in [name for name, due in broker.due.items() if due <= at.now]:
+        group = broker.groups[name]
+        carry_out(broker, group, coordinator.on_time(group, at.now, at.at), at)
+
+
+def expire(broker: Broker, at: Instant) -> None:
+    """Forgets committed offsets that are too old."""
+    for group in list(broker.groups.values()):
+        effects = coordinator.on_expiry(group, at.at, broker.settings.offsets_retention_ms)
+        if effects:
+            carry_out(broker, group, effects, at)
+
+
+def topic_gone(broker: Broker, topic: str, at: Instant) -> None:
+    """A topic was deleted: what was committed for it goes as well."""
+    for group in list(broker.groups.values()):
+        parts = [Part(name, number) for name, number in group.offsets if name == topic]
+        carry_out(broker, group, coordinator.forget_topic(group, parts), at)

@@ -1,0 +1,264 @@
+"""Requests about records: produce, fetch, offsets, deletion, producer ids. No batch is looked into."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+from broker_local.broker import GROUP_TOPIC, Broker, Peer
+from broker_local.faults import Refused
+from broker_local.files import FileSlice
+from broker_local.grouplog import ProducerIds
+from broker_local.heads import EMPTY, Body, Stretch
+from broker_local.on_groups import append_records
+from broker_local.partition import Partition
+from broker_local.requests import (
+    EARLIEST,
+    LARGEST_TIMESTAMP,
+    LATEST,
+    DeletedPart,
+    DeletePart,
+    DeleteRecords,
+    DeleteRecordsReply,
+    ErrorCode,
+    Failure,
+    Fetch,
+    FetchedPart,
+    FetchPosition,
+    FetchReply,
+    ListedOffset,
+    ListOffsets,
+    ListOffsetsReply,
+    OffsetQuestion,
+    Produce,
+    ProducedPart,
+    ProducePart,
+    ProduceReply,
+    ProducerId,
+    ProducerIdReply,
+    Reply,
+)
+from broker_local.waits import SYNCED, Answer, Instant, Key, Later
+
+ID_BLOCK = 1000
+"""Producer ids are taken from the log in blocks: what is left of one at a stop is never given out."""
+
+
+def code_of(refused: Refused) -> ErrorCode:
+    """The number of what storage refused."""
+    return ErrorCode[refused.code]
+
+
+def end_key(topic: str, partition: int) -> Key:
+    """What is woken when there is more to read in a partition."""
+    return ("end", topic, partition)
+
+
+# Produce -----------------------------------------------------------------------------------------
+
+
+def produce(broker: Broker, peer: Peer, request: Produce, at: Instant) -> Answer:
+    """Appends; in the mode `durable` the answer waits for the disk."""
+    rows: list[ProducedPart] = []
+    written: list[tuple[Partition, int]] = []
+    for part in request.parts:
+        rows.append(_append(broker, part, at, written))
+    reply = ProduceReply(tuple(rows))
+    if not broker.durable or request.acks == 0 or not written:
+        return reply
+    return _when_durable(written, reply, at)
+
+
+def _append(
+    broker: Broker, part: ProducePart, at: Instant, written: list[tuple[Partition, int]]
+) -> ProducedPart:
+    try:
+        if part.topic == GROUP_TOPIC:
+            raise Refused("INVALID_TOPIC_EXCEPTION", f"{GROUP_TOPIC} is written by the broker alone")
+        partition = open_or_create(broker, part.topic, part.partition)
+        appended = partition.append(_bytes(part.batch), at.at)
+    except Refused as refused:
+        return ProducedPart(part.topic, part.partition, code_of(refused), refused.message, -1, -1, -1)
+    written.append((partition, partition.end))
+    if not broker.durable:
+        broker.wake(end_key(part.topic, part.partition))
+    return ProducedPart(
+        part.topic,
+        part.partition,
+        ErrorCode.NONE,
+        "",
+        appended.base_offset,
+        appended.timestamp,
+        appended.log_start,
+    )
+
+
+def _bytes(body: Body) -> bytes | memoryview:
+    if isinstance(body, Stretch):
+        return b"".join(piece.read() if isinstance(piece, FileSlice) else piece for piece in body.pieces)
+    return memoryview(body)
+
+
+def open_or_create(broker: Broker, topic: str, partition: int) -> Partition:
+    """The partition; a topic that does not exist is made with `num.partitions` (decision 34)."""
+    if topic not in broker.store.topics and partition < broker.settings.num_partitions:
+        broker.store.create_topic(topic, broker.settings.num_partitions)
+    return broker.store.partition(topic, partition)
+
+
+def _when_durable(written: list[tuple[Partition, int]], reply: Reply, at: Instant) -> Answer:
+    def again(at: Instant) -> Answer:
+        return _when_durable(written, reply, at)
+
+    if all(partition.durable_end >= end for partition, end in written):
+        return reply
+    return Later((SYNCED,), None, again)
+
+
+# Fetch -------------------------------------------------------------------------------------------
+
+
+class _Taken(NamedTuple):
+    """What one look at all positions found: rows, bytes of batches, and whether something cannot wait."""
+
+    parts: list[FetchedPart]
+    size: int
+    urgent: bool
+
+
+def fetch(broker: Broker, peer: Peer, request: Fetch, at: Instant) -> Answer:
+    """One long poll over all positions."""
+    return _look(broker, request, at.now + request.max_wait_ms, at)
+
+
+def _look(broker: Broker, request: Fetch, deadline: int, at: Instant) -> Answer:
+    taken = _take(broker, request)
+    if taken.urgent or taken.size >= max(1, request.min_bytes) or at.now >= deadline:
+        return FetchReply(tuple(taken.parts))
+    keys = tuple(end_key(each.topic, each.partition) for each in request.positions)
+    return Later(keys, deadline, partial(_look, broker, request, deadline))
+
+
+def _take(broker: Broker, request: Fetch) -> _Taken:
+    """Looks at all positions, each time beginning with another one, so that none goes hungry."""
+    positions = request.positions
+    broker.rotation += 1
+    first = broker.rotation % len(positions) if positions else 0
+    left, urgent, parts = request.max_bytes, False, list[FetchedPart]()
+    for position in (*positions[first:], *positions[:first]):
+        part = _part(broker, position, left, none_yet=left == request.max_bytes)
+        if part is None:
+            continue
+        size = part.batches.length if isinstance(part.batches, Stretch) else 0
+        urgent = urgent or not size
+        left -= size
+        parts.append(part)
+    return _Taken(parts, request.max_bytes - left, urgent)
+
+
+def _part(broker: Broker, position: FetchPosition, left: int, none_yet: bool) -> FetchedPart | None:
+    """What there is to say of one position; None: nothing."""
+    topic, number = position.topic, position.partition
+    try:
+        partition = broker.store.partition(topic, number)
+    except Refused as refused:
+        return FetchedPart(topic, number, code_of(refused), refused.message, -1, -1, -1, -1, -1, EMPTY)
+    end = readable_end(broker, partition)
+    slices: list[FileSlice] = []
+    error, message, diverged = ErrorCode.NONE, "", -1
+    if 0 <= position.log_epoch < partition.log_epoch:
+        kept = partition.end_of_epoch(position.log_epoch)
+        if position.offset > kept:
+            error, diverged = ErrorCode.UNKNOWN_LEADER_EPOCH, kept
+            message = f"{partition!r} was cut back to offset {kept}; the reader stands at {position.offset}"
+    if error == ErrorCode.NONE:
+        try:
+            if none_yet or left > 0:
+                slices = partition.read(position.offset, min(position.max_bytes, max(left, 0)), end)
+        except Refused as refused:
+            error, message = code_of(refused), refused.message
+    if not slices and error == ErrorCode.NONE and (position.offset < end or position.known_end == end):
+        return None
+    batches = Stretch(tuple(slices), sum(each.length for each in slices))
+    return FetchedPart(
+        topic,
+        number,
+        error,
+        message,
+        end,
+        partition.log_start,
+        partition.log_epoch,
+        diverged,
+        partition.tombstones_gone,
+        batches if slices else EMPTY,
+    )
+
+
+def readable_end(broker: Broker, partition: Partition) -> int:
+    """How far anybody may read: in the mode `durable` only what is on the disk is shown."""
+    return partition.durable_end if broker.durable else partition.last_stable_offset
+
+
+# Offsets -----------------------------------------------------------------------------------------
+
+
+def list_offsets(broker: Broker, peer: Peer, request: ListOffsets, at: Instant) -> Answer:
+    """First, last, or by time."""
+    return ListOffsetsReply(tuple(_listed(broker, part) for part in request.parts))
+
+
+def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
+    topic, number = asked.topic, asked.partition
+    try:
+        partition = broker.store.partition(topic, number)
+    except Refused as refused:
+        return ListedOffset(topic, number, code_of(refused), refused.message, -1, -1, -1)
+    offset, timestamp = -1, -1
+    if asked.timestamp == EARLIEST:
+        offset = partition.log_start
+    elif asked.timestamp == LATEST:
+        offset = readable_end(broker, partition)
+    elif asked.timestamp < LARGEST_TIMESTAMP:
+        message = f"timestamp {asked.timestamp} means nothing"
+        return ListedOffset(topic, number, ErrorCode.INVALID_REQUEST, message, -1, -1, -1)
+    else:
+        largest = asked.timestamp == LARGEST_TIMESTAMP
+        found = partition.newest() if largest else partition.offset_for_time(asked.timestamp)
+        if found is not None and found.offset < readable_end(broker, partition):
+            offset, timestamp = found
+    return ListedOffset(topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch)
+
+
+def delete_records(broker: Broker, peer: Peer, request: DeleteRecords, at: Instant) -> Answer:
+    """Moves the starts of logs."""
+    return DeleteRecordsReply(tuple(_deleted(broker, part) for part in request.parts))
+
+
+def _deleted(broker: Broker, part: DeletePart) -> DeletedPart:
+    try:
+        if part.topic == GROUP_TOPIC:
+            raise Refused("INVALID_TOPIC_EXCEPTION", f"{GROUP_TOPIC} is the broker's own")
+        start = broker.store.partition(part.topic, part.partition).delete_records(part.before)
+    except Refused as refused:
+        return DeletedPart(part.topic, part.partition, code_of(refused), refused.message, -1)
+    broker.wake(end_key(part.topic, part.partition))
+    return DeletedPart(part.topic, part.partition, ErrorCode.NONE, "", start)
+
+
+# Producers ---------------------------------------------------------------------------------------
+
+
+def producer_id(broker: Broker, peer: Peer, request: ProducerId, at: Instant) -> Answer:
+    """An id that no producer of this directory ever had."""
+    if request.transactional_id is not None:
+        text = "transactional.id: transactions come with exactly-once; not built yet"
+        return Failure(ErrorCode.UNSUPPORTED_VERSION, text)
+    if not broker.producer_ids:
+        first = broker.producer_ids.stop
+        try:
+            append_records(broker, [ProducerIds(first + ID_BLOCK)], at)
+        except Refused as refused:
+            return Failure(code_of(refused), refused.message)
+        broker.producer_ids = range(first, first + ID_BLOCK)
+    given, broker.producer_ids = broker.producer_ids[0], broker.producer_ids[1:]
+    return ProducerIdReply(given, 0)

@@ -1,0 +1,201 @@
+"""A data directory as brokers and clients find it: its locks, and where its broker listens.
+
+    lock         flock, held by the broker as long as it lives; holds its pid
+    start.lock   flock, held by whoever starts a broker, and by a broker that leaves
+    endpoint     JSON: {"version": 1, "socket", "pid", "protocol": [lowest, highest], "listen", "token"}
+    broker.log   what the broker said
+    BROKEN       why the last broker stopped for good; while it is there none is started
+
+The socket lies in `$XDG_RUNTIME_DIR`, or in a private directory of the user's among the temporary files: a
+socket's path ends at 107 bytes (104 on macOS), so that the data directory itself is no place for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import stat
+import tempfile
+import time
+from dataclasses import dataclass
+
+LONGEST_SOCKET_PATH = 100
+RETRY_S = 0.005
+
+
+class Unavailable(Exception):
+    """There is no broker to talk to, and none can be had; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a broker listens. `listen` has its TCP addresses; `token` is what they ask for."""
+
+    socket: str
+    pid: int
+    lowest: int
+    highest: int
+    listen: tuple[str, ...] = ()
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A data directory, by its real path."""
+
+    directory: str
+
+    def path(self, name: str) -> str:
+        """Path of one of its files."""
+        return os.path.join(self.directory, name)
+
+
+def prepare(directory: str, create: bool = True) -> Place:
+    """The place, made if it is not there and `create` says so.
+
+    Raises:
+        Unavailable: no rights on it, or it is no directory.
+    """
+    real = os.path.realpath(directory)
+    if not create and not os.path.isdir(real):
+        raise Unavailable(f"there is no data directory {real}")
+    try:
+        os.makedirs(real, mode=0o700, exist_ok=True)
+    except FileExistsError:
+        raise Unavailable(f"{real} is a file; give a directory for the data") from None
+    except OSError as error:
+        raise Unavailable(f"the data directory {real} cannot be made: {error.strerror}") from None
+    if not os.access(real, os.R_OK | os.W_OK | os.X_OK):
+        raise Unavailable(
+            f"no rights on the data directory {real}: it has to be readable and writable for you"
+        )
+    return Place(real)
+
+
+def socket_path(place: Place) -> str:
+    """Where this user's broker for the place listens; its directory is made.
+
+    Raises:
+        Unavailable: the directory for sockets is somebody else's, or open to others.
+    """
+    name = hashlib.sha256(os.fsencode(place.directory)).hexdigest()[:24] + ".sock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime and os.path.isdir(runtime) and _is_private(runtime):
+        path = os.path.join(runtime, f"streams-{name}")
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+            return path
+    own = os.path.join(tempfile.gettempdir(), f"streams-{os.getuid()}")
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(own, 0o700)
+    if not _is_private(own):
+        raise Unavailable(
+            f"{own} must be a directory of yours that nobody else can enter: chmod 700, or remove it"
+        )
+    return os.path.join(own, name)
+
+
+def _is_private(path: str) -> bool:
+    found = os.lstat(path)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+
+
+def read_endpoint(place: Place) -> Endpoint | None:
+    """Where the broker listens, or listened; None if nothing (readable) says so."""
+    try:
+        with open(place.path("endpoint"), encoding="utf-8") as file:
+            found = json.load(file)
+        lowest, highest = found["protocol"]
+        return Endpoint(
+            str(found["socket"]),
+            int(found["pid"]),
+            int(lowest),
+            int(highest),
+            tuple(map(str, found["listen"])),
+            found["token"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_endpoint(place: Place, endpoint: Endpoint) -> None:
+    """Says where the broker listens; whoever reads it sees all of it or nothing."""
+    content = {
+        "version": 1,
+        "socket": endpoint.socket,
+        "pid": endpoint.pid,
+        "protocol": [endpoint.lowest, endpoint.highest],
+        "listen": list(endpoint.listen),
+        "token": endpoint.token,
+    }
+    fresh = place.path("endpoint.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    os.replace(fresh, place.path("endpoint"))
+
+
+def remove(path: str) -> None:
+    """Removes a file, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def read_broken(place: Place) -> str | None:
+    """Why no broker may be started here before a check; None if one may."""
+    try:
+        with open(place.path("BROKEN"), encoding="utf-8") as file:
+            _, where, position, cause, *_ = [*file.read().split("\n"), "", "", ""]
+            return f"{where} at byte {position}: {cause}"
+    except FileNotFoundError:
+        return None
+
+
+class FileLock:
+    """A lock that dies with whoever holds it.
+
+    Args:
+        path: the file to be locked; it is made, and never removed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def take(self, wait_ms: int = 0) -> bool:
+        """Takes the lock, waiting up to `wait_ms` for it; False if somebody else has it.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        deadline = time.monotonic() + wait_ms / 1000
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                    os.close(descriptor)
+                    raise
+            else:
+                self._descriptor = descriptor
+                return True
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                return False
+            time.sleep(RETRY_S)
+
+    def sign(self) -> None:
+        """Writes who holds it, for people."""
+        if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Gives it back; nothing if it is not held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
