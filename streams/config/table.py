@@ -80,24 +80,29 @@ class Setting:
             name: with its prefix, for messages.
         Raises:
             ConfigException: it is not allowed.
-            NotYetBuiltException: it is known, but not built yet.
         """
         shown = name or self.name
         value = None if given is None else _parse(self, shown, given)
         if self.check is not None:
             self.check(shown, value)
-        if value == self.default or value in self.built_values:
-            return value
-        if self.no_meaning is not None:
-            raise ConfigException(
-                f"The setting {shown} has no meaning here: {self.no_meaning}. Leave it out."
-            )
-        if self.not_built is not None:
-            raise NotYetBuiltException(
-                f"{shown}={text_of(value)} comes with {self.not_built}; not built yet. "
-                f"Leave it out, or set it to {text_of(self.default)}."
-            )
         return value
+
+    def refuse_unbuilt(self, value: object, name: str | None = None) -> None:
+        """Refuses a parsed value that does not work here (decision 38).
+
+        Raises:
+            ConfigException: it can never have a meaning here.
+            NotYetBuiltException: it is known, but not built yet.
+        """
+        if self.built or value == self.default or value in self.built_values:
+            return
+        shown = name or self.name
+        if self.no_meaning is not None:
+            raise ConfigException(f"The setting {shown} has no meaning here: {self.no_meaning}. Leave it out.")
+        raise NotYetBuiltException(
+            f"{shown}={text_of(value)} comes with {self.not_built}; not built yet. "
+            f"Leave it out, or set it to {text_of(self.default)}."
+        )
 
 
 def invalid(name: str, value: object, why: str) -> ConfigException:

@@ -95,7 +95,8 @@ def choose(
     found = chosen or inherited or default_serde(config, side)
     if found is None:
         raise ConfigException(
-            f"Please specify a {side} serde or set one through StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG: "
-            f"the operator {node} has none. Give it {side}_serde=…, or set default.{side}.serde."
+            f"Please specify a {side} serde or set one through "
+            f"StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG: the operator {node} has none. "
+            f"Give it {side}_serde=…, or set default.{side}.serde."
         )
     return found

@@ -1,0 +1,229 @@
+"""The settings of the log's own clients: consumer, producer and admin, with Kafka's names, types and defaults."""
+
+from __future__ import annotations
+
+from streams.config.table import (
+    Check,
+    Setting,
+    Type,
+    at_least,
+    between,
+    invalid,
+    not_empty,
+    one_of,
+    one_of_in_any_case,
+    table,
+)
+
+JVM = "it belongs to the Java virtual machine"
+INTS = 2_147_483_647
+
+_LOOKUPS = ("use_all_dns_ips", "resolve_canonical_bootstrap_servers_only")
+_PROTOCOLS = ("SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT")
+
+
+def _check_reset(name: str, value: object) -> None:
+    if not isinstance(value, str) or not (
+        value.lower() in ("latest", "earliest", "none") or value.lower().startswith("by_duration:")
+    ):
+        raise invalid(
+            name,
+            value,
+            "Invalid value for auto.offset.reset, use latest, earliest, none or by_duration:PnDTnHnMn.nS.",
+        )
+
+
+def _or_minus_one(low: int, high: int) -> Check:
+    check_rest = between(low, high)
+
+    def check(name: str, value: object) -> None:
+        if value != -1:
+            check_rest(name, value)
+
+    return check
+
+
+def _java(name: str, kind: Type, default: object, doc: str) -> Setting:
+    return Setting(name, kind, default, doc, no_meaning=JVM)
+
+
+# fmt: off
+def _common(receive: int) -> tuple[Setting, ...]:
+    """What all clients have; their receive buffers differ."""
+    return (
+        Setting("bootstrap.servers", Type.LIST, ("local://",), "local://DIR, memory://NAME, or host:port,… of Kafka."),
+        Setting("client.dns.lookup", Type.STRING, _LOOKUPS[0], "How Kafka's names are resolved.", one_of(*_LOOKUPS)),
+        Setting("client.id", Type.STRING, "", "Name of the client."),
+        Setting("config.providers", Type.LIST, (), "Where secrets come from.", no_meaning="use environment variables"),
+        Setting("connections.max.idle.ms", Type.LONG, 540_000, "Idle connections are closed after this."),
+        Setting("enable.metrics.push", Type.BOOLEAN, True, "Let brokers ask for metrics.",
+                no_meaning="nothing is pushed", built_values=(False,)),
+        Setting("interceptor.classes", Type.LIST, (), "Interceptors.", no_meaning=JVM),
+        Setting("metadata.max.age.ms", Type.LONG, 300_000, "How long metadata are believed.", at_least(0)),
+        Setting("metadata.recovery.rebootstrap.trigger.ms", Type.LONG, 300_000, "When to look brokers up anew.",
+                at_least(0)),
+        Setting("metadata.recovery.strategy", Type.STRING, "rebootstrap", "rebootstrap or none.",
+                one_of_in_any_case("REBOOTSTRAP", "NONE")),
+        _java("metric.reporters", Type.LIST, (), "Java classes."),
+        Setting("metrics.num.samples", Type.INT, 2, "Samples of a metric.", at_least(1), no_meaning=JVM),
+        Setting("metrics.recording.level", Type.STRING, "INFO", "Level.", one_of("INFO", "DEBUG", "TRACE"),
+                no_meaning=JVM),
+        Setting("metrics.sample.window.ms", Type.LONG, 30_000, "Length of a sample.", at_least(0), no_meaning=JVM),
+        Setting("receive.buffer.bytes", Type.INT, receive, "Receive buffer of the socket.", at_least(-1)),
+        Setting("reconnect.backoff.max.ms", Type.LONG, 1_000, "Longest wait before connecting again.", at_least(0)),
+        Setting("reconnect.backoff.ms", Type.LONG, 50, "First wait before connecting again.", at_least(0)),
+        Setting("request.timeout.ms", Type.INT, 30_000, "How long an answer may take.", at_least(0)),
+        Setting("retry.backoff.max.ms", Type.LONG, 1_000, "Longest wait before a request is sent again.", at_least(0)),
+        Setting("retry.backoff.ms", Type.LONG, 100, "First wait before a request is sent again.", at_least(0)),
+        Setting("send.buffer.bytes", Type.INT, 131_072, "Send buffer of the socket.", at_least(-1)),
+        Setting("socket.connection.setup.timeout.max.ms", Type.LONG, 30_000, "Longest wait for a connection."),
+        Setting("socket.connection.setup.timeout.ms", Type.LONG, 10_000, "First wait for a connection."),
+    )
+
+
+_SECURITY = (
+    Setting("security.protocol", Type.STRING, "PLAINTEXT", "How to talk to Kafka.", one_of_in_any_case(*_PROTOCOLS)),
+    _java("security.providers", Type.STRING, None, "Java classes."),
+    _java("sasl.client.callback.handler.class", Type.CLASS, None, "A Java class."),
+    Setting("sasl.jaas.config", Type.PASSWORD, None, "User and password, in Java's form."),
+    Setting("sasl.kerberos.kinit.cmd", Type.STRING, "/usr/bin/kinit", "Renews the Kerberos ticket."),
+    Setting("sasl.kerberos.min.time.before.relogin", Type.LONG, 60_000, "Between two renewals, ms."),
+    Setting("sasl.kerberos.service.name", Type.STRING, None, "Kafka's name in Kerberos."),
+    Setting("sasl.kerberos.ticket.renew.jitter", Type.DOUBLE, 0.05, "Spread of renewals."),
+    Setting("sasl.kerberos.ticket.renew.window.factor", Type.DOUBLE, 0.8, "Part of a ticket's life before renewal."),
+    _java("sasl.login.callback.handler.class", Type.CLASS, None, "A Java class."),
+    _java("sasl.login.class", Type.CLASS, None, "A Java class."),
+    Setting("sasl.login.connect.timeout.ms", Type.INT, None, "Wait for the identity provider."),
+    Setting("sasl.login.read.timeout.ms", Type.INT, None, "Wait for the identity provider's answer."),
+    Setting("sasl.login.refresh.buffer.seconds", Type.SHORT, 300, "Before a credential ends.", between(0, 3_600)),
+    Setting("sasl.login.refresh.min.period.seconds", Type.SHORT, 60, "Between two refreshes.", between(0, 900)),
+    Setting("sasl.login.refresh.window.factor", Type.DOUBLE, 0.8, "Part of a credential's life.", between(0.5, 1.0)),
+    Setting("sasl.login.refresh.window.jitter", Type.DOUBLE, 0.05, "Spread of refreshes.", between(0.0, 0.25)),
+    Setting("sasl.login.retry.backoff.max.ms", Type.LONG, 10_000, "Longest wait before the next login."),
+    Setting("sasl.login.retry.backoff.ms", Type.LONG, 100, "First wait before the next login."),
+    Setting("sasl.mechanism", Type.STRING, "GSSAPI", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI."),
+    Setting("sasl.oauthbearer.assertion.algorithm", Type.STRING, "RS256", "Signs assertions.",
+            one_of_in_any_case("ES256", "RS256")),
+    Setting("sasl.oauthbearer.assertion.claim.aud", Type.STRING, None, "Claim `aud`."),
+    Setting("sasl.oauthbearer.assertion.claim.exp.seconds", Type.INT, 300, "Claim `exp`.", between(0, 86_400)),
+    Setting("sasl.oauthbearer.assertion.claim.iss", Type.STRING, None, "Claim `iss`."),
+    Setting("sasl.oauthbearer.assertion.claim.jti.include", Type.BOOLEAN, False, "Add claim `jti`."),
+    Setting("sasl.oauthbearer.assertion.claim.nbf.seconds", Type.INT, 60, "Claim `nbf`.", between(0, 3_600)),
+    Setting("sasl.oauthbearer.assertion.claim.sub", Type.STRING, None, "Claim `sub`."),
+    Setting("sasl.oauthbearer.assertion.file", Type.STRING, None, "File with the assertion."),
+    Setting("sasl.oauthbearer.assertion.private.key.file", Type.STRING, None, "File with the private key."),
+    Setting("sasl.oauthbearer.assertion.private.key.passphrase", Type.PASSWORD, None, "Of the private key."),
+    Setting("sasl.oauthbearer.assertion.template.file", Type.STRING, None, "File with a template."),
+    Setting("sasl.oauthbearer.client.credentials.client.id", Type.STRING, None, "Client id."),
+    Setting("sasl.oauthbearer.client.credentials.client.secret", Type.PASSWORD, None, "Client secret."),
+    Setting("sasl.oauthbearer.clock.skew.seconds", Type.INT, 30, "Difference of clocks that is allowed."),
+    Setting("sasl.oauthbearer.expected.audience", Type.LIST, (), "Audiences that are expected."),
+    Setting("sasl.oauthbearer.expected.issuer", Type.STRING, None, "Issuer that is expected."),
+    Setting("sasl.oauthbearer.header.urlencode", Type.BOOLEAN, False, "Encode id and secret for URLs."),
+    Setting("sasl.oauthbearer.jwks.endpoint.refresh.ms", Type.LONG, 3_600_000, "Between two readings of the keys."),
+    Setting("sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms", Type.LONG, 10_000, "Longest wait for the keys."),
+    Setting("sasl.oauthbearer.jwks.endpoint.retry.backoff.ms", Type.LONG, 100, "First wait for the keys."),
+    Setting("sasl.oauthbearer.jwks.endpoint.url", Type.STRING, None, "Where the keys are."),
+    _java("sasl.oauthbearer.jwt.retriever.class", Type.CLASS, None, "A Java class."),
+    _java("sasl.oauthbearer.jwt.validator.class", Type.CLASS, None, "A Java class."),
+    Setting("sasl.oauthbearer.scope", Type.STRING, None, "Scope that is asked for."),
+    Setting("sasl.oauthbearer.scope.claim.name", Type.STRING, "scope", "Claim with the scope."),
+    Setting("sasl.oauthbearer.sub.claim.name", Type.STRING, "sub", "Claim with the subject."),
+    Setting("sasl.oauthbearer.token.endpoint.url", Type.STRING, None, "Where tokens come from."),
+    Setting("ssl.cipher.suites", Type.LIST, (), "Ciphers that are allowed."),
+    Setting("ssl.enabled.protocols", Type.LIST, ("TLSv1.2", "TLSv1.3"), "Versions that are allowed."),
+    Setting("ssl.endpoint.identification.algorithm", Type.STRING, "https", "https, or empty: names are not checked."),
+    _java("ssl.engine.factory.class", Type.CLASS, None, "A Java class."),
+    Setting("ssl.key.password", Type.PASSWORD, None, "Of the private key."),
+    _java("ssl.keymanager.algorithm", Type.STRING, "SunX509", "A Java name."),
+    Setting("ssl.keystore.certificate.chain", Type.PASSWORD, None, "Certificates, PEM."),
+    Setting("ssl.keystore.key", Type.PASSWORD, None, "Private key, PEM."),
+    Setting("ssl.keystore.location", Type.STRING, None, "File with key and certificates."),
+    Setting("ssl.keystore.password", Type.PASSWORD, None, "Of that file."),
+    Setting("ssl.keystore.type", Type.STRING, "JKS", "PKCS12 or PEM.", built_values=("PKCS12", "PEM"),
+            no_meaning="Java's key stores are read by Java only"),
+    Setting("ssl.protocol", Type.STRING, "TLSv1.3", "Version that is used."),
+    _java("ssl.provider", Type.STRING, None, "A Java name."),
+    _java("ssl.secure.random.implementation", Type.STRING, None, "A Java name."),
+    _java("ssl.trustmanager.algorithm", Type.STRING, "PKIX", "A Java name."),
+    Setting("ssl.truststore.certificates", Type.PASSWORD, None, "Trusted certificates, PEM."),
+    Setting("ssl.truststore.location", Type.STRING, None, "File with trusted certificates."),
+    Setting("ssl.truststore.password", Type.PASSWORD, None, "Of that file."),
+    Setting("ssl.truststore.type", Type.STRING, "JKS", "PKCS12 or PEM.", built_values=("PKCS12", "PEM"),
+            no_meaning="Java's trust stores are read by Java only"),
+)
+
+CONSUMER = table((*_common(65_536), *_SECURITY,
+    Setting("allow.auto.create.topics", Type.BOOLEAN, True, "Let Kafka make topics that are read (never done here)."),
+    Setting("auto.commit.interval.ms", Type.INT, 5_000, "Between two automatic commits.", at_least(0)),
+    Setting("auto.offset.reset", Type.STRING, "latest", "Where to begin without an offset.", _check_reset),
+    Setting("check.crcs", Type.BOOLEAN, True, "Check sums of batches (always done here).",
+            no_meaning="they are always checked"),
+    Setting("client.rack", Type.STRING, "", "Rack of the client, for reading from the nearest replica."),
+    Setting("default.api.timeout.ms", Type.INT, 60_000, "How long calls without a timeout may take.", at_least(0)),
+    Setting("enable.auto.commit", Type.BOOLEAN, True, "Commit by itself."),
+    Setting("exclude.internal.topics", Type.BOOLEAN, True, "Patterns leave out Kafka's own topics."),
+    Setting("fetch.max.bytes", Type.INT, 52_428_800, "Bytes of a fetch at most.", at_least(0)),
+    Setting("fetch.max.wait.ms", Type.INT, 500, "How long a fetch waits for records.", at_least(0)),
+    Setting("fetch.min.bytes", Type.INT, 1, "Bytes a fetch waits for.", at_least(0)),
+    Setting("group.id", Type.STRING, None, "The group."),
+    Setting("group.instance.id", Type.STRING, None, "Makes the member static.", not_empty),
+    Setting("group.protocol", Type.STRING, "classic", "classic or consumer.",
+            one_of_in_any_case("CONSUMER", "CLASSIC"), not_built="the consumer rebalance protocol",
+            built_values=("CLASSIC", "Classic")),
+    Setting("group.remote.assignor", Type.STRING, None, "Assignor.", not_built="the consumer rebalance protocol"),
+    Setting("heartbeat.interval.ms", Type.INT, 3_000, "Between two heartbeats."),
+    Setting("internal.throw.on.fetch.stable.offset.unsupported", Type.BOOLEAN, False, "Refuse old brokers."),
+    Setting("isolation.level", Type.STRING, "read_uncommitted", "read_committed or read_uncommitted.",
+            one_of("read_committed", "read_uncommitted")),
+    Setting("key.deserializer", Type.CLASS, None, "Reads keys: a serde, or its name."),
+    Setting("max.partition.fetch.bytes", Type.INT, 1_048_576, "Bytes of a partition in a fetch at most.", at_least(0)),
+    Setting("max.poll.interval.ms", Type.INT, 300_000, "Between two polls at most.", at_least(1)),
+    Setting("max.poll.records", Type.INT, 500, "Records of a poll at most.", at_least(1)),
+    Setting("partition.assignment.strategy", Type.LIST, ("range", "cooperative-sticky"), "Assignors, best first."),
+    Setting("session.timeout.ms", Type.INT, 45_000, "How long the group waits for a heartbeat."),
+    Setting("share.acknowledgement.mode", Type.STRING, "implicit", "Of share groups.", one_of("implicit", "explicit"),
+            not_built="share groups"),
+    Setting("share.acquire.mode", Type.STRING, "BATCH_OPTIMIZED", "Of share groups.", not_built="share groups"),
+    Setting("value.deserializer", Type.CLASS, None, "Reads values: a serde, or its name."),
+))
+"""Settings of a consumer."""
+
+PRODUCER = table((*_common(32_768), *_SECURITY,
+    Setting("acks", Type.STRING, "all", "Who must have a batch: all, 0 or 1.", one_of("all", "-1", "0", "1")),
+    Setting("batch.size", Type.INT, 16_384, "Bytes of a batch.", at_least(0)),
+    Setting("buffer.memory", Type.LONG, 33_554_432, "Bytes that wait to be sent.", at_least(0)),
+    Setting("compression.gzip.level", Type.INT, -1, "1 to 9; -1: gzip's own.", _or_minus_one(1, 9)),
+    Setting("compression.lz4.level", Type.INT, 9, "1 to 17.", between(1, 17)),
+    Setting("compression.type", Type.STRING, "none", "none, gzip, snappy, lz4 or zstd.",
+            one_of("none", "gzip", "snappy", "lz4", "zstd")),
+    Setting("compression.zstd.level", Type.INT, 3, "-131072 to 22.", between(-131_072, 22)),
+    Setting("delivery.timeout.ms", Type.INT, 120_000, "How long a record may take to be sent.", at_least(0)),
+    Setting("enable.idempotence", Type.BOOLEAN, True, "Nothing is written twice by a retry."),
+    Setting("key.serializer", Type.CLASS, None, "Writes keys: a serde, or its name."),
+    Setting("linger.ms", Type.LONG, 5, "How long a batch waits for more records.", at_least(0)),
+    Setting("max.block.ms", Type.LONG, 60_000, "How long send may wait for room or metadata.", at_least(0)),
+    Setting("max.in.flight.requests.per.connection", Type.INT, 5, "Requests that are out at once.", at_least(1)),
+    Setting("max.request.size", Type.INT, 1_048_576, "Bytes of a record or request at most.", at_least(0)),
+    Setting("metadata.max.idle.ms", Type.LONG, 300_000, "A topic's metadata are dropped after this.", at_least(5_000)),
+    Setting("partitioner.adaptive.partitioning.enable", Type.BOOLEAN, True, "Spare slow brokers."),
+    Setting("partitioner.availability.timeout.ms", Type.LONG, 0, "A broker that is slower than this is left out.",
+            at_least(0)),
+    Setting("partitioner.class", Type.CLASS, None, "A callable (topic, key, value, partitions) to a partition."),
+    Setting("partitioner.ignore.keys", Type.BOOLEAN, False, "Partition as if there were no key."),
+    Setting("retries", Type.INT, INTS, "How often a batch is sent again.", between(0, INTS)),
+    Setting("transaction.timeout.ms", Type.INT, 60_000, "How long a transaction may be open."),
+    Setting("transaction.two.phase.commit.enable", Type.BOOLEAN, False, "Take part in somebody's transaction.",
+            not_built="two-phase commit"),
+    Setting("transactional.id", Type.STRING, None, "Makes the producer transactional.", not_empty),
+    Setting("value.serializer", Type.CLASS, None, "Writes values: a serde, or its name."),
+))
+"""Settings of a producer."""
+
+ADMIN = table((*_common(65_536), *_SECURITY,
+    Setting("bootstrap.controllers", Type.LIST, (), "Kafka's controllers.", not_built="talking to controllers"),
+    Setting("default.api.timeout.ms", Type.INT, 60_000, "How long calls without a timeout may take.", at_least(0)),
+    Setting("retries", Type.INT, INTS, "How often a request is sent again.", between(0, INTS)),
+))
+"""Settings of an admin."""
+# fmt: on

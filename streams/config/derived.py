@@ -1,0 +1,125 @@
+"""What a streams application asks of its clients, as Kafka Streams works it out (reference, 1.13).
+
+A specific prefix beats a general one, which beats no prefix; what Streams must have beats all. Only what differs from
+the client's own defaults is said.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Literal
+
+from streams.config.application import StreamsConfig
+from streams.config.clients import ADMIN, CONSUMER, PRODUCER
+from streams.config.table import Setting, invalid
+from streams.errors import IllegalArgumentException
+
+log = logging.getLogger("streams.config")
+
+ConsumerKind = Literal["main", "restore", "global"]
+Settings = dict[str, object]
+
+_FORCED_CONSUMER: Mapping[str, object] = {
+    "enable.auto.commit": False,
+    "group.protocol": "classic",
+    "allow.auto.create.topics": False,
+}
+_TRANSACTION_TIMEOUT = 10_000
+_NEVER = 2_147_483_647
+
+
+def consumer_settings(
+    config: StreamsConfig, kind: ConsumerKind, client_id: str, exactly_once: bool, worker: int = 0
+) -> Settings:
+    """Settings of one of the three consumers.
+
+    Args:
+        config: the application's.
+        kind: main reads input, restore changelogs, global the topics of global tables.
+        client_id: name of the client.
+        exactly_once: the guarantee.
+        worker: number of the worker in its process; a static member's id ends with it.
+    """
+    found: Settings = {"auto.offset.reset": "earliest", "max.poll.records": 1_000}
+    given = _given(config, CONSUMER, "consumer.", f"{kind}.consumer.")
+    forced = dict(_FORCED_CONSUMER)
+    if exactly_once:
+        forced["isolation.level"] = "read_committed"
+        found["internal.throw.on.fetch.stable.offset.unsupported"] = True
+    _warn(given, forced, "consumer")
+    found.update(given)
+    found.update(forced)
+    static = found.pop("group.instance.id", None)
+    found.pop("group.id", None)
+    found["client.id"] = client_id
+    if kind == "main":
+        found["group.id"] = config.application_id
+        if static is not None:
+            found["group.instance.id"] = f"{static}-{worker}"
+    else:
+        found["auto.offset.reset"] = "none"
+    if kind == "global":
+        found["client.id"] = f"{client_id}-global-consumer"
+    return found
+
+
+def producer_settings(config: StreamsConfig, client_id: str, exactly_once: bool) -> Settings:
+    """Settings of the producer.
+
+    Raises:
+        ConfigException: too many requests in flight for exactly-once.
+        IllegalArgumentException: a transaction would time out before its commit.
+    """
+    # Kafka Streams waits 100 ms; here the outbox makes the batches (decision 33).
+    found: Settings = {"linger.ms": 0}
+    given = _given(config, PRODUCER, "producer.")
+    if not exactly_once:
+        return {**found, **given, "client.id": client_id}
+    found.update({"delivery.timeout.ms": _NEVER, "transaction.timeout.ms": _TRANSACTION_TIMEOUT})
+    _warn(given, {"enable.idempotence": True}, "producer")
+    if given.pop("transactional.id", None) is not None:
+        log.warning("The setting producer.transactional.id is ignored: the application makes its own.")
+    found.update(given)
+    found.update({"enable.idempotence": True, "client.id": client_id})
+    in_flight = found.get("max.in.flight.requests.per.connection", 5)
+    if isinstance(in_flight, int) and in_flight > 5:
+        raise invalid(
+            "max.in.flight.requests.per.connection",
+            in_flight,
+            "Can't exceed 5 when exactly-once processing is enabled",
+        )
+    _check_timeout(config.get_int("commit.interval.ms"), found["transaction.timeout.ms"])
+    return found
+
+
+def admin_settings(config: StreamsConfig, client_id: str) -> Settings:
+    """Settings of the admin."""
+    return {"enable.metrics.push": True, **_given(config, ADMIN, "admin."), "client.id": client_id}
+
+
+def _given(config: StreamsConfig, table: Mapping[str, Setting], *prefixes: str) -> Settings:
+    """What the user said, the more specific prefix last."""
+    found = {name: value for name, value in config.unprefixed().items() if name in table}
+    for prefix in prefixes:
+        found.update(config.prefixed(prefix))
+    return found
+
+
+def _warn(given: Settings, forced: Mapping[str, object], client: str) -> None:
+    for name, value in forced.items():
+        if name in given and given[name] != value:
+            log.warning(
+                "The setting %s=%s of the %s is ignored: Kafka Streams needs %s.", name, given[name], client, value
+            )
+
+
+def _check_timeout(commit_interval: int, timeout: object) -> None:
+    if isinstance(timeout, int) and timeout < commit_interval:
+        raise IllegalArgumentException(
+            f"Transaction timeout {timeout} was set lower than streams commit interval {commit_interval}. This will "
+            "cause ongoing transaction always timeout due to inactivity caused by long commit interval. Consider "
+            "reconfiguring commit interval to match transaction timeout by tuning 'commit.interval.ms' config, or "
+            "increase the transaction timeout to match commit interval by tuning `producer.transaction.timeout.ms` "
+            "config."
+        )

@@ -1,0 +1,206 @@
+"""Settings from files, the environment and the command line.
+
+Later wins: defaults, `config` beside the topology, the YAML file, environment variables, keywords or the command line
+(`merge` in that order).
+
+Files are YAML in Spring Boot's layout, or plain dotted names:
+
+    spring:                                     application.id: word-count
+      kafka:                                    consumer.fetch.min.bytes: 1000
+        bootstrap-servers: localhost:9092
+        consumer: {auto-offset-reset: earliest}
+        streams:
+          application-id: word-count
+          properties: {num.stream.threads: 2}
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from streams.config.application import PREFIXES, StreamsConfig, dotted
+from streams.config.spring import from_spring
+from streams.config.table import unknown
+from streams.errors import ConfigException
+
+ENVIRONMENT_PREFIX = "STREAMS_APP_"
+
+log = logging.getLogger("streams.config")
+
+_placeholder = re.compile(r"\$\{([^:}]+)(?::([^}]*))?\}")
+
+
+def merge(*sources: Mapping[str, object] | None) -> dict[str, object]:
+    """One mapping of dotted names out of several; later ones win."""
+    found: dict[str, object] = {}
+    for source in sources:
+        found.update(source or {})
+    return found
+
+
+def from_pairs(pairs: Iterable[str]) -> dict[str, object]:
+    """Settings of the form `name=value`, as the command line takes them.
+
+    Raises:
+        ConfigException: one has no `=`.
+    """
+    found: dict[str, object] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise ConfigException(f"{pair!r} is no setting. Write name=value, e.g. commit.interval.ms=50.")
+        found[name.strip()] = value
+    return found
+
+
+def from_keywords(keywords: Mapping[str, object]) -> dict[str, object]:
+    """Settings with underscores, `commit_interval_ms`, by their dotted names.
+
+    Raises:
+        ConfigException: one is unknown.
+    """
+    return {dotted(name): value for name, value in keywords.items()}
+
+
+def from_environment(environment: Mapping[str, str] | None = None, besides: Iterable[str] = ()) -> dict[str, object]:
+    """Settings of variables such as `STREAMS_APP_COMMIT_INTERVAL_MS`, `STREAMS_APP_CONSUMER_FETCH_MIN_BYTES`.
+
+    Args:
+        environment: the process's, if it is not given.
+        besides: variables with the prefix that are no settings.
+    Raises:
+        ConfigException: a variable with the prefix names no setting.
+    """
+    found: dict[str, object] = {}
+    given = os.environ if environment is None else environment
+    for variable, value in given.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in set(besides):
+            found[_setting_of(variable)] = value
+    return found
+
+
+def _setting_of(variable: str) -> str:
+    word = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+    try:
+        return dotted(word)
+    except ConfigException as error:
+        for prefix, table in PREFIXES.items():
+            start = prefix.replace(".", "_")
+            if word.startswith(start):
+                names = {name.replace(".", "_").replace("-", "_"): name for name in table}
+                rest = word.removeprefix(start)
+                if rest in names:
+                    return prefix + names[rest]
+                raise unknown(variable, (ENVIRONMENT_PREFIX + (start + name).upper() for name in names)) from None
+        raise ConfigException(f"The environment variable {variable} names no setting. {error}") from None
+
+
+def from_yaml(path: str | Path, environment: Mapping[str, str] | None = None) -> dict[str, object]:
+    """Settings of a YAML file, in Spring Boot's layout or with dotted names.
+
+    `${NAME}` and `${NAME:default}` stand for environment variables or other entries of the file. Documents for a
+    profile (`spring.config.activate.on-profile`) count when `SPRING_PROFILES_ACTIVE` names it.
+
+    Args:
+        path: the file.
+        environment: the process's, if it is not given.
+    Raises:
+        ConfigException: it cannot be read, is no YAML, or a placeholder has no value.
+    """
+    env = dict(os.environ if environment is None else environment)
+    try:
+        documents = list(yaml.safe_load_all(Path(path).read_text("utf-8")))
+    except OSError as error:
+        raise ConfigException(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigException(f"The configuration file {path} is no YAML: {error}") from None
+    entries: dict[str, object] = {}
+    for document in documents:
+        if document is None:
+            continue
+        if not isinstance(document, dict):
+            raise ConfigException(f"The configuration file {path} holds no names and values.")
+        rows = flatten(document)
+        if _is_active(rows, env):
+            entries.update(rows)
+    entries = {name: _filled(str(path), value, entries, env) for name, value in entries.items()}
+    if any(name.startswith("spring.") for name in entries):
+        settings, unused = from_spring(entries)
+        if unused:
+            log.info("Not used of %s, since it is Spring's own: %s", path, ", ".join(sorted(unused)))
+        return settings
+    return entries
+
+
+def flatten(document: Mapping[object, object], prefix: str = "") -> dict[str, object]:
+    """Nested names as dotted ones; lists stay values."""
+    found: dict[str, object] = {}
+    for name, value in document.items():
+        if isinstance(value, dict):
+            found.update(flatten(value, f"{prefix}{name}."))
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _is_active(rows: Mapping[str, object], env: Mapping[str, str]) -> bool:
+    wanted = rows.get("spring.config.activate.on-profile")
+    if wanted is None:
+        return True
+    names = wanted if isinstance(wanted, list) else str(wanted).split(",")
+    active = {name.strip() for name in env.get("SPRING_PROFILES_ACTIVE", "").split(",")}
+    return any(str(name).strip() in active for name in names)
+
+
+def _filled(path: str, value: object, entries: Mapping[str, object], env: Mapping[str, str], depth: int = 0) -> object:
+    """A value with its placeholders replaced."""
+    if isinstance(value, list):
+        return [_filled(path, entry, entries, env, depth) for entry in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    if depth > 20:
+        raise ConfigException(f"The placeholders of {value!r} in {path} lead round in a circle.")
+
+    def replaced(match: re.Match[str]) -> str:
+        name, default = match.group(1).strip(), match.group(2)
+        variable = name.upper().replace(".", "_").replace("-", "")
+        found = entries.get(name, env.get(name, env.get(variable, default)))
+        if found is None:
+            raise ConfigException(
+                f"The placeholder ${{{name}}} in {path} has no value. Set the environment variable, or write "
+                f"${{{name}:default}}."
+            )
+        return str(found)
+
+    return _filled(path, _placeholder.sub(replaced, value), entries, env, depth + 1)
+
+
+def load(
+    script: Mapping[str, object] | None = None,
+    file: str | Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    pairs: Iterable[str] = (),
+    keywords: Mapping[str, object] | None = None,
+) -> StreamsConfig:
+    """The settings of an application from everywhere, later sources winning: script, file, environment, pairs,
+    keywords.
+
+    Raises:
+        ConfigException: a setting is unknown, missing, or its value not allowed.
+        NotYetBuiltException: a value is known, but not built yet.
+    """
+    return StreamsConfig(
+        merge(
+            script,
+            None if file is None else from_yaml(file, environment),
+            from_environment(environment),
+            from_pairs(pairs),
+            from_keywords(keywords or {}),
+        )
+    )

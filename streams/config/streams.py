@@ -1,0 +1,287 @@
+"""The settings of a streams application: all of Kafka Streams 4.x (reference, 1.13), and ours.
+
+What differs from Kafka's defaults: `DIFFERENT` (decision 33).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from streams.config.table import Setting, Type, at_least, at_most, invalid, one_of, one_of_in_any_case, table
+from streams.config.things import imported, serde_called, thing_called
+from streams.errors import ConfigException
+from streams.names import check_application_id, check_topic
+from streams.processor import (
+    DefaultProductionExceptionHandler,
+    FailOnInvalidTimestamp,
+    LogAndFailExceptionHandler,
+    LogAndFailProcessingExceptionHandler,
+)
+
+AT_LEAST_ONCE = "at_least_once"
+EXACTLY_ONCE_V2 = "exactly_once_v2"
+
+NO_OPTIMIZATION = "none"
+OPTIMIZE = "all"
+OPTIMIZATIONS = ("reuse.ktable.source.topics", "merge.repartition.topics", "single.store.self.join")
+
+FIXES = ("emit-final-keeps-windows", "suppress-old-value")
+"""Fixes that change output records, by name (decision 24)."""
+
+INTERNAL_EMIT_FINAL = "__emit.interval.ms.kstreams.windowed.aggregation__"
+INTERNAL_OUTER_JOIN = "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__"
+INTERNAL_PROCESS_VALUE_FIX = "__enable.process.processValue.fix__"
+INTERNAL_TOPIC_PREFIX = "__internal.override.topic.prefix__"
+
+UPGRADE_FROM = (
+    *("2.4", "2.5", "2.6", "2.7", "2.8", "3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9"),
+    *("4.0", "4.1", "4.2"),
+)
+
+JVM = "it belongs to the Java virtual machine"
+EXACTLY_ONCE = "exactly-once"
+STANDBYS = "standby replicas"
+RACKS = "rack-aware assignment"
+STREAMS_PROTOCOL = "the streams rebalance protocol"
+
+DIFFERENT: Mapping[str, str] = {
+    "bootstrap.servers": "`local://`, the bundled engine in the nearest `.streams` directory; Kafka has no default.",
+    "commit.interval.ms": "100; Kafka has 30,000 at-least-once. Results come out at the commit, which is cheap here.",
+    "state.dir": "empty: beside the data for local://, temporary for memory://, $XDG_STATE_HOME/streams-app for Kafka.",
+    "metric.reporters": "empty: JMX belongs to the Java virtual machine.",
+    "default.client.supplier": "none: `bootstrap.servers` chooses the door.",
+    "dsl.store.suppliers.class": "none: `default.dsl.store` says it.",
+    "processor.wrapper.class": "none.",
+}
+"""Settings whose defaults are not Kafka's, and why."""
+
+
+def _check_application_id(name: str, value: object) -> None:
+    if isinstance(value, str):
+        check_application_id(value)
+
+
+def _check_dead_letter_topic(name: str, value: object) -> None:
+    if isinstance(value, str):
+        check_topic(value)
+
+
+def _check_server(name: str, value: object) -> None:
+    """`host:port`, in the words of Kafka Streams' `HostInfo`."""
+    if not value:
+        return
+    _, colon, port = str(value).rpartition(":")
+    if not colon or not port.isdigit():
+        raise ConfigException(f"Error parsing host address {value}. Expected format host:port.")
+
+
+def check_optimization(name: str, value: object) -> None:
+    """Like Java's `StreamsConfig.verifyTopologyOptimizationConfigs`, whose constants stand unresolved in its text."""
+    accepted = (
+        'Acceptable values are: "+NO_OPTIMIZATION+", "+OPTIMIZE+", or a comma separated list of specific '
+        'optimizations: ("+REUSE_KTABLE_SOURCE_TOPICS+", "+MERGE_REPARTITION_TOPICS+" + "SINGLE_STORE_SELF_JOIN+").'
+    )
+    words = [word.strip() for word in str(value).split(",")]
+    if len(words) > 1 and (NO_OPTIMIZATION in words or OPTIMIZE in words):
+        raise ConfigException(f'"{value}" is not a valid optimization config. {accepted}')
+    if any(word not in (NO_OPTIMIZATION, OPTIMIZE, *OPTIMIZATIONS) for word in words):
+        raise ConfigException(
+            f"Unrecognized config. {accepted} Here: {NO_OPTIMIZATION}, {OPTIMIZE}, {', '.join(OPTIMIZATIONS)}."
+        )
+
+
+def optimizations(value: str) -> frozenset[str]:
+    """The optimisations that a value of `topology.optimization` switches on.
+
+    Raises:
+        ConfigException: it names something else.
+    """
+    check_optimization("topology.optimization", value)
+    if value == OPTIMIZE:
+        return frozenset(OPTIMIZATIONS)
+    return frozenset(word.strip() for word in value.split(",")) - {NO_OPTIMIZATION}
+
+
+def _check_fixes(name: str, value: object) -> None:
+    for word in value if isinstance(value, tuple) else ():
+        if word not in ("none", "all", *FIXES):
+            raise invalid(name, value, f"A fix must be one of: none, all, {', '.join(FIXES)}")
+
+
+_SUPPLIERS = {"RocksDBDslStoreSuppliers": "rocksDB", "InMemoryDslStoreSuppliers": "in_memory"}
+
+
+def _dsl_suppliers(name: str) -> str:
+    simple = name.rpartition(".")[2].rpartition("$")[2]
+    found = _SUPPLIERS.get(simple)
+    if found is None:
+        raise LookupError(f"Give one of {', '.join(_SUPPLIERS)}.")
+    return found
+
+
+# fmt: off
+_MAIN = (
+    Setting("application.id", Type.STRING, None, "Group id, prefix of internal topics and directory of the state.",
+            _check_application_id, required=True),
+    Setting("bootstrap.servers", Type.LIST, ("local://",), "local://DIR, memory://NAME, or host:port,… of Kafka."),
+    Setting("state.dir", Type.STRING, "", "Directory for the state; empty: chosen by the door."),
+    Setting("num.standby.replicas", Type.INT, 0, "Copies of each store kept warm by other instances.",
+            not_built=STANDBYS),
+    Setting("processing.guarantee", Type.STRING, AT_LEAST_ONCE, "at_least_once or exactly_once_v2.",
+            one_of(AT_LEAST_ONCE, EXACTLY_ONCE_V2), not_built=EXACTLY_ONCE),
+    Setting("num.stream.threads", Type.INT, 1, "Workers in this process (Java's behaviour, not more speed)."),
+    Setting("replication.factor", Type.INT, -1, "Of internal topics; -1: the broker's default."),
+    Setting("client.id", Type.STRING, "", "Prefix of the clients' names; empty: <application.id>-<process id>."),
+    Setting("security.protocol", Type.STRING, "PLAINTEXT", "How to talk to Kafka.",
+            one_of_in_any_case("SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT")),
+    Setting("topology.optimization", Type.STRING, NO_OPTIMIZATION, "none, all, or names of optimisations with commas.",
+            check_optimization),
+    Setting("ensure.explicit.internal.resource.naming", Type.BOOLEAN, False,
+            "Refuse topologies whose internal topics or stores have generated names."),
+)
+
+_PROCESSING = (
+    Setting("default.key.serde", Type.CLASS, None, "Serde of keys where none is given.", resolve=serde_called),
+    Setting("default.value.serde", Type.CLASS, None, "Serde of values where none is given.", resolve=serde_called),
+    Setting("default.list.key.serde.inner", Type.CLASS, None, "Use Serdes.list(inner).",
+            no_meaning="say default.key.serde=Serdes.list(inner)"),
+    Setting("default.list.key.serde.type", Type.CLASS, None, "Use Serdes.list(inner).",
+            no_meaning="lists are Python's"),
+    Setting("default.list.value.serde.inner", Type.CLASS, None, "Use Serdes.list(inner).",
+            no_meaning="say default.value.serde=Serdes.list(inner)"),
+    Setting("default.list.value.serde.type", Type.CLASS, None, "Use Serdes.list(inner).",
+            no_meaning="lists are Python's"),
+    Setting("window.size.ms", Type.LONG, None, "Use Serdes.time_windowed(inner, size_ms).",
+            no_meaning="say it in Serdes.time_windowed(inner, size_ms)"),
+    Setting("windowed.inner.class.serde", Type.STRING, None, "Use Serdes.time_windowed(inner, size_ms).",
+            no_meaning="say it in Serdes.time_windowed(inner, size_ms)"),
+    Setting("default.timestamp.extractor", Type.CLASS, FailOnInvalidTimestamp(), "(record, partition_time) to ms.",
+            resolve=thing_called),
+    Setting("deserialization.exception.handler", Type.CLASS, LogAndFailExceptionHandler(),
+            "Asked when a record cannot be read.", resolve=thing_called),
+    Setting("default.deserialization.exception.handler", Type.CLASS, LogAndFailExceptionHandler(),
+            "Older name of deserialization.exception.handler.", resolve=thing_called),
+    Setting("processing.exception.handler", Type.CLASS, LogAndFailProcessingExceptionHandler(),
+            "Asked when an operator fails.", resolve=thing_called),
+    Setting("processing.exception.handler.global.enabled", Type.BOOLEAN, False,
+            "Ask the processing handler for global stores too.", not_built="handlers of global stores"),
+    Setting("production.exception.handler", Type.CLASS, DefaultProductionExceptionHandler(),
+            "Asked when a record cannot be sent.", resolve=thing_called),
+    Setting("default.production.exception.handler", Type.CLASS, DefaultProductionExceptionHandler(),
+            "Older name of production.exception.handler.", resolve=thing_called),
+    Setting("errors.dead.letter.queue.topic.name", Type.STRING, None, "Where the built-in handlers send bad records.",
+            _check_dead_letter_topic),
+    Setting("max.task.idle.ms", Type.LONG, 0, "How long to wait for records of an empty partition; -1: never."),
+    Setting("task.timeout.ms", Type.LONG, 300_000, "How long a task may retry; 0: not at all.", at_least(0)),
+    Setting("buffered.records.per.partition", Type.INT, 1_000, "Records of a partition that wait in memory."),
+    Setting("poll.ms", Type.LONG, 100, "How long a poll waits for records."),
+    Setting("commit.interval.ms", Type.LONG, 100, "Time from commit to commit.", at_least(0)),
+    Setting("repartition.purge.interval.ms", Type.LONG, 30_000, "How often read repartition records are deleted.",
+            at_least(0)),
+    Setting("processor.wrapper.class", Type.CLASS, None, "Wraps the suppliers of all processors.",
+            resolve=imported, not_built="processor wrappers"),
+    Setting("max.run.records", Type.INT, 1_000, "Records that are processed between two looks at the clock.",
+            at_least(1)),
+    Setting("streams.fixes", Type.LIST, ("none",), f"none, all, or names: {', '.join(FIXES)}.", _check_fixes,
+            not_built="the fixes that change results"),
+)
+
+_STATE = (
+    Setting("statestore.cache.max.bytes", Type.LONG, 10_485_760, "Serialised bytes that caches of all tasks hold.",
+            at_least(0)),
+    Setting("cache.max.bytes.buffering", Type.LONG, 10_485_760, "Older name of statestore.cache.max.bytes.",
+            at_least(0)),
+    Setting("statestore.uncommitted.max.bytes", Type.LONG, 67_108_864,
+            "Memory of the stores' upper layers in a process; over it the largest is written out.", at_least(-1)),
+    Setting("enable.transactional.statestores", Type.BOOLEAN, True, "Stores hold committed state only, always.",
+            no_meaning="stores hold committed state only, under both guarantees"),
+    Setting("windowstore.changelog.additional.retention.ms", Type.LONG, 86_400_000,
+            "Added to the retention of windowed changelogs."),
+    Setting("default.dsl.store", Type.STRING, "rocksDB", "Stores of the DSL: rocksDB or in_memory.",
+            one_of("rocksDB", "in_memory")),
+    Setting("dsl.store.suppliers.class", Type.CLASS, None,
+            "Java's name for default.dsl.store: RocksDBDslStoreSuppliers or InMemoryDslStoreSuppliers.",
+            resolve=_dsl_suppliers),
+    Setting("dsl.store.format", Type.STRING, "DEFAULT", "DEFAULT, or HEADERS: stores that keep headers.",
+            one_of_in_any_case("HEADERS", "DEFAULT"), not_built="stores that keep headers",
+            built_values=("default", "Default")),
+    Setting("rocksdb.config.setter", Type.CLASS, None, "Sets RocksDB's options.",
+            resolve=imported, not_built="RocksDB options"),
+    Setting("state.cleanup.delay.ms", Type.LONG, 600_000, "How long a task directory that nobody owns is kept."),
+    Setting("state.cleanup.dir.max.age.ms", Type.LONG, -1, "At start, older directories are removed; -1: none.",
+            not_built="cleaning at start"),
+    Setting("allow.os.group.write.access", Type.BOOLEAN, False, "Let the group write to the state directory.",
+            not_built="shared state directories"),
+    Setting("default.interactive.query.isolation.level", Type.STRING, "READ_UNCOMMITTED",
+            "READ_UNCOMMITTED or READ_COMMITTED.", one_of_in_any_case("READ_UNCOMMITTED", "READ_COMMITTED"),
+            not_built="interactive queries"),
+    Setting("application.server", Type.STRING, "", "host:port where this instance answers queries.", _check_server,
+            not_built="queries between instances"),
+)
+
+_GROUP = (
+    Setting("group.protocol", Type.STRING, "classic", "classic, or streams.",
+            one_of_in_any_case("STREAMS", "CLASSIC"), not_built=STREAMS_PROTOCOL, built_values=("CLASSIC", "Classic")),
+    Setting("acceptable.recovery.lag", Type.LONG, 10_000, "Records a store may lag and still count as caught up.",
+            at_least(0)),
+    Setting("max.warmup.replicas", Type.INT, 2, "Stores that are warmed up at once for a move.", at_least(1),
+            not_built=STANDBYS),
+    Setting("probing.rebalance.interval.ms", Type.LONG, 600_000, "Upper bound of the wait for a warm-up.",
+            at_least(60_000), not_built=STANDBYS),
+    Setting("task.assignor.class", Type.STRING, None, "An assignor of the user's.", not_built="assignors of one's own"),
+    Setting("rack.aware.assignment.non_overlap_cost", Type.INT, None, "Cost of moving a task.", not_built=RACKS),
+    Setting("rack.aware.assignment.strategy", Type.STRING, "none", "none, min_traffic or balance_subtopology.",
+            one_of("none", "min_traffic", "balance_subtopology"), not_built=RACKS),
+    Setting("rack.aware.assignment.tags", Type.LIST, (), "Tags over which standbys are spread; at most 5.", at_most(5),
+            not_built=RACKS),
+    Setting("rack.aware.assignment.traffic_cost", Type.INT, None, "Cost of traffic between racks.", not_built=RACKS),
+    Setting("upgrade.from", Type.STRING, None, "Version of older instances in the group.",
+            one_of(None, *UPGRADE_FROM), not_built="rolling upgrades from Java's formats"),
+)
+
+_CLIENTS = (
+    Setting("config.providers", Type.LIST, (), "Where secrets come from.", no_meaning="use environment variables"),
+    Setting("connections.max.idle.ms", Type.LONG, 540_000, "Idle connections to Kafka are closed after this."),
+    Setting("default.client.supplier", Type.CLASS, None, "Makes the clients.",
+            no_meaning="bootstrap.servers chooses the clients"),
+    Setting("metadata.max.age.ms", Type.LONG, 300_000, "How long Kafka's metadata are believed.", at_least(0)),
+    Setting("metadata.recovery.rebootstrap.trigger.ms", Type.LONG, 300_000, "After which Kafka is looked up anew.",
+            at_least(0)),
+    Setting("metadata.recovery.strategy", Type.STRING, "rebootstrap", "rebootstrap or none.",
+            one_of_in_any_case("REBOOTSTRAP", "NONE")),
+    Setting("receive.buffer.bytes", Type.INT, 32_768, "Receive buffer of Kafka's sockets.", at_least(-1)),
+    Setting("reconnect.backoff.max.ms", Type.LONG, 1_000, "Longest wait before connecting again.", at_least(0)),
+    Setting("reconnect.backoff.ms", Type.LONG, 50, "First wait before connecting again.", at_least(0)),
+    Setting("request.timeout.ms", Type.INT, 40_000, "How long an answer may take.", at_least(0)),
+    Setting("retry.backoff.ms", Type.LONG, 100, "Wait before a request is sent again.", at_least(0)),
+    Setting("send.buffer.bytes", Type.INT, 131_072, "Send buffer of Kafka's sockets.", at_least(-1)),
+)
+
+_WATCHING = (
+    Setting("metric.reporters", Type.LIST, (), "Java classes.", no_meaning=JVM),
+    Setting("metrics.num.samples", Type.INT, 2, "Samples of a metric.", at_least(1),
+            no_meaning="rates are taken between two looks"),
+    Setting("metrics.recording.level", Type.STRING, "INFO", "INFO, DEBUG or TRACE.", one_of("INFO", "DEBUG", "TRACE"),
+            not_built="metrics by level"),
+    Setting("metrics.sample.window.ms", Type.LONG, 30_000, "Length of a sample.", at_least(0),
+            no_meaning="rates are taken between two looks"),
+    Setting("built.in.metrics.version", Type.STRING, "latest", "Version of the metrics' names.", one_of("latest")),
+    Setting("enable.metrics.push", Type.BOOLEAN, True, "Let brokers ask for metrics.", no_meaning="nothing is pushed",
+            built_values=(False,)),
+    Setting("topology.description.push.enabled", Type.BOOLEAN, True, "Send the topology to the broker.",
+            no_meaning="nothing is pushed", built_values=(False,)),
+    Setting("log.summary.interval.ms", Type.LONG, 120_000, "How often a summary is logged.", not_built="log summaries"),
+)
+
+_INTERNAL = (
+    Setting(INTERNAL_EMIT_FINAL, Type.LONG, 1_000, "Wall clock between two emissions of closed windows, ms."),
+    Setting(INTERNAL_OUTER_JOIN, Type.LONG, 1_000, "Wall clock between two emissions of unjoined records, ms."),
+    Setting(INTERNAL_PROCESS_VALUE_FIX, Type.BOOLEAN, False, "Optimisations mind process and process_values."),
+    Setting(INTERNAL_TOPIC_PREFIX, Type.STRING, None, "Prefix of internal topics instead of the application id.",
+            _check_application_id),
+)
+
+# fmt: on
+
+SETTINGS = table((*_MAIN, *_PROCESSING, *_STATE, *_GROUP, *_CLIENTS, *_WATCHING, *_INTERNAL))
+"""All settings of a streams application by name."""
