@@ -60,6 +60,12 @@ class CachedRows:
         self._young.update(rows)
         self._trim()
 
+    def commit(self) -> None:
+        """Rows are all there is."""
+
+    def abort(self) -> None:
+        """Rows are all there is."""
+
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
         prefix, restored = self.prefix, self._entries.restored
         self._young.clear()

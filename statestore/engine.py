@@ -47,3 +47,15 @@ class Engine(Protocol):
     def close(self) -> None:
         """Close every scan, then the database."""
         ...
+
+
+class EngineDamaged(Exception):
+    """The database's files are damaged; what it holds must be rebuilt from the changelogs."""
+
+
+class EngineLocked(Exception):
+    """Another engine, in this process or another, has the database open."""
+
+
+class EngineTooNew(Exception):
+    """The database was written by a later version with another layout."""

@@ -87,6 +87,10 @@ class Entries:
             return None
         return _pack(timestamp) + value if self._timestamped else value
 
+    def restored_entry(self, value: bytes, timestamp: int) -> Entry:
+        """The entry of a changelog record."""
+        return _pack(timestamp) + value
+
 
 def is_deleted(entry: Entry) -> bool:
     """The entry says that there is no row."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
-from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
+from statestore.api import Codec, Forward, Found
 from statestore.cache import CACHE_BYTES, CachedRows, after
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry
 from statestore.keys import store_prefix
-from statestore.layers import Layers, View
+from statestore.layers import Emit, Layers, View
+from statestore.lifecycle import Lifecycle
 from statestore.merge import merge
 from statestore.ordered import Ordered
 from statestore.rows import Rows
+from statestore.shelf import Shelf
 from statestore.sizes import Sizes
 
 KeyValueRow = tuple[bytes, object, int]
@@ -26,19 +28,27 @@ class LayeredKeyValueStore:
     """
 
     __slots__ = (
-        "_caching",
         "_entries",
         "_exact",
         "_index",
         "_layers",
+        "_life",
         "_lookup",
         "_open",
         "_origins",
         "_scan",
-        "_stale",
+        "_shelf",
         "_top",
         "_views",
+        "abort",
+        "apply",
+        "bind",
+        "close",
+        "commit",
+        "flush",
+        "listen",
         "name",
+        "spill",
     )
 
     def __init__(
@@ -58,10 +68,12 @@ class LayeredKeyValueStore:
         base = CachedRows(engine, prefix, self._entries, sizes, cache_bytes)
         self._layers: Layers[bytes] = Layers(base, self._entries, sizes, caching, _same)
         self._scan = _scanner(engine, prefix)
-        self._index: Ordered[bytes] | None = None
-        self._stale = False
+        self._index: Ordered[bytes] = Ordered()
+        self._shelf = Shelf(self._layers)
+        self._life = life = Lifecycle(self._layers, self._shelf, _by_key)
+        self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
+        self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
         # what get and put touch, so that a hot key costs no second lookup
-        self._caching = caching
         self._exact = codec.exact if caching and codec.exact is not None else _never
         self._top = self._layers.top
         self._lookup = self._layers.top.get
@@ -119,12 +131,8 @@ class LayeredKeyValueStore:
     def _rows(
         self, low: bytes | None, high: bytes | None, end: bytes | None, backwards: bool, prefix: bytes = b""
     ) -> Rows[KeyValueRow]:
-        layers = self._layers
-        if self._index is None:
-            self._index = Ordered({*layers.dirty, *layers.uncommitted, *layers.committed})
-            layers.indexes.append(self._index)
-        view = View(layers)
-        layers.views.append(view)
+        self._shelf.use(self._index)
+        view = self._shelf.open()
         scan, close = self._scan(low, end, backwards)
         keys = self._index.walk(low, high, backwards)
         if prefix:
@@ -140,88 +148,37 @@ class LayeredKeyValueStore:
 
     def _release(self, view: View[bytes], close: Callable[[], None]) -> None:
         close()
-        layers = self._layers
-        if view in layers.views:
-            layers.views.remove(view)
-        if self._stale and not layers.views:
-            self._drop_index()
-
-    def _drop_index(self) -> None:
-        self._stale = False
-        if self._index is not None:
-            self._layers.indexes.remove(self._index)
-            self._index = None
+        self._shelf.close(view)
 
     # layers
 
     @property
     def logged(self) -> bool:
-        return self._layers.changelog is not None
+        return self._life.logged
 
     @property
     def caching(self) -> bool:
-        return self._caching
+        return self._life.caching
 
     @property
     def dirty_bytes(self) -> int:
-        return self._layers.dirty_bytes()
+        return self._life.dirty_bytes
 
     @property
     def uncommitted_bytes(self) -> int:
-        return self._layers.uncommitted_bytes()
+        return self._life.uncommitted_bytes
 
     @property
     def committed_bytes(self) -> int:
-        return self._layers.committed_bytes()
-
-    def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
-        self._layers.changelog = changelog
-        self.listen(forward, sends_old)
-
-    def listen(self, forward: Forward | None, sends_old: bool) -> None:
-        self._layers.forward = forward
-        self._layers.sends_old = sends_old
-
-    def flush(self, forward: Forward | None = None) -> None:
-        if self._layers.dirty:
-            self._layers.flush(forward or self._layers.forward)
-
-    def commit(self) -> None:
-        self._layers.commit()
-
-    def abort(self) -> None:
-        self._layers.abort()
-        self._forget_index()
-
-    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
-        part, more = self._layers.spill(rows, marks)
-        if self._index is not None and part:
-            if self._layers.views:
-                self._stale = True
-            else:
-                dirty, fresh = self._layers.dirty, self._layers.uncommitted
-                for key in part:
-                    if key not in dirty and key not in fresh:
-                        self._index.discard(key)
-        return more
-
-    def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
-        self._layers.restore(rows, marks)
-        self._forget_index()
-
-    def _forget_index(self) -> None:
-        if self._layers.views:
-            self._stale = True
-        else:
-            self._drop_index()
-
-    def close(self) -> None:
-        self._layers.views.clear()
-        self._drop_index()
+        return self._life.committed_bytes
 
 
 def _never(value: object) -> bool:
     return False
+
+
+def _by_key(forward: Forward) -> Emit[bytes]:
+    return forward
 
 
 def _same(cell: bytes) -> bytes:

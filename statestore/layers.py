@@ -11,7 +11,7 @@ identity for life, so that a store may hold on to them and to their methods.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
@@ -20,6 +20,9 @@ from statestore.entries import Entries, Entry, is_deleted, timestamp_of
 from statestore.sizes import Sizes
 
 Cell = TypeVar("Cell", bound=Hashable)
+Emit = Callable[[Cell, object, object, int, object], None]
+"""Takes a cell, its new and its old value, timestamp and origin."""
+
 Noted = TypeVar("Noted", bound=Hashable, contravariant=True)
 
 
@@ -38,16 +41,27 @@ class Base(Protocol[Cell]):
         """Write the rows and marks to the engine, atomically, and remember them."""
         ...
 
+    def commit(self) -> None:
+        """What the base keeps beside rows (times, counters) is committed with them."""
+        ...
+
+    def abort(self) -> None: ...
+
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
         """Write changelog rows to the engine, and forget what they replace."""
         ...
 
 
 class Index(Protocol[Noted]):
-    """The cells of the upper layers in some order; it may hold others too. Told of each cell that is new in
-    `top`."""
+    """The cells of the upper layers in some order; it may hold others too."""
 
-    def add(self, cell: Noted, /) -> None: ...
+    def build(self, cells: Iterable[Noted], /) -> None: ...
+    def clear(self) -> None: ...
+    def add(self, cell: Noted, /) -> None:
+        """The cell is new in the top layer; the index may have it already."""
+        ...
+
+    def discard_all(self, cells: Collection[Noted], /) -> None: ...
 
 
 class View(Generic[Cell]):
@@ -175,7 +189,7 @@ class Layers(Generic[Cell]):
             for index in self.indexes:
                 index.add(cell)
 
-    def flush(self, emit: Callable[[Cell, object, object, int, object], None] | None) -> None:
+    def flush(self, emit: Emit[Cell] | None) -> None:
         """Log and emit the dirty entries, again until the emitting leaves none; see `Layered.flush`."""
         while self.dirty:
             pending, origins = self.dirty.copy(), self.origins.copy()
@@ -194,7 +208,7 @@ class Layers(Generic[Cell]):
         pending: dict[Cell, Entry],
         origins: dict[Cell, object],
         olds: dict[Cell, Entry],
-        emit: Callable[[Cell, object, object, int, object], None] | None,
+        emit: Emit[Cell] | None,
     ) -> None:
         entries, changelog, log_key = self.entries, self.changelog, self.log_key
         sends_old, sample = self.sends_old, self.sizes.sample
@@ -220,6 +234,7 @@ class Layers(Generic[Cell]):
     def commit(self) -> None:
         self.committed.update(self.uncommitted)
         self.uncommitted.clear()
+        self.base.commit()
 
     def abort(self) -> None:
         for view in self.views:
@@ -229,6 +244,7 @@ class Layers(Generic[Cell]):
         self.dirty.clear()
         self.origins.clear()
         self.uncommitted.clear()
+        self.base.abort()
 
     def spill(self, rows: int, marks: Mapping[bytes, bytes]) -> tuple[dict[Cell, Entry], bool]:
         """Settle one slice; the slice, and whether more is left."""

@@ -18,11 +18,21 @@ class Ordered(Generic[Key]):
     __slots__ = ("_blocks", "_lasts", "_version")
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
+        self._blocks: list[list[Key]] = []
+        self._lasts: list[Key] = []
+        self._version = 0
+        self.build(keys)
+
+    def build(self, keys: Iterable[Key]) -> None:
+        """Hold these keys, and no others."""
         flat = sorted(keys)
         half = BLOCK // 2
-        self._blocks: list[list[Key]] = [flat[at : at + half] for at in range(0, len(flat), half)]
-        self._lasts: list[Key] = [block[-1] for block in self._blocks]
-        self._version = 0
+        self._blocks = [flat[at : at + half] for at in range(0, len(flat), half)]
+        self._lasts = [block[-1] for block in self._blocks]
+        self._version += 1
+
+    def clear(self) -> None:
+        self.build(())
 
     def add(self, key: Key) -> None:
         """Insert the key unless it is there."""
@@ -65,6 +75,10 @@ class Ordered(Generic[Key]):
             del self._blocks[at], self._lasts[at]
         else:
             self._lasts[at] = block[-1]
+
+    def discard_all(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self.discard(key)
 
     def walk(self, low: Key | None, high: Key | None, backwards: bool = False) -> Iterator[Key]:
         """Keys with low <= key <= high (None: open). A key added ahead of the walk is met by it."""

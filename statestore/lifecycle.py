@@ -1,0 +1,74 @@
+"""What the runtime does to every store alike: binding, flush, commit, abort, spill, restore, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic
+
+from statestore.api import NO_MARKS, ChangelogHook, Forward
+from statestore.layers import Cell, Emit, Layers
+from statestore.shelf import Shelf
+
+
+class Lifecycle(Generic[Cell]):
+    """The methods of `Layered` over the layers of one store; `emit` makes of a forward what a flush calls
+    by cell."""
+
+    __slots__ = ("_emit", "_layers", "_shelf")
+
+    def __init__(self, layers: Layers[Cell], shelf: Shelf[Cell], emit: Callable[[Forward], Emit[Cell]]) -> None:
+        self._layers = layers
+        self._shelf = shelf
+        self._emit = emit
+
+    def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
+        self._layers.changelog = changelog
+        self.listen(forward, sends_old)
+
+    def listen(self, forward: Forward | None, sends_old: bool) -> None:
+        self._layers.forward = forward
+        self._layers.sends_old = sends_old
+
+    def flush(self, forward: Forward | None = None) -> None:
+        if self._layers.dirty:
+            listener = forward or self._layers.forward
+            self._layers.flush(None if listener is None else self._emit(listener))
+
+    def commit(self) -> None:
+        self._layers.commit()
+
+    def abort(self) -> None:
+        self._layers.abort()
+        self._shelf.reset()
+
+    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+        part, more = self._layers.spill(rows, marks)
+        self._shelf.forget(part)
+        return more
+
+    def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
+        self._layers.restore(rows, marks)
+        self._shelf.reset()
+
+    def close(self) -> None:
+        self._shelf.release()
+
+    @property
+    def logged(self) -> bool:
+        return self._layers.changelog is not None
+
+    @property
+    def caching(self) -> bool:
+        return self._layers.top is self._layers.dirty
+
+    @property
+    def dirty_bytes(self) -> int:
+        return self._layers.dirty_bytes()
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return self._layers.uncommitted_bytes()
+
+    @property
+    def committed_bytes(self) -> int:
+        return self._layers.committed_bytes()

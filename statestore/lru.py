@@ -1,0 +1,138 @@
+"""The LRU map: at most so many keys, in memory, the one used longest ago gives way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
+
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
+from statestore.entries import ABSENT, Entries, Entry, is_deleted
+from statestore.sizes import Sizes
+
+
+class LruMap:
+    """Implements `KeyValueStore` without ranges, as Java's. Never caches; restored from its changelog at
+    each start.
+
+    A key that gives way is deleted in the changelog, before the row of the put that drove it out.
+    """
+
+    caching = False
+    dirty_bytes = 0
+    committed_bytes = 0
+
+    def __init__(self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True) -> None:
+        if max_entries < 1:
+            raise ValueError(f"the LRU map {name!r} must hold at least one entry, not {max_entries}")
+        self.name = name
+        self._max = max_entries
+        self._entries = Entries(codec, timestamped)
+        self._rows: dict[bytes, Entry] = {}
+        self._undo: dict[bytes, Entry] = {}
+        self._sizes = Sizes()
+        self._changelog: ChangelogHook | None = None
+
+    # rows
+
+    def get(self, key: bytes) -> Found | None:
+        entry = self._rows.pop(key, None)
+        if entry is None:
+            return None
+        self._rows[key] = entry
+        return self._entries.open(entry)
+
+    def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
+        changelog, data = self._changelog, None
+        if changelog is None:
+            entry = self._entries.seal(value, timestamp)
+        else:
+            entry, data = self._entries.seal_logged(value, timestamp)
+        self._remember(key)
+        self._rows.pop(key, None)
+        if not is_deleted(entry):
+            self._rows[key] = entry
+            self._evict(timestamp, origin)
+        if changelog is not None:
+            self._sizes.sample(len(key) + (0 if data is None else len(data)))
+            changelog(key, data, timestamp, origin)
+
+    def _evict(self, timestamp: int, origin: object) -> None:
+        while len(self._rows) > self._max:
+            eldest = next(iter(self._rows))
+            self._remember(eldest)
+            del self._rows[eldest]
+            if self._changelog is not None:
+                self._changelog(eldest, None, timestamp, origin)
+
+    def _remember(self, key: bytes) -> None:
+        if key not in self._undo:
+            self._undo[key] = self._rows.get(key, ABSENT)
+
+    def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
+        before = self.get(key)
+        if before is None:
+            self.put(key, value, timestamp, origin)
+        return before
+
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+        before = self.get(key)
+        self.put(key, None, timestamp, origin)
+        return before
+
+    def approximate_entries(self) -> int:
+        return len(self._rows)
+
+    def range(self, low: bytes | None, high: bytes | None, backwards: bool = False) -> NoReturn:
+        raise NotImplementedError("MemoryLRUCache does not support range() function.")
+
+    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> NoReturn:
+        raise NotImplementedError("MemoryLRUCache does not support prefixScan() function.")
+
+    def all(self, backwards: bool = False) -> NoReturn:
+        raise NotImplementedError("MemoryLRUCache does not support all() function.")
+
+    # layers
+
+    @property
+    def logged(self) -> bool:
+        return self._changelog is not None
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return int(len(self._undo) * self._sizes.in_memory)
+
+    def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
+        self._changelog = changelog
+
+    def listen(self, forward: Forward | None, sends_old: bool) -> None:
+        """Nothing is cached, so nothing is emitted."""
+
+    def flush(self, forward: Forward | None = None) -> None:
+        """Nothing is cached."""
+
+    def commit(self) -> None:
+        self._undo.clear()
+
+    def abort(self) -> None:
+        for key, entry in self._undo.items():
+            self._rows.pop(key, None)
+            if not is_deleted(entry):
+                self._rows[key] = entry
+        self._undo.clear()
+
+    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+        """Nothing goes to a disk."""
+        return False
+
+    def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
+        changelog, self._changelog = self._changelog, None
+        for key, value, timestamp in rows:
+            self._rows.pop(key, None)
+            if value is not None:
+                self._rows[key] = self._entries.restored_entry(value, timestamp)
+                self._evict(timestamp, None)
+        self._changelog = changelog
+        self._undo.clear()
+
+    def close(self) -> None:
+        """No iterator is open."""

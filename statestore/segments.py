@@ -1,0 +1,219 @@
+"""The rows of window and session stores below the committed layer: read cache by time, and segments in the
+engine.
+
+A cell begins with the time that counts for retention: a window's start, a session's end. Segments are
+numbered time // interval; a segment is dropped whole once the time observed less the retention has left it.
+In the engine:
+
+    store number(2) ‖ segment(8) ‖ Java's key
+
+The read cache keeps what was written, by slots of time, and lets the oldest slots go when it grows over its
+bytes. All rows from `complete_from` on are in memory, so for these times the engine is never asked, neither
+for a row that is not there nor for a range: a store that is read near its observed time costs no disk reads
+however many windows it keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from struct import Struct
+from typing import Final, Generic
+
+from statestore.cache import CACHE_BYTES
+from statestore.engine import Engine
+from statestore.entries import ABSENT, Entries, Entry
+from statestore.keys import segment_prefix, store_prefix
+from statestore.shelf import TimedCell
+from statestore.sizes import Sizes
+
+SMALLEST_INTERVAL: Final = 60_000
+"""A segment spans at least this many ms, as in Java."""
+
+SLOTS: Final = 16
+"""Slots of the read cache in the span of one segment."""
+
+_STATE = Struct(">qq")
+
+
+class RowFormat(Generic[TimedCell]):
+    """How cells and Java's keys are made of each other."""
+
+    __slots__ = ("pack", "unpack")
+
+    def __init__(self, pack: Callable[[TimedCell], bytes], unpack: Callable[[bytes], TimedCell]) -> None:
+        self.pack: Callable[[TimedCell], bytes] = pack
+        self.unpack: Callable[[bytes], TimedCell] = unpack
+
+
+class Segments(Generic[TimedCell]):
+    """Implements `Base`, and keeps the observed time of its store."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        entries: Entries,
+        sizes: Sizes,
+        rows: RowFormat[TimedCell],
+        retention: int,
+        interval: int | None,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.prefix = store_prefix(engine.number(name))
+        self.retention = retention
+        self.interval = interval or max(retention // 2, SMALLEST_INTERVAL)
+        self._engine = engine
+        self._entries = entries
+        self._sizes = sizes
+        self._rows: RowFormat[TimedCell] = rows
+        self._bytes = cache_bytes
+        self._width = max(1, self.interval // SLOTS)
+        self._slots: dict[int, dict[TimedCell, Entry]] = {}
+        self._cached = 0
+        self._mark = b"observed:" + self.prefix
+        state = engine.mark(self._mark)
+        self.observed, self.sequence = -1, 0
+        if state is not None:
+            self.observed, self.sequence = _STATE.unpack(state)
+        self._kept = (self.observed, self.sequence)
+        self._dropped_to = 0
+        self.complete_from = self.observed + 1
+        self.live_from = 0
+        self.advance(self.observed)
+        self.on_forget: Callable[[Iterable[TimedCell]], None] = _ignore
+        self.postpone: Callable[[], bool] = _never
+
+    # time
+
+    def advance(self, time: int) -> None:
+        """Time has been observed; `live_from` is the lowest time whose segment is still kept."""
+        self.observed = max(self.observed, time)
+        self.live_from = self._live_from(self.observed)
+
+    def _live_from(self, observed: int) -> int:
+        return max(0, (observed - self.retention) // self.interval * self.interval)
+
+    @property
+    def visible_from(self) -> int:
+        """Rows of an earlier time are not seen any more."""
+        return max(0, self.observed - self.retention + 1)
+
+    def commit(self) -> None:
+        self._kept = (self.observed, self.sequence)
+
+    def abort(self) -> None:
+        self.observed, self.sequence = self._kept
+        self.live_from = self._live_from(self.observed)
+
+    # Base
+
+    def cached(self, cell: TimedCell) -> Entry | None:
+        slot = self._slots.get(cell[0] // self._width)
+        return None if slot is None else slot.get(cell)
+
+    def find(self, cell: TimedCell) -> Entry:
+        time = cell[0]
+        slot = self._slots.get(time // self._width)
+        if slot is not None and cell in slot:
+            return slot[cell]
+        if time >= self.complete_from:
+            return ABSENT
+        return self._entries.load(self._engine.get(self._engine_key(cell)))
+
+    def settle(self, rows: dict[TimedCell, Entry], marks: Mapping[bytes, bytes]) -> None:
+        live_from = self._live_from(self._kept[0])
+        row, width, slots = self._entries.row, self._width, self._slots
+        live = [(cell, entry) for cell, entry in rows.items() if cell[0] >= live_from]
+        self._write([(self._engine_key(cell), row(entry)) for cell, entry in live], marks, live_from)
+        for cell, entry in live:
+            at = cell[0] // width
+            slot = slots.get(at)
+            if slot is None:
+                slot = slots[at] = {}
+            self._cached += cell not in slot
+            slot[cell] = entry
+        self._trim()
+
+    def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
+        unpack, restored = self._rows.unpack, self._entries.restored
+        read = [(unpack(key), restored(value, timestamp)) for key, value, timestamp in rows]
+        self.advance(max((cell[0] for cell, _ in read), default=self.observed))
+        self.commit()
+        self._slots.clear()
+        self._cached = 0
+        self.complete_from = self.observed + 1
+        live = [(self._engine_key(cell), row) for cell, row in read if cell[0] >= self.live_from]
+        self._write(live, marks, self.live_from)
+
+    def _write(self, rows: list[tuple[bytes, bytes | None]], marks: Mapping[bytes, bytes], live_from: int) -> None:
+        drops = []
+        if live_from > self._dropped_to:
+            drops.append((self.prefix, self.prefix + segment_prefix(live_from // self.interval)))
+            self._dropped_to = live_from
+        state = {self._mark: _STATE.pack(*self._kept)}
+        if rows or drops or marks:
+            self._engine.write(rows, drops, {**marks, **state})
+
+    def _trim(self) -> None:
+        if self.postpone():
+            return
+        expired = (self._kept[0] - self.retention) // self._width
+        for at in [at for at in self._slots if at < expired]:
+            self._forget(at)
+        limit = self._bytes / self._sizes.in_memory
+        while self._cached > limit and self._slots:
+            at = min(self._slots)
+            self.complete_from = max(self.complete_from, (at + 1) * self._width)
+            self._forget(at)
+
+    def _forget(self, at: int) -> None:
+        slot = self._slots.pop(at)
+        self._cached -= len(slot)
+        self.on_forget(slot)
+
+    # ranges
+
+    def cells(self) -> Iterator[TimedCell]:
+        """All cells of the read cache."""
+        for slot in self._slots.values():
+            yield from slot
+
+    def sort_key(self, cell: TimedCell) -> bytes:
+        """The engine's key without the store's number: segment ‖ Java's key."""
+        return segment_prefix(cell[0] // self.interval) + self._rows.pack(cell)
+
+    def cell(self, sort_key: bytes) -> TimedCell:
+        return self._rows.unpack(sort_key[8:])
+
+    def _engine_key(self, cell: TimedCell) -> bytes:
+        return self.prefix + self.sort_key(cell)
+
+    def on_disk(self, time_from: int, time_to: int) -> Iterable[int]:
+        """The segments that must be read for these times, beside what is in memory."""
+        if time_from >= self.complete_from:
+            return range(0)
+        return range(time_from // self.interval, min(time_to, self.complete_from - 1) // self.interval + 1)
+
+    def rows_of(
+        self, segment: int, key: bytes | None, time_from: int, time_to: int
+    ) -> Iterator[tuple[TimedCell, Entry]]:
+        """Rows of one segment within these times, of one key or of all, as the engine has them."""
+        low, high = segment_prefix(segment), segment_prefix(segment + 1)
+        if key is not None:
+            low, high = low + key + segment_prefix(time_from), low + key + segment_prefix(time_to + 1)
+        scan = self._engine.scan(self.prefix + low, self.prefix + high)
+        try:
+            for found, row in scan:
+                cell = self._rows.unpack(found[10:])
+                if time_from <= cell[0] <= time_to:
+                    yield cell, self._entries.load(row)
+        finally:
+            scan.close()
+
+
+def _ignore(cells: object) -> None:
+    """Nobody keeps an index."""
+
+
+def _never() -> bool:
+    return False

@@ -1,0 +1,164 @@
+"""Reading window and session stores over their layers: one key's rows, many keys' rows, rows by time.
+
+One key's rows are read at once, into a list; the others are walked, and shown as they were when the walk
+was opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic
+
+from statestore.engine import Engine
+from statestore.entries import Entry, is_deleted
+from statestore.keys import segment_prefix
+from statestore.layers import Layers, View
+from statestore.merge import merge
+from statestore.ordered import Ordered
+from statestore.rows import Row, Rows
+from statestore.segments import Segments
+from statestore.shelf import ByKey, Shelf, Sorted, TimedCell
+
+MAX_TIME = 2**63 - 2
+
+Pair = tuple[TimedCell, Entry]
+
+
+class Timed(Generic[TimedCell]):
+    """The ranges of one store. Times are inclusive, and cut to what is still visible."""
+
+    __slots__ = (
+        "_by_key",
+        "_by_row",
+        "_by_time",
+        "_engine",
+        "_entries",
+        "_key_of",
+        "_layers",
+        "_low",
+        "segments",
+        "shelf",
+    )
+
+    def __init__(
+        self,
+        engine: Engine,
+        layers: Layers[TimedCell],
+        segments: Segments[TimedCell],
+        key_of: Callable[[TimedCell], bytes],
+        low: Callable[[int], TimedCell],
+    ) -> None:
+        """`low(time)` gives the cell that sorts before all others of that time."""
+        self._engine = engine
+        self._entries = layers.entries
+        self._layers: Layers[TimedCell] = layers
+        self.segments: Segments[TimedCell] = segments
+        self._key_of: Callable[[TimedCell], bytes] = key_of
+        self._low: Callable[[int], TimedCell] = low
+        self.shelf: Shelf[TimedCell] = Shelf(layers, segments.cells)
+        self._by_key: ByKey[TimedCell] = ByKey(key_of)
+        self._by_row: Sorted[TimedCell] = Sorted(segments.sort_key)
+        self._by_time: Ordered[TimedCell] = Ordered()
+        segments.on_forget = self.shelf.forget
+        segments.postpone = lambda: bool(layers.views)
+
+    def one_key(self, key: bytes, time_from: int, time_to: int) -> list[Pair[TimedCell]]:
+        """The key's rows by time. Only a store read below `Segments.complete_from` asks its engine."""
+        segments, upper = self.segments, self._layers.upper
+        low, high = max(time_from, segments.visible_from), min(time_to, segments.observed)
+        if low > high:
+            return []
+        self.shelf.use(self._by_key)
+        cells = self._by_key.between(key, self._low(low), self._low(high + 1))
+        on_disk = segments.on_disk(low, high)
+        if not on_disk:
+            return [(cell, entry) for cell in cells if (entry := upper(cell)) is not None and not is_deleted(entry)]
+        found: dict[TimedCell, Entry] = {}
+        for segment in on_disk:
+            for cell, entry in segments.rows_of(segment, key, low, high):
+                if self._key_of(cell) == key:
+                    known = upper(cell)
+                    found[cell] = entry if known is None else known
+        for cell in cells:
+            known = upper(cell)
+            if known is not None:
+                found[cell] = known
+        return [(cell, found[cell]) for cell in sorted(found) if not is_deleted(found[cell])]
+
+    def many(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        time_from: int,
+        time_to: int,
+        backwards: bool,
+        row: Callable[[TimedCell, Entry], Row | None],
+    ) -> Rows[Row]:
+        """Rows by segment, then Java's key; `row` makes what is yielded, None leaves one out."""
+        segments = self.segments
+        low, high = max(time_from, segments.visible_from), min(time_to, segments.observed)
+        if low > high or (key_from is not None and key_to is not None and key_from > key_to):
+            return Rows(iter(()))
+        self.shelf.use(self._by_row)
+        view = self.shelf.open()
+        start = segment_prefix(low // segments.interval)
+        end = segment_prefix(high // segments.interval + 1)
+        last = end if segments.on_disk(low, high) else start
+        scan = self._engine.scan(segments.prefix + start, segments.prefix + last, backwards)
+        merged = merge(
+            self._by_row.walk(start, end, backwards),
+            lambda sort_key: view.entry(segments.cell(sort_key)),
+            ((found[0][2:], found[1]) for found in scan),
+            self._entries.load,
+            backwards,
+        )
+
+        def rows() -> Iterator[Row]:
+            for sort_key, entry in merged:
+                cell = segments.cell(sort_key)
+                key = self._key_of(cell)
+                if (
+                    low <= cell[0] <= high
+                    and (key_from is None or key_from <= key)
+                    and (key_to is None or key <= key_to)
+                    and (made := row(cell, entry)) is not None
+                ):
+                    yield made
+
+        def release() -> None:
+            scan.close()
+            self.shelf.close(view)
+
+        return Rows(rows(), release)
+
+    def by_time(self, time_from: int, time_to: int, row: Callable[[TimedCell, Entry], Row | None]) -> Rows[Row]:
+        """Rows in the order of their cells: time first."""
+        segments = self.segments
+        low, high = max(time_from, segments.visible_from), min(time_to, segments.observed)
+        if low > high:
+            return Rows(iter(()))
+        self.shelf.use(self._by_time)
+        view = self.shelf.open()
+        walk = self._by_time.walk(self._low(low), self._low(high + 1))
+        if segments.on_disk(low, high):
+            cells: set[TimedCell] = set(walk)
+            cells.update(self._cells_on_disk(low, high, view))
+            walk = iter(sorted(cells))
+
+        def rows() -> Iterator[Row]:
+            for cell in walk:
+                entry = view.entry(cell)
+                if entry is None:
+                    continue
+                if not is_deleted(entry) and (made := row(cell, entry)) is not None:
+                    yield made
+
+        return Rows(rows(), lambda: self.shelf.close(view))
+
+    def _cells_on_disk(self, low: int, high: int, view: View[TimedCell]) -> Iterator[TimedCell]:
+        """Rows of the engine; what the upper layers do not know of them is kept in the view."""
+        for segment in self.segments.on_disk(low, high):
+            for cell, entry in self.segments.rows_of(segment, None, low, high):
+                if view.entry(cell) is None:
+                    view.kept[cell] = entry
+                yield cell

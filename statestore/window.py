@@ -1,0 +1,206 @@
+"""Window stores: rows by key and window start."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from statestore.api import Codec, Forward, Found
+from statestore.cache import CACHE_BYTES
+from statestore.engine import Engine
+from statestore.entries import Entries, Entry
+from statestore.keys import split_window_key, window_key
+from statestore.layers import Emit, Layers
+from statestore.lifecycle import Lifecycle
+from statestore.rows import Rows
+from statestore.segments import RowFormat, Segments
+from statestore.sizes import Sizes
+from statestore.timed import MAX_TIME, Timed
+
+Cell = tuple[int, bytes]
+"""Start and key; where duplicates are retained the key is followed by the sequence number, 4 bytes."""
+
+_SEQ = Struct(">I")
+_MAX_SEQ = 0x7FFFFFFF
+
+
+class LayeredWindowStore:
+    """Implements `WindowStore`; see there, and `Layered`.
+
+    Arguments beyond those of the key-value store: `retention` and `segment_interval` in ms (None: Java's,
+    half of the retention but at least a minute), and whether puts of one key and start stand side by side
+    (stream joins).
+    """
+
+    __slots__ = (
+        "_duplicates",
+        "_entries",
+        "_layers",
+        "_life",
+        "_lookup",
+        "_open",
+        "_segments",
+        "_timed",
+        "abort",
+        "apply",
+        "bind",
+        "close",
+        "commit",
+        "flush",
+        "listen",
+        "name",
+        "retention",
+        "spill",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        codec: Codec,
+        *,
+        retention: int,
+        segment_interval: int | None = None,
+        retain_duplicates: bool = False,
+        timestamped: bool = True,
+        caching: bool = False,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.name = name
+        self.retention = retention
+        self._duplicates = retain_duplicates
+        sizes = Sizes()
+        self._entries = Entries(codec, timestamped)
+        rows = RowFormat(_pack_duplicate, _unpack_duplicate) if retain_duplicates else RowFormat(_pack, _unpack)
+        self._segments: Segments[Cell] = Segments(
+            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes
+        )
+        self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, rows.pack)
+        key_of = _key_of_duplicate if retain_duplicates else _key_of
+        self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of, _low)
+        self._lookup = self._layers.top.get
+        self._open = self._entries.open
+        self._life = life = Lifecycle(self._layers, self._timed.shelf, self._emit)
+        self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
+        self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
+
+    @property
+    def observed_time(self) -> int:
+        return self._segments.observed
+
+    def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
+        segments = self._segments
+        if start > segments.observed:
+            segments.advance(start)
+        if start < segments.live_from:
+            return False
+        if not self._duplicates:
+            self._layers.put((start, key), value, timestamp, origin)
+        elif value is not None:
+            segments.sequence = (segments.sequence + 1) & _MAX_SEQ
+            self._layers.put((start, key + _SEQ.pack(segments.sequence)), value, timestamp, origin)
+        return True
+
+    def fetch(self, key: bytes, start: int) -> Found | None:
+        if start <= self._segments.observed - self.retention:
+            return None
+        if self._duplicates:
+            found = self._timed.one_key(key, start, start)
+            return self._open(found[-1][1]) if found else None
+        cell = (start, key)
+        entry = self._lookup(cell)
+        if entry is None:
+            entry = self._layers.below(cell)
+        return self._open(entry)
+
+    def fetch_range(
+        self, key: bytes, time_from: int, time_to: int, backwards: bool = False
+    ) -> Rows[tuple[int, object, int]]:
+        rows = []
+        for cell, entry in self._timed.one_key(key, time_from, time_to):
+            found = self._open(entry)
+            if found is not None:
+                rows.append((cell[0], found[0], found[1]))
+        return Rows(reversed(rows) if backwards else iter(rows))
+
+    def fetch_keys(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        time_from: int,
+        time_to: int,
+        backwards: bool = False,
+    ) -> Rows[tuple[bytes, int, object, int]]:
+        return self._timed.many(key_from, key_to, time_from, time_to, backwards, self._row)
+
+    def fetch_all(self, time_from: int, time_to: int, backwards: bool = False) -> Rows[tuple[bytes, int, object, int]]:
+        return self._timed.many(None, None, time_from, time_to, backwards, self._row)
+
+    def all(self, backwards: bool = False) -> Rows[tuple[bytes, int, object, int]]:
+        return self._timed.many(None, None, 0, MAX_TIME, backwards, self._row)
+
+    def fetch_by_time(self, time_from: int, time_to: int) -> Rows[tuple[bytes, int, object, int]]:
+        return self._timed.by_time(time_from, time_to, self._row)
+
+    def _row(self, cell: Cell, entry: Entry) -> tuple[bytes, int, object, int] | None:
+        found = self._open(entry)
+        if found is None:
+            return None
+        return cell[1][:-4] if self._duplicates else cell[1], cell[0], found[0], found[1]
+
+    def _emit(self, forward: Forward) -> Emit[Cell]:
+        def emit(cell: Cell, new: object, old: object, timestamp: int, origin: object) -> None:
+            forward(cell[1], cell[0], new, old, timestamp, origin)
+
+        return emit
+
+    # layers
+
+    @property
+    def logged(self) -> bool:
+        return self._life.logged
+
+    @property
+    def caching(self) -> bool:
+        return self._life.caching
+
+    @property
+    def dirty_bytes(self) -> int:
+        return self._life.dirty_bytes
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return self._life.uncommitted_bytes
+
+    @property
+    def committed_bytes(self) -> int:
+        return self._life.committed_bytes
+
+
+def _low(time: int) -> Cell:
+    return (time, b"")
+
+
+def _key_of(cell: Cell) -> bytes:
+    return cell[1]
+
+
+def _pack(cell: Cell) -> bytes:
+    return window_key(cell[1], cell[0])
+
+
+def _unpack(data: bytes) -> Cell:
+    key, start, _ = split_window_key(data)
+    return (start, key)
+
+
+def _key_of_duplicate(cell: Cell) -> bytes:
+    return cell[1][:-4]
+
+
+def _pack_duplicate(cell: Cell) -> bytes:
+    return window_key(cell[1][:-4], cell[0])[:-4] + cell[1][-4:]
+
+
+def _unpack_duplicate(data: bytes) -> Cell:
+    key, start, _ = split_window_key(data)
+    return (start, key + data[-4:])
