@@ -89,15 +89,16 @@ class LayeredWindowStore:
 
     def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
         segments = self._segments
+        if self._duplicates and value is None:
+            return True
         if start > segments.observed:
             segments.advance(start)
         if start < segments.live_from:
             return False
-        if not self._duplicates:
-            self._layers.put((start, key), value, timestamp, origin)
-        elif value is not None:
+        if self._duplicates:
             segments.sequence = (segments.sequence + 1) & _MAX_SEQ
-            self._layers.put((start, key + _SEQ.pack(segments.sequence)), value, timestamp, origin)
+            key += _SEQ.pack(segments.sequence)
+        self._layers.put((start, key), value, timestamp, origin)
         return True
 
     def fetch(self, key: bytes, start: int) -> Found | None:
