@@ -1,1 +1,153 @@
-"""Kafka Streams for Python."""
+"""Kafka Streams for Python.
+
+Public names are imported on first use, so that `import streams` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streams.app import KafkaStreams as KafkaStreams
+    from streams.dsl.branched import BranchedKStream as BranchedKStream
+    from streams.dsl.builder import StreamsBuilder as StreamsBuilder
+    from streams.dsl.cogrouped import CogroupedKStream as CogroupedKStream
+    from streams.dsl.global_table import GlobalKTable as GlobalKTable
+    from streams.dsl.grouped import KGroupedStream as KGroupedStream
+    from streams.dsl.grouped import KGroupedTable as KGroupedTable
+    from streams.dsl.materialized import Materialized as Materialized
+    from streams.dsl.options import Branched as Branched
+    from streams.dsl.options import Consumed as Consumed
+    from streams.dsl.options import Grouped as Grouped
+    from streams.dsl.options import Joined as Joined
+    from streams.dsl.options import Named as Named
+    from streams.dsl.options import Printed as Printed
+    from streams.dsl.options import Produced as Produced
+    from streams.dsl.options import Repartitioned as Repartitioned
+    from streams.dsl.options import StreamJoined as StreamJoined
+    from streams.dsl.options import TableJoined as TableJoined
+    from streams.dsl.stores import Stores as Stores
+    from streams.dsl.stores import StoreType as StoreType
+    from streams.dsl.stream import KStream as KStream
+    from streams.dsl.suppressed import BufferConfig as BufferConfig
+    from streams.dsl.suppressed import EmitStrategy as EmitStrategy
+    from streams.dsl.suppressed import Suppressed as Suppressed
+    from streams.dsl.table import KTable as KTable
+    from streams.dsl.windowed import SessionWindowedKStream as SessionWindowedKStream
+    from streams.dsl.windowed import TimeWindowedKStream as TimeWindowedKStream
+    from streams.dsl.windows import JoinWindows as JoinWindows
+    from streams.dsl.windows import SessionWindows as SessionWindows
+    from streams.dsl.windows import SlidingWindows as SlidingWindows
+    from streams.dsl.windows import TimeWindows as TimeWindows
+    from streams.dsl.windows import UnlimitedWindows as UnlimitedWindows
+    from streams.dsl.windows import Windows as Windows
+    from streams.processor import ContextualFixedKeyProcessor as ContextualFixedKeyProcessor
+    from streams.processor import ContextualProcessor as ContextualProcessor
+    from streams.processor import FailOnInvalidTimestamp as FailOnInvalidTimestamp
+    from streams.processor import FixedKeyProcessor as FixedKeyProcessor
+    from streams.processor import FixedKeyProcessorContext as FixedKeyProcessorContext
+    from streams.processor import LogAndSkipOnInvalidTimestamp as LogAndSkipOnInvalidTimestamp
+    from streams.processor import Processor as Processor
+    from streams.processor import ProcessorContext as ProcessorContext
+    from streams.processor import PunctuationType as PunctuationType
+    from streams.processor import RecordContext as RecordContext
+    from streams.processor import (
+        UsePartitionTimeOnInvalidTimestamp as UsePartitionTimeOnInvalidTimestamp,
+    )
+    from streams.processor import WallclockTimestampExtractor as WallclockTimestampExtractor
+    from streams.record import FixedKeyRecord as FixedKeyRecord
+    from streams.record import Headers as Headers
+    from streams.record import Record as Record
+    from streams.record import RecordMetadata as RecordMetadata
+    from streams.record import TopicPartition as TopicPartition
+    from streams.record import ValueAndTimestamp as ValueAndTimestamp
+    from streams.record import VersionedRecord as VersionedRecord
+    from streams.record import Window as Window
+    from streams.record import Windowed as Windowed
+    from streams.serdes import Serdes as Serdes
+    from streams.serdes.base import Serde as Serde
+    from streams.topology.graph import Topology as Topology
+    from streams.topology.node import TaskId as TaskId
+    from streams.topology.reset import AutoOffsetReset as AutoOffsetReset
+
+_HOMES = {
+    "streams.app": ("KafkaStreams",),
+    "streams.dsl.branched": ("BranchedKStream",),
+    "streams.dsl.builder": ("StreamsBuilder",),
+    "streams.dsl.cogrouped": ("CogroupedKStream",),
+    "streams.dsl.global_table": ("GlobalKTable",),
+    "streams.dsl.grouped": ("KGroupedStream", "KGroupedTable"),
+    "streams.dsl.materialized": ("Materialized",),
+    "streams.dsl.options": (
+        "Branched",
+        "Consumed",
+        "Grouped",
+        "Joined",
+        "Named",
+        "Printed",
+        "Produced",
+        "Repartitioned",
+        "StreamJoined",
+        "TableJoined",
+    ),
+    "streams.dsl.stores": ("StoreType", "Stores"),
+    "streams.dsl.stream": ("KStream",),
+    "streams.dsl.suppressed": ("BufferConfig", "EmitStrategy", "Suppressed"),
+    "streams.dsl.table": ("KTable",),
+    "streams.dsl.windowed": ("SessionWindowedKStream", "TimeWindowedKStream"),
+    "streams.dsl.windows": (
+        "JoinWindows",
+        "SessionWindows",
+        "SlidingWindows",
+        "TimeWindows",
+        "UnlimitedWindows",
+        "Windows",
+    ),
+    "streams.processor": (
+        "ContextualFixedKeyProcessor",
+        "ContextualProcessor",
+        "FailOnInvalidTimestamp",
+        "FixedKeyProcessor",
+        "FixedKeyProcessorContext",
+        "LogAndSkipOnInvalidTimestamp",
+        "Processor",
+        "ProcessorContext",
+        "PunctuationType",
+        "RecordContext",
+        "UsePartitionTimeOnInvalidTimestamp",
+        "WallclockTimestampExtractor",
+    ),
+    "streams.record": (
+        "FixedKeyRecord",
+        "Headers",
+        "Record",
+        "RecordMetadata",
+        "TopicPartition",
+        "ValueAndTimestamp",
+        "VersionedRecord",
+        "Window",
+        "Windowed",
+    ),
+    "streams.serdes": ("Serdes",),
+    "streams.serdes.base": ("Serde",),
+    "streams.topology.graph": ("Topology",),
+    "streams.topology.node": ("TaskId",),
+    "streams.topology.reset": ("AutoOffsetReset",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'streams' has no attribute {name!r}")
+    thing: object = getattr(import_module(home), name)
+    globals()[name] = thing
+    return thing
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -8,7 +8,7 @@ from streams.errors import ConfigException, TopologyException
 from streams.serdes.base import Serde
 from streams.topology.checks import refuse_circles
 from streams.topology.node import BuiltTopology, Node, SinkNode, SourceNode, SubTopology
-from streams.topology.plan import SerdeAround
+from streams.topology.plan import PlannedStore, SerdeAround
 from streams.topology.settings import Config, setting
 from streams.topology.split import sub_topologies
 from streams.topology.wiring import Wiring
@@ -27,8 +27,19 @@ def built(wiring: Wiring, config: Config | None) -> BuiltTopology:
             "or global table."
         )
     refuse_circles(wiring.nodes.values())
+    _place_stores(wiring, config)
     subs = tuple(_with_serdes(sub, wiring, config) for sub in sub_topologies(wiring, config))
     return BuiltTopology(subs, tuple(wiring.globals.values()), frozenset(wiring.internal_topics))
+
+
+def _place_stores(wiring: Wiring, config: Config | None) -> None:
+    """Puts the stores whose place nobody gave where the configuration wants them."""
+    place = setting(config, "default.dsl.store") or setting(config, "dsl.store.suppliers.class") or ""
+    if "in_memory" not in str(place).lower() and "inmemory" not in str(place).lower():
+        return
+    for placed in wiring.stores.values():
+        if isinstance(placed.origin, PlannedStore) and placed.origin.anywhere:
+            placed.spec = replace(placed.spec, persistent=False)
 
 
 def _with_serdes(sub: SubTopology, wiring: Wiring, config: Config | None) -> SubTopology:

@@ -38,10 +38,17 @@ class SerdeAround:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStore:
-    """A store that a step brings along. `named`: the user gave the name."""
+    """A store that a step brings along.
+
+    Args:
+        spec: the store.
+        named: the user gave the name.
+        anywhere: nobody said where it lives; `default.dsl.store` does.
+    """
 
     spec: StoreSpec
     named: bool
+    anywhere: bool = True
 
 
 @dataclass(frozen=True, slots=True)

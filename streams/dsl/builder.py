@@ -1,0 +1,177 @@
+"""`StreamsBuilder`: where a topology begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
+
+from streams.dsl.flow import Flow
+from streams.dsl.materialized import Materialized
+from streams.dsl.options import Consumed
+from streams.dsl.pick import pick, pick_two
+from streams.dsl.stream import KStream
+from streams.errors import IllegalArgumentException, NullPointerException
+from streams.serdes.base import Serde
+from streams.topology.graph import StoreBuilder, Topology, check_supplier, spec_of
+from streams.topology.node import SourceNode
+from streams.topology.plan import GlobalStep, Plan, StateStore, StreamSource
+from streams.topology.rewrite import build
+
+if TYPE_CHECKING:
+    from streams.dsl.fields import ConsumedFields, SourceTableFields
+    from streams.dsl.global_table import GlobalKTable
+    from streams.dsl.table import KTable
+
+K = TypeVar("K")
+V = TypeVar("V")
+Topics = str | Iterable[str] | re.Pattern[str]
+
+
+class StreamsBuilder:
+    """Builds a topology by the DSL.
+
+    Args:
+        config: settings that hold for this topology, such as `ensure.explicit.internal.resource.naming`.
+    """
+
+    def __init__(self, config: Mapping[str, object] | None = None) -> None:
+        self._config = config
+        self._plan = Plan()
+
+    @overload
+    def stream(self, topics: Topics, consumed: Consumed[K, V], /) -> KStream[K, V]: ...
+    @overload
+    def stream(self, topics: Topics, *, key_serde: Serde[K], value_serde: Serde[V]) -> KStream[K, V]: ...
+    @overload
+    def stream(
+        self, topics: Topics, *options: Consumed[Any, Any], **fields: Unpack[ConsumedFields]
+    ) -> KStream[Any, Any]: ...
+    def stream(
+        self, topics: Topics, *options: Consumed[Any, Any], **fields: Any
+    ) -> KStream[Any, Any]:
+        """The records of a topic, of several topics, or of all topics whose name matches a pattern.
+
+        Raises:
+            NullPointerException: a topic or the options are None.
+        """
+        consumed = pick("stream", Consumed, options, fields, "consumed can't be null") or Consumed()
+        names = _topics(topics)
+        name = self._plan.names.named(consumed.name, "KSTREAM-SOURCE-")
+        reset = None if consumed.offset_reset is None else consumed.offset_reset.text
+        source = SourceNode(
+            name, names, consumed.key_serde, consumed.value_serde, consumed.timestamp_extractor, reset
+        )
+        node = self._plan.add(name, StreamSource(source))
+        return KStream(
+            Flow(self._plan, node, name, frozenset({name}), consumed.key_serde, consumed.value_serde)
+        )
+
+    @overload
+    def table(
+        self, topic: str, consumed: Consumed[K, V], /, *options: Materialized[K, V]
+    ) -> KTable[K, V]: ...
+    @overload
+    def table(
+        self, topic: str, *, key_serde: Serde[K], value_serde: Serde[V], store: str = ...
+    ) -> KTable[K, V]: ...
+    @overload
+    def table(
+        self,
+        topic: str,
+        *options: Consumed[Any, Any] | Materialized[Any, Any],
+        **fields: Unpack[SourceTableFields],
+    ) -> KTable[Any, Any]: ...
+    def table(
+        self, topic: str, *options: Consumed[Any, Any] | Materialized[Any, Any], **fields: Any
+    ) -> KTable[Any, Any]:
+        """The table whose rows the records of a topic update.
+
+        Raises:
+            NullPointerException: the topic or an option is None.
+        """
+        from streams.dsl.table_source import table_from
+
+        _one_topic(topic)
+        consumed, m = pick_two("table", Consumed, Materialized, options, fields, "materialized can't be null")
+        return table_from(self._plan, topic, consumed or Consumed(), m)
+
+    def global_table(
+        self,
+        topic: str,
+        *options: Consumed[K, V] | Materialized[K, V],
+        **fields: Unpack[SourceTableFields],
+    ) -> GlobalKTable[K, V]:
+        """The table of a topic that every instance holds whole.
+
+        Raises:
+            TopologyException: the store is versioned.
+        """
+        from streams.dsl.global_table import global_table
+
+        _one_topic(topic)
+        consumed, m = pick_two(
+            "global_table", Consumed, Materialized, options, fields, "materialized can't be null"
+        )
+        return global_table(self._plan, topic, consumed or Consumed(), m)
+
+    def add_state_store(self, builder: StoreBuilder) -> StreamsBuilder:
+        """Adds a store that processors can name."""
+        spec_of(builder)
+        self._plan.add("state store", StateStore(builder))
+        return self
+
+    def add_global_store(
+        self, builder: StoreBuilder, topic: str, *given: Consumed[Any, Any] | Callable[[], object]
+    ) -> StreamsBuilder:
+        """`add_global_store(builder, topic, consumed, supplier)`: a store that every instance fills from a topic,
+        through the processor that `supplier` gives. It has no changelog."""
+        spec_of(builder)
+        _one_topic(topic)
+        if any(thing is None for thing in given):
+            raise NullPointerException("consumed can't be null")
+        consumed = next((thing for thing in given if isinstance(thing, Consumed)), Consumed())
+        supplier = next((thing for thing in given if not isinstance(thing, Consumed)), None)
+        make = check_supplier(supplier)
+        source = self._plan.names.named(consumed.name, "KSTREAM-SOURCE-", "-source")
+        name = self._plan.names.named(consumed.name, "KTABLE-SOURCE-")
+        node = SourceNode(
+            source, (topic,), consumed.key_serde, consumed.value_serde, consumed.timestamp_extractor
+        )
+        self._plan.add(name, GlobalStep(node, make, builder))
+        return self
+
+    def build(self, config: Mapping[str, object] | None = None) -> Topology:
+        """The topology of all that was said. It can be built again, also with other settings.
+
+        Args:
+            config: settings; `topology.optimization` counts here, as in Java.
+        Raises:
+            TopologyException: names, topics or stores collide, or something is used where it cannot be.
+        """
+        return build(self._plan, config, self._config)
+
+
+def _one_topic(topic: object) -> None:
+    if topic is None:
+        raise NullPointerException("topic can't be null")
+    if not isinstance(topic, str):
+        raise IllegalArgumentException(f"a table is read from one topic, got {topic!r}.")
+
+
+def _topics(topics: object) -> tuple[str, ...] | re.Pattern[str]:
+    if topics is None:
+        raise NullPointerException("topics can't be null")
+    if isinstance(topics, re.Pattern):
+        return topics
+    if isinstance(topics, str):
+        return (topics,)
+    if not isinstance(topics, Iterable):
+        raise IllegalArgumentException(f"stream() takes topics or a compiled pattern, got {topics!r}.")
+    names = tuple(dict.fromkeys(topics))
+    for name in names:
+        if name is None:
+            raise NullPointerException("topic can't be null")
+        if not isinstance(name, str):
+            raise IllegalArgumentException(f"stream() takes topics or a compiled pattern, got {name!r}.")
+    return names

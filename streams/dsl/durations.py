@@ -1,0 +1,64 @@
+"""Durations: `datetime.timedelta`, or whole milliseconds."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from streams.errors import IllegalArgumentException
+
+Duration = timedelta | int
+"""A length of time: a timedelta, or milliseconds."""
+
+_MS = timedelta(milliseconds=1)
+_EPOCH_LESS = "give an aware datetime, or milliseconds since the epoch"
+
+
+def to_ms(value: Duration | None, name: str) -> int:
+    """The duration in milliseconds; parts of one are cut off.
+
+    Raises:
+        IllegalArgumentException: it is None, or no duration; `name` is the parameter's, for the message.
+    """
+    if value is None:
+        raise IllegalArgumentException(
+            f'Invalid value for parameter "{name}" (value was: null). It shouldn\'t be null.'
+        )
+    if isinstance(value, timedelta):
+        return value // _MS
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise IllegalArgumentException(
+            f'Invalid value for parameter "{name}" (value was: {value!r}). '
+            "Give a datetime.timedelta, or whole milliseconds."
+        )
+    return value
+
+
+def instant_ms(value: datetime | int | None, name: str) -> int:
+    """A point in time in milliseconds since the epoch.
+
+    Raises:
+        IllegalArgumentException: it is None, or a datetime without a time zone.
+    """
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise IllegalArgumentException(f'Invalid value for parameter "{name}": {_EPOCH_LESS}.')
+        return round(value.timestamp() * 1000)
+    return to_ms(value, name)
+
+
+def iso(ms: int) -> str:
+    """The duration as Java's `Duration.toString()` writes it (`PT0.002S`)."""
+    if ms == 0:
+        return "PT0S"
+    sign = "-" if ms < 0 else ""
+    hours, rest = divmod(abs(ms), 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    text = "PT"
+    if hours:
+        text += f"{sign}{hours}H"
+    if minutes:
+        text += f"{sign}{minutes}M"
+    if rest:
+        seconds = f"{rest // 1000}" + (f".{rest % 1000:03d}".rstrip("0") if rest % 1000 else "")
+        text += f"{sign}{seconds}S"
+    return text

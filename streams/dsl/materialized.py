@@ -1,0 +1,146 @@
+"""`Materialized`: how a table is kept, and what becomes of it when an operator settles it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+from streams.dsl.durations import Duration, to_ms
+from streams.dsl.stores import StoreSupplier, spec, window_segment
+from streams.dsl.stores import StoreType as Place
+from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException
+from streams.names import check_name
+from streams.serdes.base import Serde
+from streams.topology.plan import PlannedStore
+from streams.topology.store import StoreKind
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Materialized(Generic[K, V]):
+    """How a table is kept.
+
+    Args:
+        store: the store's name; None: a generated one, and the table is not for queries.
+        supplier: what the store is; it brings its own name.
+        store_type: where it lives; None: as configured (on disk).
+        key_serde, value_serde: None: those that came downstream.
+        caching: updates of a key between two commits become one, in changelog and downstream.
+        logging: settings of the changelog topic; None: no changelog.
+        retention: how long a window store keeps windows (timedelta or ms); None: size and grace.
+        ttl: entries expire after so much stream time; not built yet.
+    Raises:
+        TopologyException: the name is not allowed.
+        IllegalArgumentException: the retention is negative.
+    """
+
+    StoreType = Place
+
+    store: str | None = None
+    supplier: StoreSupplier | None = None
+    store_type: Place | None = None
+    key_serde: Serde[K] | None = None
+    value_serde: Serde[V] | None = None
+    caching: bool = True
+    logging: Mapping[str, object] | None = field(default_factory=dict)
+    retention: Duration | None = None
+    ttl: Duration | None = None
+
+    def __post_init__(self) -> None:
+        if self.store is not None:
+            check_name(self.store)
+        if self.supplier is not None and self.store is not None and self.supplier.name != self.store:
+            raise IllegalArgumentException(
+                f"The store is named {self.store} and its supplier {self.supplier.name}; name it once."
+            )
+        if self.supplier is not None and self.store_type is not None:
+            raise IllegalArgumentException("Cannot set store type when store supplier is pre-defined.")
+        if self.retention is not None and to_ms(self.retention, "retention") < 0:
+            raise IllegalArgumentException("Retention must not be negative.")
+        if self.ttl is not None:
+            raise NotYetBuiltException("Materialized(ttl=…), entries that expire, is not built yet; leave it out.")
+
+    @classmethod
+    def as_(cls, what: str | StoreSupplier | Place) -> Materialized[Any, Any]:
+        """A store by its name, by a supplier, or by the place where it lives."""
+        if what is None:
+            raise NullPointerException('Cannot invoke "String.isEmpty()" because "name" is null')
+        if isinstance(what, StoreSupplier):
+            return Materialized(supplier=what)
+        if isinstance(what, Place):
+            return Materialized(store_type=what)
+        return Materialized(what)
+
+    @classmethod
+    def with_(cls, key_serde: Serde[K] | None = None, value_serde: Serde[V] | None = None) -> Materialized[K, V]:
+        return Materialized(key_serde=key_serde, value_serde=value_serde)
+
+    def with_key_serde(self, serde: Serde[Any] | None) -> Materialized[Any, V]:
+        return replace(self, key_serde=serde)
+
+    def with_value_serde(self, serde: Serde[Any] | None) -> Materialized[K, Any]:
+        return replace(self, value_serde=serde)
+
+    def with_logging_enabled(self, config: Mapping[str, object]) -> Materialized[K, V]:
+        return replace(self, logging=dict(config))
+
+    def with_logging_disabled(self) -> Materialized[K, V]:
+        return replace(self, logging=None)
+
+    def with_caching_enabled(self) -> Materialized[K, V]:
+        return replace(self, caching=True)
+
+    def with_caching_disabled(self) -> Materialized[K, V]:
+        return replace(self, caching=False)
+
+    def with_retention(self, retention: Duration) -> Materialized[K, V]:
+        return replace(self, retention=retention)
+
+    def with_store_type(self, store_type: Place) -> Materialized[K, V]:
+        return replace(self, store_type=store_type)
+
+    @property
+    def queryable(self) -> str | None:
+        """The store's name if the user gave one."""
+        return self.supplier.name if self.supplier is not None else self.store
+
+    @property
+    def versioned(self) -> bool:
+        """Does the store keep a history?"""
+        return self.supplier is not None and self.supplier.kind is StoreKind.VERSIONED
+
+    def inheriting(self, key_serde: Serde[Any] | None, value_serde: Serde[Any] | None = None) -> Materialized[Any, Any]:
+        """With serdes that came downstream where none was given."""
+        return replace(self, key_serde=self.key_serde or key_serde, value_serde=self.value_serde or value_serde)
+
+
+def key_value_store(m: Materialized[Any, Any], name: str) -> PlannedStore:
+    """The table's store: versioned where the supplier is, else with timestamps."""
+    supplier = m.supplier or StoreSupplier(name, StoreKind.TIMESTAMPED_KEY_VALUE, _on_disk(m))
+    kind = supplier.kind if supplier.kind in (StoreKind.LRU, StoreKind.VERSIONED) else StoreKind.TIMESTAMPED_KEY_VALUE
+    return _planned(m, supplier, kind)
+
+
+def window_store(
+    m: Materialized[Any, Any], name: str, kind: StoreKind, retention_ms: int, size_ms: int
+) -> PlannedStore:
+    """The store of a windowed aggregation (`kind` TIMESTAMPED_WINDOW or SESSION)."""
+    supplier = m.supplier or StoreSupplier(
+        name, kind, _on_disk(m), retention_ms, size_ms, window_segment(retention_ms)
+    )
+    return _planned(m, supplier, kind)
+
+
+def _on_disk(m: Materialized[Any, Any]) -> bool:
+    return m.store_type is not Place.IN_MEMORY
+
+
+def _planned(m: Materialized[Any, Any], supplier: StoreSupplier, kind: StoreKind) -> PlannedStore:
+    return PlannedStore(
+        spec(supplier, kind, m.key_serde, m.value_serde, m.caching, m.logging),
+        named=m.queryable is not None,
+        anywhere=m.supplier is None and m.store_type is None,
+    )

@@ -1,0 +1,311 @@
+"""`Stores`: suppliers say what a state store is, builders add serdes, caching and logging."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from streams.dsl.durations import Duration, iso, to_ms
+from streams.errors import IllegalArgumentException, NullPointerException
+from streams.serdes.base import Serde
+from streams.topology.store import StoreKind, StoreSpec
+
+MINUTE_MS = 60_000
+
+
+class StoreType(Enum):
+    """Where the DSL keeps stores that were given no supplier (Java's `BuiltInDslStoreSuppliers`)."""
+
+    ROCKS_DB = "rocksDB"
+    IN_MEMORY = "in_memory"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSupplier:
+    """What a store is: kind, name and place. Made by `Stores`; times are in ms."""
+
+    name: str
+    kind: StoreKind
+    persistent: bool = True
+    retention_ms: int = 0
+    window_ms: int = 0
+    segment_ms: int = 0
+    retain_duplicates: bool = False
+    max_entries: int = 0
+
+    def __str__(self) -> str:
+        place = "RocksDb" if self.persistent else "InMemory"
+        if self.kind not in _WINDOWS:
+            return f"{place}StoreSupplier{{name='{self.name}', kind={self.kind.value}}}"
+        segment = f"segmentInterval={self.segment_ms}, " if self.persistent else ""
+        return (
+            f"{place}WindowBytesStoreSupplier{{name='{self.name}', retentionPeriod={self.retention_ms}, {segment}"
+            f"windowSize={self.window_ms}, retainDuplicates={str(self.retain_duplicates).lower()}}}"
+        )
+
+
+_WINDOWS = frozenset({StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedStoreBuilder:
+    """A store with serdes, as a topology takes it. Withers give changed copies.
+
+    Caching is off and logging on, unless said otherwise.
+    """
+
+    supplier: StoreSupplier
+    kind: StoreKind
+    key_serde: Serde[Any] | None = None
+    value_serde: Serde[Any] | None = None
+    caching: bool = False
+    logging: Mapping[str, object] | None = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+        return self.supplier.name
+
+    def with_caching_enabled(self) -> KeyedStoreBuilder:
+        """Updates of a key between two commits become one, in changelog and downstream."""
+        return replace(self, caching=True)
+
+    def with_caching_disabled(self) -> KeyedStoreBuilder:
+        return replace(self, caching=False)
+
+    def with_logging_enabled(self, config: Mapping[str, object]) -> KeyedStoreBuilder:
+        """With a changelog topic that has these settings."""
+        return replace(self, logging=dict(config))
+
+    def with_logging_disabled(self) -> KeyedStoreBuilder:
+        """Without a changelog: the store is empty after it was lost."""
+        return replace(self, logging=None)
+
+    def spec(self) -> StoreSpec:
+        """The store as data."""
+        return spec(self.supplier, self.kind, self.key_serde, self.value_serde, self.caching, self.logging)
+
+
+def spec(
+    supplier: StoreSupplier,
+    kind: StoreKind,
+    key_serde: Serde[Any] | None,
+    value_serde: Serde[Any] | None,
+    caching: bool,
+    logging: Mapping[str, object] | None,
+) -> StoreSpec:
+    """A supplier's store as data. LRU, versioned and duplicate-keeping stores are never cached."""
+    plain = supplier.kind in (StoreKind.LRU, StoreKind.VERSIONED) or supplier.retain_duplicates
+    return StoreSpec(
+        name=supplier.name,
+        kind=kind,
+        key_serde=key_serde,
+        value_serde=value_serde,
+        caching=caching and not plain,
+        logging=logging,
+        persistent=supplier.persistent,
+        retention_ms=supplier.retention_ms,
+        window_ms=supplier.window_ms,
+        segment_ms=supplier.segment_ms,
+        retain_duplicates=supplier.retain_duplicates,
+        max_entries=supplier.max_entries,
+    )
+
+
+class Stores:
+    """Makes suppliers and builders of state stores; durations are timedelta or ms."""
+
+    @staticmethod
+    def persistent_key_value_store(name: str) -> StoreSupplier:
+        """Key and value, on disk."""
+        return StoreSupplier(_named(name), StoreKind.KEY_VALUE)
+
+    @staticmethod
+    def persistent_timestamped_key_value_store(name: str) -> StoreSupplier:
+        """Key, value and timestamp, on disk."""
+        return StoreSupplier(_named(name), StoreKind.TIMESTAMPED_KEY_VALUE)
+
+    @staticmethod
+    def persistent_versioned_key_value_store(
+        name: str, history_retention: Duration, segment_interval: Duration | None = None
+    ) -> StoreSupplier:
+        """All versions of a key within `history_retention`, on disk.
+
+        Raises:
+            IllegalArgumentException: the retention is negative, or the segment interval not positive.
+        """
+        retention = to_ms(history_retention, "historyRetention")
+        if retention < 0:
+            raise IllegalArgumentException("historyRetention cannot be negative")
+        segment = _version_segment(retention) if segment_interval is None else to_ms(segment_interval, "segmentInterval")
+        if segment < 1:
+            raise IllegalArgumentException("segmentInterval cannot be zero or negative")
+        return StoreSupplier(_named(name), StoreKind.VERSIONED, retention_ms=retention, segment_ms=segment)
+
+    @staticmethod
+    def in_memory_key_value_store(name: str) -> StoreSupplier:
+        """Key and value, in memory."""
+        return StoreSupplier(_named(name), StoreKind.KEY_VALUE, persistent=False)
+
+    @staticmethod
+    def lru_map(name: str, max_cache_size: int) -> StoreSupplier:
+        """The `max_cache_size` keys used last, in memory.
+
+        Raises:
+            IllegalArgumentException: the size is negative.
+        """
+        _named(name)
+        if max_cache_size < 0:
+            raise IllegalArgumentException("maxCacheSize cannot be negative")
+        return StoreSupplier(name, StoreKind.LRU, persistent=False, max_entries=max_cache_size)
+
+    @staticmethod
+    def persistent_window_store(
+        name: str, retention_period: Duration, window_size: Duration, retain_duplicates: bool = False
+    ) -> StoreSupplier:
+        """A value for each key and window start, on disk.
+
+        Raises:
+            IllegalArgumentException: a duration is negative, or the window larger than the retention.
+        """
+        return _window(StoreKind.WINDOW, name, retention_period, window_size, retain_duplicates, True)
+
+    @staticmethod
+    def persistent_timestamped_window_store(
+        name: str, retention_period: Duration, window_size: Duration, retain_duplicates: bool = False
+    ) -> StoreSupplier:
+        """The same with the timestamp of each value."""
+        return _window(StoreKind.TIMESTAMPED_WINDOW, name, retention_period, window_size, retain_duplicates, True)
+
+    @staticmethod
+    def in_memory_window_store(
+        name: str, retention_period: Duration, window_size: Duration, retain_duplicates: bool = False
+    ) -> StoreSupplier:
+        """A value for each key and window start, in memory."""
+        return _window(StoreKind.WINDOW, name, retention_period, window_size, retain_duplicates, False)
+
+    @staticmethod
+    def persistent_session_store(name: str, retention_period: Duration) -> StoreSupplier:
+        """A value for each key and session, on disk.
+
+        Raises:
+            IllegalArgumentException: the retention is negative.
+        """
+        return _session(name, retention_period, True)
+
+    @staticmethod
+    def in_memory_session_store(name: str, retention_period: Duration) -> StoreSupplier:
+        """A value for each key and session, in memory."""
+        return _session(name, retention_period, False)
+
+    @staticmethod
+    def key_value_store_builder(
+        supplier: StoreSupplier, key_serde: Serde[Any] | None, value_serde: Serde[Any] | None
+    ) -> KeyedStoreBuilder:
+        """A plain key-value store (or an LRU map)."""
+        kind = StoreKind.LRU if _given(supplier).kind is StoreKind.LRU else StoreKind.KEY_VALUE
+        return KeyedStoreBuilder(supplier, kind, key_serde, value_serde)
+
+    @staticmethod
+    def timestamped_key_value_store_builder(
+        supplier: StoreSupplier, key_serde: Serde[Any] | None, value_serde: Serde[Any] | None
+    ) -> KeyedStoreBuilder:
+        """A key-value store whose values have timestamps."""
+        kind = StoreKind.LRU if _given(supplier).kind is StoreKind.LRU else StoreKind.TIMESTAMPED_KEY_VALUE
+        return KeyedStoreBuilder(supplier, kind, key_serde, value_serde)
+
+    @staticmethod
+    def versioned_key_value_store_builder(
+        supplier: StoreSupplier, key_serde: Serde[Any] | None, value_serde: Serde[Any] | None
+    ) -> KeyedStoreBuilder:
+        """A key-value store with history.
+
+        Raises:
+            IllegalArgumentException: the supplier is of another kind.
+        """
+        return KeyedStoreBuilder(_of(supplier, StoreKind.VERSIONED), StoreKind.VERSIONED, key_serde, value_serde)
+
+    @staticmethod
+    def window_store_builder(
+        supplier: StoreSupplier, key_serde: Serde[Any] | None, value_serde: Serde[Any] | None
+    ) -> KeyedStoreBuilder:
+        """A window store."""
+        return KeyedStoreBuilder(_of(supplier, *_WINDOWS), StoreKind.WINDOW, key_serde, value_serde)
+
+    @staticmethod
+    def timestamped_window_store_builder(
+        supplier: StoreSupplier, key_serde: Serde[Any] | None, value_serde: Serde[Any] | None
+    ) -> KeyedStoreBuilder:
+        """A window store whose values have timestamps."""
+        return KeyedStoreBuilder(_of(supplier, *_WINDOWS), StoreKind.TIMESTAMPED_WINDOW, key_serde, value_serde)
+
+    @staticmethod
+    def session_store_builder(
+        supplier: StoreSupplier, key_serde: Serde[Any] | None, value_serde: Serde[Any] | None
+    ) -> KeyedStoreBuilder:
+        """A session store."""
+        return KeyedStoreBuilder(_of(supplier, StoreKind.SESSION), StoreKind.SESSION, key_serde, value_serde)
+
+
+def _named(name: str) -> str:
+    if name is None:
+        raise NullPointerException("name cannot be null")
+    return name
+
+
+def _given(supplier: StoreSupplier) -> StoreSupplier:
+    if supplier is None:
+        raise NullPointerException("supplier cannot be null")
+    return supplier
+
+
+def _of(supplier: StoreSupplier, *kinds: StoreKind) -> StoreSupplier:
+    if _given(supplier).kind not in kinds:
+        raise IllegalArgumentException(
+            f"The store {supplier.name} is a {supplier.kind.value} store; the builder takes "
+            f"{' or '.join(sorted(kind.value for kind in kinds))} stores."
+        )
+    return supplier
+
+
+def _version_segment(retention_ms: int) -> int:
+    if retention_ms <= MINUTE_MS:
+        return max(retention_ms // 3, 2_000)
+    if retention_ms <= 5 * MINUTE_MS:
+        return max(retention_ms // 5, 20_000)
+    if retention_ms <= 60 * MINUTE_MS:
+        return max(retention_ms // 12, 60_000)
+    return max(retention_ms // 24, 300_000)
+
+
+def window_segment(retention_ms: int) -> int:
+    """Length of a segment of a window or session store, in ms."""
+    return max(retention_ms // 2, MINUTE_MS)
+
+
+def _window(
+    kind: StoreKind, name: str, retention: Duration, size: Duration, duplicates: bool, persistent: bool
+) -> StoreSupplier:
+    _named(name)
+    retention_ms = to_ms(retention, "retentionPeriod")
+    size_ms = to_ms(size, "windowSize")
+    if retention_ms < 0:
+        raise IllegalArgumentException("retentionPeriod cannot be negative")
+    if size_ms < 0:
+        raise IllegalArgumentException("windowSize cannot be negative")
+    if size_ms > retention_ms:
+        raise IllegalArgumentException(
+            f"The retention period of the window store {name} must be no smaller than its window size. "
+            f"Got size=[{iso(size_ms)}], retention=[{iso(retention_ms)}]"
+        )
+    return StoreSupplier(name, kind, persistent, retention_ms, size_ms, window_segment(retention_ms), duplicates)
+
+
+def _session(name: str, retention: Duration, persistent: bool) -> StoreSupplier:
+    retention_ms = to_ms(retention, "retentionPeriod")
+    if retention_ms < 0:
+        raise IllegalArgumentException("retentionPeriod cannot be negative")
+    segment = window_segment(retention_ms)
+    return StoreSupplier(_named(name), StoreKind.SESSION, persistent, retention_ms, segment_ms=segment)
