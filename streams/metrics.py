@@ -75,7 +75,6 @@ COUNTED: Mapping[str, Description] = MappingProxyType(
         "punctuate-total": (TASK_GROUP, "The total number of calls to punctuate"),
         "enforced-processing-total": (TASK_GROUP, "The total number of enforced processing"),
         "restore-total": (TASK_GROUP, "The total number of records restored"),
-        "update-total": (TASK_GROUP, "The total number of records updated"),
         "records-consumed-total": (TOPIC_GROUP, "The total number of records consumed from this topic"),
         "bytes-consumed-total": (TOPIC_GROUP, "The total number of bytes consumed from this topic"),
         "records-produced-total": (TOPIC_GROUP, "The total number of records produced to this topic"),
@@ -84,17 +83,18 @@ COUNTED: Mapping[str, Description] = MappingProxyType(
             NODE_GROUP,
             "The total number of emitted records from the suppression buffer",
         ),
-        "emit-final-records-total": (
-            NODE_GROUP,
-            "The total number of records emitted by this node's emit final",
-        ),
-        "idempotent-update-skip-total": (NODE_GROUP, "The total number of skipped idempotent updates"),
+        "window-aggregate-final-emit-total": (NODE_GROUP, "The total number of emit final"),
         "commit-total": (THREAD_GROUP, "The total number of calls to commit"),
         "poll-total": (THREAD_GROUP, "The total number of calls to poll"),
         "task-created-total": (THREAD_GROUP, "The total number of newly created tasks"),
         "task-closed-total": (THREAD_GROUP, "The total number of closed tasks"),
     }
 )
+
+
+_SHORT_NAMES = {name.removesuffix("-total"): name for name in COUNTED} | {
+    "emit-final-records": "window-aggregate-final-emit-total"
+}
 
 
 class Metrics:
@@ -107,19 +107,20 @@ class Metrics:
         self._gauges: dict[MetricName, Callable[[], object]] = {}
         self._descriptions: dict[MetricName, str] = {}
 
-    def counter(
-        self, name: str, group: str | None = None, description: str | None = None, /, **tags: str
-    ) -> Counter:
+    def counter(self, name: str, group: str | None = None, description: str | None = None, /, **tags: str) -> Counter:
         """The counter of that name and tags, made at the first call.
 
         Args:
-            name: e.g. `dropped-records-total`; for the names of `COUNTED` group and description are known.
+            name: e.g. `dropped-records-total`; for the names of `COUNTED` group and description are known, and
+                `-total` may be left out.
             group: e.g. `stream-task-metrics`.
             description: one line.
             tags: e.g. `task_id="0_1"`; underscores become dashes, as Java writes its tags.
         Raises:
             IllegalArgumentException: no group is given for a name that is not in `COUNTED`.
         """
+        if group is None:
+            name = _SHORT_NAMES.get(name, name)
         known = COUNTED.get(name)
         if known is None and group is None:
             raise IllegalArgumentException(
@@ -132,9 +133,7 @@ class Metrics:
             self._descriptions[key] = description or (known or ("", ""))[1]
         return found
 
-    def gauge(
-        self, name: str, group: str, description: str, read: Callable[[], object], /, **tags: str
-    ) -> None:
+    def gauge(self, name: str, group: str, description: str, read: Callable[[], object], /, **tags: str) -> None:
         """Registers a value that is asked for when somebody looks; one of that name before it is replaced."""
         key = MetricName(name, group, _tags(tags))
         self._gauges[key] = read

@@ -74,9 +74,7 @@ def decode_context(data: bytes, at: int = 0) -> tuple[RecordContext, int]:
             headers.append(((key or b"").decode(), value))
         return RecordContext((topic or b"").decode(), partition, offset, timestamp, tuple(headers)), at
     except (struct.error, UnicodeDecodeError) as error:
-        raise SerializationException(
-            f"The record context of a buffered record is damaged: {error}."
-        ) from None
+        raise SerializationException(f"The record context of a buffered record is damaged: {error}.") from None
 
 
 def encode_buffer_value(value: BufferValue) -> bytes:

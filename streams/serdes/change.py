@@ -43,9 +43,7 @@ def change_encoder(encode: Callable[[T], bytes], both: bool = True) -> Callable[
     def write(new: T | None, old: T | None) -> bytes:
         if new is None:
             if old is None:
-                raise StreamsException(
-                    "Both old and new values are null in ChangeSerializer, which is not allowed."
-                )
+                raise StreamsException("Both old and new values are null in ChangeSerializer, which is not allowed.")
             return encode(old) + b"\x00"
         if old is None:
             return encode(new) + b"\x01"
@@ -84,9 +82,7 @@ def split_change(data: bytes) -> Change[bytes]:
         if not 0 <= length <= end - at:
             raise StreamsException(f"A change of {len(data)} bytes cannot hold a new value of {length}.")
         return Change(data[at : at + length], data[at + length : end], latest)
-    raise StreamsException(
-        f"Encountered unknown byte value `{flag}` for encodingFlag in ChangedDeserializer."
-    )
+    raise StreamsException(f"Encountered unknown byte value `{flag}` for encodingFlag in ChangedDeserializer.")
 
 
 def change_decoder(decode: Callable[[bytes], T]) -> Callable[[bytes], Change[T]]:

@@ -46,9 +46,7 @@ def _whole(name: str, java: str, code: str, size: int) -> Serde[int]:
     )
 
 
-def _floating(
-    name: str, java: str, code: str, size: int, exact: Callable[[object], bool] | None
-) -> Serde[float]:
+def _floating(name: str, java: str, code: str, size: int, exact: Callable[[object], bool] | None) -> Serde[float]:
     """A serde for floating-point numbers of `size` bytes; integers are taken as numbers too."""
     layout = struct.Struct(f">{code}")
     pack, unpack = layout.pack, layout.unpack

@@ -81,7 +81,5 @@ def decode_values(data: bytes) -> list[Sided]:
     try:
         entries = decode_variable(data)
     except struct.error:
-        raise SerializationException(
-            f"The values of an outer join's store end after {len(data)} bytes."
-        ) from None
+        raise SerializationException(f"The values of an outer join's store end after {len(data)} bytes.") from None
     return [decode_value(entry) for entry in entries if entry is not None]

@@ -39,9 +39,7 @@ def list_of(inner: Serde[V]) -> Serde[list[V | None]]:
         try:
             entries = decode_variable(data) if data[:1] == _VARIABLE else _decode_fixed(data, width)
         except struct.error:
-            raise SerializationException(
-                f"Unable to deserialize a list: {len(data)} bytes end too early."
-            ) from None
+            raise SerializationException(f"Unable to deserialize a list: {len(data)} bytes end too early.") from None
         return [None if entry is None else inner.decode(entry) for entry in entries]
 
     return Serde(name=name, encode=encode, decode=decode)
@@ -65,9 +63,7 @@ def decode_variable(data: bytes) -> list[bytes | None]:
         struct.error: it ends too early.
     """
     if data[:1] != _VARIABLE:
-        raise SerializationException(
-            f"Invalid serialization strategy flag value {data[:1].hex() or 'missing'}"
-        )
+        raise SerializationException(f"Invalid serialization strategy flag value {data[:1].hex() or 'missing'}")
     size = _count(data, 1)
     at = 5
     entries: list[bytes | None] = []
@@ -79,9 +75,7 @@ def decode_variable(data: bytes) -> list[bytes | None]:
             continue
         entry = data[at : at + length]
         if length < 0 or len(entry) != length:
-            raise SerializationException(
-                f"End of data reached too early: an entry of {length} bytes at {at}."
-            )
+            raise SerializationException(f"End of data reached too early: an entry of {length} bytes at {at}.")
         entries.append(entry)
         at += length
     return entries

@@ -24,7 +24,6 @@ def _is_text(value: object) -> bool:
     return True
 
 
-@cache
 def string(encoding: str = "utf-8") -> Serde[str]:
     """Text.
 
@@ -42,6 +41,11 @@ def string(encoding: str = "utf-8") -> Serde[str]:
         raise ConfigException(
             f"Unsupported encoding {encoding} for Serdes.string(). Give a name such as utf-8 or latin-1."
         ) from None
+    return _string(known)
+
+
+@cache
+def _string(known: str) -> Serde[str]:
     is_utf8 = known == "utf-8"
     name = "Serdes.string()" if is_utf8 else f"Serdes.string({known!r})"
 

@@ -21,9 +21,7 @@ NO_END = (1 << 63) - 1
 """The end of a window whose size is unknown or leads past the end of time, as in Java."""
 
 
-def time_windowed(
-    inner: AnySerde, size: timedelta | int | None = None, for_changelog: bool = False
-) -> Serde[Windowed]:
+def time_windowed(inner: AnySerde, size: timedelta | int | None = None, for_changelog: bool = False) -> Serde[Windowed]:
     """Keys in time or sliding windows.
 
     Args:
@@ -101,9 +99,7 @@ def session_windowed(inner: AnySerde) -> Serde[Windowed]:
     def inner_bytes(data: bytes) -> bytes:
         return data[:-16]
 
-    return Serde(
-        name=name, encode=encode, decode=decode, canonical=inner.canonical, partition_bytes=inner_bytes
-    )
+    return Serde(name=name, encode=encode, decode=decode, canonical=inner.canonical, partition_bytes=inner_bytes)
 
 
 def _unfit(name: str, value: object, error: Exception) -> Exception:
