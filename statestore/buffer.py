@@ -1,0 +1,344 @@
+"""Stores that let their rows go in the order of time: what suppress holds back, and what a stream-table join with a
+grace period does.
+
+Neither knows what its values mean: the bytes of a row are made by callables that are handed in.
+"""
+
+from __future__ import annotations
+
+import heapq
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, KeyValueStore
+
+NEVER: Final = 2**63 - 1
+"""`min_time` of an empty buffer."""
+
+_TIME_AND_OVERHEAD = 8
+_ROW_MEMORY = 300
+
+
+class Held(NamedTuple):
+    """A row of a `ChangeBuffer`: the changes of one key since it was first held back."""
+
+    time: int
+    """When the first one was buffered, in the buffer's own time (ms): rows leave in the order of (time, key)."""
+    prior: object
+    """The old value of the first change: what was last let go."""
+    old: object
+    """Of the latest change."""
+    new: object
+    """Of the latest change."""
+    timestamp: int
+    """Of the latest change's record."""
+    context: object
+    """Where the latest change came from; None if nobody needs it."""
+    size: int
+    """Bytes that count towards a limit; 0 where nobody asked."""
+
+
+class Parts(NamedTuple):
+    """A row as it is logged."""
+
+    prior: bytes | None
+    old: bytes | None
+    new: bytes | None
+    context: object
+    time: int
+
+
+class RowFormat(NamedTuple):
+    """The bytes of a row in the changelog, and what a context tells.
+
+    `write(parts)` makes them, `read(data)` gives the parts back. `timestamp(context)` is that of the record;
+    `context_size(context)` are the bytes that a context counts for.
+    """
+
+    write: Callable[[Parts], bytes]
+    read: Callable[[bytes], Parts]
+    timestamp: Callable[[object], int]
+    context_size: Callable[[object], int]
+
+
+class _Encoded(bytes):
+    """Stands for the value that it is the bytes of."""
+
+    __slots__ = ()
+
+
+class ChangeBuffer:
+    """Changes of a table, one row a key, which leave in the order of (time, key). Implements `Layered`.
+
+    In memory; every row that has changed since the last flush is logged at the flush, a tombstone for one that left.
+    An abort takes back what was done since the last commit.
+    """
+
+    __slots__ = (
+        "_changelog",
+        "_codec",
+        "_dirty",
+        "_format",
+        "_heap",
+        "_measured",
+        "_now",
+        "_rows",
+        "_undo",
+        "bytes_held",
+        "name",
+    )
+
+    caching = True
+    dirty_bytes = 0
+    committed_bytes = 0
+
+    def __init__(self, name: str, codec: Codec, row_format: RowFormat) -> None:
+        self.name = name
+        self._codec = codec
+        self._format = row_format
+        self._rows: dict[bytes, Held] = {}
+        self._heap: list[tuple[int, bytes]] = []
+        self._dirty: dict[bytes, None] = {}
+        self._undo: dict[bytes, Held | None] = {}
+        self._changelog: ChangelogHook | None = None
+        self._measured = False
+        self._now = 0
+        self.bytes_held = 0
+        """Serialised bytes of all rows, once `measure` was called."""
+
+    # what suppress asks
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def logged(self) -> bool:
+        return self._changelog is not None
+
+    @property
+    def min_time(self) -> int:
+        """Time of the row that leaves next; `NEVER` if there is none."""
+        return self._heap[0][0] if self._heap else NEVER
+
+    def measure(self) -> int:
+        """Serialised bytes of all rows. From now on they are kept count of."""
+        if not self._measured:
+            self._measured = True
+            self._rows = {key: self._sized(key, row) for key, row in self._rows.items()}
+            self.bytes_held = sum(row.size for row in self._rows.values())
+        return self.bytes_held
+
+    def put(
+        self,
+        key: bytes,
+        time: int,
+        old: object,
+        new: object,
+        timestamp: int,
+        context: object = None,
+        now: int = 0,
+    ) -> None:
+        """Takes a change. A key that is buffered keeps its time and its prior value.
+
+        Args:
+            time: the buffer time, if the key is not buffered yet.
+            timestamp: of the record.
+            context: where it came from.
+            now: wall clock, the timestamp of what is logged.
+        """
+        before = self._rows.get(key)
+        old, new = self._kept(old), self._kept(new)
+        if before is None:
+            row = Held(time, old, old, new, timestamp, context, 0)
+            heapq.heappush(self._heap, (time, key))
+        else:
+            row = Held(before.time, before.prior, old, new, timestamp, context, 0)
+        self._note(key, before, now)
+        if self._measured:
+            row = self._sized(key, row)
+            self.bytes_held += row.size - (0 if before is None else before.size)
+        self._rows[key] = row
+
+    def first(self) -> tuple[bytes, Held]:
+        """Key and row that leave next, values as they were put; they are still there."""
+        key = self._heap[0][1]
+        row = self._rows[key]
+        return key, row._replace(old=self._read(row.old), new=self._read(row.new))
+
+    def drop_first(self, now: int = 0) -> None:
+        """The row that leaves next has left."""
+        key = heapq.heappop(self._heap)[1]
+        row = self._rows.pop(key)
+        self._note(key, row, now)
+        self.bytes_held -= row.size
+
+    def prior(self, key: bytes) -> Found | None:
+        """What was last let go of a key that is buffered, with -1 for its timestamp; None if it is not buffered."""
+        row = self._rows.get(key)
+        return None if row is None else (self._read(row.prior), -1)
+
+    # Layered
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return len(self._undo) * _ROW_MEMORY
+
+    def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
+        self._changelog = changelog
+
+    def listen(self, forward: Forward | None, sends_old: bool) -> None:
+        """Nothing is forwarded by a flush: the operator lets the rows go."""
+
+    def flush(self, forward: Forward | None = None) -> None:
+        """Log what has changed since the last flush."""
+        changelog = self._changelog
+        if changelog is not None:
+            for key in self._dirty:
+                row = self._rows.get(key)
+                changelog(key, None if row is None else self._written(row), self._now, None)
+        self._dirty.clear()
+
+    def commit(self) -> None:
+        """What was done stays."""
+        self._undo.clear()
+
+    def abort(self) -> None:
+        """What was done since the last commit is undone."""
+        for key, row in self._undo.items():
+            if row is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = row
+        self._undo.clear()
+        self._dirty.clear()
+        self._rebuild()
+
+    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+        """There is nothing below memory: a restart replays the changelog."""
+        return False
+
+    def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
+        """Restore: rows of the changelog.
+
+        Raises:
+            ValueError: there are uncommitted writes.
+        """
+        if self._undo:
+            raise ValueError(f"The buffer {self.name} has uncommitted writes; restore it before it is used.")
+        for key, data, _ in rows:
+            if data is None:
+                self._rows.pop(key, None)
+            else:
+                self._rows[key] = self._sized(key, self._restored(data)) if self._measured else self._restored(data)
+        self._rebuild()
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._rows.clear()
+        self._heap.clear()
+        self._dirty.clear()
+        self._undo.clear()
+        self.bytes_held = 0
+
+    # inside
+
+    def _kept(self, value: object) -> object:
+        exact = self._codec.exact
+        if value is None or (exact is not None and exact(value)):
+            return value
+        return _Encoded(self._codec.encode(value))
+
+    def _read(self, value: object) -> object:
+        return self._codec.decode(bytes(value)) if type(value) is _Encoded else value
+
+    def _bytes(self, value: object) -> bytes | None:
+        if value is None:
+            return None
+        return bytes(value) if type(value) is _Encoded else self._codec.encode(value)
+
+    def _note(self, key: bytes, before: Held | None, now: int) -> None:
+        self._undo.setdefault(key, before)
+        self._dirty[key] = None
+        self._now = now
+
+    def _sized(self, key: bytes, row: Held) -> Held:
+        prior, old, new = self._bytes(row.prior), self._bytes(row.old), self._bytes(row.new)
+        values = len(prior or b"") + (0 if old == prior else len(old or b"")) + len(new or b"")
+        return row._replace(size=_TIME_AND_OVERHEAD + len(key) + self._format.context_size(row.context) + values)
+
+    def _written(self, row: Held) -> bytes:
+        prior, old, new = self._bytes(row.prior), self._bytes(row.old), self._bytes(row.new)
+        return self._format.write(Parts(prior, old, new, row.context, row.time))
+
+    def _restored(self, data: bytes) -> Held:
+        parts = self._format.read(data)
+        prior, old, new = (None if part is None else _Encoded(part) for part in parts[:3])
+        return Held(parts.time, prior, old, new, self._format.timestamp(parts.context), parts.context, 0)
+
+    def _rebuild(self) -> None:
+        self._heap = [(row.time, key) for key, row in self._rows.items()]
+        heapq.heapify(self._heap)
+        self.bytes_held = sum(row.size for row in self._rows.values())
+
+
+_head = struct.Struct(">Bq")
+_tail = struct.Struct(">i")
+_HEAD = 9
+_TAIL = 4
+_MAX_SEQUENCE = 0x7FFFFFFF
+
+
+class GraceRow(NamedTuple):
+    """A record that leaves a `GraceBuffer`."""
+
+    key: bytes
+    value: bytes
+    timestamp: int
+
+
+class GraceBuffer:
+    """Records that wait until the buffer's time has moved on by a grace period; they leave by time, then key, then
+    arrival.
+
+    It is a way to use a key-value store, which keeps, logs and restores the rows:
+
+        00 | i64 timestamp | key | i32 sequence, from 1
+    """
+
+    __slots__ = ("_grace", "_least", "_observed", "_sequence", "_store")
+
+    def __init__(self, store: KeyValueStore, grace: int) -> None:
+        self._store = store
+        self._grace = grace
+        self._observed = -1
+        self._sequence = 0
+        self._least = -1
+        """No row is older."""
+
+    def is_late(self, timestamp: int) -> bool:
+        """Is a record older than the buffer's time by more than the grace period?"""
+        return self._observed - self._grace > timestamp
+
+    def put(self, key: bytes, timestamp: int, value: bytes, now: int = 0) -> None:
+        """Takes a record that is not late. `now` is the timestamp of what is logged."""
+        self._sequence = self._sequence % _MAX_SEQUENCE + 1
+        row = _head.pack(0, timestamp) + key + _tail.pack(self._sequence)
+        self._store.put(row, value, now)
+        self._observed = max(self._observed, timestamp)
+        self._least = min(self._least, timestamp)
+
+    def due(self, now: int = 0) -> Iterator[GraceRow]:
+        """The records whose time has come. Each is removed when the next one is asked for."""
+        due = self._observed - self._grace
+        if due < 0 or due < self._least:
+            return
+        low, high = _head.pack(0, max(self._least, 0)), _head.pack(0, due + 1)
+        with self._store.range(low, high) as rows:
+            for key, value, _ in rows:
+                timestamp = _head.unpack_from(key)[1]
+                self._least = timestamp
+                assert isinstance(value, bytes)
+                yield GraceRow(key[_HEAD:-_TAIL], value, timestamp)
+                self._store.delete(key, now)
+        self._least = due + 1

@@ -1,0 +1,206 @@
+"""Aggregation of a stream by key in sessions: stretches of activity that a gap of inactivity ends."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from statestore.api import SessionStore
+from streams.operators import windows
+from streams.operators.base import Code, Down, Operator, Rec, RecordContext, Scope, StepMaker, StoreAccess
+from streams.operators.calls import Aggregator, one_more, settled
+from streams.operators.close import Closer, StreamTime
+from streams.operators.materialize import key_bytes
+from streams.operators.stateless import with_key
+from streams.record import Window, Windowed
+from streams.serdes.windowed import session_windowed
+
+_pack_end_start = struct.Struct(">qq").pack
+
+
+class Update(NamedTuple):
+    """One update of the table of sessions."""
+
+    key: Windowed
+    new: object
+    old: object
+    timestamp: int
+
+
+class _SessionAggregate:
+    __slots__ = (
+        "_access",
+        "_aggregator",
+        "_closer",
+        "_dropped",
+        "_gap",
+        "_init",
+        "_late",
+        "_merger",
+        "_scope",
+        "_silent",
+        "_store",
+        "_time",
+    )
+
+    def __init__(
+        self,
+        scope: Scope,
+        store: str,
+        span: tuple[int, int],
+        fold: tuple[Callable[[], object], Aggregator, Aggregator],
+        emit_on_close: bool,
+    ) -> None:
+        """
+        Args:
+            span: gap and grace.
+            fold: initializer, aggregator and merger.
+        """
+        self._scope = scope
+        self._gap, grace = span
+        self._late = grace + self._gap
+        self._init, self._aggregator, self._merger = fold
+        self._access: StoreAccess = scope.store(store)
+        self._store: SessionStore = settled(self._access.store)
+        self._time = StreamTime()
+        self._dropped = scope.counter("dropped-records")
+        self._silent = self._access.caching or emit_on_close
+        self._closer = None
+        if emit_on_close:
+
+            def bounds(last: int, close: int) -> tuple[int, int] | None:
+                low, high = windows.session_emit_bounds(last, close)
+                return (low, high) if high >= 0 and high >= low else None
+
+            self._closer = Closer(scope, store, bounds, self._store.find_all)
+
+    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+        self._listen(code, down)
+        key, new, old, ts = (code.name(hint) for hint in ("key", "new", "old", "ts"))
+        with code.block(f"if {rec.key} is None"):
+            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        with code.block("else"), code.guarded(rec):
+            kb = key_bytes(code, rec, self._access.key_serde)
+            origin = code.origin(rec) if self._access.caching else "None"
+            arguments = f"({rec.key}, {kb}, {rec.value}, {rec.ts}, {origin})"
+            after = with_key(rec, key, new)._replace(ts=ts, old=old, latest="")
+            if self._closer is not None:
+                code.line(f"{code.use(self._absorb, 'absorb')}{arguments}")
+                with code.block(f"for {key}, {new}, {ts} in {code.use(self._due, 'due')}()"):
+                    down(after._replace(old="None"))
+            elif self._silent:
+                code.line(f"{code.use(self._absorb, 'absorb')}{arguments}")
+            else:
+                with code.block(f"for {key}, {new}, {old}, {ts} in {code.use(self._updates, 'update')}{arguments}"):
+                    down(after)
+
+    def _listen(self, code: Code, down: Down) -> None:
+        """Makes an entry for what the store's cache lets go; keys stand as in an output topic."""
+        if not self._access.caching or self._closer is not None:
+            return
+        entry = code.entry(down, "flushed", settled(session_windowed(self._access.key_serde)))
+
+        def forward(
+            key: bytes, start: int, end: int, new: object, old: object, timestamp: int, origin: object
+        ) -> None:
+            entry.call(key + _pack_end_start(end, start), new, end, origin, old, True)
+
+        self._scope.on_flush(self._access.name, forward)
+
+    def _absorb(self, *arguments: object) -> None:
+        """Updates the sessions; what that changes is told later."""
+        for _ in self._updates(*arguments):  # type: ignore[arg-type]
+            pass
+
+    def _updates(
+        self, key: object, key_bytes: bytes, value: object, ts: int, origin: RecordContext | None
+    ) -> Iterator[Update]:
+        """Merges the sessions that the record touches, itself among them: those are deleted, then the new one is put.
+        If all of them are at the record's own timestamp, the one there is updated instead."""
+        time = self._time
+        time.time = max(time.time, ts)
+        store, gap, merger = self._store, self._gap, self._merger
+        aggregate = self._init()
+        found = []
+        start = end = ts
+        with store.find(key_bytes, ts - gap, ts + gap) as sessions:
+            for session in sessions:
+                found.append(session)
+                aggregate = merger(key, aggregate, session[3])
+                start, end = min(start, session[1]), max(end, session[2])
+        if end < time.time - self._late:
+            self._dropped.value += 1
+            return
+        if start != ts or end != ts:
+            for _, old_start, old_end, old in found:
+                store.remove(key_bytes, old_start, old_end, ts, origin)
+                yield self._update(key, old_start, old_end, None, old)
+        aggregate = self._aggregator(key, value, aggregate)
+        if not store.put(key_bytes, start, end, aggregate, ts, origin):
+            self._dropped.value += 1
+        yield self._update(key, start, end, aggregate, None)
+
+    def _update(self, key: object, start: int, end: int, new: object, old: object) -> Update:
+        return Update(Windowed(key, Window(start, end)), new, old if self._scope.sends_old else None, end)
+
+    def _due(self) -> Iterator[tuple[Windowed, object, int]]:
+        """The sessions that have closed."""
+        if self._closer is not None:
+            decode = self._access.key_serde.decode
+            for key, start, end, aggregate in self._closer.due(self._time.time - self._late):
+                yield Windowed(decode(key), Window(start, end)), aggregate, end
+
+    def close(self) -> None:
+        pass
+
+
+def session_aggregate(
+    store: str,
+    gap: int,
+    grace: int,
+    init: Callable[[], object],
+    aggregator: Aggregator,
+    merger: Aggregator,
+    emit_on_close: bool = False,
+) -> StepMaker:
+    """A record joins the sessions of its key that are no further than `gap` from it: `merger(key, left, right)` folds
+    their aggregates, from `init()` on, by end and start; then `aggregator(key, value, aggregate)` adds the record.
+    The result's timestamp is the session's end; a session that was merged is deleted.
+
+    Records without a key are dropped and counted, and those whose session (after merging) closed already: whose end
+    is before observed stream time - grace - gap.
+
+    Args:
+        store: a session store.
+        emit_on_close: nothing is passed on before a session closes; then it is, once, by end, start and key bytes. The
+            store must not cache.
+    """
+
+    def make(scope: Scope) -> Operator:
+        return _SessionAggregate(scope, store, (gap, grace), (init, aggregator, merger), emit_on_close)
+
+    return make
+
+
+def session_reduce(
+    store: str, gap: int, grace: int, reducer: Callable[[object, object], object], emit_on_close: bool = False
+) -> StepMaker:
+    """`reducer(aggregate, value)` gives the new aggregate and merges two; the first value is taken as it is."""
+
+    def reduce(key: object, value: object, aggregate: object) -> object:
+        return value if aggregate is None else reducer(aggregate, value)
+
+    def merge(key: object, left: object, right: object) -> object:
+        return right if left is None else reducer(left, right)
+
+    return session_aggregate(store, gap, grace, lambda: None, reduce, merge, emit_on_close)
+
+
+def session_count(store: str, gap: int, grace: int, emit_on_close: bool = False) -> StepMaker:
+    """Counts the records of a session."""
+
+    def merge(key: object, left: int, right: int) -> int:
+        return left + right
+
+    return session_aggregate(store, gap, grace, lambda: 0, one_more, merge, emit_on_close)

@@ -1,0 +1,141 @@
+"""Holds back the updates of a table: for a time, or until a window closes."""
+
+from __future__ import annotations
+
+from statestore.buffer import ChangeBuffer, Held
+from streams.errors import StreamsException
+from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker
+from streams.operators.calls import settled
+from streams.operators.close import StreamTime
+from streams.operators.materialize import key_bytes
+from streams.operators.views import View
+from streams.record import Windowed
+
+_NO_LIMIT = 2**63 - 1
+
+
+class Limits:
+    """When a buffer is too full, and what then."""
+
+    __slots__ = ("max_bytes", "max_records", "shut_down")
+
+    def __init__(self, max_records: int | None, max_bytes: int | None, shut_down: bool) -> None:
+        self.max_records = _NO_LIMIT if max_records is None else max_records
+        self.max_bytes = _NO_LIMIT if max_bytes is None else max_bytes
+        self.shut_down = shut_down
+
+    def exceeded(self, buffer: ChangeBuffer) -> bool:
+        """Is there too much in it?"""
+        return len(buffer) > self.max_records or (
+            self.max_bytes != _NO_LIMIT and buffer.bytes_held > self.max_bytes
+        )
+
+    def error(self, node: str, buffer: ChangeBuffer) -> StreamsException:
+        """What a buffer that may not let go of anything fails with."""
+        return StreamsException(
+            f"{node} buffer exceeded its max capacity. Currently [{len(buffer)}/{self.max_records}] records and "
+            f"[{buffer.measure()}/{self.max_bytes}] bytes."
+        )
+
+
+class _Suppress:
+    __slots__ = (
+        "_buffer",
+        "_emitted",
+        "_entry",
+        "_final",
+        "_limits",
+        "_scope",
+        "_serde",
+        "_time",
+        "_wait",
+        "_window_end",
+    )
+
+    def __init__(self, scope: Scope, store: str, wait_ms: int, final: bool, limits: Limits, window_end: bool) -> None:
+        access = scope.store(store)
+        self._scope = scope
+        self._serde = access.key_serde
+        self._buffer: ChangeBuffer = settled(access.store)
+        self._wait = wait_ms
+        self._final = final
+        self._limits = limits
+        self._window_end = window_end
+        self._time = StreamTime()
+        self._emitted = scope.counter("suppression-emit")
+        self._entry: Entry | None = None
+        if limits.max_bytes != _NO_LIMIT:
+            self._buffer.measure()
+
+    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+        self._entry = code.entry(down, "released", self._serde)
+        with code.guarded(rec):
+            key = key_bytes(code, rec, self._serde)
+            arguments = f"{rec.key}, {key}, {rec.value}, {rec.old or 'None'}, {rec.ts}, {code.origin(rec)}"
+            code.line(f"{code.use(self._take, 'take')}({arguments})")
+
+    def _take(
+        self, key: object, key_bytes: bytes, new: object, old: object, ts: int, origin: RecordContext | None
+    ) -> None:
+        """Buffers an update, then lets go of those whose time has come, or for which there is no room."""
+        buffer, scope, time = self._buffer, self._scope, self._time
+        time.time = max(time.time, ts)
+        context = origin
+        if context is None and (buffer.logged or self._limits.max_bytes != _NO_LIMIT):
+            context = scope.context()._replace(timestamp=ts)
+        buffered_at = ts
+        if self._window_end:
+            windowed: Windowed = settled(key)
+            buffered_at = windowed.window.end
+        now = scope.now_ms()
+        buffer.put(key_bytes, buffered_at, old, new, ts, context, now)
+        due = time.time - self._wait
+        while buffer.min_time <= due:
+            self._release(*buffer.first(), now)
+        limits = self._limits
+        if limits.exceeded(buffer):
+            if limits.shut_down:
+                raise limits.error(scope.node, buffer)
+            while limits.exceeded(buffer):
+                self._release(*buffer.first(), now)
+
+    def _release(self, key: bytes, row: Held, now: int) -> None:
+        """Passes on the latest update of a key, with its own timestamp and context, and forgets it."""
+        if (row.new is not None or not self._final) and self._entry is not None:
+            self._entry.call(key, row.new, row.timestamp, row.context, row.old, True)
+            self._emitted.value += 1
+        self._buffer.drop_first(now)
+
+    def close(self) -> None:
+        pass
+
+
+def suppress(
+    buffer_store: str,
+    wait_ms: int,
+    final: bool,
+    max_records: int | None,
+    max_bytes: int | None,
+    shut_down: bool,
+    parent: View | None = None,
+    window_end: bool = False,
+) -> StepMaker:
+    """Holds back the updates of each key until stream time has moved on by `wait_ms` since the first of them, or, with
+    `window_end`, past the end of its window; then the latest is passed on, with its own timestamp.
+
+    Args:
+        buffer_store: a `statestore.buffer.ChangeBuffer`.
+        final: deletions are not passed on: nobody has seen what they delete.
+        max_records, max_bytes: how much may be held back; None: any amount.
+        shut_down: too much is an error; else the oldest updates leave early.
+        parent: the table whose updates are held back.
+        window_end: keys are `Windowed`, and the end of the window is what counts.
+    Raises:
+        StreamsException: (when running) the buffer is too full, with `shut_down`.
+    """
+    limits = Limits(max_records, max_bytes, shut_down)
+
+    def make(scope: Scope) -> Operator:
+        return _Suppress(scope, buffer_store, wait_ms, final, limits, window_end)
+
+    return make
