@@ -54,6 +54,15 @@ class SerializationException(KafkaException):
     """Bytes could not be made or read by a serde."""
 
 
+class RecordDeserializationException(SerializationException):
+    """A record that was read could not be decoded; `partition` and `offset` say which, to seek past it."""
+
+    def __init__(self, message: str, partition: TopicPartition, offset: int) -> None:
+        super().__init__(message)
+        self.partition = partition
+        self.offset = offset
+
+
 class RetriableException(KafkaException):
     """The same request may succeed when it is tried again."""
 

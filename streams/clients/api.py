@@ -43,6 +43,9 @@ class ReaderSettings:
     max_partition_bytes: int = 1024 * 1024
 
 
+READER_DEFAULTS = ReaderSettings()
+
+
 class Fetched(NamedTuple):
     """What one poll brought for one partition.
 
@@ -127,6 +130,9 @@ class WriterSettings:
     delivery_timeout_ms: int = 120_000
     retry_backoff_ms: int = 100
     max_bytes_out: int = 64 * 1024 * 1024
+
+
+WRITER_DEFAULTS = WriterSettings()
 
 
 class Sent(NamedTuple):
@@ -529,11 +535,11 @@ class Door(Protocol):
     address: str
     """The engine in full: `local:///absolute/directory` or `memory://NAME`."""
 
-    def reader(self, isolation: Isolation, settings: ReaderSettings = ReaderSettings()) -> Reader:
+    def reader(self, isolation: Isolation, settings: ReaderSettings = READER_DEFAULTS) -> Reader:
         """A new reader with a connection of its own."""
         ...
 
-    def writer(self, settings: WriterSettings = WriterSettings()) -> Writer:
+    def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
         """A new writer with a connection and a producer id of its own."""
         ...
 

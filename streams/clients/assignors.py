@@ -19,7 +19,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from streams.errors import ConfigException, SerializationException
+from streams.errors import ConfigException, NotYetBuiltException, SerializationException
 from streams.record import TopicPartition
 
 VERSION = 1
@@ -100,17 +100,27 @@ ASSIGNORS: Mapping[str, Assignor] = {"range": assign_range, "roundrobin": assign
 _KAFKA_NAMES = {
     "org.apache.kafka.clients.consumer.RangeAssignor": "range",
     "org.apache.kafka.clients.consumer.RoundRobinAssignor": "roundrobin",
+    "org.apache.kafka.clients.consumer.StickyAssignor": "sticky",
+    "org.apache.kafka.clients.consumer.CooperativeStickyAssignor": "cooperative-sticky",
 }
+_NOT_BUILT = ("sticky", "cooperative-sticky")
 
 
-def assignor_names(setting: str | Iterable[str]) -> tuple[str, ...]:
+def assignor_names(setting: object) -> tuple[str, ...]:
     """Reads `partition.assignment.strategy`: names or Kafka's class names, as a list or with commas.
 
     Raises:
         ConfigException: one is unknown, or there is none.
+        NotYetBuiltException: one is known, but not built yet.
     """
-    parts = setting.split(",") if isinstance(setting, str) else list(setting)
-    names = tuple(_KAFKA_NAMES.get(part.strip(), part.strip()) for part in parts)
+    parts = setting if isinstance(setting, list | tuple) else str(setting).split(",")
+    names = tuple(_KAFKA_NAMES.get(str(part).strip(), str(part).strip()) for part in parts)
+    for name in names:
+        if name in _NOT_BUILT:
+            raise NotYetBuiltException(
+                f"partition.assignment.strategy={name}: the sticky assignors of plain consumers are not built "
+                f"yet. Use one or more of: {', '.join(ASSIGNORS)}."
+            )
     unknown = [name for name in names if name not in ASSIGNORS]
     if unknown or not names:
         raise ConfigException(

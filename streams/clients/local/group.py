@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from broker_local import requests as wire
-from broker_local.client import ConnectionLost, Link
+from broker_local.client import ConnectionLost
 from streams.clients import api
 from streams.clients.local import errors
 from streams.clients.local.line import Line
-from streams.errors import DisconnectException, KafkaException
+from streams.errors import BrokerNotFoundException, DisconnectException, KafkaException
 from streams.record import TopicPartition
 
 
@@ -28,22 +28,19 @@ class LocalGroupLink:
         """See `GroupLink.send`."""
         ticket = self._next
         self._next += 1
-        link: Link | None = None
         try:
-            link = self._line.try_link()
-            if link is not None:
-                self._out[link.send(to_wire(request))] = (ticket, request)
-        except ConnectionLost:
+            self._out[self._line.link().send(to_wire(request))] = (ticket, request)
+        except (ConnectionLost, BrokerNotFoundException):
             self._cut_off()
-            link = None
-        if link is None:
             self._ready.append((ticket, failed(request, _disconnected(request.group))))
         return ticket
 
     def receive(self, timeout_ms: int) -> list[tuple[int, api.GroupReply]]:
         """See `GroupLink.receive`."""
         try:
-            replies = self._line.receive(0 if self._ready else timeout_ms) if self._out else []
+            # Also where nothing is asked: a connection that the broker has closed would stay readable.
+            connected = self._line.fileno() >= 0
+            replies = self._line.receive(0 if self._ready else timeout_ms) if connected else []
         except ConnectionLost:
             self._cut_off()
             replies = []

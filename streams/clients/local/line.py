@@ -15,13 +15,10 @@ from streams.errors import BrokerNotFoundException, TimeoutException
 R = TypeVar("R")
 
 Dial = Callable[[], Link]
-"""Makes a connection, starting the broker where none runs; raises ConnectionError if it is not there (yet)."""
+"""Makes a connection, starting the broker where none runs; raises BrokerNotFoundException if that fails."""
 
-BACKOFF_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
-"""Pauses before the tries to reach a broker again; the last one stands for all that follow."""
-PATIENCE_S = 20.0
-"""How long a broker is tried before that is an error."""
 CALL_TIMEOUT_MS = 30_000
+RETRY_S = 0.05
 _PASSING = {ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, ErrorCode.REQUEST_TIMED_OUT}
 
 
@@ -33,11 +30,11 @@ class Line:
     """
 
     def __init__(self, dial: Dial) -> None:
+        self.number = 0  # which connection this is, counted from 1
         self._dial = dial
         self._link: Link | None = None
         self._woken = False
         self._closed = False
-        self.number = 0  # which connection this is, counted from 1
 
     def link(self) -> Link:
         """The connection; made if there is none.
@@ -46,34 +43,10 @@ class Line:
             BrokerNotFoundException: no broker could be reached or started.
         """
         if self._link is None:
-            self._link = self._connect()
-        return self._link
-
-    def _connect(self) -> Link:
-        started = time.monotonic()
-        tries = 0
-        while True:
             if self._closed:
                 raise BrokerNotFoundException("The connection to the broker was closed by this client.")
-            try:
-                link = self._dial()
-                self.number += 1
-                return link
-            except ConnectionError as error:
-                if time.monotonic() - started > PATIENCE_S:
-                    raise BrokerNotFoundException(
-                        f"No broker could be reached for {PATIENCE_S:.0f} s: {error}. Its log file in the "
-                        "data directory says more; `broker-local check` tells of damage."
-                    ) from error
-            time.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
-            tries += 1
-
-    def try_link(self) -> Link | None:
-        """The connection, or None where one try did not make it."""
-        if self._link is None and not self._closed:
-            with contextlib.suppress(ConnectionError):
-                self._link = self._dial()
-                self.number += 1
+            self._link = self._dial()
+            self.number += 1
         return self._link
 
     def lost(self) -> None:
@@ -103,7 +76,9 @@ class Line:
         while True:
             left = int((deadline - time.monotonic()) * 1000)
             if left <= 0:
-                raise TimeoutException(f"{type(request).__name__}: no answer from the broker in {timeout_ms} ms.")
+                raise TimeoutException(
+                    f"{type(request).__name__}: no answer from the broker in {timeout_ms} ms."
+                )
             try:
                 return self.link().call(request, left)
             except ConnectionLost:
@@ -113,7 +88,7 @@ class Line:
             except RequestFailed as failed:
                 if failed.error not in _PASSING:
                     raise
-                time.sleep(BACKOFF_S[2])
+                time.sleep(RETRY_S)
 
     def ask(self, request: Asks[R], where: str = "", timeout_ms: int = CALL_TIMEOUT_MS) -> R:
         """As `call`, but a refusal is raised as the exception that it means."""
@@ -128,11 +103,12 @@ class Line:
 
     def wake(self) -> None:
         """Ends a waiting `receive`, or the next one. From any thread."""
-        self._woken = True
         link = self._link
-        if link is not None:
-            with contextlib.suppress(OSError, ValueError):
-                link.wake()
+        if link is None:
+            self._woken = True
+            return
+        with contextlib.suppress(OSError, ValueError):  # it is being closed
+            link.wake()
 
     def close(self) -> None:
         """Closes for good."""

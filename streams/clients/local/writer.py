@@ -95,6 +95,8 @@ class LocalWriter:
     def settle(self, timeout_ms: int) -> int:
         """See `Writer.settle`."""
         deadline = time.monotonic() + timeout_ms / 1000
+        if not self._parcels:
+            self._notice_a_lost_connection()
         while self._parcels:
             wanted = min(deadline, self._due())
             left = wanted - time.monotonic()
@@ -209,6 +211,14 @@ class LocalWriter:
                 self._finish(lane, parcel, Sent(lane.partition, -1, -1, error))
         self._send_all()
         return bool(replies)
+
+    def _notice_a_lost_connection(self) -> None:
+        """One that the broker has closed would stay readable for whoever waits on `fileno`."""
+        try:
+            if self._line.fileno() >= 0:
+                self._line.receive(0)
+        except ConnectionLost:
+            self._line.lost()
 
     def _answer(self, lane: Lane, parcel: Parcel, reply: Reply, now: float) -> None:
         offset, timestamp = -1, -1

@@ -20,7 +20,7 @@ from streams.clients.assignors import (
     write_assignment,
     write_subscription,
 )
-from streams.errors import ConfigException, SerializationException
+from streams.errors import ConfigException, NotYetBuiltException, SerializationException
 from streams.record import TopicPartition
 
 topics = st.sampled_from(["a", "b", "c", "orders"])
@@ -164,7 +164,9 @@ def test_a_count_larger_than_the_data_is_refused_before_memory_is_taken() -> Non
 def test_assignors_are_known_by_kafkas_names_too() -> None:
     assert assignor_names("range, roundrobin") == ("range", "roundrobin")
     assert assignor_names(["org.apache.kafka.clients.consumer.RangeAssignor"]) == ("range",)
-    with pytest.raises(ConfigException, match=r"'sticky' is not an assignor. Use one or more of: range"):
-        assignor_names("sticky")
+    with pytest.raises(ConfigException, match=r"'stucky' is not an assignor. Use one or more of: range"):
+        assignor_names("stucky")
     with pytest.raises(ConfigException):
         assignor_names([])
+    with pytest.raises(NotYetBuiltException, match="sticky"):
+        assignor_names("range,cooperative-sticky")

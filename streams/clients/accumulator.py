@@ -1,0 +1,169 @@
+"""Records on their way to becoming batches: columns per partition, closed by size or by time. Pure.
+
+Source: Kafka's `RecordAccumulator`. A batch is closed when the next record would make it larger than
+`batch.size`, and may leave when it is closed, when its first record is `linger.ms` old, or at a flush; it does
+leave when its partition has room (batches without an answer are bounded), and until then it goes on filling.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from streams.clients.api import Sent
+from streams.record import Headers, RecordBatch, RecordMetadata, TopicPartition
+
+RECORD_OVERHEAD = 16
+"""Bytes counted for a record besides its key, value and headers."""
+NEVER = 2**63 - 1
+
+Result = tuple["Future[RecordMetadata]", RecordMetadata | BaseException]
+
+
+class Pending:
+    """One batch that is being filled, or waits, or is out; the futures of its records are paired with them."""
+
+    __slots__ = ("_headers", "_keys", "_timestamps", "_values", "futures", "opened_at", "partition", "size")
+
+    def __init__(self, partition: TopicPartition, now: int) -> None:
+        self.partition = partition
+        self.opened_at = now
+        self.size = 0
+        self.futures: list[Future[RecordMetadata]] = []
+        self._keys: list[bytes | None] = []
+        self._values: list[bytes | None] = []
+        self._timestamps: list[int] = []
+        self._headers: list[Headers] | None = None
+
+    def add(
+        self, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers, size: int
+    ) -> Future[RecordMetadata]:
+        """Puts a record at the end; the future is told where it comes to lie."""
+        if headers and self._headers is None:
+            self._headers = [()] * len(self._keys)
+        if self._headers is not None:
+            self._headers.append(headers)
+        self._keys.append(key)
+        self._values.append(value)
+        self._timestamps.append(timestamp)
+        self.size += size
+        future: Future[RecordMetadata] = Future()
+        self.futures.append(future)
+        return future
+
+    def batch(self) -> RecordBatch:
+        """The records as a batch."""
+        count = len(self._keys)
+        return RecordBatch(self._keys, self._values, self._timestamps, self._headers, range(count), count)
+
+    def results(self, sent: Sent) -> list[Result]:
+        """What each future is to be told."""
+        if sent.error is not None:
+            return [(future, sent.error) for future in self.futures]
+        topic, partition = self.partition
+        base = sent.base_offset
+        return [
+            (
+                future,
+                RecordMetadata(
+                    topic,
+                    partition,
+                    -1 if base < 0 else base + index,
+                    timestamp if sent.timestamp < 0 else sent.timestamp,
+                ),
+            )
+            for index, (future, timestamp) in enumerate(zip(self.futures, self._timestamps, strict=True))
+        ]
+
+
+def size_of(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+    """How many bytes a record counts for."""
+    size = RECORD_OVERHEAD + (len(key) if key else 0) + (len(value) if value else 0)
+    for name, content in headers:
+        size += len(name) + (len(content) if content else 0)
+    return size
+
+
+class Accumulator:
+    """The batches of all partitions that have not been sent.
+
+    Args:
+        batch_size: bytes of a batch, from which on it is closed.
+        linger_ms: how long a batch waits for more records.
+        most_out: batches of one partition without an answer; more wait here, and fill.
+    """
+
+    def __init__(self, batch_size: int, linger_ms: int, most_out: int) -> None:
+        self._batch_size = batch_size
+        self._linger_ms = linger_ms
+        self._most_out = most_out
+        self._queues: dict[TopicPartition, deque[Pending]] = {}
+        self._out: dict[TopicPartition, int] = {}
+
+    def add(
+        self,
+        partition: TopicPartition,
+        key: bytes | None,
+        value: bytes | None,
+        timestamp: int,
+        headers: Headers,
+        size: int,
+        now: int,
+    ) -> Future[RecordMetadata]:
+        """Takes a record in."""
+        queue = self._queues.get(partition)
+        if queue is None:
+            queue = self._queues[partition] = deque()
+        if not queue or queue[-1].size + size > self._batch_size:
+            queue.append(Pending(partition, now))
+        return queue[-1].add(key, value, timestamp, headers, size)
+
+    def leaving(self, now: int, flush: bool, partitions: Sequence[TopicPartition] | None = None) -> list[Pending]:
+        """Takes out the batches that may leave now; `left` counts each until `back`.
+
+        Args:
+            now: the time, in the milliseconds that `add` was told.
+            flush: open batches leave too, however young.
+            partitions: look at these only.
+        """
+        gone: list[Pending] = []
+        for partition in list(self._queues) if partitions is None else partitions:
+            queue = self._queues.get(partition)
+            out = self._out.get(partition, 0)
+            while queue and out < self._most_out:
+                first = queue[0]
+                full = len(queue) > 1 or first.size >= self._batch_size
+                if not full and not flush and now < first.opened_at + self._linger_ms:
+                    break
+                gone.append(queue.popleft())
+                out += 1
+            if not queue:
+                self._queues.pop(partition, None)
+            self._out[partition] = out
+        return gone
+
+    def back(self, partition: TopicPartition) -> None:
+        """One batch of the partition has its answer."""
+        out = self._out.get(partition, 0) - 1
+        if out > 0:
+            self._out[partition] = out
+        else:
+            self._out.pop(partition, None)
+
+    def is_new(self, partition: TopicPartition) -> bool:
+        """Has the partition a batch that was just opened, so that `next_due` may have changed?"""
+        queue = self._queues.get(partition)
+        return queue is not None and len(queue[-1].futures) == 1
+
+    def next_due(self) -> int:
+        """When the next batch may leave because of its age; NEVER if none waits for that."""
+        due = NEVER
+        for partition, queue in self._queues.items():
+            if self._out.get(partition, 0) < self._most_out:
+                due = min(due, queue[0].opened_at + self._linger_ms)
+        return due
+
+    def waiting(self) -> list[Pending]:
+        """All batches that have not left, oldest first in each partition."""
+        return [pending for queue in self._queues.values() for pending in queue]

@@ -1,0 +1,331 @@
+"""The public admin client, over any door: topics, offsets, groups and their lag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+
+from streams.clients.api import (
+    Door,
+    GroupListing,
+    Isolation,
+    MemberDescription,
+    OffsetAndTimestamp,
+    Position,
+    TopicDescription,
+)
+from streams.clients.assignors import read_assignment
+from streams.clients.connect import connect
+from streams.clients.settings import admin_settings
+from streams.errors import GroupNotEmptyException, IllegalArgumentException, SerializationException
+from streams.names import check_group, check_topic
+from streams.record import TopicPartition
+
+EMPTY_STATES = ("Empty", "Dead")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """A member of a group and the partitions it has."""
+
+    member_id: str
+    instance_id: str | None
+    client_id: str
+    host: str
+    partitions: tuple[TopicPartition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """How far a group is in one partition.
+
+    Args:
+        partition: which.
+        committed: the offset of the next record to be read; None: nothing is committed.
+        end: the offset after the last record.
+        lag: end less committed; None where nothing is committed.
+        member: who has the partition; None: nobody.
+    """
+
+    partition: TopicPartition
+    committed: int | None
+    end: int
+    lag: int | None
+    member: GroupMember | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerGroupDescription:
+    """A group: its state in Kafka's words, its members, and its lag, one row a partition, in order."""
+
+    group: str
+    state: str
+    protocol: str
+    generation: int
+    coordinator: str
+    members: tuple[GroupMember, ...]
+    partitions: tuple[PartitionLag, ...]
+
+    @property
+    def lag(self) -> int:
+        """The lag of all partitions together."""
+        return sum(row.lag or 0 for row in self.partitions)
+
+
+class Admin:
+    """Administers an engine. A context manager: leaving it closes.
+
+    Every call waits for its answer, and raises `TimeoutException` where none comes and
+    `BrokerNotFoundException` where no broker can be reached or started.
+
+    Args:
+        config: Kafka's admin settings by their dotted names.
+        door: the engine; None: the one that `bootstrap.servers` names.
+        keywords: settings by the same names with underscores.
+    """
+
+    def __init__(
+        self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object
+    ) -> None:
+        settings = admin_settings(config or {}, keywords)
+        self._own_door = door is None
+        self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
+        self._admin = self._door.admin()
+
+    # Topics
+
+    def create_topic(
+        self, name: str, partitions: int | None = None, configs: Mapping[str, object] | None = None
+    ) -> TopicDescription:
+        """Makes a topic.
+
+        Args:
+            name: 1 to 249 of letters, digits, `.`, `_` and `-`.
+            partitions: how many; None: the engine's `num.partitions`.
+            configs: settings of its own, e.g. `{"cleanup.policy": "compact"}`.
+        Raises:
+            TopicExistsException, InvalidTopicException, InvalidPartitionsException, ConfigException.
+        """
+        settings = {key: _text(value) for key, value in (configs or {}).items()}
+        return self._admin.create_topic(check_topic(name), partitions, settings)
+
+    def list_topics(self) -> tuple[str, ...]:
+        """The names of all topics, sorted."""
+        return self._admin.list_topics()
+
+    def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
+        """Topics by name; one that does not exist is absent."""
+        return self._admin.describe_topics(names)
+
+    def alter_topic(self, name: str, configs: Mapping[str, object]) -> TopicDescription:
+        """Changes settings of a topic; None takes one back to its default.
+
+        Raises:
+            UnknownTopicOrPartitionException, ConfigException.
+        """
+        settings = {key: None if value is None else _text(value) for key, value in configs.items()}
+        return self._admin.alter_topic(name, settings)
+
+    def delete_topic(self, name: str) -> None:
+        """Deletes a topic and its records.
+
+        Raises:
+            UnknownTopicOrPartitionException: there is none.
+        """
+        self._admin.delete_topic(name)
+
+    def create_partitions(self, name: str, total: int) -> TopicDescription:
+        """Raises the number of partitions to `total`. Keys may then belong to other partitions than before.
+
+        Raises:
+            UnknownTopicOrPartitionException, InvalidPartitionsException.
+        """
+        return self._admin.add_partitions(name, total)
+
+    # Offsets
+
+    def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The first offsets still there."""
+        return self._admin.beginning_offsets(partitions)
+
+    def end_offsets(
+        self, partitions: Iterable[TopicPartition], isolation: Isolation = Isolation.READ_UNCOMMITTED
+    ) -> dict[TopicPartition, int]:
+        """The offsets after the last records, as a consumer of this isolation sees them."""
+        return self._admin.end_offsets(partitions, isolation)
+
+    def offsets_for_times(
+        self, times: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
+        """The first record at or after each time (milliseconds since the epoch); None where there is none."""
+        return self._admin.offsets_for_times(times)
+
+    def delete_records(self, before: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Deletes all records below the given offsets (-1: all); returns the new first offsets.
+
+        Raises:
+            UnknownTopicOrPartitionException, OffsetOutOfRangeException.
+        """
+        return self._admin.delete_records(before)
+
+    # Groups
+
+    def list_groups(self) -> tuple[GroupListing, ...]:
+        """All groups, sorted by name."""
+        return self._admin.list_groups()
+
+    def describe_group(self, group: str) -> ConsumerGroupDescription:
+        """A group with its members and its lag in every partition that it has or has committed.
+
+        Raises:
+            GroupIdNotFoundException: there is no such group.
+        """
+        found = self._admin.describe_group(check_group(group))
+        members = tuple(_member(member) for member in found.members)
+        owners = {partition: member for member in members for partition in member.partitions}
+        wanted = sorted(owners.keys() | found.offsets.keys())
+        topics = self._admin.describe_topics({partition.topic for partition in wanted})
+        there = [
+            each for each in wanted if each.topic in topics and each.partition < topics[each.topic].partitions
+        ]
+        ends = self._admin.end_offsets(there, Isolation.READ_UNCOMMITTED)
+        return ConsumerGroupDescription(
+            group,
+            found.state,
+            found.protocol,
+            found.generation,
+            self._door.address,
+            members,
+            tuple(_lag(each, found.offsets.get(each), ends[each], owners.get(each)) for each in there),
+        )
+
+    def reset_offsets(
+        self,
+        group: str,
+        topics: Iterable[str | TopicPartition],
+        *,
+        to_earliest: bool = False,
+        to_latest: bool = False,
+        to_offset: int | None = None,
+        to_datetime: datetime | int | None = None,
+        shift_by: int | None = None,
+    ) -> dict[TopicPartition, int]:
+        """Sets the committed offsets of a group that has no members, and returns them.
+
+        Args:
+            group: the group; it need not exist.
+            topics: names of topics, for all their partitions, or single partitions.
+            to_earliest, to_latest: to the first offset, or behind the last record.
+            to_offset: to this offset, moved into the log where it lies outside.
+            to_datetime: to the first record at or after a time, an aware datetime or milliseconds; to the end
+                where there is none.
+            shift_by: so many records on, or back if negative, from what is committed.
+        Raises:
+            IllegalArgumentException: not exactly one target was given, or `shift_by` without a commit.
+            GroupNotEmptyException: the group has members.
+            UnknownTopicOrPartitionException: a topic does not exist.
+        """
+        chosen = [to_earliest, to_latest, to_offset is not None, to_datetime is not None, shift_by is not None]
+        if sum(chosen) != 1:
+            raise IllegalArgumentException(
+                "Give exactly one of to_earliest, to_latest, to_offset, to_datetime and shift_by."
+            )
+        partitions = self._partitions(topics)
+        first = self._admin.beginning_offsets(partitions)
+        ends = self._admin.end_offsets(partitions, Isolation.READ_UNCOMMITTED)
+        if to_earliest:
+            targets = first
+        elif to_latest:
+            targets = ends
+        elif to_offset is not None:
+            targets = dict.fromkeys(partitions, to_offset)
+        elif to_datetime is not None:
+            time = int(to_datetime.timestamp() * 1000) if isinstance(to_datetime, datetime) else to_datetime
+            found = self._admin.offsets_for_times(dict.fromkeys(partitions, time))
+            targets = {each: ends[each] if row is None else row.offset for each, row in found.items()}
+        else:
+            targets = self._shifted(group, partitions, shift_by or 0)
+        offsets = {each: min(max(target, first[each]), ends[each]) for each, target in targets.items()}
+        self._check_empty(group)
+        self._admin.alter_group_offsets(
+            check_group(group), {each: Position(offset) for each, offset in offsets.items()}
+        )
+        return offsets
+
+    def delete_group(self, group: str) -> None:
+        """Forgets a group and what it has committed.
+
+        Raises:
+            GroupIdNotFoundException, GroupNotEmptyException.
+        """
+        self._admin.delete_group(group)
+
+    def _partitions(self, topics: Iterable[str | TopicPartition]) -> list[TopicPartition]:
+        single: list[TopicPartition] = []
+        names: list[str] = []
+        for each in topics:
+            if isinstance(each, str):
+                names.append(check_topic(each))
+            else:
+                single.append(each)
+        found = self._admin.describe_topics(names)
+        for name in names:
+            # For one that is missing, partition 0 is asked for and refused with the error that says so.
+            count = found[name].partitions if name in found else 1
+            single += [TopicPartition(name, number) for number in range(count)]
+        return single
+
+    def _shifted(self, group: str, partitions: list[TopicPartition], by: int) -> dict[TopicPartition, int]:
+        committed = self._admin.describe_group(group).offsets
+        without = [str(each) for each in partitions if each not in committed]
+        if without:
+            raise IllegalArgumentException(
+                f"Group {group!r} has committed nothing for {', '.join(without)}, so there is nothing to shift."
+            )
+        return {each: committed[each].offset + by for each in partitions}
+
+    def _check_empty(self, group: str) -> None:
+        listed = {row.group: row.state for row in self._admin.list_groups()}
+        state = listed.get(group, "Dead")
+        if state not in EMPTY_STATES:
+            raise GroupNotEmptyException(
+                f"Assignments can only be reset if the group {group!r} is inactive, but the current state is "
+                f"{state}. Stop its members first."
+            )
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        self._admin.close()
+        if self._own_door:
+            self._door.close()
+
+    def __enter__(self) -> Admin:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _text(value: object) -> str:
+    """A setting as Kafka writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _member(member: MemberDescription) -> GroupMember:
+    try:
+        partitions = read_assignment(member.assignment).partitions
+    except SerializationException:  # not a consumer's: another kind of group has its own bytes
+        partitions = ()
+    return GroupMember(member.member_id, member.instance_id, member.client_id, member.host, partitions)
+
+
+def _lag(
+    partition: TopicPartition, committed: Position | None, end: int, member: GroupMember | None
+) -> PartitionLag:
+    if committed is None:
+        return PartitionLag(partition, None, end, None, member)
+    return PartitionLag(partition, committed.offset, end, max(0, end - committed.offset), member)

@@ -1,0 +1,74 @@
+"""From `bootstrap.servers` to the door.
+
+    local://DIR     the bundled engine of that data directory; a broker process is started where none runs
+    local://        the same for the nearest `.streams` from the working directory upward, else one made there
+    memory://NAME   an engine inside this process, by name; for tests
+    host:port,...   Apache Kafka
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from streams.clients.api import Door
+from streams.errors import ConfigException, NotYetBuiltException
+from streams.names import is_legal
+
+DEFAULT_DIRECTORY = ".streams"
+_kafka = re.compile(r"(?:[A-Z_]+://)?[A-Za-z0-9._\-\[\]:]+:\d{1,5}").fullmatch
+
+
+def data_directory(given: str, start: str | None = None) -> str:
+    """The absolute path of the data directory that `local://` and what follows it stand for.
+
+    Args:
+        given: what follows `local://`. Only the default, `.streams` or nothing, is searched upward; a directory
+            that is given is taken as it is.
+        start: where the search begins; None: the working directory.
+    """
+    here = os.path.abspath(os.getcwd() if start is None else start)
+    if given not in ("", DEFAULT_DIRECTORY):
+        return os.path.join(here, os.path.expanduser(given))
+    at = here
+    while True:
+        if os.path.isdir(os.path.join(at, DEFAULT_DIRECTORY)):
+            return os.path.join(at, DEFAULT_DIRECTORY)
+        above = os.path.dirname(at)
+        if above == at:
+            return os.path.join(here, DEFAULT_DIRECTORY)
+        at = above
+
+
+def connect(bootstrap: str = "local://", client_id: str = "client") -> Door:
+    """The door that `bootstrap.servers` names. Nothing is connected or started before it is used.
+
+    Args:
+        bootstrap: the address, as above.
+        client_id: the name under which the engine knows this client.
+    Raises:
+        ConfigException: the address has no such form.
+        NotYetBuiltException: it is Apache Kafka's.
+    """
+    from streams.clients.local import door  # here, so that Kafka's users do not pay for it
+
+    address = bootstrap.strip()
+    if address.startswith("local://"):
+        return door.local_door(data_directory(address.removeprefix("local://")), client_id)
+    if address.startswith("memory://"):
+        name = address.removeprefix("memory://")
+        if not is_legal(name):
+            raise ConfigException(
+                f"Invalid value {bootstrap} for configuration bootstrap.servers: memory:// needs a name, "
+                "e.g. memory://test."
+            )
+        return door.memory_door(name, client_id)
+    if address and all(_kafka(server.strip()) for server in address.split(",")):
+        raise NotYetBuiltException(
+            f"bootstrap.servers={bootstrap}: Apache Kafka back end: not built yet. Use local://DIR, the bundled "
+            "engine."
+        )
+    raise ConfigException(
+        f"Invalid value {bootstrap} for configuration bootstrap.servers: it is none of local://DIR, "
+        "memory://NAME, host:port."
+    )

@@ -1,0 +1,547 @@
+"""The public consumer, over any door."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+
+from streams.clients.api import Door, OffsetAndTimestamp
+from streams.clients.api import Position as OffsetAndMetadata
+from streams.clients.connect import connect
+from streams.clients.flow import ConsumerRecord, Flow
+from streams.clients.pulse import now_ms
+from streams.clients.seat import Seat
+from streams.clients.settings import ConsumerSettings, consumer_settings, milliseconds
+from streams.clients.subscriber import ConsumerRebalanceListener, Subscriber
+from streams.errors import (
+    CommitFailedException,
+    IllegalArgumentException,
+    IllegalGenerationException,
+    IllegalStateException,
+    InvalidGroupIdException,
+    KafkaException,
+    LogTruncatedException,
+    NoOffsetForPartitionException,
+    OffsetOutOfRangeException,
+    UnknownMemberIdException,
+    UnknownTopicOrPartitionException,
+    WakeupException,
+)
+from streams.names import check_topic
+from streams.record import TopicPartition
+
+log = logging.getLogger("streams.clients")
+
+LONGEST_WAIT_MS = 5_000
+CLOSE_MS = 30_000
+
+Offsets = Mapping[TopicPartition, OffsetAndMetadata]
+CommitCallback = Callable[[Offsets, KafkaException | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerGroupMetadata:
+    """Who a consumer is in its group, to commit its offsets by a producer's transaction."""
+
+    group_id: str
+    generation_id: int
+    member_id: str
+    group_instance_id: str | None
+
+
+class Consumer:
+    """Reads records, alone or as a member of a group. For one thread; only `wakeup` may be called by another.
+
+    A context manager: leaving it closes.
+
+    Args:
+        config: Kafka's consumer settings by their dotted names.
+        door: the engine to read from; None: the one that `bootstrap.servers` names.
+        keywords: settings by the same names with underscores.
+    Raises:
+        ConfigException: a setting is unknown or has a wrong value.
+        NotYetBuiltException: a setting is known, but not built yet.
+    """
+
+    def __init__(
+        self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object
+    ) -> None:
+        settings: ConsumerSettings = consumer_settings(config or {}, keywords)
+        self._settings = settings
+        self._own_door = door is None
+        self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
+        self._reader = self._door.reader(settings.isolation, settings.reader)
+        self._admin = self._door.admin()
+        self._flow = Flow(self._reader, settings.key_deserializer, settings.value_deserializer)
+        self._seat: Seat | None = None
+        self._subscriber: Subscriber | None = None
+        if settings.group is not None:
+            self._seat = Seat(self._door.link(), settings.member, self._reader.wake)
+            self._subscriber = Subscriber(
+                self._seat,
+                self._admin,
+                settings.metadata_max_age_ms,
+                self._flow.assignment,
+                self._flow.assign,
+                self._commit_before_giving_up,
+            )
+            if settings.auto_commit_ms is not None:
+                self._seat.commit_by_itself(settings.auto_commit_ms)
+        self._assigned_by_hand = False
+        self._callbacks_out = 0
+        self._wakeup = threading.Event()
+        self._closed = False
+        self._owner: int | None = None
+        self._depth = 0
+
+    # What is read
+
+    def subscribe(
+        self,
+        topics: Iterable[str] | re.Pattern[str] | str,
+        listener: ConsumerRebalanceListener | None = None,
+    ) -> None:
+        """Reads these topics as a member of the group; replaces an earlier subscription.
+
+        Args:
+            topics: names, or a compiled pattern for whole names; topics made later are found within
+                `metadata.max.age.ms`. A topic that does not exist is waited for, never made.
+            listener: told about partitions that come and go.
+        Raises:
+            IllegalStateException: partitions are assigned by hand.
+            InvalidGroupIdException: there is no `group.id`.
+        """
+        with self._entered():
+            if self._assigned_by_hand:
+                raise IllegalStateException(
+                    "Subscription to topics, partitions and pattern are mutually exclusive. Unsubscribe first."
+                )
+            if self._subscriber is None:
+                raise _no_group("subscribe")
+            if isinstance(topics, re.Pattern):
+                self._subscriber.subscribe(frozenset(), topics, listener)
+                return
+            names = frozenset([topics] if isinstance(topics, str) else topics)
+            if not names:
+                self.unsubscribe()
+                return
+            self._subscriber.subscribe(frozenset(check_topic(name) for name in names), None, listener)
+
+    def assign(self, partitions: Iterable[TopicPartition]) -> None:
+        """Reads these partitions, outside of any membership; replaces an earlier assignment.
+
+        Raises:
+            IllegalStateException: topics are subscribed to.
+        """
+        with self._entered():
+            if self._subscriber is not None and self._subscriber.active:
+                raise IllegalStateException(
+                    "Subscription to topics, partitions and pattern are mutually exclusive. Unsubscribe first."
+                )
+            wanted = [TopicPartition(*partition) for partition in partitions]
+            self._assigned_by_hand = bool(wanted)
+            self._flow.assign(wanted)
+
+    def unsubscribe(self) -> None:
+        """Reads nothing any more, and leaves the group."""
+        with self._entered():
+            if self._subscriber is not None and self._subscriber.active:
+                self._subscriber.end()
+            self._assigned_by_hand = False
+            self._flow.assign(())
+
+    def assignment(self) -> set[TopicPartition]:
+        """The partitions that are read at present."""
+        return self._flow.assignment()
+
+    def subscription(self) -> frozenset[str]:
+        """The topics that are subscribed to."""
+        return frozenset() if self._subscriber is None else self._subscriber.topics
+
+    # Reading
+
+    def poll(self, timeout: timedelta | int = 0) -> list[ConsumerRecord]:
+        """Returns records as soon as there are any, at most `max.poll.records`; an empty list at the timeout.
+
+        Joining the group, rebalances, listeners and callbacks of commits happen here.
+
+        Args:
+            timeout: a duration, or milliseconds.
+        Raises:
+            WakeupException: `wakeup` was called.
+            NoOffsetForPartitionException: no offset is committed, and `auto.offset.reset` is `none`.
+            OffsetOutOfRangeException: a position lies outside the log, and `auto.offset.reset` is `none`.
+            RecordDeserializationException: a record cannot be decoded; seek past it.
+            IllegalStateException: nothing is subscribed to or assigned.
+        """
+        with self._entered():
+            subscriber = self._subscriber
+            member = subscriber is not None and subscriber.active
+            if not member and not self._assigned_by_hand:
+                raise IllegalStateException("Consumer is not subscribed to any topics or assigned any partitions")
+            deadline = now_ms() + milliseconds(timeout)
+            self._mark_safe()
+            last = False
+            while True:
+                self._check_wakeup()
+                if subscriber is not None and member:
+                    subscriber.step()
+                else:
+                    self._run_callbacks()
+                self._look_up_positions()
+                records = self._flow.take(self._settings.max_poll_records)
+                if records or last:
+                    return records
+                now = now_ms()
+                last = now >= deadline
+                self._fetch(max(0, min(deadline - now, self._longest_wait(now))))
+
+    def _longest_wait(self, now: int) -> int:
+        due = LONGEST_WAIT_MS
+        if self._subscriber is not None and self._subscriber.active:
+            due = min(due, self._subscriber.next_due() - now)
+        return max(1, due)
+
+    def _fetch(self, timeout_ms: int) -> None:
+        try:
+            self._flow.feed(self._reader.poll(timeout_ms))
+        except OffsetOutOfRangeException as error:
+            if self._settings.reset == "none" or error.partition is None:
+                raise
+            log.warning("%s It is reset by auto.offset.reset=%s.", error, self._settings.reset)
+            self._reset(error.partition, self._settings.reset)
+        except LogTruncatedException as error:
+            if self._settings.reset == "none" or error.partition is None:
+                raise
+            log.warning("%s Reading goes on there.", error)
+            if error.partition in self._flow.assignment():
+                self._flow.place({error.partition: error.diverged_at})
+        except UnknownTopicOrPartitionException as error:
+            if self._assigned_by_hand:
+                raise
+            log.warning("%s", error)
+
+    def _reset(self, partition: TopicPartition, how: str) -> None:
+        if partition in self._flow.assignment():
+            self._flow.unplace((partition,), how)
+
+    def wakeup(self) -> None:
+        """Has the `poll` that waits, or the next one, raise `WakeupException`. From any thread, or a signal."""
+        self._wakeup.set()
+        self._reader.wake()
+
+    def _check_wakeup(self) -> None:
+        if self._wakeup.is_set():
+            self._wakeup.clear()
+            raise WakeupException("wakeup() was called.")
+
+    # Positions
+
+    def _look_up_positions(self) -> None:
+        missing = self._flow.missing()
+        if not missing:
+            return
+        asked = [partition for partition, how in missing.items() if how is None]
+        found: dict[TopicPartition, int] = {}
+        if self._seat is not None and asked:
+            committed = self._seat.committed(asked, self._settings.api_timeout_ms)
+            found = {partition: position.offset for partition, position in committed.items()}
+        without = {partition: how for partition, how in missing.items() if partition not in found}
+        if self._settings.reset == "none" and (left := [each for each, how in without.items() if how is None]):
+            raise NoOffsetForPartitionException(
+                f"Undefined offset with no reset policy for partitions: [{', '.join(map(str, left))}]. "
+                "Set auto.offset.reset, or seek."
+            )
+        try:
+            for how in ("earliest", "latest"):
+                chosen = [each for each, own in without.items() if (own or self._settings.reset) == how]
+                found.update(self._ends(chosen, how))
+        except UnknownTopicOrPartitionException:
+            if self._assigned_by_hand:
+                raise
+            return  # deleted meanwhile: the group will rebalance
+        self._flow.place(found)
+
+    def _ends(self, partitions: list[TopicPartition], how: str) -> dict[TopicPartition, int]:
+        if not partitions:
+            return {}
+        if how == "earliest":
+            return self._admin.beginning_offsets(partitions)
+        return self._admin.end_offsets(partitions, self._settings.isolation)
+
+    def position(self, partition: TopicPartition) -> int:
+        """The offset of the next record that is handed out.
+
+        Raises:
+            IllegalStateException: the partition is not assigned.
+        """
+        with self._entered():
+            if self._flow.position(TopicPartition(*partition)) is None:
+                self._look_up_positions()
+            position = self._flow.position(TopicPartition(*partition))
+            if position is None:
+                raise UnknownTopicOrPartitionException(f"{partition}: the partition does not exist.")
+            return position
+
+    def seek(self, partition: TopicPartition, offset: int | OffsetAndMetadata) -> None:
+        """Goes on at this offset.
+
+        Raises:
+            IllegalArgumentException: it is negative.
+            IllegalStateException: the partition is not assigned.
+        """
+        with self._entered():
+            number = offset.offset if isinstance(offset, OffsetAndMetadata) else offset
+            if number < 0:
+                raise IllegalArgumentException("seek offset must not be a negative number")
+            self._flow.place({TopicPartition(*partition): number})
+
+    def seek_to_beginning(self, partitions: Iterable[TopicPartition] = ()) -> None:
+        """Goes on at the first offset of these partitions, or of all."""
+        with self._entered():
+            self._flow.unplace(list(partitions) or self._flow.assignment(), "earliest")
+
+    def seek_to_end(self, partitions: Iterable[TopicPartition] = ()) -> None:
+        """Goes on at the end of these partitions, or of all; the end is looked up at once."""
+        with self._entered():
+            self._flow.unplace(list(partitions) or self._flow.assignment(), "latest")
+            self._look_up_positions()
+
+    def pause(self, partitions: Iterable[TopicPartition]) -> None:
+        """`poll` hands out nothing of these partitions until `resume`. A rebalance takes it back."""
+        with self._entered():
+            self._flow.pause(partitions)
+
+    def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        """Takes back `pause`."""
+        with self._entered():
+            self._flow.resume(partitions)
+
+    def paused(self) -> set[TopicPartition]:
+        """The partitions that are paused."""
+        return self._flow.paused()
+
+    def current_lag(self, partition: TopicPartition) -> int | None:
+        """How many offsets the position is behind the end that the last fetch saw; None: not known yet."""
+        return self._flow.lag(TopicPartition(*partition))
+
+    # Commits
+
+    def commit_sync(
+        self,
+        offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None = None,
+        timeout: timedelta | int | None = None,
+    ) -> None:
+        """Commits and waits.
+
+        Args:
+            offsets: the offset of the *next* record of each partition; None: the positions of all assigned.
+            timeout: a duration, or milliseconds; None: `default.api.timeout.ms`.
+        Raises:
+            CommitFailedException: this consumer is no longer a member of the group.
+            RebalanceInProgressException: the group is between two generations; poll, then commit again.
+            FencedInstanceIdException: another consumer has the same `group.instance.id`.
+            TimeoutException: no answer in time.
+        """
+        with self._entered():
+            seat = self._group_seat("commit_sync")
+            wanted = self._chosen(offsets)
+            limit = self._settings.api_timeout_ms if timeout is None else milliseconds(timeout)
+            try:
+                seat.commit_now(wanted, limit)
+            except (UnknownMemberIdException, IllegalGenerationException) as error:
+                raise _commit_failed() from error
+            finally:
+                self._run_callbacks()
+
+    def commit_async(
+        self,
+        offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None = None,
+        callback: CommitCallback | None = None,
+    ) -> None:
+        """Commits without waiting.
+
+        Args:
+            offsets: as for `commit_sync`.
+            callback: called with the offsets and None or the error, inside a later call of this consumer.
+        """
+        with self._entered():
+            seat = self._group_seat("commit_async")
+            wanted = self._chosen(offsets)
+
+            def done(error: KafkaException | None) -> None:
+                self._callbacks_out -= 1
+                if isinstance(error, UnknownMemberIdException | IllegalGenerationException):
+                    error = _commit_failed()
+                if callback is not None:
+                    callback(wanted, error)
+                elif error is not None:
+                    log.warning("An asynchronous commit of group %s failed: %s", seat.settings.group, error)
+
+            self._callbacks_out += 1
+            seat.commit(wanted, done)
+            self._run_callbacks()
+
+    def _chosen(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        if offsets is None:
+            return self._flow.positions()
+        return {
+            TopicPartition(*partition): given if isinstance(given, OffsetAndMetadata) else OffsetAndMetadata(given)
+            for partition, given in offsets.items()
+        }
+
+    def _mark_safe(self) -> None:
+        """What was handed out before this poll has been dealt with: it may be committed by itself."""
+        if self._seat is not None and self._settings.auto_commit_ms is not None:
+            self._seat.safe(self._flow.positions())
+
+    def _commit_before_giving_up(self) -> None:
+        if self._seat is None or self._settings.auto_commit_ms is None:
+            return
+        self._seat.safe({})
+        try:
+            self._seat.commit_now(self._flow.positions(), self._settings.member.session_timeout_ms)
+        except KafkaException as error:
+            log.warning("The automatic commit of group %s failed: %s", self._settings.group, error)
+
+    def _run_callbacks(self) -> None:
+        if self._seat is not None and self._callbacks_out:
+            self._seat.tell()
+
+    def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata | None]:
+        """What the group has committed; None where nothing is."""
+        with self._entered():
+            seat = self._group_seat("committed")
+            wanted = [TopicPartition(*partition) for partition in partitions]
+            found = seat.committed(wanted, self._settings.api_timeout_ms)
+            return {partition: found.get(partition) for partition in wanted}
+
+    def group_metadata(self) -> ConsumerGroupMetadata:
+        """Who this consumer is in its group.
+
+        Raises:
+            InvalidGroupIdException: there is no `group.id`.
+        """
+        seat = self._group_seat("group_metadata")
+        return ConsumerGroupMetadata(
+            seat.settings.group, seat.generation, seat.member_id, seat.settings.instance_id
+        )
+
+    def _group_seat(self, what: str) -> Seat:
+        if self._seat is None:
+            raise _no_group(what)
+        return self._seat
+
+    # Offsets and topics
+
+    def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The first offsets of these partitions."""
+        with self._entered():
+            return self._admin.beginning_offsets([TopicPartition(*each) for each in partitions])
+
+    def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offsets after the last records of these partitions, as far as `isolation.level` sees them."""
+        with self._entered():
+            wanted = [TopicPartition(*each) for each in partitions]
+            return self._admin.end_offsets(wanted, self._settings.isolation)
+
+    def offsets_for_times(
+        self, times: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
+        """The first record at or after each time (milliseconds since the epoch); None where there is none."""
+        with self._entered():
+            return self._admin.offsets_for_times(times)
+
+    def partitions_for(self, topic: str) -> list[TopicPartition]:
+        """The partitions of a topic, none if it does not exist."""
+        with self._entered():
+            found = self._admin.describe_topics((topic,)).get(topic)
+            return [] if found is None else [TopicPartition(topic, each) for each in range(found.partitions)]
+
+    def list_topics(self) -> tuple[str, ...]:
+        """The names of all topics."""
+        with self._entered():
+            return self._admin.list_topics()
+
+    # The end
+
+    def close(self, timeout: timedelta | int = CLOSE_MS) -> None:
+        """Commits (if that is automatic), gives the partitions up, leaves the group, closes. Twice does nothing.
+
+        Args:
+            timeout: how long answers to commits are waited for, a duration or milliseconds.
+        """
+        if self._closed:
+            return
+        with self._entered():
+            try:
+                deadline = time.monotonic() + milliseconds(timeout) / 1000
+                if self._subscriber is not None and self._subscriber.active:
+                    self._subscriber.end()
+                elif self._assigned_by_hand:
+                    self._commit_before_giving_up()
+                while self._seat is not None and self._callbacks_out:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        break
+                    self._seat.wait(left)
+                    self._seat.tell()
+            finally:
+                self._closed = True
+                if self._seat is not None:
+                    self._seat.close()
+                self._reader.close()
+                if self._own_door:
+                    self._door.close()
+
+    def __enter__(self) -> Consumer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        """One thread at a time; listeners and callbacks may come back in."""
+        if self._closed:
+            raise IllegalStateException("This consumer has already been closed.")
+        me = threading.get_ident()
+        if self._owner not in (None, me):
+            raise IllegalStateException(
+                "Consumer is not safe for multi-threaded access. Use one consumer a thread; only wakeup() may be "
+                "called by others."
+            )
+        self._owner = me
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._owner = None
+
+
+def _no_group(what: str) -> InvalidGroupIdException:
+    return InvalidGroupIdException(
+        f"{what}: to use the group management or offset commit APIs, you must provide a valid group.id in the "
+        "consumer configuration."
+    )
+
+
+def _commit_failed() -> CommitFailedException:
+    return CommitFailedException(
+        "Offset commit cannot be completed since the consumer is not part of an active group for auto partition "
+        "assignment; it is likely that the consumer was kicked out of the group. Poll more often, or raise "
+        "max.poll.interval.ms."
+    )

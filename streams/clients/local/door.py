@@ -1,0 +1,102 @@
+"""`local://` and `memory://`: the doors to a broker process and to a broker in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from broker_local import inprocess
+from broker_local.client import Link
+from broker_local.launch import connect
+from broker_local.place import Unavailable
+from streams.clients.api import (
+    READER_DEFAULTS,
+    WRITER_DEFAULTS,
+    Admin,
+    Door,
+    GroupLink,
+    Isolation,
+    Reader,
+    ReaderSettings,
+    Writer,
+    WriterSettings,
+)
+from streams.clients.local.admin import LocalAdmin
+from streams.clients.local.group import LocalGroupLink
+from streams.clients.local.line import Line
+from streams.clients.local.reader import LocalReader
+from streams.clients.local.writer import LocalWriter
+from streams.errors import BrokerNotFoundException
+
+
+class LocalDoor:
+    """A `Door` to one bundled broker.
+
+    Args:
+        address: the broker in full.
+        dial: makes a connection.
+    """
+
+    def __init__(self, address: str, dial: Callable[[], Link]) -> None:
+        self.address = address
+        self._dial = dial
+        self._lines: list[Line] = []
+        self._admin: LocalAdmin | None = None
+
+    def reader(self, isolation: Isolation, settings: ReaderSettings = READER_DEFAULTS) -> Reader:
+        """See `Door.reader`."""
+        return LocalReader(self._line(), isolation, settings)
+
+    def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
+        """See `Door.writer`."""
+        return LocalWriter(self._line(), settings)
+
+    def link(self) -> GroupLink:
+        """See `Door.link`."""
+        return LocalGroupLink(self._line())
+
+    def admin(self) -> Admin:
+        """See `Door.admin`."""
+        if self._admin is None:
+            self._admin = LocalAdmin(self._line())
+        return self._admin
+
+    def close(self) -> None:
+        """See `Door.close`."""
+        for line in self._lines:
+            line.close()
+
+    def _line(self) -> Line:
+        line = Line(self._dial)
+        self._lines.append(line)
+        return line
+
+
+def local_door(directory: str, client_id: str) -> Door:
+    """The door to the broker process of a data directory, which is started when it is first needed.
+
+    Args:
+        directory: absolute path.
+        client_id: the name under which the broker knows this client.
+    """
+
+    def dial() -> Link:
+        try:
+            return connect(directory, client_id)
+        except Unavailable as error:
+            raise BrokerNotFoundException(f"local://{directory}: {error}.") from error
+
+    return LocalDoor(f"local://{directory}", dial)
+
+
+def memory_door(name: str, client_id: str) -> Door:
+    """The door to the engine of that name inside this process, which is made when it is first needed."""
+
+    def dial() -> Link:
+        return inprocess.connect(name, client_id)
+
+    return LocalDoor(f"memory://{name}", dial)
+
+
+def forget(name: str) -> None:
+    """Ends the engine `memory://name` and frees what it holds; nothing if there is none."""
+    inprocess.forget(name)

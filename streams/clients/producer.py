@@ -1,0 +1,376 @@
+"""The public producer: records in, futures out, over any door."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from types import TracebackType
+
+from streams.clients.accumulator import NEVER, Accumulator, Pending, Result, size_of
+from streams.clients.api import Door, Sent
+from streams.clients.connect import connect
+from streams.clients.pulse import now_ms, pulse
+from streams.clients.settings import ProducerSettings, milliseconds, producer_settings
+from streams.errors import (
+    IllegalArgumentException,
+    IllegalStateException,
+    KafkaException,
+    NotYetBuiltException,
+    RecordTooLargeException,
+    SerializationException,
+    TimeoutException,
+)
+from streams.names import check_topic
+from streams.partition import partition_for
+from streams.record import Headers, RecordMetadata, TopicPartition
+from streams.serdes.base import Serde
+
+RETRY_MS = 100
+
+Callback = Callable[[RecordMetadata | None, BaseException | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerRecord:
+    """A record to be sent. It has no offset: that is given by the log.
+
+    Args:
+        topic: where to.
+        value: the value; None is a tombstone. Bytes, or what `value.serializer` takes.
+        key: the key; records with equal keys go to one partition. Bytes, or what `key.serializer` takes.
+        partition: the number of a partition; None: the partitioner decides.
+        timestamp: milliseconds since the epoch; None: now.
+        headers: pairs of name and bytes.
+    Raises:
+        IllegalArgumentException: negative partition or timestamp.
+    """
+
+    topic: str
+    value: object
+    key: object = None
+    partition: int | None = None
+    timestamp: int | None = None
+    headers: Headers = ()
+
+    def __post_init__(self) -> None:
+        if self.timestamp is not None and self.timestamp < 0:
+            raise IllegalArgumentException(
+                f"Invalid timestamp: {self.timestamp}. Timestamp should always be non-negative or None."
+            )
+        if self.partition is not None and self.partition < 0:
+            raise IllegalArgumentException(
+                f"Invalid partition: {self.partition}. Partition number should always be non-negative or None."
+            )
+
+
+class Producer:
+    """Sends records; safe to be shared by threads. A context manager: leaving it flushes and closes.
+
+    Args:
+        config: Kafka's producer settings by their dotted names.
+        door: the engine to send to; None: the one that `bootstrap.servers` names.
+        keywords: settings by the same names with underscores.
+    Raises:
+        ConfigException: a setting is unknown or has a wrong value.
+        NotYetBuiltException: a setting is known, but not built yet.
+    """
+
+    def __init__(
+        self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object
+    ) -> None:
+        settings: ProducerSettings = producer_settings(config or {}, keywords)
+        self._settings = settings
+        self._own_door = door is None
+        self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
+        self._writer = self._door.writer(settings.writer)
+        self._accumulator = Accumulator(settings.batch_size, settings.linger_ms, settings.most_out)
+        self._lock = threading.Condition(threading.RLock())
+        self._sticky: dict[str, tuple[int, int]] = {}
+        self._unfinished: set[Pending] = set()
+        self._results: list[Result] = []
+        self._memory = 0
+        self._flushing = 0
+        self._retry_at = 0
+        self._closed = False
+        pulse.add(self)
+
+    # Sending
+
+    def send(self, record: ProducerRecord, callback: Callback | None = None) -> Future[RecordMetadata]:
+        """Sends a record. Returns at once unless `buffer.memory` is full.
+
+        Args:
+            record: the record.
+            callback: called with `(metadata, None)` or `(None, error)`, from another thread.
+        Returns:
+            A future of topic, partition, offset and timestamp. Whatever the engine has against the record is
+            raised there.
+        Raises:
+            SerializationException: key or value cannot be turned into bytes.
+            IllegalStateException: the producer is closed.
+        """
+        topic, headers, settings = record.topic, record.headers, self._settings
+        key = _bytes(settings.key_serializer, topic, record.key, headers, "key")
+        value = _bytes(settings.value_serializer, topic, record.value, headers, "value")
+        size = size_of(key, value, headers)
+        try:
+            future = self._send(record, key, value, size)
+        except (SerializationException, IllegalStateException, IllegalArgumentException):
+            raise
+        except KafkaException as error:
+            future = Future()
+            future.set_exception(error)
+        if callback is not None:
+            future.add_done_callback(partial(_call_back, callback))
+        return future
+
+    def _send(
+        self, record: ProducerRecord, key: bytes | None, value: bytes | None, size: int
+    ) -> Future[RecordMetadata]:
+        settings, topic = self._settings, record.topic
+        if size > settings.max_request_size:
+            raise RecordTooLargeException(
+                f"The message is {size} bytes when serialized which is larger than {settings.max_request_size}, "
+                "which is the value of the max.request.size configuration."
+            )
+        with self._lock:
+            self._check_open()
+            check_topic(topic)
+            number = self._partition(record, key, size)
+            partition = TopicPartition(topic, number)
+            self._wait_for_memory(size)
+            now = now_ms()
+            timestamp = int(time.time() * 1000) if record.timestamp is None else record.timestamp
+            future = self._accumulator.add(partition, key, value, timestamp, record.headers, size, now)
+            self._memory += size
+            opened = self._accumulator.is_new(partition)
+            self._dispatch(now, (partition,))
+            results = self._take_results()
+        self._tell(results)
+        if opened:
+            pulse.nudge()
+        return future
+
+    def _partition(self, record: ProducerRecord, key: bytes | None, size: int) -> int:
+        topic = record.topic
+        count = self._writer.partitions_for(topic)
+        number = record.partition
+        if number is None:
+            if self._settings.partitioner is not None:
+                number = self._settings.partitioner(topic, record.key, record.value, count)
+            elif key is not None:
+                return partition_for(key, count)
+            else:
+                return self._stick(topic, count, size)
+        if not 0 <= number < count:
+            raise IllegalArgumentException(
+                f"Invalid partition: {number}. Topic {topic!r} has {count} partitions, 0 to {count - 1}."
+            )
+        return number
+
+    def _stick(self, topic: str, count: int, size: int) -> int:
+        """Records without a key stay with one partition for about a batch, then go on to the next one."""
+        number, left = self._sticky.get(topic, (random.randrange(count), self._settings.batch_size))
+        self._sticky[topic] = (number % count, left - size)
+        if left - size <= 0:
+            self._sticky[topic] = ((number + 1) % count, self._settings.batch_size)
+        return number % count
+
+    def _wait_for_memory(self, size: int) -> None:
+        limit = self._settings.buffer_memory
+        deadline = time.monotonic() + self._settings.max_block_ms / 1000
+        while self._memory + size > limit and self._memory:
+            self._dispatch(now_ms(), None)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutException(
+                    f"Failed to allocate {size} bytes within the configured max blocking time "
+                    f"{self._settings.max_block_ms} ms. Total memory: {limit} bytes. The engine answers too "
+                    "slowly; send less, or raise buffer.memory or max.block.ms."
+                )
+            self._lock.wait(left)
+            self._check_open()
+
+    def partitions_for(self, topic: str) -> int:
+        """How many partitions a topic has; a topic that is missing is made, as by a send."""
+        with self._lock:
+            self._check_open()
+            return self._writer.partitions_for(check_topic(topic))
+
+    # Flushing and closing
+
+    def flush(self, timeout: timedelta | int | None = None) -> None:
+        """Sends everything that waits, and waits until all that was sent before has its answer.
+
+        Args:
+            timeout: a duration, or milliseconds; None: as long as it takes (`delivery.timeout.ms` bounds it).
+        Raises:
+            TimeoutException: not all answers came in time.
+        """
+        deadline = None if timeout is None else time.monotonic() + milliseconds(timeout) / 1000
+        with self._lock:
+            self._check_open()
+            self._flushing += 1
+            try:
+                self._dispatch(now_ms(), None)
+                wanted = self._unfinished | set(self._accumulator.waiting())
+                pulse.nudge()
+                while wanted & (self._unfinished | set(self._accumulator.waiting())):
+                    left = None if deadline is None else deadline - time.monotonic()
+                    if left is not None and left <= 0:
+                        raise TimeoutException(f"flush: not every record was acknowledged in {timeout}.")
+                    self._lock.wait(left)
+            finally:
+                self._flushing -= 1
+            results = self._take_results()
+        self._tell(results)
+
+    def close(self, timeout: timedelta | int | None = None) -> None:
+        """Flushes, then gives everything back. A second call does nothing.
+
+        Args:
+            timeout: how long the flush may take, a duration or milliseconds. What has no answer by then fails.
+        """
+        with self._lock:
+            if self._closed:
+                return
+        try:
+            self.flush(timeout)
+        except TimeoutException:
+            pass  # the futures say so, one by one
+        finally:
+            pulse.remove(self)
+            with self._lock:
+                self._closed = True
+                self._writer.close()
+                if self._own_door:
+                    self._door.close()
+                for pending in self._accumulator.waiting():
+                    error = IllegalStateException("The producer was closed before the record could be sent.")
+                    self._results += [(future, error) for future in pending.futures]
+                results = self._take_results()
+                self._lock.notify_all()
+            self._tell(results)
+
+    def __enter__(self) -> Producer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Transactions come with exactly-once
+
+    def init_transactions(self) -> None:
+        """Refused: transactions come with exactly-once, which is not built yet."""
+        raise _transactions("init_transactions")
+
+    def begin_transaction(self) -> None:
+        """Refused: transactions come with exactly-once, which is not built yet."""
+        raise _transactions("begin_transaction")
+
+    def send_offsets_to_transaction(self, offsets: object, group_metadata: object) -> None:
+        """Refused: transactions come with exactly-once, which is not built yet."""
+        raise _transactions("send_offsets_to_transaction")
+
+    def commit_transaction(self) -> None:
+        """Refused: transactions come with exactly-once, which is not built yet."""
+        raise _transactions("commit_transaction")
+
+    def abort_transaction(self) -> None:
+        """Refused: transactions come with exactly-once, which is not built yet."""
+        raise _transactions("abort_transaction")
+
+    # The pulse's side
+
+    def fileno(self) -> int:
+        """See `Beat.fileno`."""
+        return self._writer.fileno()
+
+    def next_due(self) -> int:
+        """See `Beat.next_due`."""
+        with self._lock:
+            if self._closed:
+                return NEVER
+            return max(self._retry_at, min(self._accumulator.next_due(), self._writer.next_due()))
+
+    def beat(self, now: int) -> None:
+        """See `Beat.beat`: takes acknowledgements, sends what has lingered."""
+        with self._lock:
+            if self._closed:
+                return
+            self._retry_at = 0
+            try:
+                self._writer.settle(0)
+            except KafkaException:  # no broker at present: batches wait, and end with delivery.timeout.ms
+                self._retry_at = now + RETRY_MS
+            else:
+                self._dispatch(now, None)
+            results = self._take_results()
+            if results:
+                self._lock.notify_all()
+        self._tell(results)
+
+    # Under the lock
+
+    def _dispatch(self, now: int, partitions: tuple[TopicPartition, ...] | None) -> None:
+        for pending in self._accumulator.leaving(now, self._flushing > 0, partitions):
+            self._unfinished.add(pending)
+            try:
+                self._writer.send(pending.partition, pending.batch(), partial(self._sent, pending))
+            except KafkaException:
+                self._retry_at = now + RETRY_MS  # the writer has it, and tries again
+
+    def _sent(self, pending: Pending, sent: Sent) -> None:
+        self._unfinished.discard(pending)
+        self._accumulator.back(pending.partition)
+        self._memory -= pending.size
+        self._results += pending.results(sent)
+
+    def _take_results(self) -> list[Result]:
+        results, self._results = self._results, []
+        return results
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise IllegalStateException("Cannot perform operation after producer has been closed")
+
+    def _tell(self, results: list[Result]) -> None:
+        """Without the lock: callbacks of futures may call this producer."""
+        for future, result in results:
+            if not future.set_running_or_notify_cancel():
+                continue
+            if isinstance(result, BaseException):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+
+def _bytes(serde: Serde[object] | None, topic: str, thing: object, headers: Headers, what: str) -> bytes | None:
+    if serde is not None:
+        return serde.serialize(topic, thing, headers)
+    if thing is None or isinstance(thing, bytes):
+        return thing
+    raise SerializationException(
+        f"Topic {topic!r}: the {what} is {type(thing).__name__}, not bytes. "
+        f"Give bytes, or set {what}.serializer to a serde, e.g. Serdes.string()."
+    )
+
+
+def _call_back(callback: Callback, future: Future[RecordMetadata]) -> None:
+    error = future.exception()
+    callback(None if error is not None else future.result(), error)
+
+
+def _transactions(what: str) -> NotYetBuiltException:
+    return NotYetBuiltException(
+        f"{what}: transactions come with exactly-once; not built yet. Idempotence is on by default: without "
+        "transactions, each batch is stored once."
+    )

@@ -1,0 +1,124 @@
+"""The one membership thread of a process: it keeps every client alive while its owner is busy (decision 19).
+
+It serves *beats*: memberships (heartbeats, automatic commits) and producers (lingering batches,
+acknowledgements). A beat is called when its connection has something to read, or when it is due; what it finds
+out it puts into its owner's mailbox, and it calls nothing of the user's but the callbacks of futures.
+
+The thread begins with the first beat and ends after the last one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import threading
+import time
+from typing import Protocol
+
+log = logging.getLogger("streams.clients")
+
+LONGEST_WAIT_MS = 60_000
+
+
+class Beat(Protocol):
+    """What the pulse serves. Its methods are called from the pulse's thread."""
+
+    def fileno(self) -> int:
+        """The descriptor whose readability is worth a call, -1 for none."""
+        ...
+
+    def next_due(self) -> int:
+        """When it wants to be called without anything to read, in ms of the monotonic clock."""
+        ...
+
+    def beat(self, now: int) -> None:
+        """Does what there is to do at `now`."""
+        ...
+
+
+def now_ms() -> int:
+    """The pulse's clock: monotonic, in milliseconds."""
+    return int(time.monotonic() * 1000)
+
+
+class Pulse:
+    """A thread that serves beats. One is enough for a process: `pulse` below."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._beats: tuple[Beat, ...] = ()
+        self._thread: threading.Thread | None = None
+        self._woken = self._waker = -1
+        self._pid = os.getpid()
+
+    def add(self, beat: Beat) -> None:
+        """Serves `beat` from now on."""
+        with self._lock:
+            if self._pid != os.getpid():  # a forked child has the object but not the thread
+                self._beats, self._thread, self._pid = (), None, os.getpid()
+            self._beats = (*self._beats, beat)
+            if self._thread is None:
+                self._woken, self._waker = os.pipe()
+                os.set_blocking(self._woken, False)
+                os.set_blocking(self._waker, False)
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._woken, self._waker), name="streams-clients-pulse", daemon=True
+                )
+                self._thread.start()
+        self.nudge()
+
+    def remove(self, beat: Beat) -> None:
+        """Serves `beat` no longer; one call of it may still be under way."""
+        with self._lock:
+            self._beats = tuple(each for each in self._beats if each is not beat)
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Looks at every beat again: something has become due sooner."""
+        with self._lock:
+            if self._thread is not None:
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._waker, b"!")
+
+    def _run(self, woken: int, waker: int) -> None:
+        while True:
+            with self._lock:
+                beats = self._beats
+                if not beats:
+                    self._thread = None
+                    os.close(woken)
+                    os.close(waker)
+                    return
+            ready = _wait(beats, woken)
+            now = now_ms()
+            for beat in beats:
+                if beat.fileno() in ready or beat.next_due() <= now:
+                    try:
+                        beat.beat(now)
+                    except Exception:  # a fault of ours; the other clients must live on
+                        log.exception("%r failed and is served no longer", beat)
+                        self.remove(beat)
+
+
+def _wait(beats: tuple[Beat, ...], woken: int) -> set[int]:
+    """Waits until something can be read or is due; returns the readable descriptors."""
+    poll = select.poll()
+    poll.register(woken, select.POLLIN)
+    due = now_ms() + LONGEST_WAIT_MS
+    for beat in beats:
+        descriptor = beat.fileno()
+        if descriptor >= 0:
+            poll.register(descriptor, select.POLLIN)
+        due = min(due, beat.next_due())
+    ready = {descriptor for descriptor, _ in poll.poll(max(0, due - now_ms()))}
+    if woken in ready:
+        with contextlib.suppress(BlockingIOError):
+            os.read(woken, 4096)
+        ready.discard(woken)
+    return ready
+
+
+pulse = Pulse()
+"""The process's own."""

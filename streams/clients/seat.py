@@ -1,0 +1,301 @@
+"""A membership that lives by itself: the pure member, its connection, and the mailbox of its owner.
+
+The pulse sends the heartbeats and takes the answers; what concerns the owner (a consumer, a worker) waits in the
+mailbox until it calls `take`, and `notify` is called when something was put there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from streams.clients.api import (
+    Committed,
+    FetchOffsets,
+    GroupLink,
+    GroupReply,
+    GroupRequest,
+    OffsetsFetched,
+    Position,
+)
+from streams.clients.member import (
+    Assigned,
+    Event,
+    Failed,
+    Lead,
+    Lost,
+    Member,
+    MemberSettings,
+    Offer,
+    Rebalance,
+    Send,
+)
+from streams.clients.pulse import now_ms, pulse
+from streams.errors import (
+    IllegalGenerationException,
+    KafkaException,
+    RebalanceInProgressException,
+    RetriableException,
+    TimeoutException,
+    UnknownMemberIdException,
+)
+from streams.record import TopicPartition
+
+News = Assigned | Lead | Rebalance | Lost | Failed
+Done = Callable[[KafkaException | None], None]
+
+RETRY_S = 0.1
+_FINAL = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
+"""Kinds of retriable errors that only a new membership can heal."""
+
+
+class Seat:
+    """One place in one group. Used by its owner's thread; the pulse serves it meanwhile.
+
+    Without `rejoin` it is no member, but can commit and fetch for a group that has none.
+
+    Args:
+        link: a connection of its own; the seat closes it.
+        settings: names and timeouts.
+        notify: called from the pulse's thread when the mailbox has got something; must not wait.
+    """
+
+    def __init__(self, link: GroupLink, settings: MemberSettings, notify: Callable[[], None]) -> None:
+        self._link = link
+        self._member = Member(settings)
+        self._notify = notify
+        self._lock = threading.Condition(threading.RLock())
+        self._life = 0  # answers to requests of an earlier membership are passed over
+        self._asked: dict[int, int | Callable[[GroupReply], None]] = {}
+        self._news: deque[News] = deque()
+        self._told: deque[Callable[[], None]] = deque()
+        self._interval_ms = 0
+        self._auto_due = 0
+        self._auto: Mapping[TopicPartition, Position] = {}
+        self._auto_done: Mapping[TopicPartition, Position] = {}
+        self._closed = False
+        pulse.add(self)
+
+    @property
+    def member_id(self) -> str:
+        """The member's id, "" where it is none."""
+        return self._member.member_id
+
+    @property
+    def generation(self) -> int:
+        """The generation it is part of, -1 where it is none."""
+        return self._member.generation
+
+    @property
+    def settings(self) -> MemberSettings:
+        """What it was made of."""
+        return self._member.settings
+
+    # Membership
+
+    def rejoin(self, offer: Offer) -> None:
+        """Joins the group, or joins anew. See `Member.rejoin`."""
+        with self._lock:
+            self._perform(self._member.rejoin(offer, now_ms()))
+        pulse.nudge()
+
+    def lead(self, assignments: Mapping[str, bytes]) -> None:
+        """Answers `Lead`. See `Member.lead`."""
+        with self._lock:
+            self._perform(self._member.lead(assignments, now_ms()))
+        pulse.nudge()
+
+    def shown(self) -> None:
+        """The owner lives; to be called at least every `rebalance_timeout_ms`."""
+        self._member.shown(now_ms())
+
+    def take(self) -> list[News]:
+        """The news since the last call, oldest first; runs the `done` of commits that have been answered."""
+        self.tell()
+        if not self._news:
+            return []
+        with self._lock:
+            news = list(self._news)
+            self._news.clear()
+        return news
+
+    def tell(self) -> None:
+        """Runs the `done` of commits that have been answered."""
+        while self._told:
+            self._told.popleft()()
+
+    def wait(self, timeout_s: float) -> None:
+        """Waits until a commit has been answered, at most so many seconds."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._told or self._closed, timeout_s)
+
+    def leave(self) -> None:
+        """Ends the membership; waits for nothing."""
+        with self._lock:
+            events = self._member.leave(now_ms())
+            self._life += 1
+            self._news.clear()
+            self._perform(events)
+
+    def close(self, leave: bool = True) -> None:
+        """Ends the membership and the connection. A second call does nothing.
+
+        Args:
+            leave: say so to the group; else it finds out by the closed connection.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            if leave:
+                self.leave()
+            self._closed = True
+            self._link.close()
+            self._lock.notify_all()
+        pulse.remove(self)
+
+    # Positions
+
+    def commit(self, offsets: Mapping[TopicPartition, Position], done: Done | None = None) -> None:
+        """Commits as this member, in its generation; `done` gets the error, if any, in a later `take`."""
+        with self._lock:
+            request = self._member.commit(offsets)
+            self._send(request, partial(self._committed, done))
+        pulse.nudge()
+
+    def commit_now(self, offsets: Mapping[TopicPartition, Position], timeout_ms: int) -> None:
+        """Commits and waits; tries again after passing errors.
+
+        Raises:
+            KafkaException: the coordinator's error, of the kinds in `streams.errors`.
+            TimeoutException: no answer in time.
+        """
+        if offsets:
+            reply = self._ask(lambda: self._member.commit(offsets), timeout_ms)
+            error = error_of(reply)
+            if error is not None:
+                raise error
+
+    def committed(
+        self, partitions: Iterable[TopicPartition], timeout_ms: int
+    ) -> dict[TopicPartition, Position]:
+        """What the group has committed of these partitions; those without a commit are absent.
+
+        Raises:
+            TimeoutException: no answer in time.
+        """
+        wanted = tuple(partitions)
+        if not wanted:
+            return {}
+        request = FetchOffsets(self.settings.group, wanted)
+        reply = self._ask(lambda: request, timeout_ms)
+        if reply.error is not None:
+            raise reply.error
+        return dict(reply.offsets) if isinstance(reply, OffsetsFetched) else {}
+
+    def commit_by_itself(self, interval_ms: int) -> None:
+        """From now on the pulse commits what `safe` says, every `interval_ms` milliseconds."""
+        self._interval_ms = interval_ms
+        self._auto_due = now_ms() + interval_ms
+
+    def safe(self, offsets: Mapping[TopicPartition, Position]) -> None:
+        """These positions may be committed: what lies before them has been dealt with."""
+        self._auto = offsets
+
+    # The pulse's side
+
+    def fileno(self) -> int:
+        """See `Beat.fileno`."""
+        return self._link.fileno()
+
+    def next_due(self) -> int:
+        """See `Beat.next_due`."""
+        due = self._member.next_due()
+        return min(due, self._auto_due) if self._auto_waits() else due
+
+    def beat(self, now: int) -> None:
+        """See `Beat.beat`."""
+        with self._lock:
+            if self._closed:
+                return
+            before = len(self._news) + len(self._told)
+            self._perform(self._member.on_time(now))
+            if self._auto_waits() and now >= self._auto_due:
+                self._auto_due = now + self._interval_ms
+                positions = self._auto
+                self._send(self._member.commit(positions), partial(self._committed_by_itself, positions))
+            self._receive()
+            news = len(self._news) + len(self._told) > before
+        if news:
+            self._notify()
+
+    def _auto_waits(self) -> bool:
+        return bool(self._interval_ms) and self._auto != self._auto_done
+
+    # Under the lock
+
+    def _perform(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Send):
+                self._asked[self._link.send(event.request)] = self._life
+                continue
+            if isinstance(event, Lost | Failed):
+                self._life += 1
+            self._news.append(event)
+
+    def _send(self, request: GroupRequest, then: Callable[[GroupReply], None]) -> None:
+        self._asked[self._link.send(request)] = then
+
+    def _receive(self) -> None:
+        while True:
+            replies = self._link.receive(0)
+            if not replies:
+                return
+            for ticket, reply in replies:
+                then = self._asked.pop(ticket, None)
+                if isinstance(then, int):
+                    if then == self._life:
+                        self._perform(self._member.on_reply(reply, now_ms()))
+                elif then is not None:
+                    then(reply)
+            self._lock.notify_all()
+
+    def _committed(self, done: Done | None, reply: GroupReply) -> None:
+        if done is not None:
+            self._told.append(partial(done, error_of(reply)))
+
+    def _committed_by_itself(self, positions: Mapping[TopicPartition, Position], reply: GroupReply) -> None:
+        if error_of(reply) is None:
+            self._auto_done = positions
+
+    def _ask(self, request: Callable[[], GroupRequest], timeout_ms: int) -> GroupReply:
+        """Asks until the answer is not a passing error, or the time is over."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        while True:
+            answers: list[GroupReply] = []
+            with self._lock:
+                self._send(request(), answers.append)
+                self._receive()
+                pulse.nudge()
+                while not answers and not self._closed:
+                    left = deadline - time.monotonic()
+                    if left <= 0 or not self._lock.wait(left):
+                        break
+            if not answers:
+                raise TimeoutException(
+                    f"Group {self.settings.group!r}: no answer from the coordinator in {timeout_ms} ms."
+                )
+            error = error_of(answers[0])
+            passing = isinstance(error, RetriableException) and type(error) not in _FINAL
+            if not passing or time.monotonic() + RETRY_S >= deadline:
+                return answers[0]
+            time.sleep(RETRY_S)
+
+
+def error_of(reply: GroupReply) -> KafkaException | None:
+    """The error of an answer, or the first one of its partitions."""
+    if reply.error is not None or not isinstance(reply, Committed):
+        return reply.error
+    return next(iter(reply.errors.values()), None)
