@@ -281,13 +281,17 @@ def on_sync(group: Group, call: Call, request: Sync) -> list[Effect]:
     if group.phase == STABLE:
         return [Reply(call.to, SyncReply(state.protocol_type, state.protocol, member.assignment))]
     group.unsynced.discard(request.member_id)
+    earlier = group.syncs.get(request.member_id)
     group.syncs[request.member_id] = call.to
+    effects: list[Effect] = []
+    if earlier is not None:
+        effects.append(Reply(earlier, Failure(ErrorCode.REBALANCE_IN_PROGRESS, "asked again")))
     if request.member_id != state.leader:
-        return []
+        return effects
     plan = {each.member_id: each.assignment for each in request.assignments}
     members = tuple(replace(each, assignment=plan.get(each.member_id, b"")) for each in state.members)
     planned = replace(state, members=members, assigned=True, since=call.at)
-    effects: list[Effect] = [Record(StateRecord(group.name, planned))]
+    effects.append(Record(StateRecord(group.name, planned)))
     for each in members:
         ticket = group.syncs.pop(each.member_id, None)
         if ticket is not None:

@@ -114,7 +114,8 @@ class Server:
         self._waits: Waits[Parked] = Waits()
         self._selector = selectors.DefaultSelector()
         self._running = True
-        self._idle_since = instant(clock).now
+        self._at: Instant = instant(clock)  # of this round of the loop
+        self._idle_since = self._at.now
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
@@ -149,8 +150,8 @@ class Server:
             self._close()
 
     def _step(self) -> None:
-        events = self._selector.select(self._patience(instant(self._clock).now))
-        begun = instant(self._clock)
+        events = self._selector.select(self._patience())
+        begun = self._at = instant(self._clock)
         for key, mask in events:
             if isinstance(key.data, Connection):
                 self._serve(key.data, mask)
@@ -159,31 +160,30 @@ class Server:
             else:
                 self._accept(key.data)
         self._feed()
-        self._answer_parked(instant(self._clock))
-        turn(self._broker, instant(self._clock))
-        self._flush_logs(instant(self._clock))
-        self._answer_parked(instant(self._clock))
-        ended = instant(self._clock).now
-        self.longest_pause_ms = max(self.longest_pause_ms, ended - begun.now)
-        self._leave_if_idle(ended)
+        turn(self._broker, begun)
+        self._flush_logs()
+        self._answer_parked()
+        self._at = instant(self._clock)
+        self.longest_pause_ms = max(self.longest_pause_ms, self._at.now - begun.now)
+        self._leave_if_idle(self._at.now)
 
-    def _flush_logs(self, at: Instant) -> None:
+    def _flush_logs(self) -> None:
         done = self._syncer.poll()
         if done is not None:
             flushed(self._broker, done)
         if not self._syncer.busy:
-            flush = due_flush(self._broker, at)
+            flush = due_flush(self._broker, self._at)
             if flush is not None:
                 self._syncer.start(flush)
 
-    def _patience(self, now: int) -> float:
+    def _patience(self) -> float:
         """Seconds until something is due."""
         due = [at for at in (self._waits.next_due(),) if at is not None]
         # While an fsync runs its end wakes the loop; until then no other one can begin.
         due.append(next_due(self._broker) if not self._syncer.busy else self._broker.next_tick)
         if self._idle_exit_ms is not None and not self._connections:
             due.append(self._idle_since + self._idle_exit_ms)
-        return max(0.0, (min(due) - now) / 1000)
+        return max(0.0, (min(due) - self._at.now) / 1000)
 
     def _drain_waker(self) -> None:
         try:
@@ -224,9 +224,9 @@ class Server:
         connection.out.clear()
         del self._connections[connection.id]
         self._waits.drop(lambda who: who[0] is connection)
-        peer_gone(self._broker, connection.id, instant(self._clock))
+        peer_gone(self._broker, connection.id, self._at)
         if not self._connections:
-            self._idle_since = instant(self._clock).now
+            self._idle_since = self._at.now
 
     def _serve(self, connection: Connection, mask: int) -> None:
         if mask & selectors.EVENT_WRITE and not connection.closed:
@@ -276,7 +276,7 @@ class Server:
         if connection.peer is None or isinstance(asked.request, Hello):
             self._greet(connection, asked)
             return
-        answer = handle(self._broker, connection.peer, asked.request, instant(self._clock))
+        answer = handle(self._broker, connection.peer, asked.request, self._at)
         self._settle(connection, asked, answer)
 
     def _greet(self, connection: Connection, asked: Asked) -> None:
@@ -323,15 +323,15 @@ class Server:
         if answer is not None:
             self._send(connection, reply_frame(asked, answer))
 
-    def _answer_parked(self, at: Instant) -> None:
+    def _answer_parked(self) -> None:
         while True:
             self._waits.wake(self._broker.take_woken())
-            ready = self._waits.ready(at.now)
+            ready = self._waits.ready(self._at.now)
             if not ready:
                 return
             for (connection, asked), later in ready:
                 connection.parked -= 1
-                self._settle(connection, asked, later.again(at))
+                self._settle(connection, asked, later.again(self._at))
             for connection in {who[0].id: who[0] for who, _ in ready}.values():
                 if not connection.closed:
                     self._flush(connection)

@@ -1,0 +1,159 @@
+"""Frames: what is sent is what comes in, however it is cut; what is no frame is refused before memory is taken."""
+
+from __future__ import annotations
+
+import struct
+from typing import get_args
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker_local import requests
+from broker_local.heads import BadHead, Longest, Range, decode, encode
+from broker_local.requests import API_OF, APIS, Api, ErrorCode, Failure, FetchedPart, FetchReply, Metadata
+from broker_local.wire import (
+    MAX_REQUEST,
+    Asked,
+    BadFrame,
+    Incoming,
+    Refused,
+    read_reply,
+    read_request,
+    reply_frame,
+    request_frame,
+)
+from tests.broker_local.shapes import records_of
+
+
+def joined(parts: list[bytes | bytearray | memoryview]) -> bytes:
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("api", list(APIS), ids=lambda api: api.name)
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_every_request_and_reply_comes_in_as_it_was_sent(api: Api, data: st.DataObject) -> None:
+    request = data.draw(records_of(APIS[api].request))
+    frame = memoryview(joined(request_frame(request, 7)))
+    asked = read_request(frame[4:])
+    assert (asked.correlation, asked.api, asked.request) == (7, api, request)
+    reply = data.draw(records_of(APIS[api].reply))
+    answered = memoryview(b"".join(bytes(part) for part in reply_frame(asked, reply)))
+    assert read_reply(answered[4:]) == (7, reply)
+
+
+def test_the_table_pairs_each_request_with_the_reply_it_asks_for() -> None:
+    assert set(API_OF) == set(get_args(requests.Request))
+    for spec in APIS.values():
+        (asks,) = spec.request.__orig_bases__  # type: ignore[union-attr]
+        assert get_args(asks) == (spec.reply,)
+
+
+@given(
+    frames=st.lists(st.binary(max_size=300), max_size=8),
+    cuts=st.lists(st.integers(1, 200), min_size=1, max_size=50),
+    buffer=st.integers(8, 256),
+)
+@settings(max_examples=100, deadline=None)
+def test_frames_do_not_depend_on_how_they_are_cut(frames: list[bytes], cuts: list[int], buffer: int) -> None:
+    stream = b"".join(struct.pack("<I", len(frame)) + frame for frame in frames)
+    incoming = Incoming(1000, buffer)
+    came: list[bytes] = []
+    turn = 0
+    while stream:
+        room = incoming.room()
+        count = min(cuts[turn % len(cuts)], len(room), len(stream))
+        room[:count] = stream[:count]
+        stream = stream[count:]
+        came.extend(bytes(frame) for frame in incoming.took(count))
+        turn += 1
+    assert came == frames
+
+
+def test_a_length_over_the_bound_is_refused_before_memory_is_taken() -> None:
+    incoming = Incoming(MAX_REQUEST)
+    incoming.room()[:4] = struct.pack("<I", 2**32 - 1)
+    with pytest.raises(BadFrame, match="4294967295 bytes; the most is"):
+        incoming.took(4)
+    assert incoming.held == 0
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_are_a_request_or_refused(data: bytes) -> None:
+    try:
+        assert isinstance(read_request(memoryview(data)), Asked)
+    except (BadFrame, Refused):
+        return
+
+
+@given(
+    st.sampled_from(list(APIS)),
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**64 - 1)
+        | st.text(max_size=5)
+        | st.binary(max_size=5),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
+        max_leaves=12,
+    ),
+)
+@settings(max_examples=100, deadline=None)
+def test_any_head_is_a_request_or_refused(api: Api, head: object) -> None:
+    body = msgpack.packb(head)
+    frame = struct.pack("<BBII", api, 1, 3, len(body)) + body
+    try:
+        assert read_request(memoryview(frame)).correlation == 3
+    except Refused as refused:
+        assert refused.failure.error == ErrorCode.INVALID_REQUEST
+
+
+def refusal(frame: bytes) -> Failure:
+    with pytest.raises(Refused) as refused:
+        read_request(memoryview(frame))
+    return refused.value.failure
+
+
+def test_what_is_not_built_is_refused_by_name() -> None:
+    end = refusal(struct.pack("<BBII", Api.TRANSACTION_END, 1, 0, 0))
+    assert end.error == ErrorCode.UNSUPPORTED_VERSION
+    assert end.message == "transaction_end comes with exactly-once; not built yet"
+    assert refusal(struct.pack("<BBII", 99, 1, 0, 0)).message == "there is no API 99"
+    assert (
+        refusal(struct.pack("<BBII", Api.FETCH, 9, 0, 0)).message
+        == "fetch version 9: this broker knows 1 to 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ({"topics": ["a"], "more": 1}, "unknown field 'more'"),
+        ({"topics": [1]}, "topics is int, not str"),
+        ({"topics": ["x" * 1001]}, "topics has length 1001, more than 1000"),
+        ({"topics": {"a": 1}}, "topics is dict, not a list"),
+        ({"create_missing": 1}, "create_missing is int, not bool"),
+        ([1], "a map was expected, not list"),
+    ],
+)
+def test_a_wrong_head_is_named(head: object, said: str) -> None:
+    with pytest.raises(BadHead) as error:
+        decode(Metadata, msgpack.packb(head))
+    assert str(error.value) == said
+
+
+def test_bodies_must_be_as_long_as_the_head_says() -> None:
+    part = FetchedPart("t", 0, 0, "", 1, 0, 0, -1, 0, memoryview(b"abc"))
+    head, bodies = encode(FetchReply((part,)))
+    assert bodies == [b"abc"]
+    with pytest.raises(BadHead, match="3 bytes promised, 2 there"):
+        decode(FetchReply, head, memoryview(b"ab"))
+    with pytest.raises(BadHead, match="1 bytes more than the head tells of"):
+        decode(FetchReply, head, memoryview(b"abcd"))
+
+
+def test_bounds_are_shown() -> None:
+    assert Range(0, 1).high == Longest(1).length == 1
