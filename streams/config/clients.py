@@ -48,7 +48,7 @@ def _java(name: str, kind: Type, default: object, doc: str) -> Setting:
 
 
 # fmt: off
-def _common(receive: int) -> tuple[Setting, ...]:
+def _of_all(receive: int) -> tuple[Setting, ...]:
     """What all clients have; their receive buffers differ."""
     return (
         Setting("bootstrap.servers", Type.LIST, ("local://",), "local://DIR, memory://NAME, or host:port,… of Kafka."),
@@ -153,7 +153,7 @@ _SECURITY = (
             no_meaning="Java's trust stores are read by Java only"),
 )
 
-CONSUMER = table((*_common(65_536), *_SECURITY,
+CONSUMER = table((*_of_all(65_536), *_SECURITY,
     Setting("allow.auto.create.topics", Type.BOOLEAN, True, "Let Kafka make topics that are read (never done here)."),
     Setting("auto.commit.interval.ms", Type.INT, 5_000, "Between two automatic commits.", at_least(0)),
     Setting("auto.offset.reset", Type.STRING, "latest", "Where to begin without an offset.", _check_reset),
@@ -189,7 +189,7 @@ CONSUMER = table((*_common(65_536), *_SECURITY,
 ))
 """Settings of a consumer."""
 
-PRODUCER = table((*_common(32_768), *_SECURITY,
+PRODUCER = table((*_of_all(32_768), *_SECURITY,
     Setting("acks", Type.STRING, "all", "Who must have a batch: all, 0 or 1.", one_of("all", "-1", "0", "1")),
     Setting("batch.size", Type.INT, 16_384, "Bytes of a batch.", at_least(0)),
     Setting("buffer.memory", Type.LONG, 33_554_432, "Bytes that wait to be sent.", at_least(0)),
@@ -220,7 +220,7 @@ PRODUCER = table((*_common(32_768), *_SECURITY,
 ))
 """Settings of a producer."""
 
-ADMIN = table((*_common(65_536), *_SECURITY,
+ADMIN = table((*_of_all(65_536), *_SECURITY,
     Setting("bootstrap.controllers", Type.LIST, (), "Kafka's controllers.", not_built="talking to controllers"),
     Setting("default.api.timeout.ms", Type.INT, 60_000, "How long calls without a timeout may take.", at_least(0)),
     Setting("retries", Type.INT, INTS, "How often a request is sent again.", between(0, INTS)),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from statestore import history
 from statestore import keys as store_keys
 from streams.partition import murmur2, partition_for
 from streams.processor import RecordContext
@@ -152,6 +153,20 @@ def value_timestamp_headers_row(row: Row) -> Fields:
 def aggregation_with_headers_row(row: Row) -> Fields:
     given = row["input"]
     return hexed(headers.with_headers(header_rows(given["headers"]), given["value"].encode()))
+
+
+def versioned_segment_row(row: Row) -> Fields:
+    versions: history.History = ()
+    end = 0
+    for step in row["input"]["ops"]:
+        start = step["valid_from"] if "valid_from" in step else step["timestamp"]
+        if "valid_to" in step:
+            if versions and start > end:
+                # Nothing was valid in between: Java says so by a deletion.
+                versions, _ = history.insert(versions, end, None)
+            end = step["valid_to"]
+        versions, _ = history.insert(versions, start, text(step["value"]))
+    return hexed(history.pack(versions, end))
 
 
 def change_row(row: Row) -> Fields:
@@ -305,6 +320,7 @@ FORMATS: dict[str, Make] = {
     "store.value_and_timestamp": value_and_timestamp_row,
     "store.value_timestamp_headers": value_timestamp_headers_row,
     "store.aggregation_with_headers": aggregation_with_headers_row,
+    "store.versioned_segment": versioned_segment_row,
     "repartition.change": change_row,
     "repartition.change_read": change_read_row,
     "fk.subscription": subscription_row,

@@ -10,14 +10,13 @@ from streams.serdes import Serdes, buffered, foreign_key, headers, offset_metada
 from tests.goldens import bytes as goldens
 
 ROWS = list(goldens.rows(None))
-LATER = {"store.versioned_segment"}
 
 
 def of_kind(*kinds: str) -> list[dict[str, Any]]:
     return [row for kind, row in ROWS if kind in kinds and "error" not in row]
 
 
-@pytest.mark.parametrize("kind", sorted({kind for kind, _ in ROWS} - LATER))
+@pytest.mark.parametrize("kind", sorted({kind for kind, _ in ROWS}))
 def test_we_write_what_java_wrote(kind: str) -> None:
     differences = {
         str(row): found for at, row in ROWS if at == kind and (found := goldens.difference(kind, row)) is not None
