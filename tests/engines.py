@@ -1,0 +1,61 @@
+"""Engines for tests: a broker process in a directory of its own, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+PATIENCE_S = 30.0
+
+
+def broker_pid(directory: Path) -> int:
+    """The process that serves a data directory."""
+    return int(json.loads((directory / "endpoint").read_text(encoding="utf-8"))["pid"])
+
+
+def stop_broker(directory: Path, how: signal.Signals = signal.SIGTERM) -> None:
+    """Ends the broker of a data directory, if one runs, and waits until it is gone."""
+    if not (directory / "endpoint").exists():
+        return
+    pid = broker_pid(directory)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, how)
+    until(lambda: not _alive(pid))
+
+
+def _alive(pid: int) -> bool:
+    """Runs the process? One that has ended and waits to be noted by its parent does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        return stat.rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        pass
+    if Path("/proc").is_dir():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def local_engine(directory: Path) -> Iterator[str]:
+    """The address of an engine in `directory`, whose broker ends with the block."""
+    try:
+        yield f"local://{directory}"
+    finally:
+        stop_broker(directory)
+
+
+def until(happened: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    """Waits until something is so; fails when it does not become so."""
+    deadline = time.monotonic() + patience_s
+    while not happened():
+        assert time.monotonic() < deadline, f"not within {patience_s} s"
+        time.sleep(0.002)
