@@ -58,7 +58,7 @@ class _GraceJoin:
 
     __slots__ = (
         "_buffer",
-        "_call",
+        "_context",
         "_dropped",
         "_entry",
         "_getter",
@@ -71,6 +71,7 @@ class _GraceJoin:
 
     def __init__(self, scope: Scope, view: View, call: Call, left: bool, grace_ms: int, buffer: str) -> None:
         self._scope = scope
+        self._context = scope.context
         self._join = joined(call)
         self._left = left
         self._getter = view.bind(scope)
@@ -100,7 +101,7 @@ class _GraceJoin:
         if buffer.is_late(ts):
             self._emit(key, key_bytes, value, ts, origin)
             return
-        context = origin or scope.context()._replace(timestamp=ts)
+        context = origin or self._context()._replace(timestamp=ts)
         now = scope.now_ms()
         new = self._value_serde.encode(value)
         buffer.put(key_bytes, ts, encode_changelog_value(BufferValue(None, None, new, settled(context)), 0), now)

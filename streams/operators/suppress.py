@@ -41,6 +41,7 @@ class Limits:
 class _Suppress:
     __slots__ = (
         "_buffer",
+        "_context",
         "_emitted",
         "_entry",
         "_final",
@@ -55,6 +56,8 @@ class _Suppress:
     def __init__(self, scope: Scope, store: str, wait_ms: int, final: bool, limits: Limits, window_end: bool) -> None:
         access = scope.store(store)
         self._scope = scope
+        # Taking it says that this node asks: stores above then keep it for their flush.
+        self._context = scope.context
         self._serde = access.key_serde
         self._buffer: ChangeBuffer = settled(access.store)
         self._wait = wait_ms
@@ -80,9 +83,7 @@ class _Suppress:
         """Buffers an update, then lets go of those whose time has come, or for which there is no room."""
         buffer, scope, time = self._buffer, self._scope, self._time
         time.time = max(time.time, ts)
-        context = origin
-        if context is None and (buffer.logged or self._limits.max_bytes != _NO_LIMIT):
-            context = scope.context()._replace(timestamp=ts)
+        context = origin or self._context()._replace(timestamp=ts)
         buffered_at = ts
         if self._window_end:
             windowed: Windowed = settled(key)
