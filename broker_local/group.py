@@ -425,6 +425,20 @@ def on_expiry(group: Group, at: int, retention_ms: int) -> list[Effect]:
     return _forget(group, keys, whole) if keys or whole else []
 
 
+def not_recorded(group: Group) -> None:
+    """The log took no more records: what they would have made so has not happened. New members whose joins
+    failed never learnt their ids, and come again as others."""
+    if group.candidates is None:
+        return
+    lasting = {member.member_id for member in group.state.members}
+    for name in [name for name, each in group.candidates.items() if each.parked is None]:
+        if name not in lasting:
+            del group.candidates[name]
+            group.seen.pop(name, None)
+    if not group.candidates and not lasting:
+        group.candidates = None
+
+
 def describe(group: Group) -> DescribedGroup:
     """The group as tools show it."""
     state = group.state

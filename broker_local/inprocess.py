@@ -103,11 +103,11 @@ class Engine:
         if isinstance(found, Later):
             self._waits.park((link, correlation, request), found)
         elif found is not None and not (isinstance(request, Produce) and request.acks == 0):
-            link.give(correlation, _read(found))
+            link.give(correlation, read_reply(found))
             self.changed.notify_all()
 
 
-def _read(reply: Reply) -> Reply:
+def read_reply(reply: Reply) -> Reply:
     """The reply with what lies in files read."""
     if not isinstance(reply, FetchReply):
         return reply

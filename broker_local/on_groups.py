@@ -113,6 +113,8 @@ def carry_out(broker: Broker, group: Group, effects: Iterable[Effect], at: Insta
         failed = failed or _write(broker, pending, at)
         _reply(broker, effect.to, failed or effect.body)
     failed = failed or _write(broker, pending, at)
+    if failed is not None:
+        coordinator.not_recorded(group)
     _note_due(broker, group)
     if failed is not None and group.name in broker.due:
         broker.due[group.name] = max(broker.due[group.name], at.now + STORAGE_RETRY_MS)
