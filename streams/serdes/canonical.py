@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,13 @@ import msgspec
 
 from streams.errors import ClassCastException, SerializationException
 from streams.serdes.base import shown, type_name
+
+encode_as_it_is = msgspec.msgpack.Encoder().encode
+"""MessagePack without an order."""
+
+may_hold_nan = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]").search
+"""Finds, in MessagePack, a 64-bit float with all bits of the exponent set (inside a text it may be something
+else)."""
 
 
 def refuse_not_a_number(name: str, value: object, infinities: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from streams.serdes.base import Serde
-from streams.serdes.canonical import label, refuse_not_a_number, unfit, unreadable
+from streams.serdes.canonical import encode_as_it_is, label, may_hold_nan, refuse_not_a_number, unfit, unreadable
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -37,7 +37,7 @@ def _json(type_: Any) -> Serde[Any]:
         except (ValueError, OverflowError, RecursionError) as error:
             raise unfit(name, value, error) from None
         # The encoder writes null for NaN and the infinities; where no null was written there was none.
-        if b"null" in data:
+        if b"null" in data and _may_hold_nan(value):
             refuse_not_a_number(name, value, infinities=True)
         return data
 
@@ -56,3 +56,12 @@ def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:
         return _encode(msgspec.to_builtins(value, str_keys=True))
     except (TypeError, ValueError, OverflowError, RecursionError):
         raise unfit(name, value, error) from None
+
+
+def _may_hold_nan(value: Any) -> bool:
+    """Asks MessagePack, which keeps NaN, at a tenth of the cost of looking through the value."""
+    try:
+        return may_hold_nan(encode_as_it_is(value)) is not None
+    except OverflowError:
+        # JSON takes integers of any size.
+        return True

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any
 
 import msgspec
 
 from streams.serdes.base import Serde
-from streams.serdes.canonical import label, refuse_not_a_number, unfit, unreadable
+from streams.serdes.canonical import encode_as_it_is, label, may_hold_nan, refuse_not_a_number, unfit, unreadable
 
 _encode = msgspec.msgpack.Encoder(order="sorted").encode
-_encode_as_it_is = msgspec.msgpack.Encoder().encode
-# A 64-bit float with all bits of the exponent set; inside a text it may also be something else.
-_may_be_nan = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]").search
 
 
 def msgpack(type_: Any = None) -> Serde[Any]:
@@ -40,7 +36,7 @@ def _msgpack(type_: Any) -> Serde[Any]:
             data = _with_other_keys(name, value, error)
         except (ValueError, OverflowError, RecursionError) as error:
             raise unfit(name, value, error) from None
-        if _may_be_nan(data) is not None:
+        if may_hold_nan(data) is not None:
             refuse_not_a_number(name, value, infinities=False)
         return data
 
@@ -56,7 +52,7 @@ def _msgpack(type_: Any) -> Serde[Any]:
 def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:
     """Encodes a value whose dicts have keys other than text, which the encoder does not sort."""
     try:
-        return _encode_as_it_is(_sorted(msgspec.to_builtins(value, builtin_types=(bytes, bytearray))))
+        return encode_as_it_is(_sorted(msgspec.to_builtins(value, builtin_types=(bytes, bytearray))))
     except (TypeError, ValueError, OverflowError, RecursionError):
         raise unfit(name, value, error) from None
 
@@ -64,7 +60,7 @@ def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:
 def _sorted(value: Any) -> Any:
     """The same value with the entries of each dict in the order of their keys' bytes."""
     if isinstance(value, dict):
-        entries = ((_encode_as_it_is(key), key, _sorted(entry)) for key, entry in value.items())
+        entries = ((encode_as_it_is(key), key, _sorted(entry)) for key, entry in value.items())
         return {key: entry for _, key, entry in sorted(entries, key=lambda item: item[0])}
     if isinstance(value, list | tuple):
         return [_sorted(entry) for entry in value]

@@ -56,7 +56,7 @@ def _time_windowed(inner: AnySerde, size_ms: int | None, for_changelog: bool) ->
         if at < 0:
             raise SerializationException(f"Size of data received for {name} is less than {tail}")
         start = unpack_from(data, at)[0]
-        end = NO_END if size_ms is None else min(start + size_ms, NO_END)
+        end = NO_END if size_ms is None or start > NO_END - size_ms else start + size_ms
         return Windowed(inner_decode(data[:at]), Window(start, end))
 
     def inner_bytes(data: bytes) -> bytes:

@@ -113,6 +113,7 @@ def test_the_form_of_json() -> None:
     assert Serdes.json().encode({2: "b", 10: "a"}) == b'{"10":"a","2":"b"}'
     assert Serdes.json(Order).encode(Order("a", 1.0)) == b'{"amount":1.0,"id":"a","tags":[]}'
     assert Serdes.json().decode(b"null") is None
+    assert Serdes.json().encode({"a": None, "b": 1 << 70}) == b'{"a":null,"b":1180591620717411303424}'
 
 
 def test_messagepack_sorts_other_keys_too() -> None:
