@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streams.app import KafkaStreams as KafkaStreams
+    from streams.config import StreamsConfig as StreamsConfig
     from streams.dsl.branched import BranchedKStream as BranchedKStream
     from streams.dsl.builder import StreamsBuilder as StreamsBuilder
     from streams.dsl.cogrouped import CogroupedKStream as CogroupedKStream
@@ -44,14 +45,22 @@ if TYPE_CHECKING:
     from streams.dsl.windows import Windows as Windows
     from streams.processor import ContextualFixedKeyProcessor as ContextualFixedKeyProcessor
     from streams.processor import ContextualProcessor as ContextualProcessor
+    from streams.processor import DeadLetter as DeadLetter
+    from streams.processor import DefaultProductionExceptionHandler as DefaultProductionExceptionHandler
+    from streams.processor import ErrorHandlerContext as ErrorHandlerContext
     from streams.processor import FailOnInvalidTimestamp as FailOnInvalidTimestamp
     from streams.processor import FixedKeyProcessor as FixedKeyProcessor
     from streams.processor import FixedKeyProcessorContext as FixedKeyProcessorContext
+    from streams.processor import LogAndContinueExceptionHandler as LogAndContinueExceptionHandler
+    from streams.processor import LogAndContinueProcessingExceptionHandler as LogAndContinueProcessingExceptionHandler
+    from streams.processor import LogAndFailExceptionHandler as LogAndFailExceptionHandler
+    from streams.processor import LogAndFailProcessingExceptionHandler as LogAndFailProcessingExceptionHandler
     from streams.processor import LogAndSkipOnInvalidTimestamp as LogAndSkipOnInvalidTimestamp
     from streams.processor import Processor as Processor
     from streams.processor import ProcessorContext as ProcessorContext
     from streams.processor import PunctuationType as PunctuationType
     from streams.processor import RecordContext as RecordContext
+    from streams.processor import Response as Response
     from streams.processor import (
         UsePartitionTimeOnInvalidTimestamp as UsePartitionTimeOnInvalidTimestamp,
     )
@@ -73,6 +82,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "streams.app": ("KafkaStreams",),
+    "streams.config": ("StreamsConfig",),
     "streams.dsl.branched": ("BranchedKStream",),
     "streams.dsl.builder": ("StreamsBuilder",),
     "streams.dsl.cogrouped": ("CogroupedKStream",),
@@ -105,6 +115,14 @@ _HOMES = {
         "Windows",
     ),
     "streams.processor": (
+        "Response",
+        "LogAndFailProcessingExceptionHandler",
+        "LogAndFailExceptionHandler",
+        "LogAndContinueProcessingExceptionHandler",
+        "LogAndContinueExceptionHandler",
+        "ErrorHandlerContext",
+        "DefaultProductionExceptionHandler",
+        "DeadLetter",
         "ContextualFixedKeyProcessor",
         "ContextualProcessor",
         "FailOnInvalidTimestamp",

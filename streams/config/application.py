@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from streams.config.clients import ADMIN, CONSUMER, PRODUCER
 from streams.config.streams import EXACTLY_ONCE_V2, SETTINGS, optimizations
 from streams.config.table import Setting, invalid, text_of, unknown
 from streams.config.topics import TOPIC
 from streams.errors import ConfigException, NotYetBuiltException
+from streams.serdes.base import Serde
+from streams.serdes.choose import default_serde
 
 PREFIXES: Mapping[str, Mapping[str, Setting]] = MappingProxyType(
     {
@@ -242,6 +245,46 @@ class StreamsConfig(Mapping[str, object]):
 
     def _other_type(self, name: str, wanted: str) -> ConfigException:
         return ConfigException(f"The setting {name} is no {wanted}, but {SETTINGS[name].type.value}.")
+
+    # What Java's class has too: defaults, and what the clients of the application are given
+
+    def default_key_serde(self) -> Serde[Any] | None:
+        """The serde of keys where none is given; None if it is not set."""
+        return default_serde(self, "key")
+
+    def default_value_serde(self) -> Serde[Any] | None:
+        """The serde of values where none is given; None if it is not set."""
+        return default_serde(self, "value")
+
+    def get_main_consumer_configs(self, client_id: str, worker: int = 0) -> dict[str, object]:
+        """Settings of the consumer of input; `worker` is its number in the process."""
+        from streams.config.derived import consumer_settings
+
+        return consumer_settings(self, "main", client_id, self.exactly_once, worker)
+
+    def get_restore_consumer_configs(self, client_id: str) -> dict[str, object]:
+        """Settings of the consumer of changelogs."""
+        from streams.config.derived import consumer_settings
+
+        return consumer_settings(self, "restore", client_id, self.exactly_once)
+
+    def get_global_consumer_configs(self, client_id: str) -> dict[str, object]:
+        """Settings of the consumer of global tables."""
+        from streams.config.derived import consumer_settings
+
+        return consumer_settings(self, "global", client_id, self.exactly_once)
+
+    def get_producer_configs(self, client_id: str) -> dict[str, object]:
+        """Settings of the producer."""
+        from streams.config.derived import producer_settings
+
+        return producer_settings(self, client_id, self.exactly_once)
+
+    def get_admin_configs(self, client_id: str) -> dict[str, object]:
+        """Settings of the admin."""
+        from streams.config.derived import admin_settings
+
+        return admin_settings(self, client_id)
 
     # What several rooms ask for
 
