@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Never, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from streams.metrics import Counter
-from streams.processor import Cancellable, ProcessorContext, PunctuationType
+from streams.processor import Cancellable, PunctuationType
 from streams.record import Headers
 from streams.serdes.base import Serde
 
@@ -147,7 +147,12 @@ class StoreAccess(NamedTuple):
 
 
 class RecordContext(NamedTuple):
-    """Where the record being processed came from. Offset -1, partition -1 and topic None in a punctuation."""
+    """Where the record being processed came from. Offset -1, partition -1 and topic None in a punctuation.
+
+    Take `scope.context` when the operator is made (`self._context = scope.context`), not later: the compiler
+    keeps
+    contexts beside cached values only for those below who have shown that they ask.
+    """
 
     topic: str | None
     partition: int
@@ -224,11 +229,6 @@ class Scope(Protocol):
 
     def context(self) -> RecordContext:
         """The context of the record being processed, computed on request."""
-        ...
-
-    def value_context(self) -> ProcessorContext[Never, Never]:
-        """What a transformer of a table's values is initialised with: this node's stores, time, the record's
-        metadata and timers; it refuses to forward."""
         ...
 
     def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Cancellable:

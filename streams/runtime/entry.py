@@ -66,7 +66,19 @@ NOWHERE = RecordContext(None, -1, -1, -1, ())
 class Walk:
     """The record in hand, as those see it who ask."""
 
-    __slots__ = ("_bad", "_left", "_run", "_seen", "_seen_to", "_stand_in", "now", "stream_time", "topic")
+    __slots__ = (
+        "_bad",
+        "_cut_at",
+        "_left",
+        "_run",
+        "_seen",
+        "_seen_to",
+        "_stand_in",
+        "active",
+        "now",
+        "stream_time",
+        "topic",
+    )
 
     def __init__(self) -> None:
         self._run: Run | None = None
@@ -74,6 +86,9 @@ class Walk:
         self._stand_in: RecordContext | None = None
         self._seen = self._seen_to = -1
         self._bad: list[int] = []
+        self._cut_at = -1
+        self.active = False
+        """Something is being processed: a record, a punctuation or a flush."""
         self.topic = ""
         """Topic of the present run."""
         self.stream_time = -1
@@ -81,8 +96,8 @@ class Walk:
         self.now = 0
         """The wall clock in ms, as read before the run."""
 
-    def through(self, run: Run, entry: SourceEntry) -> None:
-        """Calls the source's function on the run.
+    def through(self, run: Run, entry: SourceEntry) -> int:
+        """Calls the source's function on the run; returns the index after the last record that was processed.
 
         Raises:
             Failed: at the record that `index` tells.
@@ -93,18 +108,29 @@ class Walk:
             keys, values, times = keys[start:stop], values[start:stop], times[start:stop]
         self._left = iter(keys)
         self._run = run
+        self._cut_at = -1
         self._seen, self._seen_to = self.stream_time, start
         self.topic = run.partition.topic
+        self.active = True
         if batch.headers is None:
             entry.plain(zip(self._left, values, times))  # noqa: B905 - equally long, and strict costs time
         else:
             entry.headed(zip(self._left, values, times, batch.headers[start:stop]))  # noqa: B905
+        return stop if self._cut_at < 0 else self._cut_at + 1
+
+    def cut(self) -> None:
+        """Ends the run after the record in hand."""
+        if self._run is not None and self._cut_at < 0:
+            self._cut_at = self.index
+            # A list's iterator can be set forward; `zip` then finds it exhausted.
+            self._left.__setstate__(self._run.stop - self._run.start)  # type: ignore[attr-defined]
 
     def ended(self, upto: int) -> int:
         """The run is over, before index `upto`: its highest timestamp counts. Returns the highest of the run
         (-1 if there was none): records that could not be read do not count."""
         run = self._run
         self._run = None
+        self.active = False
         if run is None or upto == run.start:
             self._bad.clear()
             return -1
@@ -127,6 +153,8 @@ class Walk:
         """Where in the batch the record in hand is."""
         run = self._run
         assert run is not None
+        if self._cut_at >= 0:
+            return self._cut_at
         left: int = self._left.__length_hint__()  # type: ignore[attr-defined]  # iterators of lists have it
         return run.stop - left - 1
 

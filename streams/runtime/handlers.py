@@ -132,6 +132,13 @@ class Handlers:
 
         return guard
 
+    def in_punctuation(self, node: str, error: Exception) -> Exception | None:
+        """For what a punctuation raised: the cause of the end, or None to go on."""
+        if isinstance(error, Failed):
+            return error.error
+        response = self._asked(self._processing, node, None, error, "processing")
+        return None if response.answer is Answer.RESUME else error
+
     def unreadable(
         self, node: str, key_serde: Serde[object], value_serde: Serde[object]
     ) -> Callable[[Exception], None]:

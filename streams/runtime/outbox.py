@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from typing import NamedTuple
 
+from statestore.api import ChangelogHook
 from streams.metrics import Counter
-from streams.operators.base import RecordContext
 from streams.partition import KeyMemo, partition_for
 from streams.record import Headers, RecordBatch, TopicPartition
 
@@ -164,6 +164,7 @@ class Outbox:
         partitions_for: how many partitions a topic has.
         linger_ms: a record waits at most so long for others while the task is busy.
         produced: counts the records of a topic that have left.
+        column: makes a column for a topic.
     """
 
     def __init__(
@@ -171,6 +172,7 @@ class Outbox:
         partitions_for: Callable[[str], int],
         linger_ms: int = 100,
         produced: Callable[[str], Counter] | None = None,
+        column: Callable[[str], Column] = Column,
     ) -> None:
         self._partitions_for = partitions_for
         self._linger_ms = linger_ms
@@ -178,7 +180,7 @@ class Outbox:
         self._counters: dict[str, Counter] = {}
         self._columns: dict[TopicPartition, Column] = {}
         self._turns: dict[str, int] = {}
-        self._ready: list[Outgoing] = []
+        self._column = column
 
     def partitions(self, topic: str) -> int:
         """How many partitions the topic has."""
@@ -189,7 +191,7 @@ class Outbox:
         where = TopicPartition(topic, partition)
         found = self._columns.get(where)
         if found is None:
-            found = self._columns[where] = Column(topic)
+            found = self._columns[where] = self._column(topic)
         return found
 
     def route(self, topic: str) -> Route:
@@ -197,9 +199,7 @@ class Outbox:
         columns = [self.column(topic, partition) for partition in range(self._partitions_for(topic))]
         return Route(columns, self.column(topic, ANY))
 
-    def changelog(
-        self, topic: str, partition: int, headers: Headers = ()
-    ) -> Callable[[bytes, bytes | None, int, object], None]:
+    def changelog(self, topic: str, partition: int, headers: Headers = ()) -> ChangelogHook:
         """A hook that takes the rows of a store (statestore.api.ChangelogHook)."""
         put_key, put_value, put_time, put_headers = self.column(topic, partition).appenders
         if headers:
@@ -280,8 +280,3 @@ class Outbox:
     def held(self) -> Mapping[TopicPartition, int]:
         """How many records wait, by partition."""
         return {where: len(column) for where, column in self._columns.items() if len(column)}
-
-
-def origin_headers(origin: object) -> Headers:
-    """The headers of what a store kept beside a value."""
-    return origin.headers if isinstance(origin, RecordContext) else ()

@@ -1,0 +1,202 @@
+"""What processors are given in `init`: contexts of the three kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from streams.errors import ClassCastException, StreamsException
+from streams.metrics import Metrics
+from streams.processor import PunctuationType, Punctuator
+from streams.record import FixedKeyRecord, Record, RecordMetadata
+from streams.runtime.entry import Walk
+from streams.runtime.fuse import Opened
+from streams.runtime.punctuate import Schedule
+from streams.serdes.base import AnySerde
+from streams.serdes.choose import default_serde
+
+GUIDE = (
+    "If you add stores manually via '.addStateStore()' make sure to connect the added store to the processor by "
+    "providing the processor name to '.addStateStore()' or connect them via "
+    "'.connectProcessorAndStateStores()'. DSL users need to provide the store name to '.process()', "
+    "'.processValues()', or '.transformValues()' to connect the store to the corresponding operator, or they "
+    "can provide a StoreBuilder by implementing the stores() method on the Supplier itself. If you do not add "
+    "stores manually, please file a bug report at https://issues.apache.org/jira/projects/KAFKA."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """What contexts show of their task."""
+
+    application_id: str
+    task_id: object
+    config: Mapping[str, object]
+    metrics: Metrics
+    state_dir: Path
+    walk: Walk
+    request_commit: Callable[[], None]
+
+
+class BareContext:
+    """What all contexts have (`processor.BaseContext`).
+
+    Args:
+        node: the node's name.
+        store: gives the facade of a store, None where it is not connected.
+        schedule: `(node, interval_ms, kind, call, start_ms)`.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        view: TaskView,
+        store: Callable[[str], Any],
+        schedule: Callable[[str, int, PunctuationType, Callable[[int], object], int | None], Schedule],
+    ) -> None:
+        self._node = node
+        self._view = view
+        self._walk = view.walk
+        self._store = store
+        self._schedule = schedule
+        self.timestamp = -1
+        """Of the record that the node has in hand, or of the punctuation (ms); set by the entry function."""
+
+    @property
+    def application_id(self) -> str:
+        return self._view.application_id
+
+    @property
+    def task_id(self) -> object:
+        return self._view.task_id
+
+    @property
+    def state_dir(self) -> Path:
+        return self._view.state_dir
+
+    @property
+    def metrics(self) -> Metrics:
+        return self._view.metrics
+
+    @property
+    def key_serde(self) -> AnySerde | None:
+        return default_serde(self._view.config, "key")
+
+    @property
+    def value_serde(self) -> AnySerde | None:
+        return default_serde(self._view.config, "value")
+
+    @property
+    def record_metadata(self) -> RecordMetadata | None:
+        """Where the record in hand came from. None outside of processing; in a punctuation, as in Java, an
+        empty
+        shell: topic "", partition and offset -1."""
+        walk = self._walk
+        if not walk.active:
+            return None
+        here = walk.context()
+        return RecordMetadata(here.topic or "", here.partition, here.offset, here.timestamp)
+
+    def schedule(
+        self,
+        interval: timedelta | int,
+        kind: PunctuationType,
+        call: Punctuator,
+        start: datetime | int | None = None,
+    ) -> Schedule:
+        return self._schedule(self._node, milliseconds(interval), kind, call, epoch_ms(start))
+
+    def commit(self) -> None:
+        self._view.request_commit()
+
+    def get_state_store(self, name: str) -> Any:
+        found = self._store(name)
+        if found is None:
+            raise StreamsException(
+                f"Processor {self._node} has no access to StateStore {name} as the store is not connected to the "
+                f"processor. {GUIDE}"
+            )
+        return found
+
+    def current_stream_time_ms(self) -> int:
+        return self._walk.current_stream_time()
+
+    def current_system_time_ms(self) -> int:
+        return self._walk.now
+
+    def app_configs(self) -> Mapping[str, object]:
+        return self._view.config
+
+    def app_configs_with_prefix(self, prefix: str) -> Mapping[str, object]:
+        return {
+            name.removeprefix(prefix): value for name, value in self._view.config.items() if name.startswith(prefix)
+        }
+
+
+class ForwardingContext(BareContext):
+    """A context that forwards to the node's children.
+
+    `children` are the entries by the child's name, set once they exist. `record_type` is what `forward`
+    takes.
+    """
+
+    record_type: type[Record[Any, Any]] | type[FixedKeyRecord[Any, Any]] = Record
+    children: Mapping[str, Opened] | None = None
+
+    def forward(self, record: Any, child: str | None = None) -> None:
+        if not self._walk.active:
+            raise StreamsException(
+                f"{self._node} cannot forward now: only process() and punctuations may, not init() or close(), and "
+                "no other thread."
+            )
+        if record.__class__ is not self.record_type:
+            raise ClassCastException(
+                f"{self._node} must forward a {self.record_type.__name__}, got {type(record).__name__}."
+            )
+        children = self.children or {}
+        if child is None:
+            for entry in children.values():
+                entry.forward(record.key, record.value, record.timestamp, record.headers)
+            return
+        found = children.get(child)
+        if found is None:
+            raise StreamsException(
+                f"Unknown downstream node: {child} either does not exist or is not connected to this processor."
+            )
+        found.forward(record.key, record.value, record.timestamp, record.headers)
+
+
+class FixedKeyContext(ForwardingContext):
+    """A context whose records keep their key."""
+
+    record_type = FixedKeyRecord
+
+
+class ValueContext(BareContext):
+    """The context of a `ValueTransformerWithKey`, which returns its result and forwards nothing."""
+
+    def forward(self, record: Any, child: str | None = None) -> None:
+        raise StreamsException(
+            "ProcessorContext#forward() not supported: a ValueTransformerWithKey returns its result."
+        )
+
+
+def milliseconds(duration: timedelta | int) -> int:
+    """A duration in whole ms."""
+    return duration // timedelta(milliseconds=1) if isinstance(duration, timedelta) else duration
+
+
+def epoch_ms(time: datetime | int | None) -> int | None:
+    """A point in time in ms since the epoch.
+
+    Raises:
+        StreamsException: the datetime has no time zone.
+    """
+    if not isinstance(time, datetime):
+        return time
+    if time.tzinfo is None:
+        raise StreamsException(f"{time!r} has no time zone; give an aware datetime, or ms since the epoch.")
+    return round(time.timestamp() * 1000)

@@ -1,0 +1,226 @@
+"""Window and session stores as processors, tests and queries see them: typed, under Java's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from statestore.api import Found, RowIterator, SessionStore, WindowStore
+from streams.errors import IllegalArgumentException, NullPointerException
+from streams.operators.base import StoreAccess
+from streams.record import ValueAndTimestamp, Window, Windowed
+from streams.runtime.facades import Hand, Keys, plain, timestamped
+from streams.runtime.iterators import StoreIterator
+
+FOREVER = (1 << 63) - 1
+
+WindowedRows = StoreIterator[tuple[Windowed, Any]]
+
+
+class WindowFacade:
+    """Rows by key and window start (Java's `WindowStore`). Times are in ms, bounds inclusive.
+
+    Args:
+        size: of the windows in ms, for the ends of the windows that are yielded.
+    """
+
+    def __init__(
+        self,
+        access: StoreAccess,
+        store: WindowStore,
+        hand: Hand,
+        size: int,
+        value: Callable[[Found], Any] = plain,
+    ) -> None:
+        self._access = access
+        self._store = store
+        self._keys = Keys(access, hand)
+        self._hand = hand
+        self._size = size
+        self._value = value
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+        return self._access.name
+
+    @property
+    def is_open(self) -> bool:
+        """Its task is not closed."""
+        return self._hand.lease.is_open
+
+    def put(self, key: Any, value: Any, window_start: int) -> None:
+        """Sets the value of a window; None deletes.
+
+        Raises:
+            NullPointerException: the key is None.
+        """
+        raw = self._keys.written(key)
+        hand = self._hand
+        hand.may_write()
+        self._store.put(raw, window_start, value, hand.timestamp(), hand.origin())
+
+    def fetch(self, *args: Any) -> Any:
+        """`fetch(key, time)` gives the value of the window that starts then, or None;
+        `fetch(key, time_from, time_to)` an iterator of `(start, value)`;
+        `fetch(key_from, key_to, time_from, time_to)` one of `(Windowed, value)`; keys may be None there.
+        """
+        if len(args) == 2:
+            found = self._store.fetch(self._keys.written(args[0]), args[1])
+            return None if found is None else self._value(found)
+        return self._fetched(args, False)
+
+    def backward_fetch(self, *args: Any) -> Any:
+        """As `fetch` with three or four arguments, from the last window to the first."""
+        return self._fetched(args, True)
+
+    def fetch_all(self, time_from: int, time_to: int) -> WindowedRows:
+        """All windows that start between two times."""
+        return self._rows(self._opened().fetch_all(time_from, time_to))
+
+    def backward_fetch_all(self, time_from: int, time_to: int) -> WindowedRows:
+        """As `fetch_all`, from the last to the first."""
+        return self._rows(self._opened().fetch_all(time_from, time_to, True))
+
+    def all(self) -> WindowedRows:
+        """All windows."""
+        return self._rows(self._opened().all())
+
+    def backward_all(self) -> WindowedRows:
+        """All windows, from the last to the first."""
+        return self._rows(self._opened().all(True))
+
+    def _opened(self) -> WindowStore:
+        self._hand.lease.check(self.name)
+        return self._store
+
+    def _fetched(self, args: tuple[Any, ...], backwards: bool) -> Any:
+        if len(args) == 3:
+            key, time_from, time_to = args
+            rows = self._store.fetch_range(self._keys.written(key), time_from, time_to, backwards)
+            value = self._value
+
+            def one(row: tuple[int, object, int]) -> tuple[int, Any]:
+                return row[0], value((row[1], row[2]))
+
+            return StoreIterator(self.name, rows, one)
+        if len(args) != 4:
+            raise IllegalArgumentException(
+                "fetch takes (key, time), (key, time_from, time_to) or (key_from, key_to, time_from, time_to); "
+                f"got {len(args)} arguments."
+            )
+        low, high = self._keys.bound(args[0]), self._keys.bound(args[1])
+        return self._rows(self._store.fetch_keys(low, high, args[2], args[3], backwards))
+
+    def _rows(self, rows: RowIterator[tuple[bytes, int, object, int]]) -> WindowedRows:
+        read, size, value = self._keys.read, self._size, self._value
+
+        def decoded(row: tuple[bytes, int, object, int]) -> tuple[Windowed, Any]:
+            start = row[1]
+            window = Window(start, min(start + size, FOREVER))
+            return Windowed(read(row[0]), window), value((row[2], row[3]))
+
+        return StoreIterator(self.name, rows, decoded)
+
+
+class TimestampedWindowFacade(WindowFacade):
+    """A window store whose values are `ValueAndTimestamp` (Java's `TimestampedWindowStore`)."""
+
+    def __init__(self, access: StoreAccess, store: WindowStore, hand: Hand, size: int) -> None:
+        super().__init__(access, store, hand, size, timestamped)
+
+    def put(self, key: Any, value: ValueAndTimestamp | None, window_start: int) -> None:
+        """Sets value and timestamp of a window; None deletes."""
+        raw = self._keys.written(key)
+        hand = self._hand
+        hand.may_write()
+        new, time = (None, hand.timestamp()) if value is None else value
+        self._store.put(raw, window_start, new, time, hand.origin())
+
+
+class SessionFacade:
+    """Rows by key, start and end (Java's `SessionStore`). Times are in ms, both ends inclusive."""
+
+    def __init__(self, access: StoreAccess, store: SessionStore, hand: Hand) -> None:
+        self._access = access
+        self._store = store
+        self._keys = Keys(access, hand)
+        self._hand = hand
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+        return self._access.name
+
+    @property
+    def is_open(self) -> bool:
+        """Its task is not closed."""
+        return self._hand.lease.is_open
+
+    def put(self, session: Windowed | None, aggregate: Any) -> None:
+        """Sets the aggregate of a session; None removes it.
+
+        Raises:
+            NullPointerException: the session or its key is None.
+        """
+        if session is None:
+            raise NullPointerException("sessionKey cannot be null")
+        raw = self._keys.written(session.key)
+        hand = self._hand
+        hand.may_write()
+        start, end = session.window
+        self._store.put(raw, start, end, aggregate, hand.timestamp(), hand.origin())
+
+    def remove(self, session: Windowed) -> None:
+        """Removes a session."""
+        self.put(session, None)
+
+    def fetch_session(self, key: Any, start: int, end: int) -> Any:
+        """The aggregate of exactly this session, or None."""
+        return self._store.fetch_session(self._keys.written(key), start, end)
+
+    def find_sessions(self, *args: Any) -> WindowedRows:
+        """`find_sessions(key, earliest_end, latest_start)`: the key's sessions that end at or after the one
+        and start
+        at or before the other; `(key_from, key_to, earliest_end, latest_start)` for a range of keys;
+        `(earliest_end, latest_end)` for all keys."""
+        return self._found(args, False)
+
+    def backward_find_sessions(self, *args: Any) -> WindowedRows:
+        """As `find_sessions` with three or four arguments, from the last to the first."""
+        return self._found(args, True)
+
+    def fetch(self, key: Any, key_to: Any = None) -> WindowedRows:
+        """All sessions of a key, or of the keys from `key` to `key_to`."""
+        if key_to is None:
+            return self._rows(self._store.fetch(self._keys.written(key)))
+        return self._rows(self._store.fetch_keys(self._keys.bound(key), self._keys.bound(key_to)))
+
+    def backward_fetch(self, key: Any, key_to: Any = None) -> WindowedRows:
+        """As `fetch`, from the last to the first."""
+        if key_to is None:
+            return self._rows(self._store.fetch(self._keys.written(key), True))
+        return self._rows(self._store.fetch_keys(self._keys.bound(key), self._keys.bound(key_to), True))
+
+    def _found(self, args: tuple[Any, ...], backwards: bool) -> WindowedRows:
+        store = self._store
+        if len(args) == 3:
+            return self._rows(store.find(self._keys.written(args[0]), args[1], args[2], backwards))
+        if len(args) == 4:
+            low, high = self._keys.bound(args[0]), self._keys.bound(args[1])
+            return self._rows(store.find_keys(low, high, args[2], args[3], backwards))
+        if len(args) != 2 or backwards:
+            raise IllegalArgumentException(
+                "find_sessions takes (key, earliest_end, latest_start), (key_from, key_to, earliest_end, "
+                f"latest_start) or (earliest_end, latest_end); got {len(args)} arguments."
+            )
+        self._hand.lease.check(self.name)
+        return self._rows(store.find_all(args[0], args[1]))
+
+    def _rows(self, rows: RowIterator[tuple[bytes, int, int, object]]) -> WindowedRows:
+        read = self._keys.read
+
+        def decoded(row: tuple[bytes, int, int, object]) -> tuple[Windowed, Any]:
+            return Windowed(read(row[0]), Window(row[1], row[2])), row[3]
+
+        return StoreIterator(self.name, rows, decoded)

@@ -1,0 +1,272 @@
+"""Key-value and versioned stores as processors, tests and queries see them: typed, under Java's names.
+
+A facade encodes keys and decodes values; the rules are the store's own. `Hand` says on whose behalf it
+writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from statestore.api import Found, KeyValueStore, RowIterator, VersionedStore
+from streams.errors import NullPointerException, UnsupportedOperationException
+from streams.operators.base import StoreAccess
+from streams.record import ValueAndTimestamp, VersionedRecord
+from streams.runtime.iterators import Lease, StoreIterator
+from streams.serdes.base import AnySerde
+
+NOT_PUT: Final = -(2**63)
+"""What `VersionedKeyValueStore.put` returns for a version that is older than the history."""
+VALID_TO_UNDEFINED: Final = -1
+"""What it returns for the newest version."""
+
+
+class Hand:
+    """Who uses a store.
+
+    Args:
+        lease: ends when the task is closed.
+        timestamp: the timestamp (ms) that a write without one of its own has in the changelog.
+        origin: what a caching store keeps beside the value.
+        read_only: why nothing may be written; None: it may.
+    """
+
+    __slots__ = ("lease", "origin", "read_only", "timestamp")
+
+    def __init__(
+        self,
+        lease: Lease,
+        timestamp: Callable[[], int],
+        origin: Callable[[], object] = lambda: None,
+        read_only: str | None = None,
+    ) -> None:
+        self.lease = lease
+        self.timestamp = timestamp
+        self.origin = origin
+        self.read_only = read_only
+
+    def may_write(self) -> None:
+        """
+        Raises:
+            UnsupportedOperationException: the store is only read.
+        """
+        if self.read_only is not None:
+            raise UnsupportedOperationException(self.read_only)
+
+
+class Keys:
+    """A store's name, whether it is open, and the bytes of its keys."""
+
+    __slots__ = ("_hand", "_name", "_serde")
+
+    def __init__(self, access: StoreAccess, hand: Hand) -> None:
+        self._name = access.name
+        self._serde: AnySerde = access.key_serde
+        self._hand = hand
+
+    def written(self, key: object) -> bytes:
+        """
+        Raises:
+            NullPointerException: the key is None.
+            InvalidStateStoreException: the store is closed.
+        """
+        self._hand.lease.check(self._name)
+        if key is None:
+            raise NullPointerException("key cannot be null")
+        return self._serde.encode(key)
+
+    def bound(self, key: object) -> bytes | None:
+        """The bytes of a bound of a range; None is open."""
+        self._hand.lease.check(self._name)
+        return None if key is None else self._serde.encode(key)
+
+    def read(self, raw: bytes) -> object:
+        return self._serde.decode(raw)
+
+
+def plain(found: Found) -> Any:
+    """The value alone."""
+    return found[0]
+
+
+def timestamped(found: Found) -> ValueAndTimestamp:
+    """The value and its timestamp."""
+    return ValueAndTimestamp(found[0], found[1])
+
+
+class ReadOnlyKeyValueStore:
+    """A key-value store that is only read. Rows come in the order of the keys' bytes; bounds are inclusive,
+    None
+    is open.
+    """
+
+    def __init__(
+        self,
+        access: StoreAccess,
+        store: KeyValueStore,
+        hand: Hand,
+        value: Callable[[Found], Any] = plain,
+    ) -> None:
+        self._access = access
+        self._store = store
+        self._keys = Keys(access, hand)
+        self._hand = hand
+        self._value = value
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+        return self._access.name
+
+    @property
+    def is_open(self) -> bool:
+        """Its task is not closed."""
+        return self._hand.lease.is_open
+
+    def get(self, key: Any) -> Any:
+        """The value, None if there is none.
+
+        Raises:
+            NullPointerException: the key is None.
+        """
+        found = self._store.get(self._keys.written(key))
+        return None if found is None else self._value(found)
+
+    def range(self, low: Any, high: Any) -> StoreIterator[tuple[Any, Any]]:
+        """`(key, value)` with low <= key <= high, by the keys' bytes."""
+        return self._rows(self._store.range(self._keys.bound(low), self._keys.bound(high)))
+
+    def reverse_range(self, low: Any, high: Any) -> StoreIterator[tuple[Any, Any]]:
+        """As `range`, from the last to the first."""
+        return self._rows(self._store.range(self._keys.bound(low), self._keys.bound(high), True))
+
+    def all(self) -> StoreIterator[tuple[Any, Any]]:
+        """All rows."""
+        self._hand.lease.check(self.name)
+        return self._rows(self._store.all())
+
+    def reverse_all(self) -> StoreIterator[tuple[Any, Any]]:
+        """All rows, from the last to the first."""
+        self._hand.lease.check(self.name)
+        return self._rows(self._store.all(True))
+
+    def prefix_scan(self, prefix: Any, serde: AnySerde | None = None) -> StoreIterator[tuple[Any, Any]]:
+        """Rows whose key's bytes begin with those of `prefix` (under `serde`; None: `prefix` under the
+        key's).
+        """
+        self._hand.lease.check(self.name)
+        start = self._access.key_serde.encode(prefix) if serde is None else serde.encode(prefix)
+        return self._rows(self._store.prefix_scan(start))
+
+    def approximate_num_entries(self) -> int:
+        """About how many rows there are."""
+        self._hand.lease.check(self.name)
+        return self._store.approximate_entries()
+
+    def _rows(self, rows: RowIterator[tuple[bytes, object, int]]) -> StoreIterator[tuple[Any, Any]]:
+        read, value = self._keys.read, self._value
+
+        def decoded(row: tuple[bytes, object, int]) -> tuple[Any, Any]:
+            return read(row[0]), value((row[1], row[2]))
+
+        return StoreIterator(self.name, rows, decoded)
+
+
+class KeyValueFacade(ReadOnlyKeyValueStore):
+    """A key-value store (Java's `KeyValueStore`)."""
+
+    def put(self, key: Any, value: Any) -> None:
+        """Sets the value; None deletes.
+
+        Raises:
+            NullPointerException: the key is None.
+            UnsupportedOperationException: the store is only read.
+        """
+        self._put(self._keys.written(key), value)
+
+    def put_if_absent(self, key: Any, value: Any) -> Any:
+        """Sets the value unless there is one; returns the one that was there."""
+        raw = self._keys.written(key)
+        found = self._store.get(raw)
+        if found is None:
+            self._put(raw, value)
+            return None
+        return self._value(found)
+
+    def put_all(self, rows: Iterable[tuple[Any, Any]]) -> None:
+        """`put` for each `(key, value)`."""
+        for key, value in rows:
+            self.put(key, value)
+
+    def delete(self, key: Any) -> Any:
+        """Deletes the row; returns the value that was there."""
+        raw = self._keys.written(key)
+        found = self._store.get(raw)
+        self._put(raw, None)
+        return None if found is None else self._value(found)
+
+    def _put(self, raw: bytes, value: Any) -> None:
+        hand = self._hand
+        hand.may_write()
+        self._store.put(raw, value, hand.timestamp(), hand.origin())
+
+
+class TimestampedKeyValueFacade(KeyValueFacade):
+    """A key-value store whose values are `ValueAndTimestamp` (Java's `TimestampedKeyValueStore`)."""
+
+    def __init__(self, access: StoreAccess, store: KeyValueStore, hand: Hand) -> None:
+        super().__init__(access, store, hand, timestamped)
+
+    def _put(self, raw: bytes, value: ValueAndTimestamp | None) -> None:
+        hand = self._hand
+        hand.may_write()
+        if value is None:
+            self._store.put(raw, None, hand.timestamp(), hand.origin())
+        else:
+            self._store.put(raw, value[0], value[1], hand.origin())
+
+
+class VersionedFacade:
+    """A store that keeps the versions of its values (Java's `VersionedKeyValueStore`)."""
+
+    def __init__(self, access: StoreAccess, store: VersionedStore, hand: Hand) -> None:
+        self._access = access
+        self._store = store
+        self._keys = Keys(access, hand)
+        self._hand = hand
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+        return self._access.name
+
+    @property
+    def is_open(self) -> bool:
+        """Its task is not closed."""
+        return self._hand.lease.is_open
+
+    def put(self, key: Any, value: Any, timestamp: int) -> int:
+        """Adds a version (None: a deletion) that is valid from `timestamp` (ms) on.
+
+        Returns the time it is valid to, `VALID_TO_UNDEFINED` (-1) for the newest, `NOT_PUT` for one older
+        than the
+        history.
+        """
+        raw = self._keys.written(key)
+        self._hand.may_write()
+        return self._store.put(raw, value, timestamp)
+
+    def delete(self, key: Any, timestamp: int) -> VersionedRecord | None:
+        """Adds a deletion as of `timestamp`; returns what was valid then."""
+        raw = self._keys.written(key)
+        self._hand.may_write()
+        return _version(self._store.delete(raw, timestamp))
+
+    def get(self, key: Any, as_of: int | None = None) -> VersionedRecord | None:
+        """The newest version, or the one that was valid at a time (ms); None where there is none."""
+        return _version(self._store.get(self._keys.written(key), as_of))
+
+
+def _version(found: Any) -> VersionedRecord | None:
+    return None if found is None else VersionedRecord(found.value, found.timestamp, found.valid_to)

@@ -1,0 +1,134 @@
+"""What an operator may ask for when it is made: implements `operators.base.Scope` for one node of one
+task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from streams.errors import ConfigException
+from streams.metrics import Counter
+from streams.operators.base import Kept, RecordContext, StoreAccess
+from streams.processor import PunctuationType
+from streams.runtime.contexts import GUIDE, TaskView, ValueContext
+from streams.runtime.punctuate import Schedule
+from streams.serdes.base import AnySerde
+from streams.serdes.choose import default_serde
+from streams.topology.node import TaskId
+
+T = TypeVar("T")
+
+
+class KeptNumber:
+    """A number that is saved with the committed offsets."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = -1
+
+
+class Host(Protocol):
+    """What a scope asks of its task."""
+
+    id: TaskId
+    view: TaskView
+
+    def access(self, name: str) -> StoreAccess | None:
+        """An open store, global ones included."""
+        ...
+
+    def facade(self, name: str, context: Any) -> Any:
+        """The store as that node's processor sees it."""
+        ...
+
+    def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None: ...
+
+    def counter(self, name: str, node: str) -> Counter: ...
+
+    def shared(self, name: str, make: Callable[[], T]) -> T: ...
+
+    def kept(self, name: str) -> KeptNumber: ...
+
+    def schedule(
+        self,
+        node: str,
+        interval_ms: int,
+        kind: PunctuationType,
+        call: Callable[[int], object],
+        start_ms: int | None = None,
+    ) -> Schedule: ...
+
+
+class NodeScope:
+    """The scope of one node. `asks` becomes true when the operator takes `context`."""
+
+    __slots__ = ("_host", "_stores", "asks", "node", "sends_old")
+
+    def __init__(self, host: Host, node: str, stores: frozenset[str], sends_old: bool) -> None:
+        self._host = host
+        self._stores = stores
+        self.node = node
+        self.sends_old = sends_old
+        self.asks = False
+
+    @property
+    def partition(self) -> int:
+        return self._host.id.partition
+
+    def store(self, name: str) -> StoreAccess:
+        found = self._host.access(name)
+        if found is None:
+            raise ConfigException(
+                f"Processor {self.node} has no access to StateStore {name} as the store is not connected to the "
+                f"processor. {GUIDE}"
+            )
+        return found
+
+    def on_flush(self, name: str, listener: Callable[..., None]) -> None:
+        self._host.listen(name, listener, self.sends_old)
+
+    def serde(self, side: str, chosen: AnySerde | None) -> AnySerde:
+        found = chosen or default_serde(self._host.view.config, "key" if side == "key" else "value")
+        if found is None:
+            raise ConfigException(
+                f"Please specify a {side} serde or set one through "
+                f"StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG: {self.node} has none."
+            )
+        return found
+
+    def counter(self, name: str) -> Counter:
+        return self._host.counter(name, self.node)
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        return self._host.shared(name, make)
+
+    def kept(self, name: str) -> Kept:
+        return self._host.kept(name)
+
+    def setting(self, name: str) -> object:
+        return self._host.view.config.get(name)
+
+    def now_ms(self) -> int:
+        return self._host.view.walk.now
+
+    def stream_time(self) -> int:
+        return self._host.view.walk.current_stream_time()
+
+    @property
+    def context(self) -> Callable[[], RecordContext]:
+        """See `Scope.context`: taking it says that this node asks."""
+        self.asks = True
+        return self._host.view.walk.context
+
+    def value_context(self) -> ValueContext:
+        def store(name: str) -> Any:
+            return self._host.facade(name, context) if name in self._stores else None
+
+        context = ValueContext(self.node, self._host.view, store, self._host.schedule)
+        self.asks = True
+        return context
+
+    def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Schedule:
+        return self._host.schedule(self.node, interval_ms, kind, call)

@@ -1,0 +1,214 @@
+"""From a store as data to its layers over an engine. The only file that builds concrete stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from statestore.api import ChangelogHook, Codec, Layered
+from statestore.buffer import ChangeBuffer, Parts, RowFormat
+from statestore.engine import Engine
+from statestore.keyvalue import LayeredKeyValueStore
+from statestore.lru import LruMap
+from statestore.session import LayeredSessionStore
+from statestore.versioned import LayeredVersionedStore
+from statestore.window import LayeredWindowStore
+from streams.errors import ClassCastException, ConfigException, NotYetBuiltException, StreamsException
+from streams.operators.base import RecordContext, StoreAccess
+from streams.processor import RecordContext as ShownContext
+from streams.record import Headers
+from streams.serdes.base import AnySerde, type_name
+from streams.serdes.buffered import (
+    CHANGELOG_HEADER,
+    BufferValue,
+    decode_changelog_value,
+    encode_changelog_value,
+)
+from streams.serdes.choose import Side, default_serde
+from streams.serdes.simple import BYTES
+from streams.topology.store import StoreKind, StoreSpec
+
+
+def _bytes_only(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"expected bytes, got {value!r}")
+    return value
+
+
+RAW = Codec(_bytes_only, bytes, lambda value: type(value) is bytes)
+"""Of stores whose values are bytes already."""
+
+_OF_BYTES = frozenset({StoreKind.OUTER_JOIN, StoreKind.JOIN_BUFFER})
+
+
+class Engines(NamedTuple):
+    """Where stores lie: those on disk, and those in memory."""
+
+    disk: Engine
+    memory: Engine
+
+
+class Opened(NamedTuple):
+    """A store with its serdes, and the runtime's view of it."""
+
+    spec: StoreSpec
+    access: StoreAccess
+    layers: Layered
+
+
+def serde_of(config: Mapping[str, object], side: Side, chosen: AnySerde | None, where: str) -> AnySerde:
+    """The serde that is given, or the configured one.
+
+    Args:
+        where: what needs it, as in `source node X`.
+    Raises:
+        StreamsException: there is none, with Java's words and a `ConfigException` as cause.
+    """
+    found = chosen or default_serde(config, side)
+    if found is None:
+        raise StreamsException(f"Failed to initialize {side} serdes for {where}") from ConfigException(
+            f"Please specify a {side} serde or set one through StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG"
+        )
+    return found
+
+
+def codec_of(serde: AnySerde, topic: str) -> Codec:
+    """The codec of a store's values. `topic` is that of its changelog, for serdes that ask."""
+    encode, quick = serde.encoder(topic), serde.quick_encode or serde.encoder(topic)
+
+    def written(value: object) -> bytes:
+        try:
+            return quick(value)
+        except Exception:
+            return _told(encode, serde, value)
+
+    return Codec(written, serde.decoder(topic), serde.exact)
+
+
+def _told(encode: Callable[[object], bytes], serde: AnySerde, value: object) -> bytes:
+    """Encodes once more, for the proper error."""
+    try:
+        return encode(value)
+    except ClassCastException as error:
+        raise StreamsException(
+            f"A serializer ({serde}) is not compatible to the actual value type (value type: "
+            f"{type_name(value)}). Change the default Serdes in StreamConfig or provide correct Serdes via "
+            "method parameters."
+        ) from error
+
+
+def opened(
+    spec: StoreSpec,
+    engines: Engines,
+    config: Mapping[str, object],
+    changelog_topic: str,
+    cached: bool,
+) -> Opened:
+    """Opens a store.
+
+    Args:
+        changelog_topic: what serdes that ask are told.
+        cached: is there a record cache at all (`statestore.cache.max.bytes` above 0)?
+    Raises:
+        StreamsException: a serde is missing.
+        NotYetBuiltException: the store asks for something that is not built.
+    """
+    if spec.ttl_ms is not None:
+        raise NotYetBuiltException(
+            f"The store {spec.name} has a time to live (ttl); expiry is not built yet. Leave it out."
+        )
+    if spec.kind in _OF_BYTES:
+        key_serde: AnySerde = spec.key_serde or BYTES
+        value_serde: AnySerde = spec.value_serde or BYTES
+        codec = RAW
+    else:
+        key_serde = serde_of(config, "key", spec.key_serde, f"store {spec.name}")
+        value_serde = serde_of(config, "value", spec.value_serde, f"store {spec.name}")
+        codec = codec_of(value_serde, changelog_topic)
+    engine = engines.disk if spec.persistent else engines.memory
+    layers = _layers(spec, engine, codec, spec.caching and cached)
+    access = StoreAccess(spec.name, layers, key_serde, value_serde, layers.caching, spec.kind.value)
+    return Opened(spec, access, layers)
+
+
+def _layers(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+    kind = spec.kind
+    if kind in (StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW):
+        return LayeredWindowStore(
+            spec.name,
+            engine,
+            codec,
+            retention=spec.retention_ms,
+            segment_interval=spec.segment_ms or None,
+            retain_duplicates=spec.retain_duplicates,
+            timestamped=kind is StoreKind.TIMESTAMPED_WINDOW,
+            caching=caching and not spec.retain_duplicates,
+        )
+    if kind is StoreKind.SESSION:
+        return LayeredSessionStore(
+            spec.name,
+            engine,
+            codec,
+            retention=spec.retention_ms,
+            segment_interval=spec.segment_ms or None,
+            caching=caching,
+        )
+    if kind is StoreKind.SUPPRESS_BUFFER:
+        return ChangeBuffer(spec.name, codec, _BUFFER_ROWS)
+    if kind in (StoreKind.KEY_VALUE, StoreKind.TIMESTAMPED_KEY_VALUE) or kind in _OF_BYTES:
+        return LayeredKeyValueStore(
+            spec.name,
+            engine,
+            codec,
+            timestamped=kind is StoreKind.TIMESTAMPED_KEY_VALUE,
+            caching=caching,
+        )
+    if kind is StoreKind.VERSIONED:
+        return LayeredVersionedStore(spec.name, engine, codec, history_retention=spec.retention_ms)
+    return LruMap(spec.name, codec, spec.max_entries, timestamped=False)
+
+
+def changelog_headers(spec: StoreSpec) -> Headers:
+    """Headers of each changelog record of a store."""
+    return (CHANGELOG_HEADER,) if spec.kind is StoreKind.SUPPRESS_BUFFER else ()
+
+
+def logged(store: Opened, hook: ChangelogHook | None) -> None:
+    """Lets a store write its changelog (None: it has none)."""
+    store.layers.bind(hook, None, False)
+
+
+# rows of a suppress buffer
+
+
+def _shown(context: object) -> ShownContext:
+    if isinstance(context, RecordContext):
+        return ShownContext(context.topic or "", context.partition, context.offset, context.timestamp, context.headers)
+    assert isinstance(context, ShownContext)
+    return context
+
+
+def _write_row(parts: Parts) -> bytes:
+    value = BufferValue(parts.prior, parts.old, parts.new, _shown(parts.context))
+    return encode_changelog_value(value, parts.time)
+
+
+def _read_row(data: bytes) -> Parts:
+    value, time = decode_changelog_value(data)
+    context = value.context
+    origin = RecordContext(context.topic, context.partition, context.offset, context.timestamp, context.headers)
+    return Parts(value.prior, value.old, value.new, origin, time)
+
+
+def _timestamp(context: object) -> int:
+    return _shown(context).timestamp
+
+
+def _context_size(context: object) -> int:
+    """Bytes that a record context counts for in a buffer's limit, as Java counts them."""
+    shown = _shown(context)
+    headers = sum(len(key.encode()) + len(value or b"") for key, value in shown.headers)
+    return 20 + len(shown.topic) + headers
+
+
+_BUFFER_ROWS = RowFormat(_write_row, _read_row, _timestamp, _context_size)

@@ -1,0 +1,559 @@
+"""One task: a sub-topology on one partition of each of its topics. It owns its inbox, entries, stores and
+outbox.
+
+Life: made (stores open) → restored by its owner → `place` → `start` → `add`, `run`, `punctuate`, `flush`,
+`committed`
+in any number → `close`. After an abort `revive`, then restored, placed and started again (decision 14).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from statestore.api import Layered
+from statestore.engine import Engine
+from statestore.memory import MemoryEngine
+from streams.clients.api import Fetched, Position
+from streams.errors import ProcessorStateException, StreamsException
+from streams.metrics import Counter, Metrics
+from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
+from streams.partition import partition_for
+from streams.processor import DeadLetter, PunctuationType
+from streams.record import TopicPartition
+from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskView
+from streams.runtime.entry import Failed, Run, SourceEntry, Walk
+from streams.runtime.facades import Hand
+from streams.runtime.fuse import Fuse, SourceStep
+from streams.runtime.handlers import Handlers
+from streams.runtime.inbox import MAX_RUN, Inbox, InboxSettings, Reads
+from streams.runtime.iterators import Lease
+from streams.runtime.layout import flush_order, graph_of, source_of
+from streams.runtime.outbox import ANY, Column, Outbox
+from streams.runtime.processors import Processing
+from streams.runtime.punctuate import Punctuations, Schedule
+from streams.runtime.scope import KeptNumber, NodeScope
+from streams.runtime.sinks import Sink, Target
+from streams.runtime.sources import source_step
+from streams.runtime.stores import Engines, Opened, changelog_headers, logged, opened, serde_of
+from streams.runtime.timestamps import Reading
+from streams.runtime.typed import Facade, facade
+from streams.serdes.offset_metadata import decode_offset_metadata
+from streams.topology.node import ProcessorNode, SinkNode, SourceNode, StepNode, SubTopology, TaskId
+
+log = logging.getLogger("streams.runtime")
+
+T = TypeVar("T")
+TARGET_MS = 10
+"""A run should take about so long, so that the clock is read often enough."""
+READ_ONLY = "Global store is read only"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a task stands on; the same for all tasks of a worker, but for `disk`.
+
+    Args:
+        config: the application's settings, complete.
+        metrics: the application's.
+        partitions_for: how many partitions a topic has.
+        topic_name: from a topic of the topology to its real name (internal ones are prefixed).
+        disk: the task's database; closed by who made it.
+        state_dir: the task's directory, shown to processors.
+        global_stores: read by all tasks.
+        cache_bytes: the task's share of `statestore.cache.max.bytes`; 0: no record cache.
+        log_prefix: begins messages, as in `stream-thread [app-1] task [0_0] `.
+        column: makes the outbox's columns.
+    """
+
+    config: Mapping[str, object]
+    metrics: Metrics
+    partitions_for: Callable[[str], int]
+    topic_name: Callable[[str], str]
+    disk: Engine
+    state_dir: Path = Path()
+    global_stores: Mapping[str, Opened] = field(default_factory=dict)
+    cache_bytes: int = 10 * 1024 * 1024
+    log_prefix: str = ""
+    column: Callable[[str], Column] = Column
+
+    def number(self, name: str, default: int) -> int:
+        """A setting that is an integer."""
+        found = self.config.get(name)
+        return found if isinstance(found, int) else default
+
+
+class Task:
+    """See the module. Raises what its methods say, and `StreamsException` where user code failed.
+
+    Args:
+        id: sub-topology and partition.
+        topology: the sub-topology.
+        partitions: the source partitions, under their real names.
+    """
+
+    def __init__(self, id: TaskId, topology: SubTopology, partitions: Sequence[TopicPartition], ground: Ground) -> None:
+        self.id = id
+        self.topology = topology
+        self._ground = ground
+        self._walk = Walk()
+        self._memory = MemoryEngine()
+        self._lease = Lease()
+        self._tags = {"task_id": str(id)}
+        self._dropped = ground.metrics.counter("dropped-records-total", **self._tags)
+        self._processed = ground.metrics.counter("process-total", **self._tags)
+        self._punctuated = ground.metrics.counter("punctuate-total", **self._tags)
+        self.outbox = Outbox(ground.partitions_for, ground.number("linger.ms", 100), self._produced, ground.column)
+        self.stores: dict[str, Opened] = {}
+        self._open_stores()
+        self._flushed: list[tuple[str, Layered]] = [
+            (name, self.stores[name].layers)
+            for name in flush_order(topology)
+            if name in self.stores and self.stores[name].layers.caching
+        ]
+        self._reads = {partition: self._reading(partition) for partition in partitions}
+        self.inbox = self._new_inbox()
+        self._fresh()
+
+    def _fresh(self) -> None:
+        """Everything that an abort takes back."""
+        walk = self._walk
+        self._punctuations = Punctuations(lambda: walk.now)
+        self._kept: dict[str, KeptNumber] = {}
+        self._shared: dict[str, object] = {}
+        self._operators: dict[str, Operator] = {}
+        self._contexts: dict[str, ForwardingContext] = {}
+        self._entries: Mapping[str, SourceEntry] = {}
+        self._positions: dict[TopicPartition, Position] = {}
+        self._most = MAX_RUN
+        self._last: tuple[int, int] = (0, 0)
+        self.text = ""
+        """The entry functions, as `topology code` prints them."""
+        self.commit_requested = False
+        self.commit_needed = False
+        """Something was processed or punctuated since the last commit."""
+
+    # made
+
+    def _open_stores(self) -> None:
+        ground = self._ground
+        engines = Engines(ground.disk, self._memory)
+        for spec in self.topology.stores:
+            changelog = self.changelog(spec.name)
+            topic = "" if changelog is None else changelog.topic
+            store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0)
+            if changelog is not None and spec.source_topic is None:
+                logged(store, self.outbox.changelog(*changelog, changelog_headers(spec)))
+            self.stores[spec.name] = store
+
+    def changelog(self, store: str) -> TopicPartition | None:
+        """Where a store is restored from: its changelog, or the source topic that serves as one; None:
+        nowhere.
+        """
+        topic = self.topology.changelogs.get(store)
+        if topic is None:
+            return None
+        return TopicPartition(self._ground.topic_name(topic.name), self.id.partition)
+
+    def _reading(self, partition: TopicPartition) -> Reads:
+        place, node = source_of(self.topology, partition.topic, self._ground.topic_name)
+        where, config = f"source node {node.name}", self._ground.config
+        extractor: Any = node.timestamps or config.get("default.timestamp.extractor")
+        return Reads(
+            node.name,
+            place,
+            Reading(
+                extractor() if isinstance(extractor, type) else extractor,
+                serde_of(config, "key", node.key_serde, where),
+                serde_of(config, "value", node.value_serde, where),
+            ),
+        )
+
+    def _new_inbox(self) -> Inbox:
+        ground = self._ground
+        settings = InboxSettings(
+            ground.number("max.task.idle.ms", 0), ground.number("buffered.records.per.partition", 1_000)
+        )
+        enforced = ground.metrics.counter("enforced-processing-total", **self._tags)
+        return Inbox(self._reads, settings, enforced)
+
+    def _produced(self, topic: str) -> Counter:
+        return self._ground.metrics.counter("records-produced-total", topic_name=topic, **self._tags)
+
+    # started
+
+    def place(self, positions: Mapping[TopicPartition, Position]) -> None:
+        """Processing goes on at these committed positions; their metadata hold partition times and kept
+        numbers.
+        """
+        self.inbox.place(positions)
+        for position in positions.values():
+            for name, value in decode_offset_metadata(position.metadata).remembered.items():
+                kept = self.kept(name)
+                kept.value = max(kept.value, value)
+
+    def start(self, now: int) -> None:
+        """Makes the operators, initialises the processors and compiles the entries.
+
+        Args:
+            now: wall clock in ms.
+        Raises:
+            StreamsException: a processor failed in `init`, or a serde is missing.
+        """
+        walk, topology, ground = self._walk, self.topology, self._ground
+        walk.now = now
+        self.view = TaskView(
+            str(ground.config.get("application.id")),
+            self.id,
+            ground.config,
+            ground.metrics,
+            ground.state_dir,
+            walk,
+            self._request_commit,
+        )
+        handlers = Handlers(ground.config, walk, self.id, self._bury, self._dropped)
+        self._handlers = handlers
+        asking: dict[str, Callable[[], bool]] = {}
+        sources: dict[str, SourceStep] = {}
+        for node in topology.nodes:
+            if isinstance(node, SourceNode):
+                sources[node.name] = self._source(node, handlers)
+            elif isinstance(node, SinkNode):
+                self._operators[node.name] = self._sink(node, handlers)
+                asking[node.name] = _always if callable(node.topic) else _never
+            else:
+                asking[node.name] = self._step(node)
+        fuse = Fuse(
+            f"streams {self.id.subtopology}",
+            graph_of(topology),
+            sources,
+            self._operators,
+            handlers.guard,
+            walk,
+            lambda name: name in asking and asking[name](),
+        )
+        compiled = fuse.compile()
+        self._entries, self.text = compiled.sources, compiled.text
+
+    def _source(self, node: SourceNode, handlers: Handlers) -> SourceStep:
+        where, config = f"source node {node.name}", self._ground.config
+        key = serde_of(config, "key", node.key_serde, where)
+        value = serde_of(config, "value", node.value_serde, where)
+        return SourceStep(source_step(self._walk, key, value, handlers.unreadable(node.name, key, value)))
+
+    def _sink(self, node: SinkNode, handlers: Handlers) -> Operator:
+        where, config = f"sink node {node.name}", self._ground.config
+        target = Target(
+            self._ground.topic_name(node.topic) if isinstance(node.topic, str) else node.topic,
+            cast(Any, node.partitioner),
+            serde_of(config, "key", node.key_serde, where),
+            serde_of(config, "value", node.value_serde, where),
+        )
+        return Sink(node.name, target, self.outbox, handlers, self._walk.context)
+
+    def _step(self, node: StepNode | ProcessorNode) -> Callable[[], bool]:
+        """Makes a node's operator; does it look at contexts?"""
+        try:
+            if isinstance(node, ProcessorNode):
+                self._operators[node.name] = self._processor(node)
+                return _always
+            scope = NodeScope(self, node.name, frozenset(node.stores), node.sends_old)
+            self._operators[node.name] = cast(StepMaker, node.make)(scope)
+            return lambda: scope.asks
+        except Exception as error:
+            raise StreamsException(f"failed to initialize processor {node.name}") from error
+
+    def _processor(self, node: ProcessorNode) -> Processing:
+        def store(name: str) -> Any:
+            known = name in node.stores or name in self._ground.global_stores
+            return self.facade(name, context) if known else None
+
+        kind = FixedKeyContext if node.fixed_key else ForwardingContext
+        context = self._contexts[node.name] = kind(node.name, self.view, store, self.schedule)
+        made = Processing(node.supplier(), context, self.topology.children(node.name), node.fixed_key)
+        made.initialize()
+        return made
+
+    def _request_commit(self) -> None:
+        self.commit_requested = True
+        self._walk.cut()
+
+    def _bury(self, letter: DeadLetter) -> None:
+        place = ANY
+        if letter.key is not None:
+            place = partition_for(letter.key, self._ground.partitions_for(letter.topic))
+        where = TopicPartition(letter.topic, place)
+        self.outbox.put(where, letter.key, letter.value, letter.timestamp, letter.headers)
+
+    # what scopes ask (runtime.scope.Host)
+
+    def access(self, name: str) -> StoreAccess | None:
+        """An open store, global ones included."""
+        found = self.stores.get(name) or self._ground.global_stores.get(name)
+        return None if found is None else found.access
+
+    def facade(self, name: str, context: Any) -> Facade | None:
+        """The store as the node of `context` sees it."""
+        found, walk = self.stores.get(name), self._walk
+        if found is None:
+            found = self._ground.global_stores.get(name)
+            if found is None:
+                return None
+            return facade(found.spec, found.access, Hand(self._lease, lambda: -1, read_only=READ_ONLY))
+        if not found.access.caching:
+            return facade(found.spec, found.access, Hand(self._lease, lambda: context.timestamp))
+        hand = Hand(self._lease, lambda: context.timestamp, lambda: walk.capture(context.timestamp, None))
+        return facade(found.spec, found.access, hand)
+
+    def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None:
+        """What the store's cache lets go goes to `listener`."""
+        self.stores[name].layers.listen(listener, sends_old)
+
+    def counter(self, name: str, node: str) -> Counter:
+        """A node's metric; dropped records are the task's."""
+        full = name if name.endswith("-total") else f"{name}-total"
+        if full == "dropped-records-total":
+            return self._dropped
+        return self._ground.metrics.counter(full, processor_node_id=node, **self._tags)
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """One object for all nodes that ask by this name."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        return cast(T, self._shared[name])
+
+    def kept(self, name: str) -> KeptNumber:
+        """A number that is committed with the offsets."""
+        return self._kept.setdefault(name, KeptNumber())
+
+    def schedule(
+        self,
+        node: str,
+        interval_ms: int,
+        kind: PunctuationType,
+        call: Callable[[int], object],
+        start_ms: int | None = None,
+    ) -> Schedule:
+        """See `runtime.punctuate`."""
+        return self._punctuations.schedule(node, interval_ms, kind, call, start_ms)
+
+    # at work
+
+    def add(self, fetched: Fetched) -> None:
+        """Takes what a poll brought for one of the task's partitions."""
+        self.inbox.add(fetched)
+
+    def run(self, now: int) -> int:
+        """Processes one run; returns how many records that were (0: nothing to do, or waiting for a
+        partition).
+
+        Args:
+            now: wall clock in ms.
+        Raises:
+            StreamsException: user code failed and its handler said so; the task must be revived or closed.
+        """
+        walk = self._walk
+        walk.now = now
+        self._adapt(now)
+        run = self.inbox.next_run(now, self._punctuations.stream.deadline, self._most)
+        if run is None:
+            return 0
+        self.commit_needed = True
+        if run.fault is not None:
+            self._skip(run)
+            return 1
+        try:
+            upto = walk.through(run, self._entries[run.source])
+        except Exception as error:
+            failure = self._failure(error, run)
+            walk.ended(walk.index)
+            raise failure from failure.__cause__
+        self.inbox.taken(run, upto, walk.ended(upto))
+        count = upto - run.start
+        self._processed.value += count
+        if self._flushed and self.dirty_bytes > self._ground.cache_bytes:
+            self.flush()
+        self._last = (now, count)
+        return count
+
+    def _adapt(self, now: int) -> None:
+        """A run's length, from how long the last one took."""
+        before, count = self._last
+        elapsed = now - before
+        if count and elapsed > TARGET_MS:
+            self._most = max(1, min(MAX_RUN, count * TARGET_MS // elapsed))
+        elif self._most < MAX_RUN:
+            self._most = min(MAX_RUN, self._most * 2)
+
+    def _skip(self, run: Run) -> None:
+        """A record without a usable timestamp: dropped, or the end (decision 3)."""
+        fault = run.fault
+        assert fault is not None
+        if fault.error is not None:
+            raise fault.error
+        self._dropped.value += 1
+        log.warning(
+            "Skipping record due to negative extracted timestamp. topic=[%s] partition=[%d] offset=[%d]",
+            run.partition.topic,
+            run.partition.partition,
+            run.batch.offsets[run.start],
+        )
+        self.inbox.taken(run, run.stop, -1)
+
+    def _failure(self, error: Exception, run: Run) -> StreamsException:
+        """What a failure in a run is to those outside, with its cause."""
+        node = run.source
+        if isinstance(error, Failed):
+            if error.final and isinstance(error.error, StreamsException):
+                return error.error
+            node, error = error.node, error.error
+        offset = run.batch.offsets[self._walk.index]
+        failure = StreamsException(
+            f"Exception caught in process. taskId={self.id}, processor={node}, topic={run.partition.topic}, "
+            f"partition={run.partition.partition}, offset={offset}"
+        )
+        failure.__cause__ = error
+        return failure
+
+    def punctuate(self, now: int) -> bool:
+        """Calls the punctuations that are due on both clocks; was there one?"""
+        by_stream = self.punctuate_stream_time()
+        return self.punctuate_wall_clock(now) or by_stream
+
+    def punctuate_stream_time(self) -> bool:
+        """Calls the punctuations that stream time has reached."""
+        time = self._walk.stream_time
+        return time >= 0 and self._punctuations.stream.run(time, self._punctuation)
+
+    def punctuate_wall_clock(self, now: int) -> bool:
+        """Calls the punctuations that the wall clock has reached."""
+        self._walk.now = now
+        return self._punctuations.wall.run(now, self._punctuation)
+
+    def next_wall_clock(self) -> int | None:
+        """When the next wall-clock punctuation is due (ms); None if there is none."""
+        return self._punctuations.wall.deadline
+
+    def _punctuation(self, schedule: Schedule, now: int) -> None:
+        walk = self._walk
+        before = walk.standing_in(RecordContext(None, -1, -1, now, ()))
+        context = self._contexts.get(schedule.node)
+        if context is not None:
+            context.timestamp = now
+        walk.active = self.commit_needed = True
+        self._punctuated.value += 1
+        try:
+            schedule.call(now)
+        except Exception as error:
+            cause = self._handlers.in_punctuation(schedule.node, error)
+            if cause is not None:
+                raise StreamsException(
+                    f"{self._ground.log_prefix}Exception caught while punctuating processor '{schedule.node}'"
+                ) from cause
+        finally:
+            walk.active = False
+            walk.standing_in(before)
+
+    @property
+    def dirty_bytes(self) -> int:
+        """Serialised bytes that wait in the record cache."""
+        return sum(layers.dirty_bytes for _, layers in self._flushed)
+
+    def flush(self) -> None:
+        """Lets the caches go: changelog and downstream, the stores in the order of the topology, until
+        nothing is
+        left.
+
+        Raises:
+            ProcessorStateException: something failed while it was forwarded.
+        """
+        self._walk.active = True
+        try:
+            for name, layers in self._flushed:
+                self._flush(name, layers)
+            while any(layers.dirty_bytes for _, layers in self._flushed):
+                for name, layers in self._flushed:
+                    self._flush(name, layers)
+        finally:
+            self._walk.active = False
+
+    def _flush(self, name: str, layers: Layered) -> None:
+        try:
+            layers.flush()
+        except Exception as error:
+            cause = error.error if isinstance(error, Failed) else error
+            raise ProcessorStateException(f"{self._ground.log_prefix}Failed to flush cache of store {name}") from cause
+
+    # committed
+
+    def committable(self) -> dict[TopicPartition, Position]:
+        """The positions to be committed now; `committed` means these."""
+        remembered = {name: kept.value for name, kept in self._kept.items() if kept.value >= 0}
+        self._positions = self.inbox.committable(remembered)
+        return self._positions
+
+    def committed(self) -> None:
+        """Outputs and positions are committed: what the stores hold is theirs now. No I/O."""
+        for store in self.stores.values():
+            store.layers.commit()
+        self.inbox.committed(self._positions)
+        self._positions = {}
+        self.commit_requested = self.commit_needed = False
+
+    def revive(self) -> None:
+        """Takes back all that was not committed: uncommitted writes, output, operators, punctuations, input.
+
+        Afterwards the owner restores the stores, and calls `place` and `start`.
+        """
+        self._close_operators()
+        for store in self.stores.values():
+            store.layers.abort()
+            store.layers.listen(None, False)
+        self.outbox.drop()
+        self._walk = Walk()
+        self._fresh()
+        self.inbox = self._new_inbox()
+
+    def close(self, clean: bool) -> None:
+        """Ends the task: processors, operators and stores are closed. The database stays open.
+
+        Args:
+            clean: errors of `close` methods are raised; else only logged.
+        Raises:
+            StreamsException: a processor failed in `close`.
+        """
+        self._walk.active = False
+        first = self._close_operators()
+        self._lease.is_open = False
+        for store in self.stores.values():
+            if not clean:
+                store.layers.abort()
+            store.layers.close()
+        self._memory.close()
+        if clean and first is not None:
+            raise first
+
+    def _close_operators(self) -> StreamsException | None:
+        """Closes them all; the first error."""
+        first: StreamsException | None = None
+        for name, operator in self._operators.items():
+            try:
+                operator.close()
+            except Exception as error:
+                log.exception("%sfailed to close processor %s", self._ground.log_prefix, name)
+                if first is None:
+                    first = StreamsException(f"failed to close processor {name}")
+                    first.__cause__ = error
+        self._operators = {}
+        return first
+
+
+def _always() -> bool:
+    return True
+
+
+def _never() -> bool:
+    return False
