@@ -101,9 +101,7 @@ def store_of(store: Mapping[str, Any], kind: str, window_size: int) -> Any:
         return Materialized.as_(Stores.lru_map(store["name"], store["max"]))
     if impl == "versioned":
         segment = [store["segment"]] if "segment" in store else []
-        return Materialized.as_(
-            Stores.persistent_versioned_key_value_store(store["name"], store["history"], *segment)
-        )
+        return Materialized.as_(Stores.persistent_versioned_key_value_store(store["name"], store["history"], *segment))
     if store.get("supplier"):
         return Materialized.as_(supplied(store, kind, window_size))
     if "name" in store:
@@ -398,9 +396,7 @@ class Maker:
         if step["in"] in self.windows and "id" in step:
             self.windows[step["id"]] = self.windows[step["in"]]
         close = step["strategy"] == "on_window_close"
-        return self.on(step).emit_strategy(
-            EmitStrategy.on_window_close() if close else EmitStrategy.on_window_update()
-        )
+        return self.on(step).emit_strategy(EmitStrategy.on_window_close() if close else EmitStrategy.on_window_update())
 
     def kept_in(self, step: Step) -> list[Any]:
         found = self.windows.get(step["in"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import streams
 from streams import errors
+from streams.serdes.base import Serde
 from tests.goldens.java import helpers
 
 RESERVED = {"as": "as_", "with": "with_"}
@@ -138,6 +139,8 @@ class PythonWorld:
             return STRING[method](target, *arguments)
         if isinstance(target, (list, dict, set)) and method in COLLECTION:
             return COLLECTION[method](target, *arguments)
+        if isinstance(target, Serde) and method in ("serializer", "deserializer"):
+            return target  # here a serde is both
         if target is None:
             raise errors.NullPointerException(f'Cannot invoke "{method}" because the value is null')
         member = self.member(target, method)

@@ -1,0 +1,75 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from streams.cli.failure import Refused
+from streams.serdes import Serdes
+from streams.serdes.base import Serde
+
+C = TypeVar("C", bound=Callable[..., object])
+
+SERDES: dict[str, Callable[[], Serde[Any]]] = {
+    "string": Serdes.string,
+    "bytes": Serdes.bytes,
+    "long": Serdes.long,
+    "integer": Serdes.integer,
+    "short": Serdes.short,
+    "double": Serdes.double,
+    "float": Serdes.float,
+    "boolean": Serdes.boolean,
+    "uuid": Serdes.uuid,
+    "json": Serdes.json,
+    "msgpack": Serdes.msgpack,
+}
+
+
+def bootstrap(command: C) -> C:
+    """`--bootstrap-servers`, the same everywhere."""
+    return click.option(
+        "--bootstrap-servers",
+        "-b",
+        default=None,
+        envvar="STREAMS_APP_BOOTSTRAP_SERVERS",
+        help="local://DIR, memory://NAME or host:port,…; default: local://.streams, the bundled log engine.",
+    )(command)
+
+
+def as_json(command: C) -> C:
+    """`--json`, wherever a table is printed."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+def serde(name: str) -> Serde[Any]:
+    """The serde that an option names: `long`, `list:long`, `time_windowed:string:3600000`, `session_windowed:string`.
+
+    Raises:
+        Refused: there is none.
+    """
+    kind, _, inner = name.partition(":")
+    if kind in SERDES and not inner:
+        return SERDES[kind]()
+    if kind == "list" and inner:
+        return Serdes.list(serde(inner))
+    if kind == "session_windowed" and inner:
+        return Serdes.session_windowed(serde(inner))
+    of, _, size = inner.rpartition(":")
+    if kind == "time_windowed" and of and size.isdigit():
+        return Serdes.time_windowed(serde(of), int(size))
+    known = ", ".join([*SERDES, "list:SERDE", "time_windowed:SERDE:SIZE_MS", "session_windowed:SERDE"])
+    raise Refused(f"There is no serde {name!r}. Known are: {known}.")
+
+
+def settings(pairs: tuple[str, ...], option: str = "--config") -> dict[str, str]:
+    """`name=value` pairs of a repeated option."""
+    found = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise Refused(f"{option} {pair!r} is not of the form name=value.")
+        found[name.strip()] = value.strip()
+    return found

@@ -1,0 +1,140 @@
+"""`streams-app run SCRIPT`, the default command: runs an application until it is stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from types import FrameType
+
+import click
+
+from streams.app import KafkaStreams
+from streams.cli import render
+from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Refused, refusals, said
+from streams.cli.load import Script, load
+from streams.cli.options import settings as pairs_of
+from streams.cli.supervise import supervise
+from streams.clients.connect import data_directory
+from streams.config.load import from_environment, from_pairs, from_yaml, merge
+
+CLOSE_MS = 30_000
+
+
+@click.command(help="Run SCRIPT, a Python file or package.module[:name] that builds a topology.")
+@click.argument("script")
+@click.option(
+    "--application-id", "-a", default=None, help="The application; instances with the same id share its work."
+)
+@click.option("--bootstrap-servers", "-b", default=None, help="local://DIR (default local://.streams) or host:port,…")
+@click.option("--processing-guarantee", default=None, help="at_least_once (default); exactly_once_v2 comes later.")
+@click.option(
+    "--workers", "-w", type=click.IntRange(1), default=1, show_default=True, help="Processes of this instance."
+)
+@click.option("--config", "-c", "pairs", multiple=True, metavar="NAME=VALUE", help="Any setting of Kafka Streams.")
+@click.option("--config-file", type=click.Path(dir_okay=False), default=None, help="application.yaml, or dotted names.")
+@click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
+@click.option("--worker-of", hidden=True, default=None)
+def run(
+    script: str,
+    application_id: str | None,
+    bootstrap_servers: str | None,
+    processing_guarantee: str | None,
+    workers: int,
+    pairs: tuple[str, ...],
+    config_file: str | None,
+    log_level: str,
+    worker_of: str | None,
+) -> None:
+    start_logging(log_level)
+    pairs_of(pairs)
+    with refusals():
+        loaded = load(script)
+        given = merge(
+            loaded.config,
+            None if config_file is None else from_yaml(existing(config_file)),
+            from_environment(),
+            from_pairs(pairs),
+            named(application_id, bootstrap_servers, processing_guarantee),
+        )
+        if "application.id" not in given:
+            raise Refused("Give the application a name: --application-id NAME. It is also its group and its directory.")
+        servers = str(given.setdefault("bootstrap.servers", "local://"))
+        if workers > 1 and servers.startswith("memory://"):
+            raise Refused(
+                f"{servers} lives in one process; it cannot be shared by --workers {workers}. Use local://DIR."
+            )
+        if worker_of is None:
+            click.echo(first_line(given, servers), err=True)
+        if workers > 1:
+            sys.exit(supervise(sys.argv[1:], workers))
+        sys.exit(run_here(loaded, given))
+
+
+def existing(path: str) -> str:
+    if not os.path.isfile(path):
+        raise Refused(f"There is no configuration file {path}.")
+    return path
+
+
+def named(application_id: str | None, servers: str | None, guarantee: str | None) -> dict[str, object]:
+    """Options that are settings by another spelling; they win over all else."""
+    given = {
+        "application.id": application_id,
+        "bootstrap.servers": servers,
+        "processing.guarantee": guarantee,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def first_line(given: Mapping[str, object], servers: str) -> str:
+    """Names the absolute path where the data lie, so that nobody has to guess (decision 23)."""
+    where = servers
+    if servers.startswith("local://"):
+        where = f"data in {data_directory(servers.removeprefix('local://'))}"
+    return f"streams-app: application {given['application.id']}, {where}"
+
+
+def start_logging(level: str) -> None:
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise Refused(f"--log-level {level!r} is none of debug, info, warning, error.")
+    logging.basicConfig(level=number, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+def run_here(loaded: Script, given: Mapping[str, object]) -> int:
+    """Runs the application in this process; gives the exit code."""
+    app = KafkaStreams(loaded.build(given), given)
+    stopped = Stop()
+    done = threading.Event()
+    app.set_state_listener(lambda new, old: done.set() if new.is_final else None)
+    app.start()
+    try:
+        with render.progress() as bar:
+            while not done.wait(0.1) and stopped.signal is None:
+                for what, finished, total in app.restore_progress():
+                    bar.show(what, finished, total)
+    finally:
+        app.close(CLOSE_MS)
+    if app.failure is not None:
+        click.echo(f"streams-app: {said(app.failure)}", err=True)
+        return FAILED
+    return INTERRUPTED if stopped.signal == signal.SIGINT else STOPPED
+
+
+class Stop:
+    """Remembers the signal that asks for a clean stop: commit, flush, leave the group."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        signal.signal(signal.SIGTERM, self.take)
+        signal.signal(signal.SIGINT, self.take)
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            signal.signal(number, signal.SIG_DFL)  # the second one is meant
+            os.kill(os.getpid(), number)
+        self.signal = number

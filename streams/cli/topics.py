@@ -1,0 +1,97 @@
+"""`streams-app topics`: make, list, describe, change and delete topics."""
+
+from __future__ import annotations
+
+import click
+
+from streams.cli import options, render
+from streams.cli.failure import FAILED, Refused, refusals
+from streams.clients import Admin
+from streams.record import TopicPartition
+
+
+@click.group(help="Make, list, describe, change and delete topics.")
+def topics() -> None: ...
+
+
+def admin(bootstrap_servers: str | None) -> Admin:
+    return Admin({} if bootstrap_servers is None else {"bootstrap.servers": bootstrap_servers})
+
+
+@topics.command(help="Make a topic.")
+@click.argument("name")
+@click.option("--partitions", "-p", type=int, default=None, help="Default: the engine's num.partitions (1).")
+@click.option(
+    "--config", "-c", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting, e.g. retention.ms=3600000."
+)
+@click.option("--if-not-exists", is_flag=True, help="No error where the topic exists.")
+@options.bootstrap
+def create(
+    name: str, partitions: int | None, pairs: tuple[str, ...], if_not_exists: bool, bootstrap_servers: str | None
+) -> None:
+    configs = options.settings(pairs)
+    with refusals(), admin(bootstrap_servers) as engine:
+        if if_not_exists and engine.describe_topics([name]):
+            click.echo(f"Topic {name} exists.")
+            return
+        made = engine.create_topic(name, partitions, configs)
+        click.echo(f"Created topic {made.name} with {made.partitions} partition{'s' * (made.partitions != 1)}.")
+
+
+@topics.command("list", help="List all topics.")
+@options.as_json
+@options.bootstrap
+def list_(as_json: bool, bootstrap_servers: str | None) -> None:
+    with refusals(), admin(bootstrap_servers) as engine:
+        found = engine.describe_topics(engine.list_topics())
+        rows = [[name, topic.partitions] for name, topic in sorted(found.items())]
+        render.table(["Topic", "Partitions"], rows, as_json)
+
+
+@topics.command(help="Show a topic's settings, and the offsets of its partitions.")
+@click.argument("name")
+@options.as_json
+@options.bootstrap
+def describe(name: str, as_json: bool, bootstrap_servers: str | None) -> None:
+    with refusals(), admin(bootstrap_servers) as engine:
+        topic = engine.describe_topics([name]).get(name)
+        if topic is None:
+            raise Refused(f"There is no topic {name}. `streams-app topics list` shows those there are.", FAILED)
+        partitions = [TopicPartition(name, number) for number in range(topic.partitions)]
+        first, last = engine.beginning_offsets(partitions), engine.end_offsets(partitions)
+        if not as_json:
+            render.fields(
+                {"Topic": topic.name, "Id": topic.topic_id, "Partitions": topic.partitions, **topic.settings}, False
+            )
+        rows = [[p.partition, first[p], last[p], last[p] - first[p]] for p in partitions]
+        render.table(["Partition", "Start", "End", "Offsets"], rows, as_json)
+
+
+@topics.command(help="Change settings of a topic. NAME= takes one back to its default.")
+@click.argument("name")
+@click.option("--config", "-c", "pairs", multiple=True, required=True, metavar="NAME=VALUE")
+@options.bootstrap
+def alter(name: str, pairs: tuple[str, ...], bootstrap_servers: str | None) -> None:
+    configs = {key: value or None for key, value in options.settings(pairs).items()}
+    with refusals(), admin(bootstrap_servers) as engine:
+        engine.alter_topic(name, configs)
+        click.echo(f"Changed topic {name}.")
+
+
+@topics.command("add-partitions", help="Raise the number of partitions.")
+@click.argument("name")
+@click.argument("total", type=int)
+@options.bootstrap
+def add_partitions(name: str, total: int, bootstrap_servers: str | None) -> None:
+    with refusals(), admin(bootstrap_servers) as engine:
+        made = engine.create_partitions(name, total)
+        click.echo(f"Topic {name} has {made.partitions} partitions.")
+
+
+@topics.command(help="Delete a topic and its records.")
+@click.argument("name")
+@options.bootstrap
+def delete(name: str, bootstrap_servers: str | None) -> None:
+    with refusals(), admin(bootstrap_servers) as engine:
+        engine.delete_topic(name)
+        click.echo(f"Deleted topic {name}.")
