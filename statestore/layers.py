@@ -178,6 +178,13 @@ class Layers(Generic[Cell]):
         if changelog is not None:
             changelog(self.log_key(cell), data, timestamp, origin)
 
+    def log(self, cell: Cell, value: object, timestamp: int, origin: object) -> None:
+        """Log a put that changes no row: Java's changelogging layer does not ask whether the store took
+        it."""
+        if self.changelog is not None:
+            data = self.entries.seal_logged(value, timestamp)[1]
+            self.changelog(self.log_key(cell), data, timestamp, origin)
+
     def renew(self, cell: Cell) -> None:
         """Make way for a write of the cell to the top layer: keep the old entry for open iterators, put the
         cell into the indexes, and take it from its place in the order of updates."""

@@ -36,11 +36,17 @@ _STATE = Struct(">qq")
 
 
 class RowFormat(Generic[TimedCell]):
-    """How cells and Java's keys are made of each other."""
+    """How cells and Java's keys are made of each other, and the sequence number in a cell, if it has one."""
 
-    __slots__ = ("pack", "unpack")
+    __slots__ = ("pack", "sequence", "unpack")
 
-    def __init__(self, pack: Callable[[TimedCell], bytes], unpack: Callable[[bytes], TimedCell]) -> None:
+    def __init__(
+        self,
+        pack: Callable[[TimedCell], bytes],
+        unpack: Callable[[bytes], TimedCell],
+        sequence: Callable[[TimedCell], int] | None = None,
+    ) -> None:
+        self.sequence: Callable[[TimedCell], int] | None = sequence
         self.pack: Callable[[TimedCell], bytes] = pack
         self.unpack: Callable[[bytes], TimedCell] = unpack
 
@@ -58,9 +64,13 @@ class Segments(Generic[TimedCell]):
         retention: int,
         interval: int | None,
         cache_bytes: int = CACHE_BYTES,
+        one_by_one: bool = False,
     ) -> None:
+        """`one_by_one`: rows may not be put once they are not seen any more, rather than once their segment is
+        dropped."""
         self.prefix = store_prefix(engine.number(name))
         self.retention = retention
+        self.one_by_one = one_by_one
         self.interval = interval or max(retention // 2, SMALLEST_INTERVAL)
         self._engine = engine
         self._entries = entries
@@ -91,6 +101,8 @@ class Segments(Generic[TimedCell]):
         self.live_from = self._live_from(self.observed)
 
     def _live_from(self, observed: int) -> int:
+        if self.one_by_one:
+            return max(0, observed - self.retention + 1)
         return max(0, (observed - self.retention) // self.interval * self.interval)
 
     @property
@@ -137,7 +149,9 @@ class Segments(Generic[TimedCell]):
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
         unpack, restored = self._rows.unpack, self._entries.restored
         read = [(unpack(key), restored(value, timestamp)) for key, value, timestamp in rows]
-        self.advance(max((cell[0] for cell, _ in read), default=self.observed))
+        self.advance(max((cell[0] for cell, row in read if row is not None), default=self.observed))
+        if self._rows.sequence is not None:
+            self.sequence = max(self.sequence, *(self._rows.sequence(cell) for cell, _ in read), 0)
         self.commit()
         self._slots.clear()
         self._cached = 0
@@ -147,7 +161,7 @@ class Segments(Generic[TimedCell]):
 
     def _write(self, rows: list[tuple[bytes, bytes | None]], marks: Mapping[bytes, bytes], live_from: int) -> None:
         drops = []
-        if live_from > self._dropped_to:
+        if live_from // self.interval > self._dropped_to // self.interval:
             drops.append((self.prefix, self.prefix + segment_prefix(live_from // self.interval)))
             self._dropped_to = live_from
         state = {self._mark: _STATE.pack(*self._kept)}
@@ -157,7 +171,8 @@ class Segments(Generic[TimedCell]):
     def _trim(self) -> None:
         if self.postpone():
             return
-        expired = (self._kept[0] - self.retention) // self._width
+        # what is not seen any more may still be asked for, while its segment is kept (`Timed.by_time`)
+        expired = self._live_from(self._kept[0]) // self._width
         for at in [at for at in self._slots if at < expired]:
             self._forget(at)
         limit = self._bytes / self._sizes.in_memory

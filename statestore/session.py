@@ -51,6 +51,7 @@ class LayeredSessionStore:
         segment_interval: int | None = None,
         caching: bool = False,
         cache_bytes: int = CACHE_BYTES,
+        one_by_one: bool = False,
     ) -> None:
         self.name = name
         self.retention = retention
@@ -58,7 +59,7 @@ class LayeredSessionStore:
         self._entries = Entries(codec, timestamped=False)
         rows = RowFormat(_pack, _unpack)
         self._segments: Segments[Cell] = Segments(
-            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes
+            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one
         )
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, _pack)
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of, _low)
@@ -75,6 +76,7 @@ class LayeredSessionStore:
         if end > segments.observed:
             segments.advance(end)
         if end < segments.live_from:
+            self._layers.log((end, start, key), value, timestamp, origin)
             return False
         self._layers.put((end, start, key), value, timestamp, origin)
         return True
@@ -110,8 +112,9 @@ class LayeredSessionStore:
 
         return self._timed.many(key_from, key_to, earliest_end, MAX_TIME, backwards, row)
 
-    def find_all(self, earliest_end: int, latest_end: int) -> Rows[Session]:
-        return self._timed.by_time(earliest_end, latest_end, self._row)
+    def find_all(self, earliest_end: int, latest_end: int, closing: bool = False) -> Rows[Session]:
+        more = closing and not self._segments.one_by_one
+        return self._timed.by_time(earliest_end, latest_end, self._row, 0 if more else None)
 
     def fetch(self, key: bytes, backwards: bool = False) -> Rows[Session]:
         return self.find(key, 0, MAX_TIME, backwards)

@@ -71,11 +71,11 @@ class LayeredVersionedStore:
     # rows
 
     def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> int:
-        if timestamp < self.observed_time - self.history_retention:
-            return NOT_PUT
         data = None if value is None else self._codec.encode(value)
-        valid_to = self._insert(key, data, timestamp)
-        if self._changelog is not None:
+        valid_to = NOT_PUT
+        if timestamp >= self.observed_time - self.history_retention:
+            valid_to = self._insert(key, data, timestamp)
+        if self._changelog is not None:  # also what was not put, as Java's changelogging layer does
             self._changelog(key, data, timestamp, origin)
         return VALID_TO_UNDEFINED if valid_to == OPEN_END else valid_to
 
@@ -89,10 +89,10 @@ class LayeredVersionedStore:
         return self._record(history, place)
 
     def delete(self, key: bytes, timestamp: int, origin: object = None) -> VersionedRecord | None:
-        if timestamp < self.observed_time - self.history_retention:
-            return None
-        self.observed_time = max(self.observed_time, timestamp)
-        before = self.get(key, timestamp)
+        before = None
+        if timestamp >= self.observed_time - self.history_retention:
+            self.observed_time = max(self.observed_time, timestamp)
+            before = self.get(key, timestamp)
         self.put(key, None, timestamp, origin)
         return before
 

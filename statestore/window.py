@@ -27,8 +27,8 @@ class LayeredWindowStore:
     """Implements `WindowStore`; see there, and `Layered`.
 
     Arguments beyond those of the key-value store: `retention` and `segment_interval` in ms (None: Java's,
-    half of the retention but at least a minute), and whether puts of one key and start stand side by side
-    (stream joins).
+    half of the retention but at least a minute), whether puts of one key and start stand side by side
+    (stream joins), and whether rows expire one by one (Java's in-memory stores) or by segment.
     """
 
     __slots__ = (
@@ -64,15 +64,18 @@ class LayeredWindowStore:
         timestamped: bool = True,
         caching: bool = False,
         cache_bytes: int = CACHE_BYTES,
+        one_by_one: bool = False,
     ) -> None:
         self.name = name
         self.retention = retention
         self._duplicates = retain_duplicates
         sizes = Sizes()
         self._entries = Entries(codec, timestamped)
-        rows = RowFormat(_pack_duplicate, _unpack_duplicate) if retain_duplicates else RowFormat(_pack, _unpack)
+        rows = RowFormat(_pack, _unpack)
+        if retain_duplicates:
+            rows = RowFormat(_pack_duplicate, _unpack_duplicate, _sequence)
         self._segments: Segments[Cell] = Segments(
-            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes
+            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one
         )
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, rows.pack)
         key_of = _key_of_duplicate if retain_duplicates else _key_of
@@ -89,15 +92,17 @@ class LayeredWindowStore:
 
     def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
         segments = self._segments
-        if self._duplicates and value is None:
-            return True
-        if start > segments.observed:
-            segments.advance(start)
-        if start < segments.live_from:
-            return False
         if self._duplicates:
             segments.sequence = (segments.sequence + 1) & _MAX_SEQ
             key += _SEQ.pack(segments.sequence)
+            if value is None:
+                self._layers.log((start, key), None, timestamp, origin)
+                return True
+        if start > segments.observed:
+            segments.advance(start)
+        if start < segments.live_from:
+            self._layers.log((start, key), value, timestamp, origin)
+            return False
         self._layers.put((start, key), value, timestamp, origin)
         return True
 
@@ -139,8 +144,12 @@ class LayeredWindowStore:
     def all(self, backwards: bool = False) -> Rows[tuple[bytes, int, object, int]]:
         return self._timed.many(None, None, 0, MAX_TIME, backwards, self._row)
 
-    def fetch_by_time(self, time_from: int, time_to: int) -> Rows[tuple[bytes, int, object, int]]:
-        return self._timed.by_time(time_from, time_to, self._row)
+    def fetch_by_time(
+        self, time_from: int, time_to: int, closing: bool = False
+    ) -> Rows[tuple[bytes, int, object, int]]:
+        # Java's time-ordered store shows one ms more than the others.
+        more = closing and not self._segments.one_by_one
+        return self._timed.by_time(time_from, time_to, self._row, self._segments.visible_from - 1 if more else None)
 
     def _row(self, cell: Cell, entry: Entry) -> tuple[bytes, int, object, int] | None:
         found = self._open(entry)
@@ -205,3 +214,8 @@ def _pack_duplicate(cell: Cell) -> bytes:
 def _unpack_duplicate(data: bytes) -> Cell:
     key, start, _ = split_window_key(data)
     return (start, key + data[-4:])
+
+
+def _sequence(cell: Cell) -> int:
+    sequence: int = _SEQ.unpack(cell[1][-4:])[0]
+    return sequence

@@ -19,7 +19,8 @@ STEPS = st.lists(
     | st.tuples(st.sampled_from(["flush", "commit", "abort", "reopen", "finish"]))
     | st.tuples(st.just("spill"), st.integers(1, 4))
     | st.tuples(st.just("open"), st.none() | KEYS, st.none() | KEYS, st.booleans()),
-    max_size=40,
+    min_size=12,
+    max_size=50,
 )
 
 Rows = dict[bytes, tuple[object, int]]

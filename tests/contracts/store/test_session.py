@@ -26,7 +26,8 @@ STEPS = st.lists(
     | st.tuples(st.just("find"), KEYS, TIMES, TIMES, st.booleans())
     | st.tuples(st.just("keys"), st.none() | KEYS, st.none() | KEYS, TIMES, TIMES, st.booleans())
     | st.tuples(st.just("all"), TIMES, TIMES),
-    max_size=40,
+    min_size=12,
+    max_size=50,
 )
 
 Cell = tuple[bytes, int, int]
@@ -76,7 +77,9 @@ class Run:
             taken = self.store.put(*cell, value, at)
         self.observed = max(self.observed, cell[2])
         assert taken is (cell[2] // INTERVAL >= (self.observed - RETENTION) // INTERVAL)
+        data = None if value is None else JSON.encode(value)
         if not taken:
+            assert self.changelog.open[before:] == [(session_key(*cell), data, at)]
             return
         if value is None:
             self.now.pop(cell, None)
@@ -86,7 +89,6 @@ class Run:
             self.dirty.pop(cell, None)
             self.dirty[cell] = value, at
         else:
-            data = None if value is None else JSON.encode(value)
             assert self.changelog.open[before:] == [(session_key(*cell), data, at)]
 
     def flush(self) -> None:

@@ -18,7 +18,8 @@ STEPS = st.lists(
     st.tuples(st.sampled_from(["put", "put", "delete"]), KEYS, TIMES, st.none() | st.sampled_from(["x", [1]]))
     | st.tuples(st.sampled_from(["commit", "abort", "reopen", "finish"]))
     | st.tuples(st.just("spill"), st.integers(1, 2)),
-    max_size=40,
+    min_size=12,
+    max_size=50,
 )
 
 Versions = dict[bytes, dict[int, object]]
@@ -59,7 +60,7 @@ class Run:
         before = len(self.changelog.open)
         if at < self.observed - HISTORY:
             assert self.store.put(key, value, at) == NOT_PUT
-            assert self.changelog.open[before:] == []
+            assert len(self.changelog.open) == before + 1
             return
         later = min((time for time in self.rows.get(key, {}) if time > at), default=VALID_TO_UNDEFINED)
         assert self.store.put(key, value, at) == later
@@ -74,6 +75,7 @@ class Run:
         before = len(self.changelog.open)
         if at < self.observed - HISTORY:
             assert self.store.delete(key, at) is None
+            assert self.changelog.open[before:] == [(key, None, at)]
             return
         self.observed = max(self.observed, at)
         want = self.as_of(key, at)

@@ -25,7 +25,8 @@ STEPS = st.lists(
     | st.tuples(st.just("one"), KEYS, BOUNDS, st.booleans())
     | st.tuples(st.just("open"), st.none() | KEYS, st.none() | KEYS, BOUNDS, st.booleans())
     | st.tuples(st.just("by_time"), BOUNDS),
-    max_size=40,
+    min_size=12,
+    max_size=50,
 )
 
 Cell = tuple[bytes, int, int]
@@ -75,22 +76,22 @@ class Run:
         at = next(self.clock)
         before = len(self.changelog.open)
         taken = self.store.put(key, start, value, at, f"o{at}")
+        self.sequence += self.duplicates
+        cell = (key, start, self.sequence)
+        data = None if value is None else JSON.encode(value)
         if value is None and self.duplicates:
-            assert taken and self.changelog.open[before:] == []
+            assert taken and self.changelog.open[before:] == [(window_key(*cell), None, at)]
             return
         self.observed = max(self.observed, start)
         live = start // INTERVAL >= (self.observed - RETENTION) // INTERVAL
         assert taken is live
         if not live:
-            assert self.changelog.open[before:] == []
+            assert self.changelog.open[before:] == [(window_key(*cell), data, at)]
             return
-        self.sequence += self.duplicates
-        cell = (key, start, self.sequence if self.duplicates else 0)
         if value is None:
             self.now.pop(cell, None)
         else:
             self.now[cell] = value, at
-        data = None if value is None else JSON.encode(value)
         if self.caching:
             self.dirty.pop(cell, None)
             self.dirty[cell] = value, at
@@ -138,8 +139,8 @@ class Run:
         self.changelog.open.clear()
         self.dirty.clear()
         self.now, self.flushed, self.observed, self.sequence = rows.copy(), rows.copy(), observed, sequence
-        if self.store.observed_time < observed:
-            self.put(b"up", observed, "x")
+        if self.store.observed_time < observed or self.duplicates:
+            self.put(b"up", max(observed, 0), "x")
             self.commit()
 
     def step(self, name: str, *given: object) -> None:
