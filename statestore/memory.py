@@ -12,10 +12,17 @@ from statestore.ordered import Ordered
 class MemoryScan:
     """Rows as they were when the scan was opened: what later writes replace is kept here."""
 
-    __slots__ = ("__weakref__", "_backwards", "_engine", "_high", "_keys", "kept")
+    __slots__ = ("__weakref__", "_engine", "_high", "_keys", "_rows", "kept")
 
-    def __init__(self, engine: MemoryEngine, keys: Iterator[bytes], high: bytes | None) -> None:
+    def __init__(
+        self,
+        engine: MemoryEngine,
+        rows: Mapping[bytes, bytes],
+        keys: Iterator[bytes],
+        high: bytes | None,
+    ) -> None:
         self._engine = engine
+        self._rows = rows
         self._keys = keys
         self._high = high
         self.kept: dict[bytes, bytes | None] = {}
@@ -25,7 +32,7 @@ class MemoryScan:
 
     def __next__(self) -> tuple[bytes, bytes]:
         for key in self._keys:
-            value = self.kept[key] if key in self.kept else self._engine.get(key)
+            value = self.kept[key] if key in self.kept else self._rows.get(key)
             if value is not None and key != self._high:
                 return key, value
         self.close()
@@ -54,10 +61,10 @@ class MemoryEngine:
 
     def scan(self, low: bytes, high: bytes | None, backwards: bool = False) -> MemoryScan:
         if not self._rows and not self._scans:
-            return MemoryScan(self, iter(()), None)
+            return MemoryScan(self, self._rows, iter(()), None)
         if self._ordered is None:
             self._ordered = Ordered(self._rows)
-        scan = MemoryScan(self, self._ordered.walk(low, high, backwards), high)
+        scan = MemoryScan(self, self._rows, self._ordered.walk(low, high, backwards), high)
         self._scans.add(scan)
         return scan
 

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from statestore.api import Codec
+from statestore.lru import LruMap
+
+TEXT = Codec(lambda value: str(value).encode(), lambda data: data.decode(), lambda value: type(value) is str)
+
+
+def filled() -> tuple[LruMap, list[tuple[bytes, bytes | None, int, object]]]:
+    logged: list[tuple[bytes, bytes | None, int, object]] = []
+    rows = LruMap("lru", TEXT, 2)
+    rows.bind(lambda *row: logged.append(row), None, False)
+    rows.put(b"a", "1", 1)
+    rows.put(b"b", "2", 2)
+    return rows, logged
+
+
+def test_the_key_used_longest_ago_gives_way_and_is_deleted_in_the_changelog_first() -> None:
+    rows, logged = filled()
+    assert rows.get(b"a") == ("1", 1)
+    rows.put(b"c", "3", 3, "origin")
+    assert logged[2:] == [(b"b", None, 3, "origin"), (b"c", b"3", 3, "origin")]
+    assert rows.get(b"b") is None
+    assert rows.get(b"a") == ("1", 1)
+    assert rows.approximate_entries() == 2
+
+
+def test_abort_brings_back_what_gave_way() -> None:
+    rows, _ = filled()
+    rows.commit()
+    rows.put(b"c", "3", 3)
+    rows.delete(b"b", 4)
+    rows.abort()
+    assert [rows.get(key) for key in (b"a", b"b", b"c")] == [("1", 1), ("2", 2), None]
+
+
+def test_a_changelog_is_replayed_to_the_same_rows() -> None:
+    rows, logged = filled()
+    rows.put(b"c", "3", 3)
+    again = LruMap("lru", TEXT, 2)
+    again.apply([row[:3] for row in logged])
+    assert [again.get(key) for key in (b"a", b"b", b"c")] == [None, ("2", 2), ("3", 3)]
+    assert not again.logged and not again.spill(10)
+
+
+def test_an_old_value_is_given_by_delete_and_put_if_absent() -> None:
+    rows, _ = filled()
+    assert rows.put_if_absent(b"a", "9", 9) == ("1", 1)
+    assert rows.put_if_absent(b"c", "9", 9) is None
+    assert rows.delete(b"c", 10) == ("9", 9)
+    assert rows.delete(b"c", 10) is None
+
+
+def test_there_are_no_ranges() -> None:
+    rows, _ = filled()
+    with pytest.raises(NotImplementedError, match="MemoryLRUCache does not support range"):
+        rows.range(None, None)
+    with pytest.raises(NotImplementedError, match="all"):
+        rows.all()
+
+
+def test_a_map_without_room_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        LruMap("lru", TEXT, 0)
