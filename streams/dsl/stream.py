@@ -14,15 +14,28 @@ from streams.processor import TopicNameExtractor
 
 if TYPE_CHECKING:
     from streams.dsl.branched import BranchedKStream
-    from streams.dsl.fields import GroupedFields, PrintedFields, ProducedFields, RepartitionedFields, TableFields
+    from streams.dsl.fields import (
+        GroupedFields,
+        JoinedFields,
+        PrintedFields,
+        ProducedFields,
+        RepartitionedFields,
+        StreamJoinedFields,
+        TableFields,
+    )
+    from streams.dsl.global_table import GlobalKTable
     from streams.dsl.grouped import KGroupedStream
     from streams.dsl.materialized import Materialized
+    from streams.dsl.options import Joined, StreamJoined
     from streams.dsl.table import KTable
+    from streams.dsl.windows import JoinWindows
 
 K = TypeVar("K")
 V = TypeVar("V")
 KR = TypeVar("KR")
 VR = TypeVar("VR")
+KO = TypeVar("KO")
+VO = TypeVar("VO")
 
 
 class KStream(Generic[K, V]):
@@ -218,3 +231,111 @@ class KStream(Generic[K, V]):
         from streams.dsl.processing import process
 
         return KStream(process(self._flow, supplier, stores, fields, fixed_key=True))
+
+    @overload
+    def join(
+        self,
+        other: KStream[K, VO],
+        joiner: Callable[[V, VO], VR],
+        windows: JoinWindows,
+        *options: StreamJoined[K, V, VO],
+        **fields: Unpack[StreamJoinedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: KTable[K, VO],
+        joiner: Callable[[V, VO], VR],
+        *options: Joined[K, V, VO],
+        **fields: Unpack[JoinedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: GlobalKTable[KO, VO],
+        key_selector: Callable[[K, V], KO],
+        joiner: Callable[[V, VO], VR],
+        *options: Named,
+        **fields: Unpack[NamedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def join(
+        self, other: KStream[K, VO], joiner: Callable[[K, V, VO], VR], windows: JoinWindows,
+        *options: StreamJoined[K, V, VO], **fields: Unpack[StreamJoinedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def join(
+        self, other: KTable[K, VO], joiner: Callable[[K, V, VO], VR], *options: Joined[K, V, VO],
+        **fields: Unpack[JoinedFields],
+    ) -> KStream[K, VR]: ...
+    def join(self, other: object, *given: object, **fields: object) -> KStream[Any, Any]:
+        """Joins with a stream, a table or a global table; only records with a partner come out.
+
+        `join(stream, joiner, windows)`, `join(table, joiner)` or `join(global_table, key_selector, joiner)`; the
+        joiner gets `(left, right)` or `(key, left, right)`.
+        """
+        from streams.dsl.joins import join
+
+        return join("join", "inner", self, other, given, fields)
+
+    @overload
+    def left_join(
+        self,
+        other: KStream[K, VO],
+        joiner: Callable[[V, VO | None], VR],
+        windows: JoinWindows,
+        *options: StreamJoined[K, V, VO],
+        **fields: Unpack[StreamJoinedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: KTable[K, VO],
+        joiner: Callable[[V, VO | None], VR],
+        *options: Joined[K, V, VO],
+        **fields: Unpack[JoinedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: GlobalKTable[KO, VO],
+        key_selector: Callable[[K, V], KO],
+        joiner: Callable[[V, VO | None], VR],
+        *options: Named,
+        **fields: Unpack[NamedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def left_join(
+        self, other: KStream[K, VO], joiner: Callable[[K, V, VO | None], VR], windows: JoinWindows,
+        *options: StreamJoined[K, V, VO], **fields: Unpack[StreamJoinedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def left_join(
+        self, other: KTable[K, VO], joiner: Callable[[K, V, VO | None], VR], *options: Joined[K, V, VO],
+        **fields: Unpack[JoinedFields],
+    ) -> KStream[K, VR]: ...
+    def left_join(self, other: object, *given: object, **fields: object) -> KStream[Any, Any]:
+        """As `join`, and records of this stream without a partner are joined with None."""
+        from streams.dsl.joins import join
+
+        return join("left_join", "left", self, other, given, fields)
+
+    @overload
+    def outer_join(
+        self,
+        other: KStream[K, VO],
+        joiner: Callable[[V | None, VO | None], VR],
+        windows: JoinWindows,
+        *options: StreamJoined[K, V, VO],
+        **fields: Unpack[StreamJoinedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def outer_join(
+        self, other: KStream[K, VO], joiner: Callable[[K, V | None, VO | None], VR], windows: JoinWindows,
+        *options: StreamJoined[K, V, VO], **fields: Unpack[StreamJoinedFields],
+    ) -> KStream[K, VR]: ...
+    def outer_join(self, other: object, *given: object, **fields: object) -> KStream[Any, Any]:
+        """As `join` of two streams, and records of either without a partner are joined with None."""
+        from streams.dsl.joins import join
+
+        return join("outer_join", "outer", self, other, given, fields)

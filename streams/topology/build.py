@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streams.errors import ConfigException, TopologyException
-from streams.serdes.base import Serde
+from streams.errors import TopologyException
+from streams.serdes.choose import default_serde
 from streams.topology.checks import refuse_circles
 from streams.topology.node import BuiltTopology, Node, SinkNode, SourceNode, SubTopology
 from streams.topology.plan import PlannedStore, SerdeAround
@@ -19,7 +19,7 @@ def built(wiring: Wiring, config: Config | None) -> BuiltTopology:
 
     Raises:
         TopologyException: there is no source, or the graph goes in circles.
-        ConfigException: a serde is neither given nor configured.
+        StreamsException: what is configured as a default serde is none.
     """
     if not wiring.nodes:
         raise TopologyException(
@@ -49,16 +49,8 @@ def _with_serdes(sub: SubTopology, wiring: Wiring, config: Config | None) -> Sub
 
 
 def _settled(node: Node, around: SerdeAround | None, config: Config | None) -> Node:
+    """With the serde around the given one or the default; without either the runtime says what is missing."""
     if around is None or not isinstance(node, SourceNode | SinkNode):
         return node
-    return replace(node, value_serde=around.wrap(around.inner or _default(around.side, node.name, config)))
-
-
-def _default(side: str, node: str, config: Config | None) -> Serde[object]:
-    chosen = setting(config, f"default.{side}.serde")
-    if isinstance(chosen, Serde):
-        return chosen
-    raise ConfigException(
-        f"Failed to initialize {side} serdes for node {node}. Please specify a {side} serde, or set "
-        f"default.{side}.serde in the configuration to a Serde."
-    )
+    inner = around.inner or default_serde(config or {}, "key" if around.side == "key" else "value")
+    return node if inner is None else replace(node, value_serde=around.wrap(inner))

@@ -11,6 +11,7 @@ from streams.topology.store import StoreKind, StoreSpec
 from streams.topology.wiring import Wiring
 
 DAY_MS = 24 * 60 * 60 * 1000
+_LONG_MAX = 2**63 - 1
 _REPARTITION = {"cleanup.policy": "delete", "segment.bytes": "52428800", "retention.ms": "-1"}
 _WINDOWED = frozenset({StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW, StoreKind.SESSION})
 _FOR_ALL = {"message.timestamp.type": "CreateTime"}
@@ -84,7 +85,7 @@ def changelog(spec: StoreSpec, config: Config | None) -> InternalTopic:
     if spec.kind in _WINDOWED:
         kind = "windowed_changelog"
         more = number(config, "windowstore.changelog.additional.retention.ms", DAY_MS)
-        built_in = {"cleanup.policy": "compact,delete", "retention.ms": str(spec.retention_ms + more)}
+        built_in = {"cleanup.policy": "compact,delete", "retention.ms": str(min(spec.retention_ms + more, _LONG_MAX))}
     elif spec.kind is StoreKind.VERSIONED:
         kind = "versioned_changelog"
         built_in["min.compaction.lag.ms"] = str(spec.retention_ms + DAY_MS)

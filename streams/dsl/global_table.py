@@ -1,0 +1,51 @@
+"""`GlobalKTable`: a table that every instance holds whole."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from streams.dsl.materialized import Materialized, key_value_store
+from streams.dsl.options import Consumed
+from streams.dsl.table_source import SOURCE_SUFFIX, source_node
+from streams.errors import TopologyException
+from streams.operators.source_table import source_table
+from streams.operators.views import StoreView, View
+from streams.topology.plan import GlobalTable, Plan
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class GlobalKTable(Generic[K, V]):
+    """A table of a whole topic, for joins by any key; it needs no co-partitioning."""
+
+    __slots__ = ("_store", "_view")
+
+    def __init__(self, view: View, store: str | None) -> None:
+        self._view = view
+        self._store = store
+
+    @property
+    def queryable_store_name(self) -> str | None:
+        """Name of the table's store, if the user named it."""
+        return self._store
+
+
+def global_table(
+    plan: Plan, topic: str, consumed: Consumed[Any, Any], materialized: Materialized[Any, Any] | None
+) -> GlobalKTable[Any, Any]:
+    """`builder.global_table`: it is always kept in a store, which has no changelog but the topic.
+
+    Raises:
+        TopologyException: the store is versioned.
+    """
+    given = materialized or Materialized()
+    if given.versioned:
+        raise TopologyException("GlobalTables cannot be versioned.")
+    m = given.inheriting(consumed.key_serde, consumed.value_serde).with_logging_disabled().with_caching_disabled()
+    store_name = m.queryable or plan.names.store(f"{topic}-")
+    source = plan.names.named(consumed.name, "KSTREAM-SOURCE-", SOURCE_SUFFIX)
+    name = plan.names.named(consumed.name, "KTABLE-SOURCE-")
+    node = source_node(source, topic, Consumed(m.key_serde, m.value_serde, consumed.timestamp_extractor))
+    plan.add(name, GlobalTable(node, source_table(store_name), key_value_store(m, store_name).spec))
+    return GlobalKTable(StoreView(store_name), m.queryable)

@@ -1,0 +1,71 @@
+"""`suppress`: a buffer below a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from streams.dsl.suppressed import Suppressed
+from streams.dsl.table import KTable
+from streams.errors import NullPointerException, TopologyException
+from streams.operators.suppress import suppress as suppress_step
+from streams.operators.views import SuppressedView
+from streams.topology.plan import PlannedStore, Plan, Step, TableKind, TablePlan
+from streams.topology.store import StoreKind, StoreSpec
+
+PREFIX = "KTABLE-SUPPRESS-"
+
+
+def suppress(table: KTable[Any, Any], suppressed: Suppressed) -> KTable[Any, Any]:
+    """Puts a buffer below `table`, which must send its old values for it.
+
+    Raises:
+        TopologyException: the table is versioned, or window closes are asked for where there are no windows.
+    """
+    if suppressed is None:
+        raise NullPointerException("suppressed can't be null")
+    flow = table._flow
+    plan = flow.plan
+    if plan.nodes[flow.node].versioned:
+        raise TopologyException("suppress() is only supported for non-versioned KTables")
+    final = suppressed.wait_ms is None
+    name = suppressed.name if suppressed.name is not None else plan.names.node(PREFIX)
+    wait_ms = _close_ms(plan, flow.node, "") if suppressed.wait_ms is None else suppressed.wait_ms
+    store_name = f"{name}-store" if suppressed.name is not None else plan.names.store(PREFIX)
+    buffer = suppressed.buffer
+    store = StoreSpec(
+        store_name,
+        StoreKind.SUPPRESS_BUFFER,
+        flow.key_serde,
+        flow.value_serde,
+        logging=buffer.logging,
+        persistent=False,
+    )
+    plan.old_values(table._table)
+    make = suppress_step(
+        store_name,
+        wait_ms,
+        final,
+        buffer.record_limit,
+        buffer.byte_limit,
+        not buffer.emit_early,
+        table._view,
+        window_end=final,
+    )
+    entry = plan.table(TablePlan(TableKind.SUPPRESSED, (name,), (table._table,)))
+    part = Step(make, own=PlannedStore(store, suppressed.name is not None, anywhere=False), table=entry)
+    node = plan.add(name, part, (flow.node,), versioned=False, suppress=True)
+    return KTable(replace(flow, node=node, name=name), entry, SuppressedView(store_name, table._view), None)
+
+
+def _close_ms(plan: Plan, node: int, chain: str) -> int:
+    """How long after their end the windows above close: the longest of all ways up."""
+    entry = plan.nodes[node]
+    if entry.grace_ms is not None:
+        return entry.grace_ms
+    chain = f"{entry.name}->{chain}" if chain else entry.name
+    if not entry.parents:
+        raise TopologyException(
+            f"Window close time is only defined for windowed computations. Got [{chain}]."
+        )
+    return max(_close_ms(plan, parent, chain) for parent in entry.parents)

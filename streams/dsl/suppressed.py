@@ -1,0 +1,131 @@
+"""`Suppressed`, `BufferConfig` and `EmitStrategy`: when results of a table are passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from streams.dsl.durations import Duration, to_ms
+from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException
+from streams.names import check_name
+
+
+@dataclass(frozen=True, slots=True)
+class BufferConfig:
+    """How much `suppress` may hold back, and what happens when that is full. Made by its factories.
+
+    Args:
+        record_limit, byte_limit: None: no limit.
+        emit_early: when full the oldest is passed on early; else the application stops.
+        logging: settings of the changelog; None: no changelog.
+    """
+
+    record_limit: int | None = None
+    byte_limit: int | None = None
+    emit_early: bool = False
+    logging: Mapping[str, object] | None = field(default_factory=dict)
+
+    @classmethod
+    def max_records(cls, limit: int) -> BufferConfig:
+        """At most so many rows; then the oldest is passed on early."""
+        return cls(limit, None, True)
+
+    @classmethod
+    def max_bytes(cls, limit: int) -> BufferConfig:
+        """At most so many bytes; then the oldest is passed on early."""
+        return cls(None, limit, True)
+
+    @classmethod
+    def unbounded(cls) -> BufferConfig:
+        """As much as memory holds."""
+        return cls()
+
+    def with_max_records(self, limit: int) -> BufferConfig:
+        return replace(self, record_limit=limit)
+
+    def with_max_bytes(self, limit: int) -> BufferConfig:
+        return replace(self, byte_limit=limit)
+
+    def with_no_bound(self) -> BufferConfig:
+        return replace(self, record_limit=None, byte_limit=None, emit_early=False)
+
+    def emit_early_when_full(self) -> BufferConfig:
+        return replace(self, emit_early=True)
+
+    def shut_down_when_full(self) -> BufferConfig:
+        return replace(self, emit_early=False)
+
+    def with_logging_disabled(self) -> BufferConfig:
+        return replace(self, logging=None)
+
+    def with_logging_enabled(self, config: Mapping[str, object]) -> BufferConfig:
+        return replace(self, logging=dict(config))
+
+
+_Buffer = BufferConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """When a table's updates are passed on. Made by its factories.
+
+    Args:
+        wait_ms: None: until the window of the key is closed.
+        buffer: how much may be held back.
+        name: of the operator.
+    """
+
+    BufferConfig = _Buffer
+
+    wait_ms: int | None
+    buffer: _Buffer
+    name: str | None = None
+
+    @classmethod
+    def until_time_limit(cls, time_to_wait: Duration, buffer: _Buffer) -> Suppressed:
+        """Waits so long after the first update of a row; only the last of the updates is passed on."""
+        return cls(to_ms(time_to_wait, "timeToWaitForMoreEvents"), _given(buffer))
+
+    @classmethod
+    def until_window_closes(cls, buffer: _Buffer) -> Suppressed:
+        """Passes on one result for each window, when it is closed.
+
+        Raises:
+            IllegalArgumentException: the buffer would pass on results early.
+        """
+        if _given(buffer).emit_early:
+            raise IllegalArgumentException(
+                "until_window_closes() passes on final results only, so its buffer cannot emit early; add "
+                ".shut_down_when_full() or .with_no_bound()."
+            )
+        return cls(None, buffer)
+
+    def with_name(self, name: str | None) -> Suppressed:
+        return replace(self, name=None if name is None else check_name(name))
+
+    def close_when_idle(self, after: Duration) -> Suppressed:
+        """Not built yet."""
+        raise NotYetBuiltException("close_when_idle() is not built yet; windows close by the time of records.")
+
+
+def _given(buffer: BufferConfig) -> BufferConfig:
+    if buffer is None:
+        raise NullPointerException("bufferConfig can't be null")
+    return buffer
+
+
+@dataclass(frozen=True, slots=True)
+class EmitStrategy:
+    """When a windowed aggregation passes results on. Made by its factories."""
+
+    on_close: bool
+
+    @classmethod
+    def on_window_update(cls) -> EmitStrategy:
+        """With each record."""
+        return cls(False)
+
+    @classmethod
+    def on_window_close(cls) -> EmitStrategy:
+        """Once, when the window is closed."""
+        return cls(True)

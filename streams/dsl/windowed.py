@@ -1,0 +1,173 @@
+"""`TimeWindowedKStream` and `SessionWindowedKStream`: aggregations for each key and window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+
+from streams.dsl import arity
+from streams.dsl.grouped import AGGREGATE, MISSING, REDUCE
+from streams.dsl.grouping import Grouping, Settled
+from streams.dsl.materialized import Materialized
+from streams.dsl.options import Named
+from streams.dsl.pick import pick_two
+from streams.dsl.suppressed import EmitStrategy
+from streams.dsl.table import KTable
+from streams.dsl.windowing import Frame, session_frame, sliding_frame, time_frame
+from streams.dsl.windows import SessionWindows, SlidingWindows, TimeShape, UnlimitedWindows
+from streams.errors import IllegalArgumentException, NullPointerException
+from streams.operators.base import StepMaker
+from streams.record import Windowed
+from streams.serdes import Serdes
+
+if TYPE_CHECKING:
+    from streams.dsl.fields import TableFields
+
+K = TypeVar("K")
+V = TypeVar("V")
+VR = TypeVar("VR")
+
+
+def windowed_by(
+    grouping: Grouping, windows: TimeShape | SlidingWindows | SessionWindows
+) -> TimeWindowedKStream[Any, Any] | SessionWindowedKStream[Any, Any]:
+    """A grouped stream with windows.
+
+    Raises:
+        NullPointerException: the windows are None.
+    """
+    if windows is None:
+        raise NullPointerException("windows can't be null")
+    if isinstance(windows, SessionWindows):
+        return SessionWindowedKStream(grouping, session_frame(windows))
+    frame = sliding_frame(windows) if isinstance(windows, SlidingWindows) else time_frame(windows)
+    return TimeWindowedKStream(grouping, frame, isinstance(windows, UnlimitedWindows))
+
+
+def _count(
+    grouping: Grouping, frame: Frame, on_close: bool, options: tuple[object, ...], fields: TableFields
+) -> KTable[Any, Any]:
+    named, m = pick_two("count", Named, Materialized, options, fields, MISSING)
+    settled = grouping.settle(m, AGGREGATE, Serdes.long(), count=True)
+    return _table(grouping, frame, settled, named, AGGREGATE, frame.count(settled.name, on_close))
+
+
+def _reduce(
+    grouping: Grouping,
+    frame: Frame,
+    on_close: bool,
+    reducer: Callable[[Any, Any], object],
+    options: tuple[object, ...],
+    fields: TableFields,
+) -> KTable[Any, Any]:
+    fn = arity.fixed(reducer, arity.REDUCE_FORM, "reduce", "reducer can't be null")
+    named, m = pick_two("reduce", Named, Materialized, options, fields, MISSING)
+    settled = grouping.settle(m, REDUCE, grouping.flow.value_serde)
+    return _table(grouping, frame, settled, named, REDUCE, frame.reduce(settled.name, fn, on_close))
+
+
+def _table(
+    grouping: Grouping, frame: Frame, settled: Settled, named: Named | None, prefix: str, make: StepMaker
+) -> KTable[Any, Any]:
+    return grouping.aggregated(
+        settled,
+        named,
+        prefix,
+        make,
+        frame.store(settled),
+        frame.view(settled.name),
+        frame.key_serde(settled.materialized),
+        grace_ms=frame.close_ms,
+    )
+
+
+class TimeWindowedKStream(Generic[K, V]):
+    """Records grouped by key and window; the keys of the results are `Windowed`."""
+
+    __slots__ = ("_frame", "_grouping", "_on_close", "_unlimited")
+
+    def __init__(self, grouping: Grouping, frame: Frame, unlimited: bool = False) -> None:
+        self._grouping = grouping
+        self._frame = frame
+        self._unlimited = unlimited
+        self._on_close = False
+
+    def count(self, *options: Named | Materialized[K, int], **fields: Unpack[TableFields]) -> KTable[Windowed, int]:
+        """How many records each key has in each window."""
+        return _count(self._grouping, self._frame, self._on_close, options, fields)
+
+    def reduce(
+        self, reducer: Callable[[V, V], V], *options: Named | Materialized[K, V], **fields: Unpack[TableFields]
+    ) -> KTable[Windowed, V]:
+        """`reducer(aggregate, value)` for each record; the first value of a window is taken as it is."""
+        return _reduce(self._grouping, self._frame, self._on_close, reducer, options, fields)
+
+    def aggregate(
+        self,
+        initializer: Callable[[], VR],
+        aggregator: Callable[[K, V, VR], VR],
+        *options: Named | Materialized[K, VR],
+        **fields: Unpack[TableFields],
+    ) -> KTable[Windowed, VR]:
+        """`aggregator(key, value, aggregate)` for each record, from what `initializer()` gives."""
+        init = arity.fixed(initializer, "", "aggregate", "initializer can't be null")
+        fn = arity.fixed(aggregator, arity.AGGREGATE_FORM, "aggregate", "aggregator can't be null")
+        named, m = pick_two("aggregate", Named, Materialized, options, fields, MISSING)
+        settled = self._grouping.settle(m, AGGREGATE, None)
+        make = self._frame.aggregate(settled.name, init, fn, None, self._on_close)
+        return _table(self._grouping, self._frame, settled, named, AGGREGATE, make)
+
+    def emit_strategy(self, strategy: EmitStrategy) -> TimeWindowedKStream[K, V]:
+        """Sets when results are passed on, and gives the stream itself.
+
+        Raises:
+            IllegalArgumentException: windows that never end cannot wait for their end.
+        """
+        if self._unlimited and strategy.on_close:
+            raise IllegalArgumentException("ON_WINDOW_CLOSE emit strategy cannot be used for UnlimitedWindows")
+        self._on_close = strategy.on_close
+        return self
+
+
+class SessionWindowedKStream(Generic[K, V]):
+    """Records grouped by key and session; the keys of the results are `Windowed`."""
+
+    __slots__ = ("_frame", "_grouping", "_on_close")
+
+    def __init__(self, grouping: Grouping, frame: Frame) -> None:
+        self._grouping = grouping
+        self._frame = frame
+        self._on_close = False
+
+    def count(self, *options: Named | Materialized[K, int], **fields: Unpack[TableFields]) -> KTable[Windowed, int]:
+        """How many records each session has."""
+        return _count(self._grouping, self._frame, self._on_close, options, fields)
+
+    def reduce(
+        self, reducer: Callable[[V, V], V], *options: Named | Materialized[K, V], **fields: Unpack[TableFields]
+    ) -> KTable[Windowed, V]:
+        """`reducer(aggregate, value)` for each record, and for sessions that become one."""
+        return _reduce(self._grouping, self._frame, self._on_close, reducer, options, fields)
+
+    def aggregate(
+        self,
+        initializer: Callable[[], VR],
+        aggregator: Callable[[K, V, VR], VR],
+        session_merger: Callable[[K, VR, VR], VR],
+        *options: Named | Materialized[K, VR],
+        **fields: Unpack[TableFields],
+    ) -> KTable[Windowed, VR]:
+        """`aggregator(key, value, aggregate)` for each record, `session_merger(key, left, right)` for sessions
+        that become one."""
+        init = arity.fixed(initializer, "", "aggregate", "initializer can't be null")
+        fn = arity.fixed(aggregator, arity.AGGREGATE_FORM, "aggregate", "aggregator can't be null")
+        merger = arity.fixed(session_merger, arity.MERGE_FORM, "aggregate", "sessionMerger can't be null")
+        named, m = pick_two("aggregate", Named, Materialized, options, fields, MISSING)
+        settled = self._grouping.settle(m, AGGREGATE, None)
+        make = self._frame.aggregate(settled.name, init, fn, merger, self._on_close)
+        return _table(self._grouping, self._frame, settled, named, AGGREGATE, make)
+
+    def emit_strategy(self, strategy: EmitStrategy) -> SessionWindowedKStream[K, V]:
+        """Sets when results are passed on, and gives the stream itself."""
+        self._on_close = strategy.on_close
+        return self
