@@ -114,21 +114,28 @@ def _start(place: Place, client: str, deadline: float) -> SocketLink:
         )
     held = FileLock(place.path("lock"))
     child: subprocess.Popen[bytes] | None = None
-    if held.take():
-        stale = read_endpoint(place)
-        if stale is not None:
-            remove(stale.socket)
-            remove(place.path("endpoint"))
-        held.release()
-        child = _spawn(place)
     while time.monotonic() < deadline:
         link = _knock(place, client)
         if link is not None:
             return link
-        if child is not None and child.poll() is not None:
+        if child is None and held.take():
+            # Nobody has the directory. (A broker that was killed keeps its lock a moment longer than its socket, one
+            # that starts in the foreground has the lock before it listens: then it is asked again.)
+            _clear(place)
+            held.release()
+            child = _spawn(place)
+        elif child is not None and child.poll() is not None:
             raise Unavailable(_last_words(place))
         time.sleep(RETRY_S)
     raise Unavailable(f"the broker of {place.directory} does not come up; see {place.path('broker.log')}")
+
+
+def _clear(place: Place) -> None:
+    """Removes what a broker that was killed left; the caller holds its lock."""
+    stale = read_endpoint(place)
+    if stale is not None:
+        remove(stale.socket)
+        remove(place.path("endpoint"))
 
 
 def _spawn(place: Place) -> subprocess.Popen[bytes]:

@@ -69,7 +69,7 @@ def prepare(directory: str, create: bool = True) -> Place:
         raise Unavailable(f"{real} is a file; give a directory for the data") from None
     except OSError as error:
         raise Unavailable(f"the data directory {real} cannot be made: {error.strerror}") from None
-    if not os.access(real, os.R_OK | os.W_OK | os.X_OK):
+    if not os.access(real, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise Unavailable(
             f"no rights on the data directory {real}: it has to be readable and writable for you"
         )
