@@ -55,6 +55,13 @@ def dotted(keyword: str) -> str:
     return found
 
 
+def _put(place: dict[str, object], name: str, given: object, parsed: object) -> object:
+    """Keeps a client's setting, unless it was given empty: then the client has its default, or what Streams says."""
+    if given is not None:
+        place[name] = parsed
+    return parsed
+
+
 class StreamsConfig(Mapping[str, object]):
     """The settings of an application: known, of the right type, allowed and built. Does not change.
 
@@ -102,6 +109,9 @@ class StreamsConfig(Mapping[str, object]):
         for older, name in _OLDER_NAMES.items():
             if older in given and name not in given:
                 self._values[name] = self._values[older]
+        if self._values["dsl.store.suppliers.class"] is not None:
+            # Java's newer setting beats the older one.
+            self._values["default.dsl.store"] = self._values["dsl.store.suppliers.class"]
         self._check_together(given)
         for setting, parsed, name in read:
             setting.refuse_unbuilt(parsed, name)
@@ -112,19 +122,18 @@ class StreamsConfig(Mapping[str, object]):
         if setting is not None:
             parsed = self._values[name] = setting.parse(value)
             if name in _UNPREFIXED:
-                self._unprefixed[name] = _UNPREFIXED[name].parse(value)
+                _put(self._unprefixed, name, value, _UNPREFIXED[name].parse(value))
             return setting, parsed, name
         setting = _UNPREFIXED.get(name)
         if setting is not None:
-            parsed = self._unprefixed[name] = setting.parse(value)
-            return setting, parsed, name
+            return setting, _put(self._unprefixed, name, value, setting.parse(value)), name
         for prefix, table in PREFIXES.items():
             rest = name.removeprefix(prefix)
             if rest != name:
                 if rest not in table:
                     raise unknown(name, (prefix + known for known in table))
-                parsed = self._prefixed[prefix][rest] = table[rest].parse(value, name)
-                return table[rest], parsed, name
+                parsed = table[rest].parse(value, name)
+                return table[rest], _put(self._prefixed[prefix], rest, value, parsed), name
         raise unknown(name, (*SETTINGS, *_UNPREFIXED))
 
     def _check_together(self, given: Mapping[str, object]) -> None:
@@ -311,5 +320,4 @@ class StreamsConfig(Mapping[str, object]):
     @property
     def in_memory_stores(self) -> bool:
         """Does the DSL keep its stores in memory unless told otherwise?"""
-        supplier = self["dsl.store.suppliers.class"]
-        return (supplier or self["default.dsl.store"]) == "in_memory"
+        return self["default.dsl.store"] == "in_memory"

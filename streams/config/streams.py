@@ -236,7 +236,7 @@ _GROUP = (
             not_built=RACKS),
     Setting("rack.aware.assignment.traffic_cost", Type.INT, None, "Cost of traffic between racks.", not_built=RACKS),
     Setting("upgrade.from", Type.STRING, None, "Version of older instances in the group.",
-            one_of(None, *UPGRADE_FROM), not_built="rolling upgrades from Java's formats"),
+            one_of(None, *UPGRADE_FROM)),
 )
 
 _CLIENTS = (

@@ -76,13 +76,13 @@ class Setting:
         """The value that is meant.
 
         Args:
-            given: as it was written.
+            given: as it was written; None (an empty entry of a file) means the default.
             name: with its prefix, for messages.
         Raises:
             ConfigException: it is not allowed.
         """
         shown = name or self.name
-        value = None if given is None else _parse(self, shown, given)
+        value = self.default if given is None else _parse(self, shown, given)
         if self.check is not None:
             self.check(shown, value)
         return value

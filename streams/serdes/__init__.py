@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Never
+from typing import Any, Never, TypeVar, overload
 from uuid import UUID
 
 from streams.record import Windowed
@@ -13,6 +13,8 @@ from streams.serdes import custom, number, sequence, simple, windowed
 from streams.serdes.base import Serde, V
 
 __all__ = ["Serde", "Serdes"]
+
+T = TypeVar("T")
 
 
 class Serdes:
@@ -75,6 +77,12 @@ class Serdes:
         """Lists of what `inner` writes; entries may be None."""
         return sequence.list_of(inner)
 
+    @overload
+    @staticmethod
+    def json(type: builtins.type[T]) -> Serde[T]: ...
+    @overload
+    @staticmethod
+    def json(type: Any = None) -> Serde[Any]: ...
     @staticmethod
     def json(type: Any = None) -> Serde[Any]:
         """JSON: any value, or with a dataclass, TypedDict, NamedTuple or msgspec Struct only what fits it."""
@@ -82,6 +90,12 @@ class Serdes:
 
         return json(type)
 
+    @overload
+    @staticmethod
+    def msgpack(type: builtins.type[T]) -> Serde[T]: ...
+    @overload
+    @staticmethod
+    def msgpack(type: Any = None) -> Serde[Any]: ...
     @staticmethod
     def msgpack(type: Any = None) -> Serde[Any]:
         """MessagePack: any value, or with a type only what fits it."""

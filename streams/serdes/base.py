@@ -30,16 +30,15 @@ class Serde(Generic[V]):
         encode: value to bytes. Raises `ClassCastException` for a value of another type and
             `SerializationException` for one that has no bytes.
         decode: bytes to value. Raises `SerializationException`.
-        canonical: `encode(decode(b)) == b` for all bytes that can be decoded, so that the bytes of a
-            key may be carried along instead of being written again.
+        canonical: `encode(decode(b)) == b` for all well-formed bytes, so that the bytes of a key may be
+            carried along instead of being written again.
         exact: tells of a value whether it may be kept in place of its bytes: `decode(encode(x))` is x in
             value and type, and x cannot change (decision 8). None: never.
         encode_with: the same as `encode` for serdes that ask for the topic and the headers; `encode`
             then stands for topic `""` without headers.
         decode_with: likewise.
-        quick_encode: `encode` without its error texts, where C code gives one: equal results, and any
-            exception at all where `encode` raises. Who uses it calls `encode` again when it failed, for
-            the proper error.
+        quick_encode: `encode` without its error texts, where C code gives one. It may raise anything;
+            who uses it then calls `encode`, and takes its answer or its error.
         quick_decode: likewise.
         partition_bytes: from the bytes of a key to those that choose its partition: windowed keys go by
             their inner key. None: all of them.

@@ -18,8 +18,7 @@ def json(type_: Any = None) -> Serde[Any]:
 
     Args:
         type_: a dataclass, TypedDict, NamedTuple (written as an array), msgspec Struct, or any type that
-        msgspec
-            knows; None reads into dicts, lists, texts and numbers.
+            msgspec knows; None reads into dicts, lists, texts and numbers.
     """
     return _json(type_)
 

@@ -18,8 +18,7 @@ def msgpack(type_: Any = None) -> Serde[Any]:
 
     Args:
         type_: a dataclass, TypedDict, NamedTuple (written as an array), msgspec Struct, or any type that
-        msgspec
-            knows; None reads into dicts, lists, texts, bytes and numbers.
+            msgspec knows; None reads into dicts, lists, texts, bytes and numbers.
     """
     return _msgpack(type_)
 

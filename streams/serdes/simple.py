@@ -27,8 +27,8 @@ def _is_text(value: object) -> bool:
 def string(encoding: str = "utf-8") -> Serde[str]:
     """Text.
 
-    Bytes that are no text in this encoding are an error (Java puts U+FFFD in their place, which loses data
-    without a word); so is text that the encoding has no bytes for.
+    Bytes that are no text in this encoding are read with U+FFFD in their place, as Java does; text that the encoding
+    has no bytes for is an error.
 
     Args:
         encoding: a name that Python knows.
@@ -61,14 +61,11 @@ def _string(known: str) -> Serde[str]:
 
     def decode(data: bytes) -> str:
         try:
-            return bytes.decode(data, known)
-        except TypeError:
+            return data.decode(known)
+        except UnicodeDecodeError:
+            return data.decode(known, "replace")
+        except AttributeError:
             raise wrong_type(name, "bytes to decode", data) from None
-        except UnicodeDecodeError as error:
-            raise SerializationException(
-                f"Error when deserializing byte[] to string due to unsupported encoding {known}: {error}. "
-                "Use Serdes.bytes() for data that is no text."
-            ) from None
 
     return Serde(
         name=name,

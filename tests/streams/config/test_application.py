@@ -243,6 +243,12 @@ def test_a_topology_needs_no_application() -> None:
     assert StreamsConfig.of_topology(checked) is checked
 
 
+def test_an_empty_entry_means_the_default() -> None:
+    assert of("commit.interval.ms", None).get_int("commit.interval.ms") == 100
+    assert of("consumer.max.poll.records", None).prefixed("consumer.") == {}
+    assert of("linger.ms", None).unprefixed() == {}
+
+
 def test_secrets_are_not_shown() -> None:
     shown = repr(StreamsConfig({**BASE, "sasl.jaas.config": "hunter2", "ssl.key.password": "hunter2"}))
     assert "hunter2" not in shown

@@ -112,7 +112,7 @@ def test_no_bytes_break_a_serde(serde: Serde[Any]) -> None:
             value = serde.decode(data)
         except SerializationException:
             return
-        if serde.canonical:
+        if serde.canonical and "\ufffd" not in str(value):
             assert serde.encode(value) == data
 
     reads_or_refuses()
@@ -129,7 +129,6 @@ def test_no_bytes_break_a_serde(serde: Serde[Any]) -> None:
         (Serdes.boolean(), b"", "Size of data received by BooleanDeserializer is not 1"),
         (Serdes.boolean(), b"\x02", "Unexpected byte received by BooleanDeserializer: 2"),
         (Serdes.uuid(), b"nonsense", "Error parsing data into UUID"),
-        (Serdes.string(), b"\xff", "Error when deserializing byte[] to string"),
     ],
 )
 def test_unreadable_data_is_refused_in_javas_words(serde: Serde[Any], data: bytes, text: str) -> None:
@@ -204,6 +203,18 @@ def test_encodings() -> None:
     assert Serdes.string("UTF8") == Serdes.string()
     with pytest.raises(ConfigException, match="Unsupported encoding klingon"):
         Serdes.string("klingon")
+
+
+def test_malformed_text_is_read_as_java_reads_it() -> None:
+    serde = Serdes.string()
+    assert serde.decode(b"a\xffb") == "a\ufffdb"
+    assert serde.decode(b"\xe6\x97") == "\ufffd"
+    assert serde.decode(b"\xc0\x80") == "\ufffd\ufffd"
+    assert serde.quick_decode is not None
+    with pytest.raises(UnicodeDecodeError):
+        serde.quick_decode(b"\xff")
+    with pytest.raises(SerializationException, match="surrogates not allowed"):
+        serde.encode("\ud800")
 
 
 def test_windows_end_where_their_size_says() -> None:
