@@ -232,8 +232,12 @@ class WindowStore(Layered, Protocol):
 
     def all(self, backwards: bool = False) -> RowIterator[tuple[bytes, int, object, int]]: ...
 
-    def fetch_by_time(self, time_from: int, time_to: int) -> RowIterator[tuple[bytes, int, object, int]]:
-        """As `fetch_all`, but by start, then key: the order in which closed windows are emitted."""
+    def fetch_by_time(
+        self, time_from: int, time_to: int, closing: bool = False
+    ) -> RowIterator[tuple[bytes, int, object, int]]:
+        """As `fetch_all`, but by start, then key: the order in which closed windows are emitted. `closing`:
+        where rows expire by segment, those that start at observed stream time - retention are seen, too (as
+        Java's store for such windows)."""
         ...
 
 
@@ -278,9 +282,11 @@ class SessionStore(Layered, Protocol):
         start."""
         ...
 
-    def find_all(self, earliest_end: int, latest_end: int) -> RowIterator[tuple[bytes, int, int, object]]:
-        """Sessions with earliest_end <= end <= latest_end, by end, start and key: the order of emit on
-        close."""
+    def find_all(
+        self, earliest_end: int, latest_end: int, closing: bool = False
+    ) -> RowIterator[tuple[bytes, int, int, object]]:
+        """Sessions with earliest_end <= end <= latest_end, by end, start and key: the order of emit on close.
+        `closing`: where rows expire by segment, all that are still kept are seen, as in Java."""
         ...
 
     def fetch(self, key: bytes, backwards: bool = False) -> RowIterator[tuple[bytes, int, int, object]]: ...

@@ -66,8 +66,8 @@ class Segments(Generic[TimedCell]):
         cache_bytes: int = CACHE_BYTES,
         one_by_one: bool = False,
     ) -> None:
-        """`one_by_one`: rows may not be put once they are not seen any more, rather than once their segment is
-        dropped."""
+        """`one_by_one`: rows may not be put once they are not seen any more, rather than once their segment
+        is dropped."""
         self.prefix = store_prefix(engine.number(name))
         self.retention = retention
         self.one_by_one = one_by_one

@@ -131,10 +131,18 @@ class Timed(Generic[TimedCell]):
 
         return Rows(rows(), release)
 
-    def by_time(self, time_from: int, time_to: int, row: Callable[[TimedCell, Entry], Row | None]) -> Rows[Row]:
-        """Rows in the order of their cells: time first."""
+    def by_time(
+        self,
+        time_from: int,
+        time_to: int,
+        row: Callable[[TimedCell, Entry], Row | None],
+        seen_from: int | None = None,
+    ) -> Rows[Row]:
+        """Rows in the order of their cells: time first. `seen_from`: down to a time that is not visible
+        else, as far as segments are kept."""
         segments = self.segments
-        low, high = max(time_from, segments.visible_from), min(time_to, segments.observed)
+        lowest = segments.visible_from if seen_from is None else max(segments.live_from, seen_from)
+        low, high = max(time_from, lowest), min(time_to, segments.observed)
         if low > high:
             return Rows(iter(()))
         self.shelf.use(self._by_time)
