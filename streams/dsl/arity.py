@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 from streams.errors import NullPointerException, TopologyException
 from streams.operators.base import Call
-
-F = TypeVar("F", bound=Callable[..., object])
 
 VALUE_FORMS = ("value", "key, value")
 JOIN_FORMS = ("left, right", "key, left, right")
@@ -48,8 +46,8 @@ def either(fn: Callable[..., object] | None, forms: tuple[str, str], method: str
     )
 
 
-def fixed(fn: F | None, form: str, method: str, missing: str) -> F:
-    """A function of one form.
+def fixed(fn: Callable[..., object] | None, form: str, method: str, missing: str) -> Callable[..., Any]:
+    """A function of one form. What it takes and gives is the user's affair from here on.
 
     Raises:
         NullPointerException: it is None; `missing` is the text.
@@ -61,8 +59,7 @@ def fixed(fn: F | None, form: str, method: str, missing: str) -> F:
     if _accepts(fn, method)(count):
         return fn
     raise TopologyException(
-        f"{method}() takes a function of ({form}), and {_said(fn)} cannot be called so. "
-        f"Write it as `lambda {form}: …`."
+        f"{method}() takes a function of ({form}), and {_said(fn)} cannot be called so. Write it as `lambda {form}: …`."
     )
 
 

@@ -47,9 +47,7 @@ class StreamsBuilder:
     def stream(
         self, topics: Topics, *options: Consumed[Any, Any], **fields: Unpack[ConsumedFields]
     ) -> KStream[Any, Any]: ...
-    def stream(
-        self, topics: Topics, *options: Consumed[Any, Any], **fields: Any
-    ) -> KStream[Any, Any]:
+    def stream(self, topics: Topics, *options: Consumed[Any, Any], **fields: Any) -> KStream[Any, Any]:
         """The records of a topic, of several topics, or of all topics whose name matches a pattern.
 
         Raises:
@@ -59,22 +57,14 @@ class StreamsBuilder:
         names = _topics(topics)
         name = self._plan.names.named(consumed.name, "KSTREAM-SOURCE-")
         reset = None if consumed.offset_reset is None else consumed.offset_reset.text
-        source = SourceNode(
-            name, names, consumed.key_serde, consumed.value_serde, consumed.timestamp_extractor, reset
-        )
+        source = SourceNode(name, names, consumed.key_serde, consumed.value_serde, consumed.timestamp_extractor, reset)
         node = self._plan.add(name, StreamSource(source))
-        return KStream(
-            Flow(self._plan, node, name, frozenset({name}), consumed.key_serde, consumed.value_serde)
-        )
+        return KStream(Flow(self._plan, node, name, frozenset({name}), consumed.key_serde, consumed.value_serde))
 
     @overload
-    def table(
-        self, topic: str, consumed: Consumed[K, V], /, *options: Materialized[K, V]
-    ) -> KTable[K, V]: ...
+    def table(self, topic: str, consumed: Consumed[K, V], /, *options: Materialized[K, V]) -> KTable[K, V]: ...
     @overload
-    def table(
-        self, topic: str, *, key_serde: Serde[K], value_serde: Serde[V], store: str = ...
-    ) -> KTable[K, V]: ...
+    def table(self, topic: str, *, key_serde: Serde[K], value_serde: Serde[V], store: str = ...) -> KTable[K, V]: ...
     @overload
     def table(
         self,
@@ -110,9 +100,7 @@ class StreamsBuilder:
         from streams.dsl.global_table import global_table
 
         _one_topic(topic)
-        consumed, m = pick_two(
-            "global_table", Consumed, Materialized, options, fields, "materialized can't be null"
-        )
+        consumed, m = pick_two("global_table", Consumed, Materialized, options, fields, "materialized can't be null")
         return global_table(self._plan, topic, consumed or Consumed(), m)
 
     def add_state_store(self, builder: StoreBuilder) -> StreamsBuilder:
@@ -135,9 +123,7 @@ class StreamsBuilder:
         make = check_supplier(supplier)
         source = self._plan.names.named(consumed.name, "KSTREAM-SOURCE-", "-source")
         name = self._plan.names.named(consumed.name, "KTABLE-SOURCE-")
-        node = SourceNode(
-            source, (topic,), consumed.key_serde, consumed.value_serde, consumed.timestamp_extractor
-        )
+        node = SourceNode(source, (topic,), consumed.key_serde, consumed.value_serde, consumed.timestamp_extractor)
         self._plan.add(name, GlobalStep(node, make, builder))
         return self
 

@@ -105,9 +105,7 @@ class CogroupedKStream(Generic[K, VR]):
     def __init__(self, flow: Flow) -> None:
         self._groups = _Groups(flow)
 
-    def cogroup(
-        self, grouped: KGroupedStream[K, V], aggregator: Callable[[K, V, VR], VR]
-    ) -> CogroupedKStream[K, VR]:
+    def cogroup(self, grouped: KGroupedStream[K, V], aggregator: Callable[[K, V, VR], VR]) -> CogroupedKStream[K, VR]:
         """Adds a grouped stream, whose records `aggregator(key, value, aggregate)` takes in."""
         arity.present(grouped, "groupedStream can't be null")
         fn = arity.fixed(aggregator, arity.AGGREGATE_FORM, "cogroup", "aggregator can't be null")

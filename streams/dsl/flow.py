@@ -84,4 +84,3 @@ def store_names(
         raise NullPointerException("state store name cannot be null")
     stores = tuple(thing for thing in given if isinstance(thing, str))
     return name_of(method, tuple(thing for thing in given if not isinstance(thing, str)), fields), stores
-

@@ -1,8 +1,8 @@
 """Joins of two tables by a foreign key: two topics and what stands on both sides of them.
 
-    left table -> send -> registration topic -> receive -> join --+
-                                                                  +-> response topic -> resolve -> result
-                                    right table -> foreign join --+
+left table -> send -> registration topic -> receive -> join --+
+                                                              +-> response topic -> resolve -> result
+                                right table -> foreign join --+
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from streams.operators.base import Call
 from streams.operators.foreign_key_messages import answer_partition, answer_serde, registration_serde
 from streams.operators.views import StoreView
 from streams.serdes import Serdes
+from streams.serdes.base import AnySerde
 from streams.topology.node import SinkNode, SourceNode
 from streams.topology.plan import (
     BuiltInStore,
@@ -45,6 +46,8 @@ STORE = "KTABLE-FK-JOIN-SUBSCRIPTION-STATE-STORE-"
 OUTPUT = "KTABLE-FK-JOIN-OUTPUT-"
 SINK, SOURCE = "KTABLE-SINK-", "KTABLE-SOURCE-"
 TOPIC = "-topic"
+REGISTRATIONS: AnySerde = registration_serde()
+BYTES: AnySerde = Serdes.bytes()
 
 
 def join_on_foreign_key(
@@ -95,36 +98,33 @@ class _ForeignKeyJoin:
         return self.plan.names.named(self.tj.name, prefix, suffix)
 
     def add(self, m: Materialized[Any, Any]) -> KTable[Any, Any]:
-        source, source_name = self._register()
-        joined = self._answer(source)
+        joined = self._answer(self._register())
         response, response_name = self._respond(joined)
         return self._resolve(response, response_name, m)
 
-    def _register(self) -> tuple[int, str]:
+    def _register(self) -> int:
         """Left side up to the registration topic, and its source on the right side."""
         plan, left, right = self.plan, self.table._flow, self.other._flow
         topic = self.registration_topic = self.name(REGISTRATION, "-subscription-registration") + TOPIC
         plan.internal_topics[topic] = None
         send_name = self.name(REGISTRATION, "-subscription-registration-processor")
-        send = steps.fk_subscription_send(
-            self.left, self.key, right.key_serde, left.value_serde, left.key_serde, topic
-        )
+        send = steps.fk_subscription_send(self.left, self.key, right.key_serde, left.value_serde, left.key_serde, topic)
         node = plan.add(send_name, Step(send), (left.node,))
         sink_name = self.name(SINK, "-subscription-registration-sink")
         partitioner = _single(self.tj.other_partitioner)
-        sink = SinkNode(sink_name, (), topic, right.key_serde, registration_serde(), partitioner)
+        sink = SinkNode(sink_name, (), topic, right.key_serde, REGISTRATIONS, partitioner)
         node = plan.add(sink_name, Sink(sink), (node,))
         source_name = self.name(SOURCE, "-subscription-registration-source")
-        source = SourceNode(source_name, (topic,), right.key_serde, registration_serde())
+        source = SourceNode(source_name, (topic,), right.key_serde, REGISTRATIONS)
         node = plan.add(source_name, StreamSource(source), (node,))
         plan.copartition(right.sources | {source_name})
-        return node, source_name
+        return node
 
     def _answer(self, source: int) -> tuple[int, int]:
         """Right side: registrations are kept and answered, and changes of the right table told."""
         plan, right = self.plan, self.other._flow
         self.store = self.name(STORE, "-subscription-store")
-        spec = StoreSpec(self.store, StoreKind.TIMESTAMPED_KEY_VALUE, Serdes.bytes(), registration_serde())
+        spec = StoreSpec(self.store, StoreKind.TIMESTAMPED_KEY_VALUE, BYTES, REGISTRATIONS)
         store = PlannedStore(spec, self.tj.name is not None)
         plan.add("state store", BuiltInStore(store))
         receive_name = self.name(PROCESSOR, "-subscription-receive")
@@ -144,10 +144,10 @@ class _ForeignKeyJoin:
         plan, left = self.plan, self.table._flow
         topic = self.name(RESPONSE, "-subscription-response") + TOPIC
         plan.internal_topics[topic] = None
-        around = SerdeAround(answer_serde, self.other._flow.value_serde, "value")
+        around = SerdeAround(lambda inner: answer_serde(inner), self.other._flow.value_serde, "value")
         sink_name = self.name(SINK, "-subscription-response-sink")
         partitioner = _single(self.tj.partitioner) or answer_partition
-        sink = SinkNode(sink_name, (), topic, Serdes.bytes(), None, partitioner)
+        sink = SinkNode(sink_name, (), topic, BYTES, None, partitioner)
         node = plan.add(sink_name, Sink(sink, around), parents)
         source_name = self.name(SOURCE, "-subscription-response-source")
         source = SourceNode(source_name, (topic,), left.key_serde)

@@ -92,7 +92,8 @@ class KGroupedStream(Generic[K, V]):
         """Begins an aggregation over several grouped streams."""
         from streams.dsl.cogrouped import CogroupedKStream
 
-        return CogroupedKStream(self._flow).cogroup(self, aggregator)
+        cogrouped: CogroupedKStream[K, VR] = CogroupedKStream(self._flow)
+        return cogrouped.cogroup(self, aggregator)
 
 
 class KGroupedTable(Generic[K, V]):

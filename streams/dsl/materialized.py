@@ -128,9 +128,7 @@ def window_store(
     m: Materialized[Any, Any], name: str, kind: StoreKind, retention_ms: int, size_ms: int
 ) -> PlannedStore:
     """The store of a windowed aggregation (`kind` TIMESTAMPED_WINDOW or SESSION)."""
-    supplier = m.supplier or StoreSupplier(
-        name, kind, _on_disk(m), retention_ms, size_ms, window_segment(retention_ms)
-    )
+    supplier = m.supplier or StoreSupplier(name, kind, _on_disk(m), retention_ms, size_ms, window_segment(retention_ms))
     return _planned(m, supplier, kind)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 from streams.dsl.durations import Duration, to_ms
 from streams.dsl.stores import StoreSupplier, StoreType
@@ -21,6 +21,10 @@ K = TypeVar("K")
 V = TypeVar("V")
 VO = TypeVar("VO")
 Partitioner = Callable[..., object]
+
+
+def _is_extractor(thing: object) -> TypeGuard[TimestampExtractor]:
+    return callable(thing)
 
 
 def _checked_name(name: str | None) -> str | None:
@@ -80,9 +84,8 @@ class Consumed(Generic[K, V]):
         serdes = [a for a in args[:2] if a is None or isinstance(a, Serde)]
         key, value = (*serdes, None, None)[:2]
         rest = args[len(serdes) :]
-        extractor = next((a for a in rest if callable(a) and not isinstance(a, AutoOffsetReset)), None)
         reset = next((a for a in rest if isinstance(a, AutoOffsetReset)), None)
-        return Consumed(key, value, extractor, reset)
+        return Consumed(key, value, next((a for a in rest if _is_extractor(a)), None), reset)
 
     def with_key_serde(self, serde: Serde[Any] | None) -> Consumed[Any, V]:
         return replace(self, key_serde=serde)
@@ -325,9 +328,7 @@ class TableJoined:
         return cls(name=name)
 
     @classmethod
-    def with_(
-        cls, partitioner: Partitioner | None = None, other_partitioner: Partitioner | None = None
-    ) -> TableJoined:
+    def with_(cls, partitioner: Partitioner | None = None, other_partitioner: Partitioner | None = None) -> TableJoined:
         return cls(partitioner, other_partitioner)
 
     def with_partitioner(self, partitioner: Partitioner | None) -> TableJoined:

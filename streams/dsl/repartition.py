@@ -58,6 +58,11 @@ def add_repartition(flow: Flow, part: Repartition) -> int:
 def after(flow: Flow, part: Repartition, node: int) -> Flow:
     """The stream that is read back."""
     return replace(
-        flow, node=node, name=part.source, sources=frozenset({part.source}), rekeyed=False,
-        key_serde=part.key_serde, value_serde=part.value_serde,
+        flow,
+        node=node,
+        name=part.source,
+        sources=frozenset({part.source}),
+        rekeyed=False,
+        key_serde=part.key_serde,
+        value_serde=part.value_serde,
     )

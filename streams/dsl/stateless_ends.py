@@ -45,9 +45,7 @@ def merged(flow: Flow, other: Flow, name: str | None) -> Flow:
     """`merge`: what is known of the serdes ends here, as in Java."""
     node_name = flow.plan.names.named(name, "KSTREAM-MERGE-")
     node = flow.plan.add(node_name, Step(pass_through()), (flow.node, other.node), merge=True)
-    return Flow(
-        flow.plan, node, node_name, flow.sources | other.sources, rekeyed=flow.rekeyed or other.rekeyed
-    )
+    return Flow(flow.plan, node, node_name, flow.sources | other.sources, rekeyed=flow.rekeyed or other.rekeyed)
 
 
 def repartitioned(flow: Flow, options: tuple[object, ...], fields: Mapping[str, object]) -> Flow:
@@ -76,5 +74,3 @@ def repartitioned(flow: Flow, options: tuple[object, ...], fields: Mapping[str, 
         value_serde=part.value_serde,
         rekeyed=False,
     )
-
-

@@ -139,7 +139,9 @@ class Stores:
         retention = to_ms(history_retention, "historyRetention")
         if retention < 0:
             raise IllegalArgumentException("historyRetention cannot be negative")
-        segment = _version_segment(retention) if segment_interval is None else to_ms(segment_interval, "segmentInterval")
+        segment = (
+            _version_segment(retention) if segment_interval is None else to_ms(segment_interval, "segmentInterval")
+        )
         if segment < 1:
             raise IllegalArgumentException("segmentInterval cannot be zero or negative")
         return StoreSupplier(_named(name), StoreKind.VERSIONED, retention_ms=retention, segment_ms=segment)

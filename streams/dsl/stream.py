@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
-from streams.dsl import arity, flow as at
+from streams.dsl import arity
+from streams.dsl import flow as at
 from streams.dsl.flow import Flow, NamedFields, name_of
 from streams.dsl.options import Grouped, Named, Printed, Produced, Repartitioned
 from streams.errors import NotYetBuiltException
@@ -66,7 +67,12 @@ class KStream(Generic[K, V]):
         return self._filtered("filter_not", predicate, True, options, fields)
 
     def _filtered(
-        self, method: str, predicate: Callable[..., object], negate: bool, options: tuple[Named, ...], fields: NamedFields
+        self,
+        method: str,
+        predicate: Callable[..., object],
+        negate: bool,
+        options: tuple[Named, ...],
+        fields: NamedFields,
     ) -> KStream[K, V]:
         fn = arity.fixed(predicate, arity.PAIR_FORM, method, "predicate cannot be null")
         make = stateless.filter_(fn, negate)
@@ -79,9 +85,7 @@ class KStream(Generic[K, V]):
         fn = arity.fixed(mapper, arity.PAIR_FORM, "select_key", "mapper cannot be null")
         name = name_of("select_key", options, fields)
         return KStream(
-            at.new_key(
-                self._flow, "KSTREAM-KEY-SELECT-", name, stateless.select_key(fn), self._flow.value_serde
-            )
+            at.new_key(self._flow, "KSTREAM-KEY-SELECT-", name, stateless.select_key(fn), self._flow.value_serde)
         )
 
     def map(
@@ -135,9 +139,7 @@ class KStream(Generic[K, V]):
         name = name_of("flat_map_values", options, fields)
         return KStream(at.new_value(self._flow, "KSTREAM-FLATMAPVALUES-", name, stateless.flat_map_values(call)))
 
-    def peek(
-        self, action: Callable[[K, V], object], *options: Named, **fields: Unpack[NamedFields]
-    ) -> KStream[K, V]:
+    def peek(self, action: Callable[[K, V], object], *options: Named, **fields: Unpack[NamedFields]) -> KStream[K, V]:
         """Calls `action(key, value)` for each record and passes it on."""
         fn = arity.fixed(action, arity.PAIR_FORM, "peek", "action cannot be null")
         name = name_of("peek", options, fields)
@@ -181,17 +183,13 @@ class KStream(Generic[K, V]):
 
         return branches(self._flow, predicates)
 
-    def repartition(
-        self, *options: Repartitioned[K, V], **fields: Unpack[RepartitionedFields]
-    ) -> KStream[K, V]:
+    def repartition(self, *options: Repartitioned[K, V], **fields: Unpack[RepartitionedFields]) -> KStream[K, V]:
         """Writes the records to a topic of the application's own, by their key, and reads them back."""
         from streams.dsl.stateless_ends import repartitioned
 
         return KStream(repartitioned(self._flow, options, fields))
 
-    def to_table(
-        self, *options: Named | Materialized[K, V], **fields: Unpack[TableFields]
-    ) -> KTable[K, V]:
+    def to_table(self, *options: Named | Materialized[K, V], **fields: Unpack[TableFields]) -> KTable[K, V]:
         """The table whose rows the records update; a None value deletes."""
         from streams.dsl.table_source import to_table
 
@@ -260,12 +258,19 @@ class KStream(Generic[K, V]):
     ) -> KStream[K, VR]: ...
     @overload
     def join(
-        self, other: KStream[K, VO], joiner: Callable[[K, V, VO], VR], windows: JoinWindows,
-        *options: StreamJoined[K, V, VO], **fields: Unpack[StreamJoinedFields],
+        self,
+        other: KStream[K, VO],
+        joiner: Callable[[K, V, VO], VR],
+        windows: JoinWindows,
+        *options: StreamJoined[K, V, VO],
+        **fields: Unpack[StreamJoinedFields],
     ) -> KStream[K, VR]: ...
     @overload
     def join(
-        self, other: KTable[K, VO], joiner: Callable[[K, V, VO], VR], *options: Joined[K, V, VO],
+        self,
+        other: KTable[K, VO],
+        joiner: Callable[[K, V, VO], VR],
+        *options: Joined[K, V, VO],
         **fields: Unpack[JoinedFields],
     ) -> KStream[K, VR]: ...
     def join(self, other: object, *given: object, **fields: object) -> KStream[Any, Any]:
@@ -306,12 +311,19 @@ class KStream(Generic[K, V]):
     ) -> KStream[K, VR]: ...
     @overload
     def left_join(
-        self, other: KStream[K, VO], joiner: Callable[[K, V, VO | None], VR], windows: JoinWindows,
-        *options: StreamJoined[K, V, VO], **fields: Unpack[StreamJoinedFields],
+        self,
+        other: KStream[K, VO],
+        joiner: Callable[[K, V, VO | None], VR],
+        windows: JoinWindows,
+        *options: StreamJoined[K, V, VO],
+        **fields: Unpack[StreamJoinedFields],
     ) -> KStream[K, VR]: ...
     @overload
     def left_join(
-        self, other: KTable[K, VO], joiner: Callable[[K, V, VO | None], VR], *options: Joined[K, V, VO],
+        self,
+        other: KTable[K, VO],
+        joiner: Callable[[K, V, VO | None], VR],
+        *options: Joined[K, V, VO],
         **fields: Unpack[JoinedFields],
     ) -> KStream[K, VR]: ...
     def left_join(self, other: object, *given: object, **fields: object) -> KStream[Any, Any]:
@@ -331,8 +343,12 @@ class KStream(Generic[K, V]):
     ) -> KStream[K, VR]: ...
     @overload
     def outer_join(
-        self, other: KStream[K, VO], joiner: Callable[[K, V | None, VO | None], VR], windows: JoinWindows,
-        *options: StreamJoined[K, V, VO], **fields: Unpack[StreamJoinedFields],
+        self,
+        other: KStream[K, VO],
+        joiner: Callable[[K, V | None, VO | None], VR],
+        windows: JoinWindows,
+        *options: StreamJoined[K, V, VO],
+        **fields: Unpack[StreamJoinedFields],
     ) -> KStream[K, VR]: ...
     def outer_join(self, other: object, *given: object, **fields: object) -> KStream[Any, Any]:
         """As `join` of two streams, and records of either without a partner are joined with None."""

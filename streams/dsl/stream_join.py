@@ -40,9 +40,7 @@ def repartition_for_join(
         return after(flow, part, stream._repartition)
     shared = after(flow, part, stream._repartition)
     source = flow.plan.nodes[stream._repartition].name
-    return Flow(
-        shared.plan, shared.node, shared.name, frozenset({source}), shared.key_serde, shared.value_serde
-    )
+    return Flow(shared.plan, shared.node, shared.name, frozenset({source}), shared.key_serde, shared.value_serde)
 
 
 def join_streams(
@@ -63,16 +61,16 @@ def join_streams(
     if windows is None:
         raise NullPointerException("windows cannot be null")
     if not isinstance(windows, JoinWindows):
-        raise IllegalArgumentException(f"{method}() of two streams takes JoinWindows after the joiner, got {windows!r}.")
+        raise IllegalArgumentException(
+            f"{method}() of two streams takes JoinWindows after the joiner, got {windows!r}."
+        )
     sj = pick(method, StreamJoined, options, fields, "streamJoined cannot be null") or StreamJoined()
     left, right = _sides(stream, other, sj)
     joined_sources(left, right)
     return KStream(_Join(kind, left, right, call, windows, sj).add())
 
 
-def _sides(
-    stream: KStream[Any, Any], other: KStream[Any, Any], sj: StreamJoined[Any, Any, Any]
-) -> tuple[Flow, Flow]:
+def _sides(stream: KStream[Any, Any], other: KStream[Any, Any], sj: StreamJoined[Any, Any, Any]) -> tuple[Flow, Flow]:
     named = sj.name is not None
     this_prefix = f"{sj.name}-left" if named else stream._flow.name
     other_prefix = f"{sj.name}-right" if named else other._flow.name
@@ -114,17 +112,19 @@ class _Join:
         """Puts the join into the plan."""
         sj, windows, plan = self.sj, self.windows, self.left.plan
         if sj.this_store is not None and sj.other_store is not None and sj.this_store.name == sj.other_store.name:
-            raise StreamsException(
-                "Both StoreSuppliers have the same name.  StoreSuppliers must provide unique names"
-            )
+            raise StreamsException("Both StoreSuppliers have the same name.  StoreSuppliers must provide unique names")
         this_store = self._store(sj.this_store, self.this_generated, self.this_suffix, sj.value_serde)
         other_store = self._store(sj.other_store, self.other_generated, self.other_suffix, sj.other_value_serde)
         shared = self._shared_store() if self.kind != "inner" else None
         self._windowed(self.left, self.this_windowed, this_store)
         self._windowed(self.right, self.other_windowed, other_store)
         part = StreamJoin(
-            this=self._side(True, self.this_windowed, self.this_generated, self.this_suffix, this_store, other_store, shared),
-            other=self._side(False, self.other_windowed, self.other_generated, self.other_suffix, other_store, this_store, shared),
+            this=self._side(
+                True, self.this_windowed, self.this_generated, self.this_suffix, this_store, other_store, shared
+            ),
+            other=self._side(
+                False, self.other_windowed, self.other_generated, self.other_suffix, other_store, this_store, shared
+            ),
             merge=pass_through(),
             self_join=self_join(
                 this_store.spec.name, self.call, windows.before_ms, windows.after_ms, windows.grace_ms, self.merge
@@ -187,9 +187,7 @@ class _Join:
 
     def _check(self, supplier: StoreSupplier) -> None:
         if not supplier.retain_duplicates:
-            raise StreamsException(
-                "The StoreSupplier must set retainDuplicates=true, found retainDuplicates=false"
-            )
+            raise StreamsException("The StoreSupplier must set retainDuplicates=true, found retainDuplicates=false")
         size = self.windows.size_ms
         if supplier.retention_ms != size + self.windows.grace_ms or supplier.window_ms != size:
             raise StreamsException(
@@ -204,7 +202,7 @@ class _Join:
         base = sj.this_store.name if sj.this_store is not None else sj.store_name
         if base is None:
             prefix = OUTER_THIS if self.kind == "outer" else JOIN_THIS
-            name = f"KSTREAM-OUTERSHARED-{self.this_generated[len(prefix):]}-store"
+            name = f"KSTREAM-OUTERSHARED-{self.this_generated[len(prefix) :]}-store"
         else:
             name = f"{base}{suffix}-store"
         persistent = sj.store_type is not Place.IN_MEMORY

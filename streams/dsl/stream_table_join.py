@@ -45,9 +45,7 @@ def join_table(
     buffer = None
     if grace is not None:
         if plan.nodes[table._flow.node].versioned is False:
-            raise IllegalArgumentException(
-                "KTable must be versioned to use a grace period in a stream table join."
-            )
+            raise IllegalArgumentException("KTable must be versioned to use a grace period in a stream table join.")
         store = StoreSpec(
             f"{name}-Buffer",
             StoreKind.JOIN_BUFFER,

@@ -10,7 +10,7 @@ from streams.dsl.table import KTable
 from streams.errors import NullPointerException, TopologyException
 from streams.operators.suppress import suppress as suppress_step
 from streams.operators.views import SuppressedView
-from streams.topology.plan import PlannedStore, Plan, Step, TableKind, TablePlan
+from streams.topology.plan import Plan, PlannedStore, Step, TableKind, TablePlan
 from streams.topology.store import StoreKind, StoreSpec
 
 PREFIX = "KTABLE-SUPPRESS-"
@@ -65,7 +65,5 @@ def _close_ms(plan: Plan, node: int, chain: str) -> int:
         return entry.grace_ms
     chain = f"{entry.name}->{chain}" if chain else entry.name
     if not entry.parents:
-        raise TopologyException(
-            f"Window close time is only defined for windowed computations. Got [{chain}]."
-        )
+        raise TopologyException(f"Window close time is only defined for windowed computations. Got [{chain}].")
     return max(_close_ms(plan, parent, chain) for parent in entry.parents)

@@ -84,29 +84,27 @@ class KTable(Generic[K, V]):
 
     def transform_values(
         self,
-        supplier: Callable[[], object],
+        transformer_supplier: Callable[[], object],
         *given: str | Named | Materialized[K, Any],
         **fields: Unpack[TableFields],
     ) -> KTable[K, Any]:
         """The rows with values from a transformer with `init(context)`, `transform(key, value)` and `close()`.
 
         Args:
-            supplier: a class, or a callable without arguments that gives a new transformer at each call.
+            transformer_supplier: a class, or a callable without arguments that gives a new transformer.
             given: names of the state stores it uses, and options.
         """
         from streams.dsl.table_steps import transformed
 
-        return transformed(self, supplier, given, fields)
+        return transformed(self, transformer_supplier, given, fields)
 
     @overload
     def to_stream(self, *options: Named, **fields: Unpack[NamedFields]) -> KStream[K, V]: ...
     @overload
     def to_stream(
-        self, mapper: Callable[[K, V], KR], *options: Named, **fields: Unpack[NamedFields]
+        self, mapper: Callable[[K, V], KR], /, *options: Named, **fields: Unpack[NamedFields]
     ) -> KStream[KR, V]: ...
-    def to_stream(
-        self, *given: Callable[..., object] | Named, **fields: Unpack[NamedFields]
-    ) -> KStream[Any, Any]:
+    def to_stream(self, *given: Callable[..., object] | Named, **fields: Unpack[NamedFields]) -> KStream[Any, Any]:
         """The stream of the table's updates, under the key `mapper(key, value)` if one is given."""
         from streams.dsl.table_steps import to_stream
 
@@ -153,7 +151,11 @@ class KTable(Generic[K, V]):
         **fields: Unpack[ForeignKeyFields],
     ) -> KTable[K, VR]: ...
     def join(
-        self, other: KTable[Any, Any], *given: object, foreign_key: Callable[..., object] | None = None, **fields: object
+        self,
+        other: KTable[Any, Any],
+        *given: object,
+        foreign_key: Callable[..., object] | None = None,
+        **fields: object,
     ) -> KTable[Any, Any]:
         """Joins rows of equal keys, or by a foreign key: `join(other, joiner)`, `join(other, extractor, joiner)` or
         `join(other, joiner, foreign_key=extractor)`.
@@ -191,7 +193,11 @@ class KTable(Generic[K, V]):
         **fields: Unpack[ForeignKeyFields],
     ) -> KTable[K, VR]: ...
     def left_join(
-        self, other: KTable[Any, Any], *given: object, foreign_key: Callable[..., object] | None = None, **fields: object
+        self,
+        other: KTable[Any, Any],
+        *given: object,
+        foreign_key: Callable[..., object] | None = None,
+        **fields: object,
     ) -> KTable[Any, Any]:
         """As `join`, and rows without a partner are joined with None."""
         from streams.dsl.table_join import join

@@ -23,9 +23,7 @@ SOURCE_SUFFIX = "-source"
 def source_node(name: str, topic: str, consumed: Consumed[Any, Any]) -> SourceNode:
     """A source that reads one topic as `consumed` says."""
     reset = None if consumed.offset_reset is None else consumed.offset_reset.text
-    return SourceNode(
-        name, (topic,), consumed.key_serde, consumed.value_serde, consumed.timestamp_extractor, reset
-    )
+    return SourceNode(name, (topic,), consumed.key_serde, consumed.value_serde, consumed.timestamp_extractor, reset)
 
 
 def table_from(

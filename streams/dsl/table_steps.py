@@ -133,15 +133,11 @@ def to_stream(table: KTable[Any, Any], given: Options, fields: Fields) -> KStrea
         if first is None:
             raise NullPointerException("mapper cannot be null")
         mapper = arity.fixed(_function(first), arity.PAIR_FORM, "to_stream", "mapper cannot be null")
-    flow = same_key(
-        table._flow, "KTABLE-TOSTREAM-", name_of("to_stream", given, fields), stateless.pass_through()
-    )
+    flow = same_key(table._flow, "KTABLE-TOSTREAM-", name_of("to_stream", given, fields), stateless.pass_through())
     flow = replace(flow, rekeyed=False)
     if mapper is None:
         return KStream(flow)
-    return KStream(
-        new_key(flow, "KSTREAM-KEY-SELECT-", None, stateless.select_key(mapper), flow.value_serde)
-    )
+    return KStream(new_key(flow, "KSTREAM-KEY-SELECT-", None, stateless.select_key(mapper), flow.value_serde))
 
 
 def _function(thing: object) -> Callable[..., object] | None:

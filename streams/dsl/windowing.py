@@ -86,9 +86,7 @@ def time_frame(windows: TimeShape) -> Frame:
         session=False,
         count=lambda store, on_close: windowed.window_count(store, shape, on_close),
         reduce=lambda store, fn, on_close: windowed.window_reduce(store, shape, fn, on_close),
-        aggregate=lambda store, init, fn, merger, on_close: windowed.window_aggregate(
-            store, shape, init, fn, on_close
-        ),
+        aggregate=lambda store, init, fn, merger, on_close: windowed.window_aggregate(store, shape, init, fn, on_close),
     )
 
 

@@ -30,7 +30,7 @@ def check_fixed_counts(wiring: Wiring) -> None:
         fixed = {t: n for t in sorted(topics) if (n := wiring.internal_topics.get(t)) is not None}
         if len(fixed) == len(topics) and len(set(fixed.values())) > 1:
             raise TopologyException(
-                f"Following topics do not have the same number of partitions: [{_listed(fixed)}]"
+                f"Following topics do not have the same number of partitions: [{{{_listed(fixed)}}}]"
             )
 
 
@@ -119,13 +119,14 @@ def _agree(sub: SubTopology, group: frozenset[str], counts: Mapping[str, int], d
     outside = {t: counts[t] for t in sorted(group) if t not in sub.repartition_topics}
     if len(set(outside.values())) > 1:
         raise TopologyException(
-            f"Topics not co-partitioned: [{_listed(outside)}]. They meet in sub-topology {sub.id}. {WAYS_OUT}"
+            f"Topics not co-partitioned: [{','.join(outside)}]. They meet in sub-topology {sub.id} and have "
+            f"{_listed(outside)} partitions. {WAYS_OUT}"
         )
     inside = [t for t in sorted(group) if t in sub.repartition_topics]
     fixed = {t: n for t in inside if (n := sub.repartition_topics[t].partitions) is not None}
     if len(set(fixed.values())) > 1:
         raise TopologyException(
-            f"Following topics do not have the same number of partitions: [{_listed(fixed)}]. {WAYS_OUT}"
+            f"Following topics do not have the same number of partitions: [{{{_listed(fixed)}}}]. {WAYS_OUT}"
         )
     if outside:
         wanted = next(iter(outside.values()))
@@ -146,4 +147,3 @@ def _agree(sub: SubTopology, group: frozenset[str], counts: Mapping[str, int], d
 
 def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{topic}={number}" for topic, number in counts.items())
-

@@ -46,17 +46,23 @@ def _send_old(met: Met, table: int, force: bool) -> bool:
     elif entry.kind is TableKind.JOINED:
         for parent in entry.parents:
             _send_old(met, parent, True)
-    elif entry.kind is not TableKind.STORED and table not in met.materialized:
-        if not all(_send_old(met, parent, force) for parent in entry.parents):
-            return False
+    elif not _derived(met, table):
+        pass
+    elif not all(_send_old(met, parent, force) for parent in entry.parents):
+        return False
     met.sends_old.add(table)
     return True
+
+
+def _derived(met: Met, table: int) -> bool:
+    """Is its value computed from its parents'?"""
+    return met.plan.tables[table].kind is not TableKind.STORED and table not in met.materialized
 
 
 def _view(met: Met, table: int) -> None:
     entry = met.plan.tables[table]
     if entry.kind is TableKind.SOURCE:
         met.materialized.add(table)
-    elif entry.kind is not TableKind.STORED and table not in met.materialized:
+    elif _derived(met, table):
         for parent in entry.parents:
             _view(met, parent)

@@ -195,7 +195,7 @@ class Topology:
         return self
 
     def add_read_only_state_store(self, builder: StoreBuilder, *args: object) -> Topology:
-        """`add_read_only_state_store(builder, source, [timestamp_extractor], key_serde, value_serde, topic, name, supplier)`.
+        """Takes the arguments of `add_global_store`, for a store of the tasks.
 
         The store's changelog is the topic itself; only the processor that `supplier` gives writes to the store.
         """
@@ -226,9 +226,7 @@ class Topology:
     def __repr__(self) -> str:
         return f"Topology({len(self._wiring.nodes)} nodes, {len(self._wiring.stores)} stores)"
 
-    def _add_user_step(
-        self, name: str, supplier: object, parents: tuple[str, ...], fixed_key: bool
-    ) -> None:
+    def _add_user_step(self, name: str, supplier: object, parents: tuple[str, ...], fixed_key: bool) -> None:
         _present(name, "name cannot be null")
         for parent in parents:
             _present(parent, "predecessor name can't be null")
@@ -270,8 +268,10 @@ def _callable(thing: object) -> Callable[..., int]:
 def _serdes(rest: list[object]) -> tuple[tuple[Serde[object] | None, Serde[object] | None] | None, list[object]]:
     """Key and value serde, if the arguments start with two of them (one may be None)."""
     head = rest[:2]
-    if len(head) == 2 and any(isinstance(s, Serde) for s in head) and all(
-        s is None or isinstance(s, Serde) for s in head
+    if (
+        len(head) == 2
+        and any(isinstance(s, Serde) for s in head)
+        and all(s is None or isinstance(s, Serde) for s in head)
     ):
         first, second = head
         return (

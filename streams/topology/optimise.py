@@ -39,13 +39,9 @@ def merge_equal_sources(root: Work) -> None:
             if main is work:
                 continue
             if isinstance(node.topics, tuple) and set(node.topics) != set(main_node.topics):  # type: ignore[arg-type]
-                raise TopologyException(
-                    "Two source nodes are subscribed to overlapping but not equal input topics"
-                )
+                raise TopologyException("Two source nodes are subscribed to overlapping but not equal input topics")
             if node.reset != main_node.reset:
-                raise TopologyException(
-                    "Can't configure different offset reset policies on the same input topic(s)"
-                )
+                raise TopologyException("Can't configure different offset reset policies on the same input topic(s)")
             for child in list(work.children):
                 work.remove_child(child)
                 main.add_child(child)

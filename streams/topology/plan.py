@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from streams.serdes.base import Serde
+from streams.serdes.base import AnySerde
 from streams.topology.naming import Names
 from streams.topology.node import SinkNode, SourceNode, StepFactory
 from streams.topology.store import StoreSpec
@@ -23,7 +23,7 @@ Deferred = Callable[[str | None], StepFactory]
 """Makes a table's step once it is known whether it has a store (its name) or not (None)."""
 
 
-MaybeSerde = Serde[object] | None
+MaybeSerde = AnySerde | None
 """None: the configured default."""
 
 
@@ -31,7 +31,7 @@ MaybeSerde = Serde[object] | None
 class SerdeAround:
     """A serde around another one, which may be the configured default of `side` (`key` or `value`)."""
 
-    wrap: Callable[[Serde[object]], Serde[object]]
+    wrap: Callable[[AnySerde], AnySerde]
     inner: MaybeSerde
     side: str
 

@@ -266,9 +266,7 @@ class _Writer:
         for name in part.stores:
             spec = self._wiring.stores[name].spec
             if spec.kind is not StoreKind.VERSIONED:
-                raise IllegalArgumentException(
-                    "KTable must be versioned to use a grace period in a stream table join."
-                )
+                raise IllegalArgumentException("KTable must be versioned to use a grace period in a stream table join.")
             if part.grace_ms > spec.retention_ms:
                 raise IllegalArgumentException("History retention must be at least grace period.")
 

@@ -58,6 +58,6 @@ def optimizations(config: Config | None) -> frozenset[str]:
         allowed = ", ".join(["all", "none", *sorted(OPTIMIZATIONS)])
         raise ConfigException(
             f"Invalid value {value} for configuration topology.optimization: "
-            f"it must be \"all\", \"none\" or a comma separated list of optimisations out of {allowed}."
+            f'it must be "all", "none" or a comma separated list of optimisations out of {allowed}.'
         )
     return frozenset(asked)

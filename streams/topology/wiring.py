@@ -79,9 +79,7 @@ class Wiring:
         if placed is not None and placed.origin is not origin:
             raise TopologyException(f"A different StateStore has already been added with the name {spec.name}")
         if spec.name in self.globals:
-            raise TopologyException(
-                f"A different GlobalStateStore has already been added with the name {spec.name}"
-            )
+            raise TopologyException(f"A different GlobalStateStore has already been added with the name {spec.name}")
         if placed is None:
             self.stores[spec.name] = PlacedStore(spec, origin)
         for processor in processors:
@@ -135,9 +133,7 @@ class Wiring:
 
     def replace_source(self, old: str, new: str) -> None:
         """One source takes another's place in the co-partitioned groups."""
-        self.copartitioned = [
-            group - {old} | {new} if old in group else group for group in self.copartitioned
-        ]
+        self.copartitioned = [group - {old} | {new} if old in group else group for group in self.copartitioned]
 
     def note_unnamed(self, kind: str, name: str) -> None:
         """A resource whose name was generated, for `ensure.explicit.internal.resource.naming`."""
@@ -207,6 +203,5 @@ class Wiring:
         for source in self._sources():
             if isinstance(source.topics, tuple) and any(pattern.fullmatch(t) for t in source.topics):
                 raise TopologyException(
-                    f"Pattern {pattern.pattern} will match a topic that has already been registered by "
-                    "another source."
+                    f"Pattern {pattern.pattern} will match a topic that has already been registered by another source."
                 )
