@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from broker_local.faults import Broken
+
 Buffer = bytes | bytearray | memoryview
 
 NO_SPACE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
@@ -126,6 +128,7 @@ def replace(files: Files, path: str, data: bytes) -> None:
         data: its new content.
     Raises:
         OSError: the old file is still there.
+        Broken: the new one is there, but may not survive a power cut.
     """
     fresh = f"{path}.new"
     try:
@@ -136,7 +139,10 @@ def replace(files: Files, path: str, data: bytes) -> None:
     except OSError:
         files.remove(fresh)
         raise
-    files.fsync(path.rpartition("/")[0])
+    try:
+        files.fsync(path.rpartition("/")[0])
+    except OSError as error:
+        raise Broken(path, 0, f"fsync of its directory: {error.strerror}") from error
 
 
 class OsFile:

@@ -164,9 +164,7 @@ def write(
     count = len(keys)
     others = (values, timestamps) if headers is None else (values, timestamps, headers)
     if not count or any(len(column) != count for column in others):
-        raise ValueError(
-            f"a batch needs columns of one length of at least 1, not {count} and {[*map(len, others)]}"
-        )
+        raise ValueError(f"a batch needs columns of one length of at least 1, not {count} and {[*map(len, others)]}")
     payload: bytes = msgpack.packb([keys, values, _longs(timestamps), headers, None])
     flags = (TRANSACTIONAL * transactional) | (KEYLESS * (None in keys)) | (HEADED * (headers is not None))
     tail = _TAIL.pack(

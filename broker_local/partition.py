@@ -109,6 +109,8 @@ class Partition:
         self.durable_end = self.end
         if self.end > known.end or self.cut_bytes:
             self.durable_end = min(known.end, self.end)
+            for path in _directories(self._where):
+                self._dirty(path)
             for segment in self._segments:
                 if segment.next_offset > known.end or segment is self._segments[-1]:
                     self._dirty(segment.path)
@@ -256,7 +258,7 @@ class Partition:
                 fresh.create()
                 if self._handles.files.size(f"{self._where}/state") >= 0:
                     self._write_state(state)
-                for path in (self._where, self._where.rpartition("/")[0], "topics"):
+                for path in _directories(self._where):
                     self._dirty(path)
         except OSError as error:
             if error.errno in NO_SPACE:
@@ -269,7 +271,14 @@ class Partition:
         return fresh
 
     def _write_state(self, state: State) -> None:
-        layout.write_state(self._handles.files, self._where, state)
+        for path in _directories(self._where):
+            if path in self._unsynced:  # the state may not be lost with the directory it lies in
+                self._handles.files.fsync(path)
+        try:
+            layout.write_state(self._handles.files, self._where, state)
+        except Broken as fault:
+            self._failed = fault
+            raise
         self._state = state
 
     # durability
@@ -297,7 +306,9 @@ class Partition:
             self._dirty(path)
             self._snapshots.insert(0, self.end)
             while len(self._snapshots) > 2:
-                self._handles.files.remove(layout.snapshot_path(self._where, self._snapshots.pop()))
+                old = layout.snapshot_path(self._where, self._snapshots.pop())
+                self._unsynced.pop(old, None)
+                self._handles.files.remove(old)
 
     def take_unsynced(self) -> list[str]:
         """Paths that are to be fsynced to make the log durable up to its present end; they count as taken."""
@@ -494,7 +505,7 @@ class Partition:
 
     def facts(self) -> Facts:
         """What a compaction has to know of the log."""
-        ends = [*(segment.base for segment in self._segments[1:]), self.end]
+        ends = [*(segment.base for segment in self._segments[1:]), self.end] if self._segments else []
         segments = []
         for segment, end in zip(self._segments, ends, strict=True):
             _ = segment.index
@@ -510,6 +521,10 @@ class Partition:
             self._producers.last_batches(),
             state.passes + 1,
         )
+
+    def owns(self, path: str) -> bool:
+        """Whether a file is a segment of the log as it is now."""
+        return any(segment.path == path for segment in self._segments)
 
     def swap(self, done: Cleaned) -> bool:
         """Puts the segments that a compaction wrote in the place of those it read.
@@ -548,3 +563,8 @@ class Partition:
         doomed, self._segments = self._segments[first : first + len(old)], segments
         self._remove(doomed)
         return True
+
+
+def _directories(where: str) -> tuple[str, str, str]:
+    """A partition's directory and those above it, from the top."""
+    return "topics", where.rpartition("/")[0], where

@@ -125,7 +125,7 @@ def _producers(
 ) -> Producers:
     """Producers as the log's end has them: the newest snapshot that can be read, and the batches since."""
     end = segments[-1].next_offset if segments else start
-    producers, since = Producers(), start
+    producers, since = Producers(), 0
     for offset in layout.snapshots(names):
         path = layout.snapshot_path(where, offset)
         if offset > end:  # of a log that was longer before it was cut
@@ -171,7 +171,8 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
     if known.lost_power:
         if known.cut:
             doomed += _behind_line(segments, known.end)
-            end = max(min(end, known.end), state.start)
+            end = min(end, known.end)
+        end = max(end, state.start)
         if not state.cuts or state.cuts[-1][0] < known.epoch:
             state = replace(state, cuts=(*state.cuts, (known.epoch, end)))
         state = replace(state, clean_end=min(state.clean_end, end))

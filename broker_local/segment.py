@@ -115,7 +115,8 @@ class Segment:
     # opening
 
     def create(self) -> None:
-        """Makes the empty file."""
+        """Makes the empty file, also where a pass that was cut short has left one."""
+        self._handles.files.remove(self.index_path)
         self._handles.get(self.path, create=True).truncate(0)
         self._index = Index(self.base)
 

@@ -424,13 +424,14 @@ class Store:
         if done is None:
             return
         partition, self._compacting = self._compacting, None
+        gone = self._partitions.get((partition.topic.id, partition.number)) is not partition
         if isinstance(done, Stop):
-            if self._partitions.get((partition.topic.id, partition.number)) is partition:
+            if not gone and partition.owns(done.file):  # else retention was quicker
                 raise done
         elif isinstance(done, OSError):
             if done.errno not in NO_SPACE and not isinstance(done, FileNotFoundError):
                 raise Broken(repr(partition), 0, str(done)) from done
-        elif self._partitions.get((partition.topic.id, partition.number)) is partition:
+        elif not gone:
             partition.swap(done)
 
     def _all_logs(self) -> Iterator[Partition]:

@@ -63,9 +63,7 @@ def _kind_of_time(text: str) -> str:
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting(
-            "cleanup.policy", "delete", _policies, "what happens to old records: delete, compact, or both"
-        ),
+        Setting("cleanup.policy", "delete", _policies, "what happens to old records: delete, compact, or both"),
         Setting("retention.ms", str(7 * DAY), _whole(-1, LONG_MAX), "records older than this go; -1: never"),
         Setting("retention.bytes", "-1", _whole(-1, LONG_MAX), "bytes a partition keeps; -1: all"),
         Setting(
@@ -74,9 +72,7 @@ SETTINGS = {
             _whole(14, INT_MAX),
             "a segment file is closed before it exceeds this",
         ),
-        Setting(
-            "segment.ms", str(7 * DAY), _whole(1, LONG_MAX), "a segment is closed when it spans this time"
-        ),
+        Setting("segment.ms", str(7 * DAY), _whole(1, LONG_MAX), "a segment is closed when it spans this time"),
         Setting("index.interval.bytes", "4096", _whole(0, INT_MAX), "bytes of the log between index entries"),
         Setting("max.message.bytes", "1048588", _whole(0, INT_MAX), "the largest batch that is taken"),
         Setting(
@@ -97,21 +93,15 @@ SETTINGS = {
             _whole(0, LONG_MAX),
             "how far a timestamp may lie after the broker's clock",
         ),
-        Setting(
-            "min.compaction.lag.ms", "0", _whole(0, LONG_MAX), "records younger than this are not compacted"
-        ),
+        Setting("min.compaction.lag.ms", "0", _whole(0, LONG_MAX), "records younger than this are not compacted"),
         Setting(
             "max.compaction.lag.ms",
             str(LONG_MAX),
             _whole(1, LONG_MAX),
             "records older than this are compacted",
         ),
-        Setting(
-            "delete.retention.ms", str(DAY), _whole(0, LONG_MAX), "how long a compacted log keeps tombstones"
-        ),
-        Setting(
-            "min.cleanable.dirty.ratio", "0.5", _ratio, "share of uncompacted bytes that starts a compaction"
-        ),
+        Setting("delete.retention.ms", str(DAY), _whole(0, LONG_MAX), "how long a compacted log keeps tombstones"),
+        Setting("min.cleanable.dirty.ratio", "0.5", _ratio, "share of uncompacted bytes that starts a compaction"),
     )
 }
 
@@ -217,9 +207,7 @@ def parse(config: Mapping[str, str]) -> TopicSettings:
     policies, ratio = value["cleanup.policy"], value["min.cleanable.dirty.ratio"]
     assert isinstance(policies, frozenset) and isinstance(ratio, float)
     if whole("min.compaction.lag.ms") > whole("max.compaction.lag.ms"):
-        raise Refused(
-            "INVALID_CONFIG", "conflict topic config setting min.compaction.lag.ms > max.compaction.lag.ms"
-        )
+        raise Refused("INVALID_CONFIG", "conflict topic config setting min.compaction.lag.ms > max.compaction.lag.ms")
     return TopicSettings(
         deletes="delete" in policies,
         compacts="compact" in policies,
