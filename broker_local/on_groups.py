@@ -9,9 +9,10 @@ from broker_local import format as batches
 from broker_local import group as coordinator
 from broker_local import names
 from broker_local.broker import GROUP_TOPIC, STORAGE_RETRY_MS, Broker, Peer
-from broker_local.faults import Refused
+from broker_local.faults import Damaged, Refused
+from broker_local.files import FileSlice
 from broker_local.group import Call, Effect, Group, GroupRecord, Record, StateRecord
-from broker_local.grouplog import LogRecord, ProducerIds, columns, records
+from broker_local.grouplog import LogRecord, ProducerIds, UnknownRecord, columns, records
 from broker_local.offsets import chosen
 from broker_local.partition import Partition
 from broker_local.requests import (
@@ -50,20 +51,36 @@ BATCH_ROWS = 1000
 
 
 def load(broker: Broker, at: Instant) -> None:
-    """Reads the group log: all groups are as they were, and their members have a while to come back."""
+    """Reads the group log: all groups are as they were, and their members have a while to come back.
+
+    Raises:
+        Damaged: the log is not what was written.
+        Refused: a newer broker wrote it.
+    """
     log = _log(broker)
     offset = log.log_start
     while offset < log.end:
         for piece in log.read(offset, READ_BYTES):
-            data, position = memoryview(piece.read()), 0
-            while position < len(data):
-                keys, values, _, _, _, offset = batches.read(data, position)
-                position += batches.peek(data, position).size
-                for record in records(keys, values):
-                    _replay(broker, record)
+            offset = _load_piece(broker, piece)
     for group in broker.groups.values():
         coordinator.resume(group, at.now)
         _note_due(broker, group)
+
+
+def _load_piece(broker: Broker, piece: FileSlice) -> int:
+    """Replays the batches of a piece of the log; returns the offset after it."""
+    data, position, offset = memoryview(piece.read()), 0, -1
+    try:
+        while position < len(data):
+            keys, values, _, _, _, offset = batches.read(data, position)
+            position += batches.peek(data, position).size
+            for record in records(keys, values):
+                _replay(broker, record)
+    except batches.BadBatch as error:
+        raise Damaged(piece.file.path, piece.position + position, str(error)) from error
+    except UnknownRecord as error:
+        raise Refused("UNSUPPORTED_VERSION", f"{piece.file.path}: {error}") from error
+    return offset
 
 
 def _log(broker: Broker) -> Partition:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -30,6 +31,7 @@ from broker_local.server import Server
 
 LOCK_WAIT_MS = 1_000
 BACKLOG = 256
+MOST_FILES = 16_384
 
 
 @contextmanager
@@ -100,6 +102,7 @@ def _run(
     idle_exit_ms: int | None,
     announce: Callable[[str], None],
 ) -> None:
+    _allow_files()
     clock = SystemClock()
     files = OsFiles(place.directory)
     try:
@@ -132,6 +135,14 @@ def _run(
         raise Unavailable(
             f"stopped for good: {stop}. Run `broker-local check {place.directory}` before it is started again"
         ) from None
+
+
+def _allow_files() -> None:
+    """Connections and segments take descriptors: as many as this user may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _private(path: str) -> socket.socket:

@@ -1,0 +1,34 @@
+"""A group log that is damaged, or of a newer broker, stops the start and is named."""
+
+from __future__ import annotations
+
+import msgpack
+import pytest
+
+from broker_local import format as batches
+from broker_local.broker import GROUP_TOPIC
+from broker_local.faults import Damaged, Refused
+from broker_local.requests import Commit, CommitPart
+from tests.broker_local.engines import WALL, Desk
+
+COMMIT = Commit("g", -1, "", None, (CommitPart("t", 0, 1, "a note to be found"),))
+
+
+def test_damage_is_named_by_file_and_byte() -> None:
+    desk = Desk()
+    for _ in range(2):
+        desk.ask(COMMIT)
+    (path,) = [path for path in desk.files.paths() if path.endswith(".log")]
+    position = desk.files.read(path).index(b"a note")
+    desk.files.patch(path, position, b"A")
+    with pytest.raises(Damaged, match=r"00000000000000000000\.log at byte 0"):
+        desk.restarted()
+
+
+def test_a_record_of_a_newer_version_is_refused() -> None:
+    desk = Desk()
+    desk.ask(COMMIT)
+    key, value = msgpack.packb([1, "g"]), msgpack.packb([7])
+    desk.broker.store.partition(GROUP_TOPIC, 0).append(batches.write([key], [value], [WALL], None), WALL)
+    with pytest.raises(Refused, match="has version 7; this broker knows 1"):
+        desk.restarted()
