@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeVar
 
 from streams.metrics import Counter
-from streams.processor import Cancellable, PunctuationType
+from streams.processor import BaseContext, Cancellable, PunctuationType
 from streams.record import Headers
 from streams.serdes.base import Serde
 
@@ -229,6 +229,11 @@ class Scope(Protocol):
 
     def context(self) -> RecordContext:
         """The context of the record being processed, computed on request."""
+        ...
+
+    def value_context(self) -> BaseContext:
+        """The context of a transformer of a table's values: all that a processor's has, but its `forward`
+        raises."""
         ...
 
     def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Cancellable:

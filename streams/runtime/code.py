@@ -139,10 +139,8 @@ class Sheet:
         names = ", ".join(self.name(part) for part in hint.split(","))
         with self.guarded(rec):
             self.line(f"{names} = {text}")
-        before = len(self.function.lines)
         with self.block("else"):
             yield names
-        self._drop_empty(before)
 
     @contextmanager
     def guarded(self, rec: Rec) -> Iterator[None]:
@@ -224,16 +222,14 @@ class Sheet:
         try:
             yield
         finally:
-            if len(function.lines) == before:
+            if len(function.lines) > before:
+                pass
+            elif text == "else:":
+                function.lines.pop()
+            else:
                 self.line("pass")
             function.indent -= 1
             function.blocks -= nested
-
-    def _drop_empty(self, before: int) -> None:
-        """Takes back an `else` with nothing in it."""
-        lines = self.function.lines
-        if len(lines) == before + 2 and lines[-1].plain == "pass":
-            del lines[before:]
 
     # the result
 

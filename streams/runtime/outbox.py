@@ -18,6 +18,10 @@ BATCH_RECORDS = 2_000
 """A batch has at most so many records, and a column of half as many is due."""
 BATCH_BYTES = 256 * 1024
 """A batch has about so many bytes at most, if it has more than one record."""
+BUSY_MS = 10
+"""So long a record waits for others under load, about a run, even where `linger.ms` is 0: at rest it leaves
+at
+once."""
 
 ANY = -1
 """The partition of records without a key: each batch of them goes to the next partition in turn."""
@@ -162,7 +166,7 @@ class Outbox:
 
     Args:
         partitions_for: how many partitions a topic has.
-        linger_ms: a record waits at most so long for others while the task is busy.
+        linger_ms: while the task is busy, a record waits so long for others, and never less than `BUSY_MS`.
         produced: counts the records of a topic that have left.
         column: makes a column for a topic.
     """
@@ -170,12 +174,12 @@ class Outbox:
     def __init__(
         self,
         partitions_for: Callable[[str], int],
-        linger_ms: int = 100,
+        linger_ms: int = 0,
         produced: Callable[[str], Counter] | None = None,
         column: Callable[[str], Column] = Column,
     ) -> None:
         self._partitions_for = partitions_for
-        self._linger_ms = linger_ms
+        self._linger_ms = max(linger_ms, BUSY_MS)
         self._produced = produced or (lambda topic: Counter())
         self._counters: dict[str, Counter] = {}
         self._columns: dict[TopicPartition, Column] = {}

@@ -143,6 +143,7 @@ def _layers(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Lay
             retain_duplicates=spec.retain_duplicates,
             timestamped=kind is StoreKind.TIMESTAMPED_WINDOW,
             caching=caching and not spec.retain_duplicates,
+            one_by_one=not spec.persistent,
         )
     if kind is StoreKind.SESSION:
         return LayeredSessionStore(
@@ -152,6 +153,7 @@ def _layers(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Lay
             retention=spec.retention_ms,
             segment_interval=spec.segment_ms or None,
             caching=caching,
+            one_by_one=not spec.persistent,
         )
     if kind is StoreKind.SUPPRESS_BUFFER:
         return ChangeBuffer(spec.name, codec, _BUFFER_ROWS)

@@ -20,6 +20,7 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Fetched, Position
 from streams.errors import ProcessorStateException, StreamsException
 from streams.metrics import Counter, Metrics
+from streams.names import decorated_topic
 from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
 from streams.partition import partition_for
 from streams.processor import DeadLetter, PunctuationType
@@ -60,11 +61,13 @@ class Ground:
         config: the application's settings, complete.
         metrics: the application's.
         partitions_for: how many partitions a topic has.
-        topic_name: from a topic of the topology to its real name (internal ones are prefixed).
         disk: the task's database; closed by who made it.
+        prefix: of internal topics: the application id, or what overrides it.
+        internal_topics: names without the prefix (`BuiltTopology.internal_topics`).
         state_dir: the task's directory, shown to processors.
         global_stores: read by all tasks.
         cache_bytes: the task's share of `statestore.cache.max.bytes`; 0: no record cache.
+        linger_ms: the producer's `linger.ms`, see `Outbox`.
         log_prefix: begins messages, as in `stream-thread [app-1] task [0_0] `.
         column: makes the outbox's columns.
     """
@@ -72,13 +75,19 @@ class Ground:
     config: Mapping[str, object]
     metrics: Metrics
     partitions_for: Callable[[str], int]
-    topic_name: Callable[[str], str]
     disk: Engine
+    prefix: str
+    internal_topics: frozenset[str] = frozenset()
     state_dir: Path = Path()
     global_stores: Mapping[str, Opened] = field(default_factory=dict)
     cache_bytes: int = 10 * 1024 * 1024
     log_prefix: str = ""
+    linger_ms: int = 0
     column: Callable[[str], Column] = Column
+
+    def topic_name(self, topic: str) -> str:
+        """The real name of a topic of the topology: internal ones are prefixed."""
+        return decorated_topic(self.prefix, topic) if topic in self.internal_topics else topic
 
     def number(self, name: str, default: int) -> int:
         """A setting that is an integer."""
@@ -106,7 +115,7 @@ class Task:
         self._dropped = ground.metrics.counter("dropped-records-total", **self._tags)
         self._processed = ground.metrics.counter("process-total", **self._tags)
         self._punctuated = ground.metrics.counter("punctuate-total", **self._tags)
-        self.outbox = Outbox(ground.partitions_for, ground.number("linger.ms", 100), self._produced, ground.column)
+        self.outbox = Outbox(ground.partitions_for, ground.linger_ms, self._produced, ground.column)
         self.stores: dict[str, Opened] = {}
         self._open_stores()
         self._flushed: list[tuple[str, Layered]] = [
@@ -153,10 +162,14 @@ class Task:
         """Where a store is restored from: its changelog, or the source topic that serves as one; None:
         nowhere.
         """
+        spec = next(spec for spec in self.topology.stores if spec.name == store)
         topic = self.topology.changelogs.get(store)
         if topic is None:
             return None
-        return TopicPartition(self._ground.topic_name(topic.name), self.id.partition)
+        ground = self._ground
+        if spec.source_topic is not None:
+            return TopicPartition(ground.topic_name(spec.source_topic), self.id.partition)
+        return TopicPartition(decorated_topic(ground.prefix, topic.name), self.id.partition)
 
     def _reading(self, partition: TopicPartition) -> Reads:
         place, node = source_of(self.topology, partition.topic, self._ground.topic_name)
@@ -342,23 +355,28 @@ class Task:
 
     # at work
 
+    def reads(self, partition: TopicPartition) -> bool:
+        """Is this one of the task's source partitions?"""
+        return partition in self._reads
+
     def add(self, fetched: Fetched) -> None:
         """Takes what a poll brought for one of the task's partitions."""
         self.inbox.add(fetched)
 
-    def run(self, now: int) -> int:
+    def run(self, now: int, most: int = MAX_RUN) -> int:
         """Processes one run; returns how many records that were (0: nothing to do, or waiting for a
         partition).
 
         Args:
             now: wall clock in ms.
+            most: records at most.
         Raises:
             StreamsException: user code failed and its handler said so; the task must be revived or closed.
         """
         walk = self._walk
         walk.now = now
         self._adapt(now)
-        run = self.inbox.next_run(now, self._punctuations.stream.deadline, self._most)
+        run = self.inbox.next_run(now, self._punctuations.stream.deadline, min(most, self._most))
         if run is None:
             return 0
         self.commit_needed = True

@@ -104,8 +104,8 @@ class Walked:
             config,
             self.metrics,
             lambda topic: counts.get(topic, 1),
-            lambda topic: f"app-{topic}" if topic.endswith("-changelog") else topic,
             MemoryEngine(),
+            "app",
             log_prefix="test ",
         )
         self.now = 0

@@ -1,0 +1,401 @@
+"""`TopologyTestDriver`: runs a topology record by record, without a broker, as Java's does.
+
+It drives the real task over a door in memory. One task has all of the topology, every topic one partition.
+For each
+record that is piped in: process one record, punctuate on stream time, commit (which flushes the caches), feed
+what was
+written to topics that the topology reads back in; again, until nothing is left. The wall clock moves only
+when told to.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from statestore.memory import MemoryEngine
+from streams.clients.api import Fetched
+from streams.clock import ManualClock
+from streams.config.application import StreamsConfig
+from streams.config.streams import INTERNAL_EMIT_FINAL, INTERNAL_OUTER_JOIN, INTERNAL_TOPIC_PREFIX
+from streams.errors import IllegalArgumentException, NoSuchElementException
+from streams.metrics import MetricName, Metrics
+from streams.record import Headers, RecordBatch, TopicPartition
+from streams.runtime.contexts import epoch_ms, milliseconds
+from streams.runtime.facade_windows import SessionFacade, TimestampedWindowFacade, WindowFacade
+from streams.runtime.facades import (
+    Hand,
+    KeyValueFacade,
+    ReadOnlyKeyValueStore,
+    TimestampedKeyValueFacade,
+    VersionedFacade,
+)
+from streams.runtime.global_task import GlobalTask
+from streams.runtime.iterators import Lease
+from streams.runtime.outbox import Column
+from streams.runtime.stores import Opened
+from streams.runtime.task import Ground, Task
+from streams.runtime.typed import Facade, facade
+from streams.serdes.base import Serde
+from streams.testing_topics import RawRecord, TestInputTopic, TestOutputTopic, TestRecord
+from streams.topology.graph import Topology
+from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
+from streams.topology.store import StoreKind
+
+__all__ = ["ManualClock", "TestInputTopic", "TestOutputTopic", "TestRecord", "TopologyTestDriver"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+T = TypeVar("T")
+
+APPLICATION = "dummy-topology-test-driver-app-id"
+LOG_PREFIX = "topology-test-driver "
+
+_ACCESS: Mapping[StoreKind, tuple[str, str]] = {
+    StoreKind.KEY_VALUE: ("key-value store", "get_key_value_store"),
+    StoreKind.LRU: ("key-value store", "get_key_value_store"),
+    StoreKind.TIMESTAMPED_KEY_VALUE: ("timestamped key-value store", "get_timestamped_key_value_store"),
+    StoreKind.VERSIONED: ("versioned key-value store", "get_versioned_key_value_store"),
+    StoreKind.WINDOW: ("window store", "get_window_store"),
+    StoreKind.TIMESTAMPED_WINDOW: ("timestamped window store", "get_timestamped_window_store"),
+    StoreKind.SESSION: ("session store", "get_session_store"),
+}
+
+
+class TopologyTestDriver:
+    """See the module. A context manager.
+
+    Args:
+        topology: what is tested.
+        config: settings, dotted; `application.id` need not be given. Emission of closed windows and of
+        records
+            without a partner is not throttled unless the settings say so.
+        initial_wall_clock_time: ms since the epoch, or an aware datetime; 0 if it is not given.
+        settings: further settings as keywords.
+    Raises:
+        TopologyException, ConfigException, StreamsException: as the application would.
+    """
+
+    __test__ = False  # for pytest
+
+    def __init__(
+        self,
+        topology: Topology,
+        config: Mapping[str, object] | None = None,
+        initial_wall_clock_time: datetime | int | None = None,
+        **settings: object,
+    ) -> None:
+        given = StreamsConfig.of_topology({"application.id": APPLICATION, **(config or {})}).originals
+        keywords = {name.replace("_", "."): value for name, value in settings.items()}
+        self._config = StreamsConfig({INTERNAL_EMIT_FINAL: 0, INTERNAL_OUTER_JOIN: 0, **given, **keywords})
+        self.clock = ManualClock(epoch_ms(initial_wall_clock_time) or 0)
+        self._metrics = Metrics()
+        self._journal: deque[str] = deque()
+        self._records: dict[str, list[RawRecord]] = {}
+        self._unread: dict[str, deque[RawRecord]] = {}
+        self._ends: dict[str, int] = {}
+        self._lease = Lease()
+        built = topology.built(self._config)
+        self._topology = _as_one(built)
+        ground = self._ground(built)
+        self._globals = [
+            GlobalTask(each, [TopicPartition(_topic_of(each.source), 0)], ground) for each in built.global_stores
+        ]
+        self._global_by_topic = {each.partitions[0].topic: each for each in self._globals}
+        for each in self._globals:
+            each.start(self.clock.now_ms())
+        self._task = self._made(built, ground)
+
+    def _ground(self, built: BuiltTopology) -> Ground:
+        config = self._config
+        prefix = config.find_string(INTERNAL_TOPIC_PREFIX) or config.get_string("application.id")
+        return Ground(
+            config=config,
+            metrics=self._metrics,
+            partitions_for=lambda topic: 1,
+            disk=MemoryEngine(),
+            prefix=prefix,
+            internal_topics=built.internal_topics,
+            state_dir=Path(config.find_string("state.dir") or "."),
+            cache_bytes=config.get_int("statestore.cache.max.bytes"),
+            log_prefix=LOG_PREFIX,
+            column=self._column,
+        )
+
+    def _made(self, built: BuiltTopology, ground: Ground) -> Task | None:
+        if not built.subtopologies:
+            return None
+        ground = replace(ground, global_stores={each.store_name: each.store for each in self._globals})
+        topics = [ground.topic_name(topic) for topic in self._topology.source_topics]
+        task = Task(TaskId(0, 0), self._topology, [TopicPartition(topic, 0) for topic in topics], ground)
+        task.start(self.clock.now_ms())
+        for partition in task.inbox.partitions:
+            task.add(Fetched(partition, None, 0, 0, 0))
+        return task
+
+    def _column(self, topic: str) -> Column:
+        """A column that notes the order of the records over all topics."""
+        column = Column(topic)
+        put_key, put_value, put_time, put_headers = column.appenders
+        note = self._journal.append
+
+        def noted(key: bytes | None) -> None:
+            put_key(key)
+            note(topic)
+
+        column.appenders = (noted, put_value, put_time, put_headers)
+        return column
+
+    # topics
+
+    def create_input_topic(
+        self,
+        topic: str,
+        key_serde: Serde[K],
+        value_serde: Serde[V],
+        start_timestamp: datetime | int | None = None,
+        auto_advance: timedelta | int = 0,
+    ) -> TestInputTopic[K, V]:
+        """A topic to pipe records into.
+
+        Args:
+            start_timestamp: of records piped without one, ms or aware datetime; None: the driver's wall clock
+            now.
+            auto_advance: how much it moves on with each such record, timedelta or ms.
+        """
+        start = self.clock.now_ms() if start_timestamp is None else epoch_ms(start_timestamp) or 0
+        return TestInputTopic(self._pipe, topic, key_serde, value_serde, start, milliseconds(auto_advance))
+
+    def create_output_topic(self, topic: str, key_serde: Serde[K], value_serde: Serde[V]) -> TestOutputTopic[K, V]:
+        """A topic to read results from."""
+        return TestOutputTopic(self._queue, topic, key_serde, value_serde)
+
+    def produced_topic_names(self) -> set[str]:
+        """Names of all topics that records were written to, internal ones too."""
+        return set(self._records)
+
+    def records_of(self, topic: str) -> list[RawRecord]:
+        """All records written to a topic so far, as bytes, in order; internal topics under their full
+        names.
+        """
+        return list(self._records.get(topic, ()))
+
+    # time
+
+    def advance_wall_clock_time(self, by: timedelta | int) -> None:
+        """Moves the wall clock on, punctuates on it, and processes what follows.
+
+        Args:
+            by: timedelta or ms.
+        """
+        self.clock.advance(milliseconds(by))
+        task = self._task
+        if task is None:
+            return
+        task.punctuate_wall_clock(self.clock.now_ms())
+        self._commit(task)
+        self._work()
+
+    # stores
+
+    def get_all_state_stores(self) -> dict[str, Facade]:
+        """All stores by name, global ones too."""
+        return {name: self._facade(store) for name, store in self._stores().items()}
+
+    def get_state_store(self, name: str) -> None:
+        """None where there is no such store. Stores of the built-in kinds have methods of their own.
+
+        Raises:
+            IllegalArgumentException: it is of a built-in kind.
+        """
+        found = self._stores().get(name)
+        if found is not None and found.spec.kind in _ACCESS:
+            kind, method = _ACCESS[found.spec.kind]
+            raise IllegalArgumentException(f"Store {name} is a {kind} and should be accessed via `{method}()`")
+
+    def get_key_value_store(self, name: str) -> KeyValueFacade | ReadOnlyKeyValueStore | None:
+        """The key-value store of that name; one with timestamps shows its values alone. None if there is
+        none.
+        """
+        found = self._stores().get(name)
+        if found is None or found.spec.kind not in (
+            StoreKind.KEY_VALUE,
+            StoreKind.LRU,
+            StoreKind.TIMESTAMPED_KEY_VALUE,
+        ):
+            return None
+        store: Any = found.access.store
+        return KeyValueFacade(found.access, store, self._hand())
+
+    def get_timestamped_key_value_store(self, name: str) -> TimestampedKeyValueFacade | None:
+        """The timestamped key-value store of that name, or None."""
+        return self._of(name, TimestampedKeyValueFacade)
+
+    def get_versioned_key_value_store(self, name: str) -> VersionedFacade | None:
+        """The versioned store of that name, or None."""
+        return self._of(name, VersionedFacade)
+
+    def get_window_store(self, name: str) -> WindowFacade | None:
+        """The window store of that name; one with timestamps shows its values alone. None if there is
+        none.
+        """
+        found = self._stores().get(name)
+        if found is None or found.spec.kind not in (StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW):
+            return None
+        store: Any = found.access.store
+        return WindowFacade(found.access, store, self._hand(), found.spec.window_ms)
+
+    def get_timestamped_window_store(self, name: str) -> TimestampedWindowFacade | None:
+        """The timestamped window store of that name, or None."""
+        return self._of(name, TimestampedWindowFacade)
+
+    def get_session_store(self, name: str) -> SessionFacade | None:
+        """The session store of that name, or None."""
+        return self._of(name, SessionFacade)
+
+    def metrics(self) -> dict[MetricName, object]:
+        """All metrics and their values at this moment."""
+        return self._metrics.snapshot()
+
+    # end
+
+    def close(self) -> None:
+        """Closes processors and stores. A second call does nothing.
+
+        Raises:
+            StreamsException: a processor failed in `close`.
+        """
+        if not self._lease.is_open:
+            return
+        self._lease.is_open = False
+        try:
+            if self._task is not None:
+                self._task.close(clean=True)
+        finally:
+            for each in self._globals:
+                each.close(clean=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # inside
+
+    def _stores(self) -> dict[str, Opened]:
+        own = {} if self._task is None else self._task.stores
+        return {**own, **{each.store_name: each.store for each in self._globals}}
+
+    def _hand(self) -> Hand:
+        return Hand(self._lease, self.clock.now_ms)
+
+    def _facade(self, store: Opened) -> Facade:
+        return facade(store.spec, store.access, self._hand())
+
+    def _of(self, name: str, kind: type[T]) -> T | None:
+        found = self._stores().get(name)
+        if found is None:
+            return None
+        shown = self._facade(found)
+        return shown if isinstance(shown, kind) else None
+
+    def _queue(self, topic: str) -> deque[RawRecord]:
+        found = self._unread.get(topic)
+        if found is None:
+            raise NoSuchElementException(f"Uninitialized topic: {topic}")
+        return found
+
+    def _pipe(self, topic: str, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers) -> None:
+        record = RawRecord(key, value, timestamp, headers)
+        if not self._enqueue(topic, record) and topic not in self._global_by_topic:
+            raise IllegalArgumentException(f"Unknown topic: {topic}")
+        self._work()
+        self._apply_global(topic, record)
+
+    def _enqueue(self, topic: str, record: RawRecord) -> bool:
+        """Gives a record to the task; False if it does not read the topic."""
+        task = self._task
+        partition = TopicPartition(topic, 0)
+        if task is None or not task.reads(partition):
+            return False
+        task.add(self._fetched(partition, record))
+        return True
+
+    def _apply_global(self, topic: str, record: RawRecord) -> None:
+        found = self._global_by_topic.get(topic)
+        if found is not None:
+            found.apply(self._fetched(TopicPartition(topic, 0), record), self.clock.now_ms())
+            found.commit()
+
+    def _fetched(self, partition: TopicPartition, record: RawRecord) -> Fetched:
+        offset = self._ends.get(partition.topic, 0)
+        self._ends[partition.topic] = end = offset + 1
+        headers = [record.headers] if record.headers else None
+        batch = RecordBatch([record.key], [record.value], [record.timestamp], headers, range(offset, end), end)
+        return Fetched(partition, batch, end, 0, 0)
+
+    def _work(self) -> None:
+        """Java's `completeAllProcessableWork`."""
+        self._capture()
+        task = self._task
+        while task is not None and task.run(self.clock.now_ms(), most=1):
+            task.punctuate_stream_time()
+            self._commit(task)
+            self._capture()
+
+    def _commit(self, task: Task) -> None:
+        task.flush()
+        task.committable()
+        task.committed()
+
+    def _capture(self) -> None:
+        """Takes what was written, in its order, and feeds back what the topology reads."""
+        if self._task is None:
+            return
+        written: dict[str, deque[RawRecord]] = {}
+        for outgoing in self._task.outbox.due(self.clock.now_ms(), idle=True):
+            written.setdefault(outgoing.partition.topic, deque()).extend(_rows(outgoing.batch))
+        order = list(self._journal)
+        self._journal.clear()
+        for topic in order:
+            record = written[topic].popleft()
+            self._records.setdefault(topic, []).append(record)
+            self._unread.setdefault(topic, deque()).append(record)
+            self._enqueue(topic, record)
+            self._apply_global(topic, record)
+
+
+def _rows(batch: RecordBatch) -> list[RawRecord]:
+    headers = batch.headers or [()] * len(batch)
+    rows = zip(batch.keys, batch.values, batch.timestamps, headers, strict=True)
+    return [RawRecord(*row) for row in rows]
+
+
+def _topic_of(source: SourceNode) -> str:
+    assert isinstance(source.topics, tuple)
+    return source.topics[0]
+
+
+def _as_one(built: BuiltTopology) -> SubTopology:
+    """All sub-topologies as one, as Java's driver runs them: one stream time, one order of flushes."""
+    subs = built.subtopologies
+    changelogs = {name: topic for sub in subs for name, topic in sub.changelogs.items()}
+    repartitions = {name: topic for sub in subs for name, topic in sub.repartition_topics.items()}
+    return SubTopology(
+        id=0,
+        nodes=tuple(chain.from_iterable(sub.nodes for sub in subs)),
+        stores=tuple(chain.from_iterable(sub.stores for sub in subs)),
+        source_topics=tuple(chain.from_iterable(sub.source_topics for sub in subs)),
+        repartition_topics=repartitions,
+        changelogs=changelogs,
+        copartitioned=(),
+    )
