@@ -1,4 +1,6 @@
-"""Frames: what is sent is what comes in, however it is cut; what is no frame is refused before memory is taken."""
+"""Frames: what is sent is what comes in, however it is cut; what is no frame is refused before memory is
+taken.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker_local import requests
-from broker_local.heads import BadHead, Longest, Range, decode, encode
+from broker_local.heads import BadHead, decode, encode
 from broker_local.requests import API_OF, APIS, Api, ErrorCode, Failure, FetchedPart, FetchReply, Metadata
 from broker_local.wire import (
     MAX_REQUEST,
@@ -92,11 +94,7 @@ def test_any_bytes_are_a_request_or_refused(data: bytes) -> None:
 @given(
     st.sampled_from(list(APIS)),
     st.recursive(
-        st.none()
-        | st.booleans()
-        | st.integers(-(2**63), 2**64 - 1)
-        | st.text(max_size=5)
-        | st.binary(max_size=5),
+        st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=5) | st.binary(max_size=5),
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
         max_leaves=12,
     ),
@@ -122,10 +120,7 @@ def test_what_is_not_built_is_refused_by_name() -> None:
     assert end.error == ErrorCode.UNSUPPORTED_VERSION
     assert end.message == "transaction_end comes with exactly-once; not built yet"
     assert refusal(struct.pack("<BBII", 99, 1, 0, 0)).message == "there is no API 99"
-    assert (
-        refusal(struct.pack("<BBII", Api.FETCH, 9, 0, 0)).message
-        == "fetch version 9: this broker knows 1 to 1"
-    )
+    assert refusal(struct.pack("<BBII", Api.FETCH, 9, 0, 0)).message == "fetch version 9: this broker knows 1 to 1"
 
 
 @pytest.mark.parametrize(
@@ -155,5 +150,11 @@ def test_bodies_must_be_as_long_as_the_head_says() -> None:
         decode(FetchReply, head, memoryview(b"abcd"))
 
 
-def test_bounds_are_shown() -> None:
-    assert Range(0, 1).high == Longest(1).length == 1
+def test_the_bytes_are_those_of_the_page() -> None:
+    frame = joined(request_frame(Metadata(("t",)), 5))
+    front = "25 00 00 00 01 01 05 00 00 00 1b 00 00 00 82 a6 74 6f 70 69 63 73 91 a1 74 ae 63 72 65 61 74 65"
+    assert frame.startswith(bytes.fromhex(front)) and len(frame) == 4 + 37
+    asked = read_request(memoryview(frame)[4:])
+    (failed,) = reply_frame(asked, Failure(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "x"))
+    answer = "17 00 00 00 01 01 05 00 00 00 03 00 0b 00 00 00 81 a7 6d 65 73 73 61 67 65 a1 78"
+    assert bytes(failed) == bytes.fromhex(answer)  # type: ignore[arg-type]
