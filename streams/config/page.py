@@ -1,0 +1,77 @@
+"""The documentation page of all settings, made from the tables: `python -m streams.config.page >
+docs/settings.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from streams.config.clients import ADMIN, CONSUMER, PRODUCER
+from streams.config.streams import DIFFERENT, SETTINGS
+from streams.config.table import Setting, text_of
+from streams.config.topics import TOPIC
+
+_HEAD = """# Settings
+
+Every setting of Kafka Streams 4.x and its clients, by Kafka's name. In code the same name with underscores is a keyword
+(`commit_interval_ms=50`), in the environment it is `STREAMS_APP_COMMIT_INTERVAL_MS`, in a file it stands as it is or in
+Spring Boot's layout. Later wins: defaults, `config` beside the topology, the file, the environment, the command line.
+Durations are milliseconds or `timedelta`. Unknown names are refused, with the nearest known one.
+
+The prefixes `consumer.`, `main.consumer.`, `restore.consumer.`, `global.consumer.`, `producer.`, `admin.` and `topic.`
+hand settings to one client or to all internal topics; a specific prefix beats a general one, which beats none.
+
+This page is made from the tables: `python -m streams.config.page > docs/settings.md`.
+"""
+
+
+def page() -> str:
+    """The page as Markdown."""
+    different = "\n".join(f"* `{name}`: {why}" for name, why in DIFFERENT.items())
+    return "\n".join(
+        (
+            _HEAD,
+            f"## Where defaults differ from Kafka's\n\n{different}\n"
+            "* `linger.ms` of the application's producer: 0; Kafka Streams waits 100, here the outbox "
+            "makes the batches.\n",
+            _section("Application", SETTINGS),
+            _section("Consumer", CONSUMER),
+            _section("Producer", PRODUCER, CONSUMER),
+            _section("Admin", ADMIN, CONSUMER, PRODUCER),
+            _section("Topics", TOPIC),
+        )
+    )
+
+
+def _section(title: str, table: Mapping[str, Setting], *before: Mapping[str, Setting]) -> str:
+    """One table; settings that stand in an earlier one alike are left out."""
+    rows = [s for s in table.values() if not any(_row(s) == _row(o[s.name]) for o in before if s.name in o)]
+    more = " What the clients above have alike is left out." if len(rows) < len(table) else ""
+    lines = (f"## {title}\n", *([more.strip() + "\n"] if more else []), *_table(rows))
+    return "\n".join(lines) + "\n"
+
+
+def _table(settings: Iterable[Setting]) -> list[str]:
+    rows = sorted(_row(setting) for setting in settings if not setting.name.startswith("__"))
+    return ["| Setting | Type | Default | Meaning |", "|---|---|---|---|", *rows]
+
+
+def _row(setting: Setting) -> str:
+    note = ""
+    if setting.no_meaning is not None:
+        note = f" Refused: {setting.no_meaning}."
+    elif setting.not_built is not None:
+        note = f" Other values come with {setting.not_built}; not built yet."
+    return f"| `{setting.name}` | {setting.type.value.lower()} | {_default(setting)} | {setting.doc}{note} |"
+
+
+def _default(setting: Setting) -> str:
+    value = setting.default
+    if value is None or value in ("", ()):
+        return "required" if setting.required else "none"
+    if isinstance(value, str | int | float | tuple):
+        return f"`{text_of(value).strip('[]')}`"
+    return f"`{type(value).__name__}`"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
