@@ -13,16 +13,19 @@ from pathlib import Path
 PATIENCE_S = 30.0
 
 
-def broker_pid(directory: Path) -> int:
-    """The process that serves a data directory."""
-    return int(json.loads((directory / "endpoint").read_text(encoding="utf-8"))["pid"])
+def broker_pid(directory: Path) -> int | None:
+    """The process that serves a data directory, or did so last; None where nobody says so."""
+    try:
+        return int(json.loads((directory / "endpoint").read_text(encoding="utf-8"))["pid"])
+    except FileNotFoundError:
+        return None
 
 
 def stop_broker(directory: Path, how: signal.Signals = signal.SIGTERM) -> None:
     """Ends the broker of a data directory, if one runs, and waits until it is gone."""
-    if not (directory / "endpoint").exists():
-        return
     pid = broker_pid(directory)
+    if pid is None:
+        return
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, how)
     until(lambda: not _alive(pid))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from broker_local import format as batches
 from broker_local.client import ConnectionLost, Link
@@ -257,6 +257,8 @@ class LocalWriter:
 
 def size_of(batch: RecordBatch) -> int:
     """About how many bytes a batch is."""
-    keys = sum(len(key) for key in batch.keys if key is not None)
-    values = sum(len(value) for value in batch.values if value is not None)
-    return keys + values + RECORD_OVERHEAD * len(batch.keys)
+    return _length(batch.keys) + _length(batch.values) + RECORD_OVERHEAD * len(batch.keys)
+
+
+def _length(column: Sequence[bytes | None]) -> int:
+    return sum(map(len, filter(None, column)))  # neither None nor b"" adds anything

@@ -1,0 +1,213 @@
+"""The batches of one partition: order and exactly one copy, whatever the broker answers, against its own rules."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker_local import format as batches
+from broker_local.faults import Refused
+from broker_local.producers import Producers
+from streams.clients.local.lane import MOST_OUT, NEVER, Lane, Parcel, too_late
+from streams.errors import (
+    DuplicateSequenceException,
+    KafkaException,
+    KafkaStorageException,
+    OutOfOrderSequenceException,
+    RecordTooLargeException,
+)
+from streams.record import RecordBatch, TopicPartition
+
+PARTITION = TopicPartition("t", 0)
+FAR = 1e9
+
+
+def parcel(number: int, deadline: float = FAR) -> Parcel:
+    values = [b"%d" % number]
+    return Parcel(RecordBatch([None], values, [0], None, range(1), 1), 1, deadline, lambda sent: None)
+
+
+def lane_of(count: int, deadline: float = FAR) -> Lane:
+    lane = Lane(PARTITION, True, 1.0)
+    lane.queue.extend(parcel(number, deadline) for number in range(count))
+    return lane
+
+
+def numbers(parcels: list[Parcel]) -> list[int]:
+    return [int(each.batch.values[0] or b"") for each in parcels]
+
+
+def test_one_batch_leaves_until_the_broker_knows_the_producer_then_five() -> None:
+    lane = lane_of(8)
+    (first,) = lane.to_send(0)
+    assert lane.to_send(0) == []
+    assert lane.answered(first, None, 0)
+    assert numbers(lane.to_send(0)) == [1, 2, 3, 4, 5]
+    assert lane.to_send(0) == []
+    assert [each.sequence for each in lane.queue] == [1, 2, 3, 4, 5, -1, -1]
+
+
+def test_a_passing_error_stops_the_lane_and_all_is_sent_again_in_order() -> None:
+    lane = lane_of(4)
+    lane.answered(lane.to_send(0)[0], None, 0)
+    one, two, three = lane.to_send(0)
+    assert not lane.answered(one, KafkaStorageException("full"), 5)
+    assert lane.to_send(100) == []  # answers are still out
+    assert not lane.answered(two, OutOfOrderSequenceException("gap"), 5)
+    assert not lane.answered(three, OutOfOrderSequenceException("gap"), 5)
+    assert lane.next_due() == 6.0
+    assert lane.to_send(5.9) == []
+    assert numbers(lane.to_send(6.0)) == [1, 2, 3]
+    assert [each.sequence for each in lane.queue] == [1, 2, 3]
+
+
+def test_an_error_for_good_costs_one_batch_and_a_producer_id() -> None:
+    lane = lane_of(3)
+    lane.producer = (7, 0)
+    lane.answered(lane.to_send(0)[0], None, 0)
+    one, two = lane.to_send(0)
+    assert lane.answered(one, RecordTooLargeException("large"), 0)
+    assert lane.producer is None
+    assert lane.renewed
+    assert not lane.answered(two, OutOfOrderSequenceException("gap"), 0)
+    assert numbers(lane.to_send(10)) == [2]
+    assert two.sequence == 0
+
+
+def test_a_broker_that_forgot_the_sequences_costs_a_producer_id_only() -> None:
+    lane = lane_of(2)
+    lane.producer = (7, 0)
+    lane.answered(lane.to_send(0)[0], None, 0)
+    (one,) = lane.to_send(0)
+    assert not lane.answered(one, OutOfOrderSequenceException("what before?"), 0)
+    assert lane.producer is None
+    assert (numbers(lane.to_send(10)), one.sequence) == ([1], 0)
+
+
+def test_a_lost_connection_sends_all_that_was_out_again_as_it_was() -> None:
+    lane = lane_of(3)
+    lane.answered(lane.to_send(0)[0], None, 0)
+    before = [each.sequence for each in lane.to_send(0)]
+    lane.cut_off()
+    assert [each.sequence for each in lane.to_send(0)] == before
+
+
+def test_time_is_over_for_what_waits_and_for_what_is_out() -> None:
+    lane = lane_of(2, deadline=10)
+    lane.to_send(0)
+    assert lane.next_due() == 10
+    assert lane.expired(9) == []
+    assert numbers(lane.expired(10)) == [0, 1]
+    assert lane.next_due() == NEVER
+    assert "Expiring 1 record(s) for t-0: 120000 ms has passed" in str(too_late(PARTITION, parcel(0), 120_000))
+
+
+def test_the_sequence_begins_again_after_the_largest() -> None:
+    lane = lane_of(0)
+    lane._next_sequence = 2**31 - 1
+    lane.queue.append(parcel(0))
+    assert [each.sequence for each in lane.to_send(0)] == [2**31 - 1]
+    lane.answered(lane.queue[0], None, 0)
+    lane.queue.append(parcel(1))
+    assert [each.sequence for each in lane.to_send(0)] == [0]
+
+
+# The lane against the broker's own rules, over a connection that is cut and a disk that is full now and then.
+
+
+class World:
+    """A broker's log of one partition, the requests under way to it, and the answers under way back."""
+
+    def __init__(self, count: int) -> None:
+        self.lane = lane_of(count)
+        self.producers = Producers()
+        self.log: list[int] = []
+        self.asked: deque[Parcel] = deque()
+        self.answers: deque[tuple[Parcel, KafkaException | None]] = deque()
+        self.ids = 0
+        self.now = 0.0
+        self.acknowledged: list[int] = []
+
+    def send(self) -> None:
+        if self.lane.producer is None:
+            self.ids += 1
+            self.lane.producer = (self.ids, 0)
+        for each in self.lane.to_send(self.now):
+            number, epoch = self.lane.producer
+            batch = each.batch
+            each.data = each.data or batches.write(
+                batch.keys, batch.values, batch.timestamps, None,
+                producer_id=number, epoch=epoch, sequence=each.sequence,
+            )  # fmt: skip
+            self.asked.append(each)
+        assert sum(each.out for each in self.lane.queue) <= MOST_OUT
+
+    def serve(self, full: bool) -> None:
+        """The broker takes one request."""
+        if not self.asked:
+            return
+        each = self.asked.popleft()
+        header = batches.produced(each.data)
+        error: KafkaException | None = None
+        try:
+            if self.producers.check(header) is None:
+                if full:
+                    raise Refused("KAFKA_STORAGE_ERROR", "no space")
+                placed = header._replace(base_offset=len(self.log))
+                self.log.append(int(each.batch.values[0] or b""))
+                self.producers.stored(placed, 0)
+        except Refused as refused:
+            kinds: dict[str, type[KafkaException]] = {
+                "KAFKA_STORAGE_ERROR": KafkaStorageException,
+                "OUT_OF_ORDER_SEQUENCE_NUMBER": OutOfOrderSequenceException,
+                "DUPLICATE_SEQUENCE_NUMBER": DuplicateSequenceException,
+            }
+            error = kinds[refused.code]("refused")
+        self.answers.append((each, error))
+
+    def hear(self) -> None:
+        """One answer arrives."""
+        if self.answers:
+            each, error = self.answers.popleft()
+            assert not isinstance(error, DuplicateSequenceException)
+            if each.out and self.lane.answered(each, error, self.now):
+                self.acknowledged.append(int(each.batch.values[0] or b""))
+
+    def cut(self) -> None:
+        """The connection is lost, with requests and answers on it."""
+        self.asked.clear()
+        self.answers.clear()
+        self.lane.cut_off()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1, 12),
+    st.lists(st.sampled_from(["send", "serve", "full", "hear", "cut", "wait"]), max_size=120),
+)
+def test_every_batch_is_stored_once_and_in_order(count: int, happenings: list[str]) -> None:
+    world = World(count)
+    for what in happenings:
+        match what:
+            case "send":
+                world.send()
+            case "serve" | "full":
+                world.serve(what == "full")
+            case "hear":
+                world.hear()
+            case "cut":
+                world.cut()
+            case _:
+                world.now += 1.0
+        assert world.log == list(range(len(world.log)))
+        assert set(world.acknowledged) <= set(world.log)
+    for _ in range(20 * count):
+        world.now += 1.0
+        world.send()
+        world.serve(False)
+        world.hear()
+    assert world.log == world.acknowledged == list(range(count))
+
+
