@@ -124,8 +124,10 @@ def _start(place: Place, client: str, deadline: float) -> SocketLink:
             _clear(place)
             held.release()
             child = _spawn(place)
-        elif child is not None and child.poll() is not None:
-            raise Unavailable(_last_words(place))
+        elif child is not None and (code := child.poll()) is not None:
+            if code >= 0:
+                raise Unavailable(_last_words(place))
+            child = None  # it was killed while it started: another one is
         time.sleep(RETRY_S)
     raise Unavailable(f"the broker of {place.directory} does not come up; see {place.path('broker.log')}")
 
