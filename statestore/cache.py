@@ -7,7 +7,7 @@ from typing import Final
 
 from statestore.engine import Engine
 from statestore.entries import ABSENT, Entries, Entry
-from statestore.sizes import Sizes
+from statestore.sizes import ENTRY_OVERHEAD, Sizes
 
 CACHE_BYTES: Final = 8 * 1024 * 1024
 """Memory, estimated, that the read cache of one store may take."""
@@ -21,7 +21,7 @@ class CachedRows:
     the cache is the whole store, and the engine is not asked for what is not there.
     """
 
-    __slots__ = ("_bytes", "_engine", "_entries", "_old", "_sizes", "_whole", "_young", "prefix")
+    __slots__ = ("_bytes", "_engine", "_entries", "_limit", "_old", "_sizes", "_whole", "_young", "prefix")
 
     def __init__(
         self, engine: Engine, prefix: bytes, entries: Entries, sizes: Sizes, cache_bytes: int = CACHE_BYTES
@@ -31,6 +31,7 @@ class CachedRows:
         self._entries = entries
         self._sizes = sizes
         self._bytes = cache_bytes
+        self._limit = cache_bytes // 2 // ENTRY_OVERHEAD
         self._young: dict[bytes, Entry] = {}
         self._old: dict[bytes, Entry] = {}
         scan = engine.scan(prefix, after(prefix))
@@ -51,14 +52,17 @@ class CachedRows:
                 entry = self._entries.load(row)
                 self._sizes.sample(len(cell) + (0 if row is None else len(row)))
             self._young[cell] = entry
-            self._trim()
+            if len(self._young) > self._limit:
+                self._turn()
         return entry
 
     def settle(self, rows: dict[bytes, Entry], marks: Mapping[bytes, bytes]) -> None:
         prefix, row = self.prefix, self._entries.row
         self._engine.write([(prefix + cell, row(entry)) for cell, entry in rows.items()], marks=marks)
         self._young.update(rows)
-        self._trim()
+        self._limit = self._bytes // 2 // int(self._sizes.in_memory)
+        if len(self._young) > self._limit:
+            self._turn()
 
     def commit(self) -> None:
         """Rows are all there is."""
@@ -73,10 +77,11 @@ class CachedRows:
         self._whole = False
         self._engine.write([(prefix + key, restored(value, timestamp)) for key, value, timestamp in rows], marks=marks)
 
-    def _trim(self) -> None:
-        if len(self._young) * self._sizes.in_memory > self._bytes / 2:
-            self._whole = self._whole and not self._old
-            self._old, self._young = self._young, {}
+    def _turn(self) -> None:
+        """The young generation becomes the old one, and the old one is forgotten."""
+        self._whole = self._whole and not self._old
+        self._old, self._young = self._young, {}
+        self._limit = self._bytes // 2 // int(self._sizes.in_memory)
 
 
 def after(prefix: bytes) -> bytes | None:

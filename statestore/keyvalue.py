@@ -9,7 +9,7 @@ from statestore.cache import CACHE_BYTES, CachedRows, after
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry
 from statestore.keys import store_prefix
-from statestore.layers import Emit, Layers, View
+from statestore.layers import Emit, Layers, Put, View
 from statestore.lifecycle import Lifecycle
 from statestore.merge import merge
 from statestore.ordered import Ordered
@@ -36,8 +36,10 @@ class LayeredKeyValueStore:
         "_lookup",
         "_open",
         "_origins",
+        "_pop",
         "_scan",
         "_shelf",
+        "_slow_put",
         "_top",
         "_views",
         "abort",
@@ -48,6 +50,7 @@ class LayeredKeyValueStore:
         "flush",
         "listen",
         "name",
+        "put",
         "spill",
     )
 
@@ -74,9 +77,12 @@ class LayeredKeyValueStore:
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
         self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
         # what get and put touch, so that a hot key costs no second lookup
-        self._exact = codec.exact if caching and codec.exact is not None else _never
+        self._exact = codec.exact or _never
+        self._slow_put = self._layers.put
+        self.put: Put[bytes] = self._put_cached if caching else self._layers.put
         self._top = self._layers.top
         self._lookup = self._layers.top.get
+        self._pop = self._layers.top.pop
         self._open = self._entries.open
         self._views = self._layers.views
         self._origins = self._layers.origins
@@ -91,15 +97,18 @@ class LayeredKeyValueStore:
             return self._open(entry)
         return entry  # type: ignore[return-value]  # a pair with a value: what `open` would give, without the call
 
-    def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
-        top = self._top
-        if key in top and origin is None and value is not None and not self._views and self._exact(value):
-            del top[key]  # the order is that of the last update, as in Java's cache
-            if self._origins:
-                self._origins.pop(key, None)
-            top[key] = (value, timestamp)
+    def _put_cached(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
+        if (
+            origin is None
+            and value is not None
+            and not self._views
+            and not self._origins
+            and self._exact(value)
+            and self._pop(key, None) is not None
+        ):
+            self._top[key] = (value, timestamp)  # last in the order of updates, as in Java's cache
         else:
-            self._layers.put(key, value, timestamp, origin)
+            self._slow_put(key, value, timestamp, origin)
 
     def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
         before = self.get(key)

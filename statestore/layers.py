@@ -26,6 +26,12 @@ Emit = Callable[[Cell, object, object, int, object], None]
 Noted = TypeVar("Noted", bound=Hashable, contravariant=True)
 
 
+class Put(Protocol[Noted]):
+    """Puts one cell, `key`: into the cache, or to the uncommitted layer and the changelog."""
+
+    def __call__(self, key: Noted, value: object, timestamp: int, origin: object = None) -> None: ...
+
+
 class Base(Protocol[Cell]):
     """What lies below the committed layer."""
 
@@ -97,6 +103,7 @@ class Layers(Generic[Cell]):
         "indexes",
         "log_key",
         "origins",
+        "put",
         "sends_old",
         "sizes",
         "top",
@@ -126,6 +133,7 @@ class Layers(Generic[Cell]):
         self.changelog: ChangelogHook | None = None
         self.forward: Forward | None = None
         self.sends_old = False
+        self.put: Put[Cell] = self._put_dirty if caching else self._put_through
 
     # reading
 
@@ -156,27 +164,26 @@ class Layers(Generic[Cell]):
 
     # writing
 
-    def put(self, cell: Cell, value: object, timestamp: int, origin: object) -> None:
-        """Put one cell: into the cache, or to the uncommitted layer and the changelog."""
-        if self.top is self.dirty:
-            entry = self.entries.seal(value, timestamp)
-            self.renew(cell)
-            self.dirty[cell] = entry
-            if origin is not None:
-                self.origins[cell] = origin
-            elif self.origins:
-                self.origins.pop(cell, None)
-            return
-        changelog, data = self.changelog, None
+    def _put_dirty(self, key: Cell, value: object, timestamp: int, origin: object = None) -> None:
+        entry = self.entries.seal(value, timestamp)
+        self.renew(key)
+        self.dirty[key] = entry
+        if origin is not None:
+            self.origins[key] = origin
+        elif self.origins:
+            self.origins.pop(key, None)
+
+    def _put_through(self, key: Cell, value: object, timestamp: int, origin: object = None) -> None:
+        changelog = self.changelog
         if changelog is None:
             entry = self.entries.seal(value, timestamp)
         else:
             entry, data = self.entries.seal_logged(value, timestamp)
-        if self.views or cell not in self.uncommitted:
-            self.renew(cell)
-        self.uncommitted[cell] = entry
+        if self.views or (self.indexes and key not in self.uncommitted):
+            self.renew(key)
+        self.uncommitted[key] = entry
         if changelog is not None:
-            changelog(self.log_key(cell), data, timestamp, origin)
+            changelog(self.log_key(key), data, timestamp, origin)
 
     def log(self, cell: Cell, value: object, timestamp: int, origin: object) -> None:
         """Log a put that changes no row: Java's changelogging layer does not ask whether the store took

@@ -96,7 +96,7 @@ class Segments(Generic[TimedCell]):
     # time
 
     def advance(self, time: int) -> None:
-        """Time has been observed; `live_from` is the lowest time whose segment is still kept."""
+        """Time has been observed; `live_from` is the lowest time that is still taken."""
         self.observed = max(self.observed, time)
         self.live_from = self._live_from(self.observed)
 

@@ -99,3 +99,13 @@ def test_sessions_of_many_keys_are_found_by_their_key_alone() -> None:
     settle(store)
     assert list(store.find(b"k7", 0, 100)) == [(b"k7", 7, 12, "v")]
     assert engine.scans == 0
+
+
+def test_expiry_one_by_one_refuses_what_would_not_be_seen() -> None:
+    for exact, taken in ((True, [False, False, True]), (False, [False, True, True])):
+        store = LayeredWindowStore("w", MemoryEngine(), TEXT, retention=100, segment_interval=50, one_by_one=exact)
+        store.put(b"k", 990, "v", 0)
+        assert [store.put(b"k", start, "v", 0) for start in (849, 890, 891)] == taken
+        assert [start for start, _, _ in store.fetch_range(b"k", 0, 2000)] == [891, 990]
+        settle(store)
+        assert [start for start, _, _ in store.fetch_range(b"k", 0, 2000)] == [891, 990]
