@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from broker_local.group import Group, GroupSettings
+from broker_local.groupstate import Group, GroupSettings
 from broker_local.requests import Reply
 from broker_local.store import Durability, Store
 from broker_local.waits import Instant, Key

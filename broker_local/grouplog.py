@@ -21,7 +21,7 @@ from typing import cast
 
 import msgpack
 
-from broker_local.group import GroupRecord, GroupState, Member, OffsetRecord, StateRecord
+from broker_local.groupstate import GroupRecord, GroupState, Member, OffsetRecord, StateRecord
 from broker_local.offsets import CommittedOffset
 from broker_local.requests import JoinProtocol
 

@@ -11,8 +11,8 @@ from broker_local import names
 from broker_local.broker import GROUP_TOPIC, STORAGE_RETRY_MS, Broker, Peer
 from broker_local.faults import Damaged, Refused
 from broker_local.files import FileSlice
-from broker_local.group import Call, Effect, Group, GroupRecord, Record, StateRecord
 from broker_local.grouplog import LogRecord, ProducerIds, UnknownRecord, columns, records
+from broker_local.groupstate import DEAD, Call, Effect, Group, GroupRecord, Record, StateRecord, replay
 from broker_local.offsets import chosen
 from broker_local.partition import Partition
 from broker_local.requests import (
@@ -109,7 +109,7 @@ def _replay(broker: Broker, record: LogRecord) -> None:
     group = broker.groups.get(record.group)
     if group is None:
         group = broker.groups[record.group] = Group(record.group, broker.settings.group)
-    coordinator.replay(group, record)
+    replay(group, record)
     gone = isinstance(record, StateRecord) and record.state is None
     if gone and not group.offsets:
         del broker.groups[record.group]
@@ -262,7 +262,7 @@ def group_describe(broker: Broker, peer: Peer, request: GroupDescribe, at: Insta
     rows = []
     for name in request.groups:
         group = broker.groups.get(name)
-        missing = DescribedGroup(name, ErrorCode.GROUP_ID_NOT_FOUND, coordinator.DEAD, "", "", -1, "", ())
+        missing = DescribedGroup(name, ErrorCode.GROUP_ID_NOT_FOUND, DEAD, "", "", -1, "", ())
         rows.append(missing if group is None else coordinator.describe(group))
     return GroupDescribeReply(tuple(rows))
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker_local import group as groups
-from broker_local.group import (
+from broker_local.grouplog import pack, unpack
+from broker_local.groupstate import (
     COMPLETING,
     EMPTY,
     PREPARING,
@@ -22,8 +23,8 @@ from broker_local.group import (
     Record,
     Reply,
     StateRecord,
+    replay,
 )
-from broker_local.grouplog import pack, unpack
 from broker_local.requests import (
     Commit,
     CommitPart,
@@ -82,7 +83,7 @@ class World:
                 if isinstance(effect.body, StateRecord):
                     self.check_state(effect.body)
                 self.records.append(effect.body)
-                groups.replay(self.group, unpack(*pack(effect.body)))
+                replay(self.group, unpack(*pack(effect.body)))
             else:
                 self.check(effect)
 
@@ -189,7 +190,7 @@ class World:
         lasting = (self.group.state, dict(self.group.offsets))
         self.group = Group("g")
         for record in self.records:
-            groups.replay(self.group, record)
+            replay(self.group, record)
         assert (self.group.state, self.group.offsets) == lasting
         self.waiting.clear()
         groups.resume(self.group, self.now)
@@ -271,7 +272,7 @@ def test_metadata_that_is_too_long_fails_its_partition_only() -> None:
 def applied(group: Group, effects: Iterable[Effect]) -> list[GroupRecord]:
     records = [effect.body for effect in effects if isinstance(effect, Record)]
     for record in records:
-        groups.replay(group, record)
+        replay(group, record)
     return records
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.group import GroupState, Member, OffsetRecord, StateRecord
 from broker_local.grouplog import LogRecord, ProducerIds, UnknownRecord, pack, unpack
+from broker_local.groupstate import GroupState, Member, OffsetRecord, StateRecord
 from broker_local.offsets import CommittedOffset
 from broker_local.requests import JoinProtocol
 from tests.broker_local.shapes import records_of

@@ -13,8 +13,8 @@ NAME is a name of the script's; it stands for the member id that its last join w
 from __future__ import annotations
 
 from broker_local import group as groups
-from broker_local.group import Call, Effect, Group, GroupRecord, Record, Reply, StateRecord
 from broker_local.grouplog import pack, unpack
+from broker_local.groupstate import Call, Effect, Group, GroupRecord, Record, Reply, StateRecord, replay
 from broker_local.requests import (
     Commit,
     CommitPart,
@@ -109,7 +109,7 @@ class Coordinator:
         for effect in effects:
             if isinstance(effect, Record):
                 self.records.append(effect.body)
-                groups.replay(self.group, unpack(*pack(effect.body)))
+                replay(self.group, unpack(*pack(effect.body)))
                 lines.append(f"record {_record(effect.body)}")
             else:
                 lines.append(f"{self.tickets[effect.to]}: {self._reply(effect)}")
@@ -140,7 +140,7 @@ class Coordinator:
     def _restart(self) -> str:
         self.group = Group("g")
         for record in self.records:
-            groups.replay(self.group, record)
+            replay(self.group, record)
         groups.resume(self.group, self.now)
         return self._describe()
 
