@@ -66,7 +66,7 @@ class Closer(Generic[Row]):
         self._rows = rows
         self._kept = scope.kept(store)
         self._throttle = Throttle(scope, EMIT_INTERVAL)
-        self._emitted = scope.counter("emit-final-records")
+        self._emitted = scope.counter("window-aggregate-final-emit")
 
     def due(self, close_time: int) -> Iterable[Row]:
         """The rows that are due at this close time."""

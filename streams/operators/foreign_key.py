@@ -269,30 +269,28 @@ class _ForeignJoin:
         self._dropped = scope.counter("dropped-records")
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        key, value, ts = code.name("key"), code.name("value"), code.name("ts")
+        key, value = code.name("key"), code.name("value")
         with code.block(f"if {rec.key} is None{_not_newest(rec)}"):
             code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
         with code.block("else"), code.guarded(rec):
             raw = key_bytes(code, rec, self._serde)
-            answers = f"{code.use(self._answers, 'answers')}({raw}, {rec.value}, {rec.ts})"
-            with code.block(f"for {key}, {value}, {ts} in {answers}"):
-                down(
-                    rec._replace(key=key, value=value, ts=ts, old="", latest="", raw_key="", key_serde=None)
-                )
+            answers = f"{code.use(self._answers, 'answers')}({raw}, {rec.value})"
+            with code.block(f"for {key}, {value} in {answers}"):
+                down(rec._replace(key=key, value=value, old="", latest="", raw_key="", key_serde=None))
 
-    def _answers(self, foreign_key: bytes, value: object, ts: int) -> Iterator[tuple[bytes, Answered, int]]:
+    def _answers(self, foreign_key: bytes, value: object) -> Iterator[tuple[bytes, Answered]]:
         with self._store.prefix_scan(combined_prefix(foreign_key)) as rows:
-            for row, kept, kept_ts in rows:
+            for row, kept, _ in rows:
                 registration: Registration = settled(kept)
-                answered = Answered(registration.hash, value, registration.partition)
-                yield split_combined_key(row)[1], answered, max(ts, kept_ts)
+                yield split_combined_key(row)[1], Answered(registration.hash, value, registration.partition)
 
     def close(self) -> None:
         pass
 
 
 def fk_foreign_join(store: str, foreign_key_serde: Serde[object] | None = None) -> StepMaker:
-    """Tells all left rows that have registered for a right row what has become of it; see `fk_subscription_join`.
+    """Tells all left rows that have registered for a right row what has become of it, with the timestamp of its
+    update; see `fk_subscription_join`.
     Records without a key and versions that are not the newest are dropped and counted.
 
     Args:
