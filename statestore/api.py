@@ -6,7 +6,7 @@ it logs goes to a `ChangelogHook`, what it emits to a `Forward`; both are handed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self, TypeVar
 
@@ -60,7 +60,7 @@ class RowIterator(Protocol[Row]):
     open, the old rows that writes replace are kept for it, and the database cannot be handed over.
     """
 
-    def __iter__(self) -> Self: ...
+    def __iter__(self) -> Iterator[Row]: ...
     def __next__(self) -> Row: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...

@@ -10,6 +10,7 @@ be absent), and bytes otherwise:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
@@ -28,15 +29,16 @@ _pack, _unpack = _TIME.pack, _TIME.unpack_from
 class Entries:
     """Makes entries of values and bytes, and back, for one store."""
 
-    __slots__ = ("_decode", "_encode", "_exact", "_timestamped")
+    __slots__ = ("_decode", "_encode", "_timestamped", "exact")
 
     def __init__(self, codec: Codec, timestamped: bool) -> None:
-        self._encode, self._decode, self._exact = codec
+        self._encode, self._decode, exact = codec
+        self.exact: Callable[[object], bool] = _never if exact is None else exact
         self._timestamped = timestamped
 
     def seal(self, value: object, timestamp: int) -> Entry:
         """The entry for a value that is put; what `encode` raises passes through."""
-        if value is None or (self._exact is not None and self._exact(value)):
+        if value is None or self.exact(value):
             return (value, timestamp)
         return _pack(timestamp) + self._encode(value)
 
@@ -45,7 +47,7 @@ class Entries:
         if value is None:
             return (None, timestamp), None
         data = self._encode(value)
-        if self._exact is not None and self._exact(value):
+        if self.exact(value):
             return (value, timestamp), data
         return _pack(timestamp) + data, data
 
@@ -76,10 +78,10 @@ class Entries:
         if row is None:
             return ABSENT
         raw = row if self._timestamped else _pack(UNKNOWN_TIME) + row
-        if self._exact is None:
+        if self.exact is _never:
             return raw
         value = self._decode(raw[8:])
-        return (value, _unpack(raw)[0]) if self._exact(value) else raw
+        return (value, _unpack(raw)[0]) if self.exact(value) else raw
 
     def restored(self, value: bytes | None, timestamp: int) -> bytes | None:
         """The engine's row of a changelog record."""
@@ -90,6 +92,10 @@ class Entries:
     def restored_entry(self, value: bytes, timestamp: int) -> Entry:
         """The entry of a changelog record."""
         return _pack(timestamp) + value
+
+
+def _never(value: object) -> bool:
+    return False
 
 
 def is_deleted(entry: Entry) -> bool:

@@ -29,19 +29,13 @@ class LayeredKeyValueStore:
 
     __slots__ = (
         "_entries",
-        "_exact",
         "_index",
         "_layers",
         "_life",
         "_lookup",
         "_open",
-        "_origins",
-        "_pop",
         "_scan",
         "_shelf",
-        "_slow_put",
-        "_top",
-        "_views",
         "abort",
         "apply",
         "bind",
@@ -76,16 +70,10 @@ class LayeredKeyValueStore:
         self._life = life = Lifecycle(self._layers, self._shelf, _by_key)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
         self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
-        # what get and put touch, so that a hot key costs no second lookup
-        self._exact = codec.exact or _never
-        self._slow_put = self._layers.put
-        self.put: Put[bytes] = self._put_cached if caching else self._layers.put
-        self._top = self._layers.top
+        # bound once, so that a hot key costs no second lookup
+        self.put: Put[bytes] = self._layers.put
         self._lookup = self._layers.top.get
-        self._pop = self._layers.top.pop
         self._open = self._entries.open
-        self._views = self._layers.views
-        self._origins = self._layers.origins
 
     # rows
 
@@ -96,19 +84,6 @@ class LayeredKeyValueStore:
         if entry.__class__ is bytes or entry[0] is None:
             return self._open(entry)
         return entry  # type: ignore[return-value]  # a pair with a value: what `open` would give, without the call
-
-    def _put_cached(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
-        if (
-            origin is None
-            and value is not None
-            and not self._views
-            and not self._origins
-            and self._exact(value)
-            and self._pop(key, None) is not None
-        ):
-            self._top[key] = (value, timestamp)  # last in the order of updates, as in Java's cache
-        else:
-            self._slow_put(key, value, timestamp, origin)
 
     def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
         before = self.get(key)
@@ -180,10 +155,6 @@ class LayeredKeyValueStore:
     @property
     def committed_bytes(self) -> int:
         return self._life.committed_bytes
-
-
-def _never(value: object) -> bool:
-    return False
 
 
 def _by_key(forward: Forward) -> Emit[bytes]:

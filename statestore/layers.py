@@ -94,6 +94,8 @@ class Layers(Generic[Cell]):
     them."""
 
     __slots__ = (
+        "_exact",
+        "_take",
         "base",
         "changelog",
         "committed",
@@ -123,7 +125,9 @@ class Layers(Generic[Cell]):
         self.entries = entries
         self.sizes = sizes
         self.log_key = log_key
+        self._exact = entries.exact
         self.dirty: dict[Cell, Entry] = {}
+        self._take = self.dirty.pop
         self.origins: dict[Cell, object] = {}
         self.uncommitted: dict[Cell, Entry] = {}
         self.committed: dict[Cell, Entry] = {}
@@ -165,8 +169,12 @@ class Layers(Generic[Cell]):
     # writing
 
     def _put_dirty(self, key: Cell, value: object, timestamp: int, origin: object = None) -> None:
-        entry = self.entries.seal(value, timestamp)
-        self.renew(key)
+        entry: Entry = (value, timestamp)
+        if value is not None and not self._exact(value):
+            entry = self.entries.seal(value, timestamp)
+        # taken from its place, so that the order is that of the last update, as in Java's cache
+        if self.views or self._take(key, None) is None:
+            self.renew(key)
         self.dirty[key] = entry
         if origin is not None:
             self.origins[key] = origin

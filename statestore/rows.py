@@ -18,7 +18,7 @@ class Rows(Generic[Row]):
         self._source = source
         self._release = release
 
-    def __iter__(self) -> Self:
+    def __iter__(self) -> Iterator[Row]:
         return self
 
     def __next__(self) -> Row:
@@ -43,4 +43,30 @@ class Rows(Generic[Row]):
         self.close()
 
     def __del__(self) -> None:
+        self.close()
+
+
+class FewRows(Generic[Row]):
+    """Implements `RowIterator` over rows that are all there: nothing is held, and a loop runs over the list itself."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._source = rows
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._source
+
+    def __next__(self) -> Row:
+        return next(self._source)
+
+    def close(self) -> None:
+        self._source = iter(())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -88,8 +88,8 @@ class Segments(Generic[TimedCell]):
         self._kept = (self.observed, self.sequence)
         self._dropped_to = 0
         self.complete_from = self.observed + 1
-        self.live_from = 0
-        self.advance(self.observed)
+        self.live_from = self._next_live = 0
+        self._set_live()
         self.on_forget: Callable[[Iterable[TimedCell]], None] = _ignore
         self.postpone: Callable[[], bool] = _never
 
@@ -97,8 +97,15 @@ class Segments(Generic[TimedCell]):
 
     def advance(self, time: int) -> None:
         """Time has been observed; `live_from` is the lowest time that is still taken."""
-        self.observed = max(self.observed, time)
+        if time > self.observed:
+            self.observed = time
+        if self.observed >= self._next_live:
+            self._set_live()
+
+    def _set_live(self) -> None:
         self.live_from = self._live_from(self.observed)
+        step = 1 if self.one_by_one else self.interval
+        self._next_live = self.live_from + self.retention + step
 
     def _live_from(self, observed: int) -> int:
         if self.one_by_one:
@@ -115,7 +122,7 @@ class Segments(Generic[TimedCell]):
 
     def abort(self) -> None:
         self.observed, self.sequence = self._kept
-        self.live_from = self._live_from(self.observed)
+        self._set_live()
 
     # Base
 

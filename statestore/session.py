@@ -9,7 +9,7 @@ from statestore.entries import Entries, Entry
 from statestore.keys import session_key, split_session_key
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
-from statestore.rows import Rows
+from statestore.rows import FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import Sizes
 from statestore.timed import MAX_TIME, Timed
@@ -90,14 +90,14 @@ class LayeredSessionStore:
         found = self._entries.open(self._layers.find((end, start, key)))
         return None if found is None else found[0]
 
-    def find(self, key: bytes, earliest_end: int, latest_start: int, backwards: bool = False) -> Rows[Session]:
+    def find(self, key: bytes, earliest_end: int, latest_start: int, backwards: bool = False) -> FewRows[Session]:
         sessions = []
         for cell, entry in self._timed.one_key(key, earliest_end, MAX_TIME):
             if cell[1] <= latest_start:
                 found = self._entries.open(entry)
                 if found is not None:
                     sessions.append((key, cell[1], cell[0], found[0]))
-        return Rows(reversed(sessions) if backwards else iter(sessions))
+        return FewRows(reversed(sessions) if backwards else iter(sessions))
 
     def find_keys(
         self,
@@ -116,7 +116,7 @@ class LayeredSessionStore:
         more = closing and not self._segments.one_by_one
         return self._timed.by_time(earliest_end, latest_end, self._row, 0 if more else None)
 
-    def fetch(self, key: bytes, backwards: bool = False) -> Rows[Session]:
+    def fetch(self, key: bytes, backwards: bool = False) -> FewRows[Session]:
         return self.find(key, 0, MAX_TIME, backwards)
 
     def fetch_keys(self, key_from: bytes | None, key_to: bytes | None, backwards: bool = False) -> Rows[Session]:

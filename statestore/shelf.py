@@ -108,19 +108,21 @@ class Sorted(Generic[Cell]):
 class ByKey(Generic[TimedCell]):
     """The cells of each key, by time."""
 
-    __slots__ = ("_cells", "_key_of")
+    __slots__ = ("_cells", "_key_of", "made")
 
     def __init__(self, key_of: Callable[[TimedCell], bytes]) -> None:
         self._key_of: Callable[[TimedCell], bytes] = key_of
         self._cells: dict[bytes, list[TimedCell]] = {}
+        self.made = False
+        """The index is kept."""
 
     def build(self, cells: Iterable[TimedCell]) -> None:
-        self._cells = {}
+        self._cells, self.made = {}, True
         for cell in sorted(cells):
             self._cells.setdefault(self._key_of(cell), []).append(cell)
 
     def clear(self) -> None:
-        self._cells = {}
+        self._cells, self.made = {}, False
 
     def add(self, cell: TimedCell) -> None:
         key = self._key_of(cell)

@@ -64,17 +64,28 @@ class Timed(Generic[TimedCell]):
 
     def one_key(self, key: bytes, time_from: int, time_to: int) -> list[Pair[TimedCell]]:
         """The key's rows by time. Only a store read below `Segments.complete_from` asks its engine."""
-        segments, upper = self.segments, self._layers.upper
-        low, high = max(time_from, segments.visible_from), min(time_to, segments.observed)
+        segments, layers = self.segments, self._layers
+        low, high = segments.observed - segments.retention + 1, segments.observed
+        if time_from > low:
+            low = time_from
+        if time_to < high:
+            high = time_to
         if low > high:
             return []
-        self.shelf.use(self._by_key)
+        if not self._by_key.made:
+            self.shelf.use(self._by_key)
         cells = self._by_key.between(key, self._low(low), self._low(high + 1))
-        on_disk = segments.on_disk(low, high)
-        if not on_disk:
-            return [(cell, entry) for cell in cells if (entry := upper(cell)) is not None and not is_deleted(entry)]
+        upper = layers.upper
+        if low >= segments.complete_from:
+            dirty, fresh, committed = layers.dirty.get, layers.uncommitted.get, layers.committed.get
+            rows = []
+            for cell in cells:
+                entry = dirty(cell) or fresh(cell) or committed(cell) or segments.cached(cell)
+                if entry is not None and (entry.__class__ is bytes or entry[0] is not None):
+                    rows.append((cell, entry))
+            return rows
         found: dict[TimedCell, Entry] = {}
-        for segment in on_disk:
+        for segment in segments.on_disk(max(low, 0), high):
             for cell, entry in segments.rows_of(segment, key, low, high):
                 if self._key_of(cell) == key:
                     known = upper(cell)

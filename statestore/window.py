@@ -8,10 +8,10 @@ from statestore.api import Codec, Forward, Found
 from statestore.cache import CACHE_BYTES
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry
-from statestore.keys import split_window_key, window_key
+from statestore.keys import segment_prefix, split_window_key, window_key
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
-from statestore.rows import Rows
+from statestore.rows import FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import Sizes
 from statestore.timed import MAX_TIME, Timed
@@ -120,13 +120,13 @@ class LayeredWindowStore:
 
     def fetch_range(
         self, key: bytes, time_from: int, time_to: int, backwards: bool = False
-    ) -> Rows[tuple[int, object, int]]:
+    ) -> FewRows[tuple[int, object, int]]:
         rows = []
         for cell, entry in self._timed.one_key(key, time_from, time_to):
-            found = self._open(entry)
+            found = self._open(entry) if isinstance(entry, bytes) else entry
             if found is not None:
                 rows.append((cell[0], found[0], found[1]))
-        return Rows(reversed(rows) if backwards else iter(rows))
+        return FewRows(reversed(rows) if backwards else iter(rows))
 
     def fetch_keys(
         self,
@@ -208,7 +208,8 @@ def _key_of_duplicate(cell: Cell) -> bytes:
 
 
 def _pack_duplicate(cell: Cell) -> bytes:
-    return window_key(cell[1][:-4], cell[0])[:-4] + cell[1][-4:]
+    key = cell[1]
+    return key[:-4] + segment_prefix(cell[0]) + key[-4:]
 
 
 def _unpack_duplicate(data: bytes) -> Cell:
