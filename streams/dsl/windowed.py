@@ -49,7 +49,8 @@ def _count(
 ) -> KTable[Any, Any]:
     named, m = pick_two("count", Named, Materialized, options, fields, MISSING)
     settled = grouping.settle(m, AGGREGATE, Serdes.long(), count=True)
-    return _table(grouping, frame, settled, named, AGGREGATE, frame.count(settled.name, on_close))
+    make = frame.count(settled.name, on_close)
+    return _table(grouping, frame, settled, named, AGGREGATE, make, on_close)
 
 
 def _reduce(
@@ -63,18 +64,25 @@ def _reduce(
     fn = arity.fixed(reducer, arity.REDUCE_FORM, "reduce", "reducer can't be null")
     named, m = pick_two("reduce", Named, Materialized, options, fields, MISSING)
     settled = grouping.settle(m, REDUCE, grouping.flow.value_serde)
-    return _table(grouping, frame, settled, named, REDUCE, frame.reduce(settled.name, fn, on_close))
+    make = frame.reduce(settled.name, fn, on_close)
+    return _table(grouping, frame, settled, named, REDUCE, make, on_close)
 
 
 def _table(
-    grouping: Grouping, frame: Frame, settled: Settled, named: Named | None, prefix: str, make: StepMaker
+    grouping: Grouping,
+    frame: Frame,
+    settled: Settled,
+    named: Named | None,
+    prefix: str,
+    make: StepMaker,
+    on_close: bool,
 ) -> KTable[Any, Any]:
     return grouping.aggregated(
         settled,
         named,
         prefix,
         make,
-        frame.store(settled),
+        frame.store(settled, on_close),
         frame.view(settled.name),
         frame.key_serde(settled.materialized),
         grace_ms=frame.close_ms,
@@ -115,7 +123,7 @@ class TimeWindowedKStream(Generic[K, V]):
         named, m = pick_two("aggregate", Named, Materialized, options, fields, MISSING)
         settled = self._grouping.settle(m, AGGREGATE, None)
         make = self._frame.aggregate(settled.name, init, fn, None, self._on_close)
-        return _table(self._grouping, self._frame, settled, named, AGGREGATE, make)
+        return _table(self._grouping, self._frame, settled, named, AGGREGATE, make, self._on_close)
 
     def emit_strategy(self, strategy: EmitStrategy) -> TimeWindowedKStream[K, V]:
         """Sets when results are passed on, and gives the stream itself.
@@ -165,7 +173,7 @@ class SessionWindowedKStream(Generic[K, V]):
         named, m = pick_two("aggregate", Named, Materialized, options, fields, MISSING)
         settled = self._grouping.settle(m, AGGREGATE, None)
         make = self._frame.aggregate(settled.name, init, fn, merger, self._on_close)
-        return _table(self._grouping, self._frame, settled, named, AGGREGATE, make)
+        return _table(self._grouping, self._frame, settled, named, AGGREGATE, make, self._on_close)
 
     def emit_strategy(self, strategy: EmitStrategy) -> SessionWindowedKStream[K, V]:
         """Sets when results are passed on, and gives the stream itself."""

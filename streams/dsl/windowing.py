@@ -44,13 +44,13 @@ class Frame:
     reduce: Callable[[str, Callable[[Any, Any], object], bool], StepMaker]
     aggregate: Callable[[str, Callable[[], object], Aggregator, Aggregator | None, bool], StepMaker]
 
-    def store(self, settled: Settled) -> PlannedStore:
-        """The store of an aggregation.
+    def store(self, settled: Settled, on_close: bool = False) -> PlannedStore:
+        """The store of an aggregation. It does not cache if results wait for the close of their window.
 
         Raises:
             IllegalArgumentException: it would forget windows that are still open.
         """
-        m = settled.materialized
+        m = settled.materialized.with_caching_disabled() if on_close else settled.materialized
         retention_ms = self.retention_ms if m.retention is None else to_ms(m.retention, "retention")
         if retention_ms < self.retention_ms:
             raise IllegalArgumentException(self.too_short(settled.name, retention_ms))

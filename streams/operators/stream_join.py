@@ -204,7 +204,7 @@ class _Side:
     def _closed(self, waiting: OuterStore, ts: int) -> Iterator[Result]:
         """Those whose windows have closed, each joined with None.
 
-        When to look, and where to stop, follows Java to the letter: the oldest time is that of the last row looked at.
+        When to look, and where to stop, follows Java to the letter: the oldest time is that of the last record looked at.
         """
         time = self._time
         ahead = self._after + self._grace
@@ -215,19 +215,18 @@ class _Side:
         time.oldest = least = _NEVER
         still_open: set[bool] = set()
         emitted: bytes | None = None
-        for row in waiting.all(time.least):
+        for row, is_left, data in _each(waiting, time.least):
             time.oldest = row.timestamp
             if len(still_open) == 2:
                 break
             if self._is_open(row):
-                still_open.add(row.is_left)
+                still_open.add(is_left)
                 least = min(least, row.timestamp)
                 continue
-            for result in self._unjoined(row):
-                yield result
-                if emitted is not None and emitted != row.row:
-                    waiting.remove(emitted, ts)
-                emitted = row.row
+            yield self._unjoined(row, is_left, data)
+            if emitted is not None and emitted != row.row:
+                waiting.remove(emitted, ts)
+            emitted = row.row
         if emitted is not None:
             waiting.remove(emitted, ts)
         time.least = least
@@ -237,15 +236,21 @@ class _Side:
         later = self._after if row.is_left == self._is_left else self._before
         return row.timestamp + later + self._grace >= self._time.time
 
-    def _unjoined(self, row: Waiting) -> Iterator[Result]:
+    def _unjoined(self, row: Waiting, is_left: bool, data: bytes) -> Result:
         key = self._serde.decode(row.key)
-        for is_left, data in row.values:
-            value = self._time.serdes[is_left].decode(data)
-            sides = (value, None) if is_left else (None, value)
-            yield Result(key, row.key, self._join(key, *sides), row.timestamp)
+        value = self._time.serdes[is_left].decode(data)
+        sides = (value, None) if is_left else (None, value)
+        return Result(key, row.key, self._join(key, *sides), row.timestamp)
 
     def close(self) -> None:
         pass
+
+
+def _each(waiting: OuterStore, since: int) -> Iterator[tuple[Waiting, bool, bytes]]:
+    """All records that wait, one by one."""
+    for row in waiting.all(since):
+        for is_left, data in row.values:
+            yield row, is_left, data
 
 
 def _written(values: list[tuple[bool, bytes]]) -> bytes:
