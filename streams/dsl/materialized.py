@@ -19,7 +19,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Materialized(Generic[K, V]):
     """How a table is kept.
 
@@ -120,7 +120,7 @@ class Materialized(Generic[K, V]):
 def key_value_store(m: Materialized[Any, Any], name: str) -> PlannedStore:
     """The table's store: versioned where the supplier is, else with timestamps."""
     supplier = m.supplier or StoreSupplier(name, StoreKind.TIMESTAMPED_KEY_VALUE, _on_disk(m))
-    kind = supplier.kind if supplier.kind in (StoreKind.LRU, StoreKind.VERSIONED) else StoreKind.TIMESTAMPED_KEY_VALUE
+    kind = StoreKind.VERSIONED if m.versioned else StoreKind.TIMESTAMPED_KEY_VALUE
     return _planned(m, supplier, kind)
 
 

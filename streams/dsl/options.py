@@ -54,7 +54,7 @@ class Named:
         return Named(name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Consumed(Generic[K, V]):
     """How a source reads.
 
@@ -103,7 +103,7 @@ class Consumed(Generic[K, V]):
         return replace(self, name=name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Produced(Generic[K, V]):
     """How a sink writes.
 
@@ -159,7 +159,7 @@ class Produced(Generic[K, V]):
         return replace(self, name=name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Grouped(Generic[K, V]):
     """How a grouping is named, and how its records are written where it needs a repartition topic."""
 
@@ -194,7 +194,7 @@ def _serde(given: object) -> Serde[Any] | None:
     raise IllegalArgumentException(f"{given!r} is no serde; make one by Serdes, such as Serdes.string().")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Joined(Generic[K, V, VO]):
     """A stream-table join: its name, serdes of a repartition, and how long stream records wait for the table.
 
@@ -241,7 +241,7 @@ class Joined(Generic[K, V, VO]):
         return replace(self, grace_period=grace)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StreamJoined(Generic[K, V, VO]):
     """A stream-stream join: serdes, names, and its stores.
 
@@ -341,7 +341,7 @@ class TableJoined:
         return replace(self, name=name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Repartitioned(Generic[K, V]):
     """A repartition topic: its name, serdes, number of partitions and partitioner.
 

@@ -46,6 +46,7 @@ class StoreSupplier:
         )
 
 
+_PLAIN = frozenset({StoreKind.KEY_VALUE, StoreKind.TIMESTAMPED_KEY_VALUE, StoreKind.LRU})
 _WINDOWS = frozenset({StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW})
 
 
@@ -96,11 +97,16 @@ def spec(
     caching: bool,
     logging: Mapping[str, object] | None,
 ) -> StoreSpec:
-    """A supplier's store as data. LRU, versioned and duplicate-keeping stores are never cached."""
+    """A supplier's store as data. LRU, versioned and duplicate-keeping stores are never cached.
+
+    Args:
+        kind: the store's, which may say more than the supplier's; an LRU store with timestamps is told by
+            TIMESTAMPED_KEY_VALUE.
+    """
     plain = supplier.kind in (StoreKind.LRU, StoreKind.VERSIONED) or supplier.retain_duplicates
     return StoreSpec(
         name=supplier.name,
-        kind=kind,
+        kind=StoreKind.LRU if supplier.kind is StoreKind.LRU else kind,
         key_serde=key_serde,
         value_serde=value_serde,
         caching=caching and not plain,
@@ -111,6 +117,7 @@ def spec(
         segment_ms=supplier.segment_ms,
         retain_duplicates=supplier.retain_duplicates,
         max_entries=supplier.max_entries,
+        timestamped=supplier.kind is StoreKind.LRU and kind is StoreKind.TIMESTAMPED_KEY_VALUE,
     )
 
 
@@ -207,16 +214,14 @@ class Stores:
         supplier: StoreSupplier, key_serde: Serde[Any] | None, value_serde: Serde[Any] | None
     ) -> KeyedStoreBuilder:
         """A plain key-value store (or an LRU map)."""
-        kind = StoreKind.LRU if _given(supplier).kind is StoreKind.LRU else StoreKind.KEY_VALUE
-        return KeyedStoreBuilder(supplier, kind, key_serde, value_serde)
+        return KeyedStoreBuilder(_of(supplier, *_PLAIN), StoreKind.KEY_VALUE, key_serde, value_serde)
 
     @staticmethod
     def timestamped_key_value_store_builder(
         supplier: StoreSupplier, key_serde: Serde[Any] | None, value_serde: Serde[Any] | None
     ) -> KeyedStoreBuilder:
         """A key-value store whose values have timestamps."""
-        kind = StoreKind.LRU if _given(supplier).kind is StoreKind.LRU else StoreKind.TIMESTAMPED_KEY_VALUE
-        return KeyedStoreBuilder(supplier, kind, key_serde, value_serde)
+        return KeyedStoreBuilder(_of(supplier, *_PLAIN), StoreKind.TIMESTAMPED_KEY_VALUE, key_serde, value_serde)
 
     @staticmethod
     def versioned_key_value_store_builder(
@@ -257,14 +262,10 @@ def _named(name: str) -> str:
     return name
 
 
-def _given(supplier: StoreSupplier) -> StoreSupplier:
+def _of(supplier: StoreSupplier, *kinds: StoreKind) -> StoreSupplier:
     if supplier is None:
         raise NullPointerException("supplier cannot be null")
-    return supplier
-
-
-def _of(supplier: StoreSupplier, *kinds: StoreKind) -> StoreSupplier:
-    if _given(supplier).kind not in kinds:
+    if supplier.kind not in kinds:
         raise IllegalArgumentException(
             f"The store {supplier.name} is a {supplier.kind.value} store; the builder takes "
             f"{' or '.join(sorted(kind.value for kind in kinds))} stores."

@@ -17,7 +17,7 @@ from streams.errors import NullPointerException
 from streams.operators import stateless, table_steps
 from streams.operators.base import StepMaker
 from streams.operators.views import FilteredView, MappedView, StoreView, TransformedView, View
-from streams.topology.graph import brought_stores, check_supplier
+from streams.topology.graph import brought_stores, check_supplier, spec_of
 from streams.topology.plan import StateStore, Step, TableKind, TablePlan
 
 Options = tuple[object, ...]
@@ -77,7 +77,7 @@ def transformed(
     named, m = pick_two("transform_values", Named, Materialized, options, fields, "named can't be null")
     for builder in brought_stores(supplier):
         table._flow.plan.add("state store", StateStore(builder))
-        own = (*own, str(getattr(builder, "name", "")))
+        own = (*own, spec_of(builder).name)
     return _derived(
         table,
         "KTABLE-TRANSFORMVALUES-",

@@ -51,8 +51,8 @@ def resolve(built: BuiltTopology, counts: Mapping[str, int]) -> dict[str, int]:
         missing = sorted(t for t in sub.source_topics if t not in sub.repartition_topics and t not in counts)
         if missing:
             raise MissingSourceTopicException(
-                f"Missing source topics {', '.join(missing)} for subtopology {sub.id}. "
-                "Create them before the application is started."
+                f"One or more source topics were missing during rebalance: {', '.join(missing)} of sub-topology "
+                f"{sub.id}. Create them before the application is started."
             )
     decided = _from_writers(built, known)
     for sub in built.subtopologies:
@@ -67,7 +67,8 @@ def tasks(sub: SubTopology, counts: Mapping[str, int]) -> int:
     Args:
         counts: partitions by name, of outside topics and (undecorated) of repartition topics.
     """
-    return max((counts.get(topic, 0) for topic in sub.source_topics), default=0)
+    topics = (*sub.source_topics, *(t for ts in pattern_topics(sub, counts).values() for t in ts))
+    return max((counts.get(topic, 0) for topic in topics), default=0)
 
 
 def pattern_topics(sub: SubTopology, topics: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
@@ -79,40 +80,33 @@ def pattern_topics(sub: SubTopology, topics: Mapping[str, int]) -> dict[str, tup
     }
 
 
-def _from_writers(built: BuiltTopology, known: dict[str, int]) -> dict[str, int]:
-    """As many as the source topics of whoever writes it, where no count was given; in rounds, since a repartition
-    topic may follow on another."""
+def _from_writers(built: BuiltTopology, known: Mapping[str, int]) -> dict[str, int]:
+    """As many as the most that any source topic of its writers has, where no count was given.
+
+    In rounds, since a repartition topic may follow on another; a topic whose count is still open does not count, so
+    that the two topics of a foreign-key join do not wait for each other. That is how Java counts.
+    """
+    fixed = {t: n for sub in built.subtopologies for t, i in sub.repartition_topics.items() if (n := i.partitions)}
+    waiting = {t: None for sub in built.subtopologies for t in sub.repartition_topics if t not in fixed}
     writers: dict[str, list[SubTopology]] = {}
-    waiting: dict[str, None] = {}
-    decided: dict[str, int] = {}
     for sub in built.subtopologies:
         for topic in sink_topics(sub):
             writers.setdefault(topic, []).append(sub)
-        for topic, internal in sub.repartition_topics.items():
-            if internal.partitions is None:
-                waiting[topic] = None
-            else:
-                decided[topic] = internal.partitions
+    decided = dict(fixed)
     while waiting:
-        ready = {t: _count(writers.get(t, []), {**known, **decided}, waiting) for t in waiting}
-        settled = {t: n for t, n in ready.items() if n is not None}
-        if not settled:
+        before = len(waiting)
+        for topic in list(waiting):
+            count = max((tasks(sub, {**known, **decided}) for sub in writers.get(topic, ())), default=0)
+            if count:
+                decided[topic] = count
+                del waiting[topic]
+        if len(waiting) == before:
             raise TopologyException(
-                f"Failed to compute number of partitions for all repartition topics: {', '.join(waiting)} are "
-                "written by each other only. Give one of them a number by Repartitioned.number_of_partitions."
+                f"Failed to compute number of partitions for all repartition topics: of {', '.join(waiting)}. Make "
+                "sure that all input topics exist and that patterns match at least one topic, or give a number by "
+                "Repartitioned.number_of_partitions"
             )
-        decided.update(settled)
-        for topic in settled:
-            del waiting[topic]
     return decided
-
-
-def _count(writers: list[SubTopology], counts: Mapping[str, int], waiting: Mapping[str, None]) -> int | None:
-    sources = [t for sub in writers for t in sub.source_topics]
-    patterns = [t for sub in writers for ts in pattern_topics(sub, counts).values() for t in ts]
-    if not writers or any(t in waiting for t in sources):
-        return None
-    return max((counts[t] for t in (*sources, *patterns) if t in counts), default=None)
 
 
 def _agree(sub: SubTopology, group: frozenset[str], counts: Mapping[str, int], decided: dict[str, int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -41,6 +42,10 @@ def spec_of(builder: object, logging: bool = True) -> StoreSpec:
 def brought_stores(supplier: object) -> tuple[object, ...]:
     """Store builders that a supplier names by its attribute or method `stores` (decision 30)."""
     stores = getattr(supplier, "stores", None)
+    if isinstance(supplier, type) and inspect.isfunction(stores):
+        raise IllegalArgumentException(
+            f"`stores` of {_named(supplier)} is asked before there is an instance; make it a classmethod"
+        )
     if callable(stores):
         stores = stores()
     if stores is None:
@@ -64,6 +69,14 @@ def check_supplier(supplier: object) -> Callable[[], object]:
             f"{supplier!r} is no supplier of processors; give the class, or a callable without arguments that "
             "makes a new processor"
         )
+    try:
+        inspect.signature(supplier).bind()
+    except TypeError as error:
+        raise IllegalArgumentException(
+            f"{_named(supplier)} is called without arguments to make a processor, and does not allow it: {error}"
+        ) from error
+    except ValueError:
+        pass
     if not isinstance(supplier, type) and supplier() is supplier():
         name = _named(supplier)
         raise IllegalArgumentException(
@@ -132,6 +145,11 @@ class Topology:
             IllegalArgumentException: the supplier gives the same object twice.
         """
         self._add_user_step(name, supplier, parents, fixed_key=False)
+        return self
+
+    def add_fixed_key_processor(self, name: str, supplier: Callable[[], object], *parents: str) -> Topology:
+        """Adds a processor that gets `FixedKeyRecord`s and cannot change their keys; else as `add_processor`."""
+        self._add_user_step(name, supplier, parents, fixed_key=True)
         return self
 
     def add_sink(

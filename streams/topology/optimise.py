@@ -18,8 +18,12 @@ from streams.topology.working import Work, find_above
 _NOT_IN_THE_PLAN = -1
 
 
-def merge_equal_sources(root: Work) -> None:
+def merge_equal_sources(root: Work, wiring: Wiring) -> None:
     """One topic (set) or pattern is read by one source node, however often `stream()` named it.
+
+    Args:
+        root: what all sources hang from.
+        wiring: whose co-partitioned groups follow.
 
     Raises:
         TopologyException: overlapping but unequal topics, or different reset policies.
@@ -38,7 +42,8 @@ def merge_equal_sources(root: Work) -> None:
             main, main_node = by_topic.setdefault(key, (work, node))
             if main is work:
                 continue
-            if isinstance(node.topics, tuple) and set(node.topics) != set(main_node.topics):  # type: ignore[arg-type]
+            main_topics = frozenset(main_node.topics) if isinstance(main_node.topics, tuple) else None
+            if isinstance(node.topics, tuple) and frozenset(node.topics) != main_topics:
                 raise TopologyException("Two source nodes are subscribed to overlapping but not equal input topics")
             if node.reset != main_node.reset:
                 raise TopologyException("Can't configure different offset reset policies on the same input topic(s)")
@@ -46,6 +51,7 @@ def merge_equal_sources(root: Work) -> None:
                 work.remove_child(child)
                 main.add_child(child)
             root.remove_child(work)
+            wiring.replace_source(node.name, main_node.name)
 
 
 def merge_repartitions(works: list[Work], wiring: Wiring) -> None:

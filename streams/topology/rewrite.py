@@ -47,13 +47,15 @@ def build(plan: p.Plan, config: Config | None = None, asked: Config | None = Non
     """
     wanted = optimizations(config)
     works = working_copy(plan)
-    wiring = Wiring(internal_topics=dict(plan.internal_topics), copartitioned=list(plan.copartitioned))
-    merge_equal_sources(works[0])
+    wiring = Wiring(copartitioned=list(plan.copartitioned))
+    merge_equal_sources(works[0], wiring)
     self_joins: set[Work] = set()
     if MERGE_REPARTITIONS in wanted:
         merge_repartitions(works, wiring)
     if SINGLE_STORE_SELF_JOIN in wanted:
         self_joins = single_store_self_joins(works)
+    for topic, named in plan.internal_topics.items():
+        wiring.note_internal(topic, None, named)
     met = meet(plan)
     writer = _Writer(
         wiring,
@@ -209,7 +211,7 @@ class _Writer:
             self._wiring.arounds[n.name] = part.value_around
 
     def repartition(self, work: Work, part: p.Repartition) -> None:
-        self._internal(part.topic, part.partitions, part.named)
+        self._wiring.note_internal(part.topic, part.partitions, part.named)
         keep = part.keep_null_keys if work in self._keep_null_keys else part.drop_null_keys
         self.step(part.filter, work.parent_names(), keep)
         self._wiring.add_sink(
@@ -218,15 +220,10 @@ class _Writer:
         self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde, part.value_serde))
 
     def table_repartition(self, work: Work, part: p.TableRepartition) -> None:
-        self._internal(part.topic, None, part.named)
+        self._wiring.note_internal(part.topic, None, part.named)
         self._wiring.add_sink(SinkNode(part.sink, work.parent_names(), part.topic, part.key_serde))
         self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde))
         self._wiring.arounds[part.sink] = self._wiring.arounds[part.source] = part.value_around
-
-    def _internal(self, topic: str, partitions: int | None, named: bool) -> None:
-        self._wiring.internal_topics[topic] = partitions
-        if not named:
-            self._wiring.note_unnamed("repartition topic", topic)
 
     def windowed(self, work: Work, part: p.Windowed) -> None:
         self.step(work.name, work.parent_names(), part.make)

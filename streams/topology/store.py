@@ -38,6 +38,7 @@ class StoreSpec:
         retention_ms, window_ms, segment_ms: of windowed kinds; history retention of versioned ones.
         retain_duplicates: window stores of stream-stream joins.
         max_entries: of LRU stores.
+        timestamped: an LRU store's values have timestamps (those of tables do); other kinds say it themselves.
         source_topic: the topic that serves as changelog (`reuse.ktable.source.topics`), or None.
         ttl_ms: entries expire after so much stream time (decision 25), or None.
     """
@@ -56,3 +57,4 @@ class StoreSpec:
     max_entries: int = 0
     source_topic: str | None = None
     ttl_ms: int | None = None
+    timestamped: bool = False

@@ -135,6 +135,12 @@ class Wiring:
         """One source takes another's place in the co-partitioned groups."""
         self.copartitioned = [group - {old} | {new} if old in group else group for group in self.copartitioned]
 
+    def note_internal(self, topic: str, partitions: int | None, named: bool) -> None:
+        """A topic that the application makes for itself; `partitions` None: as many as its sources have."""
+        self.internal_topics[topic] = partitions
+        if not named:
+            self.note_unnamed("repartition topic", topic)
+
     def note_unnamed(self, kind: str, name: str) -> None:
         """A resource whose name was generated, for `ensure.explicit.internal.resource.naming`."""
         names = self.unnamed.setdefault(kind, [])
