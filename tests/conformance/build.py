@@ -44,7 +44,7 @@ STORE_TYPES = {"in_memory": "in_memory", "rocksdb": "rocksdb"}
 class Failed(Exception):
     """An exception while a step was executed or the topology was built."""
 
-    def __init__(self, phase: str, step: int | None) -> None:
+    def __init__(self, phase: str, step: str | None) -> None:
         super().__init__(phase)
         self.phase, self.step = phase, step
 
@@ -60,11 +60,11 @@ def build(spec: Mapping[str, Any], config: Mapping[str, Any]) -> Built:
     """Raises `Failed` from the exception itself."""
     low_level = spec.get("api") == "topology"
     maker = Maker(spec, config)
-    for number, step in enumerate(spec["steps"]):
+    for step in spec["steps"]:
         try:
             maker.take(step)
         except Exception as error:
-            raise Failed("construct", number) from error
+            raise Failed("construct", step["id"]) from error
     try:
         topology = maker.topology if low_level else maker.builder.build(config)
     except Exception as error:
