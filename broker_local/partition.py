@@ -100,7 +100,7 @@ class Partition:
         self._state, self._segments, self._producers = opened.state, opened.segments, opened.producers
         self.cut_bytes = opened.cut_bytes
         self._failed: Broken | Refused | None = None
-        self._appended = [0, 0]
+        self._appended = [opened.replayed, 0]
         self._snapshots = layout.snapshots(handles.files.entries(self._where)) if self._segments else []
         self._unsynced: dict[str, None] = {}
         self.end = self._segments[-1].next_offset if self._segments else self._state.start
@@ -111,9 +111,13 @@ class Partition:
             self.durable_end = min(known.end, self.end)
             for path in _directories(self._where):
                 self._dirty(path)
-            for segment in self._segments:
-                if segment.next_offset > known.end or segment is self._segments[-1]:
+            for segment, end in zip(self._segments, self._ends(), strict=True):
+                if end > known.end or segment is self._segments[-1]:
                     self._dirty(segment.path)
+
+    def _ends(self) -> list[int]:
+        """Where each segment ends: where the next begins, though compaction may have emptied its tail."""
+        return [*(segment.base for segment in self._segments[1:]), self.end]
 
     def __repr__(self) -> str:
         return f"{self.topic.name}-{self.number}"
@@ -304,6 +308,7 @@ class Partition:
             self._handles.files.remove(path)
             self._handles.files.open(path, create=True).write((data,), 0)
             self._dirty(path)
+            self._dirty(self._where)
             self._snapshots.insert(0, self.end)
             while len(self._snapshots) > 2:
                 old = layout.snapshot_path(self._where, self._snapshots.pop())
@@ -457,8 +462,7 @@ class Partition:
         if not settings.deletes or not segments:
             return 0
         drop, size = 0, self.size
-        ends = [segment.base for segment in segments[1:]] + [self.end]
-        for segment, end in zip(segments, ends, strict=True):
+        for segment, end in zip(segments, self._ends(), strict=True):
             _ = segment.index
             expired = segment.size and 0 <= settings.retention_ms < now - segment.newest
             over = 0 <= settings.retention_bytes <= size - segment.size
@@ -483,6 +487,9 @@ class Partition:
             start=max(start, self._state.start),
         )
         try:
+            for path in self._unsynced:  # what is known of producers may not go with the batches that say it
+                if path.endswith(".producers"):
+                    self._handles.files.fsync(path)
             self._write_state(state)
         except OSError as error:
             self._full(error)

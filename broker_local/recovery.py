@@ -47,11 +47,15 @@ NOTHING = Known()
 
 
 class Opened(NamedTuple):
-    """A log that was opened. `cut_bytes` says how much of a torn tail went."""
+    """A log that was opened.
+
+    `replayed` says how many batches no snapshot of producers has, `cut_bytes` how much of a torn tail went.
+    """
 
     state: State
     segments: list[Segment]
     producers: Producers
+    replayed: int
     cut_bytes: int
 
 
@@ -117,12 +121,13 @@ def _end(handles: Handles, segment: Segment, known: Known, last: bool) -> int:
     if damaged:
         raise Damaged(segment.path, position, cause)
     segment.trim()
+    handles.files.fsync(segment.path)
     return size - position
 
 
 def _producers(
     handles: Handles, where: str, names: list[str], segments: list[Segment], start: int, now: int
-) -> Producers:
+) -> tuple[Producers, int]:
     """Producers as the log's end has them: the newest snapshot that can be read, and the batches since."""
     end = segments[-1].next_offset if segments else start
     producers, since = Producers(), 0
@@ -137,13 +142,15 @@ def _producers(
             break
         except (Damaged, ValueError):
             handles.files.remove(path)  # an older one and more batches say the same
+    replayed = 0
     for number, segment in enumerate(segments):
         after = segments[number + 1].base if number + 1 < len(segments) else end
         if after > since:
             for _, header in segment.walk(max(since, segment.base)):
                 if header.base_offset >= since:
                     producers.stored(header, now)
-    return producers
+                    replayed += 1
+    return producers, replayed
 
 
 def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opened:
@@ -188,8 +195,8 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
         layout.write_state(handles.files, where, state)
     for segment in doomed:
         segment.remove()
-    producers = _producers(handles, where, names, segments, state.start, known.now)
-    return Opened(state, segments, producers, cut_bytes)
+    producers, replayed = _producers(handles, where, names, segments, state.start, known.now)
+    return Opened(state, segments, producers, replayed, cut_bytes)
 
 
 def _ends(handles: Handles, segments: list[Segment], known: Known) -> tuple[int, list[Segment]]:

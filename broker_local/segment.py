@@ -217,14 +217,19 @@ class Segment:
         self._took(header)
 
     def cut(self, offset: int) -> None:
-        """Cuts the segment back to end before `offset`, which must be a batch's first."""
-        position = self.locate(offset)
+        """Cuts the segment back to end before `offset`, which must be a batch's first.
+
+        What is cut off does not come back, not even after a power cut: others will get its offsets.
+        """
+        position, files = self.locate(offset), self._handles.files
         self.index.cut(position)
         self._hints.clear()
         self._oldest = NO_TIME
-        if self._handles.files.size(self.index_path) > self.index.file_size:
+        if files.size(self.index_path) > self.index.file_size:
             self._handles.get(self.index_path).truncate(self.index.file_size)
+            files.fsync(self.index_path)
         self.file().truncate(position)
+        files.fsync(self.path)
         start = self.index.last
         stop, self.size, self.next_offset, self.newest = position, start.position, start.offset, start.newest
         for _, header in walk(self.file(), start.position, stop):
