@@ -269,4 +269,5 @@ class VersionedFacade:
 
 
 def _version(found: Any) -> VersionedRecord | None:
-    return None if found is None else VersionedRecord(found.value, found.timestamp, found.valid_to)
+    """As in Java, what a lookup returns does not say how long it was valid; only queries of versions do."""
+    return None if found is None else VersionedRecord(found.value, found.timestamp)
