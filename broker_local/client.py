@@ -116,6 +116,8 @@ class SocketLink:
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self._poll.register(self._woken, select.POLLIN)
+        self._poll_socket = select.poll()
+        self._poll_socket.register(self._socket, select.POLLIN)
 
     def send(self, request: Asks[object]) -> int:
         """See `Link.send`."""
@@ -166,7 +168,9 @@ class SocketLink:
                     self._abandoned.add(correlation)
                     raise TimeoutError(f"no answer to {type(request).__name__} in {timeout_ms} ms")
                 self._check()
-                self._wait(int(left * 1000) + 1, wakes=False)
+                # A `wake` stays for the next `receive`: only the socket is looked at.
+                if self._poll_socket.poll(int(left * 1000) + 1):
+                    self._take()
         finally:
             self._ready.extendleft(reversed(kept))
 
@@ -193,8 +197,8 @@ class SocketLink:
         self._lost = self._lost or why
         return ConnectionLost(f"the connection to the broker is lost: {self._lost}")
 
-    def _wait(self, timeout_ms: int, wakes: bool = True) -> None:
-        """Waits for bytes once and takes what is there; whole replies go to `_ready`."""
+    def _wait(self, timeout_ms: int) -> None:
+        """Waits for a reply, or for `wake`; whole replies go to `_ready`."""
         deadline = time.monotonic() + timeout_ms / 1000
         while not self._ready:
             left = max(0, int((deadline - time.monotonic()) * 1000 + 0.999))
@@ -204,23 +208,21 @@ class SocketLink:
             for descriptor, _ in happened:
                 if descriptor == self._socket.fileno():
                     self._take()
-            if wakes and any(descriptor == self._woken.fileno() for descriptor, _ in happened):
+            if any(descriptor == self._woken.fileno() for descriptor, _ in happened):
                 with contextlib.suppress(BlockingIOError):
                     self._woken.recv(4096)
-                return
-            if not wakes:
                 return
 
     def _wait_for_room(self) -> None:
         """Waits until the socket takes bytes again. Replies are read meanwhile: a broker that cannot hand out
         its replies stops reading, and both would wait for each other."""
-        self._poll.modify(self._socket, select.POLLIN | select.POLLOUT)
+        self._poll_socket.modify(self._socket, select.POLLIN | select.POLLOUT)
         try:
-            for descriptor, event in self._poll.poll():
-                if descriptor == self._socket.fileno() and event & ~select.POLLOUT:
+            for _, event in self._poll_socket.poll():
+                if event & ~select.POLLOUT:
                     self._take()
         finally:
-            self._poll.modify(self._socket, select.POLLIN)
+            self._poll_socket.modify(self._socket, select.POLLIN)
         self._check()
 
     def _take(self) -> None:

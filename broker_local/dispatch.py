@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from uuid import uuid4
 
 from broker_local import on_groups, on_records, on_topics
@@ -133,16 +134,17 @@ def turn(broker: Broker, at: Instant) -> None:
     on_groups.on_time(broker, at)
     if at.now >= broker.next_tick:
         broker.next_tick = at.now + TICK_MS
-        broker.store.tick(at.at)
+        with suppress(Refused):  # no space to note what goes: the next round tries again
+            broker.store.tick(at.at)
     if at.now >= broker.next_expiry:
         broker.next_expiry = at.now + broker.settings.offsets_check_ms
         on_groups.expire(broker, at)
 
 
-def next_due(broker: Broker) -> int:
-    """When `turn` or `due_flush` has something to do next (ms)."""
+def next_due(broker: Broker, flushing: bool = False) -> int:
+    """When `turn` or `due_flush` has something to do next (ms); `flushing`: one is on, no other can begin."""
     due = min(broker.due.values(), default=broker.next_tick)
-    if broker.store.dirty and not broker.durable:
+    if broker.store.dirty and not broker.durable and not flushing:
         due = min(due, broker.next_flush)
     return min(due, broker.next_tick, broker.next_expiry)
 

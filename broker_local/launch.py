@@ -26,6 +26,7 @@ from broker_local.requests import PROTOCOL_VERSION, Hello
 IDLE_EXIT_S = 60
 START_MS = 30_000
 HELLO_MS = 10_000
+LONGEST_LOG = 1024 * 1024
 
 _spawned: list[subprocess.Popen[bytes]] = []
 """Brokers this process has started: they live on without it, but it has to take note of their ends."""
@@ -147,7 +148,9 @@ def _spawn(place: Place) -> subprocess.Popen[bytes]:
     source = str(Path(__file__).resolve().parent.parent)
     paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     command = [sys.executable, "-m", "broker_local.cli", "serve", place.directory]
-    with open(place.path("broker.log"), "wb") as log:
+    with open(place.path("broker.log"), "ab") as log:
+        if log.tell() > LONGEST_LOG:
+            log.truncate(0)
         child = subprocess.Popen(
             [*command, "--idle-exit", str(IDLE_EXIT_S)],
             stdin=subprocess.DEVNULL,

@@ -66,7 +66,7 @@ def produce(broker: Broker, peer: Peer, request: Produce, at: Instant) -> Answer
     reply = ProduceReply(tuple(rows))
     if not broker.durable or request.acks == 0 or not written:
         return reply
-    return _when_durable(written, reply, at)
+    return _when_durable(broker, written, reply)
 
 
 def _append(
@@ -106,13 +106,18 @@ def open_or_create(broker: Broker, topic: str, partition: int) -> Partition:
     return broker.store.partition(topic, partition)
 
 
-def _when_durable(written: list[tuple[Partition, int]], reply: Reply, at: Instant) -> Answer:
-    def again(at: Instant) -> Answer:
-        return _when_durable(written, reply, at)
+def _when_durable(broker: Broker, written: list[tuple[Partition, int]], reply: Reply) -> Answer:
+    """The reply, once all that was written is on the disk, or deleted with its topic."""
 
-    if all(partition.durable_end >= end for partition, end in written):
-        return reply
-    return Later((SYNCED,), None, again)
+    def again(at: Instant) -> Answer:
+        return _when_durable(broker, written, reply)
+
+    topics = broker.store.topics
+    for partition, end in written:
+        topic = topics.get(partition.topic.name)
+        if partition.durable_end < end and topic is not None and topic.id == partition.topic.id:
+            return Later((SYNCED,), None, again)
+    return reply
 
 
 # Fetch -------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from broker_local.requests import (
     TopicsReply,
 )
 from broker_local.topics import ONLY, SETTINGS, Topic, check_name, parse
-from broker_local.waits import Answer, Instant
+from broker_local.waits import SYNCED, Answer, Instant
 
 MAX_PARTITIONS = 10_000
 """Most partitions of one topic."""
@@ -104,6 +104,7 @@ def topic_delete(broker: Broker, peer: Peer, request: TopicDelete, at: Instant) 
             topic_gone(broker, name, at)
             for number in range(topic.partitions):
                 broker.wake(end_key(name, number))
+            broker.wake(SYNCED)
     return TopicsReply(tuple(results))
 
 

@@ -44,6 +44,7 @@ SENDFILE = 4 * 1024 * 1024
 SMALL_SLICE = 32 * 1024
 """A slice up to this size is read and sent with its neighbours: one call instead of two."""
 LEAVE_AGAIN_MS = 1000
+HELLO_MS = 10_000
 
 
 class Lease(Protocol):
@@ -88,6 +89,7 @@ class Server:
         token: what a `Hello` must bring; None: nothing.
         idle_exit_ms: leave after so long without a connection; None: never.
         lease: to be held for leaving.
+        hello_ms: a connection that has not said hello by then is closed.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Server:
         token: str | None = None,
         idle_exit_ms: int | None = None,
         lease: Lease | None = None,
+        hello_ms: int = HELLO_MS,
     ) -> None:
         self.longest_pause_ms = 0
         self._broker = broker
@@ -107,10 +110,12 @@ class Server:
         self._token = token
         self._idle_exit_ms = idle_exit_ms
         self._lease = lease
+        self._hello_ms = hello_ms
         self._connections: dict[int, Connection] = {}
         self._next_id = 0
         self._held = 0
         self._hungry: set[int] = set()
+        self._strangers: dict[int, int] = {}
         self._waits: Waits[Parked] = Waits()
         self._selector = selectors.DefaultSelector()
         self._running = True
@@ -160,6 +165,7 @@ class Server:
             else:
                 self._accept(key.data)
         self._feed()
+        self._drop_strangers()
         turn(self._broker, begun)
         self._flush_logs()
         self._answer_parked()
@@ -178,9 +184,10 @@ class Server:
 
     def _patience(self) -> float:
         """Seconds until something is due."""
-        due = [at for at in (self._waits.next_due(),) if at is not None]
-        # While an fsync runs its end wakes the loop; until then no other one can begin.
-        due.append(next_due(self._broker) if not self._syncer.busy else self._broker.next_tick)
+        due = [next_due(self._broker, self._syncer.busy)]
+        waiting = self._waits.next_due()
+        if waiting is not None:
+            due.append(waiting)
         if self._idle_exit_ms is not None and not self._connections:
             due.append(self._idle_since + self._idle_exit_ms)
         return max(0.0, (min(due) - self._at.now) / 1000)
@@ -211,6 +218,7 @@ class Server:
             connection = Connection(self._next_id, accepted, Incoming(MAX_REQUEST))
             self._next_id += 1
             self._connections[connection.id] = connection
+            self._strangers[connection.id] = self._at.now + self._hello_ms
             self._selector.register(accepted, selectors.EVENT_READ, connection)
 
     def _drop(self, connection: Connection) -> None:
@@ -223,10 +231,17 @@ class Server:
         connection.socket.close()
         connection.out.clear()
         del self._connections[connection.id]
+        self._strangers.pop(connection.id, None)
         self._waits.drop(lambda who: who[0] is connection)
         peer_gone(self._broker, connection.id, self._at)
         if not self._connections:
             self._idle_since = self._at.now
+
+    def _drop_strangers(self) -> None:
+        for name, deadline in list(self._strangers.items()):
+            if deadline > self._at.now:
+                return
+            self._drop(self._connections[name])
 
     def _serve(self, connection: Connection, mask: int) -> None:
         if mask & selectors.EVENT_WRITE and not connection.closed:
@@ -292,6 +307,7 @@ class Server:
             reply = self._strange(hello)
         else:
             connection.peer = Peer(connection.id, hello.client)
+            self._strangers.pop(connection.id, None)
             reply = HelloReply(PROTOCOL_VERSION, self._broker.name, self._broker.durability, os.getpid())
         connection.last = isinstance(reply, Failure)
         self._send(connection, reply_frame(asked, reply))
@@ -316,11 +332,8 @@ class Server:
             connection.parked += 1
             self._waits.park((connection, asked), answer)
             return
-        if isinstance(asked.request, Produce) and asked.request.acks == 0:
-            # Kafka's rule: with acks=0 nothing is answered; a failure can only be told by closing.
-            connection.last = isinstance(answer, Failure)
-            return
-        if answer is not None:
+        unasked = isinstance(asked.request, Produce) and asked.request.acks == 0
+        if answer is not None and not unasked:
             self._send(connection, reply_frame(asked, answer))
 
     def _answer_parked(self) -> None:

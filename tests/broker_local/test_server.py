@@ -43,7 +43,9 @@ from tests.broker_local.engines import batch, values_in
 class Running:
     """A server in a thread of its own, on a Unix socket."""
 
-    def __init__(self, directory: Path, token: str | None = None, durability: str = "process") -> None:
+    def __init__(
+        self, directory: Path, token: str | None = None, durability: str = "process", hello_ms: int = 10_000
+    ) -> None:
         clock = SystemClock()
         chosen = BrokerSettings(durability="durable" if durability == "durable" else "process")
         self.path = str(directory / "s")
@@ -53,7 +55,7 @@ class Running:
         data = directory / "data"
         data.mkdir()
         self.broker = open_broker(OsFiles(str(data)), chosen, instant(clock))
-        self.server = Server(self.broker, [listener], clock, token=token)
+        self.server = Server(self.broker, [listener], clock, token=token, hello_ms=hello_ms)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
 
@@ -125,6 +127,24 @@ def test_versions_without_overlap_are_told(running: Running) -> None:
         assert isinstance(reply, Failure) and reply.error == ErrorCode.UNSUPPORTED_VERSION
         assert "speaks protocol 1, the client 2 to 9; it is older and ends when" in reply.message
         assert ended(wire)
+
+
+def test_who_says_nothing_is_dropped(tmp_path: Path) -> None:
+    server = Running(tmp_path, hello_ms=500)
+    good = server.link()
+    with server.raw() as wire:
+        assert wire.recv(1) == b""
+    assert good.call(Metadata()).topics == ()
+    good.close()
+    server.stop()
+
+
+def test_a_call_leaves_a_wake_to_the_next_receive(running: Running) -> None:
+    link = running.link()
+    link.wake()
+    assert link.call(Metadata()).topics == ()
+    assert link.receive(60_000) == []
+    link.close()
 
 
 def test_the_token_is_asked_for(tmp_path: Path) -> None:
