@@ -48,7 +48,7 @@ def _count(
     grouping: Grouping, frame: Frame, on_close: bool, options: tuple[object, ...], fields: TableFields
 ) -> KTable[Any, Any]:
     named, m = pick_two("count", Named, Materialized, options, fields, MISSING)
-    settled = grouping.settle(m, AGGREGATE, Serdes.long(), count=True)
+    settled = grouping.settle(m, AGGREGATE, Serdes.long(), count=frame.count_skips)
     make = frame.count(settled.name, on_close)
     return _table(grouping, frame, settled, named, AGGREGATE, make, on_close)
 

@@ -33,6 +33,7 @@ class Frame:
         close_ms: how long after their end windows close.
         too_short: gives the error for a retention that is too short.
         session: keys have sessions.
+        count_skips: a count whose options have no name consumes one number more.
     """
 
     size_ms: int
@@ -40,6 +41,7 @@ class Frame:
     close_ms: int
     too_short: Callable[[str, int], str]
     session: bool
+    count_skips: bool
     count: Callable[[str, bool], StepMaker]
     reduce: Callable[[str, Callable[[Any, Any], object], bool], StepMaker]
     aggregate: Callable[[str, Callable[[], object], Aggregator, Aggregator | None, bool], StepMaker]
@@ -84,6 +86,7 @@ def time_frame(windows: TimeShape) -> Frame:
         close_ms=grace,
         too_short=too_short,
         session=False,
+        count_skips=True,
         count=lambda store, on_close: windowed.window_count(store, shape, on_close),
         reduce=lambda store, fn, on_close: windowed.window_reduce(store, shape, fn, on_close),
         aggregate=lambda store, init, fn, merger, on_close: windowed.window_aggregate(store, shape, init, fn, on_close),
@@ -106,6 +109,7 @@ def sliding_frame(windows: SlidingWindows) -> Frame:
         close_ms=grace,
         too_short=too_short,
         session=False,
+        count_skips=False,
         count=lambda store, on_close: sliding.sliding_count(store, difference, grace, on_close),
         reduce=lambda store, fn, on_close: sliding.sliding_reduce(store, difference, grace, fn, on_close),
         aggregate=lambda store, init, fn, merger, on_close: sliding.sliding_aggregate(
@@ -137,6 +141,7 @@ def session_frame(windows: SessionWindows) -> Frame:
         close_ms=gap + grace,
         too_short=too_short,
         session=True,
+        count_skips=True,
         count=lambda store, on_close: session.session_count(store, gap, grace, on_close),
         reduce=lambda store, fn, on_close: session.session_reduce(store, gap, grace, fn, on_close),
         aggregate=aggregate,

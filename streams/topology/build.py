@@ -18,18 +18,26 @@ def built(wiring: Wiring, config: Config | None) -> BuiltTopology:
     """The sub-topologies, global stores and internal topics of a graph.
 
     Raises:
-        TopologyException: there is no source, or the graph goes in circles.
+        TopologyException: the graph goes in circles.
         StreamsException: what is configured as a default serde is none.
     """
-    if not wiring.nodes:
-        raise TopologyException(
-            "Topology has no stream threads and no global threads, must subscribe to at least one source topic "
-            "or global table."
-        )
     refuse_circles(wiring.nodes.values())
     _place_stores(wiring, config)
     subs = tuple(_with_serdes(sub, wiring, config) for sub in sub_topologies(wiring, config))
     return BuiltTopology(subs, tuple(wiring.globals.values()), frozenset(wiring.internal_topics))
+
+
+def refuse_empty(topology: BuiltTopology) -> None:
+    """An application must have something to do.
+
+    Raises:
+        TopologyException: there is neither a source nor a global store.
+    """
+    if not topology.subtopologies and not topology.global_stores:
+        raise TopologyException(
+            "Topology has no stream threads and no global threads, must subscribe to at least one source topic or "
+            "global table."
+        )
 
 
 def _place_stores(wiring: Wiring, config: Config | None) -> None:

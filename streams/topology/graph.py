@@ -235,7 +235,7 @@ class Topology:
         Args:
             config: the application's settings; those of internal topics and the default serdes count.
         Raises:
-            TopologyException: it has no sources, or goes in circles.
+            TopologyException: it goes in circles.
         """
         from streams.topology.build import built
 

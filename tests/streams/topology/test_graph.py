@@ -10,6 +10,7 @@ import pytest
 from streams import AutoOffsetReset, Record, Serdes, Stores, Topology, WallclockTimestampExtractor
 from streams.dsl.stores import KeyedStoreBuilder
 from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
+from streams.topology.build import refuse_empty
 from streams.topology.checks import refuse_circles
 from streams.topology.node import ProcessorNode, SinkNode, SourceNode
 
@@ -159,7 +160,7 @@ def test_a_pattern_meets_no_topic_of_another_source() -> None:
 
 def test_a_topology_without_sources_cannot_run() -> None:
     with pytest.raises(TopologyException, match="must subscribe to at least one source topic or global table"):
-        Topology().built()
+        refuse_empty(Topology().built())
 
 
 def test_circles_are_named() -> None:
