@@ -23,6 +23,9 @@ class CachedRows:
 
     __slots__ = ("_bytes", "_engine", "_entries", "_limit", "_old", "_sizes", "_whole", "_young", "prefix")
 
+    flushing: Final = None
+    """Rows do not expire."""
+
     def __init__(
         self, engine: Engine, prefix: bytes, entries: Entries, sizes: Sizes, cache_bytes: int = CACHE_BYTES
     ) -> None:
@@ -48,9 +51,7 @@ class CachedRows:
             if entry is None:
                 if self._whole:
                     return ABSENT
-                row = self._engine.get(self.prefix + cell)
-                entry = self._entries.load(row)
-                self._sizes.sample(len(cell) + (0 if row is None else len(row)))
+                entry = self._entries.load(self._engine.get(self.prefix + cell))
             self._young[cell] = entry
             if len(self._young) > self._limit:
                 self._turn()

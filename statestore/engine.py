@@ -18,7 +18,10 @@ class Scan(Iterator[tuple[bytes, bytes]], Protocol):
 
 
 class Engine(Protocol):
-    """One database a task. Its keys are whole: the store's prefix is part of them."""
+    """One database a task. Its keys are whole: the store's prefix is part of them.
+
+    What fails for a reason outside of this process raises `EngineError`, or what is derived from it.
+    """
 
     def get(self, key: bytes) -> bytes | None: ...
 
@@ -49,13 +52,17 @@ class Engine(Protocol):
         ...
 
 
-class EngineDamaged(Exception):
+class EngineError(Exception):
+    """The database cannot do what it was asked to (no space, no rights, …); the text is the engine's."""
+
+
+class EngineDamaged(EngineError):
     """The database's files are damaged; what it holds must be rebuilt from the changelogs."""
 
 
-class EngineLocked(Exception):
+class EngineLocked(EngineError):
     """Another engine, in this process or another, has the database open."""
 
 
-class EngineTooNew(Exception):
+class EngineTooNew(EngineError):
     """The database was written by a later version with another layout."""

@@ -27,7 +27,7 @@ from rocksdict import (
 )
 
 from statestore.api import NO_MARKS
-from statestore.engine import EngineDamaged, EngineLocked, EngineTooNew
+from statestore.engine import EngineDamaged, EngineError, EngineLocked, EngineTooNew
 
 BLOCK_CACHE_BYTES: Final = 64 * 1024 * 1024
 WRITE_BUFFERS_BYTES: Final = 32 * 1024 * 1024
@@ -64,10 +64,19 @@ def process_budget() -> Budget:
 class RocksScan:
     """Rows of a RocksDB iterator, which is a snapshot by itself; bounds are compared here."""
 
-    __slots__ = ("__weakref__", "_backwards", "_items", "_limit")
+    __slots__ = ("__weakref__", "_backwards", "_engine", "_items", "_last", "_limit")
 
-    def __init__(self, items: Iterator[tuple[bytes, bytes]], limit: bytes | None, backwards: bool) -> None:
+    def __init__(
+        self,
+        engine: RocksEngine,
+        items: Iterator[tuple[bytes, bytes]],
+        first: bytes,
+        limit: bytes,
+        backwards: bool,
+    ) -> None:
+        self._engine = engine
         self._items = items
+        self._last = first
         self._limit = limit
         self._backwards = backwards
 
@@ -75,13 +84,16 @@ class RocksScan:
         return self
 
     def __next__(self) -> tuple[bytes, bytes]:
-        limit = self._limit
-        for row in self._items:
-            if limit is not None and (row[0] < limit if self._backwards else row[0] >= limit):
-                break
-            return row
-        self.close()
-        raise StopIteration
+        row = next(self._items, None)
+        if row is None:
+            self.close()
+            self._engine.check(self._last, self._backwards)
+            raise StopIteration
+        if row[0] < self._limit if self._backwards else row[0] >= self._limit:
+            self.close()
+            raise StopIteration
+        self._last = row[0]
+        return row
 
     def close(self) -> None:
         self._items = iter(())
@@ -90,17 +102,18 @@ class RocksScan:
 class RocksEngine:
     """Implements `Engine`. `path` is a directory, made if it is missing; its parent must exist.
 
-    Raises `EngineLocked`, `EngineDamaged`, `EngineTooNew`; other errors of opening pass through.
+    Opening raises `EngineLocked`, `EngineDamaged`, `EngineTooNew` or `EngineError`.
     """
 
-    __slots__ = ("_database", "_numbers", "_scans", "path")
+    __slots__ = ("_closed", "_database", "_numbers", "_scans", "path")
 
     def __init__(self, path: str, shared: Budget | None = None) -> None:
         self.path = path
         self._scans: WeakSet[RocksScan] = WeakSet()
+        self._closed = False
         try:
             self._database = Rdict(path, _options(shared or process_budget()))
-        except Exception as error:  # rocksdict raises bare Exception, with RocksDB's text
+        except Exception as error:
             raise _explained(error, path) from error
         found = self._database.get(_FORMAT)
         if found is None:
@@ -117,7 +130,10 @@ class RocksEngine:
             self._numbers = {name: at for at, name in enumerate(names.decode().split("\0"))}
 
     def get(self, key: bytes) -> bytes | None:
-        value: bytes | None = self._database.get(key)
+        try:
+            value: bytes | None = self._database.get(key)
+        except Exception as error:
+            raise _explained(error, self.path) from error
         return value
 
     def scan(self, low: bytes, high: bytes | None, backwards: bool = False) -> RocksScan:
@@ -125,11 +141,29 @@ class RocksEngine:
         # in raw mode keys and values are bytes, which the stubs cannot say
         items = cast("Iterator[tuple[bytes, bytes]]", self._database.items(backwards, end if backwards else low))
         if backwards:
-            scan = RocksScan(_below(items, end), low, True)
+            scan = RocksScan(self, _below(items, end), end, low, True)
         else:
-            scan = RocksScan(items, end, False)
+            scan = RocksScan(self, items, low, end, False)
         self._scans.add(scan)
         return scan
+
+    def check(self, key: bytes, backwards: bool) -> None:
+        """Raise what ended a scan after this key: rocksdict's iterators end at damage as at the last row."""
+        if self._closed:
+            return
+        probe = self._database.iter()
+        try:
+            if backwards:
+                probe.seek_for_prev(key)
+                if probe.valid():
+                    probe.prev()
+            else:
+                probe.seek(key)
+                if probe.valid():
+                    probe.next()
+            probe.status()
+        except Exception as error:
+            raise _explained(error, self.path) from error
 
     def write(
         self,
@@ -148,7 +182,10 @@ class RocksEngine:
                 put(key, value)
         for name, value in marks.items():
             put(_MARK + name, value)
-        self._database.write(batch)
+        try:
+            self._database.write(batch)
+        except Exception as error:
+            raise _explained(error, self.path) from error
 
     def mark(self, name: bytes) -> bytes | None:
         return self.get(_MARK + name)
@@ -167,6 +204,7 @@ class RocksEngine:
     def close(self) -> None:
         for scan in list(self._scans):
             scan.close()
+        self._closed = True
         self._database.close()
 
 
@@ -199,10 +237,11 @@ def _options(shared: Budget) -> Options:
     return options
 
 
-def _explained(error: Exception, path: str) -> Exception:
+def _explained(error: Exception, path: str) -> EngineError:
+    """rocksdict raises bare `Exception` with RocksDB's text."""
     text = str(error)
-    if "lock" in text.lower() and "IO error" in text:
+    if "lock" in text.lower() and text.startswith("IO error"):
         return EngineLocked(f"the state in {path} is in use by another process or by an iterator left open: {text}")
     if text.startswith("Corruption") or "may be corrupted" in text:
         return EngineDamaged(f"the state in {path} is damaged and must be rebuilt from the changelogs: {text}")
-    return error
+    return EngineError(f"the state in {path} cannot be read or written: {text}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rocksdict import Options, Rdict
 
-from statestore.engine import EngineDamaged, EngineLocked, EngineTooNew
+from statestore.engine import EngineDamaged, EngineError, EngineLocked, EngineTooNew
 from statestore.rocks import RocksEngine, budget
 
 
@@ -43,6 +43,31 @@ def test_damage_is_named(tmp_path: Path) -> None:
         manifest.write_bytes(b"no manifest at all, " * 20)
     with pytest.raises(EngineDamaged, match="must be rebuilt"):
         RocksEngine(str(path))
+
+
+def test_damage_found_by_reading_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "task"
+    engine = RocksEngine(str(path))
+    engine.write([(b"\0\0%05d" % number, b"value %d" % number) for number in range(5000)])
+    engine._database.flush()
+    engine.close()
+    for table in path.glob("*.sst"):
+        whole = bytearray(table.read_bytes())
+        whole[100:2000] = bytes(1900)
+        table.write_bytes(whole)
+    engine = RocksEngine(str(path), budget(1 << 20, 1 << 20))
+    with pytest.raises(EngineDamaged, match="must be rebuilt"):
+        engine.get(b"\0\0" + b"00000")
+    for backwards in (False, True):
+        with pytest.raises(EngineDamaged, match="must be rebuilt"):
+            list(engine.scan(b"\0\0", None, backwards))
+    engine.close()
+
+
+def test_what_cannot_be_opened_says_where(tmp_path: Path) -> None:
+    (tmp_path / "task").write_text("a file")
+    with pytest.raises(EngineError, match=f"the state in {tmp_path}/task"):
+        RocksEngine(str(tmp_path / "task"))
 
 
 def test_a_later_layout_is_refused(tmp_path: Path) -> None:

@@ -109,3 +109,24 @@ def test_expiry_one_by_one_refuses_what_would_not_be_seen() -> None:
         assert [start for start, _, _ in store.fetch_range(b"k", 0, 2000)] == [891, 990]
         settle(store)
         assert [start for start, _, _ in store.fetch_range(b"k", 0, 2000)] == [891, 990]
+
+
+def test_what_closes_is_seen_a_little_longer() -> None:
+    """By one ms in window stores and by segments in session stores, unless rows expire one by one."""
+    for one_by_one in (False, True):
+        windows = LayeredWindowStore(
+            "w", MemoryEngine(), TEXT, retention=100, segment_interval=50, one_by_one=one_by_one
+        )
+        sessions = LayeredSessionStore(
+            "s", MemoryEngine(), TEXT, retention=100, segment_interval=50, one_by_one=one_by_one
+        )
+        for time in (860, 889, 890, 891, 900):
+            windows.put(b"k", time, "v", 0)
+            sessions.put(b"k", time, time, "v", 0)
+        windows.put(b"k", 990, "v", 0)
+        sessions.put(b"k", 990, 990, "v", 0)
+        starts = [row[1] for row in windows.fetch_by_time(0, 900, closing=True)]
+        assert starts == ([891, 900] if one_by_one else [890, 891, 900])
+        assert [row[1] for row in windows.fetch_by_time(0, 900)] == [891, 900]
+        ends = [row[2] for row in sessions.find_all(0, 900, closing=True)]
+        assert ends == ([891, 900] if one_by_one else [860, 889, 890, 891, 900])
