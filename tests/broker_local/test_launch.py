@@ -26,13 +26,15 @@ from broker_local.requests import (
     ErrorCode,
     Fetch,
     FetchPosition,
+    ListOffsets,
     Metadata,
     NewTopic,
+    OffsetQuestion,
     Produce,
     ProducePart,
     TopicCreate,
 )
-from tests.broker_local.engines import batch, values_in
+from tests.broker_local.engines import WALL, batch, values_in
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_MS = 20_000
@@ -298,6 +300,46 @@ def test_a_broken_directory_is_not_served_until_it_was_checked(directory: Path) 
     code, out, err = run("check", str(directory))
     assert (code, out, err) == (0, "2 partitions of 2 topics are sound\n", "")
     connect(str(directory)).close()
+
+
+def test_damage_that_is_found_while_running_stops_the_broker_for_good(directory: Path) -> None:
+    link = connect(str(directory))
+    for value in (b"a" * 100, b"b" * 100):
+        link.call(Produce(-1, (ProducePart("t", 0, batch(value)),)))
+    (log,) = [path for path in directory.glob("topics/*/0/*.log") if b"a" * 100 in path.read_bytes()]
+    with log.open("r+b") as file:
+        file.seek(log.read_bytes().index(b"a" * 100))
+        file.write(b"X")
+    with pytest.raises(ConnectionLost):
+        link.call(ListOffsets((OffsetQuestion("t", 0, WALL),)))
+    wait_until_free(directory)
+    assert "damaged" in (directory / "broker.log").read_text().splitlines()[-1].lower()
+    with pytest.raises(Unavailable, match=f"stopped for good: topics/.*{log.name} at byte 0"):
+        connect(str(directory))
+
+
+def test_a_full_disk_is_told_to_who_writes_and_nobody_else(directory: Path) -> None:
+    limited = f"ulimit -f 200; exec {sys.executable} -m broker_local.cli serve {directory}"
+    child = subprocess.Popen(["bash", "-c", limited], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.stdout.readline()
+    link = connect(str(directory))
+    link.call(TopicCreate((NewTopic("t", 1, {"retention.ms": "-1"}),)))
+    offsets = []
+    while True:
+        (part,) = link.call(Produce(-1, (ProducePart("t", 0, batch(b"x" * 30_000)),))).parts
+        if part.error != ErrorCode.NONE:
+            break
+        offsets.append(part.base_offset)
+    assert part.error == ErrorCode.KAFKA_STORAGE_ERROR and "no space on the disk" in part.message
+    assert offsets == list(range(6))
+    assert list(everything(link)) == offsets
+    (small,) = link.call(Produce(-1, (ProducePart("t", 0, batch(b"y")),))).parts
+    assert (small.error, small.base_offset) == (ErrorCode.NONE, 6)
+    link.close()
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(60) == 0
 
 
 def test_a_directory_of_a_newer_version_is_refused(directory: Path) -> None:
