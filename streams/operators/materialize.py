@@ -30,10 +30,11 @@ class Materialized:
     In `walk`: `listen` once, then, where the step has written the store, `forward`.
     """
 
-    __slots__ = ("_scope", "access")
+    __slots__ = ("_dropped", "_scope", "access")
 
     def __init__(self, scope: Scope, store: str) -> None:
         self._scope = scope
+        self._dropped = scope.counter("dropped-records")
         self.access: StoreAccess = scope.store(store)
 
     @property
@@ -55,10 +56,15 @@ class Materialized:
         return code.origin(rec) if self.access.caching else "None"
 
     def put(self, code: Code, key: str, value: str, timestamp: str, origin: str) -> str:
-        """Writes the line of the put; gives the name of what a versioned store answered, else ""."""
+        """Writes the line of the put; gives the name of what a versioned store answered, else "". A version
+        that
+        is older than the history counts as dropped."""
         call = f"{code.use(self.store.put, 'put')}({key}, {value}, {timestamp}, {origin})"
         if self.versioned:
-            return code.let("written", call)
+            written = code.let("written", call)
+            with code.block(f"if {written} == {NOT_PUT}"):
+                code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+            return written
         code.line(call)
         return ""
 

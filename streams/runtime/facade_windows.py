@@ -58,7 +58,8 @@ class WindowFacade:
         raw = self._keys.written(key)
         hand = self._hand
         hand.may_write()
-        self._store.put(raw, window_start, value, hand.timestamp(), hand.origin())
+        written = self._store.put(raw, window_start, value, hand.timestamp(), hand.origin())
+        hand.dropped.value += not written
 
     def fetch(self, *args: Any) -> Any:
         """`fetch(key, time)` gives the value of the window that starts then, or None;
@@ -135,7 +136,8 @@ class TimestampedWindowFacade(WindowFacade):
         hand = self._hand
         hand.may_write()
         new, time = (None, hand.timestamp()) if value is None else value
-        self._store.put(raw, window_start, new, time, hand.origin())
+        written = self._store.put(raw, window_start, new, time, hand.origin())
+        hand.dropped.value += not written
 
 
 class SessionFacade:
@@ -169,7 +171,8 @@ class SessionFacade:
         hand = self._hand
         hand.may_write()
         start, end = session.window
-        self._store.put(raw, start, end, aggregate, hand.timestamp(), hand.origin())
+        written = self._store.put(raw, start, end, aggregate, hand.timestamp(), hand.origin())
+        hand.dropped.value += not written
 
     def remove(self, session: Windowed) -> None:
         """Removes a session."""

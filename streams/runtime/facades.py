@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from statestore.api import Found, KeyValueStore, RowIterator, VersionedStore
 from streams.errors import NullPointerException, UnsupportedOperationException
+from streams.metrics import Counter
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, VersionedRecord
 from streams.runtime.iterators import Lease, StoreIterator
@@ -30,9 +31,10 @@ class Hand:
         timestamp: the timestamp (ms) that a write without one of its own has in the changelog.
         origin: what a caching store keeps beside the value.
         read_only: why nothing may be written; None: it may.
+        dropped: counts what a store refuses because it is too old.
     """
 
-    __slots__ = ("lease", "origin", "read_only", "timestamp")
+    __slots__ = ("dropped", "lease", "origin", "read_only", "timestamp")
 
     def __init__(
         self,
@@ -40,11 +42,13 @@ class Hand:
         timestamp: Callable[[], int],
         origin: Callable[[], object] = lambda: None,
         read_only: str | None = None,
+        dropped: Counter | None = None,
     ) -> None:
         self.lease = lease
         self.timestamp = timestamp
         self.origin = origin
         self.read_only = read_only
+        self.dropped = dropped or Counter()
 
     def may_write(self) -> None:
         """
@@ -255,7 +259,9 @@ class VersionedFacade:
         """
         raw = self._keys.written(key)
         self._hand.may_write()
-        return self._store.put(raw, value, timestamp)
+        written = self._store.put(raw, value, timestamp)
+        self._hand.dropped.value += written == NOT_PUT
+        return written
 
     def delete(self, key: Any, timestamp: int) -> VersionedRecord | None:
         """Adds a deletion as of `timestamp`; returns what was valid then."""

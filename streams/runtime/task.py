@@ -316,9 +316,10 @@ class Task:
             if found is None:
                 return None
             return facade(found.spec, found.access, Hand(self._lease, lambda: -1, read_only=READ_ONLY))
-        if not found.access.caching:
-            return facade(found.spec, found.access, Hand(self._lease, lambda: context.timestamp))
-        hand = Hand(self._lease, lambda: context.timestamp, lambda: walk.capture(context.timestamp, None))
+        origin: Callable[[], object] = _nothing
+        if found.access.caching:
+            origin = lambda: walk.capture(context.timestamp, None)  # noqa: E731
+        hand = Hand(self._lease, lambda: context.timestamp, origin, dropped=self._dropped)
         return facade(found.spec, found.access, hand)
 
     def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None:
@@ -567,6 +568,10 @@ class Task:
                     first.__cause__ = error
         self._operators = {}
         return first
+
+
+def _nothing() -> object:
+    return None
 
 
 def _always() -> bool:
