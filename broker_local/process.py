@@ -77,6 +77,7 @@ def serve(
         announce: is told what people want to know.
     Raises:
         Unavailable: it cannot be started here, or had to stop for good; the text says why and what to do.
+        KeyboardInterrupt: SIGINT ended it; everything is in order.
     """
     place = prepare(directory)
     with held(place):
@@ -109,8 +110,8 @@ def _run(
         broker = open_broker(files, settings, instant(clock), compactor=ChildCompactor(place.directory))
     except Refused as refused:
         raise Unavailable(f"{place.directory}: {refused.message}") from None
-    except Stop as stop:
-        raise Unavailable(f"{place.directory}: {stop}") from None
+    except Stop as fault:
+        raise Unavailable(f"{place.directory}: {fault}") from None
     token = secrets.token_hex(32) if len(listeners) > 1 else None
     server = Server(
         broker,
@@ -120,8 +121,14 @@ def _run(
         idle_exit_ms=idle_exit_ms,
         lease=FileLock(place.path("start.lock")),
     )
+    interrupted: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        interrupted.append(number)
+        server.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.stop())
+        signal.signal(number, stop)
     addresses = tuple("{}:{}".format(*each.getsockname()[:2]) for each in listeners[1:])
     here = socket_path(place)
     write_endpoint(place, Endpoint(here, os.getpid(), PROTOCOL_VERSION, PROTOCOL_VERSION, addresses, token))
@@ -130,11 +137,14 @@ def _run(
     try:
         server.run()
         broker.store.close()
-    except Stop as stop:
-        broker.store.mark_broken(stop)
+        announce(f"ended; the longest pause of the loop was {server.longest_pause_ms} ms")
+    except Stop as fault:
+        broker.store.mark_broken(fault)
         raise Unavailable(
-            f"stopped for good: {stop}. Run `broker-local check {place.directory}` before it is started again"
+            f"stopped for good: {fault}. Run `broker-local check {place.directory}` before it is started again"
         ) from None
+    if signal.SIGINT in interrupted:
+        raise KeyboardInterrupt
 
 
 def _allow_files() -> None:

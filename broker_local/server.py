@@ -41,6 +41,7 @@ MAX_HELD = 256 * 1024 * 1024
 MAX_CONNECTIONS = 1000
 SOCKET_BUFFER = 4 * 1024 * 1024
 SENDFILE = 4 * 1024 * 1024
+READS = 8
 SMALL_SLICE = 32 * 1024
 """A slice up to this size is read and sent with its neighbours: one call instead of two."""
 LEAVE_AGAIN_MS = 1000
@@ -250,31 +251,37 @@ class Server:
             self._read(connection)
 
     def _read(self, connection: Connection) -> None:
-        incoming = connection.incoming
-        before = incoming.held
+        """Takes what is there, once; a large frame that has begun is taken on, as far as it is there."""
+        for _ in range(READS):
+            try:
+                count = connection.socket.recv_into(connection.incoming.room())
+            except BlockingIOError:
+                break
+            except OSError:
+                count = 0
+            if not count:
+                self._drop(connection)
+                return
+            self._took(connection, count)
+            if connection.last or not connection.incoming.held:
+                break
+        self._flush(connection)
+
+    def _took(self, connection: Connection, count: int) -> None:
+        before = connection.incoming.held
         try:
-            count = connection.socket.recv_into(incoming.room())
-        except BlockingIOError:
-            return
-        except OSError:
-            count = 0
-        if not count:
-            self._drop(connection)
-            return
-        try:
-            frames = incoming.took(count)
+            frames = connection.incoming.took(count)
         except BadFrame as error:
-            frames = []
             self._reject(connection, error)
-        self._held += incoming.held - before
+            frames = []
+        self._held += connection.incoming.held - before
         for frame in frames:
             if connection.last:
-                break
+                return
             try:
                 self._request(connection, frame)
             except BadFrame as error:
                 self._reject(connection, error)
-        self._flush(connection)
 
     def _reject(self, connection: Connection, error: BadFrame) -> None:
         """Nothing after such a frame can be understood: it is answered, and the connection ends."""

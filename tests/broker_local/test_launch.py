@@ -226,14 +226,14 @@ def test_a_broker_stays_while_somebody_is_starting_one(directory: Path) -> None:
     assert child.wait(60) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_order(directory: Path, number: int) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_in_order(directory: Path, number: int, code: int) -> None:
     child, lines = serving(str(directory))
     assert lines[0] == f"data directory {directory}\n"
     assert lines[1].endswith("durability process\n")
     link = connect(str(directory))
     link.call(Produce(-1, (ProducePart("t", 0, batch(b"a")),)))
-    assert end(child, number) == (0, "")
+    assert end(child, number) == (code, "")
     code, out, err = run("dump", str(directory), "t", "0", "--records")
     assert (code, err) == (0, "") and '"value": "a"' in out
 
