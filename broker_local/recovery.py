@@ -65,7 +65,9 @@ def _listed(handles: Handles, where: str, names: list[str], known: Known) -> Sta
         return state
     first = Name(0)
     logs = [name for name in names if name.endswith(".log")]
-    if any(name != f"{first.stem}.log" for name in logs):
+    # The first state is written when a second segment begins; an empty file is one that was not listed any more.
+    more = [name for name in logs if name != f"{first.stem}.log" and handles.files.size(f"{where}/{name}")]
+    if more or (logs and f"{first.stem}.log" not in logs):
         raise Damaged(f"{where}/state", 0, f"the file is missing, and there are segments: {', '.join(logs)}")
     born = known.epoch - known.lost_power
     return State(segments=(first,) if logs else (), cuts=((born, 0),) if born else ())

@@ -7,6 +7,7 @@ also by the number of the pass, `00000000000000000042-3.log`. Its index has the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from broker_local import format as batches
@@ -256,10 +257,11 @@ class Segment:
         return bool(data)
 
     def remove(self) -> None:
-        """Removes the files; slices that are held can still be read."""
+        """Removes the files; slices that are held can still be read. What stays is swept away at the next start."""
         self.forget()
         for path in (self.path, self.index_path):
-            self._handles.files.remove(path)
+            with suppress(OSError):
+                self._handles.files.remove(path)
 
     def forget(self) -> None:
         """Lets go of the open files."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, NamedTuple, Protocol
 
@@ -120,7 +121,8 @@ class Store:
     Raises:
         Broken: the engine stopped for a fault before, and the directory was not checked since.
         Damaged: something on disk is not what was written.
-        Refused: UNSUPPORTED_VERSION, a newer engine wrote the directory.
+        Refused: UNSUPPORTED_VERSION, a newer engine wrote the directory; KAFKA_STORAGE_ERROR, the disk is full or
+            the directory may not be used.
     """
 
     def __init__(
@@ -147,7 +149,7 @@ class Store:
             self._topics = catalog.open_catalog(files)
             self._line = self._open_line()
         except OSError as error:
-            raise Broken("", 0, f"the data directory cannot be read or written: {error}") from error
+            raise _storage_fault("the data directory", error) from error
         self._retention = _Rounds(RETENTION_CHECK_MS, now)
         self._compaction = _Rounds(COMPACTION_CHECK_MS, now)
 
@@ -259,7 +261,8 @@ class Store:
             if partition is not None:
                 self._dirty.pop(partition, None)
                 partition.close()
-        self.files.remove_tree(f"topics/{topic.id}")
+        with suppress(OSError):  # what stays is swept away at the next start
+            self.files.remove_tree(f"topics/{topic.id}")
 
     def alter_topic(self, name: str, config: Mapping[str, str | None]) -> Topic:
         """Changes settings of a topic.
@@ -334,7 +337,7 @@ class Store:
         try:
             partition = Partition(self._handles, found, number, known, self._note_dirty)
         except OSError as error:
-            raise Broken(layout.directory(found.id, number), 0, str(error)) from error
+            raise _storage_fault(layout.directory(found.id, number), error) from error
         self._partitions[found.id, number] = partition
         return partition
 
@@ -484,3 +487,10 @@ class _Rounds:
 def _check_count(partitions: int) -> None:
     if not 1 <= partitions <= 100_000:
         raise Refused("INVALID_PARTITIONS", "Number of partitions must be larger than 0 and at most 100000.")
+
+
+def _storage_fault(what: str, error: OSError) -> Refused | Broken:
+    """What follows from a failed call at a start: a full disk or missing rights are nobody's damage."""
+    if error.errno in NO_SPACE or isinstance(error, PermissionError):
+        return Refused("KAFKA_STORAGE_ERROR", f"{what} cannot be opened: {error.strerror} ({error.filename})")
+    return Broken(what, 0, str(error))

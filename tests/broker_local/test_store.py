@@ -12,7 +12,7 @@ from broker_local import catalog, sheet
 from broker_local.compactor import ChildCompactor
 from broker_local.faults import Broken, Damaged, Refused
 from broker_local.files import Files, OsFiles
-from broker_local.memfiles import MemFiles
+from broker_local.memfiles import MemFiles, Plan
 from broker_local.store import COMPACTION_CHECK_MS, RETENTION_CHECK_MS, Store
 from tests.broker_local.logs import NOW, batch, read_all, rows
 
@@ -347,8 +347,6 @@ def test_a_child_that_is_killed_costs_only_its_pass(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_to_whoever_makes_a_topic() -> None:
-    from broker_local.memfiles import Plan
-
     files = MemFiles()
     store = Store(files, NOW)
     files.plan = Plan(1, "full", 0.5, frozenset(("write",)))
@@ -359,6 +357,14 @@ def test_a_full_disk_is_said_to_whoever_makes_a_topic() -> None:
     files.plan = Plan(1, "error", calls=frozenset(("fsync",)))
     with pytest.raises(Broken):
         store.create_topic("u", 1)
+
+
+def test_a_directory_without_room_is_refused_and_not_broken() -> None:
+    files = MemFiles(Plan(2, "full"))
+    with refused("KAFKA_STORAGE_ERROR"):
+        Store(files, NOW)
+    assert files.size("BROKEN") == -1
+    Store(files, NOW)
 
 
 def test_ten_thousand_partitions(tmp_path: Path) -> None:

@@ -1,0 +1,265 @@
+"""The storage killed, filled, failed and rotten at every single step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker_local.faults import Broken, Damaged, Refused, StorageError
+from broker_local.files import OsFiles
+from broker_local.line import Line
+from broker_local.line import read as read_line
+from broker_local.memfiles import Killed, MemFiles, Plan
+from broker_local.recovery import Known
+from broker_local.store import Durability, Store
+from tests.broker_local.logs import HERE, NOW, Row, batch, open_partition, read_all
+from tests.crash.storage import Life, check_after_kill, check_after_power_cut
+
+MODES: list[Durability] = ["process", "durable"]
+
+
+def lives(
+    fault: str, part: float, durability: Durability, patient: bool = False, lasting: bool = False
+) -> Iterator[tuple[int, Life, BaseException | None]]:
+    """Lives whose 1st, 2nd, ... call fails, until one gets through; each as it ended, with the error."""
+    for at in range(1, 2000):
+        plan = Plan(at, fault, part, lasting=lasting)  # type: ignore[arg-type]
+        files = MemFiles(plan)
+        life, ended = Life(files, durability, patient), None
+        try:
+            life.run()
+        except (Killed, StorageError, OSError) as error:
+            ended = error
+        files.plan = None
+        if not plan.fired:
+            assert ended is None and at > 100, "the fault has to have fired at every call"
+            return
+        yield at, life, ended
+    raise AssertionError("a life has no end")
+
+
+@pytest.mark.parametrize("durability", MODES)
+@pytest.mark.parametrize("part", [0.0, 0.5])
+def test_killed_at_every_call(part: float, durability: Durability) -> None:
+    for at, life, ended in lives("kill", part, durability):
+        assert isinstance(ended, Killed), f"call {at} was not killed"
+        left = life.files.after_kill()
+        store = check_after_kill(left, life.told)
+        store.close()
+        check_after_kill(left, life.told)
+
+
+@pytest.mark.parametrize("durability", MODES)
+@pytest.mark.parametrize("kept", [0.0, 0.6, 1.0])
+def test_power_cut_at_every_call(kept: float, durability: Durability) -> None:
+    for _, life, _ in lives("kill", 1.0, durability):
+        check_after_power_cut(life.files.after_power_cut(kept), life.told)
+
+
+def test_under_process_every_log_goes_back_to_the_same_line() -> None:
+    for _, life, _ in lives("kill", 0.0, "process"):
+        left = life.files.after_power_cut(1.0)
+        if left.size("catalog") < 0:
+            continue
+        line: Line | None = read_line(left)
+        store = Store(left, NOW)
+        for topic in store.topics.values():
+            partition = store.partition(topic.name, 0)
+            known = line.ends.get((topic.id, 0), 0) if line else 0
+            assert partition.end == max(known, partition.log_start)
+
+
+@pytest.mark.parametrize("again", [1, 2, 5, 9])
+def test_killed_again_while_it_recovers(again: int) -> None:
+    for number, life, _ in lives("kill", 0.5, "process"):
+        for left, check in (
+            (life.files.after_kill(), check_after_kill),
+            (life.files.after_power_cut(0.7), check_after_power_cut),
+        ):
+            left.plan = Plan(again + number % 3, "kill", 0.5)
+            try:
+                Store(left, NOW)
+            except Killed:
+                left.plan = None
+                check(left.after_kill(), life.told)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5])
+def test_a_full_disk_at_every_call_costs_one_retry(part: float) -> None:
+    for at, life, ended in lives("full", part, "process", patient=True):
+        # Where no request can be refused (at a start, in a flush's fsync) the engine stops instead, and says why.
+        assert ended is None or isinstance(ended, (Broken, Refused)), f"call {at}: {ended!r}"
+        check_after_kill(life.files.after_kill(), life.told)
+
+
+def test_a_disk_that_stays_full_refuses_and_still_reads() -> None:
+    for _, life, ended in lives("full", 0.5, "process", lasting=True):
+        assert isinstance(ended, (Broken, Refused))
+        if life.told.plain and isinstance(ended, Refused):
+            partition = life.store.partition("plain", 0)
+            assert read_all(partition) == life.told.plain[partition.log_start :]
+        check_after_kill(life.files.after_kill(), life.told)
+
+
+def test_a_failed_disk_at_every_call_is_said_and_loses_nothing() -> None:
+    for at, life, ended in lives("error", 0.5, "process"):
+        if ended is not None:
+            assert isinstance(ended, Broken), f"call {at}: {ended!r}"
+            assert "Input/output error" in str(ended)
+        check_after_kill(life.files.after_kill(), life.told)
+
+
+def test_nothing_is_acknowledged_after_a_failed_write() -> None:
+    for _, life, ended in lives("error", 0.5, "process"):
+        failed = isinstance(ended, Broken) and ended.file.endswith(".log") and life.told.pending
+        topic = next((name for name, rows in life.told.pending.items() if rows), None) if failed else None
+        if topic is not None:
+            for _ in range(3):
+                with pytest.raises(Broken):
+                    life.store.partition(topic, 0).append(batch([b"after"]), NOW)
+
+
+# torn tails
+
+
+def test_a_tail_torn_at_every_byte_is_cut_to_the_last_whole_batch() -> None:
+    files = MemFiles()
+    partition = open_partition(files)
+    ends = [0]
+    for number in range(4):
+        partition.append(batch([b"%d" % number] * (number + 1)), NOW)
+        ends.append(partition.size)
+    everything = read_all(partition)
+    path = f"{HERE}/{0:020d}.log"
+    for length in range(partition.size + 1):
+        left = files.after_kill()
+        left.open(path).truncate(length)
+        again = open_partition(left)
+        whole = sum(1 for end in ends[1:] if end <= length)
+        count = whole * (whole + 1) // 2
+        assert (again.end, left.size(path)) == (count, ends[whole])
+        assert read_all(again) == everything[:count]
+        assert again.append(batch([b"next"]), NOW).base_offset == count
+        if count < 10:
+            with pytest.raises(Damaged):
+                torn = files.after_kill()
+                torn.open(path).truncate(length)
+                open_partition(torn, Known(10))
+
+
+# rot
+
+
+def _closed(files: MemFiles) -> tuple[Life, dict[str, list[Row]]]:
+    life = Life(files)
+    life.run()
+    life.store.close()
+    store = Store(files, NOW)
+    truth = {name: read_all(store.partition(name, 0)) for name in store.topics}
+    store.close()
+    return life, truth
+
+
+def _seen(files: MemFiles) -> dict[str, list[Row]]:
+    store = Store(files, NOW)
+    return {name: read_all(store.partition(name, 0)) for name in store.topics}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_flipped_bit_in_any_file_is_never_delivered(killed: bool) -> None:
+    files = MemFiles()
+    life, truth = _closed(files)
+    if killed:
+        store = Store(files, NOW)
+        store.partition("plain", 0).append(batch([b"tail"]), NOW)
+        truth = {name: read_all(store.partition(name, 0)) for name in store.topics}
+    told = 0
+    for path in files.paths():
+        good = files.read(path)
+        for at in range(len(good)):
+            left = files.after_kill()
+            left.patch(path, at, bytes([good[at] ^ (1 << (at * 5 + 3) % 8)]))
+            try:
+                seen = _seen(left)
+            except (Damaged, Refused, ValueError) as error:
+                assert not path.endswith((".index", ".producers")), f"{path} at {at}: {error}"
+                assert isinstance(error, (Damaged, ValueError)) or "format version" in str(error)
+                told += 1
+                continue
+            if seen != truth:
+                # Only the tail behind the line may go, as if it had never been finished.
+                assert killed and path.endswith(".log") and seen["keyed"] == truth["keyed"]
+                assert seen["plain"] == truth["plain"][:-1]
+    assert told > 1000 and life.told.plain
+
+
+def test_any_file_may_be_lost_but_not_unnoticed() -> None:
+    files = MemFiles()
+    _, truth = _closed(files)
+    for path in files.paths():
+        left = files.after_kill()
+        left.remove(path)
+        try:
+            seen = _seen(left)
+        except Damaged as damage:
+            assert path.rpartition("/")[0] in damage.file or damage.file in ("catalog", "line")
+            assert not path.endswith((".index", ".producers"))
+            continue
+        assert seen == truth
+        assert path.endswith((".index", ".producers")), f"nobody noticed that {path} is missing"
+
+
+def test_a_hundred_starts_change_nothing() -> None:
+    files = MemFiles()
+    _, truth = _closed(files)
+    paths = {path: files.read(path) for path in files.paths() if path.endswith(".log")}
+    for number in range(100):
+        store = Store(files, NOW)
+        if number % 2:
+            store.close()
+    assert {path: files.read(path) for path in files.paths() if path.endswith(".log")} == paths
+    assert _seen(files) == truth
+
+
+# a real process, really killed
+
+CHILD = """
+import sys
+from broker_local.files import OsFiles
+from broker_local.store import Store
+from tests.broker_local.logs import NOW, batch
+store = Store(OsFiles(sys.argv[1]), NOW)
+if not store.topics:
+    store.create_topic("t", 1, {"segment.bytes": "2000"})
+log = store.partition("t", 0)
+print(log.end, flush=True)
+while True:
+    log.append(batch([b"%d" % log.end]), NOW)
+    print(log.end, flush=True)
+"""
+
+
+def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    acknowledged = 0
+    for number in range(6):
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        first = int(child.stdout.readline())
+        assert first >= acknowledged
+        for _ in range(30 + 17 * number):
+            acknowledged = int(child.stdout.readline())
+        os.kill(child.pid, signal.SIGKILL)
+        rest = child.stdout.read().splitlines(keepends=True)
+        acknowledged = max([acknowledged, *(int(line) for line in rest if line.endswith("\n"))])
+        child.stdout.close()
+        child.wait()
+        store = Store(OsFiles(str(tmp_path)), NOW)
+        rows = read_all(store.partition("t", 0))
+        assert [row.value for row in rows] == [b"%d" % at for at in range(len(rows))]
+        assert len(rows) >= acknowledged
