@@ -111,6 +111,14 @@ class InvalidRecordException(KafkaException):
     """A record or batch was refused by the broker."""
 
 
+class InvalidTimestampException(KafkaException):
+    """A record's timestamp is not allowed in its topic."""
+
+
+class UnsupportedCompressionTypeException(KafkaException):
+    """The compression of a batch is not known to the broker, or not built."""
+
+
 class CorruptRecordException(RetriableException):
     """A batch does not match its checksum."""
 

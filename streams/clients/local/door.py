@@ -41,6 +41,7 @@ class LocalDoor:
         self._dial = dial
         self._lines: list[Line] = []
         self._admin: LocalAdmin | None = None
+        self._closed = False
 
     def reader(self, isolation: Isolation, settings: ReaderSettings = READER_DEFAULTS) -> Reader:
         """See `Door.reader`."""
@@ -62,11 +63,14 @@ class LocalDoor:
 
     def close(self) -> None:
         """See `Door.close`."""
+        self._closed = True
         for line in self._lines:
             line.close()
 
     def _line(self) -> Line:
         line = Line(self._dial)
+        if self._closed:
+            line.close()
         self._lines.append(line)
         return line
 

@@ -25,6 +25,7 @@ from streams.errors import (
     InvalidRequestException,
     InvalidRequiredAcksException,
     InvalidSessionTimeoutException,
+    InvalidTimestampException,
     InvalidTopicException,
     InvalidTxnStateException,
     KafkaException,
@@ -40,6 +41,7 @@ from streams.errors import (
     UnknownMemberIdException,
     UnknownProducerIdException,
     UnknownTopicOrPartitionException,
+    UnsupportedCompressionTypeException,
     UnsupportedVersionException,
 )
 from streams.record import TopicPartition
@@ -78,6 +80,8 @@ EXCEPTIONS: Mapping[ErrorCode, type[KafkaException]] = {
     ErrorCode.UNKNOWN_LEADER_EPOCH: LogTruncatedException,
     ErrorCode.GROUP_MAX_SIZE_REACHED: GroupMaxSizeReachedException,
     ErrorCode.FENCED_INSTANCE_ID: FencedInstanceIdException,
+    ErrorCode.INVALID_TIMESTAMP: InvalidTimestampException,
+    ErrorCode.UNSUPPORTED_COMPRESSION_TYPE: UnsupportedCompressionTypeException,
     ErrorCode.INVALID_RECORD: InvalidRecordException,
 }
 

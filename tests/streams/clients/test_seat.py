@@ -1,0 +1,217 @@
+"""A membership that the pulse keeps alive, and the pulse itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from streams.clients.api import Admin, Door, GroupReply, GroupRequest, Position
+from streams.clients.connect import connect
+from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Offer, Rebalance
+from streams.clients.pulse import Pulse, now_ms
+from streams.clients.seat import News, Seat
+from streams.errors import TimeoutException, UnknownMemberIdException
+from streams.record import TopicPartition
+from tests.engines import until
+
+SETTINGS = MemberSettings("g", ("range",), heartbeat_interval_ms=10)
+ZERO = TopicPartition("t", 0)
+
+
+@pytest.fixture
+def door(address: str) -> Iterator[Door]:
+    with closing(connect(address)) as door:
+        door.admin().create_topic("t", 1, {})
+        yield door
+
+
+class Owner:
+    """Takes part as a consumer would, and notes the news."""
+
+    def __init__(self, door: Door, settings: MemberSettings = SETTINGS) -> None:
+        self.rung = threading.Event()
+        self.seat = Seat(door.link(), settings, self.rung.set)
+        self.news: list[News] = []
+
+    def turn(self) -> list[News]:
+        """All the news so far."""
+        for event in self.seat.take():
+            self.news.append(event)
+            if isinstance(event, Lead):
+                self.seat.lead({member: member.encode() for member in event.members})
+            if isinstance(event, Rebalance | Lost):
+                self.seat.rejoin(Offer(("t",)))
+        return self.news
+
+    def until(self, kind: type[News]) -> News:
+        """Turns until the last news is of a kind; waits for the bell in between."""
+        until(lambda: isinstance([None, *self.turn()][-1], kind))
+        return self.news[-1]
+
+
+def test_the_bell_rings_for_news_and_heartbeats_go_on_without_the_owner(door: Door) -> None:
+    owner = Owner(door)
+    with closing(owner.seat) as seat:
+        seat.rejoin(Offer(("t",)))
+        assert owner.rung.wait(20)
+        assigned = owner.until(Assigned)
+        assert isinstance(assigned, Assigned)
+        assert assigned.assignment == seat.member_id.encode()
+        owner.rung.clear()
+        other = Owner(door)
+        with closing(other.seat):
+            other.seat.rejoin(Offer(("t",)))
+            assert owner.rung.wait(20)  # a heartbeat of the pulse has heard of it
+            owner.until(Assigned)
+            other.until(Assigned)
+            assert owner.seat.generation == other.seat.generation == assigned.generation + 1
+
+
+def test_an_owner_that_does_not_show_itself_is_out(door: Door) -> None:
+    owner = Owner(door, MemberSettings("g", ("range",), rebalance_timeout_ms=30))
+    with closing(owner.seat) as seat:
+        seat.rejoin(Offer(("t",)))
+        lost = owner.until(Lost)
+        assert isinstance(lost, Lost)
+        assert isinstance(lost.reason, TimeoutException)
+
+
+def test_positions_are_committed_with_the_membership(door: Door) -> None:
+    owner = Owner(door)
+    with closing(owner.seat) as seat:
+        seat.rejoin(Offer(("t",)))
+        owner.until(Assigned)
+        seat.commit_now({ZERO: Position(3, "text")}, 20_000)
+        assert seat.committed([ZERO, TopicPartition("t", 1)], 20_000) == {ZERO: Position(3, "text")}
+        outcomes: list[object] = []
+        seat.commit({ZERO: Position(4)}, outcomes.append)
+        until(lambda: owner.turn() and outcomes)
+        assert outcomes == [None]
+        seat.leave()
+        stranger = Owner(door)
+        with closing(stranger.seat):
+            stranger.seat.rejoin(Offer(("t",)))
+            stranger.until(Assigned)
+            with pytest.raises(UnknownMemberIdException):
+                seat.commit_now({ZERO: Position(5)}, 20_000)
+    assert committed(door.admin()) == 4
+
+
+def committed(admin: Admin) -> int:
+    return admin.describe_group("g").offsets[ZERO].offset
+
+
+def test_without_a_membership_a_seat_commits_for_an_empty_group(door: Door) -> None:
+    with closing(Seat(door.link(), SETTINGS, lambda: None)) as seat:
+        seat.commit_now({ZERO: Position(7)}, 20_000)
+        seat.commit_now({}, 20_000)
+    assert committed(door.admin()) == 7
+
+
+def test_what_is_safe_is_committed_by_itself_once(door: Door) -> None:
+    owner = Owner(door)
+    with closing(owner.seat) as seat:
+        seat.rejoin(Offer(("t",)))
+        owner.until(Assigned)
+        seat.commit_by_itself(5)
+        seat.safe({ZERO: Position(2)})
+        until(lambda: ZERO in door.admin().describe_group("g").offsets)
+        assert committed(door.admin()) == 2
+        until(lambda: seat.next_due() > now_ms() - 1_000)
+        seat.safe({ZERO: Position(3)})
+        until(lambda: committed(door.admin()) == 3)
+
+
+def test_a_member_that_others_cannot_work_with_is_told_for_good(door: Door) -> None:
+    one, two = Owner(door), Owner(door, MemberSettings("g", ("roundrobin",)))
+    with closing(one.seat), closing(two.seat):
+        one.seat.rejoin(Offer(("t",)))
+        one.until(Assigned)
+        two.seat.rejoin(Offer(("t",)))
+        failed = two.until(Failed)
+        assert isinstance(failed, Failed)
+        assert type(failed.error).__name__ == "InconsistentGroupProtocolException"
+
+
+class Silent:
+    """A coordinator that never answers."""
+
+    def send(self, request: GroupRequest) -> int:
+        return 0
+
+    def receive(self, timeout_ms: int) -> list[tuple[int, GroupReply]]:
+        return []
+
+    def fileno(self) -> int:
+        return -1
+
+    def wake(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+def test_an_answer_that_does_not_come_is_a_timeout() -> None:
+    with (
+        closing(Seat(Silent(), SETTINGS, lambda: None)) as seat,
+        pytest.raises(TimeoutException, match="Group 'g': no answer from the coordinator in 5 ms"),
+    ):
+        seat.commit_now({ZERO: Position(1)}, 5)
+
+
+# The pulse
+
+
+class Counting:
+    """A beat that is due at a time, or has a descriptor, and counts its calls."""
+
+    def __init__(self, due: int, descriptor: int = -1, broken: bool = False) -> None:
+        self.due = due
+        self.descriptor = descriptor
+        self.broken = broken
+        self.beaten = threading.Event()
+        self.calls = 0
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+    def next_due(self) -> int:
+        return self.due
+
+    def beat(self, now: int) -> None:
+        self.calls += 1
+        self.due = 2**62
+        if self.descriptor >= 0:
+            os.read(self.descriptor, 100)
+        self.beaten.set()
+        if self.broken:
+            raise RuntimeError("a fault")
+
+
+def test_beats_are_called_when_due_or_readable_and_a_fault_costs_one_of_them() -> None:
+    pulse = Pulse()
+    read, write = os.pipe()
+    due, readable, broken = Counting(0), Counting(2**62, read), Counting(0, broken=True)
+    for each in (broken, due, readable):
+        pulse.add(each)
+    assert due.beaten.wait(20)
+    assert broken.beaten.wait(20)
+    assert readable.calls == 0
+    os.write(write, b"x")
+    assert readable.beaten.wait(20)
+    due.beaten.clear()
+    due.due = broken.due = 0
+    pulse.nudge()
+    assert due.beaten.wait(20)
+    assert broken.calls == 1
+    for each in (due, readable):
+        pulse.remove(each)
+    until(lambda: not any(thread.name == "streams-clients-pulse" and thread is pulse._thread
+                          for thread in threading.enumerate()))  # fmt: skip
+    os.close(read)
+    os.close(write)
