@@ -86,12 +86,24 @@ class StreamsBuilder:
         consumed, m = pick_two("table", Consumed, Materialized, options, fields, "materialized can't be null")
         return table_from(self._plan, topic, consumed or Consumed(), m)
 
+    @overload
+    def global_table(
+        self, topic: str, consumed: Consumed[K, V], /, *options: Materialized[K, V]
+    ) -> GlobalKTable[K, V]: ...
+    @overload
+    def global_table(
+        self, topic: str, *, key_serde: Serde[K], value_serde: Serde[V], store: str = ...
+    ) -> GlobalKTable[K, V]: ...
+    @overload
     def global_table(
         self,
         topic: str,
-        *options: Consumed[K, V] | Materialized[K, V],
+        *options: Consumed[Any, Any] | Materialized[Any, Any],
         **fields: Unpack[SourceTableFields],
-    ) -> GlobalKTable[K, V]:
+    ) -> GlobalKTable[Any, Any]: ...
+    def global_table(
+        self, topic: str, *options: Consumed[Any, Any] | Materialized[Any, Any], **fields: Any
+    ) -> GlobalKTable[Any, Any]:
         """The table of a topic that every instance holds whole.
 
         Raises:
@@ -147,7 +159,7 @@ def _one_topic(topic: object) -> None:
 
 def _topics(topics: object) -> tuple[str, ...] | re.Pattern[str]:
     if topics is None:
-        raise NullPointerException("topics can't be null")
+        raise NullPointerException("topicPattern can't be null")
     if isinstance(topics, re.Pattern):
         return topics
     if isinstance(topics, str):

@@ -35,12 +35,12 @@ class Names:
         """The user's name with `suffix`, or a generated one; a number is consumed either way.
 
         Raises:
-            TopologyException: name and suffix together are no legal name.
+            TopologyException: the name, or name and suffix together, are not allowed.
         """
         generated = self.node(prefix)
         if name is None:
             return generated
-        return check_name(name + suffix) if suffix else name
+        return check_name(check_name(name) + suffix)
 
 
 def is_generated_stream(name: str) -> bool:
