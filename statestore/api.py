@@ -236,8 +236,7 @@ class WindowStore(Layered, Protocol):
         self, time_from: int, time_to: int, closing: bool = False
     ) -> RowIterator[tuple[bytes, int, object, int]]:
         """As `fetch_all`, but by start, then key: the order in which closed windows are emitted. `closing`:
-        where rows expire by segment, those that start at observed stream time - retention are seen, too (as
-        Java's store for such windows)."""
+        where rows expire by segment, all that are still kept are seen, as in Java."""
         ...
 
 

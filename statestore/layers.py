@@ -57,6 +57,12 @@ class Base(Protocol[Cell]):
         """Write changelog rows to the engine, and forget what they replace."""
         ...
 
+    @property
+    def flushing(self) -> Callable[[Cell], bool] | None:
+        """Called with each cell that is flushed: has its row expired, so that Java's store below the cache does not
+        know its old value any more? None: rows do not expire."""
+        ...
+
 
 class Index(Protocol[Noted]):
     """The cells of the upper layers in some order; it may hold others too."""
@@ -234,14 +240,16 @@ class Layers(Generic[Cell]):
     ) -> None:
         entries, changelog, log_key = self.entries, self.changelog, self.log_key
         sends_old, sample = self.sends_old, self.sizes.sample
+        flushing = self.base.flushing
         for cell, entry in pending.items():
             timestamp = timestamp_of(entry)
             origin = origins.get(cell) if origins else None
             found = None
-            if olds and cell in olds:
+            expired = flushing is not None and flushing(cell)
+            if olds and cell in olds and not expired:
                 found = entries.open(olds[cell])
-                if found is None and is_deleted(entry):
-                    continue
+            if found is None and cell in olds and is_deleted(entry):
+                continue
             if changelog is not None:
                 key, data = log_key(cell), entries.data(entry)
                 sample(len(key) + (0 if data is None else len(data)))

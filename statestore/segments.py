@@ -71,6 +71,8 @@ class Segments(Generic[TimedCell]):
         self.prefix = store_prefix(engine.number(name))
         self.retention = retention
         self.one_by_one = one_by_one
+        self.shows_kept = False
+        """Rows of one key are seen as long as their segment is kept: they are read through Java's cache."""
         self.interval = interval or max(retention // 2, SMALLEST_INTERVAL)
         self._engine = engine
         self._entries = entries
@@ -86,6 +88,7 @@ class Segments(Generic[TimedCell]):
         if state is not None:
             self.observed, self.sequence = _STATE.unpack(state)
         self._kept = (self.observed, self.sequence)
+        self._flushed = self.observed
         self._dropped_to = 0
         self.complete_from = self.observed + 1
         self.live_from = self._next_live = 0
@@ -117,11 +120,20 @@ class Segments(Generic[TimedCell]):
         """Rows of an earlier time are not seen any more."""
         return max(0, self.observed - self.retention + 1)
 
+    def flushing(self, cell: TimedCell) -> bool:
+        """See `Base`: time is what has been flushed so far."""
+        time = cell[0]
+        expired = time <= self._flushed - self.retention
+        if time > self._flushed:
+            self._flushed = time
+        return expired
+
     def commit(self) -> None:
         self._kept = (self.observed, self.sequence)
 
     def abort(self) -> None:
         self.observed, self.sequence = self._kept
+        self._flushed = self.observed
         self._set_live()
 
     # Base
@@ -160,6 +172,7 @@ class Segments(Generic[TimedCell]):
         if self._rows.sequence is not None:
             self.sequence = max(self.sequence, *(self._rows.sequence(cell) for cell, _ in read), 0)
         self.commit()
+        self._flushed = self.observed
         self._slots.clear()
         self._cached = 0
         self.complete_from = self.observed + 1

@@ -61,6 +61,7 @@ class LayeredSessionStore:
         self._segments: Segments[Cell] = Segments(
             engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one
         )
+        self._segments.shows_kept = caching
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, _pack)
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of, _low)
         self._life = life = Lifecycle(self._layers, self._timed.shelf, _emit)
@@ -75,17 +76,18 @@ class LayeredSessionStore:
         segments = self._segments
         if end > segments.observed:
             segments.advance(end)
-        if end < segments.live_from:
+        if end < segments.live_from and not segments.shows_kept:
             self._layers.log((end, start, key), value, timestamp, origin)
             return False
         self._layers.put((end, start, key), value, timestamp, origin)
-        return True
+        return end >= segments.live_from
 
     def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> bool:
         return self.put(key, start, end, None, timestamp, origin)
 
     def fetch_session(self, key: bytes, start: int, end: int) -> object:
-        if end <= self._segments.observed - self.retention:
+        segments = self._segments
+        if end <= segments.observed - self.retention and not (segments.shows_kept and end >= segments.live_from):
             return None
         found = self._entries.open(self._layers.find((end, start, key)))
         return None if found is None else found[0]

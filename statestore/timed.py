@@ -66,6 +66,8 @@ class Timed(Generic[TimedCell]):
         """The key's rows by time. Only a store read below `Segments.complete_from` asks its engine."""
         segments, layers = self.segments, self._layers
         low, high = segments.observed - segments.retention + 1, segments.observed
+        if segments.shows_kept and segments.live_from < low:
+            low = segments.live_from
         if time_from > low:
             low = time_from
         if time_to < high:

@@ -77,6 +77,7 @@ class LayeredWindowStore:
         self._segments: Segments[Cell] = Segments(
             engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one
         )
+        self._segments.shows_kept = caching
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, rows.pack)
         key_of = _key_of_duplicate if retain_duplicates else _key_of
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of, _low)
@@ -97,17 +98,22 @@ class LayeredWindowStore:
             key += _SEQ.pack(segments.sequence)
             if value is None:
                 self._layers.log((start, key), None, timestamp, origin)
-                return True
+                if not segments.one_by_one:
+                    return True
+                # Java's store in memory looks at the time before it looks at the value
+                segments.advance(start)
+                return start >= segments.live_from
         if start > segments.observed:
             segments.advance(start)
-        if start < segments.live_from:
+        if start < segments.live_from and not segments.shows_kept:
             self._layers.log((start, key), value, timestamp, origin)
             return False
         self._layers.put((start, key), value, timestamp, origin)
-        return True
+        return start >= segments.live_from
 
     def fetch(self, key: bytes, start: int) -> Found | None:
-        if start <= self._segments.observed - self.retention:
+        segments = self._segments
+        if start <= segments.observed - self.retention and not (segments.shows_kept and start >= segments.live_from):
             return None
         if self._duplicates:
             found = self._timed.one_key(key, start, start)
@@ -147,9 +153,8 @@ class LayeredWindowStore:
     def fetch_by_time(
         self, time_from: int, time_to: int, closing: bool = False
     ) -> Rows[tuple[bytes, int, object, int]]:
-        # Java's time-ordered store shows one ms more than the others.
         more = closing and not self._segments.one_by_one
-        return self._timed.by_time(time_from, time_to, self._row, self._segments.visible_from - 1 if more else None)
+        return self._timed.by_time(time_from, time_to, self._row, 0 if more else None)
 
     def _row(self, cell: Cell, entry: Entry) -> tuple[bytes, int, object, int] | None:
         found = self._open(entry)

@@ -54,7 +54,7 @@ class Run:
         self.flushed: dict[Cell, object] = {}
         self.committed: tuple[dict[Cell, object], int] = ({}, -1)
         self.dirty: dict[Cell, tuple[object, int]] = {}
-        self.observed = -1
+        self.observed = self.flushed_time = -1
         self.opened: list[tuple[Iterator[Row], list[Row]]] = []
         self.clock = count(1)
         self.bind()
@@ -62,9 +62,22 @@ class Run:
     def bind(self) -> None:
         self.store.bind(self.changelog, lambda *change: self.emitted.append(change), False)
 
-    def visible(self, earliest_end: int = 0, latest_start: int = 10**6) -> list[Row]:
+    def seen_from(self) -> int:
+        """The lowest time at which a row of one key is seen: through a cache, as long as its segment is kept."""
+        expired = self.observed - RETENTION
+        return max(0, expired // INTERVAL * INTERVAL) if self.caching else expired + 1
+
+    def expired(self, time: int) -> bool:
+        """Is a row that is flushed older than what was flushed before?"""
+        expired = time <= self.flushed_time - RETENTION
+        self.flushed_time = max(self.flushed_time, time)
+        return expired
+
+    def visible(
+        self, earliest_end: int = 0, latest_start: int = 10**6, seen_from: int | None = None
+    ) -> list[Row]:
         """By end, then start, then key."""
-        oldest = max(earliest_end, self.observed - RETENTION + 1)
+        oldest = max(earliest_end, self.observed - RETENTION + 1 if seen_from is None else seen_from)
         cells = [cell for cell in self.now if cell[2] >= oldest and cell[1] <= latest_start]
         return [(*cell, self.now[cell]) for cell in sorted(cells, key=lambda cell: (cell[2], cell[1], cell[0]))]
 
@@ -78,7 +91,7 @@ class Run:
         self.observed = max(self.observed, cell[2])
         assert taken is (cell[2] // INTERVAL >= (self.observed - RETENTION) // INTERVAL)
         data = None if value is None else JSON.encode(value)
-        if not taken:
+        if not taken and not self.caching:
             assert self.changelog.open[before:] == [(session_key(*cell), data, at)]
             return
         if value is None:
@@ -94,11 +107,11 @@ class Run:
     def flush(self) -> None:
         self.emitted.clear()
         self.store.flush()
-        want = [
-            (*cell, value, None, at, None)
-            for cell, (value, at) in self.dirty.items()
-            if value is not None or cell in self.flushed
-        ]
+        want = []
+        for cell, (value, at) in self.dirty.items():
+            known = not self.expired(cell[2]) and cell in self.flushed
+            if value is not None or known:
+                want.append((*cell, value, None, at, None))
         assert self.emitted == want
         self.dirty.clear()
         self.flushed = self.now.copy()
@@ -114,6 +127,7 @@ class Run:
         self.changelog.open.clear()
         self.dirty.clear()
         rows, self.observed = self.committed
+        self.flushed_time = self.observed
         self.now, self.flushed = rows.copy(), rows.copy()
 
     def reopen(self) -> None:
@@ -123,6 +137,7 @@ class Run:
         self.store = self.make()
         self.store.apply(self.changelog.tail(self.where.engine), self.changelog.offset())
         self.bind()
+        self.flushed_time = self.store.observed_time
         self.changelog.open.clear()
         self.dirty.clear()
         rows, self.observed = self.committed
@@ -144,7 +159,7 @@ class Run:
                 while self.store.spill(2, self.changelog.offset()):
                     pass
             case "find", (bytes(key), int(earliest), int(latest), bool(backwards)):
-                want = [row for row in self.visible(earliest, latest) if row[0] == key]
+                want = [row for row in self.visible(earliest, latest, self.seen_from()) if row[0] == key]
                 found = list(self.store.find(key, earliest, latest, backwards))
                 assert found == (want[::-1] if backwards else want)
             case "keys", (key_from, key_to, int(earliest), int(latest), bool(backwards)):
@@ -159,15 +174,18 @@ class Run:
                 found_keys = self.store.find_keys(key_from, key_to, earliest, latest, backwards)
                 self.opened.append((found_keys, want))
             case "all", (int(earliest), int(latest)):
-                rows = self.store.find_all(earliest, latest)
-                self.opened.append((rows, [row for row in self.visible(earliest) if row[2] <= latest]))
+                for closing in (False, True):
+                    rows = self.store.find_all(earliest, latest, closing)
+                    kept = max(0, (self.observed - RETENTION) // INTERVAL * INTERVAL) if closing else None
+                    found = self.visible(earliest, seen_from=kept)
+                    self.opened.append((rows, [row for row in found if row[2] <= latest]))
             case _:
                 getattr(self, name)()
 
     def check(self) -> None:
         assert self.store.observed_time == self.observed
         for cell in [*self.now, (b"a", 5, 10)]:
-            want = self.now.get(cell) if cell[2] > self.observed - RETENTION else None
+            want = self.now.get(cell) if cell[2] >= self.seen_from() else None
             assert self.store.fetch_session(*cell) == want
 
 
@@ -185,5 +203,6 @@ def test_against_a_dict(kind: str, caching: bool, steps: list[tuple[object, ...]
             assert list(rows) == want
         by_key = sorted(run.visible(), key=lambda row: (row[2] // INTERVAL, session_key(*row[:3])))
         assert list(run.store.fetch_keys(None, None)) == by_key
-        assert list(run.store.fetch(b"a", True)) == [row for row in run.visible()[::-1] if row[0] == b"a"]
+        of_one = run.visible(seen_from=run.seen_from())[::-1]
+        assert list(run.store.fetch(b"a", True)) == [row for row in of_one if row[0] == b"a"]
         run.store.close()

@@ -55,7 +55,7 @@ class Run:
         self.flushed: dict[Cell, tuple[object, int]] = {}
         self.committed: tuple[dict[Cell, tuple[object, int]], int, int] = ({}, -1, 0)
         self.dirty: dict[Cell, tuple[object, int]] = {}
-        self.observed, self.sequence = -1, 0
+        self.observed, self.sequence, self.flushed_time = -1, 0, -1
         self.opened: list[tuple[Iterator[Row], list[Row]]] = []
         self.clock = count(1)
         self.bind()
@@ -63,12 +63,24 @@ class Run:
     def bind(self) -> None:
         self.store.bind(self.changelog, lambda *change: self.emitted.append(change), True)
 
-    def visible(self, low: int = 0, high: int = 10**6) -> list[Row]:
+    def seen_from(self) -> int:
+        """The lowest time at which a row of one key is seen: through a cache, as long as its segment is kept."""
+        expired = self.observed - RETENTION
+        return max(0, expired // INTERVAL * INTERVAL) if self.caching else expired + 1
+
+    def expired(self, time: int) -> bool:
+        """Is a row that is flushed older than what was flushed before?"""
+        expired = time <= self.flushed_time - RETENTION
+        self.flushed_time = max(self.flushed_time, time)
+        return expired
+
+    def visible(self, low: int = 0, high: int = 10**6, seen_from: int | None = None) -> list[Row]:
         """By segment and Java's key."""
+        lowest = self.observed - RETENTION + 1 if seen_from is None else seen_from
         rows = [
             (cell[1] // INTERVAL, window_key(*cell), (cell[0], cell[1], *self.now[cell]))
             for cell in self.now
-            if max(low, self.observed - RETENTION + 1) <= cell[1] <= high
+            if max(low, lowest) <= cell[1] <= high
         ]
         return [row for _, _, row in sorted(rows, key=lambda row: row[:2])]
 
@@ -85,7 +97,7 @@ class Run:
         self.observed = max(self.observed, start)
         live = start // INTERVAL >= (self.observed - RETENTION) // INTERVAL
         assert taken is live
-        if not live:
+        if not live and not self.caching:
             assert self.changelog.open[before:] == [(window_key(*cell), data, at)]
             return
         if value is None:
@@ -104,7 +116,7 @@ class Run:
         self.store.flush()
         want, logged = [], []
         for cell, (value, at) in self.dirty.items():
-            old = self.flushed.get(cell, (None, 0))[0]
+            old = None if self.expired(cell[1]) else self.flushed.get(cell, (None, 0))[0]
             if old is not None or value is not None:
                 want.append((cell[0], cell[1], value, old, at, f"o{at}"))
                 logged.append((window_key(*cell), None if value is None else JSON.encode(value), at))
@@ -124,6 +136,7 @@ class Run:
         self.changelog.open.clear()
         self.dirty.clear()
         rows, self.observed, self.sequence = self.committed
+        self.flushed_time = self.observed
         self.now, self.flushed = rows.copy(), rows.copy()
 
     def reopen(self) -> None:
@@ -136,6 +149,7 @@ class Run:
         rows, observed, sequence = self.committed
         assert max((cell[1] for cell in rows), default=-1) <= self.store.observed_time <= observed
         self.bind()
+        self.flushed_time = self.store.observed_time
         self.changelog.open.clear()
         self.dirty.clear()
         self.now, self.flushed, self.observed, self.sequence = rows.copy(), rows.copy(), observed, sequence
@@ -165,14 +179,17 @@ class Run:
                 rows = self.store.fetch_keys(key_from, key_to, low, high, backwards)
                 self.opened.append((rows, want[::-1] if backwards else want))
             case "by_time", ((int(low), int(high)),):
-                rows = self.store.fetch_by_time(low, high)
-                found = self.visible(low, high)
-                self.opened.append((rows, sorted(found, key=lambda row: (row[1], row[0]))))
+                for closing in (False, True):
+                    rows = self.store.fetch_by_time(low, high, closing)
+                    kept = max(0, (self.observed - RETENTION) // INTERVAL * INTERVAL)
+                    found = self.visible(low, high, kept if closing else None)
+                    self.opened.append((rows, sorted(found, key=lambda row: (row[1], row[0]))))
             case _:
                 getattr(self, name)()
 
     def one(self, key: bytes, low: int, high: int, backwards: bool) -> None:
-        want = sorted((row for row in self.visible(low, high) if row[0] == key), key=lambda row: row[1])
+        rows = self.visible(low, high, self.seen_from())
+        want = sorted((row for row in rows if row[0] == key), key=lambda row: row[1])
         found = list(self.store.fetch_range(key, low, high, backwards))
         assert found == [row[1:] for row in (want[::-1] if backwards else want)]
 
@@ -180,7 +197,7 @@ class Run:
         assert self.store.observed_time == self.observed
         for key in (b"", b"a", b"ab", b"none"):
             for start in (0, 50, 150, 200, 300):
-                found = [row for row in self.visible(start, start) if row[0] == key]
+                found = [row for row in self.visible(start, start, self.seen_from()) if row[0] == key]
                 assert self.store.fetch(key, start) == (found[-1][2:] if found else None)
 
 
