@@ -1,0 +1,423 @@
+"""`KafkaStreams`: an application, made of workers over a door to a log engine."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from enum import Enum
+from types import TracebackType
+from typing import NoReturn, Self
+
+from statestore.memory import MemoryEngine
+from streams.clients.api import Door
+from streams.clients.connect import connect
+from streams.clock import Clock, SystemClock
+from streams.config.application import StreamsConfig
+from streams.dsl.builder import StreamsBuilder
+from streams.dsl.durations import to_ms
+from streams.errors import (
+    IllegalArgumentException,
+    IllegalStateException,
+    NotYetBuiltException,
+    NullPointerException,
+    StreamsNotStartedException,
+    StreamsStoppedException,
+    TopologyException,
+)
+from streams.metrics import MetricName, Metrics
+from streams.runtime.directory import claim
+from streams.runtime.equip import open_rocks, state_directory, worker_settings
+from streams.runtime.lifecycle import Lifecycle, Listener, State
+from streams.runtime.restore import RestoreListener
+from streams.runtime.task import Ground
+from streams.runtime.worker import Surroundings, Worker, WorkerState
+from streams.topology.graph import Topology
+
+__all__ = ["KafkaStreams", "State", "StreamThreadExceptionResponse"]
+
+log = logging.getLogger("streams.app")
+
+
+class StreamThreadExceptionResponse(Enum):
+    """What becomes of an application when a worker fails (KIP-671)."""
+
+    REPLACE_THREAD = "REPLACE_THREAD"
+    SHUTDOWN_CLIENT = "SHUTDOWN_CLIENT"
+    SHUTDOWN_APPLICATION = "SHUTDOWN_APPLICATION"
+
+
+UncaughtExceptionHandler = Callable[[BaseException], StreamThreadExceptionResponse]
+_NOT_READY = (WorkerState.STARTING, WorkerState.PARTITIONS_REVOKED, WorkerState.PARTITIONS_ASSIGNED)
+
+
+class KafkaStreams:
+    """Runs a topology. A context manager: entering starts it, leaving closes it.
+
+        with KafkaStreams(topology, application_id="word-count") as app:
+            app.wait()
+
+    Args:
+        topology: a `Topology`, or a `StreamsBuilder` that is built with these settings.
+        config: settings of Kafka Streams by their dotted names.
+        clock: where the wall clock is read.
+        door: the engine; None: the one that `bootstrap.servers` names.
+        settings: settings by the same names with underscores.
+    Raises:
+        ConfigException: a setting is missing, unknown or has a wrong value.
+        NotYetBuiltException: a setting is known, but not built yet.
+        TopologyException: the topology reads nothing.
+    """
+
+    def __init__(
+        self,
+        topology: Topology | StreamsBuilder,
+        config: Mapping[str, object] | None = None,
+        *,
+        clock: Clock | None = None,
+        door: Door | None = None,
+        **settings: object,
+    ) -> None:
+        self._config = StreamsConfig(config, **settings)
+        built = topology.build(self._config) if isinstance(topology, StreamsBuilder) else topology
+        self._built = built.built(self._config)
+        if not self._built.subtopologies and not self._built.global_stores:
+            raise TopologyException(
+                "Topology has no stream threads and no global threads, must subscribe to at least one source topic "
+                "or global table."
+            )
+        given = self._config.find_string("client.id")
+        self.client_id = given or f"{self._config.application_id}-{uuid.uuid4()}"
+        self._clock = clock or SystemClock()
+        self._own_door = door is None
+        self._door = door
+        self._metrics = Metrics()
+        self._life = Lifecycle(self.client_id)
+        self._listener: RestoreListener | None = None
+        self._handler: UncaughtExceptionHandler | None = None
+        self._workers: list[Worker] = []
+        self._next_worker = 1
+        self._lock = threading.RLock()
+        self._paused = False
+        self.failure: BaseException | None = None
+        """What ended the application, or None."""
+
+    # living
+
+    @property
+    def state(self) -> State:
+        """Where the application is; Java's states."""
+        return self._life.state
+
+    def start(self) -> None:
+        """Starts the workers. Returns at once; `wait_until_running` waits.
+
+        Raises:
+            IllegalStateException: it has been started or closed before.
+        """
+        with self._lock:
+            self._life.must_go(State.REBALANCING)
+            if self._door is None:
+                self._door = connect(self._bootstrap(), self.client_id)
+            for _ in range(self._config.get_int("num.stream.threads")):
+                self._add_worker()
+        log.info("Application %s has started as %s.", self._config.application_id, self.client_id)
+
+    def wait(self, timeout: timedelta | int | None = None) -> bool:
+        """Waits until the application has ended, at most `timeout` (ms or a timedelta).
+
+        Returns:
+            whether it has ended.
+        Raises:
+            Exception: what ended it, if it was a failure.
+        """
+        ended = self._life.wait_for(lambda state: state.is_final, _seconds(timeout))
+        if ended and self.failure is not None:
+            raise self.failure
+        return ended
+
+    def wait_until_running(self, timeout: timedelta | int | None = None) -> bool:
+        """Waits until every task runs, at most `timeout` (ms or a timedelta); False if that did not come.
+
+        Raises:
+            Exception: what ended the application meanwhile.
+        """
+        self._life.wait_for(lambda state: state is State.RUNNING or state.is_final, _seconds(timeout))
+        if self.state is State.ERROR and self.failure is not None:
+            raise self.failure
+        return self.state is State.RUNNING
+
+    def close(self, timeout: timedelta | int | None = None) -> bool:
+        """Stops cleanly: commit, flush, leave the group. A second call does nothing.
+
+        Args:
+            timeout: how long to wait for that (ms or a timedelta); None: as long as it takes.
+        Returns:
+            whether everything has ended in that time.
+        Raises:
+            IllegalArgumentException: the timeout is negative.
+        """
+        seconds = _seconds(timeout)
+        if seconds is not None and seconds < 0:
+            raise IllegalArgumentException("Timeout can't be negative.")
+        self._life.go(State.PENDING_SHUTDOWN)
+        with self._lock:
+            workers = list(self._workers)
+        for worker in workers:
+            worker.stop()
+        ended = all(worker.join(seconds) for worker in workers)
+        if ended:
+            with self._lock:
+                if self._own_door and self._door is not None:
+                    self._door.close()
+                    self._door = None
+            self._life.go(State.NOT_RUNNING)
+        return ended
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def pause(self) -> None:
+        """Processing rests; memberships and state stay (KIP-834)."""
+        self._pause(True)
+
+    def resume(self) -> None:
+        """Takes back `pause`."""
+        self._pause(False)
+
+    @property
+    def is_paused(self) -> bool:
+        return self._paused
+
+    def _pause(self, paused: bool) -> None:
+        with self._lock:
+            self._paused = paused
+            for worker in self._workers:
+                worker.paused = paused
+
+    def clean_up(self) -> None:
+        """Deletes the application's local state.
+
+        Raises:
+            IllegalStateException: it is running.
+        """
+        if self.state is not State.CREATED and not self.state.is_final:
+            raise IllegalStateException("Cannot clean up while running.")
+        root = state_directory(self._config, self._address()) / self._config.application_id
+        shutil.rmtree(root, ignore_errors=True)
+
+    # workers
+
+    def add_stream_thread(self) -> str | None:
+        """Adds a worker; gives its name, or None where the application is not running."""
+        with self._lock:
+            return self._add_worker().settings.name if self.state.is_running_or_rebalancing else None
+
+    def remove_stream_thread(self, timeout: timedelta | int | None = None) -> str | None:
+        """Stops one worker; gives its name, or None where there is none."""
+        with self._lock:
+            worker = next((w for w in self._workers if w.alive), None)
+        if worker is None:
+            return None
+        worker.stop()
+        worker.join(_seconds(timeout))
+        return worker.settings.name
+
+    def _add_worker(self) -> Worker:
+        assert self._door is not None
+        number, self._next_worker = self._next_worker, self._next_worker + 1
+        settings = worker_settings(self._config, self.client_id, number)
+        threads = max(1, self._config.get_int("num.stream.threads"))
+        cache = self._config.get_int("statestore.cache.max.bytes")
+        ground = Ground(
+            config=self._config,
+            metrics=self._metrics,
+            partitions_for=_no_partitions,
+            disk=MemoryEngine(),
+            prefix=settings.prefix,
+            internal_topics=self._built.internal_topics,
+            cache_bytes=cache // threads if cache else 0,
+            log_prefix=f"stream-thread [{settings.name}] ",
+        )
+        around = Surroundings(
+            built=self._built,
+            ground=ground,
+            door=self._door,
+            directory=claim(state_directory(self._config, self._address()), self._config.application_id),
+            open_engine=open_rocks,
+            clock=self._clock,
+            metrics=self._metrics,
+            listener=self._listener,
+            on_state=self._worker_is,
+            on_error=self._worker_failed,
+        )
+        worker = Worker(settings, around)
+        worker.paused = self._paused
+        self._workers.append(worker)
+        worker.start()
+        return worker
+
+    def _worker_is(self, worker: Worker, state: WorkerState) -> None:
+        log.info("%s is %s.", worker.settings.name, state.value)
+        with self._lock:
+            alive = [w for w in self._workers if w.alive]
+        if state is WorkerState.DEAD:
+            if not alive and self.state is State.PENDING_ERROR:
+                self._life.go(State.ERROR)
+            return
+        if any(w.state in _NOT_READY for w in alive):
+            self._life.go(State.REBALANCING)
+        elif alive and all(w.state is WorkerState.RUNNING for w in alive):
+            self._life.go(State.RUNNING)
+
+    def _worker_failed(self, worker: Worker, error: BaseException) -> None:
+        log.error("%s failed.", worker.settings.name, exc_info=error)
+        response = self._response(error)
+        with self._lock:
+            if response is StreamThreadExceptionResponse.REPLACE_THREAD and not self.state.is_ending:
+                self._workers.remove(worker)
+                self._add_worker()
+                return
+            self.failure = self.failure or error
+            self._life.go(State.PENDING_ERROR)
+            for other in self._workers:
+                if other is not worker:
+                    other.stop()
+
+    def _response(self, error: BaseException) -> StreamThreadExceptionResponse:
+        if self._handler is None or not isinstance(error, Exception):
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT
+        try:
+            response = self._handler(error)
+        except Exception:
+            log.exception("The uncaught exception handler failed; the client shuts down.")
+            return StreamThreadExceptionResponse.SHUTDOWN_CLIENT
+        if response is StreamThreadExceptionResponse.SHUTDOWN_APPLICATION:
+            log.error("SHUTDOWN_APPLICATION is not built yet: this client shuts down, other instances go on.")
+        return response
+
+    # listeners and handlers
+
+    def set_state_listener(self, listener: Listener | None) -> None:
+        """`listener(new, old)` is called at every change of state, by the thread that caused it.
+
+        Raises:
+            IllegalStateException: the application has been started.
+        """
+        self._only_before_start("StateListener")
+        self._life.listener = listener
+
+    def set_uncaught_exception_handler(self, handler: UncaughtExceptionHandler) -> None:
+        """`handler(exception)` says what becomes of the application when a worker fails; default SHUTDOWN_CLIENT.
+
+        Raises:
+            IllegalStateException: the application has been started.
+        """
+        self._only_before_start("UncaughtExceptionHandler")
+        if handler is None:
+            raise NullPointerException("The uncaught exception handler cannot be None.")
+        self._handler = handler
+
+    def set_global_state_restore_listener(self, listener: RestoreListener | None) -> None:
+        """`listener` is told when stores begin to be restored, go on and are done.
+
+        Raises:
+            IllegalStateException: the application has been started.
+        """
+        self._only_before_start("GlobalStateRestoreListener")
+        self._listener = listener
+
+    def set_standby_update_listener(self, listener: object) -> None:
+        """Standby tasks are not built yet, so there is nothing to be told of.
+
+        Raises:
+            IllegalStateException: the application has been started.
+            NotYetBuiltException: otherwise.
+        """
+        self._only_before_start("StandbyUpdateListener")
+        raise NotYetBuiltException("Standby tasks are not built yet, nor is their listener.")
+
+    def _only_before_start(self, what: str) -> None:
+        if self.state is not State.CREATED:
+            raise IllegalStateException(
+                f"Can only set {what} before calling start(). Current state is: {self.state.value}"
+            )
+
+    # looking in
+
+    def metrics(self) -> Mapping[MetricName, object]:
+        """All metrics by name."""
+        return self._metrics.snapshot()
+
+    def restore_progress(self) -> Iterable[tuple[str, int, int]]:
+        """Stores that are being restored: what, records done, records to be done."""
+        with self._lock:
+            workers = list(self._workers)
+        return [(what, done, total) for w in workers for what, (done, total) in w.progress().items()]
+
+    def tasks(self) -> frozenset[str]:
+        """Ids of the tasks that run here now."""
+        with self._lock:
+            return frozenset(str(task) for worker in self._workers for task in worker.tasks())
+
+    def store(self, *arguments: object) -> NoReturn:
+        """Interactive queries are not built yet."""
+        self._query("store()")
+
+    def query(self, *arguments: object) -> NoReturn:
+        """Interactive queries are not built yet."""
+        self._query("query()")
+
+    def key_metadata(self, *arguments: object) -> NoReturn:
+        """Interactive queries are not built yet."""
+        self._query("key_metadata()")
+
+    query_metadata_for_key = key_metadata
+
+    def metadata_for_all_streams_clients(self) -> NoReturn:
+        """Interactive queries are not built yet."""
+        self._query("metadata_for_all_streams_clients()")
+
+    def streams_metadata_for_store(self, store_name: str) -> NoReturn:
+        """Interactive queries are not built yet."""
+        if store_name is None:
+            raise NullPointerException("storeName cannot be null")
+        self._query("streams_metadata_for_store()")
+
+    def _query(self, what: str) -> NoReturn:
+        if self.state is State.CREATED:
+            raise StreamsNotStartedException("KafkaStreams has not been started, you can retry after calling start()")
+        if not self.state.is_running_or_rebalancing:
+            raise StreamsStoppedException(
+                f"KafkaStreams has been stopped ({self.state.value}). This instance can no longer serve queries."
+            )
+        raise NotYetBuiltException(f"Interactive queries ({what}) are not built yet.")
+
+    def _bootstrap(self) -> str:
+        return ",".join(str(each) for each in self._config.get_list("bootstrap.servers"))
+
+    def _address(self) -> str:
+        if self._door is not None:
+            return self._door.address
+        door = connect(self._bootstrap(), self.client_id)
+        try:
+            return door.address
+        finally:
+            door.close()
+
+
+def _seconds(timeout: timedelta | int | None) -> float | None:
+    return None if timeout is None else to_ms(timeout, "timeout") / 1000
+
+
+def _no_partitions(topic: str) -> int:
+    raise IllegalStateException(f"Nobody has connected yet, so {topic} has no partitions.")

@@ -1,0 +1,147 @@
+"""Global stores of a worker: every one is filled from all partitions of its topic (decision 12).
+
+They are read to their ends before the first task starts, and applied between runs afterwards. Rows and the positions
+they stand for go to the database together, once a commit interval, outside any transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from statestore.engine import Engine
+from statestore.memory import MemoryEngine
+from streams.clients.api import Admin, Fetched, Isolation, Position, Reader
+from streams.errors import OffsetOutOfRangeException, StreamsException
+from streams.record import TopicPartition
+from streams.runtime.global_task import GlobalTask
+from streams.runtime.marks import Mark, read_mark, write_mark
+from streams.runtime.roster import DATABASE, SLICE_ROWS, OpenEngine
+from streams.runtime.stores import Opened
+from streams.runtime.takeover import lies_on_disk
+from streams.runtime.task import Ground
+from streams.topology.node import BuiltTopology, GlobalStore
+
+log = logging.getLogger("streams.runtime.globals")
+
+
+class Globals:
+    """All global stores of one worker.
+
+    Args:
+        built: the topology.
+        ground: of tasks; `disk` is replaced by the global stores' own database.
+        home: the directory of that database.
+        open_engine: opens it.
+        admin, reader: of the worker.
+    """
+
+    def __init__(
+        self, built: BuiltTopology, ground: Ground, home: Path, open_engine: OpenEngine, admin: Admin, reader: Reader
+    ) -> None:
+        self._reader = reader
+        self._admin = admin
+        self._tasks: dict[str, GlobalTask] = {}
+        self._owner: dict[TopicPartition, GlobalTask] = {}
+        self._topic_ids: dict[str, str] = {}
+        self._behind: dict[TopicPartition, int] = {}
+        self._disk: Engine = MemoryEngine()
+        if not built.global_stores:
+            return
+        if any(lies_on_disk(each.store) for each in built.global_stores):
+            home.mkdir(mode=0o700, exist_ok=True)
+            self._disk = open_engine(home / DATABASE)
+        for each in built.global_stores:
+            self._add(each, replace(ground, disk=self._disk, state_dir=home))
+
+    def _add(self, each: GlobalStore, ground: Ground) -> None:
+        topics = each.source.topics
+        assert isinstance(topics, tuple)
+        known = self._admin.describe_topics(topics)
+        missing = [topic for topic in topics if topic not in known]
+        if missing:
+            raise StreamsException(
+                f"There are no partitions available for topic {missing[0]} when initializing global store "
+                f"{each.store.name}. Create the topic first."
+            )
+        partitions = [TopicPartition(t, p) for t in topics for p in range(known[t].partitions)]
+        task = GlobalTask(each, partitions, ground)
+        self._tasks[each.store.name] = task
+        self._topic_ids.update({name: topic.topic_id for name, topic in known.items()})
+        for partition in partitions:
+            self._owner[partition] = task
+
+    @property
+    def stores(self) -> Mapping[str, Opened]:
+        """The stores, for tasks to read."""
+        return {name: task.store for name, task in self._tasks.items()}
+
+    def start(self, now: int) -> None:
+        """Starts reading, each partition from where its store stands."""
+        if not self._tasks:
+            return
+        begins = self._admin.beginning_offsets(self._owner)
+        ends = self._admin.end_offsets(self._owner, Isolation.READ_UNCOMMITTED)
+        places: dict[TopicPartition, int] = {}
+        for name, task in self._tasks.items():
+            on_disk = lies_on_disk(task.store.spec)
+            for partition in task.partitions:
+                mark = read_mark(self._disk, _mark(name, partition)) if on_disk else None
+                fits = mark is not None and mark.topic_id == self._topic_ids[partition.topic]
+                places[partition] = max(mark.offset if mark is not None and fits else 0, begins[partition])
+            task.start(now, {p: Position(places[p]) for p in task.partitions})
+        self._behind = {p: ends[p] for p in places if ends[p] > places[p]}
+        self._reader.place(places)
+
+    @property
+    def caught_up(self) -> bool:
+        """Every store has seen what was there when the worker started."""
+        return not self._behind
+
+    def owns(self, partition: TopicPartition) -> bool:
+        return partition in self._owner
+
+    def apply(self, fetched: Fetched, now: int) -> int:
+        """Applies what was fetched; returns the number of records."""
+        count = self._owner[fetched.partition].apply(fetched, now)
+        end = self._behind.get(fetched.partition)
+        if end is not None:
+            reached = fetched.batch.next_offset if fetched.batch is not None else (fetched.caught_up_at or 0)
+            if reached >= end:
+                del self._behind[fetched.partition]
+        return count
+
+    def out_of_range(self, partition: TopicPartition, error: OffsetOutOfRangeException) -> None:
+        """The log has lost its beginning: reading goes on where it starts now."""
+        start = int(getattr(error, "log_start", 0))
+        log.warning("Global topic %s starts at offset %d now; reading goes on there.", partition, start)
+        self._reader.place({partition: start})
+
+    def commit(self) -> None:
+        """What was applied goes to the database, with the positions it stands for."""
+        for name, task in self._tasks.items():
+            positions = task.commit()
+            marks = {
+                b"changelog:" + _mark(name, p).encode(): write_mark(Mark(self._topic_ids[p.topic], 0, position.offset))
+                for p, position in positions.items()
+            }
+            if positions and lies_on_disk(task.store.spec):
+                while task.store.layers.spill(SLICE_ROWS, marks):
+                    pass
+
+    def progress(self) -> Mapping[str, tuple[int, int]]:
+        """Partitions that are not caught up yet."""
+        return {f"global {p}": (0, end) for p, end in list(self._behind.items())}
+
+    def close(self, clean: bool) -> None:
+        if clean and self._tasks:
+            self.commit()
+        for task in self._tasks.values():
+            task.close(clean)
+        self._disk.close()
+
+
+def _mark(store: str, partition: TopicPartition) -> str:
+    return f"{store}@{partition}"

@@ -1,0 +1,191 @@
+"""From changelogs to stores, in slices of the worker's loop.
+
+A restore reads each store's changelog from the store's mark to a target, and puts the bytes straight into the engine.
+The target counts markers and removed records: it is reached by position, not by the last record seen.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from statestore.api import Layered
+from streams.clients.api import Fetched, Reader
+from streams.errors import OffsetOutOfRangeException
+from streams.record import RecordBatch, TopicPartition
+from streams.runtime.marks import Mark, name_of, write_mark
+from streams.topology.node import TaskId
+
+log = logging.getLogger("streams.runtime.restore")
+
+
+class RestoreListener(Protocol):
+    """Java's `StateRestoreListener`: told when a store's restore starts, goes on and ends."""
+
+    def on_restore_start(self, partition: TopicPartition, store: str, start: int, end: int) -> None: ...
+
+    def on_batch_restored(self, partition: TopicPartition, store: str, end: int, count: int) -> None: ...
+
+    def on_restore_end(self, partition: TopicPartition, store: str, total: int) -> None: ...
+
+
+@dataclass(slots=True)
+class StoreRestore:
+    """One store on its way.
+
+    Args:
+        changelog: where it is read from.
+        layers: the store.
+        logged: its mark is kept, since the database outlives the process.
+        topic_id: of the changelog, for the mark.
+        position: the next offset to be applied.
+        target: where it is done.
+        wipe: empties the store, for the case that its position is worthless.
+    """
+
+    task: TaskId
+    store: str
+    changelog: TopicPartition
+    layers: Layered
+    topic_id: str
+    position: int
+    target: int
+    wipe: Callable[[], None]
+    start: int = 0
+    total: int = 0
+    log_epoch: int = 0
+
+    @property
+    def done(self) -> bool:
+        return self.position >= self.target
+
+    def mark(self) -> Mark:
+        return Mark(self.topic_id, self.log_epoch, self.position)
+
+
+class Restorer:
+    """All restores of a worker, over one reader.
+
+    Args:
+        reader: reads changelogs, uncommitted records too.
+        listener: told of progress, or None.
+    """
+
+    def __init__(self, reader: Reader, listener: RestoreListener | None) -> None:
+        self._reader = reader
+        self._listener = listener
+        self._running: dict[TopicPartition, StoreRestore] = {}
+        self.restored = 0
+        """Records applied, ever."""
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._running)
+
+    def begin(self, restores: Iterable[StoreRestore]) -> None:
+        """Starts reading for these stores; those that are at their target already end at once."""
+        places: dict[TopicPartition, int] = {}
+        for each in restores:
+            each.start = each.position
+            self._told("on_restore_start", each.changelog, each.store, each.position, each.target)
+            if each.done:
+                self._end(each)
+            else:
+                self._running[each.changelog] = each
+                places[each.changelog] = each.position
+        if places:
+            self._reader.place(places)
+
+    def waits_for(self, task: TaskId) -> bool:
+        """Is some store of the task still on its way?"""
+        return any(each.task == task for each in self._running.values())
+
+    def drop(self, task: TaskId) -> None:
+        """The task is gone: its stores are read no further."""
+        gone = [partition for partition, each in self._running.items() if each.task == task]
+        for partition in gone:
+            del self._running[partition]
+        self._reader.drop(gone)
+
+    def step(self, timeout_ms: int) -> int:
+        """One poll and what it brought; returns the number of records applied."""
+        if not self._running:
+            return 0
+        try:
+            fetched = self._reader.poll(timeout_ms)
+        except OffsetOutOfRangeException as error:
+            self._out_of_range(error)
+            return 0
+        return sum(self._take(each) for each in fetched)
+
+    def progress(self) -> Mapping[str, tuple[int, int]]:
+        """Per store that is restored: records done and to be done."""
+        return {
+            f"{each.store} {each.task}": (each.position - each.start, each.target - each.start)
+            for each in list(self._running.values())
+        }
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _take(self, fetched: Fetched) -> int:
+        each = self._running.get(fetched.partition)
+        if each is None:
+            return 0
+        if each.log_epoch != fetched.log_epoch:
+            if each.position > 0 and each.log_epoch > 0:
+                self._anew(each, f"its log epoch is {fetched.log_epoch}, not {each.log_epoch} as when it was written")
+            each.log_epoch = fetched.log_epoch
+        count = 0
+        batch = fetched.batch
+        if batch is not None:
+            rows = rows_of(batch, each.position, each.target)
+            each.position = min(max(each.position, batch.next_offset), max(each.target, each.position))
+            each.layers.apply(rows, {name_of(each.store): write_mark(each.mark())})
+            count = len(rows)
+            each.total += count
+            self.restored += count
+            self._told("on_batch_restored", each.changelog, each.store, each.position, count)
+        elif fetched.caught_up_at is not None:
+            each.position = max(each.position, min(fetched.caught_up_at, each.target))
+        if each.done:
+            del self._running[each.changelog]
+            self._reader.drop([each.changelog])
+            self._end(each)
+        return count
+
+    def _out_of_range(self, error: OffsetOutOfRangeException) -> None:
+        each = self._running.get(getattr(error, "partition", TopicPartition("", -1)))
+        if each is None:
+            raise error
+        start = int(getattr(error, "log_start", 0))
+        if each.position > start:
+            self._anew(each, f"its position {each.position} lies behind the log's end")
+        # A log that lost its beginning (expired windows, compaction) goes on where it starts now.
+        each.position = start
+        self._reader.place({each.changelog: start})
+
+    def _anew(self, each: StoreRestore, reason: str) -> None:
+        log.warning("Store %s of task %s is rebuilt from its changelog: %s.", each.store, each.task, reason)
+        each.wipe()
+        each.position = each.start = 0
+        each.log_epoch = 0
+        self._reader.place({each.changelog: 0})
+
+    def _end(self, each: StoreRestore) -> None:
+        self._told("on_restore_end", each.changelog, each.store, each.total)
+
+    def _told(self, what: str, partition: TopicPartition, store: str, *numbers: int) -> None:
+        if self._listener is not None:
+            getattr(self._listener, what)(partition, store, *numbers)
+
+
+def rows_of(batch: RecordBatch, start: int, stop: int) -> list[tuple[bytes, bytes | None, int]]:
+    """The batch's records at offsets from `start` and below `stop`; those without a key are no rows."""
+    offsets = batch.offsets
+    if len(offsets) and offsets[0] >= start and offsets[-1] < stop:
+        return [(k, v, t) for k, v, t in zip(batch.keys, batch.values, batch.timestamps, strict=True) if k is not None]
+    columns = zip(batch.keys, batch.values, batch.timestamps, offsets, strict=True)
+    return [(k, v, t) for k, v, t, at in columns if k is not None and start <= at < stop]

@@ -1,0 +1,292 @@
+"""The tasks of one worker: which it has, and where each stands.
+
+taken ─▶ restoring ─▶ running ─▶ given up (clean: its directory is free for the next owner)
+             ▲            │
+             └── revived ◀┘   after an abort (decision 14)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from statestore.engine import Engine, EngineDamaged
+from statestore.memory import MemoryEngine
+from streams.clients.api import Admin, Fetched, Position, Reader
+from streams.metrics import Metrics
+from streams.record import TopicPartition
+from streams.runtime.directory import InstanceDirectory
+from streams.runtime.marks import Mark, name_of, position_of, write_mark
+from streams.runtime.restore import Restorer, StoreRestore
+from streams.runtime.sender import Sender
+from streams.runtime.takeover import lies_on_disk, positions, reset_of, restores
+from streams.runtime.task import Ground, Task
+from streams.topology.node import BuiltTopology, SubTopology, TaskId
+from streams.topology.store import StoreSpec
+
+log = logging.getLogger("streams.runtime.roster")
+
+DATABASE = "rocksdb"
+SLICE_ROWS = 2_000
+"""Rows that go to the database between two runs: 3 ms."""
+
+OpenEngine = Callable[[Path], Engine]
+Committed = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, Position]]
+
+
+@dataclass(slots=True)
+class Place:
+    """A task of this worker, its database, and what is known of its changelogs."""
+
+    task: Task
+    disk: Engine
+    topology: SubTopology
+    partitions: tuple[TopicPartition, ...]
+    found: Mapping[TopicPartition, Position]
+    running: bool = False
+    epochs: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Topic id and log epoch of each store's changelog."""
+    ends: dict[str, int] = field(default_factory=dict)
+    """What each store stands for: its changelog's offset as of the last commit."""
+    spilled_at: int = 0
+
+    @property
+    def kept(self) -> tuple[StoreSpec, ...]:
+        """Stores whose rows are in the database."""
+        return tuple(spec for spec in self.topology.stores if lies_on_disk(spec))
+
+    def marks_of(self, store: str) -> dict[bytes, bytes]:
+        known = self.epochs.get(store)
+        if known is None or store not in self.ends:
+            return {}
+        return {name_of(store): write_mark(Mark(*known, self.ends[store]))}
+
+
+class Roster:
+    """Takes tasks over, starts them when they are restored, and gives them up.
+
+    Args:
+        built: the topology.
+        ground: what all tasks stand on; `disk` and `state_dir` are set for each.
+        directory: where state lies.
+        open_engine: opens a task's database.
+        admin, reader, restorer, sender: of the worker.
+        committed: fetches the group's positions.
+        reset: the default reset policy.
+        metrics: counts tasks that were created and closed.
+    """
+
+    def __init__(
+        self,
+        built: BuiltTopology,
+        ground: Ground,
+        directory: InstanceDirectory,
+        open_engine: OpenEngine,
+        admin: Admin,
+        reader: Reader,
+        restorer: Restorer,
+        sender: Sender,
+        committed: Committed,
+        reset: str,
+        metrics: Metrics,
+    ) -> None:
+        self._subs = {sub.id: sub for sub in built.subtopologies}
+        self._ground = ground
+        self._directory = directory
+        self._open_engine = open_engine
+        self._admin = admin
+        self._reader = reader
+        self._restorer = restorer
+        self._sender = sender
+        self._committed = committed
+        self._reset = reset
+        self._created = metrics.counter("task-created-total")
+        self._closed = metrics.counter("task-closed-total")
+        self._slices = metrics.counter("spilled-slices-total", "stream-state-metrics", "Slices of committed rows written to the database.")
+        self.places: dict[TaskId, Place] = {}
+        self._owner: dict[TopicPartition, Place] = {}
+
+    # what there is
+
+    @property
+    def tasks(self) -> frozenset[TaskId]:
+        return frozenset(self.places)
+
+    @property
+    def running(self) -> list[Place]:
+        return [place for place in self.places.values() if place.running]
+
+    @property
+    def all_run(self) -> bool:
+        return all(place.running for place in self.places.values())
+
+    def owns(self, partition: TopicPartition) -> bool:
+        return partition in self._owner
+
+    def partitions(self) -> tuple[TopicPartition, ...]:
+        return tuple(self._owner)
+
+    def copies(self) -> dict[TaskId, int]:
+        """Changelog positions of the copies on this disk that are nobody's; the leader is told of them."""
+        found = {}
+        for task, path in self._directory.unowned().items():
+            sub = self._subs.get(task.subtopology)
+            if sub is None or task in self.places or not (path / DATABASE).exists():
+                continue
+            found[task] = self._position_in(path)(task)
+        return found
+
+    def positions(self) -> dict[TaskId, int]:
+        """Changelog positions of the worker's own tasks."""
+        return {task: sum(place.ends.values()) for task, place in self.places.items()}
+
+    # taking over
+
+    def take(self, wanted: Mapping[TaskId, tuple[TopicPartition, ...]], now: int) -> None:
+        """Takes tasks over; they run as soon as their stores are restored."""
+        if not wanted:
+            return
+        partitions = [p for parts in wanted.values() for p in parts]
+        committed = self._committed(partitions)
+        for task, parts in wanted.items():
+            place = self._open(task, parts, committed, now)
+            self.places[task] = place
+            for partition in parts:
+                self._owner[partition] = place
+            self._created.value += 1
+            self._begin(place)
+
+    def _open(
+        self, id: TaskId, parts: tuple[TopicPartition, ...], committed: Mapping[TopicPartition, Position], now: int
+    ) -> Place:
+        sub = self._subs[id.subtopology]
+        home = self._directory.take(id, lambda path: self._position_in(path)(id))
+        disk = self._database(sub, home, id)
+        task = Task(id, sub, parts, replace(self._ground, disk=disk, state_dir=home))
+        reset = reset_of(sub, self._reset, self._ground.topic_name)
+        found = positions(self._admin, parts, committed, reset, now)
+        return Place(task, disk, sub, parts, found, spilled_at=now)
+
+    def _database(self, sub: SubTopology, home: Path, id: TaskId) -> Engine:
+        """The task's database; one that is damaged is built anew, which is one of the named reasons."""
+        if not any(lies_on_disk(spec) for spec in sub.stores):
+            return MemoryEngine()
+        try:
+            return self._open_engine(home / DATABASE)
+        except EngineDamaged as damage:
+            log.warning("The state of task %s is rebuilt from its changelogs: %s.", id, damage)
+            self._directory.discard(id)
+            home.mkdir(mode=0o700)
+            return self._open_engine(home / DATABASE)
+
+    def _position_in(self, path: Path) -> Callable[[TaskId], int]:
+        def position(task: TaskId) -> int:
+            sub = self._subs[task.subtopology]
+            try:
+                engine = self._open_engine(path / DATABASE)
+            except Exception as error:
+                log.warning("The copy of task %s in %s cannot be opened and counts for nothing: %s", task, path, error)
+                return 0
+            try:
+                return position_of(engine, sub.changelogs)
+            finally:
+                engine.close()
+
+        return position
+
+    def _begin(self, place: Place) -> None:
+        todo = restores(self._admin, place.task, place.disk, place.found)
+        for each in todo:
+            self._note(place, each)
+        self._restorer.begin(todo)
+
+    def _note(self, place: Place, each: StoreRestore) -> None:
+        place.epochs[each.store] = (each.topic_id, each.log_epoch)
+        place.ends[each.store] = max(each.position, each.target)
+
+    def start_restored(self, now: int) -> list[TaskId]:
+        """Starts the tasks whose stores have arrived; gives their ids."""
+        started = []
+        for id, place in self.places.items():
+            if not place.running and not self._restorer.waits_for(id):
+                place.task.place(place.found)
+                place.task.start(now)
+                place.running = True
+                self._reader.place({p: position.offset for p, position in place.found.items()})
+                started.append(id)
+        return started
+
+    # at work
+
+    def add(self, fetched: Fetched) -> bool:
+        """Hands a batch to the task that owns its partition; False where nobody here does."""
+        place = self._owner.get(fetched.partition)
+        if place is None:
+            return False
+        if place.running:
+            place.task.add(fetched)
+        return True
+
+    def committed(self, tasks: Sequence[Task], moved: Mapping[TopicPartition, Position]) -> None:
+        """Notes what each store stands for now: all its changelog records are acknowledged.
+
+        Args:
+            tasks: those that were committed.
+            moved: the positions that were committed; a store on its source topic stands for these.
+        """
+        for task in tasks:
+            place = self.places[task.id]
+            for store in place.ends:
+                changelog = task.changelog(store)
+                if changelog is None:
+                    continue
+                if task.stores[store].spec.source_topic is None:
+                    end = self._sender.end_of(changelog)
+                else:
+                    end = moved[changelog].offset if changelog in moved else None
+                if end is not None:
+                    place.ends[store] = max(end, place.ends[store])
+
+    def spill(self, place: Place, rows: int = SLICE_ROWS) -> bool:
+        """One slice of committed rows to the database; is more left?"""
+        waiting = [store for store in place.task.stores.values() if store.layers.committed_bytes]
+        if not waiting:
+            return False
+        self._slices.value += 1
+        store = waiting[0]
+        return store.layers.spill(rows, place.marks_of(store.spec.name)) or len(waiting) > 1
+
+    # giving up
+
+    def revive(self, id: TaskId, now: int) -> None:
+        """Takes a task back to its last commit: nothing that saw an aborted record survives."""
+        place = self.places[id]
+        self._restorer.drop(id)
+        self._reader.drop(place.partitions)
+        place.task.revive()
+        place.running = False
+        committed = self._committed(place.partitions)
+        reset = reset_of(place.topology, self._reset, self._ground.topic_name)
+        place.found = positions(self._admin, place.partitions, committed, reset, now)
+        while self.spill(place):
+            pass
+        self._begin(place)
+
+    def give_up(self, id: TaskId, clean: bool) -> None:
+        """Closes a task. `clean`: all is committed, its rows go to the database and its directory is free."""
+        place = self.places.pop(id)
+        self._restorer.drop(id)
+        self._reader.drop(place.partitions)
+        for partition in place.partitions:
+            self._owner.pop(partition, None)
+        self._closed.value += 1
+        try:
+            if clean:
+                while self.spill(place):
+                    pass
+            place.task.close(clean)
+        finally:
+            place.disk.close()
+            self._directory.give_back(id)

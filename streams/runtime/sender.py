@@ -1,0 +1,148 @@
+"""From outboxes to the writer: what is on its way, what has arrived, what was refused.
+
+Acknowledgements of changelog batches move the position of their store; errors that the writer did not get rid of go
+to the production exception handler.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from streams.clients.api import Sent, Writer
+from streams.errors import (
+    KafkaException,
+    RetriableException,
+    StreamsException,
+    TaskCorruptedException,
+    TimeoutException,
+)
+from streams.metrics import Counter
+from streams.processor import Answer, DeadLetter, ErrorHandlerContext, error_handler
+from streams.record import RecordBatch, TopicPartition
+from streams.runtime.handlers import PRODUCTION, UnsentRecord
+from streams.runtime.outbox import Outgoing
+from streams.topology.node import TaskId
+
+log = logging.getLogger("streams.runtime.sender")
+
+
+class Refusal(NamedTuple):
+    """A batch that did not arrive: whose it was, and what becomes of its task."""
+
+    task: TaskId
+    error: StreamsException
+
+
+class Sender:
+    """The output of one worker.
+
+    Args:
+        writer: where to.
+        config: names the production exception handler.
+        dropped: counts records that the handler let go.
+        bury: takes the dead letters of a task.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        config: Mapping[str, object],
+        dropped: Counter,
+        bury: Callable[[TaskId, DeadLetter], None],
+    ) -> None:
+        self._writer = writer
+        self._handler = error_handler(config[PRODUCTION], config)
+        self._dropped = dropped
+        self._bury = bury
+        self._ends: dict[TopicPartition, int] = {}
+        self.refusals: list[Refusal] = []
+        self.outstanding = 0
+
+    def send(self, task: TaskId, batches: Iterable[Outgoing]) -> int:
+        """Sends batches of a task; returns how many."""
+        count = 0
+        for partition, batch in batches:
+            self.outstanding += 1
+            count += 1
+            self._writer.send(partition, batch, partial(self._sent, task, batch))
+        return count
+
+    def look(self) -> None:
+        """Takes the acknowledgements that have arrived; does not wait."""
+        if self.outstanding:
+            self._writer.settle(0)
+
+    def settle(self, timeout_ms: int) -> None:
+        """Waits until everything is acknowledged or refused.
+
+        Raises:
+            TimeoutException: something is still on its way.
+        """
+        if self.outstanding and self._writer.settle(timeout_ms):
+            raise TimeoutException(
+                f"{self.outstanding} batches were not acknowledged within {timeout_ms} ms. "
+                "Is the broker alive and its disk writable?"
+            )
+
+    def next_due(self) -> int:
+        """When the writer wants to be looked after, in ms of the monotonic clock."""
+        return self._writer.next_due()
+
+    def end_of(self, partition: TopicPartition) -> int | None:
+        """The offset after the last acknowledged record of a partition; None: nothing was sent there."""
+        return self._ends.get(partition)
+
+    def take_refusals(self) -> list[Refusal]:
+        """What was refused since the last call."""
+        found, self.refusals = self.refusals, []
+        return found
+
+    def _sent(self, task: TaskId, batch: RecordBatch, sent: Sent) -> None:
+        self.outstanding -= 1
+        if sent.error is None:
+            if sent.base_offset >= 0:
+                end = sent.base_offset + len(batch)
+                self._ends[sent.partition] = max(end, self._ends.get(sent.partition, 0))
+            return
+        error = self._judged(task, batch, sent, sent.error)
+        if error is not None:
+            self.refusals.append(Refusal(task, error))
+
+    def _judged(self, task: TaskId, batch: RecordBatch, sent: Sent, error: KafkaException) -> StreamsException | None:
+        """The handler's word on every record of a batch; None where all are let go."""
+        topic, partition = sent.partition
+        words = (
+            f"Error encountered sending record to topic {topic} for task {task} due to:\n"
+            f"{type(error).__name__}: {error}"
+        )
+        answers = set()
+        for at, timestamp in enumerate(batch.timestamps):
+            headers = batch.headers[at] if batch.headers is not None else ()
+            record = UnsentRecord(topic, batch.keys[at], batch.values[at], timestamp, headers)
+            context = ErrorHandlerContext(topic, partition, -1, headers, "", task, timestamp)
+            response = self._handler(context, record, error)
+            for letter in response.dead_letters:
+                self._bury(task, letter)
+            answers.add(response.answer)
+        if answers == {Answer.RESUME}:
+            log.warning("%s\nThe production exception handler lets %d records go.", words, len(batch))
+            self._dropped.add(len(batch))
+            return None
+        if Answer.FAIL not in answers and isinstance(error, RetriableException):
+            return _caused(
+                TaskCorruptedException(f"{words}\nThe task is taken back to its last commit and tries again."), error
+            )
+        return _caused(
+            StreamsException(
+                f"{words}\nException handler choose to FAIL the processing, no more records would be sent."
+            ),
+            error,
+        )
+
+
+def _caused(failure: StreamsException, cause: Exception) -> StreamsException:
+    failure.__cause__ = cause
+    return failure

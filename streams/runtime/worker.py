@@ -1,0 +1,511 @@
+"""A worker: one thread with its tasks, its clients, its place in the group and its directory (decision 19).
+
+Its loop, in order: messages from other threads, news from the group, what was fetched, runs of every task, output that
+is due, a slice of restoring, the commit when its interval has passed, a slice of committed rows to the database. It
+costs per batch, never per record.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from streams.clients.api import Admin, Door, Isolation, Position, ReaderSettings, WriterSettings
+from streams.clients.assignors import Offer
+from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Rebalance
+from streams.clients.seat import News, Seat
+from streams.clock import Clock
+from streams.errors import (
+    IllegalGenerationException,
+    KafkaException,
+    OffsetOutOfRangeException,
+    RebalanceInProgressException,
+    StreamsException,
+    TaskCorruptedException,
+    UnknownMemberIdException,
+)
+from streams.metrics import Metrics
+from streams.processor import DeadLetter
+from streams.record import TopicPartition
+from streams.runtime import commit as commits
+from streams.runtime.assign import AssignSettings
+from streams.runtime.blueprint import source_topics
+from streams.runtime.commit import Commit, Guarantee
+from streams.runtime.directory import InstanceDirectory
+from streams.runtime.globals import Globals
+from streams.runtime.leader import Surveyor
+from streams.runtime.mailbox import Mailbox
+from streams.runtime.membership import WorkerInfo, read_given, write_info
+from streams.runtime.restore import RestoreListener, Restorer
+from streams.runtime.roster import OpenEngine, Place, Roster
+from streams.runtime.sender import Sender
+from streams.runtime.task import Ground, Task
+from streams.topology.node import BuiltTopology, TaskId
+
+log = logging.getLogger("streams.runtime.worker")
+
+RUNS = 4
+"""Runs of one task before the next one has its turn."""
+LONGEST_WAIT_MS = 100
+OUTSTANDING_WAIT_MS = 20
+"""While something is on its way to the broker, the worker does not wait longer than this for input."""
+RESTORE_SLICE_MS = 20
+SPILL_EVERY_MS = 10_000
+SPILL_TASK_BYTES = 16 * 1024 * 1024
+
+
+class WorkerState(Enum):
+    """Java's states of a stream thread."""
+
+    CREATED = "CREATED"
+    STARTING = "STARTING"
+    PARTITIONS_REVOKED = "PARTITIONS_REVOKED"
+    PARTITIONS_ASSIGNED = "PARTITIONS_ASSIGNED"
+    RUNNING = "RUNNING"
+    PENDING_SHUTDOWN = "PENDING_SHUTDOWN"
+    DEAD = "DEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What a worker reads of the configuration, once."""
+
+    name: str
+    application_id: str
+    prefix: str
+    commit_interval_ms: int
+    poll_ms: int
+    task_timeout_ms: int
+    reset: str
+    purge_interval_ms: int
+    uncommitted_max_bytes: int
+    topic_defaults: Mapping[str, str]
+    assign: AssignSettings
+    member: MemberSettings
+    reader: ReaderSettings
+    writer: WriterSettings
+    endpoint: str = ""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a worker is handed by the application."""
+
+    built: BuiltTopology
+    ground: Ground
+    door: Door
+    directory: InstanceDirectory
+    open_engine: OpenEngine
+    clock: Clock
+    metrics: Metrics
+    listener: RestoreListener | None
+    on_state: Callable[[Worker, WorkerState], None]
+    on_error: Callable[[Worker, BaseException], None]
+
+
+class Worker:
+    """See the module. Made by the application, run in a thread by `start`; `stop` may be called by any thread."""
+
+    def __init__(self, settings: WorkerSettings, around: Surroundings) -> None:
+        self.settings = settings
+        self.state = WorkerState.CREATED
+        self._around = around
+        self._clock = around.clock
+        self._stopping = False
+        self._clean = True
+        self._thread = threading.Thread(target=self._live, name=settings.name, daemon=True)
+        self._ready = False
+        self.paused = False
+        """Processing rests (KIP-834); read by the loop, set by any thread."""
+
+    # from other threads
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Asks for a clean end: commit, flush, leave the group."""
+        self._stopping = True
+        if self._ready:
+            self._reader.wake()
+
+    def join(self, timeout_s: float | None) -> bool:
+        """Waits for the end; has it come?"""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def alive(self) -> bool:
+        return self.state is not WorkerState.DEAD
+
+    def progress(self) -> dict[str, tuple[int, int]]:
+        """Stores that are being restored: records done and to be done."""
+        if not self._ready:
+            return {}
+        return {**self._globals.progress(), **self._restorer.progress()}
+
+    def tasks(self) -> frozenset[TaskId]:
+        """The tasks this worker has now."""
+        return self._roster.tasks if self._ready else frozenset()
+
+    # the thread
+
+    def _live(self) -> None:
+        failure: BaseException | None = None
+        try:
+            self._become(WorkerState.STARTING)
+            self._open()
+            while not self._stopping:
+                self._turn()
+        except BaseException as error:
+            failure, self._clean = error, False
+        try:
+            self._close()
+        except Exception as error:
+            log.exception("%s failed while it was closed.", self.settings.name)
+            failure = failure or error
+        if failure is not None:
+            self._around.on_error(self, failure)
+        self._become(WorkerState.DEAD)
+
+    def _become(self, state: WorkerState) -> None:
+        if state is not self.state:
+            self.state = state
+            self._around.on_state(self, state)
+
+    def _open(self) -> None:
+        around, settings = self._around, self.settings
+        door = around.door
+        self._admin: Admin = door.admin()
+        self._reader = door.reader(Isolation.READ_UNCOMMITTED, settings.reader)
+        self._writer = door.writer(settings.writer)
+        ground = replace(around.ground, partitions_for=self._writer.partitions_for)
+        self._sender = Sender(
+            self._writer,
+            ground.config,
+            around.metrics.counter("dropped-records-total", thread=settings.name),
+            self._bury,
+        )
+        self._restorer = Restorer(door.reader(Isolation.READ_UNCOMMITTED, settings.reader), around.listener)
+        home = around.directory.path / "global"
+        self._globals = Globals(around.built, ground, home, around.open_engine, self._admin, self._reader)
+        ground = replace(ground, global_stores=self._globals.stores)
+        self._seat = Seat(door.link(), settings.member, self._reader.wake)
+        self._roster = Roster(
+            around.built,
+            ground,
+            around.directory,
+            around.open_engine,
+            self._admin,
+            self._reader,
+            self._restorer,
+            self._sender,
+            lambda partitions: self._seat.committed(partitions, settings.task_timeout_ms),
+            settings.reset,
+            around.metrics,
+        )
+        self._surveyor = Surveyor(around.built, self._admin, settings.prefix, settings.topic_defaults, settings.assign)
+        self._mailbox = Mailbox(self._reader.wake)
+        self._paused: set[TopicPartition] = set()
+        now = self._clock.now_ms()
+        self._committed_at = self._purged_at = now
+        self._retry_commit_at = 0
+        self._ready = True
+        self._globals.start(now)
+        while not self._globals.caught_up and not self._stopping:
+            self._fetch(LONGEST_WAIT_MS)
+        self._globals.commit()
+        if around.built.subtopologies:
+            self._rejoin()
+        else:
+            self._become(WorkerState.RUNNING)
+
+    def _close(self) -> None:
+        if not self._ready:
+            return
+        self._become(WorkerState.PENDING_SHUTDOWN)
+        clean = self._clean
+        if clean:
+            try:
+                self._commit([place.task for place in self._roster.running])
+            except KafkaException as error:
+                log.warning("%s could not commit before it ends: %s", self.settings.name, error)
+                clean = False
+        for task in list(self._roster.tasks):
+            self._roster.give_up(task, clean)
+        self._seat.close(leave=self.settings.member.instance_id is None)
+        self._globals.close(clean)
+        self._restorer.close()
+        self._writer.close()
+        self._reader.close()
+        self._admin.close()
+        self._around.directory.close()
+
+    # one turn
+
+    def _turn(self) -> None:
+        self._mailbox.serve()
+        self._group()
+        worked = self._work()
+        self._sender.look()
+        self._refused()
+        now = self._clock.now_ms()
+        if self._restorer.busy:
+            self._restore(worked)
+        self._started(now)
+        self._output(now, idle=not worked)
+        if self._commit_due(now):
+            self._commit_now(now)
+        self._spill(now)
+        self._pace()
+        self._fetch(0 if worked or self._restorer.busy else self._patience(now))
+
+    def _work(self) -> int:
+        """Runs every task a few times, and what is due on its clocks; how many records were taken?"""
+        total = 0
+        if self.paused:
+            return total
+        for place in self._roster.running:
+            task = place.task
+            try:
+                for _ in range(RUNS):
+                    count = task.run(self._clock.now_ms())
+                    task.punctuate_stream_time()
+                    total += count
+                    if not count:
+                        break
+                if task.punctuate_wall_clock(self._clock.now_ms()):
+                    total += 1
+            except TaskCorruptedException as error:
+                self._revive(task.id, error)
+                break
+        return total
+
+    def _output(self, now: int, idle: bool) -> None:
+        for place in self._roster.running:
+            due = place.task.outbox.due(now, idle)
+            if due:
+                self._sender.send(place.task.id, due)
+
+    def _fetch(self, timeout_ms: int) -> None:
+        try:
+            found = self._reader.poll(timeout_ms)
+        except OffsetOutOfRangeException as error:
+            self._out_of_range(error)
+            return
+        now = self._clock.now_ms()
+        for fetched in found:
+            if self._globals.owns(fetched.partition):
+                self._globals.apply(fetched, now)
+            else:
+                self._roster.add(fetched)
+
+    def _out_of_range(self, error: OffsetOutOfRangeException) -> None:
+        """A position lies outside the log: the reset policy says where to go on."""
+        partition: TopicPartition | None = getattr(error, "partition", None)
+        if partition is None:
+            raise error
+        if self._globals.owns(partition):
+            self._globals.out_of_range(partition, error)
+            return
+        if self.settings.reset == "none":
+            raise StreamsException(f"{error} and auto.offset.reset is none.") from error
+        ends = self._admin.end_offsets([partition], Isolation.READ_COMMITTED)
+        begins = self._admin.beginning_offsets([partition])
+        at = ends[partition] if self.settings.reset == "latest" else begins[partition]
+        log.warning("%s: %s Reading goes on at offset %d.", self.settings.name, error, at)
+        self._reader.place({partition: at})
+
+    def _patience(self, now: int) -> int:
+        """How long the worker may wait for input."""
+        wait = min(self.settings.poll_ms, LONGEST_WAIT_MS)
+        if self._sender.outstanding:
+            wait = min(wait, OUTSTANDING_WAIT_MS)
+        if any(place.task.commit_needed for place in self._roster.running):
+            wait = min(wait, max(0, self._committed_at + self.settings.commit_interval_ms - now))
+        for place in self._roster.running:
+            due = place.task.next_wall_clock()
+            if due is not None:
+                wait = min(wait, max(0, due - now))
+        return wait
+
+    def _pace(self) -> None:
+        """Full inboxes are paused, emptied ones go on."""
+        full = {p for place in self._roster.running for p in place.task.inbox.to_pause()}
+        if full != self._paused:
+            self._reader.pause(full - self._paused)
+            self._reader.resume([p for p in self._paused - full if self._roster.owns(p)])
+            self._paused = full
+
+    def _restore(self, worked: int) -> None:
+        """A slice of restoring; half as much while tasks have input."""
+        budget = RESTORE_SLICE_MS / 2 if worked else RESTORE_SLICE_MS
+        end = time.monotonic() + budget / 1000
+        while self._restorer.busy and time.monotonic() < end:
+            if not self._restorer.step(0 if worked else 5):
+                break
+
+    def _started(self, now: int) -> None:
+        started = self._roster.start_restored(now)
+        if started:
+            log.info("%s runs %s.", self.settings.name, ", ".join(map(str, sorted(started))))
+        if self.state is WorkerState.PARTITIONS_ASSIGNED and self._roster.all_run:
+            self._become(WorkerState.RUNNING)
+
+    def _spill(self, now: int) -> None:
+        """At most one slice of committed rows to the database."""
+        total = 0
+        due: Place | None = None
+        largest = -1
+        for place in self._roster.running:
+            size = sum(store.layers.committed_bytes for store in place.task.stores.values())
+            total += size
+            if size > largest and (size > SPILL_TASK_BYTES or now - place.spilled_at >= SPILL_EVERY_MS):
+                due, largest = place, size
+        if due is None and total > self.settings.uncommitted_max_bytes:
+            due = max(self._roster.running, key=lambda p: sum(s.layers.committed_bytes for s in p.task.stores.values()))
+        if due is not None and not self._roster.spill(due):
+            due.spilled_at = now
+
+    # commits
+
+    def _commit_due(self, now: int) -> bool:
+        if now < self._retry_commit_at:
+            return False
+        if now - self._committed_at >= self.settings.commit_interval_ms:
+            return True
+        return any(place.task.commit_requested for place in self._roster.running)
+
+    def _commit_now(self, now: int) -> None:
+        try:
+            self._commit([place.task for place in self._roster.running if place.task.commit_needed])
+            self._globals.commit()
+        except (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException) as error:
+            # The group is between two generations; what was not committed stays where it is until it is.
+            log.info("%s commits later: %s", self.settings.name, error)
+            self._retry_commit_at = now + OUTSTANDING_WAIT_MS
+            return
+        self._committed_at = self._clock.now_ms()
+
+    def _commit(self, tasks: list[Task]) -> None:
+        if not tasks:
+            return
+        now = self._clock.now_ms()
+        purging = now - self._purged_at >= self.settings.purge_interval_ms
+        one = Commit(
+            tasks, self._sender, self._seat, self.settings.task_timeout_ms, now, self._purge if purging else None
+        )
+        try:
+            commits.run(one, Guarantee.AT_LEAST_ONCE)
+        except commits.Refused:
+            self._refused()
+            return
+        self._roster.committed(tasks, one.positions)
+
+    def _purge(self, positions: Mapping[TopicPartition, Position]) -> None:
+        """Repartition topics lose what has been processed."""
+        self._purged_at = self._clock.now_ms()
+        inside = {
+            f"{self.settings.prefix}-{t}" for sub in self._around.built.subtopologies for t in sub.repartition_topics
+        }
+        before = {p: position.offset for p, position in positions.items() if p.topic in inside}
+        if before:
+            self._admin.delete_records(before)
+
+    def _refused(self) -> None:
+        """Batches that did not arrive: the task goes back to its last commit, or the worker ends."""
+        for task, error in self._sender.take_refusals():
+            if not isinstance(error, TaskCorruptedException):
+                raise error
+            if task in self._roster.tasks:
+                self._revive(task, error)
+
+    def _revive(self, task: TaskId, error: Exception) -> None:
+        log.warning("%s takes task %s back to its last commit: %s", self.settings.name, task, error)
+        self._roster.revive(task, self._clock.now_ms())
+
+    def _bury(self, task: TaskId, letter: DeadLetter) -> None:
+        place = self._roster.places.get(task)
+        if place is not None:
+            partitions = self._writer.partitions_for(letter.topic)
+            where = TopicPartition(letter.topic, letter.timestamp % partitions)
+            place.task.outbox.put(where, letter.key, letter.value, letter.timestamp, letter.headers)
+
+    # the group
+
+    def _rejoin(self) -> None:
+        around = self._around
+        own = self._roster.positions()
+        info = WorkerInfo(
+            around.directory.uuid,
+            around.directory.directory_id,
+            frozenset(around.built.fingerprint(sub.id) for sub in around.built.subtopologies),
+            self._roster.tasks,
+            {**self._roster.copies(), **own},
+            self.settings.endpoint,
+        )
+        topics = source_topics(around.built, self._surveyor.existing(), self.settings.prefix)
+        self._seat.rejoin(Offer(topics, write_info(info), self._roster.partitions()))
+
+    def _group(self) -> None:
+        self._seat.shown()
+        for news in self._seat.take():
+            self._heed(news)
+
+    def _heed(self, news: News) -> None:
+        if isinstance(news, Lead):
+            self._seat.lead(self._surveyor.lead(news.members).assignments)
+        elif isinstance(news, Assigned):
+            self._assigned(news)
+        elif isinstance(news, Rebalance):
+            self._rejoin()
+        elif isinstance(news, Lost):
+            log.warning("%s lost its place in the group: %s", self.settings.name, news.reason)
+            for task in list(self._roster.tasks):
+                self._roster.give_up(task, clean=False)
+            self._become(WorkerState.PARTITIONS_REVOKED)
+            self._rejoin()
+        elif isinstance(news, Failed):
+            raise news.error
+
+    def _assigned(self, news: Assigned) -> None:
+        """Cooperative: tasks that stay are not touched; those that go are committed and given up first."""
+        given = read_given(news.assignment)
+        mine = frozenset(given.tasks)
+        going = self._roster.tasks - mine
+        if going:
+            self._become(WorkerState.PARTITIONS_REVOKED)
+            self._give_up(going)
+        fresh = mine - self._roster.tasks
+        self._become(WorkerState.PARTITIONS_ASSIGNED)
+        if fresh:
+            partitions = self._surveyor.blueprint().partitions
+            self._roster.take({task: partitions[task] for task in sorted(fresh)}, self._clock.now_ms())
+        log.info(
+            "%s has %d tasks in generation %d: %d new, %d given up.",
+            self.settings.name,
+            len(mine),
+            news.generation,
+            len(fresh),
+            len(going),
+        )
+        if going:
+            self._rejoin()  # a second round, for those who wait for what was given up
+
+    def _give_up(self, going: frozenset[TaskId]) -> None:
+        committed = True
+        places = [self._roster.places[task] for task in going]
+        try:
+            self._commit([place.task for place in places if place.running])
+        except (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException) as error:
+            log.warning(
+                "%s gives tasks up without a commit; their owner does the rest again: %s", self.settings.name, error
+            )
+            committed = False
+        for task in going & self._roster.tasks:
+            self._roster.give_up(task, committed)
