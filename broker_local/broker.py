@@ -6,15 +6,14 @@ socket loop, or a link in the same process) parks those, asks again, and calls `
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from broker_local.groupstate import Group, GroupSettings
 from broker_local.requests import Reply
 from broker_local.store import Durability, Store
-from broker_local.waits import Instant, Key
+from broker_local.waits import Key
 
 GROUP_TOPIC = "__consumer_offsets"
 """The broker's own topic: states of groups, committed offsets, blocks of producer ids. Kafka's name for
@@ -22,35 +21,6 @@ it.
 """
 TICK_MS = 1_000
 STORAGE_RETRY_MS = 1_000
-
-
-class Clock(Protocol):
-    """The time, handed in."""
-
-    def now_ms(self) -> int:
-        """Wall clock, milliseconds since the epoch."""
-        ...
-
-    def monotonic_ms(self) -> float:
-        """Milliseconds that never go back."""
-        ...
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    __slots__ = ()
-
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def monotonic_ms(self) -> float:
-        return time.monotonic() * 1000.0
-
-
-def instant(clock: Clock) -> Instant:
-    """Now."""
-    return Instant(int(clock.monotonic_ms()), clock.now_ms())
 
 
 class Peer(NamedTuple):

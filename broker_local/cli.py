@@ -14,7 +14,7 @@ import click
 
 from broker_local import catalog
 from broker_local import format as batches
-from broker_local.broker import SystemClock
+from broker_local.clock import SystemClock
 from broker_local.faults import Refused, Stop
 from broker_local.files import OsFiles
 from broker_local.place import Place, Unavailable, prepare

@@ -351,11 +351,7 @@ def _complete_if_ready(group: Group, now: int, at: int) -> list[Effect]:
 def _close_joining(group: Group, now: int, at: int) -> list[Effect]:
     """The time for joining is up: dynamic members that did not come are out; static ones stay."""
     assert group.candidates is not None
-    late = [
-        name
-        for name, each in group.candidates.items()
-        if each.parked is None and each.member.instance_id is None
-    ]
+    late = [name for name, each in group.candidates.items() if each.parked is None and each.member.instance_id is None]
     for name in late:
         del group.candidates[name]
         group.seen.pop(name, None)
@@ -449,9 +445,7 @@ def _replace_static(group: Group, call: Call, request: Join, holder: Member, new
     assert group.candidates is not None
     # In its predecessor's place: the order of members decides who leads.
     group.candidates = {
-        (new_id if name == holder.member_id else name): (
-            Candidate(member) if name == holder.member_id else each
-        )
+        (new_id if name == holder.member_id else name): (Candidate(member) if name == holder.member_id else each)
         for name, each in group.candidates.items()
     }
     return [*effects, *_enter(group, call, request, member)]
@@ -463,9 +457,7 @@ def _leader(state: GroupState, members: Sequence[Member], otherwise: Member) -> 
 
 def _fence(group: Group, member_id: str) -> list[Effect]:
     """Whatever this member waits for is answered: somebody else has its instance id now."""
-    fenced = Failure(
-        ErrorCode.FENCED_INSTANCE_ID, "another member with this group.instance.id has taken over"
-    )
+    fenced = Failure(ErrorCode.FENCED_INSTANCE_ID, "another member with this group.instance.id has taken over")
     return [Reply(ticket, fenced) for ticket in _unpark(group, member_id)]
 
 

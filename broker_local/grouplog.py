@@ -63,9 +63,7 @@ def unpack(key: bytes | None, value: bytes | None) -> LogRecord:
         kind, *rest = _unpacked(key or b"")
         row = None if value is None else _unpacked(value)
         if row is not None and row[0] != VERSION:
-            raise UnknownRecord(
-                f"a record of the group log has version {row[0]}; this broker knows {VERSION}"
-            )
+            raise UnknownRecord(f"a record of the group log has version {row[0]}; this broker knows {VERSION}")
         if kind == PRODUCER_IDS and row is not None:
             return ProducerIds(_whole(row[1]))
         if kind == STATE:
@@ -73,9 +71,7 @@ def unpack(key: bytes | None, value: bytes | None) -> LogRecord:
             return StateRecord(_text(group), None if row is None else _state(row))
         if kind == OFFSET:
             group, topic, partition = rest
-            return OffsetRecord(
-                _text(group), _text(topic), _whole(partition), None if row is None else _offset(row)
-            )
+            return OffsetRecord(_text(group), _text(topic), _whole(partition), None if row is None else _offset(row))
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise UnknownRecord(f"a record of the group log cannot be read: {error}") from error
     raise UnknownRecord(f"a record of the group log has kind {kind!r}")

@@ -106,19 +106,14 @@ def encode(record: object) -> tuple[bytes, list[Body]]:
     """The head's bytes and the bodies that follow them, in order."""
     codec = codec_of(type(record))
     bodies: list[Body] = []
-    head = {
-        name: write(getattr(record, name), bodies)
-        for name, write in zip(codec.names, codec.writings, strict=True)
-    }
+    head = {name: write(getattr(record, name), bodies) for name, write in zip(codec.names, codec.writings, strict=True)}
     return msgpack.packb(head, use_bin_type=True), bodies
 
 
 def decode(kind: type[R], head: bytes | memoryview, bodies: memoryview = EMPTY) -> R:
     """The record of that kind that the head holds; raises BadHead if it is none."""
     try:
-        found = msgpack.unpackb(
-            head, raw=False, strict_map_key=True, max_array_len=MAX_ROWS, max_map_len=MAX_ROWS
-        )
+        found = msgpack.unpackb(head, raw=False, strict_map_key=True, max_array_len=MAX_ROWS, max_map_len=MAX_ROWS)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise BadHead(f"no msgpack map: {error or type(error).__name__}") from None
     if type(found) is not dict:
@@ -270,10 +265,7 @@ def _record(kind: type) -> tuple[Reading, Writing]:
             raise BadHead(f"{name} is {type(value).__name__}, not a list")
         if not required <= len(value) <= len(names):
             raise BadHead(f"{name} has {len(value)} values, not {len(names)}")
-        values = [
-            read_one(item, inner, bodies)
-            for item, inner, read_one in zip(value, names, readings, strict=False)
-        ]
+        values = [read_one(item, inner, bodies) for item, inner, read_one in zip(value, names, readings, strict=False)]
         return kind(*values)
 
     def write(value: object, bodies: list[Body]) -> object:

@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from broker_local.broker import BrokerSettings, Clock, Peer, SystemClock, instant
+from broker_local.broker import BrokerSettings, Peer
 from broker_local.client import ConnectionLost, answer
+from broker_local.clock import Clock, SystemClock, instant
 from broker_local.dispatch import due_flush, flushed, handle, next_due, open_broker, peer_gone, turn
 from broker_local.files import Files, FileSlice
 from broker_local.heads import Stretch

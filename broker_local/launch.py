@@ -32,7 +32,9 @@ _spawned: list[subprocess.Popen[bytes]] = []
 """Brokers this process has started: they live on without it, but it has to take note of their ends."""
 
 
-def connect(directory: str, client: str = "client", start_ms: int = START_MS) -> SocketLink:
+def connect(
+    directory: str, client: str = "client", start_ms: int = START_MS, idle_exit_s: float = IDLE_EXIT_S
+) -> SocketLink:
     """A connection to the broker of a data directory, which is started if none runs.
 
     Two that call this at once start one broker. Whoever loses the broker calls it again.
@@ -41,6 +43,7 @@ def connect(directory: str, client: str = "client", start_ms: int = START_MS) ->
         directory: the data directory; it is made if it is not there.
         client: the name under which the broker knows this client, `client.id`.
         start_ms: how long a start may take, in milliseconds.
+        idle_exit_s: a broker that has to be started leaves after so long without a client, in seconds.
     Raises:
         Unavailable: no broker answers, and none can be started.
     """
@@ -56,7 +59,7 @@ def connect(directory: str, client: str = "client", start_ms: int = START_MS) ->
             f"see {place.path('broker.log')}"
         )
     try:
-        return _knock(place, client) or _start(place, client, deadline)
+        return _knock(place, client) or _start(place, client, deadline, idle_exit_s)
     finally:
         lock.release()
 
@@ -105,7 +108,7 @@ def open_link(endpoint: Endpoint, client: str) -> SocketLink | None:
     return link
 
 
-def _start(place: Place, client: str, deadline: float) -> SocketLink:
+def _start(place: Place, client: str, deadline: float, idle_exit_s: float) -> SocketLink:
     """Starts a broker and waits until it answers. The caller holds `start.lock`."""
     broken = read_broken(place)
     if broken is not None:
@@ -124,7 +127,7 @@ def _start(place: Place, client: str, deadline: float) -> SocketLink:
             # that starts in the foreground has the lock before it listens: then it is asked again.)
             _clear(place)
             held.release()
-            child = _spawn(place)
+            child = _spawn(place, idle_exit_s)
         elif child is not None and (code := child.poll()) is not None:
             if code >= 0:
                 raise Unavailable(_last_words(place))
@@ -141,7 +144,7 @@ def _clear(place: Place) -> None:
         remove(place.path("endpoint"))
 
 
-def _spawn(place: Place) -> subprocess.Popen[bytes]:
+def _spawn(place: Place, idle_exit_s: float) -> subprocess.Popen[bytes]:
     """A broker in a session of its own, which goes when it has been idle."""
     for known in [each for each in _spawned if each.poll() is not None]:
         _spawned.remove(known)
@@ -152,7 +155,7 @@ def _spawn(place: Place) -> subprocess.Popen[bytes]:
         if log.tell() > LONGEST_LOG:
             log.truncate(0)
         child = subprocess.Popen(
-            [*command, "--idle-exit", str(IDLE_EXIT_S)],
+            [*command, "--idle-exit", str(idle_exit_s)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -205,9 +205,7 @@ def _ask(
 def join(broker: Broker, peer: Peer, request: Join, at: Instant) -> Answer:
     """See `group.on_join`."""
     new_id = f"{peer.client}-{broker.new_ids()}"
-    return _ask(
-        broker, peer, request.group, at, lambda g, c: coordinator.on_join(g, c, request, new_id), True
-    )
+    return _ask(broker, peer, request.group, at, lambda g, c: coordinator.on_join(g, c, request, new_id), True)
 
 
 def sync(broker: Broker, peer: Peer, request: Sync, at: Instant) -> Answer:

@@ -69,9 +69,7 @@ def produce(broker: Broker, peer: Peer, request: Produce, at: Instant) -> Answer
     return _when_durable(broker, written, reply)
 
 
-def _append(
-    broker: Broker, part: ProducePart, at: Instant, written: list[tuple[Partition, int]]
-) -> ProducedPart:
+def _append(broker: Broker, part: ProducePart, at: Instant, written: list[tuple[Partition, int]]) -> ProducedPart:
     try:
         if part.topic == GROUP_TOPIC:
             raise Refused("INVALID_TOPIC_EXCEPTION", f"{GROUP_TOPIC} is written by the broker alone")

@@ -70,9 +70,7 @@ def prepare(directory: str, create: bool = True) -> Place:
     except OSError as error:
         raise Unavailable(f"the data directory {real} cannot be made: {error.strerror}") from None
     if not os.access(real, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise Unavailable(
-            f"no rights on the data directory {real}: it has to be readable and writable for you"
-        )
+        raise Unavailable(f"no rights on the data directory {real}: it has to be readable and writable for you")
     return Place(real)
 
 
@@ -92,9 +90,7 @@ def socket_path(place: Place) -> str:
     with contextlib.suppress(FileExistsError):
         os.mkdir(own, 0o700)
     if not _is_private(own):
-        raise Unavailable(
-            f"{own} must be a directory of yours that nobody else can enter: chmod 700, or remove it"
-        )
+        raise Unavailable(f"{own} must be a directory of yours that nobody else can enter: chmod 700, or remove it")
     return os.path.join(own, name)
 
 

@@ -10,7 +10,8 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from broker_local.broker import BrokerSettings, SystemClock, instant
+from broker_local.broker import BrokerSettings
+from broker_local.clock import SystemClock, instant
 from broker_local.compactor import ChildCompactor
 from broker_local.dispatch import open_broker
 from broker_local.faults import Refused, Stop
@@ -45,9 +46,7 @@ def held(place: Place) -> Iterator[None]:
     try:
         taken = lock.take(LOCK_WAIT_MS)
     except OSError as error:
-        raise Unavailable(
-            f"the data directory {place.directory} cannot be locked: {error.strerror}"
-        ) from None
+        raise Unavailable(f"the data directory {place.directory} cannot be locked: {error.strerror}") from None
     if not taken:
         raise Unavailable(
             f"another broker has the data directory {place.directory}; its pid is in {place.path('lock')}"

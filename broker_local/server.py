@@ -15,7 +15,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from broker_local.broker import Broker, Clock, Peer, instant
+from broker_local.broker import Broker, Peer
+from broker_local.clock import Clock, instant
 from broker_local.dispatch import due_flush, flushed, handle, next_due, peer_gone, turn
 from broker_local.files import FileSlice
 from broker_local.requests import PROTOCOL_VERSION, ErrorCode, Failure, Hello, HelloReply, Produce, Reply
@@ -306,9 +307,7 @@ class Server:
         reply: Reply
         if connection.peer is not None or not isinstance(hello, Hello):
             reply = Failure(ErrorCode.INVALID_REQUEST, "a connection begins with one hello")
-        elif self._token is not None and not hmac.compare_digest(
-            self._token.encode(), (hello.token or "").encode()
-        ):
+        elif self._token is not None and not hmac.compare_digest(self._token.encode(), (hello.token or "").encode()):
             reply = Failure(ErrorCode.SASL_AUTHENTICATION_FAILED, "the token is missing or wrong")
         elif not hello.minimum <= PROTOCOL_VERSION <= hello.maximum:
             reply = self._strange(hello)
@@ -321,9 +320,7 @@ class Server:
 
     def _strange(self, hello: Hello) -> Failure:
         """A client of another version. If it is newer, this broker goes as soon as nobody needs it."""
-        text = (
-            f"this broker speaks protocol {PROTOCOL_VERSION}, the client {hello.minimum} to {hello.maximum}"
-        )
+        text = f"this broker speaks protocol {PROTOCOL_VERSION}, the client {hello.minimum} to {hello.maximum}"
         if hello.minimum > PROTOCOL_VERSION:
             if self._idle_exit_ms is not None:
                 self._idle_exit_ms = 0

@@ -35,9 +35,7 @@ def _group(name: str) -> Callable[[BrokerSettings, int], BrokerSettings]:
 SETTINGS: dict[str, Setting] = {
     "num.partitions": Setting(1, 10_000, lambda s, v: replace(s, num_partitions=v)),
     "log.flush.interval.ms": Setting(1, 2**31 - 1, lambda s, v: replace(s, flush_interval_ms=v)),
-    "offsets.retention.minutes": Setting(
-        1, 2**31 - 1, lambda s, v: replace(s, offsets_retention_ms=v * MINUTE)
-    ),
+    "offsets.retention.minutes": Setting(1, 2**31 - 1, lambda s, v: replace(s, offsets_retention_ms=v * MINUTE)),
     "offsets.retention.check.interval.ms": Setting(1, 2**31 - 1, lambda s, v: replace(s, offsets_check_ms=v)),
     "group.min.session.timeout.ms": Setting(1, 2**31 - 1, _group("min_session_timeout_ms")),
     "group.max.session.timeout.ms": Setting(1, 2**31 - 1, _group("max_session_timeout_ms")),

@@ -51,9 +51,7 @@ from tests.broker_local.engines import WALL, Desk, batch, fetched
 
 def join(group: str = "g", member: str = "", **more: int) -> Join:
     protocols = (JoinProtocol("range", b"m"),)
-    return Join(
-        group, more.get("session", 10_000), more.get("rebalance", 60_000), member, None, "consumer", protocols
-    )
+    return Join(group, more.get("session", 10_000), more.get("rebalance", 60_000), member, None, "consumer", protocols)
 
 
 # Topics
@@ -93,9 +91,7 @@ def test_topics_are_made_altered_grown_and_deleted() -> None:
     desk = Desk()
     made = desk.ask(TopicCreate((NewTopic("t", -1, {"retention.ms": "5"}), NewTopic("t", 1, {}))))
     assert [row.error for row in made.results] == [ErrorCode.NONE, ErrorCode.TOPIC_ALREADY_EXISTS]
-    tried = desk.ask(
-        TopicCreate((NewTopic("u", 3, {}), NewTopic("v", 0, {}), NewTopic("w", 1, {"x": "1"})), True)
-    )
+    tried = desk.ask(TopicCreate((NewTopic("u", 3, {}), NewTopic("v", 0, {}), NewTopic("w", 1, {"x": "1"})), True))
     errors = [row.error for row in tried.results]
     assert errors == [ErrorCode.NONE, ErrorCode.INVALID_PARTITIONS, ErrorCode.INVALID_CONFIG]
     assert [row.topic for row in desk.ask(Metadata()).topics] == ["t"]

@@ -214,6 +214,31 @@ def test_an_idle_broker_leaves_and_the_next_client_starts_another(directory: Pat
     link.close()
 
 
+def test_clients_come_and_brokers_go_without_anyone_being_turned_away(directory: Path) -> None:
+    failed: list[BaseException] = []
+
+    def visit() -> None:
+        try:
+            for number in range(6):
+                link = connect(str(directory), idle_exit_s=0.0)
+                assert link.call(Metadata()).topics == ()
+                link.close()
+                lock = FileLock(str(directory / "lock"))
+                if number % 2 and lock.take(300):
+                    lock.release()
+        except (ConnectionLost, Unavailable, AssertionError) as error:
+            failed.append(error)
+
+    visitors = [threading.Thread(target=visit) for _ in range(2)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert failed == []
+    wait_until_free(directory)
+    assert (directory / "broker.log").read_text().count("listening on") >= 2
+
+
 def test_a_broker_stays_while_somebody_is_starting_one(directory: Path) -> None:
     place = prepare(str(directory))
     lock = FileLock(place.path("start.lock"))
@@ -288,9 +313,7 @@ def test_a_broken_directory_is_not_served_until_it_was_checked(directory: Path) 
     whole = log.read_bytes()
     log.write_bytes(whole.replace(b"a" * 100, b"a" * 99 + b"X"))
     (directory / "BROKEN").write_text("Damaged\ntopics/x\n12\ntested\n")
-    with pytest.raises(
-        Unavailable, match=r"stopped for good: topics/x at byte 12: tested.*broker-local check"
-    ):
+    with pytest.raises(Unavailable, match=r"stopped for good: topics/x at byte 12: tested.*broker-local check"):
         connect(str(directory))
     code, _, err = run("check", str(directory))
     assert code == 1 and "at byte 0: damaged" in err and "Traceback" not in err

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from broker_local.broker import BrokerSettings, SystemClock, instant
+from broker_local.broker import BrokerSettings
 from broker_local.client import ConnectionLost, RequestFailed, SocketLink
+from broker_local.clock import SystemClock, instant
 from broker_local.dispatch import open_broker
 from broker_local.files import OsFiles
 from broker_local.requests import (

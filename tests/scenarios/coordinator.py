@@ -86,13 +86,9 @@ class Coordinator:
         if command == "sync":
             plan = [each.split(":") for each in options.get("plan", "").split(",") if each]
             rows = tuple(MemberAssignment(self.ids.get(who, who), data.encode()) for who, data in plan)
-            return self._carry_out(
-                groups.on_sync(self.group, call, Sync("g", generation, member, instance, rows))
-            )
+            return self._carry_out(groups.on_sync(self.group, call, Sync("g", generation, member, instance, rows)))
         if command == "heartbeat":
-            return self._carry_out(
-                groups.on_heartbeat(self.group, call, Heartbeat("g", generation, member, instance))
-            )
+            return self._carry_out(groups.on_heartbeat(self.group, call, Heartbeat("g", generation, member, instance)))
         if command == "leave":
             leaver = Leaver("" if instance else member, instance)
             return self._carry_out(groups.on_leave(self.group, call, Leave("g", (leaver,))))
@@ -147,10 +143,7 @@ class Coordinator:
     def _describe(self) -> str:
         found = groups.describe(self.group)
         head = f"{found.state} generation {found.generation} {found.protocol_type} {found.protocol}".rstrip()
-        rows = [
-            f"  {each.member_id} {each.instance_id or '-'} '{each.assignment.decode()}'"
-            for each in found.members
-        ]
+        rows = [f"  {each.member_id} {each.instance_id or '-'} '{each.assignment.decode()}'" for each in found.members]
         return "\n".join([head, *rows])
 
 
