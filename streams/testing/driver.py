@@ -43,12 +43,10 @@ from streams.runtime.stores import Opened
 from streams.runtime.task import Ground, Task
 from streams.runtime.typed import Facade, facade
 from streams.serdes.base import Serde
-from streams.testing_topics import RawRecord, TestInputTopic, TestOutputTopic, TestRecord
+from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic
 from streams.topology.graph import Topology
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.topology.store import StoreKind
-
-__all__ = ["ManualClock", "TestInputTopic", "TestOutputTopic", "TestRecord", "TopologyTestDriver"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -91,9 +89,9 @@ class TopologyTestDriver:
         initial_wall_clock_time: datetime | int | None = None,
         **settings: object,
     ) -> None:
-        given = StreamsConfig.of_topology({"application.id": APPLICATION, **(config or {})}).originals
-        keywords = {name.replace("_", "."): value for name, value in settings.items()}
-        self._config = StreamsConfig({INTERNAL_EMIT_FINAL: 0, INTERNAL_OUTER_JOIN: 0, **given, **keywords})
+        given = config.originals if isinstance(config, StreamsConfig) else config or {}
+        unthrottled = {INTERNAL_EMIT_FINAL: 0, INTERNAL_OUTER_JOIN: 0}
+        self._config = StreamsConfig({"application.id": APPLICATION, **unthrottled, **given}, **settings)
         self.clock = ManualClock(epoch_ms(initial_wall_clock_time) or 0)
         self._metrics = Metrics()
         self._journal: deque[str] = deque()
