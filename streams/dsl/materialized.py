@@ -50,6 +50,7 @@ class Materialized(Generic[K, V]):
     ttl: Duration | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "store_type", Place.of(self.store_type))
         if self.store is not None:
             check_name(self.store)
         if self.supplier is not None and self.store is not None and self.supplier.name != self.store:

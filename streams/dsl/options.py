@@ -265,6 +265,7 @@ class StreamJoined(Generic[K, V, VO]):
     logging: Mapping[str, object] | None = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "store_type", StoreType.of(self.store_type))
         _checked_name(self.name)
         _checked_name(self.store_name)
 

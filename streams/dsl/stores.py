@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Never
 
 from streams.dsl.durations import Duration, iso, to_ms
-from streams.errors import IllegalArgumentException, NullPointerException
+from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException
 from streams.serdes.base import Serde
 from streams.topology.store import StoreKind, StoreSpec
 
@@ -20,6 +20,21 @@ class StoreType(Enum):
 
     ROCKS_DB = "rocksDB"
     IN_MEMORY = "in_memory"
+
+    @staticmethod
+    def of(said: object) -> StoreType | None:
+        """A place, or its word as in `default.dsl.store`; None stays None.
+
+        Raises:
+            IllegalArgumentException: there is no such place.
+        """
+        if said is None or isinstance(said, StoreType):
+            return said
+        found = next((place for place in StoreType if str(said).lower() == place.value.lower()), None)
+        if found is None:
+            words = ", ".join(place.value for place in StoreType)
+            raise IllegalArgumentException(f"{said!r} is no place for a store; there are {words}.")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +269,46 @@ class Stores:
     ) -> KeyedStoreBuilder:
         """A session store."""
         return KeyedStoreBuilder(_of(supplier, StoreKind.SESSION), StoreKind.SESSION, key_serde, value_serde)
+
+    @staticmethod
+    def persistent_timestamped_key_value_store_with_headers(*args: object) -> Never:
+        """Not built yet."""
+        _no_headers("persistent_timestamped_key_value_store_with_headers")
+
+    @staticmethod
+    def persistent_timestamped_window_store_with_headers(*args: object) -> Never:
+        """Not built yet."""
+        _no_headers("persistent_timestamped_window_store_with_headers")
+
+    @staticmethod
+    def persistent_session_store_with_headers(*args: object) -> Never:
+        """Not built yet."""
+        _no_headers("persistent_session_store_with_headers")
+
+    @staticmethod
+    def timestamped_key_value_store_with_headers_builder(*args: object) -> Never:
+        """Not built yet."""
+        _no_headers("timestamped_key_value_store_with_headers_builder")
+
+    @staticmethod
+    def timestamped_window_store_with_headers_builder(*args: object) -> Never:
+        """Not built yet."""
+        _no_headers("timestamped_window_store_with_headers_builder")
+
+    @staticmethod
+    def session_store_with_headers_builder(*args: object) -> Never:
+        """Not built yet."""
+        _no_headers("session_store_with_headers_builder")
+
+
+BuiltInDslStoreSuppliers = StoreType
+"""Java's name for it."""
+
+
+def _no_headers(method: str) -> Never:
+    raise NotYetBuiltException(
+        f"Stores.{method}, stores that keep the headers of records, are not built yet; use the same without headers."
+    )
 
 
 def _named(name: str) -> str:
