@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from streams.dsl.options import Repartitioned as Repartitioned
     from streams.dsl.options import StreamJoined as StreamJoined
     from streams.dsl.options import TableJoined as TableJoined
+    from streams.dsl.stores import BuiltInDslStoreSuppliers as BuiltInDslStoreSuppliers
     from streams.dsl.stores import Stores as Stores
     from streams.dsl.stores import StoreType as StoreType
     from streams.dsl.stream import KStream as KStream
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from streams.dsl.windows import TimeWindows as TimeWindows
     from streams.dsl.windows import UnlimitedWindows as UnlimitedWindows
     from streams.dsl.windows import Windows as Windows
+    from streams.processor import Cancellable as Cancellable
     from streams.processor import ContextualFixedKeyProcessor as ContextualFixedKeyProcessor
     from streams.processor import ContextualProcessor as ContextualProcessor
     from streams.processor import DeadLetter as DeadLetter
@@ -61,6 +63,9 @@ if TYPE_CHECKING:
     from streams.processor import PunctuationType as PunctuationType
     from streams.processor import RecordContext as RecordContext
     from streams.processor import Response as Response
+    from streams.processor import StreamPartitioner as StreamPartitioner
+    from streams.processor import TimestampExtractor as TimestampExtractor
+    from streams.processor import TopicNameExtractor as TopicNameExtractor
     from streams.processor import (
         UsePartitionTimeOnInvalidTimestamp as UsePartitionTimeOnInvalidTimestamp,
     )
@@ -101,7 +106,7 @@ _HOMES = {
         "StreamJoined",
         "TableJoined",
     ),
-    "streams.dsl.stores": ("StoreType", "Stores"),
+    "streams.dsl.stores": ("BuiltInDslStoreSuppliers", "StoreType", "Stores"),
     "streams.dsl.stream": ("KStream",),
     "streams.dsl.suppressed": ("BufferConfig", "EmitStrategy", "Suppressed"),
     "streams.dsl.table": ("KTable",),
@@ -115,6 +120,7 @@ _HOMES = {
         "Windows",
     ),
     "streams.processor": (
+        "Cancellable",
         "Response",
         "LogAndFailProcessingExceptionHandler",
         "LogAndFailExceptionHandler",
@@ -133,6 +139,9 @@ _HOMES = {
         "ProcessorContext",
         "PunctuationType",
         "RecordContext",
+        "StreamPartitioner",
+        "TimestampExtractor",
+        "TopicNameExtractor",
         "UsePartitionTimeOnInvalidTimestamp",
         "WallclockTimestampExtractor",
     ),

@@ -115,7 +115,7 @@ class _Join:
             raise StreamsException("Both StoreSuppliers have the same name.  StoreSuppliers must provide unique names")
         this_store = self._store(sj.this_store, self.this_generated, self.this_suffix, sj.value_serde)
         other_store = self._store(sj.other_store, self.other_generated, self.other_suffix, sj.other_value_serde)
-        shared = self._shared_store() if self.kind != "inner" else None
+        shared = None if self.kind == "inner" or self.windows.eager else self._shared_store()
         self._windowed(self.left, self.this_windowed, this_store)
         self._windowed(self.right, self.other_windowed, other_store)
         part = StreamJoin(

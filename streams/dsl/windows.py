@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Any, Never, Protocol
 
 from streams.dsl.durations import Duration, instant_ms, to_ms
-from streams.errors import IllegalArgumentException, NotYetBuiltException
+from streams.errors import IllegalArgumentException, IllegalStateException, NotYetBuiltException
 from streams.operators.windows import LONG_MAX, Aligned, Custom, Shape, Unlimited
+
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 def _not_negative(ms: int, message: str) -> int:
@@ -235,6 +237,34 @@ class JoinWindows:
     before_ms: int
     after_ms: int
     grace_ms: int
+    eager: bool = False
+    """Left and outer joins give a record without a partner at once, and again when a partner comes."""
+
+    @classmethod
+    def of(cls, time_difference: Duration) -> JoinWindows:
+        """The deprecated way: partners at most `time_difference` apart, 24 hours of grace unless `grace` says
+        otherwise, and eager results of left and outer joins.
+
+        Raises:
+            IllegalArgumentException: the difference is negative.
+        """
+        difference_ms = to_ms(time_difference, "timeDifference")
+        grace_ms = max(_DAY_MS - 2 * difference_ms, 0)
+        return cls(difference_ms, difference_ms, 0, eager=True)._checked(grace_ms)
+
+    def grace(self, after_window_end: Duration) -> JoinWindows:
+        """Sets the grace period of windows that were made by `of`.
+
+        Raises:
+            IllegalStateException: the grace period was given before.
+            IllegalArgumentException: it is negative.
+        """
+        if not self.eager:
+            raise IllegalStateException(
+                "Cannot call grace() after setting grace value via ofTimeDifferenceAndGrace or "
+                "ofTimeDifferenceWithNoGrace."
+            )
+        return self._checked(to_ms(after_window_end, "afterWindowEnd"))
 
     @classmethod
     def of_time_difference_with_no_grace(cls, time_difference: Duration) -> JoinWindows:

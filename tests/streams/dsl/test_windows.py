@@ -26,6 +26,7 @@ from streams import (
 from streams.dsl.durations import iso, to_ms
 from streams.errors import (
     IllegalArgumentException,
+    IllegalStateException,
     NotYetBuiltException,
     NullPointerException,
     TopologyException,
@@ -58,6 +59,22 @@ def test_shapes() -> None:
     assert UnlimitedWindows.of().start_on(start).shape() == Unlimited(1000)
     windows = JoinWindows.of_time_difference_and_grace(10, 2).before(0).after(20)
     assert (windows.before_ms, windows.after_ms, windows.grace_ms, windows.size_ms) == (0, 20, 2, 20)
+
+
+def test_the_deprecated_way_of_join_windows() -> None:
+    old = JoinWindows.of(10)
+    assert (old.before_ms, old.after_ms, old.grace_ms, old.eager) == (10, 10, 86_400_000 - 20, True)
+    assert old.grace(5).grace_ms == 5
+    with pytest.raises(IllegalStateException, match=r"Cannot call grace\(\) after setting grace value"):
+        JoinWindows.of_time_difference_with_no_grace(1).grace(5)
+    builder = StreamsBuilder()
+    builder.stream("a").left_join(builder.stream("b"), lambda left, right: (left, right), old)
+    assert "OUTERSHARED" not in str(builder.build().describe())
+
+
+def test_stores_with_headers_are_not_built_yet() -> None:
+    with pytest.raises(NotYetBuiltException, match="persistent_session_store_with_headers"):
+        Stores.persistent_session_store_with_headers("s", 5)
 
 
 class Fiscal(Windows):
