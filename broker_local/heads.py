@@ -112,8 +112,10 @@ def encode(record: object) -> tuple[bytes, list[Body]]:
 
 def decode(kind: type[R], head: bytes | memoryview, bodies: memoryview = EMPTY) -> R:
     """The record of that kind that the head holds; raises BadHead if it is none."""
+    # A list may claim no more rows than there are bytes: the memory for them is taken before they are seen.
+    most = min(MAX_ROWS, len(head))
     try:
-        found = msgpack.unpackb(head, raw=False, strict_map_key=True, max_array_len=MAX_ROWS, max_map_len=MAX_ROWS)
+        found = msgpack.unpackb(head, raw=False, strict_map_key=True, max_array_len=most, max_map_len=most)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise BadHead(f"no msgpack map: {error or type(error).__name__}") from None
     if type(found) is not dict:

@@ -150,6 +150,11 @@ def test_bodies_must_be_as_long_as_the_head_says() -> None:
         decode(FetchReply, head, memoryview(b"abcd"))
 
 
+def test_a_list_that_claims_more_rows_than_there_are_bytes_is_refused() -> None:
+    with pytest.raises(BadHead, match="exceeds max_array_len"):
+        decode(Metadata, b"\xdd\x00\x01\x86\xa0" * 100)
+
+
 def test_the_bytes_are_those_of_the_page() -> None:
     frame = joined(request_frame(Metadata(("t",)), 5))
     front = "25 00 00 00 01 01 05 00 00 00 1b 00 00 00 82 a6 74 6f 70 69 63 73 91 a1 74 ae 63 72 65 61 74 65"
