@@ -26,12 +26,17 @@ from broker_local.requests import (
     ErrorCode,
     Fetch,
     FetchPosition,
+    Heartbeat,
+    HeartbeatReply,
+    Join,
+    JoinProtocol,
     ListOffsets,
     Metadata,
     NewTopic,
     OffsetQuestion,
     Produce,
     ProducePart,
+    Sync,
     TopicCreate,
 )
 from tests.broker_local.engines import WALL, batch, values_in
@@ -201,6 +206,18 @@ def test_commits_survive_a_kill(directory: Path) -> None:
     (part,) = again.call(Committed("g")).parts
     assert (part.offset, part.metadata) == (7, "note")
     again.close()
+
+
+def test_heartbeats_that_waited_while_the_broker_was_stopped_count(directory: Path) -> None:
+    link = connect(str(directory))
+    member = link.call(Join("g", 300, 300, "", None, "consumer", (JoinProtocol("range", b""),)))
+    link.call(Sync("g", member.generation, member.member_id, None))
+    os.kill(pid_of(directory), signal.SIGSTOP)
+    correlation = link.send(Heartbeat("g", member.generation, member.member_id, None))
+    assert link.receive(700) == []
+    os.kill(pid_of(directory), signal.SIGCONT)
+    assert link.receive(10_000) == [(correlation, HeartbeatReply())]
+    link.close()
 
 
 def test_an_idle_broker_leaves_and_the_next_client_starts_another(directory: Path) -> None:
