@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from streams.dsl.materialized import Materialized, key_value_store
 from streams.dsl.options import Consumed
-from streams.dsl.table_source import SOURCE_SUFFIX, source_node
+from streams.dsl.table_source import SOURCE_SUFFIX, as_consumed, source_node
 from streams.errors import TopologyException
 from streams.operators.source_table import source_table
 from streams.operators.views import StoreView, View
@@ -42,7 +42,7 @@ def global_table(
     given = materialized or Materialized()
     if given.versioned:
         raise TopologyException("GlobalTables cannot be versioned.")
-    m = given.inheriting(consumed.key_serde, consumed.value_serde).with_logging_disabled().with_caching_disabled()
+    m = as_consumed(given, consumed).with_logging_disabled().with_caching_disabled()
     store_name = m.queryable or plan.names.store(f"{topic}-")
     source = plan.names.named(consumed.name, "KSTREAM-SOURCE-", SOURCE_SUFFIX)
     name = plan.names.named(consumed.name, "KTABLE-SOURCE-")

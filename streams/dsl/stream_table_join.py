@@ -32,7 +32,7 @@ def join_table(
     """`join(table, joiner, [Joined])`: each stream record meets the row of its key.
 
     Raises:
-        IllegalArgumentException: a grace period, and the table is not versioned.
+        IllegalArgumentException: the grace period is negative, or the table not versioned.
     """
     call = arity.either(_function(given), arity.JOIN_FORMS, method, "joiner cannot be null")
     j = pick(method, Joined, given[1:], fields, "joined cannot be null") or Joined()
@@ -44,6 +44,8 @@ def join_table(
     grace = grace_ms(j)
     buffer = None
     if grace is not None:
+        if grace < 0:
+            raise IllegalArgumentException("Grace period must not be negative.")
         if plan.nodes[table._flow.node].versioned is False:
             raise IllegalArgumentException("KTable must be versioned to use a grace period in a stream table join.")
         store = StoreSpec(

@@ -150,6 +150,24 @@ class KTable(Generic[K, V]):
         *options: TableJoined | Materialized[K, VR],
         **fields: Unpack[ForeignKeyFields],
     ) -> KTable[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: KTable[KO, VO],
+        joiner: Callable[[V, VO], VR],
+        *options: TableJoined | Materialized[K, VR],
+        foreign_key: Callable[[V], KO],
+        **fields: Unpack[ForeignKeyFields],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: KTable[KO, VO],
+        joiner: Callable[[V, VO], VR],
+        *options: TableJoined | Materialized[K, VR],
+        foreign_key: Callable[[K, V], KO],
+        **fields: Unpack[ForeignKeyFields],
+    ) -> KTable[K, VR]: ...
     def join(
         self,
         other: KTable[Any, Any],
@@ -190,6 +208,24 @@ class KTable(Generic[K, V]):
         extractor: Callable[[K, V], KO | None],
         joiner: Callable[[V, VO | None], VR],
         *options: TableJoined | Materialized[K, VR],
+        **fields: Unpack[ForeignKeyFields],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: KTable[KO, VO],
+        joiner: Callable[[V, VO | None], VR],
+        *options: TableJoined | Materialized[K, VR],
+        foreign_key: Callable[[V], KO | None],
+        **fields: Unpack[ForeignKeyFields],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: KTable[KO, VO],
+        joiner: Callable[[V, VO | None], VR],
+        *options: TableJoined | Materialized[K, VR],
+        foreign_key: Callable[[K, V], KO | None],
         **fields: Unpack[ForeignKeyFields],
     ) -> KTable[K, VR]: ...
     def left_join(

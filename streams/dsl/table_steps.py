@@ -105,13 +105,13 @@ def _derived(
     burns: bool = True,
 ) -> KTable[Any, Any]:
     """A table computed row by row. It has a store only if the user named one; options without a name consume a
-    number for it all the same (`burns`)."""
+    number for it all the same (`burns`). What is known of the serdes goes on downstream, not into the store, as in
+    Java."""
     flow = table._flow
     plan = flow.plan
     m = materialized or Materialized()
     if materialized is not None and burns and m.queryable is None:
         plan.names.store(prefix)
-    m = m.inheriting(flow.key_serde, value_serde)
     name = plan.names.named(None if named is None else named.name, prefix)
     store = m.queryable
     own = None if store is None else key_value_store(m, store)
@@ -121,7 +121,8 @@ def _derived(
     part = Step(make(store), stores, own, entry)
     versioned = None if materialized is None else m.versioned
     node = plan.add(name, part, (flow.node,), versioned=versioned)
-    below = replace(flow, node=node, name=name, key_serde=m.key_serde, value_serde=m.value_serde)
+    inherited = m.inheriting(flow.key_serde, value_serde)
+    below = replace(flow, node=node, name=name, key_serde=inherited.key_serde, value_serde=inherited.value_serde)
     return KTable(below, entry, view if store is None else StoreView(store), store)
 
 

@@ -53,6 +53,14 @@ assert_type(table, KTable[str, str])
 assert_type(table.map_values(lambda value: len(value)), KTable[str, int])
 assert_type(table.join(table, lambda left, right: left + right), KTable[str, str])
 assert_type(table.join(table, lambda value: value, lambda left, right: (left, right)), KTable[str, tuple[str, str]])
+assert_type(
+    table.join(table, lambda left, right: (left, right), foreign_key=lambda value: value),
+    KTable[str, tuple[str, str]],
+)
+assert_type(
+    table.left_join(table, lambda left, right: right, foreign_key=lambda key, value: key + value),
+    KTable[str, str | None],
+)
 assert_type(table.to_stream(), KStream[str, str])
 assert_type(table.to_stream(lambda key, value: len(value)), KStream[int, str])
 assert_type(table.group_by(lambda key, value: (value, len(key))).count(), KTable[str, int])

@@ -179,7 +179,7 @@ def test_foreign_keys_by_position_and_by_keyword() -> None:
         builder = StreamsBuilder()
         left, right = builder.table("l"), builder.table("r")
         if by_keyword:
-            left.join(right, pair, TableJoined("fk"), foreign_key=lambda v: v)  # type: ignore[call-overload, arg-type]
+            left.join(right, pair, TableJoined("fk"), foreign_key=lambda v: v)
         else:
             left.join(right, lambda v: v, pair, name="fk")
         return text(builder.build())
