@@ -123,6 +123,7 @@ class WriterSettings:
         delivery_timeout_ms: how long a batch is tried before it fails with a `TimeoutException`.
         retry_backoff_ms: the pause before it is tried again.
         max_bytes_out: `send` waits while more bytes than this are without an answer.
+        metadata_timeout_ms: how long a topic's partitions are asked for.
     """
 
     acks: int = -1
@@ -130,6 +131,7 @@ class WriterSettings:
     delivery_timeout_ms: int = 120_000
     retry_backoff_ms: int = 100
     max_bytes_out: int = 64 * 1024 * 1024
+    metadata_timeout_ms: int = 60_000
 
 
 WRITER_DEFAULTS = WriterSettings()

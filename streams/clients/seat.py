@@ -48,6 +48,7 @@ News = Assigned | Lead | Rebalance | Lost | Failed
 Done = Callable[[KafkaException | None], None]
 
 RETRY_S = 0.1
+LEAVE_S = 1.0
 _FINAL = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
 """Kinds of retriable errors that only a new membership can heal."""
 
@@ -76,6 +77,7 @@ class Seat:
         self._auto_due = 0
         self._auto: Mapping[TopicPartition, Position] = {}
         self._auto_done: Mapping[TopicPartition, Position] = {}
+        self._wanted = False  # a membership is what its owner counts on
         self._closed = False
         pulse.add(self)
 
@@ -99,6 +101,7 @@ class Seat:
     def rejoin(self, offer: Offer) -> None:
         """Joins the group, or joins anew. See `Member.rejoin`."""
         with self._lock:
+            self._wanted = True
             self._perform(self._member.rejoin(offer, now_ms()))
         pulse.nudge()
 
@@ -133,12 +136,19 @@ class Seat:
             self._lock.wait_for(lambda: self._told or self._closed, timeout_s)
 
     def leave(self) -> None:
-        """Ends the membership; waits for nothing."""
+        """Ends the membership, and waits a moment for the group to know."""
         with self._lock:
-            events = self._member.leave(now_ms())
+            requests = [event.request for event in self._member.leave(now_ms()) if isinstance(event, Send)]
             self._life += 1
+            self._wanted = False
             self._news.clear()
-            self._perform(events)
+            if not requests or self._link.fileno() < 0:  # no broker is started to be told good-bye
+                return
+            left: list[GroupReply] = []
+            self._send(requests[0], left.append)
+            self._receive()
+            pulse.nudge()
+            self._lock.wait_for(lambda: left or self._closed, LEAVE_S)
 
     def close(self, leave: bool = True) -> None:
         """Ends the membership and the connection. A second call does nothing.
@@ -161,6 +171,9 @@ class Seat:
     def commit(self, offsets: Mapping[TopicPartition, Position], done: Done | None = None) -> None:
         """Commits as this member, in its generation; `done` gets the error, if any, in a later `take`."""
         with self._lock:
+            if self._is_out():
+                self._committed(done, Committed(self._out_of_the_group()))
+                return
             request = self._member.commit(offsets)
             self._send(request, partial(self._committed, done))
         pulse.nudge()
@@ -169,9 +182,12 @@ class Seat:
         """Commits and waits; tries again after passing errors.
 
         Raises:
+            UnknownMemberIdException: the membership has ended.
             KafkaException: the coordinator's error, of the kinds in `streams.errors`.
             TimeoutException: no answer in time.
         """
+        if self._is_out():
+            raise self._out_of_the_group()
         if offsets:
             reply = self._ask(lambda: self._member.commit(offsets), timeout_ms)
             error = error_of(reply)
@@ -232,7 +248,14 @@ class Seat:
             self._notify()
 
     def _auto_waits(self) -> bool:
-        return bool(self._interval_ms) and self._auto != self._auto_done
+        return bool(self._interval_ms) and self._auto != self._auto_done and not self._is_out()
+
+    def _is_out(self) -> bool:
+        """Is its owner to be a member, and is it none? A group without members would take anybody's commit."""
+        return self._wanted and self._member.generation < 0
+
+    def _out_of_the_group(self) -> UnknownMemberIdException:
+        return UnknownMemberIdException(f"Group {self.settings.group!r}: this is no member of it at present.")
 
     # Under the lock
 

@@ -168,7 +168,8 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
         raise ConfigException(
             "delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms"
         )
-    memory = given.number("buffer.memory")
+    memory, block = given.number("buffer.memory"), given.number("max.block.ms")
+    writer = WriterSettings(acks, idempotent, delivery, given.number("retry.backoff.ms"), 2 * memory, block)
     return ProducerSettings(
         bootstrap_servers=given.servers(),
         client_id=given.text("client.id") or "producer",
@@ -178,10 +179,10 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
         batch_size=given.number("batch.size"),
         linger_ms=linger,
         buffer_memory=memory,
-        max_block_ms=given.number("max.block.ms"),
+        max_block_ms=block,
         max_request_size=given.number("max.request.size"),
         most_out=min(in_flight, 5),
-        writer=WriterSettings(acks, idempotent, delivery, given.number("retry.backoff.ms"), 2 * memory),
+        writer=writer,
     )
 
 

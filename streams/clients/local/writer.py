@@ -62,7 +62,8 @@ class LocalWriter:
         count, until = self._counts.get(topic, (0, 0.0))
         if now < until:
             return count
-        (row,) = self._line.ask(Metadata((topic,), create_missing=True), topic).topics
+        asked = Metadata((topic,), create_missing=True)
+        (row,) = self._line.ask(asked, topic, self._settings.metadata_timeout_ms).topics
         if row.error:
             raise errors.exception(row.error, "", topic)
         self._counts[topic] = (row.partitions, now + METADATA_MAX_AGE_S)
@@ -185,7 +186,7 @@ class LocalWriter:
         """The writer's own id, or, for a lane whose sequences have a gap, another one."""
         if self._producer is None or lane.renewed:
             lane.renewed = False
-            reply = self._line.ask(ProducerId())
+            reply = self._line.ask(ProducerId(), "", self._settings.metadata_timeout_ms)
             self._producer = (reply.producer_id, reply.epoch)
         return self._producer
 

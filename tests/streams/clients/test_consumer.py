@@ -369,6 +369,18 @@ def test_a_commit_by_a_consumer_that_was_thrown_out_fails(
     assert ("lost", [0, 1, 2]) in listener.calls
 
 
+def test_a_commit_by_a_consumer_that_was_thrown_out_of_a_group_that_is_empty_now_fails(
+    producer: Producer, topic: str, consumer: MakeConsumer, admin: Admin
+) -> None:
+    fill(producer, topic)
+    reader = consumer(enable_auto_commit=False, max_poll_interval_ms=50)
+    read(reader, topic, 5)
+    until(lambda: admin.describe_group("g").state == "Empty")
+    with pytest.raises(CommitFailedException, match="kicked out of the group"):
+        reader.commit_sync()
+    assert admin.describe_group("g").partitions == ()
+
+
 # Groups
 
 
