@@ -22,9 +22,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json: boo
         click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], ensure_ascii=False))
         return
     numbers = [
-        all(isinstance(row[i], int) or row[i] is None for row in rows) and bool(rows) for i in range(len(columns))
+        bool(rows) and all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
+        for i in range(len(columns))
     ]
-    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    if title:
+        click.echo(title)
+    shown = Table(box=None, pad_edge=False, header_style="bold")
     for column, right in zip(columns, numbers, strict=True):
         shown.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:

@@ -3,7 +3,8 @@
 The rule, in order:
 
 1. A task goes only to members that run the same code for it: its sub-topology's fingerprint is among theirs.
-2. Loads differ by one at most among the members that can take the same tasks.
+2. Loads differ by one at most among the members that can take the same tasks. Where tasks move, they move so that
+   those with state come out even as well.
 3. Within that, a task stays with its owner. When a member joins n tasks on m members, at most ceil(n/m) move.
 4. A stateful task that must move goes where its state is freshest: to a member whose host holds a copy within
    `acceptable.recovery.lag` of the changelog's end, the smallest lag first.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.topology.node import TaskId
@@ -85,9 +86,7 @@ def assign(
     return Plan({member: tuple(sorted(ids)) for member, ids in placed.items()}, unplaced)
 
 
-def alike(
-    tasks: Iterable[TaskInfo], members: Sequence[MemberInfo]
-) -> list[tuple[list[TaskInfo], list[MemberInfo]]]:
+def alike(tasks: Iterable[TaskInfo], members: Sequence[MemberInfo]) -> list[tuple[list[TaskInfo], list[MemberInfo]]]:
     """Tasks with the members that can take them, the choosiest first."""
     groups: dict[tuple[int, ...], list[TaskInfo]] = defaultdict(list)
     able_of: dict[bytes, tuple[int, ...]] = {}
@@ -119,20 +118,30 @@ def place(
         for home in fresh.get(task.id, ())[:1]:
             drawn[home] += 1
     room = quotas({m: len(placed[m]) for m in own}, drawn, len(group))
+    share = -(-sum(task.stateful for task in group) // len(able))
     for member, tasks in own.items():
-        keep, give = kept(tasks, room[member])
+        keep, give = kept(tasks, room[member], share)
         placed[member] += [task.id for task in keep]
         room[member] -= len(keep)
         free += give
     free = near_their_state(free, placed, room, fresh)
-    heap = [(len(placed[member]), member) for member in sorted(room) if room[member] > 0]
+    with_state = {task.id for task in group if task.stateful}
+    spread([t for t in free if t.stateful], placed, room, lambda m: len(with_state.intersection(placed[m])))
+    spread([t for t in free if not t.stateful], placed, room, lambda m: len(placed[m]))
+
+
+def spread(
+    free: Iterable[TaskInfo], placed: dict[str, list[TaskId]], room: dict[str, int], load: Callable[[str], int]
+) -> None:
+    """Deals tasks out one by one, always to the member with the least load that has room."""
+    heap = [(load(member), member) for member in sorted(room) if room[member] > 0]
     heapq.heapify(heap)
     for task in sorted(free, key=lambda task: task.id):
-        load, member = heapq.heappop(heap)
+        least, member = heapq.heappop(heap)
         placed[member].append(task.id)
         room[member] -= 1
         if room[member] > 0:
-            heapq.heappush(heap, (load + 1, member))
+            heapq.heappush(heap, (least + 1, member))
 
 
 def quotas(loads: Mapping[str, int], drawn: Mapping[str, int], count: int) -> dict[str, int]:
@@ -160,17 +169,23 @@ def leap(lowest: Sequence[int], count: int, level: int) -> int:
     return min((count + sum(below)) // len(lowest), (count + sum(lowest)) // len(lowest))
 
 
-def kept(tasks: Sequence[TaskInfo], room: int) -> tuple[list[TaskInfo], list[TaskInfo]]:
-    """What an owner keeps and what it gives up: tasks without state first, then from where it has most."""
+def kept(tasks: Sequence[TaskInfo], room: int, share: int) -> tuple[list[TaskInfo], list[TaskInfo]]:
+    """What an owner keeps and what it gives up.
+
+    It keeps its share of the tasks with state first, then those without; within a kind it gives up from the
+    sub-topologies of which it has most.
+    """
     if len(tasks) <= room:
         return list(tasks), []
     counts: dict[int, int] = defaultdict(int)
-    ranked = []
+    nth: dict[TaskId, int] = {}
     for task in tasks:
         counts[task.id.subtopology] += 1
-        ranked.append((not task.stateful, counts[task.id.subtopology], task))
-    ranked.sort(key=lambda item: (item[0], item[1], item[2].id))
-    return [task for _, _, task in ranked[:room]], [task for _, _, task in ranked[room:]]
+        nth[task.id] = counts[task.id.subtopology]
+    by_rank = sorted(tasks, key=lambda task: (not task.stateful, nth[task.id], task.id))
+    stateful = [task for task in by_rank if task.stateful]
+    ordered = [*stateful[:share], *by_rank[len(stateful) :], *stateful[share:]]
+    return ordered[:room], ordered[room:]
 
 
 def near_their_state(
@@ -215,9 +230,7 @@ def fresh_copies(
     return {task: [member for _, member in sorted(homes)] for task, homes in found.items()}
 
 
-def hand_out(
-    plan: Plan, owned: Mapping[str, frozenset[TaskId]]
-) -> tuple[dict[str, tuple[TaskId, ...]], bool]:
+def hand_out(plan: Plan, owned: Mapping[str, frozenset[TaskId]]) -> tuple[dict[str, tuple[TaskId, ...]], bool]:
     """What is given out in this round: a task that is still owned elsewhere is withheld.
 
     Its owner works on until it learns of the new assignment, commits, gives the task up and asks for a second

@@ -18,6 +18,10 @@ from streams.runtime.worker import WorkerSettings
 MOST_BYTES = 8 * 1024 * 1024
 """Of one fetch: more would only wait in the inboxes."""
 
+HEARTBEAT_MS = 300
+"""A worker learns of a rebalance by the answer to a heartbeat (Kafka's 3,000 would hold up every join for so long); to
+a broker on the same host it costs next to nothing."""
+
 
 def worker_settings(config: StreamsConfig, client_id: str, number: int) -> WorkerSettings:
     """The settings of one worker of an application."""
@@ -42,7 +46,7 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
             (PROTOCOL,),
             None if instance is None else str(instance),
             session_timeout_ms=_number(consumer, "session.timeout.ms", 45_000),
-            heartbeat_interval_ms=_number(consumer, "heartbeat.interval.ms", 3_000),
+            heartbeat_interval_ms=_number(consumer, "heartbeat.interval.ms", HEARTBEAT_MS),
             rebalance_timeout_ms=_number(consumer, "max.poll.interval.ms", 300_000),
         ),
         reader=ReaderSettings(

@@ -15,8 +15,14 @@ SETTINGS = AssignSettings(acceptable_recovery_lag=100)
 CODE = b"v1"
 
 
-def tasks_of(counts: list[int], stateful: bool = True) -> list[TaskInfo]:
-    return [TaskInfo(TaskId(s, p), stateful, CODE) for s, count in enumerate(counts) for p in range(count)]
+def tasks_of(counts: list[int], stateless: frozenset[int] = frozenset()) -> list[TaskInfo]:
+    """Tasks of sub-topologies with so many partitions; some of them have no state."""
+    return [TaskInfo(TaskId(s, p), s not in stateless, CODE) for s, count in enumerate(counts) for p in range(count)]
+
+
+def stateful_loads(plan: Plan, tasks: list[TaskInfo]) -> list[int]:
+    with_state = {task.id for task in tasks if task.stateful}
+    return [len(with_state.intersection(ids)) for ids in plan.active.values()]
 
 
 def member(name: str, plan: Plan | None = None, **more: object) -> MemberInfo:
@@ -34,23 +40,25 @@ def loads(plan: Plan) -> list[int]:
 
 
 counts = st.lists(st.integers(1, 12), min_size=1, max_size=4)
+kinds = st.frozensets(st.integers(0, 3), max_size=3)
 
 
-@given(counts, st.integers(1, 9))
+@given(counts, kinds, st.integers(1, 9))
 @settings(max_examples=100, deadline=None)
-def test_every_task_has_one_place_and_loads_differ_by_one(sub: list[int], n: int) -> None:
-    tasks = tasks_of(sub)
+def test_every_task_has_one_place_and_loads_differ_by_one(sub: list[int], stateless: frozenset[int], n: int) -> None:
+    tasks = tasks_of(sub, stateless)
     plan = assign(tasks, [member(f"m{i}") for i in range(n)], {}, SETTINGS)
     assert sorted(t for ids in plan.active.values() for t in ids) == sorted(t.id for t in tasks)
     assert max(loads(plan)) - min(loads(plan)) <= 1
+    assert max(stateful_loads(plan, tasks)) - min(stateful_loads(plan, tasks)) <= 1
 
 
-@given(counts, st.integers(1, 9), st.data())
+@given(counts, kinds, st.integers(1, 9), st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_join_moves_at_most_its_share_and_a_leave_moves_only_what_is_orphaned(
-    sub: list[int], n: int, data: st.DataObject
+    sub: list[int], stateless: frozenset[int], n: int, data: st.DataObject
 ) -> None:
-    tasks = tasks_of(sub)
+    tasks = tasks_of(sub, stateless)
     names = [f"m{i}" for i in range(n)]
     plan = assign(tasks, [member(name) for name in names], {}, SETTINGS)
     for _ in range(4):
@@ -76,11 +84,12 @@ def test_nothing_moves_when_nothing_changes() -> None:
     assert moved(plan, assign(tasks, [member(name, plan) for name in names], {}, SETTINGS)) == 0
 
 
-def test_tasks_without_state_are_given_up_first() -> None:
-    tasks = tasks_of([2]) + [TaskInfo(TaskId(1, p), False, CODE) for p in range(2)]
+def test_both_kinds_of_tasks_are_shared_when_a_member_joins() -> None:
+    tasks = tasks_of([4, 4], frozenset({0}))
     alone = assign(tasks, [member("a")], {}, SETTINGS)
     both = assign(tasks, [member("a", alone), member("b")], {}, SETTINGS)
-    assert both.active["b"] == (TaskId(1, 0), TaskId(1, 1))
+    assert stateful_loads(both, tasks) == [2, 2]
+    assert loads(both) == [4, 4]
 
 
 def test_an_orphan_goes_where_its_state_is_freshest() -> None:
