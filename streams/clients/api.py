@@ -52,7 +52,8 @@ class Fetched(NamedTuple):
     `batch` is None where there is only news. `caught_up_at` is the position at which the end of the partition
     was reached (decision 4), None while more is known to follow. `log_start` is the first offset still there,
     `log_end` the offset after the last record this reader may see, `log_epoch` the number of the log's life
-    (decision 21).
+    (decision 21). Below `tombstones_gone` compaction has removed tombstones: whoever stopped reading below it
+    may keep deleted keys (decision 22).
     """
 
     partition: TopicPartition
@@ -61,6 +62,7 @@ class Fetched(NamedTuple):
     log_start: int
     log_epoch: int
     log_end: int = -1
+    tombstones_gone: int = 0
 
 
 class Reader(Protocol):

@@ -62,6 +62,19 @@ class _Part:
         self.since = since
         self.answer = answer
 
+    def news(self, batch: RecordBatch | None, caught_up_at: int | None) -> Fetched:
+        """What is told of a batch of it, or of the end alone."""
+        answer = self.answer
+        return Fetched(
+            self.partition,
+            batch,
+            caught_up_at,
+            answer.log_start,
+            answer.log_epoch,
+            answer.end,
+            answer.tombstones_gone,
+        )
+
 
 class LocalReader:
     """A `Reader` over one connection.
@@ -308,16 +321,12 @@ class LocalReader:
             if header.base_offset < position:
                 batch = _from(batch, position)
             position = max(position, batch.next_offset)
-            fetched.append(
-                Fetched(part.partition, batch, None, answer.log_start, answer.log_epoch, answer.end)
-            )
+            fetched.append(part.news(batch, None))
         if position >= answer.end:
             if fetched:
                 fetched[-1] = fetched[-1]._replace(caught_up_at=position)
             else:
-                fetched.append(
-                    Fetched(part.partition, None, position, answer.log_start, answer.log_epoch, answer.end)
-                )
+                fetched.append(part.news(None, position))
         return fetched
 
 
