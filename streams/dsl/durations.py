@@ -10,7 +10,6 @@ Duration = timedelta | int
 """A length of time: a timedelta, or milliseconds."""
 
 _MS = timedelta(milliseconds=1)
-_EPOCH_LESS = "give an aware datetime, or milliseconds since the epoch"
 
 
 def to_ms(value: Duration | None, name: str) -> int:
@@ -41,7 +40,9 @@ def instant_ms(value: datetime | int | None, name: str) -> int:
     """
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise IllegalArgumentException(f'Invalid value for parameter "{name}": {_EPOCH_LESS}.')
+            raise IllegalArgumentException(
+                f'Invalid value for parameter "{name}": give an aware datetime, or milliseconds since the epoch.'
+            )
         return round(value.timestamp() * 1000)
     return to_ms(value, name)
 

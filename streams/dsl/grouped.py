@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Generic, TypeVar, Unpack, overload
 
 from streams.dsl import arity
 from streams.dsl.flow import Flow
@@ -141,6 +141,3 @@ class KGroupedTable(Generic[K, V]):
         settled = self._grouping.settle(m, None)
         make = tables_of.table_aggregate(settled.name, init, add, subtract)
         return self._grouping.table(settled, named, "KTABLE-AGGREGATE-", make)
-
-
-AnyGroupedStream = KGroupedStream[Any, Any]

@@ -112,13 +112,13 @@ def spec(
     caching: bool,
     logging: Mapping[str, object] | None,
 ) -> StoreSpec:
-    """A supplier's store as data. LRU, versioned and duplicate-keeping stores are never cached.
+    """A supplier's store as data. Versioned and duplicate-keeping stores are never cached.
 
     Args:
         kind: the store's, which may say more than the supplier's; an LRU store with timestamps is told by
             TIMESTAMPED_KEY_VALUE.
     """
-    plain = supplier.kind in (StoreKind.LRU, StoreKind.VERSIONED) or supplier.retain_duplicates
+    plain = supplier.kind is StoreKind.VERSIONED or supplier.retain_duplicates
     return StoreSpec(
         name=supplier.name,
         kind=StoreKind.LRU if supplier.kind is StoreKind.LRU else kind,

@@ -34,6 +34,7 @@ class Frame:
         too_short: gives the error for a retention that is too short.
         session: keys have sessions.
         count_skips: a count whose options have no name consumes one number more.
+        caches_closing: the store may cache although results wait for the close of their window.
     """
 
     size_ms: int
@@ -45,14 +46,18 @@ class Frame:
     count: Callable[[str, bool], StepMaker]
     reduce: Callable[[str, Callable[[Any, Any], object], bool], StepMaker]
     aggregate: Callable[[str, Callable[[], object], Aggregator, Aggregator | None, bool], StepMaker]
+    caches_closing: bool = False
 
     def store(self, settled: Settled, on_close: bool = False) -> PlannedStore:
-        """The store of an aggregation. It does not cache if results wait for the close of their window.
+        """The store of an aggregation. As in Java, that of sliding windows and sessions does not cache if results wait
+        for the close of their window.
 
         Raises:
             IllegalArgumentException: it would forget windows that are still open.
         """
-        m = settled.materialized.with_caching_disabled() if on_close else settled.materialized
+        m = settled.materialized
+        if on_close and not self.caches_closing:
+            m = m.with_caching_disabled()
         retention_ms = self.retention_ms if m.retention is None else to_ms(m.retention, "retention")
         if retention_ms < self.retention_ms:
             raise IllegalArgumentException(self.too_short(settled.name, retention_ms))
@@ -90,6 +95,7 @@ def time_frame(windows: TimeShape) -> Frame:
         count=lambda store, on_close: windowed.window_count(store, shape, on_close),
         reduce=lambda store, fn, on_close: windowed.window_reduce(store, shape, fn, on_close),
         aggregate=lambda store, init, fn, merger, on_close: windowed.window_aggregate(store, shape, init, fn, on_close),
+        caches_closing=True,
     )
 
 

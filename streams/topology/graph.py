@@ -113,8 +113,9 @@ class Topology:
             TopologyException: no topics, a name used twice, or a topic that another source has.
         """
         rest = list(args)
-        if rest and isinstance(rest[0], AutoOffsetReset):
-            offset_reset = _taken(rest, AutoOffsetReset)
+        first = rest[0] if rest else None
+        if isinstance(first, AutoOffsetReset):
+            offset_reset, rest = first, rest[1:]
         if rest and callable(rest[0]):
             timestamp_extractor = _callable(rest.pop(0))
         name = _name(rest)
@@ -265,12 +266,6 @@ def _name(rest: list[object]) -> str:
     if not isinstance(name, str):
         raise IllegalArgumentException(f"{name!r} stands where the node's name is expected")
     return name
-
-
-def _taken(rest: list[object], kind: type[AutoOffsetReset]) -> AutoOffsetReset:
-    value = rest.pop(0)
-    assert isinstance(value, kind)
-    return value
 
 
 def _is_call(thing: object) -> TypeGuard[Callable[..., int]]:

@@ -57,8 +57,10 @@ class Wiring:
         else:
             if not node.topics:
                 raise TopologyException("topics cannot be empty")
-            for topic in node.topics:
+            for i, topic in enumerate(node.topics):
                 self._check_topic(topic)
+                if topic in node.topics[:i]:
+                    raise TopologyException(f"Topic {topic} has already been registered by another source.")
         self._place(node, ())
 
     def add_step(self, node: StepNode | ProcessorNode) -> None:

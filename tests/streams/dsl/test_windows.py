@@ -185,9 +185,9 @@ def test_lru_stores_of_tables_have_timestamps() -> None:
     builder = StreamsBuilder()
     builder.stream("in").group_by_key().count(Materialized.as_(Stores.lru_map("lru", 5)))
     (store,) = builder.build().built().subtopologies[0].stores
-    assert (store.kind, store.max_entries, store.timestamped, store.caching) == (StoreKind.LRU, 5, True, False)
+    assert (store.kind, store.max_entries, store.timestamped, store.caching) == (StoreKind.LRU, 5, True, True)
     plain = Stores.key_value_store_builder(Stores.lru_map("lru", 5), None, None).with_caching_enabled().spec()
-    assert (plain.kind, plain.timestamped, plain.caching) == (StoreKind.LRU, False, False)
+    assert (plain.kind, plain.timestamped, plain.caching) == (StoreKind.LRU, False, True)
 
 
 @pytest.mark.parametrize(

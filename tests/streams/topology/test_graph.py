@@ -172,3 +172,8 @@ def test_circles_are_named() -> None:
     with pytest.raises(TopologyException, match=r"p -> q -> p|q -> p -> q"):
         refuse_circles(nodes)
     refuse_circles(nodes[:1])
+
+
+def test_a_source_names_a_topic_once() -> None:
+    with pytest.raises(TopologyException, match="Topic a has already been registered by another source"):
+        Topology().add_source("s", "a", "b", "a")
