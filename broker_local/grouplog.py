@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import msgpack
 
@@ -85,7 +84,7 @@ def _unpacked(data: bytes) -> list[object]:
     row = msgpack.unpackb(data)
     if not isinstance(row, list):
         raise UnknownRecord(f"{type(row).__name__} instead of a list")
-    return cast(list[object], row)
+    return row
 
 
 def _state_row(state: GroupState) -> list[object]:
