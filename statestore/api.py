@@ -236,7 +236,8 @@ class WindowStore(Layered, Protocol):
         self, time_from: int, time_to: int, closing: bool = False
     ) -> RowIterator[tuple[bytes, int, object, int]]:
         """As `fetch_all`, but by start, then key: the order in which closed windows are emitted. `closing`:
-        where rows expire by segment, all that are still kept are seen, as in Java."""
+        expired rows are seen as far as Java sees them then: in a caching store all that are kept, else one ms
+        more where rows expire by segment."""
         ...
 
 

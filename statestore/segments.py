@@ -65,14 +65,15 @@ class Segments(Generic[TimedCell]):
         interval: int | None,
         cache_bytes: int = CACHE_BYTES,
         one_by_one: bool = False,
+        shows_kept: bool = False,
     ) -> None:
-        """`one_by_one`: rows may not be put once they are not seen any more, rather than once their segment
-        is dropped."""
+        """`one_by_one`: rows may not be put once they are not seen any more, rather than once their segment is
+        dropped. `shows_kept`: rows of one key are seen as long as their segment is kept, whatever the retention: they
+        are read through Java's cache."""
         self.prefix = store_prefix(engine.number(name))
         self.retention = retention
         self.one_by_one = one_by_one
-        self.shows_kept = False
-        """Rows of one key are seen as long as their segment is kept: they are read through Java's cache."""
+        self.shows_kept = shows_kept
         self.interval = interval or max(retention // 2, SMALLEST_INTERVAL)
         self._engine = engine
         self._entries = entries
@@ -111,7 +112,7 @@ class Segments(Generic[TimedCell]):
         self._next_live = self.live_from + self.retention + step
 
     def _live_from(self, observed: int) -> int:
-        if self.one_by_one:
+        if self.one_by_one and not self.shows_kept:
             return max(0, observed - self.retention + 1)
         return max(0, (observed - self.retention) // self.interval * self.interval)
 
@@ -119,6 +120,10 @@ class Segments(Generic[TimedCell]):
     def visible_from(self) -> int:
         """Rows of an earlier time are not seen any more."""
         return max(0, self.observed - self.retention + 1)
+
+    def refuses(self, time: int) -> bool:
+        """Would Java's store not take a row of this time, which is not seen any more?"""
+        return self.one_by_one or time < self.live_from
 
     def flushing(self, cell: TimedCell) -> bool:
         """See `Base`: time is what has been flushed so far."""

@@ -59,9 +59,8 @@ class LayeredSessionStore:
         self._entries = Entries(codec, timestamped=False)
         rows = RowFormat(_pack, _unpack)
         self._segments: Segments[Cell] = Segments(
-            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one
+            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one, caching
         )
-        self._segments.shows_kept = caching
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, _pack)
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of, _low)
         self._life = life = Lifecycle(self._layers, self._timed.shelf, _emit)
@@ -80,7 +79,7 @@ class LayeredSessionStore:
             self._layers.log((end, start, key), value, timestamp, origin)
             return False
         self._layers.put((end, start, key), value, timestamp, origin)
-        return end >= segments.live_from
+        return end > segments.observed - self.retention or not segments.refuses(end)
 
     def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> bool:
         return self.put(key, start, end, None, timestamp, origin)

@@ -75,9 +75,8 @@ class LayeredWindowStore:
         if retain_duplicates:
             rows = RowFormat(_pack_duplicate, _unpack_duplicate, _sequence)
         self._segments: Segments[Cell] = Segments(
-            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one
+            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one, caching
         )
-        self._segments.shows_kept = caching
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, rows.pack)
         key_of = _key_of_duplicate if retain_duplicates else _key_of
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of, _low)
@@ -109,7 +108,7 @@ class LayeredWindowStore:
             self._layers.log((start, key), value, timestamp, origin)
             return False
         self._layers.put((start, key), value, timestamp, origin)
-        return start >= segments.live_from
+        return start > segments.observed - self.retention or not segments.refuses(start)
 
     def fetch(self, key: bytes, start: int) -> Found | None:
         segments = self._segments
@@ -153,8 +152,14 @@ class LayeredWindowStore:
     def fetch_by_time(
         self, time_from: int, time_to: int, closing: bool = False
     ) -> Rows[tuple[bytes, int, object, int]]:
-        more = closing and not self._segments.one_by_one
-        return self._timed.by_time(time_from, time_to, self._row, 0 if more else None)
+        segments = self._segments
+        seen_from = None
+        if closing and segments.shows_kept:
+            seen_from = 0
+        elif closing and not segments.one_by_one:
+            # Java's time-ordered store shows one ms more than the others
+            seen_from = segments.visible_from - 1
+        return self._timed.by_time(time_from, time_to, self._row, seen_from)
 
     def _row(self, cell: Cell, entry: Entry) -> tuple[bytes, int, object, int] | None:
         found = self._open(entry)

@@ -204,7 +204,8 @@ class _Side:
     def _closed(self, waiting: OuterStore, ts: int) -> Iterator[Result]:
         """Those whose windows have closed, each joined with None.
 
-        When to look, and where to stop, follows Java to the letter: the oldest time is that of the last record looked at.
+        When to look, and where to stop, follows Java to the letter: the oldest time is that of the last record looked
+        at.
         """
         time = self._time
         ahead = self._after + self._grace

@@ -78,7 +78,8 @@ class _WindowAggregate:
             self._closer = Closer(scope, store, bounds, self._table.store.fetch_by_time)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        self._table.listen(code, down)
+        if self._closer is None:
+            self._table.listen(code, down)
         with code.block(f"if {rec.key} is None"):
             code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
         with code.block("else"), code.guarded(rec):
@@ -171,7 +172,7 @@ def window_aggregate(
         store: a window store.
         init: the aggregate before a window's first record.
         emit_on_close: nothing is passed on before a window closes; then its last result is, once, by start, then
-            key bytes. The store must not cache.
+            key bytes.
     Raises:
         IllegalArgumentException: `emit_on_close` for windows that are not aligned.
     """
