@@ -101,7 +101,7 @@ class Partition:
         self.cut_bytes = opened.cut_bytes
         self._failed: Broken | Refused | None = None
         self._appended = [opened.replayed, 0]
-        self._snapshots = layout.snapshots(handles.files.entries(self._where)) if self._segments else []
+        self._snapshots = opened.snapshots
         self._unsynced: dict[str, None] = {}
         self.end = self._segments[-1].next_offset if self._segments else self._state.start
         self.log_start = max(self._state.start, self._segments[0].base if self._segments else 0)

@@ -49,12 +49,14 @@ NOTHING = Known()
 class Opened(NamedTuple):
     """A log that was opened.
 
+    `snapshots` are the offsets of those of its producers, newest first;
     `replayed` says how many batches no snapshot of producers has, `cut_bytes` how much of a torn tail went.
     """
 
     state: State
     segments: list[Segment]
     producers: Producers
+    snapshots: list[int]
     replayed: int
     cut_bytes: int
 
@@ -128,15 +130,19 @@ def _end(handles: Handles, segment: Segment, known: Known, last: bool) -> int:
 
 
 def _producers(
-    handles: Handles, where: str, names: list[str], segments: list[Segment], start: int, now: int
+    handles: Handles, where: str, snapshots: list[int], segments: list[Segment], start: int, now: int
 ) -> tuple[Producers, int]:
-    """Producers as the log's end has them: the newest snapshot that can be read, and the batches since."""
+    """Producers as the log's end has them: the newest snapshot that can be read, and the batches since.
+
+    Snapshots that are of no use leave the disk and the list.
+    """
     end = segments[-1].next_offset if segments else start
     producers, since = Producers(), 0
-    for offset in layout.snapshots(names):
+    for offset in list(snapshots):
         path = layout.snapshot_path(where, offset)
         if offset > end:  # of a log that was longer before it was cut
             handles.files.remove(path)
+            snapshots.remove(offset)
             continue
         try:
             content = sheet.read(handles.files, path, layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION) or {}
@@ -144,6 +150,7 @@ def _producers(
             break
         except (Damaged, ValueError):
             handles.files.remove(path)  # an older one and more batches say the same
+            snapshots.remove(offset)
     replayed = 0
     for number, segment in enumerate(segments):
         after = segments[number + 1].base if number + 1 < len(segments) else end
@@ -197,8 +204,9 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
         layout.write_state(handles.files, where, state)
     for segment in doomed:
         segment.remove()
-    producers, replayed = _producers(handles, where, names, segments, state.start, known.now)
-    return Opened(state, segments, producers, replayed, cut_bytes)
+    snapshots = layout.snapshots(names)
+    producers, replayed = _producers(handles, where, snapshots, segments, state.start, known.now)
+    return Opened(state, segments, producers, snapshots, replayed, cut_bytes)
 
 
 def _ends(handles: Handles, segments: list[Segment], known: Known) -> tuple[int, list[Segment]]:

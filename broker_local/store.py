@@ -168,6 +168,7 @@ class Store:
             for topic in self._topics.values()
             for number in range(topic.partitions)
         }
+        self._ends = known
         lost_power = not found.clean and found.boot != boot
         self._lost_power = lost_power
         self._line = Line(boot, found.epoch + lost_power, False, known)
@@ -176,8 +177,8 @@ class Store:
                 for number in range(topic.partitions):
                     self.partition(topic.name, number)
         self._lost_power = False
-        ends = {**known, **{key: partition.durable_end for key, partition in self._partitions.items()}}
-        written = self._line._replace(ends=ends)
+        self._ends.update((key, partition.durable_end) for key, partition in self._partitions.items())
+        written = self._line_now(clean=False)
         line.write(self.files, written)
         return written
 
@@ -257,6 +258,7 @@ class Store:
         topic = self.topic(name)
         self._write_catalog({other: kept for other, kept in self._topics.items() if other != name})
         for number in range(topic.partitions):
+            self._ends.pop((topic.id, number), None)
             partition = self._partitions.pop((topic.id, number), None)
             if partition is not None:
                 self._dirty.pop(partition, None)
@@ -328,7 +330,7 @@ class Store:
         if found is None or not 0 <= number < found.partitions:
             raise Refused("UNKNOWN_TOPIC_OR_PARTITION", f"there is no partition {topic}-{number}")
         known = Known(
-            self._line.ends.get((found.id, number), 0),
+            self._ends.get((found.id, number), 0),
             self._line.epoch,
             self._lost_power,
             self.durability == "process",
@@ -381,16 +383,13 @@ class Store:
         """After `flush.run`: what it covers is durable."""
         for partition, end in flush.ends:
             partition.synced(end)
+            if (partition.topic.id, partition.number) in self._partitions:
+                self._ends[partition.topic.id, partition.number] = end
         if flush.line is not None:
             self._line = flush.line
 
     def _line_now(self, clean: bool, ends: Mapping[Partition, int] | None = None) -> Line:
-        durable = {
-            (topic.id, number): self._line.ends.get((topic.id, number), 0)
-            for topic in self._topics.values()
-            for number in range(topic.partitions)
-        }
-        durable.update((key, partition.durable_end) for key, partition in self._partitions.items())
+        durable = dict(self._ends)
         for partition, end in (ends or {}).items():
             durable[partition.topic.id, partition.number] = end
         return self._line._replace(clean=clean, ends=durable)

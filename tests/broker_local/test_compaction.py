@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -206,14 +207,22 @@ def test_the_last_batch_of_every_producer_stays_so_that_it_is_recognised() -> No
 
 
 def test_a_position_always_gets_to_the_end() -> None:
-    """Though every record of the closed segments is gone, a reader in there finds its way."""
-    files = MemFiles()
-    partition = open_partition(files, **{**COMPACT, "segment_bytes": 120})
-    for _ in range(4):
-        put(partition, (b"a", None))
-    sync(files, partition)
+    """Though every record is gone, and the last segment empty, a reader in there finds its way."""
+    for at in range(1, 20):
+        files = MemFiles()
+        partition = open_partition(files, **{**COMPACT, "segment_bytes": 120})
+        for _ in range(4):
+            put(partition, (b"a", None))
+        sync(files, partition)
+        files.plan = Plan(at, "full", calls=frozenset(("write",)))
+        with suppress(Refused):
+            put(partition, (b"a", None))
+        if not partition.facts().segments[-1].size:
+            break
+    assert not partition.facts().segments[-1].size, "the disk got full just after a segment began"
     compact(files, partition, NOW)
     compact(files, partition, NOW + 2 * DAY)
+    assert read_all(partition) == []
     for offset in range(partition.end):
         read_all(partition, offset)
 
