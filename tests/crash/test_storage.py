@@ -153,6 +153,27 @@ def test_a_tail_torn_at_every_byte_is_cut_to_the_last_whole_batch() -> None:
                 open_partition(torn, Known(10))
 
 
+def test_what_is_wrong_before_valid_batches_is_damage_and_no_tail() -> None:
+    """Nothing is known to be durable, so only the batches behind it tell that this is not where a write ended."""
+    files = MemFiles()
+    partition = open_partition(files)
+    ends = [0]
+    for number in range(3):
+        partition.append(batch([b"%d" % number]), NOW)
+        ends.append(partition.size)
+    path = f"{HERE}/{0:020d}.log"
+    good = files.read(path)
+    for at in range(partition.size):
+        left = files.after_kill()
+        left.patch(path, at, bytes([good[at] ^ 0x40]))
+        if at < ends[2]:
+            with pytest.raises(Damaged) as caught:
+                open_partition(left)
+            assert (caught.value.file, caught.value.offset) == (path, ends[0] if at < ends[1] else ends[1])
+        else:
+            assert open_partition(left).end == 2
+
+
 # rot
 
 
