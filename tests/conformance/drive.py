@@ -170,6 +170,9 @@ def compare_end(driver: TopologyTestDriver, case: Mapping[str, Any], built: Buil
         same("branches", [sorted(names) for names in built.branches], branch_names(expect["branches"]))
     for topic, rows in expect.get("raw", {}).items():
         got_rows = [[hexed(k), hexed(v), ts] for k, v, ts, _ in driver.records_of(topic)]
+        for got_row, (_, _, recorded) in zip(got_rows, rows, strict=False):
+            if recorded is None:  # Java leaves the time of such records to the producer
+                got_row[2] = None
         same(f"bytes of {topic}", got_rows, rows)
 
 
