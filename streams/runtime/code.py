@@ -7,15 +7,15 @@ function
 around the entries, so that they are fast local names inside.
 
     def make(f_1, get_2, ...):
-        def entry_1(rows): ...              plain
-        def entry_1h(rows): ...             headed
-        return entry_1, entry_1h
+        def source_0(rows): ...             plain
+        def source_0h(rows): ...            headed
+        return source_0, source_0h
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
@@ -26,6 +26,11 @@ HEADERS = "headers_"
 """The variable that holds the headers in a headed function; its text is `None` in a plain one."""
 ORIGIN = "origin_"
 """Stands for what `Code.origin` gives until it is known whether anybody below will ask."""
+
+ROW = ("kb", "vb", "ts")
+"""The variables of a row in a source's loop: the same in all of them, so that the loops can be merged."""
+MERGED = "merged"
+"""The function whose rows are of several sources."""
 
 MAX_BLOCKS = 15
 """Nested loops and tries of one function; CPython allows 20."""
@@ -233,17 +238,20 @@ class Sheet:
 
     # the result
 
-    def render(self, capture: str, asked: Callable[[str], bool]) -> Rendered:
+    def render(self, capture: str, asked: Callable[[str], bool], loops: Sequence[Function] = ()) -> Rendered:
         """The text, with an owner for each line.
 
         Args:
             capture: the name of `capture(timestamp, headers)`, which gives an origin.
             asked: does anybody below this node ask for the context of a record, even if it has no headers?
+            loops: the functions of the sources, to be merged into one more.
         """
         out: list[tuple[str, str]] = [(f"def make({', '.join(self._arguments)}):", "")]
         names: list[str] = []
-        for function in self.functions:
-            lines = _settled(function)
+        functions = [(function, _settled(function)) for function in self.functions]
+        if loops:
+            functions.append(_merged(loops))
+        for function, lines in functions:
             for headed in (False, True):
                 name = f"{function.name}h" if headed else function.name
                 names.append(name)
@@ -261,6 +269,22 @@ class Rendered(NamedTuple):
     lines: tuple[tuple[str, str], ...]
     things: tuple[object, ...]
     names: tuple[str, ...]
+
+
+def _merged(loops: Sequence[Function]) -> tuple[Function, list[Line]]:
+    """One loop over the rows of all sources: the bodies of their loops, one indent deeper, behind an `if`
+    each.
+    """
+    merged = Function(MERGED, "rows", "rows")
+    row = ", ".join(ROW)
+    lines = [Line(_BODY, f"for which, {row} in rows:", f"for which, {row}, {HEADERS} in rows:", "")]
+    for place, function in enumerate(loops):
+        merged.prologue.update(function.prologue)
+        test = f"{'el' if place else ''}if which == {place}:"
+        lines.append(Line(_BODY + 1, test, test, ""))
+        # The first line of a loop is its `for`.
+        lines += [line._replace(indent=line.indent + 1) for line in _settled(function)[1:]]
+    return merged, lines
 
 
 def _settled(function: Function) -> list[Line]:

@@ -40,9 +40,9 @@ class Run(NamedTuple):
     """A slice of a batch that is processed in one go.
 
     `timestamps` are those of the batch, or what the timestamp extractor made of them. `fault` is set for a
-    run of one
-    record that is not to be processed: its timestamp is negative (`None` inside `Fault`), or could not be
-    had.
+    run of one record that is not to be processed. `merged` is set for rows of several partitions, in the
+    order in
+    which they are processed.
     """
 
     source: str
@@ -52,6 +52,19 @@ class Run(NamedTuple):
     start: int
     stop: int
     fault: Fault | None = None
+    merged: Merged | None = None
+
+    def place(self, at: int) -> TopicPartition:
+        """The partition of the row at this index."""
+        return self.partition if self.merged is None else self.merged.partitions[self.merged.parts[at]]
+
+
+class Merged(NamedTuple):
+    """For each row: the place of its source among the sources, and which of `partitions` it is from."""
+
+    sources: Sequence[int]
+    parts: Sequence[int]
+    partitions: tuple[TopicPartition, ...]
 
 
 class Fault(NamedTuple):
@@ -112,11 +125,20 @@ class Walk:
         self._seen, self._seen_to = self.stream_time, start
         self.topic = run.partition.topic
         self.active = True
-        if batch.headers is None:
+        if run.merged is not None:
+            self._through_merged(run, run.merged, entry)
+        elif batch.headers is None:
             entry.plain(zip(self._left, values, times))  # noqa: B905 - equally long, and strict costs time
         else:
             entry.headed(zip(self._left, values, times, batch.headers[start:stop]))  # noqa: B905
         return stop if self._cut_at < 0 else self._cut_at + 1
+
+    def _through_merged(self, run: Run, merged: Merged, entry: SourceEntry) -> None:
+        batch = run.batch
+        if batch.headers is None:
+            entry.plain(zip(merged.sources, self._left, batch.values, run.timestamps))  # noqa: B905
+        else:
+            entry.headed(zip(merged.sources, self._left, batch.values, run.timestamps, batch.headers))  # noqa: B905
 
     def cut(self) -> None:
         """Ends the run after the record in hand."""
@@ -125,23 +147,16 @@ class Walk:
             # A list's iterator can be set forward; `zip` then finds it exhausted.
             self._left.__setstate__(self._run.stop - self._run.start)  # type: ignore[attr-defined]
 
-    def ended(self, upto: int) -> int:
-        """The run is over, before index `upto`: its highest timestamp counts. Returns the highest of the run
-        (-1 if there was none): records that could not be read do not count."""
-        run = self._run
+    def ended(self, upto: int) -> frozenset[int]:
+        """The run is over, before index `upto`. Returns the indexes of records that could not be read: their
+        timestamps do not count."""
+        run, unread = self._run, frozenset(self._bad)
         self._run = None
         self.active = False
-        if run is None or upto == run.start:
-            self._bad.clear()
-            return -1
-        times = run.timestamps[run.start : upto]
-        if self._bad:
-            bad = {index - run.start for index in self._bad}
-            times = [time for at, time in enumerate(times) if at not in bad]
-            self._bad.clear()
-        highest = max(times, default=-1)
-        self.stream_time = max(self.stream_time, highest)
-        return highest
+        self._bad.clear()
+        if run is not None:
+            self.stream_time = max(self.stream_time, highest(run.timestamps, run.start, upto, unread))
+        return unread
 
     @property
     def running(self) -> bool:
@@ -182,9 +197,10 @@ class Walk:
             return NOWHERE
         at = self.index
         headers = run.batch.headers
+        topic, partition = run.place(at)
         return RecordContext(
-            run.partition.topic,
-            run.partition.partition,
+            topic,
+            partition,
             run.batch.offsets[at],
             run.timestamps[at],
             () if headers is None else headers[at],
@@ -208,3 +224,10 @@ class Walk:
         before = self._stand_in
         self._stand_in = origin
         return before
+
+
+def highest(times: Sequence[int], start: int, stop: int, unread: frozenset[int] = frozenset()) -> int:
+    """The highest timestamp of the indexes [start, stop) that are not in `unread`; -1 if there is none."""
+    if not unread:
+        return max(times[start:stop], default=-1)
+    return max((times[at] for at in range(start, stop) if at not in unread), default=-1)

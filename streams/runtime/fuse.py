@@ -20,7 +20,7 @@ from typing import NamedTuple
 from streams.errors import IllegalStateException, TopologyException
 from streams.operators.base import Down, Operator, Rec, RecordContext
 from streams.record import Headers
-from streams.runtime.code import HEADERS, Function, Rendered, Sheet
+from streams.runtime.code import HEADERS, MERGED, Function, Rendered, Sheet
 from streams.runtime.entry import SourceEntry, Walk
 from streams.serdes.base import Serde
 
@@ -43,9 +43,13 @@ class Graph(NamedTuple):
 
 
 class SourceStep(NamedTuple):
-    """How a source writes the loop over its rows and decodes them; goes on with `down` for each record."""
+    """How a source writes the loop over its rows and decodes them; goes on with `down` for each record.
+
+    `asks_topic`: its serdes ask for the topic of a run, so that rows of several topics cannot be one run.
+    """
 
     walk: Callable[[Sheet, Down], None]
+    asks_topic: bool
 
 
 class Opened:
@@ -114,14 +118,27 @@ class Merge:
 
 
 class Compiled(NamedTuple):
-    """The entry functions of the sources, and the text of them all."""
+    """The entry functions of the sources, the one for rows of several sources (None: there cannot be one),
+    and the
+    text of them all."""
 
     sources: Mapping[str, SourceEntry]
+    merged: SourceEntry | None
     text: str
 
 
 class Fuse:
-    """Writes and compiles one task's functions. Used once."""
+    """Writes and compiles one task's functions. Used once.
+
+    Args:
+        title: names the text in tracebacks.
+        graph: who forwards to whom.
+        sources, operators: what writes each node.
+        guard: gives what is called for an error of a node.
+        walk: the record in hand.
+        asks: does a node look at the context of records?
+        several: the task has several partitions, whose rows may come mixed.
+    """
 
     def __init__(
         self,
@@ -132,6 +149,7 @@ class Fuse:
         guard: Callable[[str], Call],
         walk: Walk,
         asks: Callable[[str], bool],
+        several: bool = False,
     ) -> None:
         self._title = title
         self._graph = graph
@@ -139,11 +157,13 @@ class Fuse:
         self._operators = operators
         self._walk = walk
         self._asks = asks
+        self._merges = several and not any(step.asks_topic for step in sources.values())
         self._sheet = Sheet(guard, self._open)
         self._jobs: list[Callable[[], None]] = []
-        self._merges: dict[str, Merge] = {}
+        self._joints: dict[str, Merge] = {}
         self._merged: set[str] = set()
         self._opened: list[Opened] = []
+        self._loops: list[Function] = []
         parents: dict[str, int] = dict.fromkeys(graph.order, 0)
         for children in graph.children.values():
             for child in children:
@@ -154,13 +174,13 @@ class Fuse:
         """Writes everything, compiles it, and gives the functions to those who asked for entries."""
         for name in self._graph.sources:
             self._source(name)
-        while self._jobs or len(self._merged) < len(self._merges):
+        while self._jobs or len(self._merged) < len(self._joints):
             if self._jobs:
                 self._jobs.pop(0)()
             else:
                 self._merge(next(name for name in self._graph.order if name in self._waiting()))
         capture = self._sheet.use(self._walk.capture, "capture")
-        rendered = self._sheet.render(capture, self._asked_below)
+        rendered = self._sheet.render(capture, self._asked_below, self._loops if self._merges else ())
         text = "\n".join(line for line, _ in rendered.lines) + "\n"
         functions = _made(self._title, text, rendered)
         for opened in self._opened:
@@ -169,15 +189,18 @@ class Fuse:
             name: SourceEntry(functions[f"source_{at}"], functions[f"source_{at}h"])
             for at, name in enumerate(self._graph.sources)
         }
-        return Compiled(sources, _commented(rendered))
+        merged = SourceEntry(functions[MERGED], functions[f"{MERGED}h"]) if MERGED in functions else None
+        return Compiled(sources, merged, _commented(rendered))
 
     def _waiting(self) -> set[str]:
-        return self._merges.keys() - self._merged
+        return self._joints.keys() - self._merged
 
     def _source(self, name: str) -> None:
         sheet = self._sheet
         at = self._graph.sources.index(name)
-        sheet.begin(Function(f"source_{at}", "rows", "rows"))
+        function = Function(f"source_{at}", "rows", "rows")
+        self._loops.append(function)
+        sheet.begin(function)
         sheet.owner = name
         self._sources[name].walk(sheet, self._down(name))
 
@@ -199,10 +222,10 @@ class Fuse:
 
     def _reach(self, node: str, rec: Rec) -> None:
         if node in self._several:
-            merge = self._merges.get(node)
+            merge = self._joints.get(node)
             if merge is None:
                 name = self._sheet.name("merge")
-                merge = self._merges[node] = Merge(_inner(name))
+                merge = self._joints[node] = Merge(_inner(name))
             merge.callers.append(rec)
             self._call(merge.function.name, rec)
         elif self._sheet.function.full and node not in self._graph.ends:
@@ -243,7 +266,7 @@ class Fuse:
         sheet.owner, sheet.parent = owner, parent
 
     def _merge(self, node: str) -> None:
-        merge = self._merges[node]
+        merge = self._joints[node]
         self._merged.add(node)
         self._begin(merge.function, node, merge.rec())
 

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from operator import ne
 from typing import NamedTuple
 
 from streams.clients.api import Fetched, Position
 from streams.metrics import Counter
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.entry import Fault, Run
+from streams.runtime.entry import Fault, Run, highest
+from streams.runtime.merging import Slice, merged_run
 from streams.runtime.timestamps import Reading, stamped
 from streams.serdes.offset_metadata import decode_offset_metadata, encode_offset_metadata
 
 MAX_RUN = 1_000
 """`max.run.records`: records of a run at most."""
+SHORT = 16
+"""Runs that are shorter are better merged (decision 6)."""
+SHORT_RUNS = 4
+"""After so many short runs in a row the partitions are merged."""
 NO_LIMIT = 2**63 - 1
 """Beyond every timestamp."""
 
@@ -122,13 +128,26 @@ class _Queue:
     def _run(self, batch: RecordBatch, times: Sequence[int], start: int, stop: int, fault: Fault | None) -> Run:
         return Run(self.reads.source, self.partition, batch, times, start, stop, fault)
 
-    def taken(self, upto: int, highest: int) -> None:
+    def taken(self, upto: int, time: int) -> None:
         self.buffered -= upto - self.at
         self.at = upto
-        self.time = max(self.time, highest)
+        self.time = max(self.time, time)
         if upto == len(self.batches[0].batch):
             self.batches.popleft()
             self.at = 0
+
+    def slice(self, most: int) -> Slice:
+        """The rows of the first batch that could be processed next, before the first that has no
+        timestamp.
+        """
+        waiting = self.batches[0]
+        start = self.at
+        stop = min(len(waiting.batch), start + most)
+        if waiting.faults:
+            stop = min((at for at in waiting.faults if start <= at < stop), default=stop)
+        if self.reads.reading.wall_clock:
+            stop = start
+        return Slice(self.reads.source, self.order, self.partition, waiting.batch, waiting.timestamps, start, stop)
 
     def position(self) -> int | None:
         """The offset of the next record; where none waits, the position after the last batch."""
@@ -156,6 +175,9 @@ class Inbox:
         self._queues = {partition: _Queue(partition, each) for partition, each in reads.items()}
         self._settings = settings
         self._enforced = enforced or Counter()
+        self._short = 0
+        self.merges = False
+        """There is an entry for rows of several sources."""
 
     @property
     def partitions(self) -> tuple[TopicPartition, ...]:
@@ -189,11 +211,28 @@ class Inbox:
         last = NO_LIMIT if deadline is None else deadline
         if len(full) == 1:
             return full[0].run(now, NO_LIMIT, last, most)
+        if self.merges and self._short >= SHORT_RUNS:
+            run = self._merged(full, last, most)
+            if run is not None:
+                return run
         heads = sorted(((queue.head(now), queue.order, queue) for queue in full), key=lambda each: each[:2])
         first, (head, order, _) = heads[0][2], heads[1]
         # At equal timestamps the one that comes first in the order goes on.
         limit = head if first.order < order else head - 1
-        return first.run(now, limit, last, most)
+        run = first.run(now, limit, last, most)
+        self._short = self._short + 1 if run.stop - run.start < SHORT else 0
+        return run
+
+    def _merged(self, full: list[_Queue], deadline: int, most: int) -> Run | None:
+        """One run over the heads of several partitions; None where it cannot be or is of no use."""
+        run = merged_run([queue.slice(most) for queue in full], deadline, most)
+        if run is None or run.merged is None:
+            self._short = 0
+            return None
+        turns = 1 + sum(map(ne, run.merged.parts[: run.stop], run.merged.parts[1 : run.stop]))
+        if run.stop >= turns * SHORT:
+            self._short = 0
+        return run
 
     def _waits(self, now: int) -> bool:
         """Is some empty partition waited for (`max.task.idle.ms`)?"""
@@ -214,11 +253,17 @@ class Inbox:
             self._enforced.value += 1
         return False
 
-    def taken(self, run: Run, upto: int, highest: int) -> None:
-        """The run's records before index `upto` are done; `highest` is the highest of their timestamps, or
-        -1.
-        """
-        self._queues[run.partition].taken(upto, highest)
+    def taken(self, run: Run, upto: int, unread: frozenset[int] = frozenset()) -> None:
+        """The run's records before index `upto` are done; those in `unread` have no timestamp that counts."""
+        if run.merged is None:
+            self._queues[run.partition].taken(upto, highest(run.timestamps, run.start, upto, unread))
+            return
+        for part, partition in enumerate(run.merged.partitions):
+            queue = self._queues[partition]
+            rows = [at for at in range(upto) if run.merged.parts[at] == part]
+            if rows:
+                time = max((run.timestamps[at] for at in rows if at not in unread), default=-1)
+                queue.taken(queue.at + len(rows), time)
 
     def committable(self, remembered: Mapping[str, int]) -> dict[TopicPartition, Position]:
         """Positions that have moved since they were last committed, with partition time and `remembered`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streams.operators.base import Down, Rec
-from streams.runtime.code import HEADERS, Sheet
+from streams.runtime.code import HEADERS, ROW, Sheet
 from streams.runtime.entry import Walk
 from streams.serdes.base import Serde
 from streams.serdes.simple import BYTES
@@ -25,9 +25,8 @@ def source_step(
     """
 
     def write(sheet: Sheet, down: Down) -> None:
-        raw_key, raw_value, ts = sheet.name("kb"), sheet.name("vb"), sheet.name("ts")
-        row = f"for {raw_key}, {raw_value}, {ts}"
-        with sheet.blocks(f"{row} in rows", f"{row}, {HEADERS} in rows"):
+        raw_key, raw_value, ts = ROW
+        with sheet.blocks(f"for {', '.join(ROW)} in rows", f"for {', '.join(ROW)}, {HEADERS} in rows"):
             key, value = raw_key, raw_value
             if key_serde is not BYTES:
                 key = sheet.name("key")

@@ -9,7 +9,7 @@ in any number → `close`. After an abort `revive`, then restored, placed and st
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -136,6 +136,7 @@ class Task:
         self._operators: dict[str, Operator] = {}
         self._contexts: dict[str, ForwardingContext] = {}
         self._entries: Mapping[str, SourceEntry] = {}
+        self._merged = SourceEntry(_no_rows, _no_rows)
         self._positions: dict[TopicPartition, Position] = {}
         self._most = MAX_RUN
         self._last: tuple[int, int] = (0, 0)
@@ -247,15 +248,20 @@ class Task:
             handlers.guard,
             walk,
             lambda name: name in asking and asking[name](),
+            several=len(self._reads) > 1,
         )
         compiled = fuse.compile()
         self._entries, self.text = compiled.sources, compiled.text
+        if compiled.merged is not None:
+            self._merged = compiled.merged
+            self.inbox.merges = True
 
     def _source(self, node: SourceNode, handlers: Handlers) -> SourceStep:
         where, config = f"source node {node.name}", self._ground.config
         key = serde_of(config, "key", node.key_serde, where)
         value = serde_of(config, "value", node.value_serde, where)
-        return SourceStep(source_step(self._walk, key, value, handlers.unreadable(node.name, key, value)))
+        write = source_step(self._walk, key, value, handlers.unreadable(node.name, key, value))
+        return SourceStep(write, key.decode_with is not None or value.decode_with is not None)
 
     def _sink(self, node: SinkNode, handlers: Handlers) -> Operator:
         where, config = f"sink node {node.name}", self._ground.config
@@ -385,7 +391,7 @@ class Task:
             self._skip(run)
             return 1
         try:
-            upto = walk.through(run, self._entries[run.source])
+            upto = walk.through(run, self._merged if run.merged is not None else self._entries[run.source])
         except Exception as error:
             failure = self._failure(error, run)
             walk.ended(walk.index)
@@ -420,19 +426,20 @@ class Task:
             run.partition.partition,
             run.batch.offsets[run.start],
         )
-        self.inbox.taken(run, run.stop, -1)
+        self.inbox.taken(run, run.stop, frozenset((run.start,)))
 
     def _failure(self, error: Exception, run: Run) -> StreamsException:
         """What a failure in a run is to those outside, with its cause."""
-        node = run.source
+        at = self._walk.index
+        topic, partition = run.place(at)
+        node = self._reads[TopicPartition(topic, partition)].source
         if isinstance(error, Failed):
             if error.final and isinstance(error.error, StreamsException):
                 return error.error
             node, error = error.node, error.error
-        offset = run.batch.offsets[self._walk.index]
         failure = StreamsException(
-            f"Exception caught in process. taskId={self.id}, processor={node}, topic={run.partition.topic}, "
-            f"partition={run.partition.partition}, offset={offset}"
+            f"Exception caught in process. taskId={self.id}, processor={node}, topic={topic}, "
+            f"partition={partition}, offset={run.batch.offsets[at]}"
         )
         failure.__cause__ = error
         return failure
@@ -568,6 +575,10 @@ class Task:
                     first.__cause__ = error
         self._operators = {}
         return first
+
+
+def _no_rows(rows: Iterator[tuple[object, ...]]) -> None:
+    """Stands where no entry was compiled."""
 
 
 def _nothing() -> object:

@@ -147,12 +147,12 @@ def test_sessions() -> None:
     assert store.fetch_session("a", 20, 30) == 2
     assert store.fetch_session("a", 20, 31) is None
     assert list(store.find_sessions("a", 5, 20)) == [(session("a", 0, 5), 1), (session("a", 20, 30), 2)]
-    assert list(store.backward_find_sessions("a", 5, 20))[0] == (session("a", 20, 30), 2)
+    assert [row[1] for row in store.backward_find_sessions("a", 5, 20)] == [2, 1]
     assert len(list(store.find_sessions(None, None, 0, 99))) == 3
     assert [row[1] for row in store.find_sessions(0, 10)] == [1, 3]
     assert list(store.fetch("b")) == [(session("b", 3, 9), 3)]
     assert len(list(store.fetch("a", "b"))) == 3
-    assert list(store.backward_fetch("a"))[0][1] == 2
+    assert [row[1] for row in store.backward_fetch("a")] == [2, 1]
     assert len(list(store.backward_fetch("a", "b"))) == 3
     store.remove(session("a", 0, 5))
     assert store.fetch_session("a", 0, 5) is None

@@ -51,9 +51,8 @@ def inbox(*partitions: TopicPartition, idle: int = -1, buffered: int = 1000) -> 
 
 
 def take(box: Inbox, run: Run) -> list[tuple[TopicPartition, int]]:
-    times = list(run.timestamps[run.start : run.stop])
-    box.taken(run, run.stop, max(times))
-    return [(run.partition, time) for time in times]
+    box.taken(run, run.stop)
+    return [(run.place(at), run.timestamps[at]) for at in range(run.start, run.stop)]
 
 
 def drained(box: Inbox, deadline: int | None = None, most: int = 1000) -> list[tuple[TopicPartition, int]]:
@@ -68,14 +67,15 @@ batches = st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=12), max_si
 
 
 @settings(max_examples=100, deadline=None)
-@given(a=batches, b=batches, c=batches, most=st.integers(1, 9))
+@given(a=batches, b=batches, c=batches, most=st.integers(1, 9), merges=st.booleans())
 def test_records_come_in_the_order_of_their_partitions_running_maximum(
-    a: list[list[int]], b: list[list[int]], c: list[list[int]], most: int
+    a: list[list[int]], b: list[list[int]], c: list[list[int]], most: int, merges: bool
 ) -> None:
     """Taking the lowest head each time is the same as sorting by (highest timestamp so far in the partition,
     order
     of the partition, offset)."""
     box = inbox(A, B, C)
+    box.merges = merges
     rows: list[tuple[int, int, int, TopicPartition, int]] = []
     for place, (partition, parts) in enumerate(((A, a), (B, b), (C, c))):
         first, highest = 0, -1
@@ -144,7 +144,7 @@ def test_positions_are_those_of_the_next_record_and_never_last_plus_one() -> Non
     box.add(fetched(A, holes))
     run = box.next_run(0, None, most=2)
     assert run is not None
-    box.taken(run, 1, 7)
+    box.taken(run, 1)
     position = box.committable({})[A]
     assert position.offset == 10
     assert decode_offset_metadata(position.metadata) == (7, {})
@@ -152,7 +152,7 @@ def test_positions_are_those_of_the_next_record_and_never_last_plus_one() -> Non
     assert box.committable({}) == {}
     run = box.next_run(0, None)
     assert run is not None
-    box.taken(run, 3, 9)
+    box.taken(run, 3)
     assert box.committable({"store": 4})[A].offset == 15
     # a batch without records moves the position past what is not there
     box.add(fetched(A, RecordBatch([], [], [], None, range(0), 18)))
@@ -168,7 +168,7 @@ def test_partition_time_survives_in_the_metadata() -> None:
     first.add(fetched(A, batch([40])))
     run = first.next_run(0, None)
     assert run is not None
-    first.taken(run, 1, 40)
+    first.taken(run, 1)
     box.place({A: first.committable({})[A]})
     box.add(fetched(A, batch([1, 2], first=1)))
     run = box.next_run(0, None)
@@ -193,7 +193,7 @@ def test_negative_timestamps_are_marked_where_they_are() -> None:
     seen = []
     while (run := box.next_run(0, None)) is not None:
         seen.append((run.start, run.stop, run.fault))
-        box.taken(run, run.stop, -1)
+        box.taken(run, run.stop, frozenset((run.start,)))
     assert [(start, stop, fault is not None) for start, stop, fault in seen] == [
         (0, 1, False),
         (1, 2, True),
@@ -233,11 +233,11 @@ def test_extractors_see_decoded_values_and_the_running_partition_time() -> None:
     assert seen == [(5, -1), (3, 5), (13, 5), (8, 5)]
     run = box.next_run(0, None)
     assert run is not None and (run.start, run.stop) == (0, 2)
-    box.taken(run, 2, 5)
+    box.taken(run, 2)
     run = box.next_run(0, None)
     assert run is not None and run.fault is not None
     assert "Fatal user code error in TimestampExtractor callback" in str(run.fault.error)
-    box.taken(run, 3, -1)
+    box.taken(run, 3, frozenset((run.start,)))
     run = box.next_run(0, None)
     assert run is not None and list(run.timestamps[3:]) == [8, 8]
 
@@ -258,3 +258,41 @@ def test_committed_positions_are_where_reading_goes_on() -> None:
     box.place({A: Position(7)})
     assert not box.waiting
     assert box.committable({}) == {}
+
+
+def test_short_runs_are_merged_into_one_until_they_are_long_again() -> None:
+    box = inbox(A, B)
+    box.merges = True
+    box.add(fetched(A, batch(list(range(0, 400, 2)))))
+    box.add(fetched(B, batch(list(range(1, 401, 2)))))
+    seen: list[tuple[TopicPartition, int]] = []
+    lengths = []
+    while (run := box.next_run(0, None)) is not None:
+        lengths.append(run.stop - run.start)
+        seen += take(box, run)
+        if run.merged is not None:
+            assert box.committable({})[B].offset == run.merged.parts[: run.stop].count(1) + 2
+            break
+    assert lengths == [1, 1, 1, 1, 395]
+    assert [time for _, time in seen] == list(range(399))
+
+
+def test_a_merged_run_ends_at_the_deadline_and_before_a_mark() -> None:
+    box = inbox(A, B)
+    box.merges = True
+    box.add(fetched(A, batch([0, 2, 4, 6, 8, 10, -1, 14])))
+    box.add(fetched(B, batch([1, 3, 5, 7, 9, 11, 13])))
+    for _ in range(4):
+        run = box.next_run(0, None)
+        assert run is not None
+        take(box, run)
+    run = box.next_run(0, 6)
+    assert run is not None and run.merged is not None
+    assert list(run.timestamps[run.start : run.stop]) == [4, 5, 6]
+    take(box, run)
+    run = box.next_run(0, None)
+    assert run is not None and run.merged is not None
+    assert list(run.timestamps[run.start : run.stop]) == [7, 8, 9, 10]
+    take(box, run)
+    run = box.next_run(0, None)
+    assert run is not None and run.fault is not None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streams.clients.api import Position
 from streams.errors import StreamsException
@@ -12,11 +14,11 @@ from streams.operators import stateless
 from streams.operators.aggregate import stream_count
 from streams.operators.base import Call
 from streams.operators.source_table import source_table
-from streams.processor import PunctuationType
+from streams.processor import PunctuationType, Response
 from streams.record import Record, TopicPartition
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.node import Node, ProcessorNode
-from tests.streams.runtime.walking import LONGS, STRING, Walked, sink, source, step, table
+from tests.streams.runtime.walking import LONGS, STRING, Row, Walked, sink, source, step, table
 
 IN = TopicPartition("in", 0)
 
@@ -45,6 +47,52 @@ def test_two_topics_are_processed_in_the_order_of_their_timestamps() -> None:
     while walk.task.run(0):
         pass
     assert [row[1] for row in walk.sent()] == [b"a1", b"b1", b"b2", b"a4", b"a3", b"b9"]
+
+
+rows = st.lists(
+    st.tuples(st.just("k"), st.text("ab", max_size=1), st.integers(0, 30), st.sampled_from([(), (("h", b"1"),)])),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(a=rows, b=rows, bad=st.booleans())
+def test_merged_runs_give_the_same_records_contexts_and_times(a: list[Row], b: list[Row], bad: bool) -> None:
+    def walked(merges: bool) -> list[Any]:
+        seen: list[Any] = []
+
+        class Spy:
+            def init(self, context: Any) -> None:
+                self.context = context
+
+            def process(self, record: Any) -> None:
+                where = self.context.record_metadata
+                time = self.context.current_stream_time_ms()
+                seen.append((record, where, time))
+                if record.value == "b" and where.offset % 7 == 6:
+                    self.context.commit()
+                if bad and record.value == "" and where.offset % 5 == 4:
+                    raise ValueError("refused")
+
+        nodes: list[Node] = [
+            source("a"),
+            source("b"),
+            step("upper", "b", stateless.map_values(Call(str.lower, False))),
+            step("both", "a upper", stateless.pass_through()),
+            ProcessorNode("spy", ("both",), (), Spy),
+        ]
+        walk = Walked(nodes, processing_exception_handler=lambda context, record, error: Response.RESUME)
+        assert walk.task.inbox.merges
+        walk.task.inbox.merges = merges
+        walk.fetch("a", *a)
+        walk.fetch("b", *b)
+        while walk.task.run(0):
+            if walk.task.commit_requested:
+                seen.append({str(where): position for where, position in walk.task.committable().items()})
+                walk.task.committed()
+        return [*seen, walk.task.committable(), walk.dropped]
+
+    assert walked(True) == walked(False)
 
 
 def test_positions_hold_the_partition_time() -> None:
