@@ -76,6 +76,7 @@ class ChangeBuffer:
     """
 
     __slots__ = (
+        "_buckets",
         "_changelog",
         "_codec",
         "_dirty",
@@ -103,6 +104,8 @@ class ChangeBuffer:
         self._undo: dict[bytes, Held | None] = {}
         self._changelog: ChangelogHook | None = None
         self._measured = False
+        self._buckets = 16
+        """Of Java's hash set, which grows and never shrinks."""
         self._now = 0
         self.bytes_held = 0
         """Serialised bytes of all rows, once `measure` was called."""
@@ -191,10 +194,12 @@ class ChangeBuffer:
         """Nothing is forwarded by a flush: the operator lets the rows go."""
 
     def flush(self, forward: Forward | None = None) -> None:
-        """Log what has changed since the last flush."""
+        """Log what has changed since the last flush, in the order of Java's set of such keys."""
         changelog = self._changelog
         if changelog is not None:
-            for key in self._dirty:
+            while len(self._dirty) > self._buckets * 3 // 4:
+                self._buckets *= 2
+            for key in sorted(self._dirty, key=_bucket_of(self._buckets)):
                 row = self._rows.get(key)
                 changelog(key, None if row is None else self._written(row), self._now, None)
         self._dirty.clear()
@@ -280,6 +285,18 @@ class ChangeBuffer:
         self._heap = [(row.time, key) for key, row in self._rows.items()]
         heapq.heapify(self._heap)
         self.bytes_held = sum(row.size for row in self._rows.values())
+
+
+def _bucket_of(buckets: int) -> Callable[[bytes], int]:
+    """Where Java's hash set of so many buckets puts a key; within a bucket the order is that of insertion."""
+
+    def bucket(key: bytes) -> int:
+        hashed = 1
+        for byte in key:
+            hashed = (31 * hashed + (byte if byte < 128 else byte - 256)) & 0xFFFFFFFF
+        return (hashed ^ hashed >> 16) & buckets - 1
+
+    return bucket
 
 
 _head = struct.Struct(">Bq")
