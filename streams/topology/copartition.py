@@ -56,8 +56,10 @@ def resolve(built: BuiltTopology, counts: Mapping[str, int]) -> dict[str, int]:
             )
     decided = _from_writers(built, known)
     for sub in built.subtopologies:
-        for group in sub.copartitioned:
-            _agree(sub, group, known, decided)
+        matched = pattern_topics(sub, counts)
+        patterns = sub.copartitioned_patterns or (frozenset[str](),) * len(sub.copartitioned)
+        for topics, sources in zip(sub.copartitioned, patterns, strict=True):
+            _agree(sub, topics.union(*(matched[name] for name in sources)), known, decided)
     return decided
 
 

@@ -125,6 +125,8 @@ class SubTopology:
     """By store name."""
     copartitioned: tuple[frozenset[str], ...]
     """Groups of (undecorated) source topics that must have the same number of partitions."""
+    copartitioned_patterns: tuple[frozenset[str], ...] = ()
+    """Beside each of these groups: names of source nodes with a pattern whose topics belong to it."""
 
     def children(self, name: str) -> tuple[str, ...]:
         """Names of the nodes that `name` forwards to, in the order they were added."""

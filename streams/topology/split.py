@@ -39,6 +39,7 @@ def _sub_topology(wiring: Wiring, id: int, names: list[str], config: Config | No
     here = set(names)
     nodes = tuple(wiring.finished(name) for name in names)
     stores = tuple(p.spec for p in wiring.stores.values() if here & set(p.users))
+    together = _copartitioned(wiring, here)
     topics = [t for n in nodes if isinstance(n, SourceNode) and isinstance(n.topics, tuple) for t in n.topics]
     return SubTopology(
         id=id,
@@ -51,21 +52,27 @@ def _sub_topology(wiring: Wiring, id: int, names: list[str], config: Config | No
             if t in wiring.internal_topics
         },
         changelogs={s.name: changelog(s, config) for s in stores if s.logging is not None or s.source_topic},
-        copartitioned=_copartitioned(wiring, here),
+        copartitioned=tuple(topics for topics, _ in together),
+        copartitioned_patterns=tuple(patterns for _, patterns in together),
     )
 
 
-def _copartitioned(wiring: Wiring, here: set[str]) -> tuple[frozenset[str], ...]:
-    merged: list[set[str]] = []
+def _copartitioned(wiring: Wiring, here: set[str]) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """Topics, and source nodes with patterns, that must have equally many partitions; groups that share one are one."""
+    merged: list[set[tuple[str, bool]]] = []
     for group in wiring.copartitioned:
-        topics = {t for name in group & here for t in wiring.source_topics(name)}
-        if len(topics) < 2:
-            continue
-        for other in [m for m in merged if m & topics]:
-            topics |= other
+        members = {(topic, False) for name in group & here for topic in wiring.source_topics(name)}
+        members |= {(name, True) for name in group & here if wiring.reads_pattern(name)}
+        for other in [m for m in merged if m & members]:
+            members |= other
             merged.remove(other)
-        merged.append(topics)
-    return tuple(frozenset(m) for m in merged)
+        if members:
+            merged.append(members)
+    return [
+        (frozenset(n for n, pattern in m if not pattern), frozenset(n for n, pattern in m if pattern))
+        for m in merged
+        if len(m) > 1 or any(pattern for _, pattern in m)
+    ]
 
 
 def _asked(config: Config | None) -> dict[str, str]:

@@ -165,6 +165,11 @@ class Wiring:
         node = self.nodes.get(name)
         return node.topics if isinstance(node, SourceNode) and isinstance(node.topics, tuple) else ()
 
+    def reads_pattern(self, name: str) -> bool:
+        """Is it a source with a pattern?"""
+        node = self.nodes.get(name)
+        return isinstance(node, SourceNode) and isinstance(node.topics, re.Pattern)
+
     def finished(self, name: str) -> Node:
         """A node with the stores that were connected to it."""
         node = self.nodes[name]

@@ -125,5 +125,14 @@ def test_patterns_count_what_they_match() -> None:
         resolve(built, {"other": 9})
 
 
+def test_what_patterns_match_is_checked_too() -> None:
+    builder = StreamsBuilder()
+    builder.stream(re.compile("in-.*")).join(builder.table("t"), pair).to("out")
+    built = builder.build().built()
+    assert resolve(built, {"in-1": 2, "in-2": 2, "t": 2, "other": 9}) == {}
+    with pytest.raises(TopologyException, match="in-1=2, in-2=3, t=2"):
+        resolve(built, {"in-1": 2, "in-2": 3, "t": 2})
+
+
 def test_nothing_to_agree_on() -> None:
     assert resolve(Topology().add_source("s", "a").built(), {"a": 1}) == {}
