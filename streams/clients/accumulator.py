@@ -110,14 +110,22 @@ class Accumulator:
         headers: Headers,
         size: int,
         now: int,
-    ) -> Future[RecordMetadata]:
-        """Takes a record in."""
+    ) -> tuple[Future[RecordMetadata], bool, bool]:
+        """Takes a record in.
+
+        Returns:
+            Its future; was a batch opened for it, so that `next_due` may have changed; may a batch leave?
+        """
         queue = self._queues.get(partition)
         if queue is None:
             queue = self._queues[partition] = deque()
-        if not queue or queue[-1].size + size > self._batch_size:
+        opened = not queue or queue[-1].size + size > self._batch_size
+        if opened:
             queue.append(Pending(partition, now))
-        return queue[-1].add(key, value, timestamp, headers, size)
+        last = queue[-1]
+        future = last.add(key, value, timestamp, headers, size)
+        may_leave = len(queue) > 1 or not self._linger_ms or last.size >= self._batch_size
+        return future, opened, may_leave
 
     def leaving(self, now: int, flush: bool, partitions: Sequence[TopicPartition] | None = None) -> list[Pending]:
         """Takes out the batches that may leave now; `left` counts each until `back`.
@@ -150,11 +158,6 @@ class Accumulator:
             self._out[partition] = out
         else:
             self._out.pop(partition, None)
-
-    def is_new(self, partition: TopicPartition) -> bool:
-        """Has the partition a batch that was just opened, so that `next_due` may have changed?"""
-        queue = self._queues.get(partition)
-        return queue is not None and len(queue[-1].futures) == 1
 
     def next_due(self) -> int:
         """When the next batch may leave because of its age; NEVER if none waits for that."""

@@ -96,6 +96,7 @@ class Consumer:
                 self._seat.commit_by_itself(settings.auto_commit_ms)
         self._assigned_by_hand = False
         self._callbacks_out = 0
+        self._patience_ms = settings.member.session_timeout_ms  # of automatic commits that are waited for
         self._wakeup = threading.Event()
         self._closed = False
         self._owner: int | None = None
@@ -409,7 +410,7 @@ class Consumer:
             return
         self._seat.safe({})
         try:
-            self._seat.commit_now(self._flow.positions(), self._settings.member.session_timeout_ms)
+            self._seat.commit_now(self._flow.positions(), self._patience_ms)
         except KafkaException as error:
             log.warning("The automatic commit of group %s failed: %s", self._settings.group, error)
 
@@ -484,7 +485,8 @@ class Consumer:
             return
         with self._entered():
             try:
-                deadline = time.monotonic() + milliseconds(timeout) / 1000
+                self._patience_ms = milliseconds(timeout)
+                deadline = time.monotonic() + self._patience_ms / 1000
                 if self._subscriber is not None and self._subscriber.active:
                     self._subscriber.end()
                 elif self._assigned_by_hand:

@@ -6,16 +6,17 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
 
-from streams.clients.accumulator import NEVER, Accumulator, Pending, Result, size_of
+from streams.clients.accumulator import NEVER, Accumulator, Pending, size_of
 from streams.clients.api import Door, Sent
 from streams.clients.connect import connect
-from streams.clients.pulse import now_ms, pulse
+from streams.clients.pulse import LOCK_S, now_ms, pulse
 from streams.clients.settings import ProducerSettings, milliseconds, producer_settings
 from streams.errors import (
     IllegalArgumentException,
@@ -32,6 +33,7 @@ from streams.record import Headers, RecordMetadata, TopicPartition
 from streams.serdes.base import Serde
 
 RETRY_MS = 100
+Answer = tuple[Pending, Sent]
 
 Callback = Callable[[RecordMetadata | None, BaseException | None], None]
 
@@ -93,7 +95,8 @@ class Producer:
         self._lock = threading.Condition(threading.RLock())
         self._sticky: dict[str, tuple[int, int]] = {}
         self._unfinished: set[Pending] = set()
-        self._results: list[Result] = []
+        self._answers: list[Answer] = []
+        self._topics: set[str] = set()
         self._memory = 0
         self._flushing = 0
         self._retry_at = 0
@@ -141,18 +144,21 @@ class Producer:
             )
         with self._lock:
             self._check_open()
-            check_topic(topic)
-            number = self._partition(record, key, size)
-            partition = TopicPartition(topic, number)
-            self._wait_for_memory(size)
+            if topic not in self._topics:
+                self._topics.add(check_topic(topic))
+            partition = TopicPartition(topic, self._partition(record, key, size))
+            if self._memory + size > settings.buffer_memory:
+                self._wait_for_memory(size)
             now = now_ms()
             timestamp = int(time.time() * 1000) if record.timestamp is None else record.timestamp
-            future = self._accumulator.add(partition, key, value, timestamp, record.headers, size, now)
+            future, opened, may_leave = self._accumulator.add(
+                partition, key, value, timestamp, record.headers, size, now
+            )
             self._memory += size
-            opened = self._accumulator.is_new(partition)
-            self._dispatch(now, (partition,))
-            results = self._take_results()
-        self._tell(results)
+            if may_leave:
+                self._dispatch(now, (partition,))
+            answers = self._take_answers()
+        self._tell(answers)
         if opened:
             pulse.nudge()
         return future
@@ -228,8 +234,8 @@ class Producer:
                     self._lock.wait(left)
             finally:
                 self._flushing -= 1
-            results = self._take_results()
-        self._tell(results)
+            answers = self._take_answers()
+        self._tell(answers)
 
     def close(self, timeout: timedelta | int | None = None) -> None:
         """Flushes, then gives everything back. A second call does nothing.
@@ -241,9 +247,8 @@ class Producer:
             if self._closed:
                 return
         try:
-            self.flush(timeout)
-        except TimeoutException:
-            pass  # the futures say so, one by one
+            with suppress(TimeoutException):  # the futures say so, one by one
+                self.flush(timeout)
         finally:
             pulse.remove(self)
             with self._lock:
@@ -253,10 +258,10 @@ class Producer:
                     self._door.close()
                 for pending in self._accumulator.waiting():
                     error = IllegalStateException("The producer was closed before the record could be sent.")
-                    self._results += [(future, error) for future in pending.futures]
-                results = self._take_results()
+                    self._answers.append((pending, Sent(pending.partition, -1, -1, error)))
+                answers = self._take_answers()
                 self._lock.notify_all()
-            self._tell(results)
+            self._tell(answers)
 
     def __enter__(self) -> Producer:
         return self
@@ -296,14 +301,20 @@ class Producer:
 
     def next_due(self) -> int:
         """See `Beat.next_due`."""
-        with self._lock:
+        if not self._lock.acquire(timeout=LOCK_S):
+            return now_ms()
+        try:
             if self._closed:
                 return NEVER
             return max(self._retry_at, min(self._accumulator.next_due(), self._writer.next_due()))
+        finally:
+            self._lock.release()
 
     def beat(self, now: int) -> None:
         """See `Beat.beat`: takes acknowledgements, sends what has lingered."""
-        with self._lock:
+        if not self._lock.acquire(timeout=LOCK_S):  # a sender waits for the broker; others must not wait with it
+            return
+        try:
             if self._closed:
                 return
             self._retry_at = 0
@@ -313,10 +324,12 @@ class Producer:
                 self._retry_at = now + RETRY_MS
             else:
                 self._dispatch(now, None)
-            results = self._take_results()
-            if results:
+            answers = self._take_answers()
+            if answers:
                 self._lock.notify_all()
-        self._tell(results)
+        finally:
+            self._lock.release()
+        self._tell(answers)
 
     # Under the lock
 
@@ -332,25 +345,27 @@ class Producer:
         self._unfinished.discard(pending)
         self._accumulator.back(pending.partition)
         self._memory -= pending.size
-        self._results += pending.results(sent)
+        self._answers.append((pending, sent))
 
-    def _take_results(self) -> list[Result]:
-        results, self._results = self._results, []
-        return results
+    def _take_answers(self) -> list[Answer]:
+        if not self._answers:
+            return []
+        answers, self._answers = self._answers, []
+        return answers
 
     def _check_open(self) -> None:
         if self._closed:
             raise IllegalStateException("Cannot perform operation after producer has been closed")
 
-    def _tell(self, results: list[Result]) -> None:
+    def _tell(self, answers: list[Answer]) -> None:
         """Without the lock: callbacks of futures may call this producer."""
-        for future, result in results:
-            if not future.set_running_or_notify_cancel():
-                continue
-            if isinstance(result, BaseException):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+        for pending, sent in answers:
+            for future, result in pending.results(sent):
+                with suppress(InvalidStateError):  # it was cancelled
+                    if isinstance(result, BaseException):
+                        future.set_exception(result)
+                    else:
+                        future.set_result(result)
 
 
 def _bytes(serde: Serde[object] | None, topic: str, thing: object, headers: Headers, what: str) -> bytes | None:

@@ -20,10 +20,12 @@ from typing import Protocol
 log = logging.getLogger("streams.clients")
 
 LONGEST_WAIT_MS = 60_000
+LOCK_S = 0.005
+"""How long a beat may wait for its owner's lock; it is asked again."""
 
 
 class Beat(Protocol):
-    """What the pulse serves. Its methods are called from the pulse's thread."""
+    """What the pulse serves. Its methods are called from the pulse's thread, which they must not hold up."""
 
     def fileno(self) -> int:
         """The descriptor whose readability is worth a call, -1 for none."""

@@ -33,7 +33,7 @@ from streams.clients.member import (
     Rebalance,
     Send,
 )
-from streams.clients.pulse import now_ms, pulse
+from streams.clients.pulse import LOCK_S, now_ms, pulse
 from streams.errors import (
     IllegalGenerationException,
     KafkaException,
@@ -233,7 +233,9 @@ class Seat:
 
     def beat(self, now: int) -> None:
         """See `Beat.beat`."""
-        with self._lock:
+        if not self._lock.acquire(timeout=LOCK_S):  # its owner connects; others must not wait with it
+            return
+        try:
             if self._closed:
                 return
             before = len(self._news) + len(self._told)
@@ -244,6 +246,8 @@ class Seat:
                 self._send(self._member.commit(positions), partial(self._committed_by_itself, positions))
             self._receive()
             news = len(self._news) + len(self._told) > before
+        finally:
+            self._lock.release()
         if news:
             self._notify()
 

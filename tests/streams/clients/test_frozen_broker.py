@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from streams.clients import Admin, Producer, ProducerRecord
+from streams.clients import Admin, Consumer, Producer, ProducerRecord
+from streams.clients.pulse import pulse
 from streams.errors import TimeoutException
-from tests.engines import broker_pid, local_engine
+from tests.engines import broker_pid, local_engine, until
+from tests.streams.clients.test_seat import Counting
 
 
 @pytest.fixture
@@ -50,3 +54,41 @@ def test_sending_to_an_unknown_topic_waits_no_longer_than_it_may(engine: tuple[s
         assert isinstance(failed.exception(0), TimeoutException)
         os.kill(pid, signal.SIGCONT)
         assert producer.send(ProducerRecord("elsewhere", b"1")).result(20).offset == 0
+
+
+def is_held(producer: Producer) -> bool:
+    """Is some thread inside the producer?"""
+    if producer._lock.acquire(blocking=False):
+        producer._lock.release()
+        return False
+    return True
+
+
+def test_a_producer_that_waits_for_its_broker_holds_nobody_else_up(engine: tuple[str, int]) -> None:
+    address, pid = engine
+    other = Counting(2**62)
+    with Producer(bootstrap_servers=address, max_block_ms=3_000) as producer:
+        producer.send(ProducerRecord("t", b"1")).result(20)
+        os.kill(pid, signal.SIGSTOP)
+        waiting = threading.Thread(target=lambda: producer.send(ProducerRecord("elsewhere", b"1")).exception(20))
+        waiting.start()
+        until(lambda: is_held(producer))
+        pulse.add(other)
+        other.due = 0
+        pulse.nudge()
+        assert other.beaten.wait(2)
+        assert waiting.is_alive()
+        pulse.remove(other)
+        os.kill(pid, signal.SIGCONT)
+        waiting.join()
+
+
+def test_closing_a_consumer_takes_no_longer_than_it_may(engine: tuple[str, int]) -> None:
+    address, pid = engine
+    consumer = Consumer(bootstrap_servers=address, group_id="g", auto_offset_reset="earliest")
+    consumer.subscribe(["t"])
+    until(lambda: consumer.poll(50) or consumer.assignment())
+    os.kill(pid, signal.SIGSTOP)
+    started = time.monotonic()
+    consumer.close(200)
+    assert time.monotonic() - started < 10

@@ -207,10 +207,10 @@ def test_a_full_buffer_holds_senders_back(address: str, topic: str) -> None:
 
 def test_a_buffer_that_stays_full_fails_the_record(address: str, topic: str) -> None:
     settings = {"bootstrap.servers": address, "linger.ms": 3_600_000, "delivery.timeout.ms": 4_000_000}
-    with Producer(settings, buffer_memory=1_000, max_block_ms=1, batch_size=100_000) as producer:
+    with Producer(settings, buffer_memory=1_000, max_block_ms=100, batch_size=100_000) as producer:
         first = producer.send(ProducerRecord(topic, b"x" * 700, partition=0))
         second = producer.send(ProducerRecord(topic, b"x" * 700, partition=1))
-        with pytest.raises(TimeoutException, match=r"within the configured max blocking time 1 ms.*buffer.memory"):
+        with pytest.raises(TimeoutException, match=r"within the configured max blocking time 100 ms.*buffer.memory"):
             second.result(0)
         producer.flush()
         assert first.result(0).offset == 0
