@@ -50,6 +50,9 @@ class StreamThreadExceptionResponse(Enum):
     SHUTDOWN_APPLICATION = "SHUTDOWN_APPLICATION"
 
 
+REPLACE_PAUSE_S = 0.2
+"""Before a failed worker is replaced: one that fails at once must not turn into a busy loop."""
+
 UncaughtExceptionHandler = Callable[[BaseException], StreamThreadExceptionResponse]
 _NOT_READY = (WorkerState.STARTING, WorkerState.PARTITIONS_REVOKED, WorkerState.PARTITIONS_ASSIGNED)
 
@@ -282,6 +285,8 @@ class KafkaStreams:
     def _worker_failed(self, worker: Worker, error: BaseException) -> None:
         log.error("%s failed.", worker.settings.name, exc_info=error)
         response = self._response(error)
+        if response is StreamThreadExceptionResponse.REPLACE_THREAD:
+            self._life.wait_for(lambda state: state.is_ending, REPLACE_PAUSE_S)
         with self._lock:
             if response is StreamThreadExceptionResponse.REPLACE_THREAD and not self.state.is_ending:
                 self._workers.remove(worker)

@@ -243,7 +243,6 @@ class Worker:
         self._restorer.close()
         self._writer.close()
         self._reader.close()
-        self._admin.close()
         self._around.directory.close()
 
     # one turn
