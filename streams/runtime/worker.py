@@ -159,13 +159,13 @@ class Worker:
         failure: BaseException | None = None
         try:
             self._become(WorkerState.STARTING)
-            self._open()
+            self.open()
             while not self._stopping:
-                self._turn()
+                self.turn()
         except BaseException as error:
             failure, self._clean = error, False
         try:
-            self._close()
+            self.close()
         except Exception as error:
             log.exception("%s failed while it was closed.", self.settings.name)
             failure = failure or error
@@ -178,7 +178,10 @@ class Worker:
             self.state = state
             self._around.on_state(self, state)
 
-    def _open(self) -> None:
+    # what the thread does; a simulation calls the three by itself
+
+    def open(self) -> None:
+        """Connects, fills the global stores, asks for a place in the group."""
         around, settings = self._around, self.settings
         door = around.door
         self._admin: Admin = door.admin()
@@ -225,7 +228,8 @@ class Worker:
         else:
             self._become(WorkerState.RUNNING)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Commits, gives its tasks up and leaves the group; after a failure without the commit."""
         if not self._ready:
             return
         self._become(WorkerState.PENDING_SHUTDOWN)
@@ -247,7 +251,8 @@ class Worker:
 
     # one turn
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
+        """One round of the loop."""
         self._mailbox.serve()
         self._group()
         worked = self._work()
