@@ -14,6 +14,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from hashlib import blake2b
 from types import CodeType
 from typing import NamedTuple
 
@@ -324,7 +325,8 @@ def _code(text: str, filename: str) -> CodeType:
 
 
 def _made(title: str, text: str, rendered: Rendered) -> dict[str, Call]:
-    filename = f"<{title}>"
+    # Other topologies of this process have the same title; a traceback must find its own text.
+    filename = f"<{title} {blake2b(text.encode(), digest_size=4).hexdigest()}>"
     shown = _commented(rendered)
     linecache.cache[filename] = (len(shown), None, shown.splitlines(keepends=True), filename)
     namespace: dict[str, Callable[..., tuple[Call, ...]]] = {}

@@ -258,12 +258,13 @@ class Inbox:
         if run.merged is None:
             self._queues[run.partition].taken(upto, highest(run.timestamps, run.start, upto, unread))
             return
+        done = run.merged.parts[:upto]
         for part, partition in enumerate(run.merged.partitions):
-            queue = self._queues[partition]
-            rows = [at for at in range(upto) if run.merged.parts[at] == part]
-            if rows:
-                time = max((run.timestamps[at] for at in rows if at not in unread), default=-1)
-                queue.taken(queue.at + len(rows), time)
+            queue, count = self._queues[partition], done.count(part)
+            if count:
+                bad = frozenset(queue.at + done[:at].count(part) for at in unread if done[at] == part)
+                times = queue.batches[0].timestamps
+                queue.taken(queue.at + count, highest(times, queue.at, queue.at + count, bad))
 
     def committable(self, remembered: Mapping[str, int]) -> dict[TopicPartition, Position]:
         """Positions that have moved since they were last committed, with partition time and `remembered`."""

@@ -8,9 +8,10 @@ partitions has no further row in hand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain
-from typing import NamedTuple, TypeVar
+from operator import itemgetter
+from typing import NamedTuple, Protocol, TypeVar
 
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.entry import Merged, Run
@@ -51,17 +52,20 @@ def merged_run(slices: Sequence[Slice], deadline: int, most: int) -> Run | None:
     )
     order = sorted(range(len(keys)), key=keys.__getitem__)
     del order[min(most, _first_end(slices, order)) :]
-    times = _picked([part.timestamps[part.start : part.stop] for part in slices], order)
-    reached = next((at for at, time in enumerate(times) if time >= deadline), None)
+    pick = _picker(order)
+    times = pick(part.timestamps[part.start : part.stop] for part in slices)
+    reached = next((at for at, time in enumerate(times) if time >= deadline), None) if deadline <= max(times) else None
     if reached is not None:
-        del order[reached + 1 :], times[reached + 1 :]
-    parts = _picked([[rank] * (part.stop - part.start) for rank, part in enumerate(slices)], order)
+        del order[reached + 1 :]
+        pick = _picker(order)
+        times = times[: reached + 1]
+    parts = pick([rank] * (part.stop - part.start) for rank, part in enumerate(slices))
     batch = RecordBatch(
-        keys=_picked([part.batch.keys[part.start : part.stop] for part in slices], order),
-        values=_picked([part.batch.values[part.start : part.stop] for part in slices], order),
+        keys=pick(part.batch.keys[part.start : part.stop] for part in slices),
+        values=pick(part.batch.values[part.start : part.stop] for part in slices),
         timestamps=times,
-        headers=_headers(slices, order),
-        offsets=_picked([part.batch.offsets[part.start : part.stop] for part in slices], order),
+        headers=pick(map(_headers, slices)) if any(part.batch.headers for part in slices) else None,
+        offsets=pick(part.batch.offsets[part.start : part.stop] for part in slices),
         next_offset=0,
     )
     merged = Merged([slices[part].order[0] for part in parts], parts, tuple(part.partition for part in slices))
@@ -74,19 +78,20 @@ def _first_end(slices: Sequence[Slice], order: list[int]) -> int:
     return next(at for at, row in enumerate(order) if row + 1 in ends) + 1
 
 
-def _picked(columns: Sequence[Sequence[T]], order: list[int]) -> list[T]:
-    """The rows of all columns, one behind the other, in this order."""
-    rows = list(chain.from_iterable(columns))
-    return [rows[row] for row in order]
+class _Pick(Protocol):
+    def __call__(self, columns: Iterable[Sequence[T]]) -> Sequence[T]:
+        """The rows of all columns, one behind the other, in order."""
+        ...
 
 
-def _headers(slices: Sequence[Slice], order: list[int]) -> list[Headers] | None:
-    """The headers of the rows in order; None where no batch has any."""
-    if all(part.batch.headers is None for part in slices):
-        return None
-    columns: list[Sequence[Headers]] = []
-    for part in slices:
-        headers = part.batch.headers
-        count = part.stop - part.start
-        columns.append([()] * count if headers is None else headers[part.start : part.stop])
-    return _picked(columns, order)
+def _picker(order: Sequence[int]) -> _Pick:
+    """Picks rows in this order."""
+    if len(order) == 1:
+        return lambda columns: [list(chain.from_iterable(columns))[order[0]]]
+    get = itemgetter(*order)
+    return lambda columns: list(get(list(chain.from_iterable(columns))))
+
+
+def _headers(part: Slice) -> Sequence[Headers]:
+    headers = part.batch.headers
+    return [()] * (part.stop - part.start) if headers is None else headers[part.start : part.stop]

@@ -385,6 +385,7 @@ class Task:
         self._adapt(now)
         run = self.inbox.next_run(now, self._punctuations.stream.deadline, min(most, self._most))
         if run is None:
+            self._last = (now, 0)
             return 0
         self.commit_needed = True
         if run.fault is not None:
