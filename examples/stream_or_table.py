@@ -23,7 +23,7 @@ def topology(builder: StreamsBuilder) -> None:
     moves = builder.stream("moves", key_serde=text, value_serde=text)
     moves.group_by_key().count(store="visits").to_stream().to("visits")
 
-    moves.to_table(store="homes").to_stream().to("homes")
+    moves.to_table(store="homes", key_serde=text, value_serde=text).to_stream().to("homes")
 
     countries = builder.global_table("countries", key_serde=text, value_serde=text, store="countries")
     moves.join(countries, lambda _, city: city, lambda city, country: f"{city} in {country}").to(

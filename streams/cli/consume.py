@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from datetime import datetime
 from types import FrameType
 
@@ -69,13 +70,14 @@ def consume(
         ends = place(consumer, topic, partition, group, from_time, exit_at_end or to_time is not None)
         count = 0
         try:
-            for record in following(consumer, ends):
-                if last_ms is not None and record.timestamp >= last_ms:
-                    continue
-                click.echo(as_object(record) if as_json else as_line(record, timestamps, headers))
-                count += 1
-                if count == max_records:
-                    break
+            with closing(following(consumer, ends)) as records:
+                for record in records:
+                    if last_ms is not None and record.timestamp >= last_ms:
+                        continue
+                    click.echo(as_object(record) if as_json else as_line(record, timestamps, headers))
+                    count += 1
+                    if count == max_records:
+                        break
         except WakeupException:
             sys.exit(INTERRUPTED)
 
@@ -125,16 +127,27 @@ def place(
     return ends
 
 
-def following(consumer: Consumer, ends: dict[TopicPartition, int] | None) -> Iterator[ConsumerRecord]:
+def following(consumer: Consumer, ends: dict[TopicPartition, int] | None) -> Generator[ConsumerRecord, None, None]:
     """Records as they come, until the ends where there are any."""
     while True:
-        for record in consumer.poll(500):
+        records = consumer.poll(500)
+        for number, record in enumerate(records, 1):
             end = None if ends is None else ends.get(TopicPartition(record.topic, record.partition))
             if end is None or record.offset < end:
-                yield record
+                try:
+                    yield record
+                except GeneratorExit:
+                    take_back(consumer, records[number:])
+                    raise
         sys.stdout.flush()
         if ends is not None and reached(consumer, ends):
             return
+
+
+def take_back(consumer: Consumer, records: Sequence[ConsumerRecord]) -> None:
+    """Records that were read and not shown are not to be committed as if they had been."""
+    for record in reversed(records):
+        consumer.seek(TopicPartition(record.topic, record.partition), record.offset)
 
 
 def reached(consumer: Consumer, ends: dict[TopicPartition, int]) -> bool:

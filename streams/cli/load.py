@@ -46,18 +46,23 @@ def load(script: str) -> Script:
 
 
 def from_file(path: Path) -> ModuleType:
-    """Runs a file as a module of its own name, with its directory on the path as Python itself does."""
+    """Runs a file as a module, with its directory on the path as Python itself does.
+
+    The module's name is made from the file's, and is not the file's: a script called `queue.py` must not stand for the
+    `queue` of others.
+    """
     if not path.is_file():
         nearby = sorted(p.name for p in path.parent.glob("*.py")) if path.parent.is_dir() else []
         hint = f" In {path.parent} there are: {', '.join(nearby[:8])}." if nearby else ""
         raise Refused(f"There is no script {path}.{hint}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = f"__script_{path.stem}__"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise Refused(f"{path} is no Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))
-    sys.modules[path.stem] = module  # so that dataclasses and serdes in it find their module
-    run_import(lambda: spec.loader.exec_module(module) if spec.loader else None, str(path))
+    sys.modules[name] = module  # so that dataclasses and serdes in it find their module
+    run_user_code(lambda: spec.loader.exec_module(module) if spec.loader else None, f"{path}, while it was imported,")
     return module
 
 
@@ -73,20 +78,20 @@ def from_package(name: str) -> ModuleType:
             f"There is no module {name}. Give a Python file (ending in .py) or an importable package.module[:name]."
         )
     found: list[ModuleType] = []
-    run_import(lambda: found.append(importlib.import_module(name)), name)
+    run_user_code(lambda: found.append(importlib.import_module(name)), f"{name}, while it was imported,")
     return found[0]
 
 
-def run_import(run: Callable[[], None], where: str) -> None:
+def run_user_code(run: Callable[[], None], what: str) -> None:
     """Runs the script's own code; an exception in it is shown with the lines of the script that led there."""
     try:
         run()
     except Refused:
         raise
     except SystemExit as error:
-        raise Refused(f"{where} ended itself with exit({error.code}) while it was imported.", FAILED) from error
+        raise Refused(f"{what} ended itself with exit({error.code}).", FAILED) from error
     except BaseException as error:
-        raise Refused(f"{where} failed while it was imported:\n{own_lines(error)}", FAILED) from error
+        raise Refused(f"{what} failed:\n{own_lines(error)}", FAILED) from error
 
 
 def own_lines(error: BaseException) -> str:
@@ -136,7 +141,7 @@ def built(found: object, settings: Mapping[str, object] | None, where: str) -> T
     assert callable(found)
     builder = StreamsBuilder(settings)
     made: list[object] = []
-    run_import(lambda: made.append(found(builder)), f"{where}: {NAME}()")
+    run_user_code(lambda: made.append(found(builder)), f"{where}: {NAME}()")
     if made[0] is None or made[0] is builder:
         return builder.build(settings)
     if isinstance(made[0], Topology):
