@@ -12,7 +12,6 @@ from enum import Enum
 from types import TracebackType
 from typing import NoReturn, Self
 
-from statestore.memory import MemoryEngine
 from streams.clients.api import Door
 from streams.clients.connect import connect
 from streams.clock import Clock, SystemClock
@@ -29,12 +28,10 @@ from streams.errors import (
     TopologyException,
 )
 from streams.metrics import MetricName, Metrics
-from streams.runtime.directory import claim
-from streams.runtime.equip import open_rocks, state_directory, worker_settings
+from streams.runtime.equip import Watchers, make_worker, state_directory
 from streams.runtime.lifecycle import Lifecycle, Listener, State
 from streams.runtime.restore import RestoreListener
-from streams.runtime.task import Ground
-from streams.runtime.worker import Surroundings, Worker, WorkerState
+from streams.runtime.worker import Worker, WorkerState
 from streams.topology.graph import Topology
 
 __all__ = ["KafkaStreams", "State", "StreamThreadExceptionResponse"]
@@ -238,32 +235,16 @@ class KafkaStreams:
     def _add_worker(self) -> Worker:
         assert self._door is not None
         number, self._next_worker = self._next_worker, self._next_worker + 1
-        settings = worker_settings(self._config, self.client_id, number)
-        threads = max(1, self._config.get_int("num.stream.threads"))
-        cache = self._config.get_int("statestore.cache.max.bytes")
-        ground = Ground(
-            config=self._config,
-            metrics=self._metrics,
-            partitions_for=_no_partitions,
-            disk=MemoryEngine(),
-            prefix=settings.prefix,
-            internal_topics=self._built.internal_topics,
-            cache_bytes=cache // threads if cache else 0,
-            log_prefix=f"stream-thread [{settings.name}] ",
+        worker = make_worker(
+            self._config,
+            self._built,
+            self._door,
+            self._clock,
+            self._metrics,
+            self.client_id,
+            number,
+            Watchers(self._worker_is, self._worker_failed, self._listener),
         )
-        around = Surroundings(
-            built=self._built,
-            ground=ground,
-            door=self._door,
-            directory=claim(state_directory(self._config, self._address()), self._config.application_id),
-            open_engine=open_rocks,
-            clock=self._clock,
-            metrics=self._metrics,
-            listener=self._listener,
-            on_state=self._worker_is,
-            on_error=self._worker_failed,
-        )
-        worker = Worker(settings, around)
         worker.paused = self._paused
         self._workers.append(worker)
         worker.start()
@@ -422,7 +403,3 @@ class KafkaStreams:
 
 def _seconds(timeout: timedelta | int | None) -> float | None:
     return None if timeout is None else to_ms(timeout, "timeout") / 1000
-
-
-def _no_partitions(topic: str) -> int:
-    raise IllegalStateException(f"Nobody has connected yet, so {topic} has no partitions.")

@@ -1,19 +1,28 @@
-"""From an application's settings to those of a worker and its clients; where state lies."""
+"""From an application's settings to a worker with its clients; where state lies."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from statestore.engine import Engine
-from streams.clients.api import ReaderSettings, WriterSettings
+from statestore.memory import MemoryEngine
+from streams.clients.api import Door, ReaderSettings, WriterSettings
 from streams.clients.member import MemberSettings
+from streams.clock import Clock
 from streams.config.application import StreamsConfig
+from streams.errors import IllegalStateException
+from streams.metrics import Metrics
 from streams.runtime.assign import AssignSettings
+from streams.runtime.directory import claim
 from streams.runtime.membership import PROTOCOL
-from streams.runtime.worker import WorkerSettings
+from streams.runtime.restore import RestoreListener
+from streams.runtime.task import Ground
+from streams.runtime.worker import Surroundings, Worker, WorkerSettings, WorkerState
+from streams.topology.node import BuiltTopology
 
 MOST_BYTES = 8 * 1024 * 1024
 """Of one fetch: more would only wait in the inboxes."""
@@ -60,6 +69,62 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
             retry_backoff_ms=_number(producer, "retry.backoff.ms", 100),
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """Who is told what a worker does: its states, what ended it, the restores of its stores."""
+
+    on_state: Callable[[Worker, WorkerState], None]
+    on_error: Callable[[Worker, BaseException], None]
+    listener: RestoreListener | None = None
+
+
+def make_worker(
+    config: StreamsConfig,
+    built: BuiltTopology,
+    door: Door,
+    clock: Clock,
+    metrics: Metrics,
+    client_id: str,
+    number: int,
+    watchers: Watchers,
+) -> Worker:
+    """A worker of an application, not started yet. It claims an instance directory.
+
+    Raises:
+        LockException: the state directory cannot be used.
+    """
+    settings = worker_settings(config, client_id, number)
+    threads = max(1, config.get_int("num.stream.threads"))
+    cache = config.get_int("statestore.cache.max.bytes")
+    ground = Ground(
+        config=config,
+        metrics=metrics,
+        partitions_for=_no_partitions,
+        disk=MemoryEngine(),
+        prefix=settings.prefix,
+        internal_topics=built.internal_topics,
+        cache_bytes=max(1, cache // threads) if cache else 0,
+        log_prefix=f"stream-thread [{settings.name}] ",
+    )
+    around = Surroundings(
+        built=built,
+        ground=ground,
+        door=door,
+        directory=claim(state_directory(config, door.address), config.application_id),
+        open_engine=open_rocks,
+        clock=clock,
+        metrics=metrics,
+        listener=watchers.listener,
+        on_state=watchers.on_state,
+        on_error=watchers.on_error,
+    )
+    return Worker(settings, around)
+
+
+def _no_partitions(topic: str) -> int:
+    raise IllegalStateException(f"Nobody has connected yet, so {topic} has no partitions.")
 
 
 def _number(settings: Mapping[str, object], name: str, default: int) -> int:
