@@ -40,7 +40,8 @@ class LocalGroupLink:
         try:
             # Also where nothing is asked: a connection that the broker has closed would stay readable.
             connected = self._line.fileno() >= 0
-            replies = self._line.receive(0 if self._ready else timeout_ms) if connected else []
+            waits = connected or self._out
+            replies = self._line.receive(0 if self._ready else timeout_ms) if waits else []
         except ConnectionLost:
             self._cut_off()
             replies = []
