@@ -117,14 +117,13 @@ def opened(
         raise NotYetBuiltException(
             f"The store {spec.name} has a time to live (ttl); expiry is not built yet. Leave it out."
         )
-    if spec.kind in _OF_BYTES:
+    if spec.kind is StoreKind.OUTER_JOIN:
         key_serde: AnySerde = spec.key_serde or BYTES
         value_serde: AnySerde = spec.value_serde or BYTES
-        codec = RAW
     else:
         key_serde = serde_of(config, "key", spec.key_serde, f"store {spec.name}")
         value_serde = serde_of(config, "value", spec.value_serde, f"store {spec.name}")
-        codec = codec_of(value_serde, changelog_topic)
+    codec = RAW if spec.kind in _OF_BYTES else codec_of(value_serde, changelog_topic)
     engine = engines.disk if spec.persistent else engines.memory
     layers = _layers(spec, engine, codec, spec.caching and cached)
     access = StoreAccess(spec.name, layers, key_serde, value_serde, layers.caching, spec.kind.value)
