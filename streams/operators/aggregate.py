@@ -13,8 +13,7 @@ class Fold(NamedTuple):
     """How an aggregate goes on, as text.
 
     `first(code, rec)` gives the expression of the aggregate before a key's first record, or "" where the
-    first
-    value is itself the new aggregate; `following(code, rec, old)` that of the new one.
+    first value is itself the new aggregate; `following(code, rec, old)` that of the new one.
     """
 
     first: Callable[[Code, Rec], str]
@@ -97,9 +96,8 @@ def stream_aggregate(
     record.
 
     Records without key or value are dropped and counted. None as a result deletes. The result's timestamp is
-    the
-    highest of the key's records so far. Before a first record the old value passed on is what `init` gave (as
-    Java).
+    the highest of the key's records so far. Before a first record the old value passed on is what `init` gave
+    (as Java).
     """
     return _maker(store, aggregate_fold(init, aggregator))
 

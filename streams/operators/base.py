@@ -1,9 +1,8 @@
 """The protocol between a node, its operator and the compiler.
 
 When a task is made, every node's `StepMaker` gives an operator, and the operator *writes* its step: `walk`
-puts
-the lines for one record on the sheet (`Code`) and calls `down` where all that comes after belongs. Steps are
-inlined into each other; nothing is looked up or dispatched per record.
+puts the lines for one record on the sheet (`Code`) and calls `down` where all that comes after belongs. Steps
+are inlined into each other; nothing is looked up or dispatched per record.
 
 `Rec` holds the names of the variables that hold the record at that point of the text, not the values.
 """
@@ -99,19 +98,17 @@ class Code(Protocol):
 
         Writes a flat `try/except/else`; the name given is the result's, and what is written inside the `with`
         runs only if nothing was raised. The processing exception handler gets node, record and context:
-        *resume*
-        skips what is inside for this record only, *fail* ends the run with this record's index (decision 5).
+        *resume* skips what is inside for this record only, *fail* ends the run with this record's index
+        (decision 5).
 
         `hint` may be several, as in `"key, value"`: the result is unpacked, and what is given are their
-        names,
-        with `, ` between them.
+        names, with `, ` between them.
         """
         ...
 
     def guarded(self, rec: Rec) -> AbstractContextManager[None]:
         """The same for several lines: what is written inside the `with` is the `try`, and whatever is raised
-        in it
-        goes to the handler. A `block("else")` right after it runs only if nothing was raised.
+        in it goes to the handler. A `block("else")` right after it runs only if nothing was raised.
 
         It may hold loops and calls of `down`: what a later node raised is not taken for this node's.
         """
@@ -126,8 +123,8 @@ class Code(Protocol):
         """Compiles what follows this node as an entry function of its own.
 
         With `key_serde` the entry is called with the key's bytes, decodes them only if something below uses
-        the
-        key, and passes them on as `raw_key`. `change`: the edge is a table's (the entry's `Rec` has `old`).
+        the key, and passes them on as `raw_key`. `change`: the edge is a table's (the entry's `Rec` has
+        `old`).
         """
         ...
 
@@ -147,12 +144,7 @@ class StoreAccess(NamedTuple):
 
 
 class RecordContext(NamedTuple):
-    """Where the record being processed came from. Offset -1, partition -1 and topic None in a punctuation.
-
-    Take `scope.context` when the operator is made (`self._context = scope.context`), not later: the compiler
-    keeps
-    contexts beside cached values only for those below who have shown that they ask.
-    """
+    """Where the record being processed came from. Offset -1, partition -1 and topic None in a punctuation."""
 
     topic: str | None
     partition: int
@@ -228,7 +220,11 @@ class Scope(Protocol):
         ...
 
     def context(self) -> RecordContext:
-        """The context of the record being processed, computed on request."""
+        """The context of the record being processed, computed on request.
+
+        Take it when the operator is made (`self._context = scope.context`), not later: the compiler keeps
+        contexts beside cached values only for those below who have shown that they ask.
+        """
         ...
 
     def value_context(self) -> BaseContext:

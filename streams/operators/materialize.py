@@ -16,8 +16,7 @@ def key_bytes(code: Code, rec: Rec, serde: Serde[object]) -> str:
     """An expression for the bytes of the record's key under `serde`.
 
     The bytes that were read serve where the serde is the same and writes what it reads. The expression may
-    raise:
-    use it once, inside an attempt.
+    raise: use it once, inside an attempt.
     """
     if rec.raw_key and serde.canonical and rec.key_serde == serde:
         return rec.raw_key
@@ -57,8 +56,7 @@ class Materialized:
 
     def put(self, code: Code, key: str, value: str, timestamp: str, origin: str) -> str:
         """Writes the line of the put; gives the name of what a versioned store answered, else "". A version
-        that
-        is older than the history counts as dropped."""
+        that is older than the history counts as dropped."""
         call = f"{code.use(self.store.put, 'put')}({key}, {value}, {timestamp}, {origin})"
         if self.versioned:
             written = code.let("written", call)

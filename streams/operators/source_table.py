@@ -69,8 +69,7 @@ class _Passed:
 
 def source_table(store: str | None, skip_null_key: bool = True) -> StepMaker:
     """Each record is the new value of its key (None: no value). The last one in offset order wins, whatever
-    its
-    timestamp; in a versioned store the one with the highest timestamp is the newest.
+    its timestamp; in a versioned store the one with the highest timestamp is the newest.
 
     Args:
         store: where the table is kept; None: nowhere.

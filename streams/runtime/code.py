@@ -1,15 +1,12 @@
 """The sheet that operators write on: the text of all entry functions of one task.
 
 Every function is rendered twice: *plain*, for records without headers, and *headed*. A line may differ
-between the
-two. Nothing of the user's enters the text: outside objects come in through `use`, as arguments of the
-function
-around the entries, so that they are fast local names inside.
+between the two. Nothing of the user's enters the text: outside objects come in through `use`, as arguments of
+the function around the entries, so that they are fast local names inside.
 
     def make(f_1, get_2, ...):
         def source_0(rows): ...             plain
-        def source_0h(rows): ...            headed
-        return source_0, source_0h
+        def source_0h(rows): ...            headed return source_0, source_0h
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What is being processed at the moment: the run, the record in it, and whatever stands in for it.
 
 Nothing is stored per record. Where a record lies is found when somebody asks, from how much is left of the
-iterator
-that the entry function reads.
+iterator that the entry function reads.
 """
 
 from __future__ import annotations
@@ -41,8 +40,7 @@ class Run(NamedTuple):
 
     `timestamps` are those of the batch, or what the timestamp extractor made of them. `fault` is set for a
     run of one record that is not to be processed. `merged` is set for rows of several partitions, in the
-    order in
-    which they are processed.
+    order in which they are processed.
     """
 
     source: str

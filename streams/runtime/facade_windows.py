@@ -62,9 +62,9 @@ class WindowFacade:
         hand.dropped.value += not written
 
     def fetch(self, *args: Any) -> Any:
-        """`fetch(key, time)` gives the value of the window that starts then, or None;
-        `fetch(key, time_from, time_to)` an iterator of `(start, value)`;
-        `fetch(key_from, key_to, time_from, time_to)` one of `(Windowed, value)`; keys may be None there.
+        """`fetch(key, time)` gives the value of the window that starts then, or None; `fetch(key, time_from,
+        time_to)` an iterator of `(start, value)`; `fetch(key_from, key_to, time_from, time_to)` one of
+        `(Windowed, value)`; keys may be None there.
         """
         if len(args) == 2:
             found = self._store.fetch(self._keys.written(args[0]), args[1])
@@ -184,9 +184,8 @@ class SessionFacade:
 
     def find_sessions(self, *args: Any) -> WindowedRows:
         """`find_sessions(key, earliest_end, latest_start)`: the key's sessions that end at or after the one
-        and start
-        at or before the other; `(key_from, key_to, earliest_end, latest_start)` for a range of keys;
-        `(earliest_end, latest_end)` for all keys."""
+        and start at or before the other; `(key_from, key_to, earliest_end, latest_start)` for a range of
+        keys; `(earliest_end, latest_end)` for all keys."""
         return self._found(args, False)
 
     def backward_find_sessions(self, *args: Any) -> WindowedRows:

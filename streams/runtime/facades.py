@@ -101,8 +101,7 @@ def timestamped(found: Found) -> ValueAndTimestamp:
 
 class ReadOnlyKeyValueStore:
     """A key-value store that is only read. Rows come in the order of the keys' bytes; bounds are inclusive,
-    None
-    is open.
+    None is open.
     """
 
     def __init__(
@@ -254,8 +253,7 @@ class VersionedFacade:
         """Adds a version (None: a deletion) that is valid from `timestamp` (ms) on.
 
         Returns the time it is valid to, `VALID_TO_UNDEFINED` (-1) for the newest, `NOT_PUT` for one older
-        than the
-        history.
+        than the history.
         """
         raw = self._keys.written(key)
         self._hand.may_write()

@@ -1,12 +1,9 @@
 """Compiles the nodes of a sub-topology to entry functions. The only user of `exec`.
 
 There is one function per source, one for all that can be spoken to outside a record's own walk
-(`Code.entry`), and
-one per node with several parents. Everything between is written into each other, and cut where a function
-gets too
-deep. The text is registered with `linecache`, each line with the name of its node as a comment, so that a
-traceback
-shows it; the comments are not part of what is compiled.
+(`Code.entry`), and one per node with several parents. Everything between is written into each other, and cut
+where a function gets too deep. The text is registered with `linecache`, each line with the name of its node
+as a comment, so that a traceback shows it; the comments are not part of what is compiled.
 """
 
 from __future__ import annotations
@@ -30,8 +27,7 @@ Call = Callable[..., None]
 
 class Graph(NamedTuple):
     """Who forwards to whom. `order` has every node after its parents; `ends` are sinks, which are written
-    into each
-    of their parents; `asking` are the nodes that look at a record's context."""
+    into each of their parents; `asking` are the nodes that look at a record's context."""
 
     order: tuple[str, ...]
     sources: tuple[str, ...]
@@ -120,8 +116,7 @@ class Merge:
 
 class Compiled(NamedTuple):
     """The entry functions of the sources, the one for rows of several sources (None: there cannot be one),
-    and the
-    text of them all."""
+    and the text of them all."""
 
     sources: Mapping[str, SourceEntry]
     merged: SourceEntry | None

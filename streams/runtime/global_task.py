@@ -1,8 +1,7 @@
 """A global store and what fills it: all partitions of one topic, through the store's processor (decision 12).
 
 It is a task whose sub-topology is that source and that processor: decoding, handlers and metrics are the
-same. Test
-driver and worker feed it; nothing is time-synchronised with streams.
+same. Test driver and worker feed it; nothing is time-synchronised with streams.
 """
 
 from __future__ import annotations
@@ -71,8 +70,7 @@ class GlobalTask:
 
     def commit(self) -> dict[TopicPartition, Position]:
         """What was applied since the last call is committed in memory; the positions that it stands for. The
-        owner
-        spills the store with these as marks."""
+        owner spills the store with these as marks."""
         self._task.flush()
         positions = self._task.committable()
         self._task.committed()
@@ -85,8 +83,7 @@ class GlobalTask:
 
 def _alone(topology: GlobalStore) -> SubTopology:
     """The store, its source and its processor as a sub-topology. It is not cached and has no changelog: the
-    topic
-    itself is one."""
+    topic itself is one."""
     store = replace(topology.store, caching=False, logging=None)
     processor = topology.processor
     parents, stores = (topology.source.name,), (store.name,)

@@ -2,8 +2,7 @@
 done.
 
 One object a task. Its functions are what the entry functions call inside an `except`; they return to go on
-with the
-next record (*resume*), or raise.
+with the next record (*resume*), or raise.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a task has fetched and not yet processed, and what comes next (decisions 1 to 4).
 
 The partition whose head has the lowest timestamp goes first; of equal ones that of the earlier source, then
-the lower
-partition. A run goes on in that partition until another one's head would come first.
+the lower partition. A run goes on in that partition until another one's head would come first.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 Taking the lowest head each time is the same as sorting the rows by the running maximum of their partition's
 timestamps, then by the order of the partitions. It holds as far as all heads are known: up to where the first
-of the
-partitions has no further row in hand.
+of the partitions has no further row in hand.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ T = TypeVar("T")
 
 class Slice(NamedTuple):
     """Rows of one partition that could be processed next. `order` is its place among the partitions; its
-    first part
-    that of the source among the sources."""
+    first part that of the source among the sources."""
 
     source: str
     order: tuple[int, int]

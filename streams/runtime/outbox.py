@@ -20,8 +20,7 @@ BATCH_BYTES = 256 * 1024
 """A batch has about so many bytes at most, if it has more than one record."""
 BUSY_MS = 10
 """So long a record waits for others under load, about a run, even where `linger.ms` is 0: at rest it leaves
-at
-once."""
+at once."""
 
 ANY = -1
 """The partition of records without a key: each batch of them goes to the next partition in turn."""

@@ -16,8 +16,7 @@ def entry_text(topology: BuiltTopology, config: Mapping[str, object], prefix: st
     """The text of each sub-topology's entry functions, by its number.
 
     A task of each is made in memory, which calls the `init` of its processors, and closed again. Topics have
-    one
-    partition each, so that sinks show their shortest form.
+    one partition each, so that sinks show their shortest form.
 
     Args:
         config: complete settings (`StreamsConfig`).

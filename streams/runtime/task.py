@@ -2,8 +2,8 @@
 outbox.
 
 Life: made (stores open) → restored by its owner → `place` → `start` → `add`, `run`, `punctuate`, `flush`,
-`committed`
-in any number → `close`. After an abort `revive`, then restored, placed and started again (decision 14).
+`committed` in any number → `close`. After an abort `revive`, then restored, placed and started again
+(decision 14).
 """
 
 from __future__ import annotations
@@ -491,8 +491,7 @@ class Task:
 
     def flush(self) -> None:
         """Lets the caches go: changelog and downstream, the stores in the order of the topology, until
-        nothing is
-        left.
+        nothing is left.
 
         Raises:
             ProcessorStateException: something failed while it was forwarded.

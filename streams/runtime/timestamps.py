@@ -1,8 +1,7 @@
 """Timestamps of a fetched batch: the records' own, or what a timestamp extractor makes of them.
 
 Extraction looks ahead of processing, but does nothing ahead (decision 3): what fails becomes a mark at its
-index, and
-is dealt with when processing reaches the record.
+index, and is dealt with when processing reaches the record.
 """
 
 from __future__ import annotations

@@ -3,9 +3,8 @@
 It drives the real task over a door in memory. One task has all of the topology, every topic one partition.
 For each
 record that is piped in: process one record, punctuate on stream time, commit (which flushes the caches), feed
-what was
-written to topics that the topology reads back in; again, until nothing is left. The wall clock moves only
-when told to.
+what was written to topics that the topology reads back in; again, until nothing is left. The wall clock moves
+only when told to.
 """
 
 from __future__ import annotations

@@ -72,8 +72,7 @@ def test_records_come_in_the_order_of_their_partitions_running_maximum(
     a: list[list[int]], b: list[list[int]], c: list[list[int]], most: int, merges: bool
 ) -> None:
     """Taking the lowest head each time is the same as sorting by (highest timestamp so far in the partition,
-    order
-    of the partition, offset)."""
+    order of the partition, offset)."""
     box = inbox(A, B, C)
     box.merges = merges
     rows: list[tuple[int, int, int, TopicPartition, int]] = []
