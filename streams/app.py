@@ -25,13 +25,13 @@ from streams.errors import (
     NullPointerException,
     StreamsNotStartedException,
     StreamsStoppedException,
-    TopologyException,
 )
 from streams.metrics import MetricName, Metrics
 from streams.runtime.equip import Watchers, make_worker, state_directory
 from streams.runtime.lifecycle import Lifecycle, Listener, State
 from streams.runtime.restore import RestoreListener
 from streams.runtime.worker import Worker, WorkerState
+from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
 
 __all__ = ["KafkaStreams", "State", "StreamThreadExceptionResponse"]
@@ -84,11 +84,7 @@ class KafkaStreams:
         self._config = StreamsConfig(config, **settings)
         built = topology.build(self._config) if isinstance(topology, StreamsBuilder) else topology
         self._built = built.built(self._config)
-        if not self._built.subtopologies and not self._built.global_stores:
-            raise TopologyException(
-                "Topology has no stream threads and no global threads, must subscribe to at least one source topic "
-                "or global table."
-            )
+        refuse_empty(self._built)
         given = self._config.find_string("client.id")
         self.client_id = given or f"{self._config.application_id}-{uuid.uuid4()}"
         self._clock = clock or SystemClock()

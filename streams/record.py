@@ -52,7 +52,7 @@ def _refuse_negative(timestamp: int) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `Record[str, int](…)` could not be made with them
 class Record(Generic[K, V]):
     """One record as a processor sees it. Immutable: `with_key` and its siblings give changed copies.
 
@@ -86,7 +86,7 @@ class Record(Generic[K, V]):
         return replace(self, headers=tuple(headers))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FixedKeyRecord(Generic[K, V]):
     """A record whose key cannot be changed: what a fixed-key processor gets and forwards (decision 30)."""
 
