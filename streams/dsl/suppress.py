@@ -49,7 +49,6 @@ def suppress(table: KTable[Any, Any], suppressed: Suppressed) -> KTable[Any, Any
         buffer.record_limit,
         buffer.byte_limit,
         not buffer.emit_early,
-        table._view,
         window_end=final,
     )
     entry = plan.table(TablePlan(TableKind.SUPPRESSED, (name,), (table._table,)))

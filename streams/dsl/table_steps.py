@@ -42,7 +42,7 @@ def filtered(
         named,
         m,
         TableKind.FILTERED,
-        lambda store: table_steps.table_filter(fn, negate, table._view, store),
+        lambda store: table_steps.table_filter(fn, negate, store),
         view,
         value_serde=table._flow.value_serde,
     )
@@ -60,7 +60,7 @@ def mapped(
         named,
         m,
         TableKind.DERIVED,
-        lambda store: table_steps.table_map_values(call, table._view, store),
+        lambda store: table_steps.table_map_values(call, store),
         MappedView(table._view, call),
     )
 
@@ -84,7 +84,7 @@ def transformed(
         named,
         m,
         TableKind.DERIVED,
-        lambda store: table_steps.table_transform_values(make, table._view, store, own),
+        lambda store: table_steps.table_transform_values(make, store),
         TransformedView(table._view, make, own),
         stores=own,
         burns=False,

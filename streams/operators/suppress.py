@@ -8,7 +8,6 @@ from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordConte
 from streams.operators.calls import settled
 from streams.operators.close import StreamTime
 from streams.operators.materialize import key_bytes
-from streams.operators.views import View
 from streams.record import Windowed
 
 _NO_LIMIT = 2**63 - 1
@@ -118,7 +117,6 @@ def suppress(
     max_records: int | None,
     max_bytes: int | None,
     shut_down: bool,
-    parent: View | None = None,
     window_end: bool = False,
 ) -> StepMaker:
     """Holds back the updates of each key until stream time has moved on by `wait_ms` since the first of them, or, with
@@ -129,7 +127,6 @@ def suppress(
         final: deletions are not passed on: nobody has seen what they delete.
         max_records, max_bytes: how much may be held back; None: any amount.
         shut_down: too much is an error; else the oldest updates leave early.
-        parent: the table whose updates are held back.
         window_end: keys are `Windowed`, and the end of the window is what counts.
     Raises:
         StreamsException: (when running) the buffer is too full, with `shut_down`.

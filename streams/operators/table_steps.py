@@ -14,7 +14,7 @@ from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepM
 from streams.operators.calls import called
 from streams.operators.materialize import Materialized
 from streams.operators.stateless import with_key
-from streams.operators.views import View, start_transformer, stop_transformer
+from streams.operators.views import start_transformer, stop_transformer
 from streams.serdes.change import ONE_VALUE_UPGRADES, Change
 
 Expression = Callable[[Code, Rec, str], str]
@@ -24,22 +24,23 @@ Expression = Callable[[Code, Rec, str], str]
 class _Derived:
     """Derives new and old value from those of the update."""
 
-    __slots__ = ("_close", "_derive", "_drops_nothing", "_sends_old", "_table")
+    __slots__ = ("_close", "_derive", "_filters", "_sends_old", "_table")
 
     def __init__(
         self,
         scope: Scope,
         store: str | None,
         derive: Expression,
-        drops_nothing: bool = True,
+        filters: bool = False,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Args:
-            drops_nothing: else an update without new and old value is not passed on where old ones are sent.
+            filters: an update without new and old value is not passed on where old ones are sent, unless the edge is
+                a versioned table's.
         """
         self._derive = derive
-        self._drops_nothing = drops_nothing
+        self._filters = filters
         self._sends_old = scope.sends_old
         self._table = None if store is None else Materialized(scope, store)
         self._close = close
@@ -49,7 +50,7 @@ class _Derived:
         if table is not None:
             table.listen(code, down)
         new, old, written = code.name("new"), "None", ""
-        checked = self._sends_old and not self._drops_nothing
+        checked = self._sends_old and self._filters and not rec.latest
         with code.guarded(rec):
             code.line(f"{new} = {self._derive(code, rec, rec.value)}")
             key = "" if table is None else code.let("kb", table.key_bytes(code, rec))
@@ -82,14 +83,13 @@ def _where(code: Code, checked: bool, new: str, old: str) -> AbstractContextMana
 
 
 def table_filter(
-    predicate: Callable[[object, object], object], negate: bool, parent: View, store: str | None = None
+    predicate: Callable[[object, object], object], negate: bool, store: str | None = None
 ) -> StepMaker:
     """Rows for which `predicate(key, value)` is false (with `negate`: true) are no rows of the result: their updates
     become deletions. Where old values are sent, an update from no row to no row is dropped, unless the parent keeps
     versions.
 
     Args:
-        parent: the table that is filtered.
         store: where the result is kept; None: nowhere.
     """
 
@@ -98,16 +98,15 @@ def table_filter(
         return f"{value} if {value} is not None and {'not ' if negate else ''}{held} else None"
 
     def make(scope: Scope) -> Operator:
-        return _Derived(scope, store, derive, drops_nothing=parent.versioned(scope))
+        return _Derived(scope, store, derive, filters=True)
 
     return make
 
 
-def table_map_values(call: Call, parent: View, store: str | None = None) -> StepMaker:
+def table_map_values(call: Call, store: str | None = None) -> StepMaker:
     """The call gives the new value; a deletion stays one, without a call.
 
     Args:
-        parent: the table whose values are mapped.
         store: where the result is kept; None: nowhere.
     """
 
@@ -120,17 +119,13 @@ def table_map_values(call: Call, parent: View, store: str | None = None) -> Step
     return make
 
 
-def table_transform_values(
-    supplier: Callable[[], object], parent: View, store: str | None = None, stores: tuple[str, ...] = ()
-) -> StepMaker:
+def table_transform_values(supplier: Callable[[], object], store: str | None = None) -> StepMaker:
     """`transform(key, value)` of what the supplier gives makes the new value; it is asked for deletions too. Without
     a store it is asked again for the old value, with one that comes from the store.
 
     Args:
         supplier: gives a fresh transformer for each task; it may have `init(context)` and `close()`.
-        parent: the table whose values are transformed.
         store: where the result is kept; None: nowhere.
-        stores: names of the stores that the transformer uses.
     """
 
     def make(scope: Scope) -> Operator:

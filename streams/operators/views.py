@@ -53,10 +53,6 @@ class View(Protocol):
         """The stores that a node with this view must be connected to."""
         ...
 
-    def versioned(self, scope: Scope) -> bool:
-        """Does the table keep a history? Tells it without binding."""
-        ...
-
 
 def _latest_only(get: Get) -> GetAsOf:
     def get_as_of(key: object, raw_key: bytes | None, ts: int) -> Found | None:
@@ -85,9 +81,6 @@ class StoreView:
 
     def stores(self) -> tuple[str, ...]:
         return (self.store,)
-
-    def versioned(self, scope: Scope) -> bool:
-        return scope.store(self.store).kind == VERSIONED
 
 
 def _versioned(access: StoreAccess) -> Getter:
@@ -125,9 +118,6 @@ class WindowStoreView:
     def stores(self) -> tuple[str, ...]:
         return (self.store,)
 
-    def versioned(self, scope: Scope) -> bool:
-        return False
-
 
 @dataclass(frozen=True, slots=True)
 class SessionStoreView:
@@ -150,9 +140,6 @@ class SessionStoreView:
 
     def stores(self) -> tuple[str, ...]:
         return (self.store,)
-
-    def versioned(self, scope: Scope) -> bool:
-        return False
 
 
 def _derived(parent: Getter, value: Callable[[object, object], object]) -> Getter:
@@ -190,9 +177,6 @@ class FilteredView:
     def stores(self) -> tuple[str, ...]:
         return self.parent.stores()
 
-    def versioned(self, scope: Scope) -> bool:
-        return self.parent.versioned(scope)
-
 
 @dataclass(frozen=True, slots=True)
 class MappedView:
@@ -206,9 +190,6 @@ class MappedView:
 
     def stores(self) -> tuple[str, ...]:
         return self.parent.stores()
-
-    def versioned(self, scope: Scope) -> bool:
-        return self.parent.versioned(scope)
 
 
 class Transformer(Protocol):
@@ -267,9 +248,6 @@ class TransformedView:
     def stores(self) -> tuple[str, ...]:
         return self.parent.stores()
 
-    def versioned(self, scope: Scope) -> bool:
-        return self.parent.versioned(scope)
-
 
 @dataclass(frozen=True, slots=True)
 class JoinedView:
@@ -308,9 +286,6 @@ class JoinedView:
     def stores(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.left.stores() + self.right.stores()))
 
-    def versioned(self, scope: Scope) -> bool:
-        return False
-
 
 class Prior(Protocol):
     """A suppress buffer as a view asks it."""
@@ -344,6 +319,3 @@ class SuppressedView:
 
     def stores(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.buffer, *self.parent.stores())))
-
-    def versioned(self, scope: Scope) -> bool:
-        return False
