@@ -153,6 +153,15 @@ class Worker:
         """The tasks this worker has now."""
         return self._roster.tasks if self._ready else frozenset()
 
+    def partitions(self) -> tuple[TopicPartition, ...]:
+        """What its tasks read."""
+        return self._roster.partitions() if self._ready else ()
+
+    @property
+    def settled(self) -> bool:
+        """It has tasks, and all of them run."""
+        return self.state is WorkerState.RUNNING and bool(self._roster.tasks)
+
     # the thread
 
     def _live(self) -> None:
@@ -165,7 +174,7 @@ class Worker:
         except BaseException as error:
             failure, self._clean = error, False
         try:
-            self.close()
+            self.close(self._clean)
         except Exception as error:
             log.exception("%s failed while it was closed.", self.settings.name)
             failure = failure or error
@@ -228,12 +237,11 @@ class Worker:
         else:
             self._become(WorkerState.RUNNING)
 
-    def close(self) -> None:
-        """Commits, gives its tasks up and leaves the group; after a failure without the commit."""
+    def close(self, clean: bool = True) -> None:
+        """Commits, gives its tasks up and leaves the group; not `clean`: without the commit."""
         if not self._ready:
             return
         self._become(WorkerState.PENDING_SHUTDOWN)
-        clean = self._clean
         if clean:
             try:
                 self._commit([place.task for place in self._roster.running])
