@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from streams.errors import ClassCastException, StreamsException
@@ -139,34 +140,42 @@ class BareContext:
 class ForwardingContext(BareContext):
     """A context that forwards to the node's children.
 
-    `children` are the entries by the child's name, set once they exist. `record_type` is what `forward`
-    takes.
+    `record_type` is what `forward` takes. `lead_to` tells it the entries of the children, once they exist.
     """
 
     record_type: type[Record[Any, Any]] | type[FixedKeyRecord[Any, Any]] = Record
-    children: Mapping[str, Opened] | None = None
+    _children: Mapping[str, Opened] = MappingProxyType({})
+    _all: tuple[Opened, ...] = ()
+
+    def lead_to(self, children: Mapping[str, Opened]) -> None:
+        """The entries of the children, by their names."""
+        self._children = children
+        self._all = tuple(children.values())
 
     def forward(self, record: Any, child: str | None = None) -> None:
         if not self._walk.active:
             raise StreamsException(
-                f"{self._node} cannot forward now: only process() and punctuations may, not init() or close(), and "
-                "no other thread."
+                f"{self._node} cannot forward now: only process() and punctuations may, not init() or close(), "
+                "and no other thread."
             )
         if record.__class__ is not self.record_type:
             raise ClassCastException(
                 f"{self._node} must forward a {self.record_type.__name__}, got {type(record).__name__}."
             )
-        children = self.children or {}
-        if child is None:
-            for entry in children.values():
-                entry.forward(record.key, record.value, record.timestamp, record.headers)
-            return
-        found = children.get(child)
+        headers = record.headers
+        for entry in self._all if child is None else (self._child(child),):
+            if headers:
+                entry.headed(record.key, record.value, record.timestamp, headers, None, True)
+            else:
+                entry.plain(record.key, record.value, record.timestamp, None, None, True)
+
+    def _child(self, name: str) -> Opened:
+        found = self._children.get(name)
         if found is None:
             raise StreamsException(
-                f"Unknown downstream node: {child} either does not exist or is not connected to this processor."
+                f"Unknown downstream node: {name} either does not exist or is not connected to this processor."
             )
-        found.forward(record.key, record.value, record.timestamp, record.headers)
+        return found
 
 
 class FixedKeyContext(ForwardingContext):

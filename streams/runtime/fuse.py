@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from streams.errors import IllegalStateException, TopologyException
 from streams.operators.base import Down, Operator, Rec, RecordContext
-from streams.record import Headers
 from streams.runtime.code import HEADERS, MERGED, Function, Rendered, Sheet
 from streams.runtime.entry import SourceEntry, Walk
 from streams.serdes.base import Serde
@@ -80,13 +79,6 @@ class Opened:
                 self.plain(key, value, timestamp, None, old, latest)
         finally:
             walk.standing_in(before)
-
-    def forward(self, key: object, value: object, timestamp: int, headers: Headers) -> None:
-        """Called by a processor."""
-        if headers:
-            self.headed(key, value, timestamp, headers, None, True)
-        else:
-            self.plain(key, value, timestamp, None, None, True)
 
 
 class Merge:

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.operators.base import Code, Down, Rec
 from streams.record import FixedKeyRecord, Record
-from streams.runtime.code import HEADERS, Sheet
+from streams.runtime.code import HEADERS
 from streams.runtime.contexts import ForwardingContext
 from streams.runtime.fuse import Opened
 
@@ -42,18 +42,28 @@ class Processing:
             entry = code.entry(to(child), "child", change=False)
             assert isinstance(entry, Opened)
             entries[child] = entry
-        self._context.children = entries
-        record = code.use(FixedKeyRecord if self._fixed_key else Record, "record")
+        self._context.lead_to(entries)
         process = code.use(self._processor.process, "process")
-        assert isinstance(code, Sheet)
         code.line(f"{code.use(self._context, 'context')}.timestamp = {rec.ts}")
-        text = f"{process}({record}({rec.key}, {rec.value}, {rec.ts}, {HEADERS} or ()))"
-        with code.attempt(rec, "done", text):
+        record = _record(code, rec, FixedKeyRecord if self._fixed_key else Record)
+        with code.attempt(rec, "done", f"{process}({record})"):
             pass
 
     def close(self) -> None:
         """Calls the processor's `close`."""
         _called(self._processor, "close")
+
+
+def _record(code: Code, rec: Rec, kind: type[object]) -> str:
+    """Writes the lines that make a record. Field by field: the checks of its constructor, which hold here,
+    would
+    cost more than all the rest."""
+    made = code.let("record", f"{code.use(object.__new__, 'new')}({code.use(kind, 'kind')})")
+    fields = code.let("fields", f"{made}.__dict__")
+    for field, text in (("key", rec.key), ("value", rec.value), ("timestamp", rec.ts)):
+        code.line(f"{fields}['{field}'] = {text}")
+    code.line(f"{fields}['headers'] = {HEADERS} or ()")
+    return made
 
 
 def _called(thing: object, method: str, *arguments: object) -> None:
