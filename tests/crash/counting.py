@@ -1,0 +1,65 @@
+"""The word count, run by tests as a script, with faults planted by the environment.
+
+    PLANTED=offsets-first   commits positions before the output is sent: words are lost
+    PLANTED=no-changelog    drops every changelog batch: state is lost
+    KILLED_AFTER=send:3     the process kills itself after that step of its third commit
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+
+from streams import Serdes, StreamsBuilder
+from streams.runtime import commit
+from streams.runtime.commit import Commit, Guarantee, Step
+from streams.runtime.outbox import Outgoing
+from streams.runtime.sender import Sender
+from streams.topology.node import TaskId
+
+
+def topology(builder: StreamsBuilder) -> None:
+    lines = builder.stream("words-in", key_serde=Serdes.string(), value_serde=Serdes.string())
+    (
+        lines.flat_map_values(lambda line: line.split())
+        .group_by(lambda _, word: word, key_serde=Serdes.string(), value_serde=Serdes.string())
+        .count(store="counts")
+        .to_stream()
+        .to("word-counts", key_serde=Serdes.string(), value_serde=Serdes.long())
+    )
+
+
+def killed_after(name: str, number: int) -> tuple[Step, ...]:
+    """The steps of a commit, with the end of the process after one of them."""
+    seen = 0
+
+    def end(one: Commit) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    steps: list[Step] = []
+    for step in commit.STEPS[Guarantee.AT_LEAST_ONCE]:
+        steps.append(step)
+        if step.__name__ == name:
+            steps.append(end)
+    assert end in steps
+    return tuple(steps)
+
+
+def without_changelog(task: TaskId, batches: Iterable[Outgoing]) -> Iterable[Outgoing]:
+    return [each for each in batches if not each.partition.topic.endswith("-changelog")]
+
+
+planted, killed = os.environ.get("PLANTED", ""), os.environ.get("KILLED_AFTER", "")
+if planted == "offsets-first":
+    flush, send, offsets, settle, purge = commit.STEPS[Guarantee.AT_LEAST_ONCE]
+    commit.STEPS = {Guarantee.AT_LEAST_ONCE: (flush, offsets, send, settle, purge)}
+elif planted == "no-changelog":
+    honest = Sender.send
+    setattr(Sender, "send", lambda self, task, batches: honest(self, task, without_changelog(task, batches)))  # noqa: B010
+if killed:
+    name, _, number = killed.partition(":")
+    commit.STEPS = {Guarantee.AT_LEAST_ONCE: killed_after(name, int(number))}

@@ -1,0 +1,234 @@
+"""A word count of real processes over a real broker, input that goes on, and what ends them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from statestore.keyvalue import LayeredKeyValueStore
+from statestore.rocks import RocksEngine
+from streams import Serdes
+from streams.clients import Producer, ProducerRecord
+from streams.runtime.directory import task_directories
+from streams.runtime.roster import DATABASE
+from streams.runtime.stores import codec_of
+from tests.crash.verdict import Evidence
+from tests.engines import broker_pid, stop_broker
+from tests.streams.apps import COUNT, TEXT, committed, ends, lag, records, table, topics, wait_for
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("counting.py")
+APPLICATION = "word-count"
+PARTITIONS = 4
+VOCABULARY = [f"word{number}" for number in range(200)]
+
+
+class Instance:
+    """One process that runs the word count."""
+
+    def __init__(self, number: int, directory: Path, *arguments: str, script: Path = SCRIPT, **planted: str) -> None:
+        self.log = directory / f"instance-{number}.log"
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli.main", "run", str(script), "--application-id", APPLICATION,
+                 "--bootstrap-servers", f"local://{directory / 'data'}", *arguments],
+                cwd=ROOT, env={**os.environ, **planted}, stdout=out, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text("utf-8", "replace")
+
+    @property
+    def runs(self) -> bool:
+        return self.process.poll() is None
+
+    @property
+    def is_up(self) -> bool:
+        """Has it been given its tasks, and do they run?"""
+        return "is RUNNING" in self.said
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def ended(self, patience_s: float = 60.0) -> int:
+        """Waits for the end; the exit code."""
+        return self.process.wait(patience_s)
+
+    def stop(self) -> int:
+        """Asks for a clean end and waits for it; the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.ended()
+
+
+class Trial:
+    """A directory with a broker's data, topics, instances, and a thread that feeds lines.
+
+    Args:
+        directory: an empty one.
+        seed: of everything that is random.
+        partitions: of the input.
+    """
+
+    def __init__(self, directory: Path, seed: int = 0, partitions: int = PARTITIONS) -> None:
+        self.directory = directory
+        self.data = directory / "data"
+        self.servers = f"local://{self.data}"
+        self.random = random.Random(seed)
+        self.instances: list[Instance] = []
+        self.acknowledged: list[str] = []
+        self.told = Counter[str]()
+        self._numbers = 0
+        self._enough = threading.Event()
+        self._feeder: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        topics(self.servers, words_in=partitions, word_counts=2)
+
+    # instances and the broker
+
+    def start(self, *arguments: str, **planted: str) -> Instance:
+        instance = Instance(self._numbers, self.directory, "-c", "commit.interval.ms=50", *arguments, **planted)
+        self._numbers += 1
+        self.instances.append(instance)
+        return instance
+
+    def alive(self) -> list[Instance]:
+        return [instance for instance in self.instances if instance.runs]
+
+    def kill_broker(self) -> None:
+        stop_broker(self.data, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Ends everything that still runs."""
+        self._enough.set()
+        if self._feeder is not None:
+            self._feeder.join()
+        for instance in self.alive():
+            instance.signal(signal.SIGCONT)
+            instance.kill()
+        if broker_pid(self.data) is not None:
+            stop_broker(self.data)
+
+    # input
+
+    def feed(self, lines: int) -> None:
+        """Sends lines and waits until all are acknowledged."""
+        with self._producer() as producer:
+            self._send(producer, lines)
+
+    def feed_on(self, lines_a_second: int) -> None:
+        """Sends lines until `rest`, in a thread."""
+
+        def run() -> None:
+            try:
+                with self._producer() as producer:
+                    while not self._enough.wait(0.05):
+                        self._send(producer, lines_a_second // 20)
+            except BaseException as error:
+                self._failure = error
+
+        self._feeder = threading.Thread(target=run, name="feeder")
+        self._feeder.start()
+
+    def _producer(self) -> Producer:
+        return Producer(
+            {"bootstrap.servers": self.servers, "key.serializer": TEXT, "value.serializer": TEXT, "linger.ms": 5}
+        )
+
+    def _send(self, producer: Producer, lines: int) -> None:
+        sent = []
+        for _ in range(lines):
+            line = " ".join(self.random.choices(VOCABULARY, k=5)) + f" line{len(self.acknowledged) + len(sent)}"
+            sent.append((line, producer.send(ProducerRecord("words-in", line))))
+        producer.flush()
+        for line, future in sent:
+            future.result(60)
+            self.acknowledged.append(line)
+
+    # the end
+
+    def rest(self, patience_s: float = 60.0) -> None:
+        """No more input; waits until all that came is committed."""
+        self._enough.set()
+        if self._feeder is not None:
+            self._feeder.join()
+        if self._failure is not None:
+            raise self._failure
+        wait_for(lambda: self.is_done() and all(instance.is_up for instance in self.alive()), patience_s)
+
+    def is_done(self) -> bool:
+        """Is all input committed, and all that it led to?"""
+        assert self.alive(), "no instance is left\n" + self.instances[-1].said[-2000:]
+        done = committed(self.servers, APPLICATION, "words-in") == ends(self.servers, "words-in")
+        return done and lag(self.servers, APPLICATION) == 0
+
+    def stop_all(self) -> list[int]:
+        """Stops what runs, all at once; the exit codes."""
+        alive = self.alive()
+        for instance in alive:
+            instance.signal(signal.SIGTERM)
+        return [instance.ended() for instance in alive]
+
+    def evidence(self) -> Evidence:
+        """What is in topics and databases; the instances must have been stopped."""
+        return Evidence(
+            self.acknowledged,
+            [record.value for record in records(self.servers, "words-in", TEXT, TEXT)],
+            table(self.servers, "word-counts"),
+            table(self.servers, f"{APPLICATION}-counts-changelog", TEXT, Serdes.long()),
+            self.stored(),
+        )
+
+    def stored(self) -> dict[str, int]:
+        """The rows of all databases of the application."""
+        found: dict[str, int] = {}
+        codec = codec_of(COUNT, "")
+        for task, path in task_directories(self.data / "state" / APPLICATION / "unowned"):
+            if task.subtopology == 1 and (path / DATABASE).exists():
+                with contextlib.closing(RocksEngine(str(path / DATABASE))) as engine:
+                    store = LayeredKeyValueStore("counts", engine, codec)
+                    with store.all() as rows:
+                        found.update({key.decode(): int(str(value)) for key, value, _ in rows})
+        return found
+
+
+@contextlib.contextmanager
+def trial(directory: Path, seed: int = 0, partitions: int = PARTITIONS) -> Iterator[Trial]:
+    """A trial whose processes end with the block."""
+    one = Trial(directory, seed, partitions)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def kill_at_random(one: Trial, instances: int, brokers: int, running: int = 2, pause_s: float = 1.0) -> None:
+    """Kills as many instances and brokers as are asked for, in an order and at times from the seed.
+
+    Another instance is started for each that was killed, so that about `running` are alive.
+    """
+    deeds = ["instance"] * instances + ["broker"] * brokers
+    one.random.shuffle(deeds)
+    for _ in range(running):
+        one.start()
+    wait_for(lambda: committed(one.servers, APPLICATION, "words-in") > 0)
+    for deed in deeds:
+        time.sleep(one.random.uniform(0.2, 2 * pause_s))
+        if deed == "broker":
+            one.kill_broker()
+        else:
+            one.random.choice(one.alive()).kill()
+            one.start()
