@@ -167,7 +167,9 @@ class ChangeBuffer:
         """Key and row that leave next, values as they were put; they are still there."""
         key = self._heap[0][1]
         row = self._rows[key]
-        return key, row._replace(old=self._read(row.old), new=self._read(row.new))
+        if type(row.new) is _Encoded or type(row.old) is _Encoded:
+            row = row._replace(old=self._read(row.old), new=self._read(row.new))
+        return key, row
 
     def drop_first(self, now: int = 0) -> None:
         """The row that leaves next has left."""

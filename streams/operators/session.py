@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
 
 from statestore.api import SessionStore
 from streams.operators import windows
@@ -19,13 +18,8 @@ from streams.serdes.windowed import session_windowed
 _pack_end_start = struct.Struct(">qq").pack
 
 
-class Update(NamedTuple):
-    """One update of the table of sessions."""
-
-    key: Windowed
-    new: object
-    old: object
-    timestamp: int
+Update = tuple[int, int, object, object]
+"""Start and end of a session, its new and its old value."""
 
 
 class _SessionAggregate:
@@ -77,23 +71,31 @@ class _SessionAggregate:
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         self._listen(code, down)
-        key, new, old, ts = (code.name(hint) for hint in ("key", "new", "old", "ts"))
+        session, start, end, new, old = (code.name(hint) for hint in ("kb", "start", "end", "new", "old"))
         with code.block(f"if {rec.key} is None"):
             code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
         with code.block("else"), code.guarded(rec):
             kb = key_bytes(code, rec, self._access.key_serde)
             origin = code.origin(rec) if self._access.caching else "None"
             arguments = f"({rec.key}, {kb}, {rec.value}, {rec.ts}, {origin})"
-            after = with_key(rec, key, new)._replace(ts=ts, old=old, latest="")
+            if not self._silent:
+                updates = f"{code.use(self._updates, 'update')}{arguments}"
+                with code.block(f"for {start}, {end}, {new}, {old} in {updates}"):
+                    self._forward(code, rec, down, (rec.key, start, end), new, old if self._scope.sends_old else "None")
+                return
+            code.line(f"{code.use(self._absorb, 'absorb')}{arguments}")
             if self._closer is not None:
-                code.line(f"{code.use(self._absorb, 'absorb')}{arguments}")
-                with code.block(f"for {key}, {new}, {ts} in {code.use(self._due, 'due')}()"):
-                    down(after._replace(old="None"))
-            elif self._silent:
-                code.line(f"{code.use(self._absorb, 'absorb')}{arguments}")
-            else:
-                with code.block(f"for {key}, {new}, {old}, {ts} in {code.use(self._updates, 'update')}{arguments}"):
-                    down(after)
+                with code.block(f"for {session}, {start}, {end}, {new} in {code.use(self._due, 'due')}()"):
+                    key = f"{code.use(self._access.key_serde.decode, 'decode')}({session})"
+                    self._forward(code, rec, down, (key, start, end), new, "None")
+
+    def _forward(
+        self, code: Code, rec: Rec, down: Down, session: tuple[str, str, str], new: str, old: str
+    ) -> None:
+        """Passes on a session (key, start, end) with its end as timestamp."""
+        key, start, end = session
+        windowed = f"{code.use(Windowed, 'windowed')}({key}, {code.use(Window, 'window')}({start}, {end}))"
+        down(with_key(rec, code.let("key", windowed), new)._replace(ts=end, old=old, latest=""))
 
     def _listen(self, code: Code, down: Down) -> None:
         """Makes an entry for what the store's cache lets go; keys stand as in an output topic."""
@@ -135,21 +137,15 @@ class _SessionAggregate:
         if start != ts or end != ts:
             for _, old_start, old_end, old in found:
                 store.remove(key_bytes, old_start, old_end, ts, origin)
-                yield self._update(key, old_start, old_end, None, old)
+                yield old_start, old_end, None, old
         aggregate = self._aggregator(key, value, aggregate)
         if not store.put(key_bytes, start, end, aggregate, ts, origin):
             self._dropped.value += 1
-        yield self._update(key, start, end, aggregate, None)
+        yield start, end, aggregate, None
 
-    def _update(self, key: object, start: int, end: int, new: object, old: object) -> Update:
-        return Update(Windowed(key, Window(start, end)), new, old if self._scope.sends_old else None, end)
-
-    def _due(self) -> Iterator[tuple[Windowed, object, int]]:
+    def _due(self) -> Iterable[tuple[bytes, int, int, object]]:
         """The sessions that have closed."""
-        if self._closer is not None:
-            decode = self._access.key_serde.decode
-            for key, start, end, aggregate in self._closer.due(self._time.time - self._late):
-                yield Windowed(decode(key), Window(start, end)), aggregate, end
+        return () if self._closer is None else self._closer.due(self._time.time - self._late)
 
     def close(self) -> None:
         pass

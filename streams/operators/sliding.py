@@ -18,14 +18,8 @@ from streams.operators.materialize import key_bytes
 from streams.operators.stateless import with_key
 from streams.operators.windowed import WindowedTable
 
-
-class Update(NamedTuple):
-    """One window after an update."""
-
-    start: int
-    new: object
-    old: object
-    timestamp: int
+Update = tuple[int, object, object, int]
+"""Start of a window, its new and its old value, its timestamp."""
 
 
 class Incoming(NamedTuple):
@@ -217,12 +211,12 @@ class _SlidingAggregate:
         new = self._aggregator(record.key, record.value, old)
         ts = record.ts if old is None else max(record.ts, last)
         self._table.store.put(record.key_bytes, start, new, ts, record.origin)
-        yield Update(start, new, old, ts)
+        yield start, new, old, ts
 
     def _copied(self, record: Incoming, right: Found) -> Update:
         """The window right of the record: what came after it, without it."""
         self._table.store.put(record.key_bytes, record.ts + 1, right[0], right[1], record.origin)
-        return Update(record.ts + 1, right[0], None, right[1])
+        return record.ts + 1, right[0], None, right[1]
 
     def close(self) -> None:
         pass

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import Materialized, StreamsBuilder
+from streams import Materialized, Stores, StreamsBuilder
 from tests.streams.operators.running import TABLE_JOIN_INPUT, UNCACHED, Event, Running, numbered, outputs
 
 RESULTS = {
@@ -35,6 +35,27 @@ def test_javas_input(kind: str, config: dict[str, object], materialized: bool) -
         getattr(builder.table("left"), kind)(builder.table("right"), pair, *options).to_stream().to("out")
 
     assert numbered(outputs(build, TABLE_JOIN_INPUT, config)) == RESULTS[kind]
+
+
+VERSIONED = {
+    "join": "4:A-a@4 |5:B-a@5 |6:B-b@6 |7:null@7 |10:C-c@10 |11:null@11 |19:E-e@15",
+    "left_join": "3:A-null@3 |4:A-a@4 |5:B-a@5 |6:B-b@6 |7:null@7 |9:C-null@9 |10:C-c@10 |11:C-null@11 |"
+    "12:null@12 |19:E-e@15",
+    "outer_join": "3:A-null@3 |4:A-a@4 |5:B-a@5 |6:B-b@6 |7:null-b@7 |8:null@8 |9:C-null@9 |10:C-c@10 |"
+    "11:C-null@11 |12:null@12 |18:null-e@14 |19:E-e@15",
+}
+
+
+@pytest.mark.parametrize("kind", VERSIONED)
+def test_tables_with_versions_leave_out_what_is_not_the_newest(kind: str) -> None:
+    def build(builder: StreamsBuilder) -> None:
+        tables = [
+            builder.table(side, Materialized.as_(Stores.persistent_versioned_key_value_store(side, 300_000)))
+            for side in ("left", "right")
+        ]
+        getattr(tables[0], kind)(tables[1], pair).to_stream().to("out")
+
+    assert numbered(outputs(build, TABLE_JOIN_INPUT)) == VERSIONED[kind]
 
 
 def test_a_join_of_joins() -> None:
