@@ -12,7 +12,7 @@ from typing import Any
 from streams.errors import ClassCastException, StreamsException
 from streams.metrics import Metrics
 from streams.processor import PunctuationType, Punctuator
-from streams.record import FixedKeyRecord, Record, RecordMetadata
+from streams.record import FixedKeyRecord, Headers, Record, RecordMetadata
 from streams.runtime.entry import Walk
 from streams.runtime.fuse import Opened
 from streams.runtime.punctuate import Schedule
@@ -100,6 +100,11 @@ class BareContext:
             return None
         here = walk.context()
         return RecordMetadata(here.topic or "", here.partition, here.offset, here.timestamp)
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of the record in hand as it was read; none in a punctuation."""
+        return self._walk.context().headers
 
     def schedule(
         self,

@@ -59,6 +59,7 @@ class Handlers:
         task_id: for messages.
         bury: takes dead letters.
         dropped: counts what is dropped.
+        last_words: takes the dead letters of a handler that says *fail*: they outlive the abort that follows.
     Raises:
         ConfigException: a handler can be called in no known way.
     """
@@ -70,11 +71,13 @@ class Handlers:
         task_id: object,
         bury: Callable[[DeadLetter], None],
         dropped: Counter,
+        last_words: Callable[[tuple[DeadLetter, ...]], None],
     ) -> None:
         self._walk = walk
         self._task_id = task_id
         self._bury = bury
         self._dropped = dropped
+        self._last_words = last_words
         self._reading = error_handler(config[DESERIALIZATION], config)
         self._processing = error_handler(config[PROCESSING], config)
         self._writing = error_handler(config[PRODUCTION], config, "handle_serialization_error")
@@ -104,10 +107,12 @@ class Handlers:
             raise NullPointerException(
                 f"The {kind} exception handler returned None; return Response.RESUME or Response.FAIL."
             )
-        for letter in response.dead_letters:
-            self._bury(letter)
         if response.answer is Answer.RESUME:
             self._dropped.value += 1
+            for letter in response.dead_letters:
+                self._bury(letter)
+        else:
+            self._last_words(response.dead_letters)
         return response
 
     def guard(self, node: str) -> Guard:

@@ -116,6 +116,10 @@ class Task:
         self._processed = ground.metrics.counter("process-total", **self._tags)
         self._punctuated = ground.metrics.counter("punctuate-total", **self._tags)
         self.outbox = Outbox(ground.partitions_for, ground.linger_ms, self._produced, ground.column)
+        self.last_letters: list[DeadLetter] = []
+        """Dead letters of a handler that said *fail*. `revive` leaves them: the owner sends and clears them
+        (at
+        least once; an aborted transaction takes them with it)."""
         self.stores: dict[str, Opened] = {}
         self._open_stores()
         self._flushed: list[tuple[str, Layered]] = [
@@ -228,7 +232,7 @@ class Task:
             walk,
             self._request_commit,
         )
-        handlers = Handlers(ground.config, walk, self.id, self._bury, self._dropped)
+        handlers = Handlers(ground.config, walk, self.id, self._bury, self._dropped, self.last_letters.extend)
         self._handlers = handlers
         asking: dict[str, Callable[[], bool]] = {}
         sources: dict[str, SourceStep] = {}

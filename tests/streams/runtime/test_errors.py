@@ -106,6 +106,15 @@ def test_the_handler_gets_context_record_and_error_and_may_bury_the_record() -> 
     assert walk.out == [("dead", (b"key", b"why", 7, (("h", b"x"),)))]
 
 
+def test_dead_letters_of_a_handler_that_says_fail_outlive_the_abort() -> None:
+    walk = walked(refusing(), **{DEAD: "dead"})
+    with pytest.raises(StreamsException):
+        walk.pipe("in", ("k", "bad", 1))
+    walk.task.revive()
+    assert walk.sent() == []
+    assert [(letter.topic, letter.value) for letter in walk.task.last_letters] == [("dead", b"bad")]
+
+
 def test_a_later_node_s_failure_is_not_the_earlier_one_s() -> None:
     asked: list[str] = []
 

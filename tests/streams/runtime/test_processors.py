@@ -141,6 +141,7 @@ def test_context_tells_where_the_record_came_from_and_what_time_it_is() -> None:
     def process(context: Any, record: Any) -> None:
         metadata = context.record_metadata
         seen.append((metadata.topic, metadata.partition, metadata.offset, context.current_stream_time_ms()))
+        assert context.headers == (("h", b"1"),)
         assert context.application_id == "app"
         assert str(context.task_id) == "0_0"
         assert context.current_system_time_ms() == 77
@@ -150,8 +151,9 @@ def test_context_tells_where_the_record_came_from_and_what_time_it_is() -> None:
     nodes = [source(), processor("p", "in", supply(process))]
     walk = Walked(nodes)
     walk.now = 77
-    walk.pipe("in", ("k", "v", 5), ("k", "v", 3), ("k", "v", 9))
-    walk.pipe("in", ("k", "v", 1))
+    headers = (("h", b"1"),)
+    walk.pipe("in", ("k", "v", 5, headers), ("k", "v", 3, headers), ("k", "v", 9, headers))
+    walk.pipe("in", ("k", "v", 1, headers))
     assert seen == [("in", 0, 0, 5), ("in", 0, 1, 5), ("in", 0, 2, 9), ("in", 0, 3, 9)]
 
 
