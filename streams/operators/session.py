@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from statestore.api import SessionStore
 from streams.operators import windows
-from streams.operators.base import Code, Down, Operator, Rec, RecordContext, Scope, StepMaker, StoreAccess
+from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker, StoreAccess
 from streams.operators.calls import Aggregator, one_more, settled
 from streams.operators.close import Closer, StreamTime
 from streams.operators.materialize import key_bytes
@@ -28,12 +28,12 @@ class _SessionAggregate:
         "_aggregator",
         "_closer",
         "_dropped",
+        "_entry",
         "_gap",
         "_init",
         "_late",
         "_merger",
         "_scope",
-        "_silent",
         "_store",
         "_time",
     )
@@ -59,7 +59,7 @@ class _SessionAggregate:
         self._store: SessionStore = settled(self._access.store)
         self._time = StreamTime()
         self._dropped = scope.counter("dropped-records")
-        self._silent = self._access.caching or emit_on_close
+        self._entry: Entry | None = None
         self._closer = None
         if emit_on_close:
 
@@ -70,45 +70,48 @@ class _SessionAggregate:
             self._closer = Closer(scope, store, bounds, self._store.find_all)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        self._listen(code, down)
-        session, start, end, new, old = (code.name(hint) for hint in ("kb", "start", "end", "new", "old"))
+        if self._closer is None:
+            self._listen(code, down)
         with code.block(f"if {rec.key} is None"):
             code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
         with code.block("else"), code.guarded(rec):
             kb = key_bytes(code, rec, self._access.key_serde)
-            origin = code.origin(rec) if self._access.caching else "None"
-            arguments = f"({rec.key}, {kb}, {rec.value}, {rec.ts}, {origin})"
-            if not self._silent:
-                updates = f"{code.use(self._updates, 'update')}{arguments}"
-                with code.block(f"for {start}, {end}, {new}, {old} in {updates}"):
-                    self._forward(code, rec, down, (rec.key, start, end), new, old if self._scope.sends_old else "None")
-                return
-            code.line(f"{code.use(self._absorb, 'absorb')}{arguments}")
+            caching = self._access.caching and self._closer is None
+            arguments = f"({rec.key}, {kb}, {rec.value}, {rec.ts}, {code.origin(rec) if caching else 'None'})"
+            update = self._absorb if caching or self._closer is not None else self._tell
+            code.line(f"{code.use(update, 'update')}{arguments}")
             if self._closer is not None:
-                with code.block(f"for {session}, {start}, {end}, {new} in {code.use(self._due, 'due')}()"):
-                    key = f"{code.use(self._access.key_serde.decode, 'decode')}({session})"
-                    self._forward(code, rec, down, (key, start, end), new, "None")
+                self._emit(code, rec, down)
 
-    def _forward(
-        self, code: Code, rec: Rec, down: Down, session: tuple[str, str, str], new: str, old: str
-    ) -> None:
-        """Passes on a session (key, start, end) with its end as timestamp."""
-        key, start, end = session
-        windowed = f"{code.use(Windowed, 'windowed')}({key}, {code.use(Window, 'window')}({start}, {end}))"
-        down(with_key(rec, code.let("key", windowed), new)._replace(ts=end, old=old, latest=""))
+    def _emit(self, code: Code, rec: Rec, down: Down) -> None:
+        session, start, end, new = (code.name(hint) for hint in ("kb", "start", "end", "new"))
+        with code.block(f"for {session}, {start}, {end}, {new} in {code.use(self._due, 'due')}()"):
+            key = f"{code.use(self._access.key_serde.decode, 'decode')}({session})"
+            windowed = f"{code.use(Windowed, 'windowed')}({key}, {code.use(Window, 'window')}({start}, {end}))"
+            down(with_key(rec, code.let("key", windowed), new)._replace(ts=end, old="None", latest=""))
 
     def _listen(self, code: Code, down: Down) -> None:
-        """Makes an entry for what the store's cache lets go; keys stand as in an output topic."""
-        if not self._access.caching or self._closer is not None:
-            return
-        entry = code.entry(down, "flushed", settled(session_windowed(self._access.key_serde)))
+        """Makes an entry for the updates, those of the store's cache where it has one; keys stand as in an output
+        topic."""
+        entry = self._entry = code.entry(down, "flushed", settled(session_windowed(self._access.key_serde)))
 
         def forward(
             key: bytes, start: int, end: int, new: object, old: object, timestamp: int, origin: object
         ) -> None:
             entry.call(key + _pack_end_start(end, start), new, end, origin, old, True)
 
-        self._scope.on_flush(self._access.name, forward)
+        if self._access.caching:
+            self._scope.on_flush(self._access.name, forward)
+
+    def _tell(
+        self, key: object, key_bytes: bytes, value: object, ts: int, origin: RecordContext | None
+    ) -> None:
+        """Updates the sessions and passes each update on: as in Java without the record's headers."""
+        sends_old = self._scope.sends_old
+        for start, end, new, old in self._updates(key, key_bytes, value, ts, origin):
+            if self._entry is not None:
+                told = old if sends_old else None
+                self._entry.call(key_bytes + _pack_end_start(end, start), new, end, None, told, True)
 
     def _absorb(self, *arguments: object) -> None:
         """Updates the sessions; what that changes is told later."""

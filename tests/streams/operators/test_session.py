@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import EmitStrategy, SessionWindows, StreamsBuilder
+from streams.serdes import Serdes
 from tests.streams.operators.running import UNCACHED, Event, Running, flat, shown
 
 D01: list[Event] = [
@@ -80,6 +81,16 @@ def test_late_records_are_dropped(grace: int, last_time: int) -> None:
         assert running.dropped() == 1
         running.send("in", None, "v", 0)
         assert running.dropped() == 2
+
+
+@pytest.mark.parametrize(("config", "kept"), [({}, (("h", b"1"),)), (UNCACHED, ())])
+def test_only_a_cache_keeps_the_headers_of_a_record(config: dict[str, object], kept: object) -> None:
+    """As in Java, which forwards new records without headers where there is no cache."""
+    with Running(lambda builder: shown(sessions(builder, 10).count()), config) as running:
+        text = Serdes.string()
+        running.driver.create_input_topic("in", text, text).pipe_input("k", "v", timestamp=1, headers=(("h", b"1"),))
+        (record,) = running.driver.create_output_topic("out", text, text).read_records_to_list()
+        assert tuple(record.headers) == kept
 
 
 @settings(max_examples=60, deadline=None)
