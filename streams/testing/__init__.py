@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.clients.local.door import forget
 from streams.clock import ManualClock
 from streams.testing.driver import TopologyTestDriver
 from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic, TestRecord
@@ -13,4 +14,5 @@ __all__ = [
     "TestOutputTopic",
     "TestRecord",
     "TopologyTestDriver",
+    "forget",
 ]

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from streams import KafkaStreams
+from streams import KafkaStreams, StreamsConfig
 from streams.clients import Admin, Consumer, Producer, ProducerRecord
 from streams.clients.local.door import forget
+from streams.config.load import from_yaml
 from streams.errors import TopologyException
 from tests.engines import until
-from tests.examples.driving import long, module_of, topology_of
+from tests.examples.driving import EXAMPLES, long, module_of, topology_of
 
 _numbers = itertools.count()
 
@@ -99,3 +100,11 @@ def test_monthly_totals_are_a_batch_of_the_hourly_stream(address: str) -> None:
     found = totals(address, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
     assert found == {("2026-01", "rome"): 1300, ("2026-01", "paris"): 300, ("2026-02", "rome"): 7}
     assert totals(address, datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 3, 1, tzinfo=UTC)) == {}
+
+
+def test_spring_s_layout_is_read_as_it_is() -> None:
+    config = StreamsConfig(from_yaml(EXAMPLES / "application.yaml"))
+    assert config["application.id"] == "word-count"
+    assert config["commit.interval.ms"] == 200
+    assert config["statestore.cache.max.bytes"] == 4_194_304
+    assert list(config.get_list("bootstrap.servers")) == ["local://.streams"]
