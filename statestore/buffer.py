@@ -1,17 +1,15 @@
-"""Stores that let their rows go in the order of time: what suppress holds back, and what a stream-table join with a
-grace period does.
+"""What suppress holds back: a store that lets its rows go in the order of time.
 
-Neither knows what its values mean: the bytes of a row are made by callables that are handed in.
+It does not know what its values mean: the bytes of a row are made by callables that are handed in.
 """
 
 from __future__ import annotations
 
 import heapq
-import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, KeyValueStore
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
 
 NEVER: Final = 2**63 - 1
 """`min_time` of an empty buffer."""
@@ -299,65 +297,3 @@ def _bucket_of(buckets: int) -> Callable[[bytes], int]:
         return (hashed ^ hashed >> 16) & buckets - 1
 
     return bucket
-
-
-_head = struct.Struct(">Bq")
-_tail = struct.Struct(">i")
-_HEAD = 9
-_TAIL = 4
-_MAX_SEQUENCE = 0x7FFFFFFF
-
-
-class GraceRow(NamedTuple):
-    """A record that leaves a `GraceBuffer`."""
-
-    key: bytes
-    value: bytes
-    timestamp: int
-
-
-class GraceBuffer:
-    """Records that wait until the buffer's time has moved on by a grace period; they leave by time, then key, then
-    arrival.
-
-    It is a way to use a key-value store, which keeps, logs and restores the rows:
-
-        00 | i64 timestamp | key | i32 sequence, from 1
-    """
-
-    __slots__ = ("_grace", "_least", "_observed", "_sequence", "_store")
-
-    def __init__(self, store: KeyValueStore, grace: int) -> None:
-        self._store = store
-        self._grace = grace
-        self._observed = -1
-        self._sequence = 0
-        self._least = -1
-        """No row is older."""
-
-    def is_late(self, timestamp: int) -> bool:
-        """Is a record older than the buffer's time by more than the grace period?"""
-        return self._observed - self._grace > timestamp
-
-    def put(self, key: bytes, timestamp: int, value: bytes, now: int = 0) -> None:
-        """Takes a record that is not late. `now` is the timestamp of what is logged."""
-        self._sequence = self._sequence % _MAX_SEQUENCE + 1
-        row = _head.pack(0, timestamp) + key + _tail.pack(self._sequence)
-        self._store.put(row, value, now)
-        self._observed = max(self._observed, timestamp)
-        self._least = min(self._least, timestamp)
-
-    def due(self, now: int = 0) -> Iterator[GraceRow]:
-        """The records whose time has come. Each is removed when the next one is asked for."""
-        due = self._observed - self._grace
-        if due < 0 or due < self._least:
-            return
-        low, high = _head.pack(0, max(self._least, 0)), _head.pack(0, due + 1)
-        with self._store.range(low, high) as rows:
-            for key, value, _ in rows:
-                timestamp = _head.unpack_from(key)[1]
-                self._least = timestamp
-                assert isinstance(value, bytes)
-                yield GraceRow(key[_HEAD:-_TAIL], value, timestamp)
-                self._store.delete(key, now)
-        self._least = due + 1

@@ -11,6 +11,7 @@ left value that had asked; if the left row has changed since, the answer is drop
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from statestore.api import KeyValueStore
@@ -60,6 +61,7 @@ class _Send:
         "_key_serde",
         "_left_join",
         "_partition",
+        "_topic",
         "_version",
     )
 
@@ -81,24 +83,27 @@ class _Send:
         self._encode_foreign = self._foreign_serde.encoder(f"{topic}-fk")
         self._encode_value = scope.serde("value", serdes[1]).encoder(f"{topic}-vh")
         self._key_serde = scope.serde("key", serdes[2])
+        self._topic = topic
         self._partition = scope.partition
         self._version = 0 if scope.setting("upgrade.from") in OLD_UPGRADES else CURRENT_VERSION
         self._dropped = scope.counter("dropped-records")
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         key, raw, value = code.name("key"), code.name("raw"), code.name("value")
-        with code.guarded(rec):
-            with code.block(f"if not {rec.latest or 'True'}"):
+        if rec.latest:
+            with code.block(f"if not {rec.latest}"):
                 code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
-            with code.block("else"):
-                primary = key_bytes(code, rec, self._key_serde)
-                arguments = f"{rec.key}, {primary}, {rec.value}, {rec.old or 'None'}"
-                with code.block(f"for {key}, {raw}, {value} in {code.use(self._sent, 'send')}({arguments})"):
-                    down(
-                        rec._replace(
-                            key=key, value=value, old="", latest="", raw_key=raw, key_serde=self._foreign_serde
-                        )
-                    )
+        with code.block("else") if rec.latest else nullcontext(), code.guarded(rec):
+            arguments = f"{rec.key}, {self._primary(code, rec)}, {rec.value}, {rec.old or 'None'}"
+            with code.block(f"for {key}, {raw}, {value} in {code.use(self._sent, 'send')}({arguments})"):
+                sent = rec._replace(key=key, value=value, old="", latest="")
+                down(sent._replace(raw_key=raw, key_serde=self._foreign_serde))
+
+    def _primary(self, code: Code, rec: Rec) -> str:
+        """The text of the left key's bytes. A serde that asks for the topic is told one of its own, as in Java."""
+        if self._key_serde.encode_with is None:
+            return key_bytes(code, rec, self._key_serde)
+        return f"{code.use(self._key_serde.encoder(f'{self._topic}-pk'), 'encode')}({rec.key})"
 
     def _sent(self, key: object, primary: bytes, new: object, old: object) -> Iterator[Sent]:
         """What a change of a left row tells the right side."""
@@ -160,7 +165,7 @@ def fk_subscription_send(
 
     Args:
         foreign_key: (value), or (key, value), to the foreign key.
-        topic: the registration topic; serdes that ask are told `<topic>-fk` and `<topic>-vh`.
+        topic: the registration topic; serdes that ask are told `<topic>-fk`, `<topic>-pk` and `<topic>-vh`.
     """
 
     def make(scope: Scope) -> Operator:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from statestore.api import WindowStore
-from statestore.outer import OuterStore, Waiting
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
 from streams.operators.calls import called, joined, settled
 from streams.operators.close import Throttle
 from streams.operators.materialize import key_bytes
+from streams.operators.outer_store import OuterStore, Waiting
 from streams.serdes.base import Serde
 from streams.serdes.outer_join import Sided, decode_values, encode_values
 

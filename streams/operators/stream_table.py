@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from statestore.buffer import GraceBuffer
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import Call, Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker
 from streams.operators.calls import called, joined, settled
+from streams.operators.grace_buffer import GraceBuffer
 from streams.operators.materialize import key_bytes
 from streams.operators.views import Getter, View
 from streams.serdes.buffered import BufferValue, decode_changelog_value, encode_changelog_value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from statestore.buffer import ChangeBuffer, Held
+from typing import Protocol
+
 from streams.errors import StreamsException
 from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker
 from streams.operators.calls import settled
@@ -11,6 +12,51 @@ from streams.operators.materialize import key_bytes
 from streams.record import Windowed
 
 _NO_LIMIT = 2**63 - 1
+
+
+class Held(Protocol):
+    """A row of the buffer: the latest update of a key."""
+
+    @property
+    def old(self) -> object: ...
+    @property
+    def new(self) -> object: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def context(self) -> object: ...
+
+
+class Buffer(Protocol):
+    """What suppress asks of its store (`statestore.buffer`)."""
+
+    bytes_held: int
+    """Serialised bytes of all rows, once `measure` was called."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def min_time(self) -> int:
+        """Time of the row that leaves next; beyond all times if there is none."""
+        ...
+
+    def measure(self) -> int:
+        """Serialised bytes of all rows. From now on they are kept count of."""
+        ...
+
+    def put(
+        self, key: bytes, time: int, old: object, new: object, timestamp: int, context: object, now: int
+    ) -> None:
+        """Takes a change. A key that is buffered keeps its time and its prior value."""
+        ...
+
+    def first(self) -> tuple[bytes, Held]:
+        """Key and row that leave next; they are still there."""
+        ...
+
+    def drop_first(self, now: int) -> None:
+        """The row that leaves next has left."""
+        ...
 
 
 class Limits:
@@ -23,13 +69,13 @@ class Limits:
         self.max_bytes = _NO_LIMIT if max_bytes is None else max_bytes
         self.shut_down = shut_down
 
-    def exceeded(self, buffer: ChangeBuffer) -> bool:
+    def exceeded(self, buffer: Buffer) -> bool:
         """Is there too much in it?"""
         return len(buffer) > self.max_records or (
             self.max_bytes != _NO_LIMIT and buffer.bytes_held > self.max_bytes
         )
 
-    def error(self, node: str, buffer: ChangeBuffer) -> StreamsException:
+    def error(self, node: str, buffer: Buffer) -> StreamsException:
         """What a buffer that may not let go of anything fails with."""
         return StreamsException(
             f"{node} buffer exceeded its max capacity. Currently [{len(buffer)}/{self.max_records}] records and "
@@ -58,7 +104,7 @@ class _Suppress:
         # Taking it says that this node asks: stores above then keep it for their flush.
         self._context = scope.context
         self._serde = access.key_serde
-        self._buffer: ChangeBuffer = settled(access.store)
+        self._buffer: Buffer = settled(access.store)
         self._wait = wait_ms
         self._final = final
         self._limits = limits
@@ -123,7 +169,7 @@ def suppress(
     `window_end`, past the end of its window; then the latest is passed on, with its own timestamp.
 
     Args:
-        buffer_store: a `statestore.buffer.ChangeBuffer`.
+        buffer_store: a buffer of changes.
         final: deletions are not passed on: nobody has seen what they delete.
         max_records, max_bytes: how much may be held back; None: any amount.
         shut_down: too much is an error; else the oldest updates leave early.

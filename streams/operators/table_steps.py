@@ -186,7 +186,7 @@ class _Select:
                 code.line(f"{code.use(_no_key)}()")
             new = f"None if {rec.value} is None else {selector}({rec.key}, {rec.value})"
             old = f"None if {rec.old or 'None'} is None else {selector}({rec.key}, {rec.old})"
-            with code.block(f"if {rec.latest or 'True'}"):
+            with code.block(f"if {rec.latest}") if rec.latest else nullcontext():
                 new = code.let("new", new)
                 old = code.let("old", "None" if rec.old in ("", "None") else old)
                 with code.block(f"for {key}, {change} in {pairs}({new}, {old})"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from statestore.api import Codec
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.memory import MemoryEngine
-from statestore.outer import OuterStore
+from streams.operators.outer_store import OuterStore
 
 RAW = Codec(lambda value: bytes(value), bytes, lambda value: type(value) is bytes)  # type: ignore[call-overload]
 
