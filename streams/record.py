@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from streams.errors import StreamsException
 
@@ -52,7 +52,7 @@ def _refuse_negative(timestamp: int) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `Record[str, int](…)` could not be made with them
 class Record(Generic[K, V]):
     """One record as a processor sees it. Immutable: `with_key` and its siblings give changed copies.
 
@@ -73,10 +73,6 @@ class Record(Generic[K, V]):
     def __post_init__(self) -> None:
         _refuse_negative(self.timestamp)
 
-    def __class_getitem__(cls, types: object) -> type[Self]:
-        """`Record[str, int](…)`: the types are for type checkers; typing's own form wants an attribute more."""
-        return cls
-
     def with_key(self, key: Any) -> Record[Any, V]:
         return replace(self, key=key)
 
@@ -90,7 +86,7 @@ class Record(Generic[K, V]):
         return replace(self, headers=tuple(headers))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FixedKeyRecord(Generic[K, V]):
     """A record whose key cannot be changed: what a fixed-key processor gets and forwards (decision 30)."""
 
@@ -101,10 +97,6 @@ class FixedKeyRecord(Generic[K, V]):
 
     def __post_init__(self) -> None:
         _refuse_negative(self.timestamp)
-
-    def __class_getitem__(cls, types: object) -> type[Self]:
-        """As `Record.__class_getitem__`."""
-        return cls
 
     def with_value(self, value: Any) -> FixedKeyRecord[K, Any]:
         return replace(self, value=value)
