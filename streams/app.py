@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -118,8 +119,12 @@ class KafkaStreams:
             self._life.must_go(State.REBALANCING)
             if self._door is None:
                 self._door = connect(self._bootstrap(), self.client_id)
-            for _ in range(self._config.get_int("num.stream.threads")):
-                self._add_worker()
+            try:
+                for _ in range(self._config.get_int("num.stream.threads")):
+                    self._add_worker()
+            except BaseException as error:
+                self._fail(error)
+                raise
         log.info("Application %s has started as %s.", self._config.application_id, self.client_id)
 
     def wait(self, timeout: timedelta | int | None = None) -> bool:
@@ -164,14 +169,20 @@ class KafkaStreams:
             workers = list(self._workers)
         for worker in workers:
             worker.stop()
-        ended = all(worker.join(seconds) for worker in workers)
-        if ended:
-            with self._lock:
-                if self._own_door and self._door is not None:
-                    self._door.close()
-                    self._door = None
-            self._life.go(State.NOT_RUNNING)
-        return ended
+        deadline = None if seconds is None else time.monotonic() + seconds
+        ended = [worker.join(None if deadline is None else max(0.0, deadline - time.monotonic())) for worker in workers]
+        if all(ended):
+            self._ended()
+        return all(ended)
+
+    def _ended(self) -> None:
+        """All workers are gone: the last steps."""
+        with self._lock:
+            if self._own_door and self._door is not None:
+                self._door.close()
+                self._door = None
+        if not self._life.go(State.NOT_RUNNING):
+            self._life.go(State.ERROR)
 
     def __enter__(self) -> Self:
         self.start()
@@ -248,16 +259,15 @@ class KafkaStreams:
 
     def _worker_is(self, worker: Worker, state: WorkerState) -> None:
         log.info("%s is %s.", worker.settings.name, state.value)
-        with self._lock:
+        with self._lock:  # also while the state changes: what another worker has become meanwhile must not be undone
             alive = [w for w in self._workers if w.alive]
-        if state is WorkerState.DEAD:
-            if not alive and self.state is State.PENDING_ERROR:
-                self._life.go(State.ERROR)
-            return
-        if any(w.state in _NOT_READY for w in alive):
-            self._life.go(State.REBALANCING)
-        elif alive and all(w.state is WorkerState.RUNNING for w in alive):
-            self._life.go(State.RUNNING)
+            if state is WorkerState.DEAD:
+                if not alive and self.state.is_ending:
+                    self._ended()
+            elif any(w.state in _NOT_READY for w in alive):
+                self._life.go(State.REBALANCING)
+            elif alive and all(w.state is WorkerState.RUNNING for w in alive):
+                self._life.go(State.RUNNING)
 
     def _worker_failed(self, worker: Worker, error: BaseException) -> None:
         log.error("%s failed.", worker.settings.name, exc_info=error)
@@ -267,13 +277,23 @@ class KafkaStreams:
         with self._lock:
             if response is StreamThreadExceptionResponse.REPLACE_THREAD and not self.state.is_ending:
                 self._workers.remove(worker)
-                self._add_worker()
-                return
-            self.failure = self.failure or error
-            self._life.go(State.PENDING_ERROR)
-            for other in self._workers:
-                if other is not worker:
-                    other.stop()
+                try:
+                    self._add_worker()
+                    return
+                except Exception as another:
+                    log.exception("%s could not be replaced.", worker.settings.name)
+                    self._workers.append(worker)
+                    error = another
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """The application ends with this error, as soon as all its workers have ended."""
+        self.failure = self.failure or error
+        self._life.go(State.PENDING_ERROR)
+        for worker in self._workers:
+            worker.stop()
+        if not any(worker.alive for worker in self._workers):
+            self._ended()
 
     def _response(self, error: BaseException) -> StreamThreadExceptionResponse:
         if self._handler is None or not isinstance(error, Exception):

@@ -15,6 +15,7 @@ that lock is held. A frozen owner still holds its lock, so its successor builds 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -23,7 +24,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streams.errors import LockException, TaskIdFormatException
@@ -96,7 +97,8 @@ class InstanceDirectory:
                 if copy != best:
                     remove(copy)
             if best is not None and best != home:
-                best.rename(home)
+                with suppress(FileNotFoundError):  # another worker was quicker, or cleaned it away
+                    best.rename(home)
         home.mkdir(mode=0o700, exist_ok=True)
         return home
 
@@ -106,15 +108,39 @@ class InstanceDirectory:
         if not home.exists():
             return
         resting.parent.mkdir(mode=0o700, exist_ok=True)
-        if resting.exists():
+        os.utime(home)  # `clean` counts from here
+        while True:
             remove(resting)
-        home.rename(resting)
+            try:
+                home.rename(resting)
+                return
+            except OSError as error:  # one that was thought dead gave its own copy back just now
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
 
     def discard(self, task: TaskId) -> None:
         """Deletes the task's directory: its state is to be built anew."""
-        home = self.path / str(task)
-        if home.exists():
-            remove(home)
+        remove(self.path / str(task))
+
+    def clean(self, before_ms: int) -> list[Path]:
+        """Deletes copies that have been nobody's since then (wall clock in ms), and what a crash left half deleted."""
+        doomed, held = list((self.root / "unowned").glob("*")), []
+        for other in self.root.glob("instance-*"):
+            if other == self.path:
+                doomed += other.glob(".deleted-*")
+                continue
+            descriptor = try_lock(other / "lock")
+            if descriptor is not None:
+                held.append(descriptor)
+                doomed += [path for path in other.iterdir() if path.is_dir()]
+        try:
+            gone = [path for path in doomed if last_touched_ms(path) < before_ms]
+            for path in gone:
+                remove(path)
+            return gone
+        finally:
+            for descriptor in held:
+                os.close(descriptor)
 
     def unowned(self) -> Mapping[TaskId, Path]:
         """Copies on this disk that belong to no living worker, one a task."""
@@ -232,8 +258,19 @@ def replace_file(file: Path, text: str) -> None:
     fresh.rename(file)
 
 
+def last_touched_ms(path: Path) -> int:
+    """When something was last made, renamed or deleted in a directory or in the directories in it."""
+    touched = 0.0
+    with suppress(FileNotFoundError):
+        touched = max(each.stat().st_mtime for each in (path, *(each for each in path.glob("*") if each.is_dir())))
+    return int(touched * 1000)
+
+
 def remove(path: Path) -> None:
-    """Deletes a directory so that a crash in between never leaves half of one under its name."""
+    """Deletes a directory so that a crash in between never leaves half of one under its name; nothing if it is gone."""
     doomed = path.with_name(f".deleted-{path.name}-{uuid.uuid4().hex}")
-    path.rename(doomed)
+    try:
+        path.rename(doomed)
+    except FileNotFoundError:
+        return
     shutil.rmtree(doomed, ignore_errors=True)

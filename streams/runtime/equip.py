@@ -68,6 +68,7 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
             delivery_timeout_ms=_number(producer, "delivery.timeout.ms", 120_000),
             retry_backoff_ms=_number(producer, "retry.backoff.ms", 100),
         ),
+        cleanup_delay_ms=config.get_int("state.cleanup.delay.ms"),
     )
 
 

@@ -11,16 +11,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from statestore.engine import Engine
+from statestore.engine import Engine, EngineDamaged
 from statestore.memory import MemoryEngine
 from streams.clients.api import Admin, Fetched, Isolation, Position, Reader
-from streams.errors import OffsetOutOfRangeException, StreamsException
+from streams.errors import LogTruncatedException, OffsetOutOfRangeException, StreamsException
 from streams.record import TopicPartition
+from streams.runtime.directory import remove
 from streams.runtime.global_task import GlobalTask
 from streams.runtime.marks import Mark, read_mark, write_mark
 from streams.runtime.roster import DATABASE, SLICE_ROWS, OpenEngine
 from streams.runtime.stores import Opened
-from streams.runtime.takeover import lies_on_disk
+from streams.runtime.takeover import lies_on_disk, wiper
 from streams.runtime.task import Ground
 from streams.topology.node import BuiltTopology, GlobalStore
 
@@ -51,8 +52,7 @@ class Globals:
         if not built.global_stores:
             return
         if any(lies_on_disk(each.store) for each in built.global_stores):
-            home.mkdir(mode=0o700, exist_ok=True)
-            self._disk = open_engine(home / DATABASE)
+            self._disk = _database(home, open_engine)
         for each in built.global_stores:
             self._add(each, replace(ground, disk=self._disk, state_dir=home))
 
@@ -86,14 +86,34 @@ class Globals:
         ends = self._admin.end_offsets(self._owner, Isolation.READ_UNCOMMITTED)
         places: dict[TopicPartition, int] = {}
         for name, task in self._tasks.items():
-            on_disk = lies_on_disk(task.store.spec)
+            known = self._marks(name, task, ends)
             for partition in task.partitions:
-                mark = read_mark(self._disk, _mark(name, partition)) if on_disk else None
-                fits = mark is not None and mark.topic_id == self._topic_ids[partition.topic]
-                places[partition] = max(mark.offset if mark is not None and fits else 0, begins[partition])
+                places[partition] = max(known.get(partition, 0), begins[partition])
             task.start(now, {p: Position(places[p]) for p in task.partitions})
         self._behind = {p: ends[p] for p in places if ends[p] > places[p]}
         self._reader.place(places)
+
+    def _marks(self, name: str, task: GlobalTask, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Up to where the store has its topic; nothing, and the store emptied, where it is another topic's."""
+        if not lies_on_disk(task.store.spec):
+            return {}
+        known: dict[TopicPartition, int] = {}
+        for partition in task.partitions:
+            mark = read_mark(self._disk, _mark(name, partition))
+            if mark is None:
+                continue
+            if mark.topic_id == self._topic_ids[partition.topic] and mark.offset <= ends[partition]:
+                known[partition] = mark.offset
+                continue
+            log.warning(
+                "Global store %s is rebuilt from its topic: %s was deleted and made again, or cut back.",
+                name,
+                partition,
+            )
+            for each in task.partitions:
+                wiper(self._disk, name, task.store.layers, _mark(name, each))()
+            return {}
+        return known
 
     @property
     def caught_up(self) -> bool:
@@ -113,10 +133,12 @@ class Globals:
                 del self._behind[fetched.partition]
         return count
 
-    def out_of_range(self, partition: TopicPartition, error: OffsetOutOfRangeException) -> None:
-        """The log has lost its beginning: reading goes on where it starts now."""
-        start = int(getattr(error, "log_start", 0))
-        log.warning("Global topic %s starts at offset %d now; reading goes on there.", partition, start)
+    def out_of_range(
+        self, partition: TopicPartition, error: OffsetOutOfRangeException | LogTruncatedException
+    ) -> None:
+        """The log has lost its beginning, or was cut back: reading goes on where it starts, or ends, now."""
+        start = error.diverged_at if isinstance(error, LogTruncatedException) else error.log_start
+        log.warning("Global topic %s has lost its position; reading goes on at offset %d.", partition, start)
         self._reader.place({partition: start})
 
     def commit(self) -> None:
@@ -141,6 +163,18 @@ class Globals:
         for task in self._tasks.values():
             task.close(clean)
         self._disk.close()
+
+
+def _database(home: Path, open_engine: OpenEngine) -> Engine:
+    """The database of the global stores; one that is damaged is built anew."""
+    home.mkdir(mode=0o700, exist_ok=True)
+    try:
+        return open_engine(home / DATABASE)
+    except EngineDamaged as damage:
+        log.warning("The global stores are rebuilt from their topics: %s.", damage)
+        remove(home)
+        home.mkdir(mode=0o700, exist_ok=True)
+        return open_engine(home / DATABASE)
 
 
 def _mark(store: str, partition: TopicPartition) -> str:

@@ -8,11 +8,14 @@ CREATED ─▶ REBALANCING ◀─▶ RUNNING
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from enum import Enum
 
 from streams.errors import IllegalStateException
+
+log = logging.getLogger("streams.runtime.lifecycle")
 
 
 class State(Enum):
@@ -80,7 +83,10 @@ class Lifecycle:
             self._changed.notify_all()
             listener = self.listener
         if listener is not None:
-            listener(new, old)
+            try:
+                listener(new, old)
+            except Exception:
+                log.exception("%s: the state listener failed at the change from %s to %s.", self._name, old, new)
         return True
 
     def must_go(self, new: State) -> None:

@@ -7,7 +7,7 @@ the user data of Kafka's subscription and assignment. Big-endian; a text is its 
                    | u16 n, n x (text tag, text value) | u16 n, n x 8 bytes fingerprint
                    | u32 n, n x (i32 sub-topology, i32 partition, u8 owned, i64 changelog position)
     assignment     u8 version = 1 | u8 a second round is due
-                   | u32 n, n x (i32 sub-topology, i32 partition)
+                   | u32 n, n x (i32 sub-topology, i32 partition) | text refusal, where there is one
 
 A reader passes over bytes behind the fields of version 1, where later versions append theirs.
 """
@@ -57,10 +57,12 @@ class WorkerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the leader gives to one worker. `again`: a second round follows when others have given up theirs."""
+    """What the leader gives to one worker. `again`: a second round follows when others have given up theirs;
+    `refusal`: why sub-topologies of this worker are run by nobody, or ""."""
 
     tasks: tuple[TaskId, ...]
     again: bool = False
+    refusal: str = ""
 
 
 def write_info(info: WorkerInfo) -> bytes:
@@ -102,7 +104,8 @@ def read_info(data: bytes) -> WorkerInfo:
 def write_given(given: Given, partitions: Mapping[TaskId, Sequence[TopicPartition]]) -> bytes:
     """An assignment: the tasks' partitions, as Kafka's tools read them, and the tasks themselves."""
     head = struct.pack(">BBI", VERSION, given.again, len(given.tasks))
-    user_data = head + b"".join(_TASK.pack(*task) for task in given.tasks)
+    tail = _text(given.refusal) if given.refusal else b""
+    user_data = head + b"".join(_TASK.pack(*task) for task in given.tasks) + tail
     topics = tuple(partition for task in given.tasks for partition in partitions.get(task, ()))
     return write_assignment(Assignment(topics, user_data))
 
@@ -117,7 +120,8 @@ def read_given(data: bytes) -> Given:
     cursor.version()
     again = cursor.take(1) != b"\x00"
     count = cursor.count(">I", _TASK.size)
-    return Given(tuple([TaskId(*_TASK.unpack(cursor.take(_TASK.size))) for _ in range(count)]), again)
+    tasks = tuple([TaskId(*_TASK.unpack(cursor.take(_TASK.size))) for _ in range(count)])
+    return Given(tasks, again, "" if cursor.at_end else cursor.text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +158,24 @@ def lead(
     plan = assign(infos, described, ends, settings)
     given, again = hand_out(plan, {name: worker.owned for name, worker in workers.items()})
     nothing = {name: write_given(Given(()), tasks) for name in unreadable}
-    answers = {name: write_given(Given(ids, again), tasks) for name, ids in given.items()}
+    known = frozenset(info.fingerprint for info in infos)
+    answers = {
+        name: write_given(Given(ids, again, refusal(workers[name].fingerprints, known)), tasks)
+        for name, ids in given.items()
+    }
     return Round({**answers, **nothing}, plan, unreadable)
+
+
+def refusal(own: frozenset[bytes], leader: frozenset[bytes]) -> str:
+    """What is said to a worker whose sub-topologies are not all the leader's; "" where they are."""
+    strange = len(own - leader)
+    if not strange:
+        return ""
+    return (
+        f"{strange} of its {len(own)} sub-topologies are not those of the group's leader: names, topics or stores "
+        "differ, and nobody runs them until all instances run the same topology. "
+        "An application.id belongs to one topology."
+    )
 
 
 def _text(text: str) -> bytes:
@@ -179,6 +199,10 @@ class _Cursor:
         found = self._data[self._at : end]
         self._at = end
         return found
+
+    @property
+    def at_end(self) -> bool:
+        return self._at >= len(self._data)
 
     def version(self) -> None:
         version = self.take(1)[0]

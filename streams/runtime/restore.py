@@ -13,12 +13,14 @@ from typing import Protocol
 
 from statestore.api import Layered
 from streams.clients.api import Fetched, Reader
-from streams.errors import OffsetOutOfRangeException
+from streams.errors import LogTruncatedException, OffsetOutOfRangeException
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.marks import Mark, name_of, write_mark
 from streams.topology.node import TaskId
 
 log = logging.getLogger("streams.runtime.restore")
+
+_NOWHERE = TopicPartition("", -1)
 
 
 class RestoreListener(Protocol):
@@ -56,6 +58,8 @@ class StoreRestore:
     start: int = 0
     total: int = 0
     log_epoch: int = 0
+    kept: int = 0
+    """Up to where the store had its log before, until the log was seen and this is known to be worth something."""
 
     @property
     def done(self) -> bool:
@@ -77,6 +81,7 @@ class Restorer:
         self._reader = reader
         self._listener = listener
         self._running: dict[TopicPartition, StoreRestore] = {}
+        self._moved: set[TopicPartition] = set()  # to be read anew: what the last poll brought of them is not wanted
         self.restored = 0
         """Records applied, ever."""
 
@@ -118,7 +123,13 @@ class Restorer:
         except OffsetOutOfRangeException as error:
             self._out_of_range(error)
             return 0
-        return sum(self._take(each) for each in fetched)
+        except LogTruncatedException as error:
+            each = self._running.get(error.partition or _NOWHERE)
+            if each is not None:
+                self._anew(each, f"its changelog was cut back below its position {each.position}")
+            return 0
+        self._moved.clear()
+        return sum(self._take(each) for each in fetched if each.partition not in self._moved)
 
     def progress(self) -> Mapping[str, tuple[int, int]]:
         """Per store that is restored: records done and to be done."""
@@ -134,10 +145,12 @@ class Restorer:
         each = self._running.get(fetched.partition)
         if each is None:
             return 0
-        if each.log_epoch != fetched.log_epoch:
-            if each.position > 0 and each.log_epoch > 0:
-                self._anew(each, f"its log epoch is {fetched.log_epoch}, not {each.log_epoch} as when it was written")
-            each.log_epoch = fetched.log_epoch
+        reason = outdated(each, fetched)
+        each.log_epoch = fetched.log_epoch
+        each.kept = 0
+        if reason is not None:
+            self._anew(each, reason)
+            return 0
         count = 0
         batch = fetched.batch
         if batch is not None:
@@ -148,8 +161,9 @@ class Restorer:
             each.total += count
             self.restored += count
             self._told("on_batch_restored", each.changelog, each.store, each.position, count)
-        elif fetched.caught_up_at is not None:
-            each.position = max(each.position, min(fetched.caught_up_at, each.target))
+        if fetched.caught_up_at is not None:  # also where the log ends before the target: there is no more
+            each.target = min(each.target, fetched.caught_up_at)
+            each.position = max(each.position, each.target)
         if each.done:
             del self._running[each.changelog]
             self._reader.drop([each.changelog])
@@ -157,10 +171,10 @@ class Restorer:
         return count
 
     def _out_of_range(self, error: OffsetOutOfRangeException) -> None:
-        each = self._running.get(getattr(error, "partition", TopicPartition("", -1)))
-        if each is None:
-            raise error
-        start = int(getattr(error, "log_start", 0))
+        each = self._running.get(error.partition or _NOWHERE)
+        if each is None:  # it was dropped meanwhile
+            return
+        start = error.log_start
         if each.position > start:
             self._anew(each, f"its position {each.position} lies behind the log's end")
         # A log that lost its beginning (expired windows, compaction) goes on where it starts now.
@@ -171,7 +185,7 @@ class Restorer:
         log.warning("Store %s of task %s is rebuilt from its changelog: %s.", each.store, each.task, reason)
         each.wipe()
         each.position = each.start = 0
-        each.log_epoch = 0
+        self._moved.add(each.changelog)
         self._reader.place({each.changelog: 0})
 
     def _end(self, each: StoreRestore) -> None:
@@ -180,6 +194,20 @@ class Restorer:
     def _told(self, what: str, partition: TopicPartition, store: str, *numbers: int) -> None:
         if self._listener is not None:
             getattr(self._listener, what)(partition, store, *numbers)
+
+
+def outdated(each: StoreRestore, fetched: Fetched) -> str | None:
+    """Why what a store has of its log is worth nothing, by the first that is fetched of it (decision 10); else None."""
+    if each.kept == 0:
+        return None
+    if each.log_epoch != fetched.log_epoch:
+        return f"its log epoch is {fetched.log_epoch}, not {each.log_epoch} as when it was written"
+    if each.kept < fetched.tombstones_gone:
+        return (
+            f"it was away for longer than delete.retention.ms: its offset is {each.kept}, and deletions before "
+            f"{fetched.tombstones_gone} are no longer in its changelog"
+        )
+    return None
 
 
 def rows_of(batch: RecordBatch, start: int, stop: int) -> list[tuple[bytes, bytes | None, int]]:

@@ -8,11 +8,12 @@ taken ─▶ restoring ─▶ running ─▶ given up (clean: its directory is f
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from statestore.engine import Engine, EngineDamaged
+from statestore.engine import Engine, EngineDamaged, EngineLocked
 from statestore.memory import MemoryEngine
 from streams.clients.api import Admin, Fetched, Position, Reader
 from streams.metrics import Metrics
@@ -21,7 +22,7 @@ from streams.runtime.directory import InstanceDirectory
 from streams.runtime.marks import Mark, name_of, position_of, write_mark
 from streams.runtime.restore import Restorer, StoreRestore
 from streams.runtime.sender import Sender
-from streams.runtime.takeover import lies_on_disk, positions, reset_of, restores
+from streams.runtime.takeover import lies_on_disk, positions, reset_of, restores, starts
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, SubTopology, TaskId
 from streams.topology.store import StoreSpec
@@ -31,6 +32,9 @@ log = logging.getLogger("streams.runtime.roster")
 DATABASE = "rocksdb"
 SLICE_ROWS = 2_000
 """Rows that go to the database between two runs: 3 ms."""
+
+LOCKED_S = 5.0
+"""How long a database that is open elsewhere is waited for."""
 
 OpenEngine = Callable[[Path], Engine]
 Committed = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, Position]]
@@ -46,6 +50,7 @@ class Place:
     partitions: tuple[TopicPartition, ...]
     found: Mapping[TopicPartition, Position]
     running: bool = False
+    restores: tuple[StoreRestore, ...] = ()
     epochs: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Topic id and log epoch of each store's changelog."""
     ends: dict[str, int] = field(default_factory=dict)
@@ -56,6 +61,19 @@ class Place:
     def kept(self) -> tuple[StoreSpec, ...]:
         """Stores whose rows are in the database."""
         return tuple(spec for spec in self.topology.stores if lies_on_disk(spec))
+
+    def position(self) -> int:
+        """How far its changelogs have been applied; source topics that serve as one do not count."""
+        own = {spec.name for spec in self.topology.stores if spec.source_topic is None}
+        if self.running:
+            return sum(end for store, end in self.ends.items() if store in own)
+        return sum(each.position for each in self.restores if each.store in own)
+
+    def note_restored(self) -> None:
+        """The stores stand for their changelogs up to where these were read."""
+        for each in self.restores:
+            self.epochs[each.store] = (each.topic_id, each.log_epoch)
+            self.ends[each.store] = each.position
 
     def marks_of(self, store: str) -> dict[bytes, bytes]:
         known = self.epochs.get(store)
@@ -104,7 +122,9 @@ class Roster:
         self._reset = reset
         self._created = metrics.counter("task-created-total")
         self._closed = metrics.counter("task-closed-total")
-        self._slices = metrics.counter("spilled-slices-total", "stream-state-metrics", "Slices of committed rows written to the database.")
+        self._slices = metrics.counter(
+            "spilled-slices-total", "stream-state-metrics", "Slices of committed rows written to the database."
+        )
         self.places: dict[TaskId, Place] = {}
         self._owner: dict[TopicPartition, Place] = {}
 
@@ -140,7 +160,7 @@ class Roster:
 
     def positions(self) -> dict[TaskId, int]:
         """Changelog positions of the worker's own tasks."""
-        return {task: sum(place.ends.values()) for task, place in self.places.items()}
+        return {task: place.position() for task, place in self.places.items()}
 
     # taking over
 
@@ -156,61 +176,88 @@ class Roster:
             for partition in parts:
                 self._owner[partition] = place
             self._created.value += 1
-            self._begin(place)
+            try:
+                self._begin(place, committed)
+            except BaseException:
+                self.give_up(task, clean=False)  # without its restores it would start empty
+                raise
 
     def _open(
         self, id: TaskId, parts: tuple[TopicPartition, ...], committed: Mapping[TopicPartition, Position], now: int
     ) -> Place:
         sub = self._subs[id.subtopology]
-        home = self._directory.take(id, lambda path: self._position_in(path)(id))
-        disk = self._database(sub, home, id)
-        task = Task(id, sub, parts, replace(self._ground, disk=disk, state_dir=home))
         reset = reset_of(sub, self._reset, self._ground.topic_name)
         found = positions(self._admin, parts, committed, reset, now)
+        home = self._directory.take(id, lambda path: self._position_in(path)(id))
+        disk = self._database(sub, home, id)
+        try:
+            task = Task(id, sub, parts, replace(self._ground, disk=disk, state_dir=home))
+        except BaseException:
+            disk.close()
+            raise
         return Place(task, disk, sub, parts, found, spilled_at=now)
+
+    def restart_at(self, partition: TopicPartition, now: int) -> int:
+        """Where reading goes on by the reset policy, after the log has lost the position of a partition.
+
+        Raises:
+            NoOffsetForPartitionException: the policy is `none`.
+        """
+        topology = self._owner[partition].topology
+        reset = reset_of(topology, self._reset, self._ground.topic_name)
+        return starts(self._admin, reset(partition), [partition], now)[partition]
 
     def _database(self, sub: SubTopology, home: Path, id: TaskId) -> Engine:
         """The task's database; one that is damaged is built anew, which is one of the named reasons."""
         if not any(lies_on_disk(spec) for spec in sub.stores):
             return MemoryEngine()
         try:
-            return self._open_engine(home / DATABASE)
+            return self._opened(home / DATABASE)
         except EngineDamaged as damage:
             log.warning("The state of task %s is rebuilt from its changelogs: %s.", id, damage)
             self._directory.discard(id)
             home.mkdir(mode=0o700)
             return self._open_engine(home / DATABASE)
 
+    def _opened(self, path: Path) -> Engine:
+        """Opens a database. Another worker may have it open for a moment, to look how far it is."""
+        deadline = time.monotonic() + LOCKED_S
+        while True:
+            try:
+                return self._open_engine(path)
+            except EngineLocked:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(LOCKED_S / 100)
+
     def _position_in(self, path: Path) -> Callable[[TaskId], int]:
         def position(task: TaskId) -> int:
             sub = self._subs[task.subtopology]
+            own = [spec.name for spec in sub.stores if spec.source_topic is None]
             try:
                 engine = self._open_engine(path / DATABASE)
+            except EngineLocked:  # another worker takes it over, or looks as well
+                return 0
             except Exception as error:
                 log.warning("The copy of task %s in %s cannot be opened and counts for nothing: %s", task, path, error)
                 return 0
             try:
-                return position_of(engine, sub.changelogs)
+                return position_of(engine, own)
             finally:
                 engine.close()
 
         return position
 
-    def _begin(self, place: Place) -> None:
-        todo = restores(self._admin, place.task, place.disk, place.found)
-        for each in todo:
-            self._note(place, each)
-        self._restorer.begin(todo)
-
-    def _note(self, place: Place, each: StoreRestore) -> None:
-        place.epochs[each.store] = (each.topic_id, each.log_epoch)
-        place.ends[each.store] = max(each.position, each.target)
+    def _begin(self, place: Place, committed: Mapping[TopicPartition, Position]) -> None:
+        place.restores = tuple(restores(self._admin, place.task, place.disk, committed))
+        self._restorer.begin(place.restores)
 
     def start_restored(self, now: int) -> list[TaskId]:
         """Starts the tasks whose stores have arrived; gives their ids."""
         started = []
         for id, place in self.places.items():
             if not place.running and not self._restorer.waits_for(id):
+                place.note_restored()
                 place.task.place(place.found)
                 place.task.start(now)
                 place.running = True
@@ -272,7 +319,7 @@ class Roster:
         place.found = positions(self._admin, place.partitions, committed, reset, now)
         while self.spill(place):
             pass
-        self._begin(place)
+        self._begin(place, committed)
 
     def give_up(self, id: TaskId, clean: bool) -> None:
         """Closes a task. `clean`: all is committed, its rows go to the database and its directory is free."""

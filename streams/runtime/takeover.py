@@ -13,13 +13,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from statestore.api import Layered
 from statestore.engine import Engine
 from statestore.keys import store_prefix
 from streams.clients.api import Admin, Isolation, Position, TopicDescription
 from streams.errors import NoOffsetForPartitionException
 from streams.record import TopicPartition
 from streams.runtime.layout import source_of
-from streams.runtime.marks import Mark, read_mark
+from streams.runtime.marks import Mark, name_of, read_mark
 from streams.runtime.restore import StoreRestore
 from streams.runtime.task import Task
 from streams.topology.node import SubTopology
@@ -83,8 +84,15 @@ def reset_of(topology: SubTopology, default: str, name_of: Callable[[str], str])
     return reset
 
 
-def restores(admin: Admin, task: Task, disk: Engine, found: Mapping[TopicPartition, Position]) -> list[StoreRestore]:
-    """Steps 2 and 3: what each store lacks. Stores without a changelog are not restored."""
+def restores(
+    admin: Admin, task: Task, disk: Engine, committed: Mapping[TopicPartition, Position]
+) -> list[StoreRestore]:
+    """Steps 2 and 3: what each store lacks. Stores without a changelog are not restored.
+
+    Args:
+        committed: what the group has committed; a store on a source topic of which nothing is committed starts empty,
+            wherever the reset policy lets processing start.
+    """
     logs = {s: log for s in task.stores if (log := task.changelog(s)) is not None}
     if not logs:
         return []
@@ -96,10 +104,10 @@ def restores(admin: Admin, task: Task, disk: Engine, found: Mapping[TopicPartiti
         opened = task.stores[store]
         target = ends[changelog]
         if opened.spec.source_topic is not None:
-            committed = found.get(changelog)
-            target = min(target, committed.offset) if committed is not None else 0
+            done = committed.get(changelog)
+            target = min(target, done.offset) if done is not None else 0
         kept = disk if lies_on_disk(opened.spec) else None
-        wipe = wiper(kept, store) if kept is not None else _nothing
+        wipe = wiper(kept, store, opened.layers) if kept is not None else _nothing
         mark = read_mark(kept, store) if kept is not None else None
         start, epoch = judged(task, store, mark, topics.get(changelog.topic), ends[changelog], wipe)
         made.append(
@@ -113,6 +121,7 @@ def restores(admin: Admin, task: Task, disk: Engine, found: Mapping[TopicPartiti
                 target,
                 wipe,
                 log_epoch=epoch,
+                kept=start,
             )
         )
     return made
@@ -146,12 +155,20 @@ def lies_on_disk(spec: StoreSpec) -> bool:
     return spec.persistent and spec.kind not in (StoreKind.SUPPRESS_BUFFER, StoreKind.LRU)
 
 
-def wiper(engine: Engine, store: str) -> Callable[[], None]:
-    """Empties one store of a database."""
+def wiper(engine: Engine, store: str, layers: Layered, mark: str | None = None) -> Callable[[], None]:
+    """Empties one store of a database.
+
+    Args:
+        layers: the store; what it has read goes too.
+        mark: the name its mark goes by, if not the store's.
+    """
 
     def wipe() -> None:
         number = engine.number(store)
-        engine.write((), [(store_prefix(number), store_prefix(number + 1))])
+        # The mark goes with the rows: a death right afterwards must not leave an empty store that says it is full.
+        gone = {name_of(mark or store): b""}
+        engine.write((), [(store_prefix(number), store_prefix(number + 1))], gone)
+        layers.apply(())
 
     return wipe
 

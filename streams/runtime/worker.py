@@ -10,22 +10,26 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from streams.clients.api import Admin, Door, Isolation, Position, ReaderSettings, WriterSettings
+from streams.clients.api import Door, Isolation, Position, ReaderSettings, WriterSettings
 from streams.clients.assignors import Offer
 from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Rebalance
 from streams.clients.seat import News, Seat
 from streams.clock import Clock
 from streams.errors import (
+    DisconnectException,
     IllegalGenerationException,
     KafkaException,
+    LogTruncatedException,
     OffsetOutOfRangeException,
     RebalanceInProgressException,
-    StreamsException,
     TaskCorruptedException,
+    TimeoutException,
     UnknownMemberIdException,
 )
 from streams.metrics import Metrics
@@ -54,6 +58,12 @@ LONGEST_WAIT_MS = 100
 OUTSTANDING_WAIT_MS = 20
 """While something is on its way to the broker, the worker does not wait longer than this for input."""
 RESTORE_SLICE_MS = 20
+LAST_COMMIT_S = 10.0
+"""How long a worker that ends waits for a rebalance to let it commit."""
+BETWEEN = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
+"""The group is between two generations: what could not be committed stays where it is until it can."""
+PASSING = (TimeoutException, DisconnectException)
+"""The broker gave no answer; what was asked may be asked again."""
 SPILL_EVERY_MS = 10_000
 SPILL_TASK_BYTES = 16 * 1024 * 1024
 
@@ -88,6 +98,7 @@ class WorkerSettings:
     member: MemberSettings
     reader: ReaderSettings
     writer: WriterSettings
+    cleanup_delay_ms: int
     endpoint: str = ""
 
 
@@ -119,6 +130,7 @@ class Worker:
         self._clean = True
         self._thread = threading.Thread(target=self._live, name=settings.name, daemon=True)
         self._ready = False
+        self._opened = ExitStack()
         self.paused = False
         """Processing rests (KIP-834); read by the loop, set by any thread."""
 
@@ -135,7 +147,7 @@ class Worker:
 
     def join(self, timeout_s: float | None) -> bool:
         """Waits for the end; has it come?"""
-        if self._thread.ident is not None:
+        if self._thread is not threading.current_thread() and self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -183,7 +195,8 @@ class Worker:
         self._become(WorkerState.DEAD)
 
     def _become(self, state: WorkerState) -> None:
-        if state is not self.state:
+        ending = self.state is WorkerState.PENDING_SHUTDOWN and state is not WorkerState.DEAD
+        if state is not self.state and not ending:
             self.state = state
             self._around.on_state(self, state)
 
@@ -192,10 +205,13 @@ class Worker:
     def open(self) -> None:
         """Connects, fills the global stores, asks for a place in the group."""
         around, settings = self._around, self.settings
-        door = around.door
-        self._admin: Admin = door.admin()
+        door, closing = around.door, self._opened.callback
+        closing(around.directory.close)
+        self._admin = door.admin()
         self._reader = door.reader(Isolation.READ_UNCOMMITTED, settings.reader)
+        closing(self._reader.close)
         self._writer = door.writer(settings.writer)
+        closing(self._writer.close)
         ground = replace(around.ground, partitions_for=self._writer.partitions_for)
         self._sender = Sender(
             self._writer,
@@ -204,10 +220,13 @@ class Worker:
             self._bury,
         )
         self._restorer = Restorer(door.reader(Isolation.READ_UNCOMMITTED, settings.reader), around.listener)
+        closing(self._restorer.close)
         home = around.directory.path / "global"
         self._globals = Globals(around.built, ground, home, around.open_engine, self._admin, self._reader)
+        closing(self._globals.close, False)
         ground = replace(ground, global_stores=self._globals.stores)
         self._seat = Seat(door.link(), settings.member, self._reader.wake)
+        closing(self._seat.close, settings.member.instance_id is None)
         self._roster = Roster(
             around.built,
             ground,
@@ -225,8 +244,10 @@ class Worker:
         self._mailbox = Mailbox(self._reader.wake)
         self._paused: set[TopicPartition] = set()
         now = self._clock.now_ms()
-        self._committed_at = self._purged_at = now
+        self._committed_at = self._purged_at = self._cleaned_at = now
         self._retry_commit_at = 0
+        self._news: deque[News] = deque()
+        self._unanswered_since: int | None = None
         self._ready = True
         self._globals.start(now)
         while not self._globals.caught_up and not self._stopping:
@@ -239,23 +260,40 @@ class Worker:
 
     def close(self, clean: bool = True) -> None:
         """Commits, gives its tasks up and leaves the group; not `clean`: without the commit."""
-        if not self._ready:
-            return
-        self._become(WorkerState.PENDING_SHUTDOWN)
+        with self._opened:  # all that was opened is closed, whatever fails
+            if self._ready:
+                self._become(WorkerState.PENDING_SHUTDOWN)
+                self._end_tasks(clean)
+
+    def _end_tasks(self, clean: bool) -> None:
+        first: Exception | None = None
+        try:
+            clean = clean and self._last_commit()
+        except Exception as error:
+            first, clean = error, False
+        for task in self._roster.tasks:
+            try:
+                self._roster.give_up(task, clean)
+            except Exception as error:
+                first = first or error
         if clean:
+            self._globals.commit()
+        if first is not None:
+            raise first
+
+    def _last_commit(self) -> bool:
+        """Commits; waits for the end of a rebalance if there is one, since otherwise all would be done again."""
+        deadline = time.monotonic() + LAST_COMMIT_S
+        while True:
             try:
                 self._commit([place.task for place in self._roster.running])
-            except KafkaException as error:
-                log.warning("%s could not commit before it ends: %s", self.settings.name, error)
-                clean = False
-        for task in list(self._roster.tasks):
-            self._roster.give_up(task, clean)
-        self._seat.close(leave=self.settings.member.instance_id is None)
-        self._globals.close(clean)
-        self._restorer.close()
-        self._writer.close()
-        self._reader.close()
-        self._around.directory.close()
+                return True
+            except (*BETWEEN, *PASSING) as error:
+                if not isinstance(error, BETWEEN) or time.monotonic() > deadline:
+                    log.warning("%s could not commit before it ends: %s", self.settings.name, error)
+                    return False
+            self._seat.wait(OUTSTANDING_WAIT_MS / 1000)
+            self._group()
 
     # one turn
 
@@ -275,6 +313,8 @@ class Worker:
             self._commit_now(now)
         self._spill(now)
         self._pace()
+        if not worked:
+            self._clean_up(now)
         self._fetch(0 if worked or self._restorer.busy else self._patience(now))
 
     def _work(self) -> int:
@@ -307,7 +347,7 @@ class Worker:
     def _fetch(self, timeout_ms: int) -> None:
         try:
             found = self._reader.poll(timeout_ms)
-        except OffsetOutOfRangeException as error:
+        except (OffsetOutOfRangeException, LogTruncatedException) as error:
             self._out_of_range(error)
             return
         now = self._clock.now_ms()
@@ -317,19 +357,20 @@ class Worker:
             else:
                 self._roster.add(fetched)
 
-    def _out_of_range(self, error: OffsetOutOfRangeException) -> None:
-        """A position lies outside the log: the reset policy says where to go on."""
-        partition: TopicPartition | None = getattr(error, "partition", None)
+    def _out_of_range(self, error: OffsetOutOfRangeException | LogTruncatedException) -> None:
+        """A position lies outside the log: the source's reset policy says where to go on."""
+        partition = error.partition
         if partition is None:
             raise error
         if self._globals.owns(partition):
             self._globals.out_of_range(partition, error)
             return
-        if self.settings.reset == "none":
-            raise StreamsException(f"{error} and auto.offset.reset is none.") from error
-        ends = self._admin.end_offsets([partition], Isolation.READ_COMMITTED)
-        begins = self._admin.beginning_offsets([partition])
-        at = ends[partition] if self.settings.reset == "latest" else begins[partition]
+        if not self._roster.owns(partition):  # it was given up meanwhile
+            return
+        if isinstance(error, LogTruncatedException):
+            at = error.diverged_at
+        else:
+            at = self._roster.restart_at(partition, self._clock.now_ms())
         log.warning("%s: %s Reading goes on at offset %d.", self.settings.name, error, at)
         self._reader.place({partition: at})
 
@@ -339,11 +380,12 @@ class Worker:
         if self._sender.outstanding:
             wait = min(wait, OUTSTANDING_WAIT_MS)
         if any(place.task.commit_needed for place in self._roster.running):
-            wait = min(wait, max(0, self._committed_at + self.settings.commit_interval_ms - now))
-        for place in self._roster.running:
-            due = place.task.next_wall_clock()
-            if due is not None:
-                wait = min(wait, max(0, due - now))
+            due = max(self._committed_at + self.settings.commit_interval_ms, self._retry_commit_at)
+            wait = min(wait, max(0, due - now))
+        for place in () if self.paused else self._roster.running:
+            punctual = place.task.next_wall_clock()
+            if punctual is not None:
+                wait = min(wait, max(0, punctual - now))
         return wait
 
     def _pace(self) -> None:
@@ -397,8 +439,7 @@ class Worker:
         try:
             self._commit([place.task for place in self._roster.running if place.task.commit_needed])
             self._globals.commit()
-        except (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException) as error:
-            # The group is between two generations; what was not committed stays where it is until it is.
+        except BETWEEN as error:
             log.info("%s commits later: %s", self.settings.name, error)
             self._retry_commit_at = now + OUTSTANDING_WAIT_MS
             return
@@ -426,16 +467,26 @@ class Worker:
             f"{self.settings.prefix}-{t}" for sub in self._around.built.subtopologies for t in sub.repartition_topics
         }
         before = {p: position.offset for p, position in positions.items() if p.topic in inside}
-        if before:
+        try:
             self._admin.delete_records(before)
+        except KafkaException as error:  # the next purge does it
+            log.warning("%s could not purge its repartition topics: %s", self.settings.name, error)
+
+    def _clean_up(self, now: int) -> None:
+        """State that has been nobody's for `state.cleanup.delay.ms` is deleted."""
+        if now - self._cleaned_at >= self.settings.cleanup_delay_ms:
+            self._cleaned_at = now
+            for path in self._around.directory.clean(now - self.settings.cleanup_delay_ms):
+                log.info("Deleted %s, which nobody has used for %d ms.", path, self.settings.cleanup_delay_ms)
 
     def _refused(self) -> None:
         """Batches that did not arrive: the task goes back to its last commit, or the worker ends."""
         for task, error in self._sender.take_refusals():
+            if task not in self._roster.tasks:  # whoever has it now sends it again
+                continue
             if not isinstance(error, TaskCorruptedException):
                 raise error
-            if task in self._roster.tasks:
-                self._revive(task, error)
+            self._revive(task, error)
 
     def _revive(self, task: TaskId, error: Exception) -> None:
         log.warning("%s takes task %s back to its last commit: %s", self.settings.name, task, error)
@@ -466,8 +517,26 @@ class Worker:
 
     def _group(self) -> None:
         self._seat.shown()
-        for news in self._seat.take():
-            self._heed(news)
+        fresh = self._seat.take()
+        if fresh:
+            self._news = deque(fresh)  # what could not be heeded before is of an earlier round
+            self._unanswered_since = None
+        while self._news:
+            try:
+                self._heed(self._news[0])
+            except PASSING as error:
+                self._unanswered(error)
+                return
+            self._news.popleft()
+            self._unanswered_since = None
+
+    def _unanswered(self, error: Exception) -> None:
+        """The broker gave no answer in a rebalance: asked again, until `task.timeout.ms` have passed."""
+        now = self._clock.now_ms()
+        since = self._unanswered_since = self._unanswered_since or now
+        if now - since >= self.settings.task_timeout_ms:
+            raise error
+        log.warning("%s asks again: %s", self.settings.name, error)
 
     def _heed(self, news: News) -> None:
         if isinstance(news, Lead):
@@ -493,11 +562,13 @@ class Worker:
         if going:
             self._become(WorkerState.PARTITIONS_REVOKED)
             self._give_up(going)
-        fresh = mine - self._roster.tasks
+        fresh = frozenset() if self._stopping else mine - self._roster.tasks
         self._become(WorkerState.PARTITIONS_ASSIGNED)
         if fresh:
             partitions = self._surveyor.blueprint().partitions
             self._roster.take({task: partitions[task] for task in sorted(fresh)}, self._clock.now_ms())
+        if given.refusal:
+            log.error("%s has another topology than its group: %s", self.settings.name, given.refusal)
         log.info(
             "%s has %d tasks in generation %d: %d new, %d given up.",
             self.settings.name,
@@ -514,7 +585,7 @@ class Worker:
         places = [self._roster.places[task] for task in going]
         try:
             self._commit([place.task for place in places if place.running])
-        except (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException) as error:
+        except BETWEEN as error:
             log.warning(
                 "%s gives tasks up without a commit; their owner does the rest again: %s", self.settings.name, error
             )

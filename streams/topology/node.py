@@ -143,11 +143,12 @@ class BuiltTopology:
     """Undecorated names: wherever a source or sink names one, the runtime prefixes `<application.id>-`."""
 
     def fingerprint(self, subtopology: int) -> bytes:
-        """Of names, topics and stores of a sub-topology: equal where a task may move between members."""
+        """Of number, names, topics and stores of a sub-topology: equal where a task may move between members."""
         import hashlib
 
         sub = next(s for s in self.subtopologies if s.id == subtopology)
-        text = repr([(n.name, _shape(n)) for n in sub.nodes] + [(s.name, s.kind.value) for s in sub.stores])
+        nodes = [(n.name, _shape(n)) for n in sub.nodes]
+        text = repr((sub.id, nodes, [(s.name, s.kind.value) for s in sub.stores]))
         return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
