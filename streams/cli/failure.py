@@ -8,9 +8,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+import sysconfig
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
 
 import click
 
@@ -30,6 +36,14 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 
+_ROOT = Path(__file__).resolve().parents[2]
+NOT_THE_USERS = (
+    *(f"{_ROOT / package}{os.sep}" for package in ("streams", "statestore", "broker_local")),
+    sysconfig.get_path("stdlib"),
+    "<",
+)
+"""How the names of files begin whose lines do not help a user: this project's, Python's, and compiled text."""
+
 WRONG_USAGE = (
     ConfigException,
     IllegalArgumentException,
@@ -39,6 +53,10 @@ WRONG_USAGE = (
     NotYetBuiltException,
     TopologyException,
 )
+
+
+Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+"""What `sys.exc_info()` gives."""
 
 
 class Refused(click.ClickException):
@@ -60,6 +78,28 @@ def said(error: BaseException) -> str:
         lines.append(f"  caused by {type(cause).__name__}: {cause}")
         cause = cause.__cause__
     return "\n".join(lines)
+
+
+def own_frames(error: BaseException) -> list[str]:
+    """The user's own lines that led to an exception and its causes, without those of this package or of Python's."""
+    lines: list[str] = []
+    at: BaseException | None = error
+    while at is not None:
+        for frame in traceback.extract_tb(at.__traceback__):
+            if not frame.filename.startswith(NOT_THE_USERS):
+                lines.append(f"  {frame.filename}:{frame.lineno}  {frame.line}")
+        at = at.__cause__
+    return lines
+
+
+class Brief(logging.Formatter):
+    """Logs an exception by the user's own lines; what it says is told where the command ends. What is neither the
+    user's nor Kafka's is a defect of ours, and keeps its traceback."""
+
+    def formatException(self, ei: Raised) -> str:
+        error = ei[1]
+        lines = [] if error is None else own_frames(error)
+        return "\n".join(lines) if lines or isinstance(error, KafkaException) else super().formatException(ei)
 
 
 @contextmanager

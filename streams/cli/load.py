@@ -9,13 +9,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from streams.cli.failure import FAILED, USAGE, Refused
+from streams.cli.failure import FAILED, USAGE, Refused, own_frames
 from streams.dsl.builder import StreamsBuilder
 from streams.topology.graph import Topology
 
@@ -96,11 +95,7 @@ def run_user_code(run: Callable[[], None], what: str) -> None:
 
 def own_lines(error: BaseException) -> str:
     """The exception with the user's own lines: frames of this package and of the import machinery are left out."""
-    frames = traceback.extract_tb(error.__traceback__)
-    here = str(Path(__file__).resolve().parents[1])
-    mine = [f for f in frames if not f.filename.startswith((here, "<frozen"))]
-    lines = [f"  {frame.filename}:{frame.lineno}  {frame.line}" for frame in mine]
-    return "\n".join([*lines, f"  {type(error).__name__}: {error}"])
+    return "\n".join([*own_frames(error), f"  {type(error).__name__}: {error}"])
 
 
 def topology_in(module: ModuleType, where: str, name: str) -> object:

@@ -14,7 +14,7 @@ import click
 
 from streams.app import KafkaStreams
 from streams.cli import render
-from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Refused, refusals, said
+from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
 from streams.cli.options import settings as pairs_of
 from streams.cli.supervise import supervise
@@ -102,7 +102,10 @@ def start_logging(level: str) -> None:
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise Refused(f"--log-level {level!r} is none of debug, info, warning, error.")
-    logging.basicConfig(level=number, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    line = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(line) if number <= logging.DEBUG else Brief(line))
+    logging.basicConfig(level=number, handlers=[handler])
 
 
 def run_here(loaded: Script, given: Mapping[str, object]) -> int:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import click
 
 from statestore.memory import MemoryEngine
-from streams.cli import options
-from streams.cli.failure import refusals
+from streams.cli import options, render
+from streams.cli.failure import FAILED, STOPPED, Refused, refusals
 from streams.cli.load import load
 from streams.config import StreamsConfig
 from streams.config.load import load as load_settings
+from streams.errors import IllegalArgumentException
 from streams.metrics import Metrics
 from streams.record import TopicPartition
 from streams.runtime.task import Ground, Task
+from streams.topology.diff import diff as compared
+from streams.topology.diff_words import consequences
+from streams.topology.drawing import Drawing, drawing
+from streams.topology.drawing_text import text_tree
 from streams.topology.graph import Topology
+from streams.topology.graphviz import graphviz
+from streams.topology.mermaid import mermaid
 from streams.topology.node import TaskId
+from streams.topology.outline import Outline, outline
+from streams.topology.outline_json import from_json, to_json
+from streams.topology.svg import svg
+
+FORMATS: dict[str, Callable[[Drawing], str]] = {"text": text_tree, "mermaid": mermaid, "dot": graphviz, "svg": svg}
 
 
 @click.group(help="Show what a script builds, without running it.")
@@ -33,13 +48,84 @@ def pairs_option(command: options.C) -> options.C:
     return click.option("--config", "-c", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting.")(command)
 
 
-@topology.command(help="Kafka Streams' text of the topology.")
+@topology.command(help="Kafka Streams' text of the topology; with --json what `graph` and `diff` read.")
 @click.argument("script")
+@options.as_json
 @pairs_option
-def describe(script: str, pairs: tuple[str, ...]) -> None:
+def describe(script: str, pairs: tuple[str, ...], as_json: bool) -> None:
     with refusals():
+        if as_json:
+            click.echo(to_json(outlined(script, pairs)))
+            return
         found, _ = built(script, pairs)
         click.echo(str(found.describe()), nl=False)
+
+
+def outlined(place: str, pairs: tuple[str, ...]) -> Outline:
+    """The topology of a script, or of a description that was saved by `describe --json`."""
+    if not place.endswith(".json"):
+        found, settings = built(place, pairs)
+        return outline(found.built(settings), str(settings["application.id"]))
+    try:
+        return from_json(Path(place).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{place} cannot be read: {error}") from error
+    except IllegalArgumentException as error:
+        raise Refused(f"{place} is no saved description. {error}") from error
+
+
+@topology.command(help="Draw a script's topology, or a saved description (a .json file).")
+@click.argument("script")
+@click.option("--format", "form", type=click.Choice(sorted(FORMATS)), default="text", show_default=True)
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write a file instead of the terminal.")
+@pairs_option
+def graph(script: str, form: str, output: str | None, pairs: tuple[str, ...]) -> None:
+    with refusals():
+        picture = FORMATS[form](drawing(outlined(script, pairs)))
+        if output is None:
+            click.echo(picture, nl=False)
+            return
+        try:
+            Path(output).write_text(picture, "utf-8")
+        except OSError as error:
+            raise Refused(f"{output} cannot be written: {error}") from error
+
+
+@topology.command(
+    help="What changing a script from OLD to NEW would keep, rename or orphan. Both are scripts, or descriptions saved "
+    "by `describe --json` (.json files). Exit code 0: all that is there is found again; 1: something is not."
+)
+@click.argument("old")
+@click.argument("new")
+@options.as_json
+@pairs_option
+@click.pass_context
+def diff(context: click.Context, old: str, new: str, as_json: bool, pairs: tuple[str, ...]) -> None:
+    with refusals():
+        found = compared(outlined(old, pairs), outlined(new, pairs))
+        parts = {
+            "Sub-topologies": found.subtopologies,
+            "Stores": found.stores,
+            "Internal topics": found.topics,
+            "Committed offsets": found.offsets,
+        }
+        meaning = consequences(found)
+        if as_json:
+            rows = {
+                name.lower().replace("-", "").replace(" ", "_"): [
+                    {**row._asdict(), "fate": row.fate.value} for row in part
+                ]
+                for name, part in parts.items()
+            }
+            render.fields({"harms": found.harms(), **rows, "meaning": meaning}, as_json=True)
+        else:
+            for name, part in parts.items():
+                if part:
+                    shown = [(row.fate.value, row.old, row.new, row.kind, row.note) for row in part]
+                    render.table(("Fate", "Old", "New", "Kind", "Note"), shown, as_json=False, title=name)
+                    click.echo()
+            click.echo("\n".join(meaning))
+        context.exit(FAILED if found.harms() else STOPPED)
 
 
 @topology.command(help="The Python that each sub-topology is compiled to. Processors are made and initialised for it.")
