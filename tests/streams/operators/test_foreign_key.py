@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import Materialized, StreamsBuilder
+from streams import Materialized, Stores, StreamsBuilder
 from tests.streams.operators.running import UNCACHED, Event, Running, outputs
 
 
@@ -142,6 +142,24 @@ def test_the_foreign_key_may_come_from_the_key() -> None:
 
     found = outputs(made, [("right", "p", "R", 1), ("left", "p-1", "v", 2)])
     assert found[1] == ["p-1=(v,R)@2"]
+
+
+@pytest.mark.parametrize("kind", ["join", "left_join"])
+def test_versions_that_are_not_the_newest_are_dropped(kind: str) -> None:
+    def made(builder: StreamsBuilder) -> None:
+        left, right = (
+            builder.table(side, Materialized.as_(Stores.persistent_versioned_key_value_store(side, 300_000)))
+            for side in ("left", "right")
+        )
+        getattr(left, kind)(right, foreign, pair).to_stream().to("out")
+
+    with Running(made) as running:
+        running.send("right", "x", "R", 10)
+        assert running.send("left", "a", "v|x", 10) == ["a=(v|x,R)@10"]
+        assert running.send("left", "a", "old|x", 5) == []
+        assert running.send("right", "x", "old", 5) == []
+        assert running.dropped() == 2
+        assert running.send("right", "x", "new", 11) == ["a=(v|x,new)@11"]
 
 
 left_rows = st.tuples(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams import Materialized, StreamsBuilder
+from streams import Materialized, Stores, StreamsBuilder
 from streams.operators.table_steps import select_changes
 from streams.serdes.change import Change
 from tests.streams.operators.running import UNCACHED, Event, flat, shown
@@ -65,6 +65,15 @@ def test_rows_move_from_group_to_group() -> None:
         "4=0+4-4@23",
         "7=0+7@22",
     ]
+
+
+def test_versions_that_are_not_the_newest_are_left_out() -> None:
+    def build(builder: StreamsBuilder) -> None:
+        store = Stores.persistent_versioned_key_value_store("history", 300_000)
+        shown(text_sum(builder.table("in", Materialized.as_(store)), by_value))
+
+    found = flat(build, events(REPARTITIONED), UNCACHED)
+    assert found == ["1=0+1@10", "1=0+1-1@15", "2=0+2@20", "2=0+2-2@23", "4=0+4@23"]
 
 
 def test_count() -> None:
