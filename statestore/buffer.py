@@ -113,6 +113,9 @@ class ChangeBuffer:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __contains__(self, key: bytes, /) -> bool:
+        return key in self._rows
+
     @property
     def logged(self) -> bool:
         return self._changelog is not None

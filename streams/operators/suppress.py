@@ -34,6 +34,7 @@ class Buffer(Protocol):
     """Serialised bytes of all rows, once `measure` was called."""
 
     def __len__(self) -> int: ...
+    def __contains__(self, key: bytes, /) -> bool: ...
 
     @property
     def min_time(self) -> int:
@@ -119,22 +120,22 @@ class _Suppress:
         self._entry = code.entry(down, "released", self._serde)
         with code.guarded(rec):
             key = key_bytes(code, rec, self._serde)
-            arguments = f"{rec.key}, {key}, {rec.value}, {rec.old or 'None'}, {rec.ts}, {code.origin(rec)}"
+            arguments = f"{key}, {rec.value}, {rec.old or 'None'}, {rec.ts}, {code.origin(rec)}"
             code.line(f"{code.use(self._take, 'take')}({arguments})")
 
     def _take(
-        self, key: object, key_bytes: bytes, new: object, old: object, ts: int, origin: RecordContext | None
+        self, key: bytes, new: object, old: object, ts: int, origin: RecordContext | None
     ) -> None:
         """Buffers an update, then lets go of those whose time has come, or for which there is no room."""
         buffer, scope, time = self._buffer, self._scope, self._time
         time.time = max(time.time, ts)
         context = origin or self._context()._replace(timestamp=ts)
         buffered_at = ts
-        if self._window_end:
-            windowed: Windowed = settled(key)
+        if self._window_end and key not in buffer:
+            windowed: Windowed = settled(self._serde.decode(key))
             buffered_at = windowed.window.end
         now = scope.now_ms()
-        buffer.put(key_bytes, buffered_at, old, new, ts, context, now)
+        buffer.put(key, buffered_at, old, new, ts, context, now)
         due = time.time - self._wait
         while buffer.min_time <= due:
             self._release(*buffer.first(), now)
