@@ -1,0 +1,102 @@
+"""`--workers N`: one instance of several processes, over a broker of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.clients import Admin, Producer, ProducerRecord, TopicPartition
+from tests.engines import local_engine, until
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = """
+from streams import Serdes
+def topology(builder):
+    text = Serdes.string()
+    builder.stream("in", key_serde=text, value_serde=text).map_values(str.upper).to("out", value_serde=text)
+"""
+
+
+class Instance:
+    """An instance of two workers, and what it has logged."""
+
+    def __init__(self, directory: Path, address: str) -> None:
+        script = directory / "job.py"
+        script.write_text(SCRIPT, "utf-8")
+        self.log = directory / "log"
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli.main", "-a", "app", str(script), "-b", address, "--workers", "2"],
+                stdout=out, stderr=out, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
+
+    def restarted(self) -> list[int]:
+        """Workers that were started again after a signal."""
+        return [int(pid) for pid in re.findall(r"Worker (\d+) was ended by signal", self.log.read_text("utf-8"))]
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    with local_engine(tmp_path / "data") as address:
+        yield address
+
+
+@pytest.fixture
+def instance(tmp_path: Path, address: str) -> Iterator[Instance]:
+    with Admin(bootstrap_servers=address) as admin:
+        admin.create_topic("in", 4)
+        admin.create_topic("out", 4)
+    running = Instance(tmp_path, address)
+    yield running
+    if running.process.poll() is None:
+        running.process.terminate()
+        running.process.wait(60)
+
+
+def workers(process: subprocess.Popen[bytes]) -> list[int]:
+    """The processes that this one has started."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=False
+    )
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def test_two_workers_share_survive_a_kill_and_stop(instance: Instance, address: str) -> None:
+    with Admin(bootstrap_servers=address) as admin, Producer(bootstrap_servers=address) as producer:
+
+        def shares() -> list[int]:
+            if "app" not in {group.group for group in admin.list_groups()}:
+                return []
+            members = admin.describe_group("app").members
+            return sorted(len(member.partitions) for member in members)
+
+        def send_and_wait(values: range, total: int) -> None:
+            for n in values:
+                producer.send(ProducerRecord("in", f"v{n}".encode(), partition=n % 4))
+            producer.flush()
+            ends = partitions_of(admin, "out")
+            until(lambda: sum(admin.end_offsets(ends).values()) >= total)
+
+        until(lambda: shares() == [2, 2])
+        send_and_wait(range(40), 40)
+
+        killed = workers(instance.process)[0]
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: instance.restarted() == [killed])
+        until(lambda: shares() == [2, 2])
+        send_and_wait(range(40, 80), 80)
+
+    instance.process.send_signal(signal.SIGTERM)
+    assert instance.process.wait(60) == 0
+    assert workers(instance.process) == []
+
+
+def partitions_of(admin: Admin, topic: str) -> list[TopicPartition]:
+    return [TopicPartition(topic, n) for n in range(admin.describe_topics([topic])[topic].partitions)]
