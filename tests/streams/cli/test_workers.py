@@ -62,10 +62,14 @@ def instance(tmp_path: Path, address: str) -> Iterator[Instance]:
 
 def workers(process: subprocess.Popen[bytes]) -> list[int]:
     """The processes that this one has started."""
-    found = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=False
-    )
-    return [int(pid) for pid in found.stdout.split()]
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if children.exists():
+        text = children.read_text("utf-8")
+    elif Path("/proc").is_dir():
+        text = ""  # the process is gone
+    else:
+        text = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False).stdout
+    return [int(pid) for pid in text.split()]
 
 
 def test_two_workers_share_survive_a_kill_and_stop(instance: Instance, address: str) -> None:
