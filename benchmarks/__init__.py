@@ -1,0 +1,1 @@
+"""How fast it is, and what each part of that costs: `python -m benchmarks`."""

@@ -1,0 +1,159 @@
+"""One run in a process of its own, so that its peak memory and its warm-up are its own.
+
+    python -m benchmarks.child '{"role": "job", ...}'
+
+prints one line of JSON with the samples of the run.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks.clocks import Sample, peak_mb, sample
+from benchmarks.floors import FLOORS
+from benchmarks.jobs import JOBS, Job
+from streams import KafkaStreams, StreamsBuilder
+from streams.clients.api import Isolation
+from streams.clients.connect import connect
+from streams.record import RecordBatch, TopicPartition
+
+EVERY_S = 0.02
+"""Between two samples of a job."""
+QUIET_S = 2.0
+"""A job that has taken all its input and does nothing for so long is done, whatever it was expected to do."""
+LONGEST_S = 30.0
+Samples = list[Sample]
+
+
+def job(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Runs a job from an empty state to the end of its input."""
+    launched = time.monotonic()
+    one = JOBS[order["name"]]
+    app = application(one, order)
+    if order.get("wait"):
+        app.pause()
+    app.start()
+    app.wait_until_running(60_000)
+    running = time.monotonic() - launched
+    if order.get("wait"):
+        _wait_for_others(app, order["tasks"])
+        app.resume()
+    samples = _sampled(app, one, order)
+    app.close()
+    return {"samples": samples, "peak_mb": peak_mb(), "running_s": running}
+
+
+def application(one: Job, order: Mapping[str, Any]) -> KafkaStreams:
+    """The application of a job, by what the order says."""
+    builder = StreamsBuilder()
+    one.build(builder, order["topics"])
+    config = {
+        "application.id": order["application"],
+        "bootstrap.servers": order["address"],
+        "auto.offset.reset": "earliest",
+        **one.config,
+        **order.get("config", {}),
+    }
+    return KafkaStreams(builder, config)
+
+
+def _wait_for_others(app: KafkaStreams, tasks: int) -> None:
+    """Says that this worker has its share, and waits for the word to go."""
+    while len(app.tasks()) != tasks:
+        time.sleep(EVERY_S)
+    print("ready", flush=True)
+    sys.stdin.readline()
+
+
+def _sampled(app: KafkaStreams, one: Job, order: Mapping[str, Any]) -> Samples:
+    broker, total = order["broker"], order["total"]
+    counted = _counter(app, one)
+    samples = [sample(broker, counted())]
+    moved = time.monotonic()
+    while samples[-1].done < total:
+        time.sleep(EVERY_S)
+        samples.append(sample(broker, counted()))
+        now = samples[-1].at
+        if samples[-1].done != samples[-2].done:
+            moved = now
+        elif order.get("wait") and now - moved > QUIET_S:
+            break
+        elif now - moved > LONGEST_S:
+            raise RuntimeError(f"{one.name} stands still at {samples[-1].done} of {total} records")
+        if app.failure is not None:
+            raise app.failure
+    return samples
+
+
+def _counter(app: KafkaStreams, one: Job) -> Callable[[], int]:
+    """Reads how many records the tasks that count have processed."""
+    prefix = "" if one.counted is None else f"{one.counted}_"
+
+    def counted() -> int:
+        found = 0
+        for name, value in app.metrics().items():
+            if name.name == "process-total" and name.tag_map.get("task_id", "").startswith(prefix):
+                found += int(str(value))
+        return found
+
+    return counted
+
+
+def floor(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Runs the loop by hand over the same topics."""
+    step = FLOORS[order["name"]]()
+    broker, total = order["broker"], order["total"]
+    door = connect(order["address"], "floor")
+    reader, writer = door.reader(Isolation.READ_UNCOMMITTED), door.writer()
+    out = TopicPartition(order["topics"]["out"], 0)
+    samples = [sample(broker, 0)]
+    done = 0
+    for dataset in JOBS[order["name"]].inputs:
+        place = TopicPartition(order["topics"][dataset], 0)
+        reader.place({place: 0})
+        ends = door.admin().end_offsets([place], Isolation.READ_UNCOMMITTED)
+        position = 0
+        while position < ends[place]:
+            for fetched in reader.poll(100):
+                batch = fetched.batch
+                if batch is None or not len(batch):
+                    continue
+                keys, values, times = step(dataset, batch)
+                if keys:
+                    writer.send(out, RecordBatch(keys, values, times, None, range(len(keys)), len(keys)), _sent)
+                done += len(batch)
+                position = batch.next_offset
+            writer.settle(0)
+            samples.append(sample(broker, done))
+        reader.drop([place])
+    writer.settle(60_000)
+    if done != total:
+        raise RuntimeError(f"the floor of {order['name']} saw {done} of {total} records")
+    reader.close()
+    writer.close()
+    door.close()
+    return {"samples": samples, "peak_mb": peak_mb(), "running_s": 0.0}
+
+
+def _sent(sent: object) -> None:
+    pass
+
+
+ROLES: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {"job": job, "floor": floor}
+
+
+def main() -> int:
+    """Does what the order in the first argument says."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    order = json.loads(sys.argv[1])
+    print(json.dumps(ROLES[order["role"]](order)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""A broker process of its own for the runs, with the data sets in its topics."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from benchmarks.data import DATASETS
+from broker_local.place import prepare, read_endpoint
+from streams.clients.api import Isolation
+from streams.clients.connect import connect
+from streams.partition import partition_for
+from streams.record import RecordBatch, TopicPartition
+
+SETTLE_MS = 120_000
+
+
+class Engine:
+    """A broker over a temporary directory, both gone at the end. A context manager."""
+
+    def __init__(self) -> None:
+        self.directory = tempfile.mkdtemp(prefix="streams-bench-")
+        self.address = f"local://{self.directory}/log"
+        self._door = connect(self.address, "bench")
+        self._admin = self._door.admin()
+        self._writer = self._door.writer()
+        self._filled: set[str] = set()
+        self._made = 0
+
+    @property
+    def pid(self) -> int:
+        """The broker's process; -1 while there is none."""
+        found = read_endpoint(prepare(f"{self.directory}/log"))
+        return -1 if found is None else found.pid
+
+    def topic(self, name: str, partitions: int = 1, settings: Mapping[str, str] | None = None) -> str:
+        """A new topic; its full name."""
+        self._made += 1
+        full = f"{name}-{self._made}"
+        self._admin.create_topic(full, partitions, settings or {})
+        return full
+
+    def input(self, dataset: str, count: int, partitions: int = 1) -> str:
+        """The topic that holds the data set of a job over `count` records; filled when it is first asked for."""
+        topic = f"in-{dataset}-n{count}-p{partitions}"
+        if topic not in self._filled:
+            self._admin.create_topic(topic, partitions, {})
+            self.fill(topic, dataset, count, partitions)
+            self._filled.add(topic)
+        return topic
+
+    def fill(self, topic: str, dataset: str, count: int, partitions: int = 1) -> None:
+        """Writes a data set, by the default partitioner; records without a key in turns of a batch."""
+        places: dict[bytes, int] = {}
+        for turn, (keys, values, timestamps) in enumerate(DATASETS[dataset].rows(count)):
+            rows: dict[int, list[int]] = {}
+            for at, key in enumerate(keys):
+                place = 0
+                if partitions > 1:
+                    place = turn % partitions if key is None else places.get(key, -1)
+                    if place < 0 and key is not None:
+                        place = places[key] = partition_for(key, partitions)
+                rows.setdefault(place, []).append(at)
+            for place, chosen in rows.items():
+                self.send(
+                    TopicPartition(topic, place),
+                    [keys[at] for at in chosen],
+                    [values[at] for at in chosen],
+                    [timestamps[at] for at in chosen],
+                )
+        self.settle()
+
+    def send(
+        self, partition: TopicPartition, keys: list[bytes | None], values: list[bytes | None], timestamps: list[int]
+    ) -> None:
+        """Sends one batch; `settle` waits for it."""
+        batch = RecordBatch(keys, values, timestamps, None, range(len(keys)), len(keys))
+        self._writer.send(partition, batch, lambda sent: None)
+
+    def settle(self) -> None:
+        """Waits until all that was sent is stored."""
+        if self._writer.settle(SETTLE_MS):
+            raise RuntimeError("the broker did not store the data in time")
+
+    def written(self, topic: str) -> int:
+        """Records in a topic."""
+        parts = [TopicPartition(topic, at) for at in range(self._writer.partitions_for(topic))]
+        return sum(self._admin.end_offsets(parts, Isolation.READ_UNCOMMITTED).values())
+
+    def forget(self, beginning: str) -> None:
+        """Deletes the topics whose names begin so."""
+        for topic in self._admin.list_topics():
+            if topic.startswith(beginning):
+                self._admin.delete_topic(topic)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pid = self.pid
+        self._door.close()
+        if pid > 0:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,140 @@
+"""Figures: what a benchmark gives, and how they are shown."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from statistics import median
+from typing import NamedTuple
+
+from benchmarks.clocks import Rates
+
+FOREIGN = ("msgpack", "msgspec", "rocksdict", "murmurhash2")
+
+
+class Figure(NamedTuple):
+    """One row: the median of the repeats, by the worker's CPU.
+
+    `spread` is the lowest and the highest of the worker's ns a record. A memory of 0 was not measured; a `floor` of 0:
+    there is none, else the worker's ns of the loop by hand.
+    """
+
+    name: str
+    title: str
+    unit: str
+    records: int
+    per_second: float
+    worker_ns: float
+    spread: tuple[float, float]
+    broker_ns: float = 0.0
+    peak_mb: float = 0.0
+    broker_mb: float = 0.0
+    floor_ns: float = 0.0
+
+    def as_json(self) -> Mapping[str, object]:
+        """The row by its columns, with the rates that follow from them."""
+        return {
+            **self._asdict(),
+            "per_worker_cpu_second": rate(self.worker_ns),
+            "per_broker_cpu_second": rate(self.broker_ns),
+            "of_floor": round(self.worker_ns / self.floor_ns, 2) if self.floor_ns else None,
+        }
+
+
+class Value(NamedTuple):
+    """A figure that is no rate: a latency, a time."""
+
+    name: str
+    title: str
+    value: float
+    unit: str
+
+    def as_json(self) -> Mapping[str, object]:
+        return self._asdict()
+
+
+Row = Figure | Value
+
+
+def rate(ns: float) -> int:
+    """Records a second at so many ns a record; 0 where there is no figure."""
+    return round(1e9 / ns) if ns > 0 else 0
+
+
+def middle(rates: Sequence[Rates]) -> tuple[Rates, tuple[float, float]]:
+    """The medians, and the spread of the worker's ns."""
+    ns = [each.worker_ns for each in rates]
+    return (
+        Rates(
+            rates[0].records,
+            median(each.per_second for each in rates),
+            median(ns),
+            median(each.broker_ns for each in rates),
+        ),
+        (min(ns), max(ns)),
+    )
+
+
+def versions() -> Mapping[str, str]:
+    """What was measured with."""
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for name in FOREIGN:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+HEAD = ("", "", "records/s", "/worker CPU s", "ns", "(spread)", "/broker CPU s", "ns", "MB", "broker MB", "x floor")
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows as text, columns aligned."""
+    figures, values = [], []
+    for row in rows:
+        if isinstance(row, Figure):
+            figures.append(_cells(row))
+        else:
+            values.append((row.name, row.title, f"{row.value:,.3g}" if row.value < 100 else f"{row.value:,.0f}", row.unit))
+    blocks = []
+    if figures:
+        blocks.append(aligned([HEAD, *figures]))
+    if values:
+        blocks.append(aligned(values))
+    return "\n\n".join(blocks)
+
+
+def _cells(row: Figure) -> tuple[str, ...]:
+    low, high = row.spread
+    return (
+        row.name,
+        row.title,
+        f"{row.per_second:,.0f}",
+        f"{rate(row.worker_ns):,}",
+        f"{row.worker_ns:,.0f}",
+        f"{low:,.0f}-{high:,.0f}",
+        f"{rate(row.broker_ns):,}" if row.broker_ns else "",
+        f"{row.broker_ns:,.0f}" if row.broker_ns else "",
+        f"{row.peak_mb:,.0f}" if row.peak_mb else "",
+        f"{row.broker_mb:,.0f}" if row.broker_mb else "",
+        f"{row.worker_ns / row.floor_ns:.2f}" if row.floor_ns else "",
+    )
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as lines; the first two columns flush left, the others right."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) if at < 2 else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def as_json(rows: Iterable[Row], settings: Mapping[str, object]) -> str:
+    """The rows with versions and settings."""
+    content = {"versions": versions(), "settings": settings, "rows": [row.as_json() for row in rows]}
+    return json.dumps(content, indent=2)
