@@ -113,9 +113,11 @@ class _SessionAggregate:
                 told = old if sends_old else None
                 self._entry.call(key_bytes + _pack_end_start(end, start), new, end, None, told, True)
 
-    def _absorb(self, *arguments: object) -> None:
-        """Updates the sessions; what that changes is told later."""
-        for _ in self._updates(*arguments):  # type: ignore[arg-type]
+    def _absorb(
+        self, key: object, key_bytes: bytes, value: object, ts: int, origin: RecordContext | None
+    ) -> None:
+        """Updates the store; what that changes is told later."""
+        for _ in self._updates(key, key_bytes, value, ts, origin):
             pass
 
     def _updates(

@@ -115,9 +115,11 @@ class _SlidingAggregate:
         if self._closer is not None and ts >= self._difference and ts + self._difference >= close_time:
             yield from self._closer.due(close_time)
 
-    def _absorb(self, *arguments: object) -> None:
-        """Updates the windows; what that changes is told later."""
-        for _ in self._updates(*arguments):  # type: ignore[arg-type]
+    def _absorb(
+        self, key: object, key_bytes: bytes, value: object, ts: int, origin: RecordContext | None
+    ) -> None:
+        """Updates the store; what that changes is told later."""
+        for _ in self._updates(key, key_bytes, value, ts, origin):
             pass
 
     def _updates(
