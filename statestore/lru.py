@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
 from statestore.entries import ABSENT, Entries, Entry, is_deleted
+from statestore.rows import Rows
 from statestore.sizes import Sizes
 
 
@@ -14,18 +15,22 @@ class LruMap:
     """Implements `KeyValueStore` without ranges, as Java's. Never caches; restored from its changelog at
     each start.
 
-    A key that gives way is deleted in the changelog, before the row of the put that drove it out.
+    A key that gives way is deleted in the changelog, before the row of the put that drove it out; not so where
+    `logs_evictions` is false, as under a table in Java, whose changelogging layer does not see the evictions there.
     """
 
     caching = False
     dirty_bytes = 0
     committed_bytes = 0
 
-    def __init__(self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True) -> None:
+    def __init__(
+        self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True, logs_evictions: bool = True
+    ) -> None:
         if max_entries < 1:
             raise ValueError(f"the LRU map {name!r} must hold at least one entry, not {max_entries}")
         self.name = name
         self._max = max_entries
+        self._logs_evictions = logs_evictions
         self._entries = Entries(codec, timestamped)
         self._rows: dict[bytes, Entry] = {}
         self._undo: dict[bytes, Entry] = {}
@@ -61,7 +66,7 @@ class LruMap:
             eldest = next(iter(self._rows))
             self._remember(eldest)
             del self._rows[eldest]
-            if self._changelog is not None:
+            if self._changelog is not None and self._logs_evictions:
                 self._changelog(eldest, None, timestamp, origin)
 
     def _remember(self, key: bytes) -> None:
@@ -88,8 +93,11 @@ class LruMap:
     def prefix_scan(self, prefix: bytes, backwards: bool = False) -> NoReturn:
         raise NotImplementedError("MemoryLRUCache does not support prefixScan() function.")
 
-    def all(self, backwards: bool = False) -> NoReturn:
-        raise NotImplementedError("MemoryLRUCache does not support all() function.")
+    def all(self, backwards: bool = False) -> Rows[tuple[bytes, object, int]]:
+        """The keys that are held, in byte order; it does not count as a use. Java refuses this one too."""
+        held = sorted(self._rows.items(), reverse=backwards)
+        opened = ((key, self._entries.open(entry)) for key, entry in held)
+        return Rows((key, *found) for key, found in opened if found is not None)
 
     # layers
 

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from statestore.api import ChangelogHook, Codec, Layered
 from statestore.buffer import ChangeBuffer, Parts, RowFormat
+from statestore.cached_lru import CachedLruMap
 from statestore.engine import Engine
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.lru import LruMap
 from statestore.session import LayeredSessionStore
 from statestore.versioned import LayeredVersionedStore
 from statestore.window import LayeredWindowStore
-from streams.errors import ClassCastException, ConfigException, NotYetBuiltException, StreamsException
+from streams.errors import ClassCastException, ConfigException, StreamsException
 from streams.operators.base import RecordContext, StoreAccess
 from streams.processor import RecordContext as ShownContext
 from streams.record import Headers
@@ -111,12 +112,7 @@ def opened(
         cached: is there a record cache at all (`statestore.cache.max.bytes` above 0)?
     Raises:
         StreamsException: a serde is missing.
-        NotYetBuiltException: the store asks for something that is not built.
     """
-    if spec.ttl_ms is not None:
-        raise NotYetBuiltException(
-            f"The store {spec.name} has a time to live (ttl); expiry is not built yet. Leave it out."
-        )
     if spec.kind is StoreKind.OUTER_JOIN:
         key_serde: AnySerde = spec.key_serde or BYTES
         value_serde: AnySerde = spec.value_serde or BYTES
@@ -126,7 +122,7 @@ def opened(
     codec = RAW if spec.kind in _OF_BYTES else codec_of(value_serde, changelog_topic)
     engine = engines.disk if spec.persistent else engines.memory
     layers = _layers(spec, engine, codec, spec.caching and cached)
-    access = StoreAccess(spec.name, layers, key_serde, value_serde, layers.caching, spec.kind.value)
+    access = StoreAccess(spec.name, layers, key_serde, value_serde, layers.caching, spec.kind.value, spec.ttl_ms)
     return Opened(spec, access, layers)
 
 
@@ -166,7 +162,11 @@ def _layers(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Lay
         )
     if kind is StoreKind.VERSIONED:
         return LayeredVersionedStore(spec.name, engine, codec, history_retention=spec.retention_ms)
-    return LruMap(spec.name, codec, spec.max_entries, timestamped=False)
+    if caching:
+        return CachedLruMap(spec.name, codec, spec.max_entries, timestamped=spec.timestamped)
+    return LruMap(
+        spec.name, codec, spec.max_entries, timestamped=spec.timestamped, logs_evictions=not spec.timestamped
+    )
 
 
 def changelog_headers(spec: StoreSpec) -> Headers:

@@ -18,7 +18,7 @@ def facade(spec: StoreSpec, access: StoreAccess, hand: Hand) -> Facade:
     """
     store: Any = access.store
     kind = spec.kind
-    if kind is StoreKind.TIMESTAMPED_KEY_VALUE:
+    if kind is StoreKind.TIMESTAMPED_KEY_VALUE or (kind is StoreKind.LRU and spec.timestamped):
         return TimestampedKeyValueFacade(access, store, hand)
     if kind is StoreKind.VERSIONED:
         return VersionedFacade(access, store, hand)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -23,10 +22,10 @@ from streams.clients.api import Fetched
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.config.streams import INTERNAL_EMIT_FINAL, INTERNAL_OUTER_JOIN, INTERNAL_TOPIC_PREFIX
+from streams.durations import Duration, Instant, instant_ms, to_ms
 from streams.errors import IllegalArgumentException, NoSuchElementException
 from streams.metrics import MetricName, Metrics
 from streams.record import Headers, RecordBatch, TopicPartition
-from streams.runtime.contexts import epoch_ms, milliseconds
 from streams.runtime.facade_windows import SessionFacade, TimestampedWindowFacade, WindowFacade
 from streams.runtime.facades import (
     Hand,
@@ -85,13 +84,13 @@ class TopologyTestDriver:
         self,
         topology: Topology,
         config: Mapping[str, object] | None = None,
-        initial_wall_clock_time: datetime | int | None = None,
+        initial_wall_clock_time: Instant | None = None,
         **settings: object,
     ) -> None:
         given = config.originals if isinstance(config, StreamsConfig) else config or {}
         unthrottled = {INTERNAL_EMIT_FINAL: 0, INTERNAL_OUTER_JOIN: 0}
         self._config = StreamsConfig({"application.id": APPLICATION, **unthrottled, **given}, **settings)
-        self.clock = ManualClock(epoch_ms(initial_wall_clock_time) or 0)
+        self.clock = ManualClock(instant_ms(initial_wall_clock_time or 0, "initial_wall_clock_time"))
         self._metrics = Metrics()
         self._journal: deque[str] = deque()
         self._records: dict[str, list[RawRecord]] = {}
@@ -156,8 +155,8 @@ class TopologyTestDriver:
         topic: str,
         key_serde: Serde[K],
         value_serde: Serde[V],
-        start_timestamp: datetime | int | None = None,
-        auto_advance: timedelta | int = 0,
+        start_timestamp: Instant | None = None,
+        auto_advance: Duration = 0,
     ) -> TestInputTopic[K, V]:
         """A topic to pipe records into.
 
@@ -166,8 +165,8 @@ class TopologyTestDriver:
             now.
             auto_advance: how much it moves on with each such record, timedelta or ms.
         """
-        start = self.clock.now_ms() if start_timestamp is None else epoch_ms(start_timestamp) or 0
-        return TestInputTopic(self._pipe, topic, key_serde, value_serde, start, milliseconds(auto_advance))
+        start = self.clock.now_ms() if start_timestamp is None else instant_ms(start_timestamp, "start_timestamp")
+        return TestInputTopic(self._pipe, topic, key_serde, value_serde, start, to_ms(auto_advance, "auto_advance"))
 
     def create_output_topic(self, topic: str, key_serde: Serde[K], value_serde: Serde[V]) -> TestOutputTopic[K, V]:
         """A topic to read results from."""
@@ -185,13 +184,13 @@ class TopologyTestDriver:
 
     # time
 
-    def advance_wall_clock_time(self, by: timedelta | int) -> None:
+    def advance_wall_clock_time(self, by: Duration) -> None:
         """Moves the wall clock on, punctuates on it, and processes what follows.
 
         Args:
             by: timedelta or ms.
         """
-        self.clock.advance(milliseconds(by))
+        self.clock.advance(to_ms(by, "by"))
         task = self._task
         if task is None:
             return

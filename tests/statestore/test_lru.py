@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from statestore.api import Codec
+from statestore.cached_lru import CachedLruMap
 from statestore.lru import LruMap
 
 TEXT = Codec(lambda value: str(value).encode(), lambda data: data.decode(), lambda value: type(value) is str)
@@ -57,10 +58,63 @@ def test_there_are_no_ranges() -> None:
     rows, _ = filled()
     with pytest.raises(NotImplementedError, match="MemoryLRUCache does not support range"):
         rows.range(None, None)
-    with pytest.raises(NotImplementedError, match="all"):
-        rows.all()
+    with pytest.raises(NotImplementedError, match="prefixScan"):
+        rows.prefix_scan(b"")
 
 
 def test_a_map_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         LruMap("lru", TEXT, 0)
+
+
+def test_what_is_held_can_be_listed() -> None:
+    rows, _ = filled()
+    with rows.all() as listed:
+        assert list(listed) == [(b"a", "1", 1), (b"b", "2", 2)]
+
+
+def cached(most: int) -> tuple[CachedLruMap, list[tuple[object, ...]], list[tuple[object, ...]]]:
+    logged: list[tuple[object, ...]] = []
+    told: list[tuple[object, ...]] = []
+    rows = CachedLruMap("lru", TEXT, most)
+    rows.bind(lambda key, value, ts, origin: logged.append((key, value, ts)), lambda *row: told.append(row), True)
+    return rows, logged, told
+
+
+def test_a_cache_over_the_map_remembers_what_gave_way() -> None:
+    rows, logged, told = cached(1)
+    for key in (b"a", b"b"):
+        rows.put(key, "1", 1)
+        rows.flush()
+        rows.commit()
+    assert rows.get(b"a") == ("1", 1)
+    assert rows.approximate_entries() == 1
+    assert logged == [(b"a", b"1", 1), (b"b", b"1", 1)]
+    assert [row[:3] for row in told] == [(b"a", "1", None), (b"b", "1", None)]
+
+
+def test_a_cache_over_the_map_merges_updates_and_forgets_what_was_never_there() -> None:
+    rows, logged, told = cached(3)
+    rows.put(b"a", "1", 1)
+    rows.put(b"a", "2", 2)
+    rows.delete(b"b", 3)
+    rows.flush()
+    assert logged == [(b"a", b"2", 2)]
+    assert [row[:4] for row in told] == [(b"a", "2", None, 2)]
+    rows.commit()
+    rows.put(b"a", "3", 3)
+    rows.flush()
+    assert told[-1][:3] == (b"a", "3", "2")
+
+
+def test_an_abort_of_a_cached_map_takes_back_what_was_not_committed() -> None:
+    rows, _, _ = cached(1)
+    rows.put(b"a", "1", 1)
+    rows.flush()
+    rows.commit()
+    rows.put(b"b", "2", 2)
+    rows.flush()
+    rows.put(b"a", "3", 3)
+    rows.abort()
+    assert rows.get(b"a") == ("1", 1)
+    assert rows.get(b"b") is None

@@ -1,0 +1,147 @@
+"""An LRU map under a record cache, as Java builds it for a table: the cache remembers what it has seen.
+
+A key that gave way in the map is still found while the cache holds it; reads that the cache answers do not count as
+uses in the map. Source: `CachingKeyValueStore` over `MemoryLRUCache`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
+
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
+from statestore.entries import Entries, Entry
+from statestore.lru import LruMap
+from statestore.rows import Rows
+from statestore.sizes import Sizes
+
+
+class CachedLruMap:
+    """Implements `KeyValueStore` without ranges.
+
+    Args:
+        name, codec, max_entries, timestamped: of the map.
+        cache_bytes: what the cache may hold of entries that are flushed, in serialised bytes.
+    """
+
+    caching = True
+    committed_bytes = 0
+
+    def __init__(
+        self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True, cache_bytes: int = 8 * 1024 * 1024
+    ) -> None:
+        self.name = name
+        self._map = LruMap(name, codec, max_entries, timestamped=timestamped, logs_evictions=False)
+        self._entries = Entries(codec, timestamped)
+        self._cache_bytes = cache_bytes
+        self._sizes = Sizes()
+        self._seen: dict[bytes, Entry] = {}
+        self._dirty: dict[bytes, tuple[int, object]] = {}
+        self._forward: Forward | None = None
+        self._sends_old = False
+
+    # rows
+
+    def get(self, key: bytes) -> Found | None:
+        entry = self._seen.pop(key, None)
+        if entry is None:
+            found = self._map.get(key)
+            if found is None:
+                return None
+            entry = self._entries.seal(*found)
+        self._seen[key] = entry
+        return self._entries.open(entry)
+
+    def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
+        self._seen.pop(key, None)
+        self._seen[key] = entry = self._entries.seal(value, timestamp)
+        self._dirty.pop(key, None)
+        self._dirty[key] = (timestamp, origin)
+        data = self._entries.data(entry) if len(self._seen) % 64 == 1 else None
+        if data is not None:
+            self._sizes.sample(len(key) + len(data))
+
+    def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
+        before = self.get(key)
+        if before is None:
+            self.put(key, value, timestamp, origin)
+        return before
+
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+        before = self.get(key)
+        self.put(key, None, timestamp, origin)
+        return before
+
+    def approximate_entries(self) -> int:
+        return self._map.approximate_entries()
+
+    def range(self, low: bytes | None, high: bytes | None, backwards: bool = False) -> NoReturn:
+        self._map.range(low, high, backwards)
+
+    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> NoReturn:
+        self._map.prefix_scan(prefix, backwards)
+
+    def all(self, backwards: bool = False) -> Rows[tuple[bytes, object, int]]:
+        """The keys that the map holds, below the cache."""
+        return self._map.all(backwards)
+
+    # layers
+
+    @property
+    def logged(self) -> bool:
+        return self._map.logged
+
+    @property
+    def dirty_bytes(self) -> int:
+        return int(len(self._dirty) * self._sizes.serialised) if self._dirty else 0
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return self.dirty_bytes + self._map.uncommitted_bytes
+
+    def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
+        self._map.bind(changelog, None, False)
+        self.listen(forward, sends_old)
+
+    def listen(self, forward: Forward | None, sends_old: bool) -> None:
+        self._forward, self._sends_old = forward, sends_old
+
+    def flush(self, forward: Forward | None = None) -> None:
+        """The dirty entries go to the map and on, in the order of their last update."""
+        listener = forward or self._forward
+        while self._dirty:
+            key = next(iter(self._dirty))
+            timestamp, origin = self._dirty.pop(key)
+            found = self._entries.open(self._seen[key])
+            new = None if found is None else found[0]
+            before = self._map.get(key) if listener is not None and (self._sends_old or new is None) else None
+            if listener is not None and new is None and before is None:
+                continue
+            self._map.put(key, new, timestamp, origin)
+            if listener is not None:
+                old = before[0] if before is not None and self._sends_old else None
+                listener(key, new, old, timestamp, origin)
+        self._shrink()
+
+    def _shrink(self) -> None:
+        most = max(1, int(self._cache_bytes / max(1.0, self._sizes.serialised)))
+        while len(self._seen) > most:
+            del self._seen[next(iter(self._seen))]
+
+    def commit(self) -> None:
+        self._map.commit()
+
+    def abort(self) -> None:
+        self._seen.clear()
+        self._dirty.clear()
+        self._map.abort()
+
+    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+        """Nothing goes to a disk."""
+        return False
+
+    def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
+        self._map.apply(rows, marks)
+
+    def close(self) -> None:
+        """No iterator is open."""
