@@ -10,9 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.rocks import RocksEngine
@@ -29,19 +29,28 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("counting.py")
 APPLICATION = "word-count"
 PARTITIONS = 4
+YOUNG = 0.2
+"""How likely one that does not yet work is among those of whom one is killed."""
 VOCABULARY = [f"word{number}" for number in range(200)]
 
 
 class Instance:
     """One process that runs the word count."""
 
-    def __init__(self, number: int, directory: Path, *arguments: str, script: Path = SCRIPT, **planted: str) -> None:
+    def __init__(
+        self,
+        number: int,
+        directory: Path,
+        *arguments: str,
+        script: Path = SCRIPT,
+        planted: Mapping[str, str] | None = None,
+    ) -> None:
         self.log = directory / f"instance-{number}.log"
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli.main", "run", str(script), "--application-id", APPLICATION,
                  "--bootstrap-servers", f"local://{directory / 'data'}", *arguments],
-                cwd=ROOT, env={**os.environ, **planted}, stdout=out, stderr=subprocess.STDOUT,
+                cwd=ROOT, env={**os.environ, **(planted or {})}, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
 
     @property
@@ -90,7 +99,6 @@ class Trial:
         self.random = random.Random(seed)
         self.instances: list[Instance] = []
         self.acknowledged: list[str] = []
-        self.told = Counter[str]()
         self._numbers = 0
         self._enough = threading.Event()
         self._feeder: threading.Thread | None = None
@@ -100,7 +108,9 @@ class Trial:
     # instances and the broker
 
     def start(self, *arguments: str, **planted: str) -> Instance:
-        instance = Instance(self._numbers, self.directory, "-c", "commit.interval.ms=50", *arguments, **planted)
+        instance = Instance(
+            self._numbers, self.directory, "-c", "commit.interval.ms=50", *arguments, planted=planted
+        )
         self._numbers += 1
         self.instances.append(instance)
         return instance
@@ -149,7 +159,7 @@ class Trial:
         )
 
     def _send(self, producer: Producer, lines: int) -> None:
-        sent = []
+        sent: list[tuple[str, Any]] = []
         for _ in range(lines):
             line = " ".join(self.random.choices(VOCABULARY, k=5)) + f" line{len(self.acknowledged) + len(sent)}"
             sent.append((line, producer.send(ProducerRecord("words-in", line))))
@@ -229,6 +239,8 @@ def kill_at_random(one: Trial, instances: int, brokers: int, running: int = 2, p
         time.sleep(one.random.uniform(0.2, 2 * pause_s))
         if deed == "broker":
             one.kill_broker()
-        else:
-            one.random.choice(one.alive()).kill()
-            one.start()
+            continue
+        wait_for(lambda: any(instance.is_up for instance in one.alive()))
+        some = [instance for instance in one.alive() if instance.is_up or one.random.random() < YOUNG]
+        one.random.choice(some).kill()
+        one.start()
