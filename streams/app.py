@@ -18,7 +18,7 @@ from streams.clients.connect import connect
 from streams.clock import Clock, SystemClock
 from streams.config.application import StreamsConfig
 from streams.dsl.builder import StreamsBuilder
-from streams.dsl.durations import to_ms
+from streams.durations import to_ms
 from streams.errors import (
     IllegalArgumentException,
     IllegalStateException,

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from types import TracebackType
 
 from streams.clients.api import Door, OffsetAndTimestamp
@@ -18,8 +17,9 @@ from streams.clients.connect import connect
 from streams.clients.flow import ConsumerRecord, Flow
 from streams.clients.pulse import now_ms
 from streams.clients.seat import Seat
-from streams.clients.settings import ConsumerSettings, consumer_settings, milliseconds
+from streams.clients.settings import ConsumerSettings, consumer_settings
 from streams.clients.subscriber import ConsumerRebalanceListener, Subscriber
+from streams.durations import Duration, to_ms
 from streams.errors import (
     CommitFailedException,
     IllegalArgumentException,
@@ -168,7 +168,7 @@ class Consumer:
 
     # Reading
 
-    def poll(self, timeout: timedelta | int = 0) -> list[ConsumerRecord]:
+    def poll(self, timeout: Duration = 0) -> list[ConsumerRecord]:
         """Returns records as soon as there are any, at most `max.poll.records`; an empty list at the timeout.
 
         Joining the group, rebalances, listeners and callbacks of commits happen here.
@@ -187,7 +187,7 @@ class Consumer:
             member = subscriber is not None and subscriber.active
             if not member and not self._assigned_by_hand:
                 raise IllegalStateException("Consumer is not subscribed to any topics or assigned any partitions")
-            deadline = now_ms() + milliseconds(timeout)
+            deadline = now_ms() + to_ms(timeout, "timeout")
             self._mark_safe()
             last = False
             while True:
@@ -338,7 +338,7 @@ class Consumer:
     def commit_sync(
         self,
         offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None = None,
-        timeout: timedelta | int | None = None,
+        timeout: Duration | None = None,
     ) -> None:
         """Commits and waits.
 
@@ -354,7 +354,7 @@ class Consumer:
         with self._entered():
             seat = self._group_seat("commit_sync")
             wanted = self._chosen(offsets)
-            limit = self._settings.api_timeout_ms if timeout is None else milliseconds(timeout)
+            limit = self._settings.api_timeout_ms if timeout is None else to_ms(timeout, "timeout")
             try:
                 seat.commit_now(wanted, limit)
             except (UnknownMemberIdException, IllegalGenerationException) as error:
@@ -475,7 +475,7 @@ class Consumer:
 
     # The end
 
-    def close(self, timeout: timedelta | int = CLOSE_MS) -> None:
+    def close(self, timeout: Duration = CLOSE_MS) -> None:
         """Commits (if that is automatic), gives the partitions up, leaves the group, closes. Twice does nothing.
 
         Args:
@@ -485,7 +485,7 @@ class Consumer:
             return
         with self._entered():
             try:
-                self._patience_ms = milliseconds(timeout)
+                self._patience_ms = to_ms(timeout, "timeout")
                 deadline = time.monotonic() + self._patience_ms / 1000
                 if self._subscriber is not None and self._subscriber.active:
                     self._subscriber.end()

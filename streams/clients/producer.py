@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from types import TracebackType
 
@@ -17,7 +16,8 @@ from streams.clients.accumulator import NEVER, Accumulator, Pending, size_of
 from streams.clients.api import Door, Sent
 from streams.clients.connect import connect
 from streams.clients.pulse import LOCK_S, now_ms, pulse
-from streams.clients.settings import ProducerSettings, milliseconds, producer_settings
+from streams.clients.settings import ProducerSettings, producer_settings
+from streams.durations import Duration, to_ms
 from streams.errors import (
     IllegalArgumentException,
     IllegalStateException,
@@ -211,7 +211,7 @@ class Producer:
 
     # Flushing and closing
 
-    def flush(self, timeout: timedelta | int | None = None) -> None:
+    def flush(self, timeout: Duration | None = None) -> None:
         """Sends everything that waits, and waits until all that was sent before has its answer.
 
         Args:
@@ -219,7 +219,7 @@ class Producer:
         Raises:
             TimeoutException: not all answers came in time.
         """
-        deadline = None if timeout is None else time.monotonic() + milliseconds(timeout) / 1000
+        deadline = None if timeout is None else time.monotonic() + to_ms(timeout, "timeout") / 1000
         with self._lock:
             self._check_open()
             self._flushing += 1
@@ -237,7 +237,7 @@ class Producer:
             answers = self._take_answers()
         self._tell(answers)
 
-    def close(self, timeout: timedelta | int | None = None) -> None:
+    def close(self, timeout: Duration | None = None) -> None:
         """Flushes, then gives everything back. A second call does nothing.
 
         Args:

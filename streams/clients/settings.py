@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from streams.clients.api import Isolation, ReaderSettings, WriterSettings
 from streams.clients.assignors import assignor_names
@@ -20,11 +19,6 @@ Partitioner = Callable[[str, object, object, int], int]
 """`(topic, key, value, partitions)`, as they were given to `send`, to the number of a partition."""
 
 _JAVA_SERDES = "org.apache.kafka.common.serialization."
-
-
-def milliseconds(duration: timedelta | int) -> int:
-    """A duration in milliseconds."""
-    return duration // timedelta(milliseconds=1) if isinstance(duration, timedelta) else duration
 
 
 @dataclass(frozen=True, slots=True)

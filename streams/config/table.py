@@ -11,6 +11,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from enum import Enum
 
+from streams.durations import to_ms
 from streams.errors import ConfigException, NotYetBuiltException
 
 
@@ -149,7 +150,7 @@ def _boolean(name: str, value: object) -> bool:
 
 def _whole(name: str, kind: Type, value: object) -> int:
     if isinstance(value, timedelta):
-        value = value // timedelta(milliseconds=1)
+        value = to_ms(value, name)
     if isinstance(value, str):
         try:
             value = int(value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
-from streams.dsl.durations import Duration
 from streams.dsl.stores import StoreSupplier, StoreType
+from streams.durations import Duration
 from streams.processor import TimestampExtractor
 from streams.serdes.base import Serde
 from streams.topology.reset import AutoOffsetReset

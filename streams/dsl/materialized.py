@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
-from streams.dsl.durations import Duration, to_ms
 from streams.dsl.stores import StoreSupplier, spec, window_segment
 from streams.dsl.stores import StoreType as Place
+from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException
 from streams.names import check_name
 from streams.serdes.base import Serde

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeGuard, TypeVar
 
-from streams.dsl.durations import Duration, to_ms
 from streams.dsl.stores import StoreSupplier, StoreType
+from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
 from streams.names import check_name
 from streams.processor import TimestampExtractor

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Never
 
-from streams.dsl.durations import Duration, iso, to_ms
+from streams.durations import Duration, iso, to_ms
 from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException
 from streams.serdes.base import Serde
 from streams.topology.store import StoreKind, StoreSpec

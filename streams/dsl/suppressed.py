@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from streams.dsl.durations import Duration, to_ms
+from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException
 from streams.names import check_name
 

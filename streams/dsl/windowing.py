@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from streams.dsl.durations import to_ms
 from streams.dsl.flow import MaybeSerde
 from streams.dsl.grouping import Settled
 from streams.dsl.materialized import Materialized, window_store
 from streams.dsl.windows import SessionWindows, SlidingWindows, TimeShape
+from streams.durations import to_ms
 from streams.errors import IllegalArgumentException
 from streams.operators import session, sliding, windowed
 from streams.operators.base import StepMaker

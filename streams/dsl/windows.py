@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Never, Protocol
 
-from streams.dsl.durations import Duration, instant_ms, to_ms
+from streams.durations import Duration, instant_ms, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NotYetBuiltException
 from streams.operators.windows import LONG_MAX, Aligned, Custom, Shape, Unlimited
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from streams.durations import Duration, Instant, instant_ms, to_ms
 from streams.errors import ClassCastException, StreamsException
 from streams.metrics import Metrics
 from streams.processor import PunctuationType, Punctuator
@@ -108,12 +108,13 @@ class BareContext:
 
     def schedule(
         self,
-        interval: timedelta | int,
+        interval: Duration,
         kind: PunctuationType,
         call: Punctuator,
-        start: datetime | int | None = None,
+        start: Instant | None = None,
     ) -> Schedule:
-        return self._schedule(self._node, milliseconds(interval), kind, call, epoch_ms(start))
+        at = None if start is None else instant_ms(start, "startTime")
+        return self._schedule(self._node, to_ms(interval, "interval"), kind, call, at)
 
     def commit(self) -> None:
         self._view.request_commit()
@@ -196,21 +197,3 @@ class ValueContext(BareContext):
         raise StreamsException(
             "ProcessorContext#forward() not supported: a ValueTransformerWithKey returns its result."
         )
-
-
-def milliseconds(duration: timedelta | int) -> int:
-    """A duration in whole ms."""
-    return duration // timedelta(milliseconds=1) if isinstance(duration, timedelta) else duration
-
-
-def epoch_ms(time: datetime | int | None) -> int | None:
-    """A point in time in ms since the epoch.
-
-    Raises:
-        StreamsException: the datetime has no time zone.
-    """
-    if not isinstance(time, datetime):
-        return time
-    if time.tzinfo is None:
-        raise StreamsException(f"{time!r} has no time zone; give an aware datetime, or ms since the epoch.")
-    return round(time.timestamp() * 1000)

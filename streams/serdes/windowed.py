@@ -8,9 +8,9 @@ changelog of a time window: inner key | i64 start | i32 sequence
 from __future__ import annotations
 
 import struct
-from datetime import timedelta
 from functools import cache
 
+from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, SerializationException
 from streams.record import Window, Windowed
 from streams.serdes.base import AnySerde, Serde, wrong_type
@@ -23,7 +23,7 @@ NO_END = (1 << 63) - 1
 """The end of a window whose size is unknown or leads past the end of time, as in Java."""
 
 
-def time_windowed(inner: AnySerde, size: timedelta | int | None = None, for_changelog: bool = False) -> Serde[Windowed]:
+def time_windowed(inner: AnySerde, size: Duration | None = None, for_changelog: bool = False) -> Serde[Windowed]:
     """Keys in time or sliding windows.
 
     Args:
@@ -33,7 +33,7 @@ def time_windowed(inner: AnySerde, size: timedelta | int | None = None, for_chan
     Raises:
         IllegalArgumentException: the size is not positive.
     """
-    size_ms = size // timedelta(milliseconds=1) if isinstance(size, timedelta) else size
+    size_ms = None if size is None else to_ms(size, "size")
     if size_ms is not None and size_ms <= 0:
         raise IllegalArgumentException(f"The window size must be positive, got {size_ms} ms.")
     return _time_windowed(inner, size_ms, for_changelog)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from streams.durations import Duration, Instant, instant_ms, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException
 from streams.record import Headers
-from streams.runtime.contexts import epoch_ms, milliseconds
 from streams.serdes.base import Serde
 
 K = TypeVar("K")
@@ -62,7 +61,7 @@ class TestInputTopic(Generic[K, V]):
         self,
         key: K | TestRecord[K, V] | None,
         value: V | None = None,
-        timestamp: datetime | int | None = None,
+        timestamp: Instant | None = None,
         headers: Headers | None = None,
     ) -> None:
         """Pipes one record in and processes all that follows from it.
@@ -79,24 +78,25 @@ class TestInputTopic(Generic[K, V]):
         if isinstance(key, TestRecord):
             self.pipe_input(key.key, key.value, key.timestamp, key.headers)
             return
-        time = epoch_ms(timestamp)
-        if time is None:
+        if timestamp is None:
             time = self._time
             self._time += self._auto_advance
+        else:
+            time = instant_ms(timestamp, "timestamp")
         carried = tuple(headers or ())
         raw_key = self._key_serde.serialize(self._topic, key, carried)
         raw_value = self._value_serde.serialize(self._topic, value, carried)
         self._pipe(self._topic, raw_key, raw_value, time, carried)
 
-    def pipe_value(self, value: V | None, timestamp: datetime | int | None = None) -> None:
+    def pipe_value(self, value: V | None, timestamp: Instant | None = None) -> None:
         """Pipes a record without a key in."""
         self.pipe_input(None, value, timestamp)
 
     def pipe_raw(
-        self, key: bytes | None, value: bytes | None, timestamp: datetime | int, headers: Headers = ()
+        self, key: bytes | None, value: bytes | None, timestamp: Instant, headers: Headers = ()
     ) -> None:
         """Pipes bytes in as they are."""
-        self._pipe(self._topic, key, value, epoch_ms(timestamp) or 0, tuple(headers))
+        self._pipe(self._topic, key, value, instant_ms(timestamp, "timestamp"), tuple(headers))
 
     def pipe_record_list(self, records: Iterable[TestRecord[K, V]]) -> None:
         """Pipes records in, one after the other."""
@@ -106,8 +106,8 @@ class TestInputTopic(Generic[K, V]):
     def pipe_key_value_list(
         self,
         pairs: Iterable[tuple[K | None, V | None]],
-        start_timestamp: datetime | int | None = None,
-        advance: timedelta | int = 0,
+        start_timestamp: Instant | None = None,
+        advance: Duration = 0,
     ) -> None:
         """Pipes `(key, value)` pairs in.
 
@@ -115,7 +115,8 @@ class TestInputTopic(Generic[K, V]):
             start_timestamp: of the first, ms or aware datetime; None: the topic's time.
             advance: how much later each next one is, timedelta or ms (with `start_timestamp` only).
         """
-        time, step = epoch_ms(start_timestamp), milliseconds(advance)
+        time = None if start_timestamp is None else instant_ms(start_timestamp, "start_timestamp")
+        step = to_ms(advance, "advance")
         for key, value in pairs:
             self.pipe_input(key, value, time)
             if time is not None:
@@ -124,19 +125,19 @@ class TestInputTopic(Generic[K, V]):
     def pipe_value_list(
         self,
         values: Iterable[V | None],
-        start_timestamp: datetime | int | None = None,
-        advance: timedelta | int = 0,
+        start_timestamp: Instant | None = None,
+        advance: Duration = 0,
     ) -> None:
         """As `pipe_key_value_list`, without keys."""
         self.pipe_key_value_list(((None, value) for value in values), start_timestamp, advance)
 
-    def advance_time(self, by: timedelta | int) -> None:
+    def advance_time(self, by: Duration) -> None:
         """Moves the topic's time on (timedelta or ms).
 
         Raises:
             IllegalArgumentException: it would go back.
         """
-        ms = milliseconds(by)
+        ms = to_ms(by, "by")
         if ms < 0:
             raise IllegalArgumentException("advance must be positive")
         self._time += ms

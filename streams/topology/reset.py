@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
+from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException
-
-
-class HasSeconds(Protocol):
-    """A `datetime.timedelta`."""
-
-    def total_seconds(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +34,13 @@ class AutoOffsetReset:
         return cls("none")
 
     @classmethod
-    def by_duration(cls, duration: HasSeconds | int) -> AutoOffsetReset:
+    def by_duration(cls, duration: Duration) -> AutoOffsetReset:
         """From the first record that is at most `duration` (timedelta or ms) old.
 
         Raises:
             IllegalArgumentException: it is negative.
         """
-        ms = duration if isinstance(duration, int) else round(duration.total_seconds() * 1000)
+        ms = to_ms(duration, "duration")
         if ms < 0:
             raise IllegalArgumentException(f"Duration cannot be negative, got {ms} ms")
         return cls(f"by_duration:{ms}")

@@ -10,7 +10,7 @@ import pytest
 from tests.house.source import Import, Module, imports, modules
 
 # Every room and what it may know besides itself. `streams.cli` and such name whole rooms.
-GROUND = {"streams.record", "streams.errors", "streams.clock", "streams.names"}
+GROUND = {"streams.durations", "streams.record", "streams.errors", "streams.clock", "streams.names"}
 SEVENTH = GROUND | {"streams.metrics", "streams.partition", "streams.processor", "streams.serdes", "streams.config"}
 INTERFACES = {"statestore.api"}
 SIXTH = {"streams.topology", "streams.operators", "streams.clients"} | SEVENTH
@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.record": GROUND,
     "streams.errors": GROUND,
     "streams.clock": GROUND,
+    "streams.durations": GROUND,
     "streams.names": GROUND,
     "statestore": set(),
     "broker_local": set(),

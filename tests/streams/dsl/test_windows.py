@@ -23,7 +23,7 @@ from streams import (
     Window,
     Windows,
 )
-from streams.dsl.durations import iso, to_ms
+from streams.durations import iso, to_ms
 from streams.errors import (
     IllegalArgumentException,
     IllegalStateException,

@@ -1,4 +1,4 @@
-"""Durations: `datetime.timedelta`, or whole milliseconds."""
+"""Durations, `datetime.timedelta` or whole milliseconds, and points in time, aware `datetime` or milliseconds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from streams.errors import IllegalArgumentException
 
 Duration = timedelta | int
 """A length of time: a timedelta, or milliseconds."""
+
+Instant = datetime | int
+"""A point in time: an aware datetime, or milliseconds since the epoch."""
 
 _MS = timedelta(milliseconds=1)
 
@@ -32,7 +35,7 @@ def to_ms(value: Duration | None, name: str) -> int:
     return value
 
 
-def instant_ms(value: datetime | int | None, name: str) -> int:
+def instant_ms(value: Instant | None, name: str) -> int:
     """A point in time in milliseconds since the epoch.
 
     Raises:
