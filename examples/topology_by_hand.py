@@ -1,11 +1,12 @@
 r"""A topology of a source, a processor with a store, and two sinks, put together by hand.
 
     streams-app topology describe examples/topology_by_hand.py
+    streams-app topology graph examples/topology_by_hand.py --format svg --output topology.svg
     printf '21.5\n48.0\n' | streams-app produce temperatures --value-serde double
     streams-app --application-id records examples/topology_by_hand.py
     streams-app consume new-records --from-beginning --value-serde double
 
-`topology describe` prints Kafka Streams' own text, which other tools read and draw.
+`topology describe` prints Kafka Streams' own text, which other tools read; `topology graph` draws it.
 """
 
 from __future__ import annotations
