@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +33,15 @@ def done(one: Trial) -> None:
     assert set(one.stop_all()) == {0}
 
 
+def feed_until_its_end(one: Trial, dying: Instance) -> None:
+    """Input comes as long as it lives, slowly enough that each bit is a commit of its own."""
+    wait_for(lambda: dying.is_up or not dying.runs)
+    while dying.runs:
+        one.feed(20)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            dying.ended(0.1)
+
+
 def members(one: Trial) -> int:
     with Admin({"bootstrap.servers": one.servers}) as admin:
         groups = {listed.group for listed in admin.list_groups()}
@@ -53,8 +64,7 @@ def test_kills_of_instances_and_of_the_broker_lose_nothing(one: Trial) -> None:
 def test_a_process_that_dies_after_any_step_of_a_commit_loses_nothing(one: Trial) -> None:
     for step in STEPS:
         dying = one.start(KILLED_AFTER=f"{step}:2")
-        while dying.runs:
-            one.feed(20)
+        feed_until_its_end(one, dying)
         assert dying.ended() == -signal.SIGKILL
     one.start()
     done(one)
@@ -66,8 +76,7 @@ def test_a_process_that_dies_after_any_step_of_a_commit_loses_nothing(one: Trial
 
 def test_an_order_of_steps_that_loses_is_found_out(one: Trial) -> None:
     dying = one.start(PLANTED="offsets-first", KILLED_AFTER="offsets:2")
-    while dying.runs:
-        one.feed(20)
+    feed_until_its_end(one, dying)
     one.start()
     done(one)
     assert any("counted" in problem for problem in wrong(one.evidence()))
@@ -84,7 +93,7 @@ def test_a_changelog_that_is_not_written_is_found_out(one: Trial) -> None:
 
 
 def test_clean_stops_count_exactly_and_say_so_by_their_exit_codes(one: Trial) -> None:
-    one.feed_on(300)
+    one.feed_on(100)
     first, second = one.start(), one.start()
     wait_for(lambda: first.is_up and second.is_up and tasks(first) + tasks(second) == len(ALL))
     assert first.stop() == 0
