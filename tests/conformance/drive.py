@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from streams.testing import TopologyTestDriver
-
 from streams import Serdes
 from streams.record import Windowed
+from streams.testing import TopologyTestDriver
 from tests.conformance.build import Built, Failed, build
 from tests.conformance.serdes import serde
 from tests.conformance.stores import rows_of
