@@ -167,7 +167,7 @@ class _ForeignKeyJoin:
         result = self.name(OUTPUT, "-result")
         m = given.inheriting(left.key_serde)
         store_name = m.queryable or plan.names.store(OUTPUT)
-        entry = plan.table(TablePlan(TableKind.SOURCE, (result,), materialized=m.queryable is not None))
+        entry = plan.table(TablePlan(TableKind.SOURCE, (result,), materialized=m.kept))
         part = TableStep(steps.fk_output, key_value_store(m, store_name), entry)
         node = plan.add(result, part, (resolved,), versioned=m.versioned)
         sources = left.sources | {source_name}

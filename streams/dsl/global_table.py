@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from streams.dsl.materialized import Materialized, key_value_store
+from streams.dsl.materialized import Materialized, key_value_store, unexpiring
 from streams.dsl.options import Consumed
 from streams.dsl.table_source import SOURCE_SUFFIX, as_consumed, source_node
 from streams.errors import TopologyException
@@ -38,8 +38,9 @@ def global_table(
 
     Raises:
         TopologyException: the store is versioned.
+        IllegalArgumentException: entries shall expire.
     """
-    given = materialized or Materialized()
+    given = unexpiring(materialized or Materialized(), "a global table mirrors its topic and has no changelog.")
     if given.versioned:
         raise TopologyException("GlobalTables cannot be versioned.")
     m = as_consumed(given, consumed).with_logging_disabled().with_caching_disabled()

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from streams.dsl.stores import StoreSupplier, spec, window_segment
 from streams.dsl.stores import StoreType as Place
 from streams.durations import Duration, to_ms
-from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException
+from streams.errors import IllegalArgumentException, NullPointerException
 from streams.names import check_name
 from streams.serdes.base import Serde
 from streams.topology.plan import PlannedStore
@@ -31,10 +31,11 @@ class Materialized(Generic[K, V]):
         caching: updates of a key between two commits become one, in changelog and downstream.
         logging: settings of the changelog topic; None: no changelog.
         retention: how long a window store keeps windows (timedelta or ms); None: size and grace.
-        ttl: entries expire after so much stream time; not built yet.
+        ttl: entries of a table without windows expire when the store's stream time has moved on by so much since
+            their timestamp (timedelta or ms): they are deleted, and what is below is told. None: they stay.
     Raises:
         TopologyException: the name is not allowed.
-        IllegalArgumentException: the retention is negative.
+        IllegalArgumentException: the retention is negative, or the ttl not positive.
     """
 
     StoreType = Place
@@ -61,8 +62,8 @@ class Materialized(Generic[K, V]):
             raise IllegalArgumentException("Cannot set store type when store supplier is pre-defined.")
         if self.retention is not None and to_ms(self.retention, "retention") < 0:
             raise IllegalArgumentException("Retention must not be negative.")
-        if self.ttl is not None:
-            raise NotYetBuiltException("Materialized(ttl=…), entries that expire, is not built yet; leave it out.")
+        if self.ttl is not None and to_ms(self.ttl, "ttl") <= 0:
+            raise IllegalArgumentException("The ttl must be larger than zero.")
 
     @classmethod
     def as_(cls, what: str | StoreSupplier | Place) -> Materialized[Any, Any]:
@@ -100,6 +101,9 @@ class Materialized(Generic[K, V]):
     def with_retention(self, retention: Duration) -> Materialized[K, V]:
         return replace(self, retention=retention)
 
+    def with_ttl(self, ttl: Duration) -> Materialized[K, V]:
+        return replace(self, ttl=ttl)
+
     def with_store_type(self, store_type: Place) -> Materialized[K, V]:
         return replace(self, store_type=store_type)
 
@@ -107,6 +111,11 @@ class Materialized(Generic[K, V]):
     def queryable(self) -> str | None:
         """The store's name if the user gave one."""
         return self.supplier.name if self.supplier is not None else self.store
+
+    @property
+    def kept(self) -> bool:
+        """Is there a store whether or not somebody below needs one? What expires must be somewhere."""
+        return self.queryable is not None or self.ttl is not None
 
     @property
     def versioned(self) -> bool:
@@ -119,7 +128,15 @@ class Materialized(Generic[K, V]):
 
 
 def key_value_store(m: Materialized[Any, Any], name: str) -> PlannedStore:
-    """The table's store: versioned where the supplier is, else with timestamps."""
+    """The table's store: versioned where the supplier is, else with timestamps.
+
+    Raises:
+        IllegalArgumentException: entries shall expire in a store that has another rule for what it keeps.
+    """
+    if m.versioned:
+        _refuse_ttl(m, f"{name} is a versioned store; its history_retention says how long it keeps what.")
+    if m.supplier is not None and m.supplier.kind is StoreKind.LRU:
+        _refuse_ttl(m, f"{name} is an LRU store, which keeps the keys used last; take another store.")
     supplier = m.supplier or StoreSupplier(name, StoreKind.TIMESTAMPED_KEY_VALUE, _on_disk(m))
     kind = StoreKind.VERSIONED if m.versioned else StoreKind.TIMESTAMPED_KEY_VALUE
     return _planned(m, supplier, kind)
@@ -128,9 +145,29 @@ def key_value_store(m: Materialized[Any, Any], name: str) -> PlannedStore:
 def window_store(
     m: Materialized[Any, Any], name: str, kind: StoreKind, retention_ms: int, size_ms: int
 ) -> PlannedStore:
-    """The store of a windowed aggregation (`kind` TIMESTAMPED_WINDOW or SESSION)."""
+    """The store of a windowed aggregation (`kind` TIMESTAMPED_WINDOW or SESSION).
+
+    Raises:
+        IllegalArgumentException: windows have a retention, not a ttl.
+    """
+    _refuse_ttl(m, f"{name} keeps windows; say retention=… for how long.")
     supplier = m.supplier or StoreSupplier(name, kind, _on_disk(m), retention_ms, size_ms, window_segment(retention_ms))
     return _planned(m, supplier, kind)
+
+
+def _refuse_ttl(m: Materialized[Any, Any], why: str) -> None:
+    if m.ttl is not None:
+        raise IllegalArgumentException(f"ttl is for tables without windows, in a plain key-value store; {why}")
+
+
+def unexpiring(m: Materialized[Any, Any], why: str) -> Materialized[Any, Any]:
+    """`m`, where its entries shall not expire.
+
+    Raises:
+        IllegalArgumentException: they shall; `why` says why they cannot, and what to do.
+    """
+    _refuse_ttl(m, why)
+    return m
 
 
 def _on_disk(m: Materialized[Any, Any]) -> bool:
@@ -138,8 +175,9 @@ def _on_disk(m: Materialized[Any, Any]) -> bool:
 
 
 def _planned(m: Materialized[Any, Any], supplier: StoreSupplier, kind: StoreKind) -> PlannedStore:
+    store = spec(supplier, kind, m.key_serde, m.value_serde, m.caching, m.logging)
     return PlannedStore(
-        spec(supplier, kind, m.key_serde, m.value_serde, m.caching, m.logging),
+        store if m.ttl is None else replace(store, ttl_ms=to_ms(m.ttl, "ttl")),
         named=m.queryable is not None,
         anywhere=m.supplier is None and m.store_type is None,
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from streams.dsl import arity
 from streams.dsl import flow as at
 from streams.dsl.flow import Flow, NamedFields, name_of
 from streams.dsl.options import Grouped, Named, Printed, Produced, Repartitioned
-from streams.errors import NotYetBuiltException
 from streams.operators import stateless
 from streams.processor import TopicNameExtractor
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from streams.dsl.options import Joined, StreamJoined
     from streams.dsl.table import KTable
     from streams.dsl.windows import JoinWindows
+    from streams.durations import Duration
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -111,9 +111,46 @@ class KStream(Generic[K, V]):
         name = name_of("map_values", options, fields)
         return KStream(at.new_value(self._flow, "KSTREAM-MAPVALUES-", name, stateless.map_values(call)))
 
-    def map_values_async(self, mapper: Callable[..., object], **fields: object) -> KStream[K, Any]:
-        """Not built yet."""
-        raise NotYetBuiltException("map_values_async() is not built yet; use map_values().")
+    @overload
+    def map_values_async(
+        self,
+        mapper: Callable[[V], Awaitable[VR]],
+        *options: Named,
+        max_in_flight: int = ...,
+        timeout: Duration | None = ...,
+        **fields: Unpack[NamedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def map_values_async(
+        self,
+        mapper: Callable[[K, V], Awaitable[VR]],
+        *options: Named,
+        max_in_flight: int = ...,
+        timeout: Duration | None = ...,
+        **fields: Unpack[NamedFields],
+    ) -> KStream[K, VR]: ...
+    def map_values_async(
+        self,
+        mapper: Callable[..., object],
+        *options: Named,
+        max_in_flight: int = 100,
+        timeout: Duration | None = 30_000,
+        **fields: Unpack[NamedFields],
+    ) -> KStream[Any, Any]:
+        """Makes of each value what `await mapper(value)`, or `await mapper(key, value)`, gives; the key stays. Not in
+        Java.
+
+        The records of a run are awaited together and go on in the order they came; a commit waits for all of them. An
+        error, or no answer in time, goes to the processing exception handler.
+
+        Args:
+            mapper: an asynchronous function. All run on one thread, so none should block.
+            max_in_flight: how many calls may be waited for at a time.
+            timeout: of one call, timedelta or ms; None: any time.
+        """
+        from streams.dsl.awaited import map_values_async
+
+        return KStream(map_values_async(self._flow, mapper, options, fields, max_in_flight, timeout))
 
     def flat_map(
         self, mapper: Callable[[K, V], Iterable[tuple[KR, VR]]], *options: Named, **fields: Unpack[NamedFields]

@@ -40,7 +40,7 @@ def table_from(
     store_name = m.queryable or plan.names.store(f"{topic}-")
     source = plan.names.named(consumed.name, "KSTREAM-SOURCE-", SOURCE_SUFFIX)
     name = plan.names.named(consumed.name, "KTABLE-SOURCE-")
-    table = plan.table(TablePlan(TableKind.SOURCE, (name,), materialized=m.queryable is not None))
+    table = plan.table(TablePlan(TableKind.SOURCE, (name,), materialized=m.kept))
     part = TableSource(source_node(source, topic, consumed), source_table, key_value_store(m, store_name), table)
     node = plan.add(name, part, versioned=m.versioned)
     flow = Flow(plan, node, name, frozenset({source}), m.key_serde, m.value_serde)
@@ -62,7 +62,7 @@ def to_table(flow: Flow, options: tuple[object, ...], fields: Mapping[str, objec
     if flow.rekeyed:
         part = planned_repartition(flow, name, inherited.key_serde, inherited.value_serde, named=named is not None)
         parent, sources = add_repartition(flow, part), frozenset({part.source})
-    table = plan.table(TablePlan(TableKind.SOURCE, (name,), materialized=m.queryable is not None))
+    table = plan.table(TablePlan(TableKind.SOURCE, (name,), materialized=m.kept))
     step = TableStep(source_table, key_value_store(m, store_name), table)
     node = plan.add(name, step, (parent,), versioned=m.versioned)
     below = Flow(plan, node, name, sources, inherited.key_serde, inherited.value_serde)

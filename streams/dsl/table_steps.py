@@ -8,7 +8,7 @@ from typing import Any
 
 from streams.dsl import arity
 from streams.dsl.flow import Flow, MaybeSerde, name_of, new_key, same_key
-from streams.dsl.materialized import Materialized, key_value_store
+from streams.dsl.materialized import Materialized, key_value_store, unexpiring
 from streams.dsl.options import Named
 from streams.dsl.pick import pick_two
 from streams.dsl.stream import KStream
@@ -114,6 +114,8 @@ def _derived(
         plan.names.store(prefix)
     name = plan.names.named(None if named is None else named.name, prefix)
     store = m.queryable
+    if store is None:
+        unexpiring(m, "this table is computed from the one above; give it a store by a name, store=….")
     own = None if store is None else key_value_store(m, store)
     entry = plan.table(TablePlan(kind, (name,), (table._table,), store is not None))
     if kind is TableKind.FILTERED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from streams.operators.base import Code, Down, Operator, Rec, Scope, StepMaker
@@ -39,27 +40,41 @@ class _Aggregate:
     def _update(self, code: Code, rec: Rec, down: Down) -> None:
         table = self._table
         old, new, ts = code.name("old"), code.name("new"), code.name("ts")
+        written = ""
         with code.guarded(rec):
+            table.arrive(code, rec)
             key = code.let("kb", table.key_bytes(code, rec))
             found = code.let("found", f"{code.use(table.store.get, 'get')}({key})")
-            first = self._fold.first(code, rec)
-            with code.block(f"if {found} is None"):
-                code.line(f"{old} = {first or 'None'}")
-                code.line(f"{new} = {self._fold.following(code, rec, old) if first else rec.value}")
-                code.line(f"{ts} = {rec.ts}")
-            with code.block("else"):
-                code.line(f"{old} = {found}[0]")
-                code.line(f"{new} = {self._fold.following(code, rec, old)}")
-                code.line(f"{ts} = {found}[1]")
-                with code.block(f"if {ts} < {rec.ts}"):
-                    code.line(f"{ts} = {rec.ts}")
-            written = table.put(code, key, new, ts, table.origin(code, rec))
-        with code.block("else"):
+            late = table.late(code, found, rec.ts)
+            with _unless(code, late):
+                self._combine(code, rec, found, (old, new, ts))
+                written = table.put(code, key, new, ts, table.origin(code, rec))
+        with code.block("else"), _unless(code, late):
             after = rec._replace(value=new, ts=ts, old=old if self._scope.sends_old else "None", latest="")
             table.forward(code, after, down, written)
 
+    def _combine(self, code: Code, rec: Rec, found: str, names: tuple[str, str, str]) -> None:
+        """Writes old and new aggregate, and the highest timestamp of the key's records."""
+        old, new, ts = names
+        first = self._fold.first(code, rec)
+        with code.block(f"if {found} is None"):
+            code.line(f"{old} = {first or 'None'}")
+            code.line(f"{new} = {self._fold.following(code, rec, old) if first else rec.value}")
+            code.line(f"{ts} = {rec.ts}")
+        with code.block("else"):
+            code.line(f"{old} = {found}[0]")
+            code.line(f"{new} = {self._fold.following(code, rec, old)}")
+            code.line(f"{ts} = {found}[1]")
+            with code.block(f"if {ts} < {rec.ts}"):
+                code.line(f"{ts} = {rec.ts}")
+
     def close(self) -> None:
         pass
+
+
+def _unless(code: Code, late: str) -> AbstractContextManager[None]:
+    """What is inside runs unless the record is late, where that can be ("" else)."""
+    return code.block(f"if not {late}") if late else nullcontext()
 
 
 def aggregate_fold(init: Callable[[], object], aggregator: Callable[[object, object, object], object]) -> Fold:

@@ -9,7 +9,7 @@ are inlined into each other; nothing is looked up or dispatched per record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -141,6 +141,8 @@ class StoreAccess(NamedTuple):
     value_serde: Serde[object]
     caching: bool
     kind: str
+    ttl_ms: int | None = None
+    """Entries expire after so much stream time (`operators.expiry`)."""
 
 
 class RecordContext(NamedTuple):
@@ -157,6 +159,13 @@ class Kept(Protocol):
     """A number that is saved with the committed offsets and is there again after a restart."""
 
     value: int
+
+
+class Outcome(NamedTuple):
+    """What came of something awaited: a value, or an error."""
+
+    value: object
+    error: Exception | None
 
 
 class Scope(Protocol):
@@ -234,6 +243,25 @@ class Scope(Protocol):
 
     def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Cancellable:
         """Calls `call(time)` every `interval_ms` of stream or wall-clock time."""
+        ...
+
+    def last_input_ms(self) -> int:
+        """Wall clock of the task's last input, or of its start; now, while records wait."""
+        ...
+
+    def at_run_end(self, drain: Callable[[], Iterator[RecordContext]], width: int) -> None:
+        """`drain()` is walked after every run, punctuation and flush, steps in the order of the topology. It gives the
+        context of each record before it passes it on.
+
+        Args:
+            width: runs should have at least so many records.
+        """
+        ...
+
+    def gather(
+        self, asks: Sequence[Callable[[], Awaitable[object]]], most: int, timeout_ms: int | None
+    ) -> list[Outcome]:
+        """Awaits what each of `asks` gives, at most `most` at a time, and waits for all of them."""
         ...
 
 

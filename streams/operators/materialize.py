@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from statestore.api import NOT_PUT, VALID_TO_UNDEFINED, KeyValueStore
-from streams.operators.base import Code, Down, Entry, Rec, Scope, StoreAccess
+from streams.operators.base import Code, Down, Entry, Rec, Scope
+from streams.operators.expiry import Expiry
 from streams.serdes.base import Serde
 
 VERSIONED = "versioned"
@@ -26,15 +27,19 @@ def key_bytes(code: Code, rec: Rec, serde: Serde[object]) -> str:
 class Materialized:
     """What an operator with a key-value store of its own needs to write to it and to speak on.
 
-    In `walk`: `listen` once, then, where the step has written the store, `forward`.
+    In `walk`: `listen` once, `arrive` before a step reads or writes the store, and where it has written, `forward`.
     """
 
-    __slots__ = ("_dropped", "_scope", "access")
+    __slots__ = ("_dropped", "_expiry", "_scope", "access")
 
     def __init__(self, scope: Scope, store: str) -> None:
         self._scope = scope
         self._dropped = scope.counter("dropped-records")
-        self.access: StoreAccess = scope.store(store)
+        access = self.access = scope.store(store)
+        self._expiry: Expiry | None = None
+        ttl_ms = access.ttl_ms
+        if ttl_ms is not None:
+            self._expiry = scope.shared(f"expiry {store}", lambda: Expiry(scope, access, ttl_ms))
 
     @property
     def store(self) -> KeyValueStore:
@@ -57,7 +62,8 @@ class Materialized:
     def put(self, code: Code, key: str, value: str, timestamp: str, origin: str) -> str:
         """Writes the line of the put; gives the name of what a versioned store answered, else "". A version
         that is older than the history counts as dropped."""
-        call = f"{code.use(self.store.put, 'put')}({key}, {value}, {timestamp}, {origin})"
+        put = self.store.put if self._expiry is None else self._expiry.put
+        call = f"{code.use(put, 'put')}({key}, {value}, {timestamp}, {origin})"
         if self.versioned:
             written = code.let("written", call)
             with code.block(f"if {written} == {NOT_PUT}"):
@@ -67,9 +73,47 @@ class Materialized:
         return ""
 
     def listen(self, code: Code, down: Down) -> None:
-        """Makes an entry for what the store's cache lets go, where it has one."""
+        """Makes an entry for what the store's cache lets go, where it has one, and for what expires."""
         if self.access.caching:
             self.spoken(code.entry(down, "flushed", self.access.key_serde))
+        elif self._expiry is not None:
+            self._expiry.tell(code.entry(down, "expired", self.access.key_serde), self._scope.sends_old)
+
+    def arrive(self, code: Code, rec: Rec) -> None:
+        """Where entries expire: writes the lines by which the record moves the store's time."""
+        if self._expiry is not None:
+            with code.block(f"if {rec.ts} > {code.use(self._expiry, 'expiry')}.time"):
+                code.line(f"{code.use(self._expiry.advance, 'advance')}({rec.ts}, {self.origin(code, rec)})")
+
+    def expired(self, code: Code, timestamp: str) -> str:
+        """An expression: would an entry of this timestamp be expired? "" where none expires."""
+        return "" if self._expiry is None else f"{timestamp} <= {code.use(self._expiry, 'expiry')}.limit"
+
+    def living(self, code: Code, value: str, timestamp: str) -> str:
+        """A name for the value, or for None where it would be expired; that is counted as dropped."""
+        expired = self.expired(code, timestamp)
+        if not expired:
+            return value
+        living = code.let("living", value)
+        with code.block(f"if {living} is not None and {expired}"):
+            code.line(f"{living} = None")
+            self.drop(code)
+        return living
+
+    def late(self, code: Code, found: str, timestamp: str) -> str:
+        """A name: is the first record of a key expired, so that nothing comes of it? It is counted as dropped. "" where
+        no entry expires."""
+        expired = self.expired(code, timestamp)
+        if not expired:
+            return ""
+        late = code.let("late", f"{found} is None and {expired}")
+        with code.block(f"if {late}"):
+            self.drop(code)
+        return late
+
+    def drop(self, code: Code) -> None:
+        """Counts the record as dropped."""
+        code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
 
     def spoken(self, entry: Entry) -> None:
         """Lets the flush of the store call an entry that takes the key's bytes."""

@@ -31,14 +31,16 @@ class _Stored:
         table = self._table
         old = "None"
         with code.guarded(rec):
+            table.arrive(code, rec)
             key = code.let("kb", table.key_bytes(code, rec))
             # A caching store knows by itself what it last let go.
             if self._scope.sends_old and not table.access.caching:
                 found = code.let("found", f"{code.use(table.store.get, 'get')}({key})")
                 old = code.let("old", f"None if {found} is None else {found}[0]")
-            written = table.put(code, key, rec.value, rec.ts, table.origin(code, rec))
+            value = table.living(code, rec.value, rec.ts)
+            written = table.put(code, key, value, rec.ts, table.origin(code, rec))
         with code.block("else"):
-            table.forward(code, rec._replace(old=old, latest=""), down, written)
+            table.forward(code, rec._replace(value=value, old=old, latest=""), down, written)
 
     def close(self) -> None:
         pass

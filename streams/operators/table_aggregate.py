@@ -44,11 +44,13 @@ class _TableAggregate:
         with code.guarded(rec):
             with code.block(f"if {rec.key} is None"):
                 code.line(f"{code.use(self._refuse, 'refuse')}()")
+            table.arrive(code, rec)
             key = code.let("kb", table.key_bytes(code, rec))
             added, removed = code.name("added"), code.name("removed")
             code.line(f"{added}, {removed}, _ = {rec.value}")
             found = code.let("found", f"{code.use(table.store.get, 'get')}({key})")
             self._combine(code, rec, found, (added, removed), (old, new, ts))
+            new = table.living(code, new, ts)
             written = table.put(code, key, new, ts, table.origin(code, rec))
         with code.block("else"):
             sent = old if self._scope.sends_old else "None"

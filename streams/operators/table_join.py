@@ -111,10 +111,12 @@ class _Merge:
             return
         table.listen(code, down)
         with code.guarded(rec):
+            table.arrive(code, rec)
             key = code.let("kb", table.key_bytes(code, rec))
-            written = table.put(code, key, rec.value, rec.ts, table.origin(code, rec))
+            value = table.living(code, rec.value, rec.ts)
+            written = table.put(code, key, value, rec.ts, table.origin(code, rec))
         with code.block("else"):
-            table.forward(code, after._replace(latest=""), down, written)
+            table.forward(code, after._replace(value=value, latest=""), down, written)
 
     def close(self) -> None:
         pass

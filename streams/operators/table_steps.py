@@ -54,9 +54,12 @@ class _Derived:
         with code.guarded(rec):
             code.line(f"{new} = {self._derive(code, rec, rec.value)}")
             key = "" if table is None else code.let("kb", table.key_bytes(code, rec))
+            if table is not None:
+                table.arrive(code, rec)
             if self._sends_old:
                 old = self._old(code, rec, key)
             if table is not None:
+                new = table.living(code, new, rec.ts)
                 with _where(code, checked, new, old):
                     written = table.put(code, key, new, rec.ts, table.origin(code, rec))
         with code.block("else"), _where(code, checked, new, old):

@@ -86,6 +86,7 @@ class Walk:
         "_seen_to",
         "_stand_in",
         "active",
+        "input_at",
         "now",
         "stream_time",
         "topic",
@@ -106,6 +107,8 @@ class Walk:
         """The highest timestamp of all runs that are done."""
         self.now = 0
         """The wall clock in ms, as read before the run."""
+        self.input_at = 0
+        """The same for the last run that there was."""
 
     def through(self, run: Run, entry: SourceEntry) -> int:
         """Calls the source's function on the run; returns the index after the last record that was processed.

@@ -4,12 +4,12 @@ task.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from streams.errors import ConfigException
 from streams.metrics import Counter
-from streams.operators.base import Kept, RecordContext, StoreAccess
+from streams.operators.base import Kept, Outcome, RecordContext, StoreAccess
 from streams.processor import PunctuationType
 from streams.runtime.contexts import GUIDE, TaskView, ValueContext
 from streams.runtime.punctuate import Schedule
@@ -59,6 +59,12 @@ class Host(Protocol):
         call: Callable[[int], object],
         start_ms: int | None = None,
     ) -> Schedule: ...
+
+    def last_input(self) -> int:
+        """Wall clock of the last input; now, while records wait."""
+        ...
+
+    def at_run_end(self, node: str, drain: Callable[[], Iterator[RecordContext]], width: int) -> None: ...
 
 
 class NodeScope:
@@ -132,3 +138,16 @@ class NodeScope:
 
     def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Schedule:
         return self._host.schedule(self.node, interval_ms, kind, call)
+
+    def last_input_ms(self) -> int:
+        return self._host.last_input()
+
+    def at_run_end(self, drain: Callable[[], Iterator[RecordContext]], width: int) -> None:
+        self._host.at_run_end(self.node, drain, width)
+
+    def gather(
+        self, asks: Sequence[Callable[[], Awaitable[object]]], most: int, timeout_ms: int | None
+    ) -> list[Outcome]:
+        from streams.runtime.aio import gather  # asyncio takes its time to import
+
+        return gather(asks, most, timeout_ms)

@@ -26,6 +26,7 @@ from streams.partition import partition_for
 from streams.processor import DeadLetter, PunctuationType
 from streams.record import TopicPartition
 from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskView
+from streams.runtime.drains import Drain, Drains
 from streams.runtime.entry import Failed, Run, SourceEntry, Walk
 from streams.runtime.facades import Hand
 from streams.runtime.fuse import Fuse, SourceStep
@@ -142,6 +143,7 @@ class Task:
         self._entries: Mapping[str, SourceEntry] = {}
         self._merged = SourceEntry(_no_rows, _no_rows)
         self._positions: dict[TopicPartition, Position] = {}
+        self._drains = Drains()
         self._most = MAX_RUN
         self._last: tuple[int, int] = (0, 0)
         self.text = ""
@@ -222,7 +224,7 @@ class Task:
             StreamsException: a processor failed in `init`, or a serde is missing.
         """
         walk, topology, ground = self._walk, self.topology, self._ground
-        walk.now = now
+        walk.now = walk.input_at = now
         self.view = TaskView(
             str(ground.config.get("application.id")),
             self.id,
@@ -244,9 +246,11 @@ class Task:
                 asking[node.name] = _always if callable(node.topic) else _never
             else:
                 asking[node.name] = self._step(node)
+        graph = graph_of(topology)
+        self._drains.order(graph.order)
         fuse = Fuse(
             f"streams {self.id.subtopology}",
-            graph_of(topology),
+            graph,
             sources,
             self._operators,
             handlers.guard,
@@ -364,6 +368,14 @@ class Task:
         """See `runtime.punctuate`."""
         return self._punctuations.schedule(node, interval_ms, kind, call, start_ms)
 
+    def last_input(self) -> int:
+        """Wall clock of the last run, or of the start; now, while records wait."""
+        return self._walk.now if self.inbox.waiting else self._walk.input_at
+
+    def at_run_end(self, node: str, drain: Drain, width: int) -> None:
+        """See `runtime.drains`."""
+        self._drains.add(node, drain, width)
+
     # at work
 
     def reads(self, partition: TopicPartition) -> bool:
@@ -392,11 +404,13 @@ class Task:
             self._last = (now, 0)
             return 0
         self.commit_needed = True
+        walk.input_at = now
         if run.fault is not None:
             self._skip(run)
             return 1
         try:
             upto = walk.through(run, self._merged if run.merged is not None else self._entries[run.source])
+            self._drains.run()
         except Exception as error:
             failure = self._failure(error, run)
             walk.ended(walk.index)
@@ -414,7 +428,7 @@ class Task:
         before, count = self._last
         elapsed = now - before
         if count and elapsed > TARGET_MS:
-            self._most = max(1, min(MAX_RUN, count * TARGET_MS // elapsed))
+            self._most = max(min(self._drains.width, MAX_RUN), min(MAX_RUN, count * TARGET_MS // elapsed))
         elif self._most < MAX_RUN:
             self._most = min(MAX_RUN, self._most * 2)
 
@@ -435,16 +449,18 @@ class Task:
 
     def _failure(self, error: Exception, run: Run) -> StreamsException:
         """What a failure in a run is to those outside, with its cause."""
-        at = self._walk.index
+        at, here = self._walk.index, self._drains.here
         topic, partition = run.place(at)
-        node = self._reads[TopicPartition(topic, partition)].source
+        node, offset = self._reads[TopicPartition(topic, partition)].source, run.batch.offsets[at]
+        if here is not None and here.topic is not None:
+            topic, partition, offset = here.topic, here.partition, here.offset
         if isinstance(error, Failed):
             if error.final and isinstance(error.error, StreamsException):
                 return error.error
             node, error = error.node, error.error
         failure = StreamsException(
             f"Exception caught in process. taskId={self.id}, processor={node}, topic={topic}, "
-            f"partition={partition}, offset={run.batch.offsets[at]}"
+            f"partition={partition}, offset={offset}"
         )
         failure.__cause__ = error
         return failure
@@ -478,6 +494,7 @@ class Task:
         self._punctuated.value += 1
         try:
             schedule.call(now)
+            self._drains.run()
         except Exception as error:
             cause = self._handlers.in_punctuation(schedule.node, error)
             if cause is not None:
@@ -502,13 +519,23 @@ class Task:
         """
         self._walk.active = True
         try:
-            for name, layers in self._flushed:
-                self._flush(name, layers)
+            self._flush_all()
             while any(layers.dirty_bytes for _, layers in self._flushed):
-                for name, layers in self._flushed:
-                    self._flush(name, layers)
+                self._flush_all()
         finally:
             self._walk.active = False
+
+    def _flush_all(self) -> None:
+        """Every store once, and what that brought to steps that wait for the end of a run."""
+        for name, layers in self._flushed:
+            self._flush(name, layers)
+        try:
+            self._drains.run()
+        except Exception as error:
+            cause = error.error if isinstance(error, Failed) else error
+            raise ProcessorStateException(
+                f"{self._ground.log_prefix}Failed to pass on what a flush brought to an asynchronous step"
+            ) from cause
 
     def _flush(self, name: str, layers: Layered) -> None:
         try:

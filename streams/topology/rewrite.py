@@ -161,7 +161,8 @@ class _Writer:
         self.step(work.name, (part.source.name,), part.make(name if has_store else None))
         if not has_store:
             return
-        if self._reuse_topics and isinstance(part.source.topics, tuple):
+        # The source topic of a table whose entries expire has no tombstones for them.
+        if self._reuse_topics and isinstance(part.source.topics, tuple) and part.store.spec.ttl_ms is None:
             self._wiring.add_store(part.store.spec, part.store, work.name)
             self._wiring.serve_from_topic(name, part.source.topics[0])
         else:

@@ -24,7 +24,6 @@ from streams import (
 )
 from streams.errors import (
     IllegalArgumentException,
-    NotYetBuiltException,
     NullPointerException,
     StreamsException,
     TopologyException,
@@ -80,7 +79,7 @@ MISUSES = [
     ((), {"nam": "b"}, IllegalArgumentException, "no keyword 'nam'"),
     ((None,), {}, NullPointerException, "materialized can't be null"),
     ((), {"name": "a b"}, TopologyException, "it contains a character other than"),
-    ((), {"ttl": 5}, NotYetBuiltException, "ttl"),
+    ((), {"ttl": 0}, IllegalArgumentException, "ttl must be larger than zero"),
 ]
 
 
@@ -150,12 +149,6 @@ def test_stores_that_do_not_fit_the_windows_are_refused() -> None:
         left.join(right, pair, NEAR, this_store=wrong)
     assert "retentionPeriod=50, segmentInterval=60000, windowSize=20" in str(raised.value)
     assert "JoinWindows{beforeMs=10, afterMs=10, graceMs=0}" in str(raised.value)
-
-
-def test_what_is_not_built_is_said() -> None:
-    stream = StreamsBuilder().stream("in")
-    with pytest.raises(NotYetBuiltException, match="map_values_async"):
-        stream.map_values_async(lambda v: v)
 
 
 def test_joins_are_told_apart_by_what_is_joined() -> None:

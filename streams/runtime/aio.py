@@ -1,0 +1,74 @@
+"""The process's one asyncio thread (decision 19): runs the awaitables of asynchronous steps for all workers.
+
+It is started by the first call and ends with the process. A worker waits here for all that it asked for; its own
+thread touches no loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from inspect import isawaitable
+
+from streams.errors import StreamsException, TimeoutException
+from streams.operators.base import Outcome
+
+NAME = "streams-asyncio"
+
+Ask = Callable[[], Awaitable[object]]
+
+_lock = threading.Lock()
+_loops: list[asyncio.AbstractEventLoop] = []
+
+
+def gather(asks: Sequence[Ask], most: int, timeout_ms: int | None) -> list[Outcome]:
+    """Awaits what each of `asks` gives, and waits until all are done; outcomes are in the order of `asks`.
+
+    Args:
+        most: how many may be in flight.
+        timeout_ms: of each; None: any time. What takes longer is cancelled.
+    """
+    return asyncio.run_coroutine_threadsafe(_all(asks, most, timeout_ms), _loop()).result()
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    with _lock:
+        if not _loops:
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name=NAME, daemon=True).start()
+            _loops.append(loop)
+        return _loops[0]
+
+
+async def _all(asks: Sequence[Ask], most: int, timeout_ms: int | None) -> list[Outcome]:
+    outcomes = [Outcome(None, None)] * len(asks)
+    waiting = iter(enumerate(asks))
+    await asyncio.gather(*(_work(waiting, outcomes, timeout_ms) for _ in range(min(most, len(asks)))))
+    return outcomes
+
+
+async def _work(waiting: Iterator[tuple[int, Ask]], outcomes: list[Outcome], timeout_ms: int | None) -> None:
+    """One of those who take what waits, one after the other."""
+    for at, ask in waiting:
+        outcomes[at] = await _one(ask, timeout_ms)
+
+
+async def _one(ask: Ask, timeout_ms: int | None) -> Outcome:
+    try:
+        async with asyncio.timeout(None if timeout_ms is None else timeout_ms / 1000) as limit:
+            asked: object = ask()
+            if not isawaitable(asked):
+                raise StreamsException(
+                    f"The function of map_values_async() gave {type(asked).__name__}, which cannot be awaited; write "
+                    "it as `async def`, or use map_values()."
+                )
+            return Outcome(await asked, None)
+    except TimeoutError as error:
+        if limit.expired():
+            return Outcome(None, TimeoutException(f"The asynchronous call has not answered within {timeout_ms} ms."))
+        return Outcome(None, error)
+    except asyncio.CancelledError:
+        return Outcome(None, StreamsException("The asynchronous call was cancelled by itself."))
+    except Exception as error:
+        return Outcome(None, error)
