@@ -38,7 +38,7 @@ EMIT_OUTER = "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__"
 
 NOT_HERE = {
     "illegal_sink_topic_is_not_checked": "a real engine refuses the topic's name",
-    "cached_store_within_one_event": "a record fans out, and one commit merges in the cache what the driver commits apart",
+    "cached_store_within_one_event": "a record fans out; one commit merges in the cache what the driver commits apart",
     "random_23509fb0": "two tasks race: a table's update against a foreign-key response on its way",
 }
 """Cases whose recorded results belong to the driver's one task, each with the reason."""
