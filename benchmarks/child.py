@@ -97,7 +97,7 @@ def _counter(app: KafkaStreams, one: Job) -> Callable[[], int]:
     def counted() -> int:
         found = 0
         for name, value in app.metrics().items():
-            if name.name == "process-total" and name.tag_map.get("task_id", "").startswith(prefix):
+            if name.name == "process-total" and name.tag_map.get("task-id", "").startswith(prefix):
                 found += int(str(value))
         return found
 

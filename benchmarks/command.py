@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 
-from benchmarks import endtoend
+from benchmarks import endtoend, stages
 from benchmarks.engine import Engine
 from benchmarks.figures import Row, aligned, as_json, table
 from benchmarks.jobs import JOBS
@@ -19,8 +20,10 @@ Measure = Callable[[Engine, int | None, int], Iterator[Row]]
 def benchmarks() -> Mapping[str, tuple[str, Measure]]:
     """All by name: what it is, and what measures it."""
     found: dict[str, tuple[str, Measure]] = {}
+    for name, stage in stages.STAGES.items():
+        found[name] = (stage.title, partial(stages.measured, name))
     for name, job in JOBS.items():
-        found[name] = (job.title, lambda engine, records, repeat, name=name: endtoend.measured(engine, name, records, repeat))
+        found[name] = (job.title, partial(endtoend.measured, name))
     return found
 
 

@@ -22,7 +22,7 @@ def names() -> Sequence[str]:
     return list(JOBS)
 
 
-def measured(engine: Engine, name: str, records: int | None, repeat: int) -> Iterator[Figure]:
+def measured(name: str, engine: Engine, records: int | None, repeat: int) -> Iterator[Figure]:
     """Runs a job and its floor in turn."""
     job = JOBS[name]
     count = records or job.records
