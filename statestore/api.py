@@ -162,10 +162,6 @@ class KeyValueStore(Layered, Protocol):
         """Set the value, or delete the row if it is None. `origin` goes on to changelog and forward."""
         ...
 
-    def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
-        """Put unless there is a row; what was there before."""
-        ...
-
     def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
         """Delete the row; what was there before."""
         ...

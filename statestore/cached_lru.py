@@ -61,12 +61,6 @@ class CachedLruMap:
         if data is not None:
             self._sizes.sample(len(key) + len(data))
 
-    def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
-        before = self.get(key)
-        if before is None:
-            self.put(key, value, timestamp, origin)
-        return before
-
     def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
         before = self.get(key)
         self.put(key, None, timestamp, origin)

@@ -85,12 +85,6 @@ class LayeredKeyValueStore:
             return self._open(entry)
         return entry  # type: ignore[return-value]  # a pair with a value: what `open` would give, without the call
 
-    def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
-        before = self.get(key)
-        if before is None:
-            self.put(key, value, timestamp, origin)
-        return before
-
     def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
         before = self.get(key)
         self.put(key, None, timestamp, origin)

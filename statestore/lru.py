@@ -73,12 +73,6 @@ class LruMap:
         if key not in self._undo:
             self._undo[key] = self._rows.get(key, ABSENT)
 
-    def put_if_absent(self, key: bytes, value: object, timestamp: int, origin: object = None) -> Found | None:
-        before = self.get(key)
-        if before is None:
-            self.put(key, value, timestamp, origin)
-        return before
-
     def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
         before = self.get(key)
         self.put(key, None, timestamp, origin)

@@ -13,13 +13,10 @@ from typing import NamedTuple
 
 from streams.errors import IllegalArgumentException
 
-CLIENT_GROUP = "stream-metrics"
 THREAD_GROUP = "stream-thread-metrics"
 TASK_GROUP = "stream-task-metrics"
 NODE_GROUP = "stream-processor-node-metrics"
 TOPIC_GROUP = "stream-topic-metrics"
-STATE_GROUP = "stream-state-metrics"
-CACHE_GROUP = "stream-record-cache-metrics"
 
 Number = int | float
 

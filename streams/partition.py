@@ -128,8 +128,3 @@ class KeyMemo(Generic[T]):
     def _restart(self) -> None:
         self._known.clear()
         self.route = self._known.__getitem__
-
-
-def partition_memo(partitions: int, limit: int = 65_536) -> KeyMemo[int]:
-    """A memo from a key's bytes to its partition under `partition_for`."""
-    return KeyMemo(lambda key: (murmur2(key) & 0x7FFFFFFF) % partitions, limit)

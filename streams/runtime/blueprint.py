@@ -5,7 +5,6 @@ Every member computes the same from the same counts; only the leader makes topic
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from streams.names import decorated_topic
 from streams.record import TopicPartition
 from streams.runtime.assign import TaskInfo
 from streams.topology.copartition import pattern_topics, resolve, tasks
-from streams.topology.node import BuiltTopology, InternalTopic, SourceNode, SubTopology, TaskId
+from streams.topology.node import BuiltTopology, InternalTopic, SubTopology, TaskId
 
 SEGMENT_BYTES = "52428800"
 
@@ -105,12 +104,6 @@ def topics_of(sub: SubTopology, existing: Mapping[str, int]) -> tuple[str, ...]:
 def most_of_patterns(sub: SubTopology, existing: Mapping[str, int]) -> int:
     matched = [topic for topics in pattern_topics(sub, existing).values() for topic in topics]
     return max((existing[topic] for topic in matched), default=0)
-
-
-def has_patterns(built: BuiltTopology) -> bool:
-    """Are there sources that read whatever matches a pattern?"""
-    nodes = (node for sub in built.subtopologies for node in sub.nodes if isinstance(node, SourceNode))
-    return any(isinstance(node.topics, re.Pattern) for node in nodes)
 
 
 def as_wanted(internal: InternalTopic, prefix: str, partitions: int, defaults: Mapping[str, str]) -> WantedTopic:

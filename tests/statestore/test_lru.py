@@ -46,10 +46,9 @@ def test_a_changelog_is_replayed_to_the_same_rows() -> None:
     assert not again.logged and not again.spill(10)
 
 
-def test_an_old_value_is_given_by_delete_and_put_if_absent() -> None:
+def test_an_old_value_is_given_by_delete() -> None:
     rows, _ = filled()
-    assert rows.put_if_absent(b"a", "9", 9) == ("1", 1)
-    assert rows.put_if_absent(b"c", "9", 9) is None
+    rows.put(b"c", "9", 9)
     assert rows.delete(b"c", 10) == ("9", 9)
     assert rows.delete(b"c", 10) is None
 

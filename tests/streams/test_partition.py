@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.partition import KeyMemo, murmur2, murmur2_plain, partition_for, partition_memo
+from streams.partition import KeyMemo, murmur2, murmur2_plain, partition_for
 
 # Kafka's own UtilsTest.testMurmur2, and values computed beside it.
 VECTORS = (
@@ -42,7 +42,7 @@ def test_a_partition_is_one_of_them(key: bytes, partitions: int) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 40), max_size=400), st.integers(1, 16))
 def test_a_memo_never_changes_an_answer(numbers: list[int], limit: int) -> None:
-    memo = partition_memo(7, limit)
+    memo: KeyMemo[int] = KeyMemo(lambda key: partition_for(key, 7), limit)
     for number in numbers:
         key = b"k%d" % number
         assert memo.route(key) == partition_for(key, 7)

@@ -15,7 +15,7 @@ KEYS = st.sampled_from([b"", b"a", b"ab", b"b", b"\xff", b"\xff\xff\0"])
 VALUES = st.none() | st.sampled_from(["x", "y", "a longer text"]) | st.just([1, "list"])
 STEPS = st.lists(
     st.tuples(st.just("put"), KEYS, VALUES)
-    | st.tuples(st.sampled_from(["put_if_absent", "delete", "prefix"]), KEYS, st.just("v"))
+    | st.tuples(st.sampled_from(["delete", "prefix"]), KEYS, st.just("v"))
     | st.tuples(st.sampled_from(["flush", "commit", "abort", "reopen", "finish"]))
     | st.tuples(st.just("spill"), st.integers(1, 4))
     | st.tuples(st.just("open"), st.none() | KEYS, st.none() | KEYS, st.booleans()),
@@ -125,12 +125,6 @@ class Run:
         match name, given:
             case "put", (bytes(key), value):
                 self.put(key, value)
-            case "put_if_absent", (bytes(key), value):
-                self.clock += 1
-                found = self.store.put_if_absent(key, value, self.clock, f"o{self.clock}")
-                assert (found and found[0]) == self.now.get(key, (None,))[0]
-                if found is None:
-                    self.noted(key, value)
             case "delete", (bytes(key), _):
                 self.clock += 1
                 found = self.store.delete(key, self.clock, f"o{self.clock}")
