@@ -2,7 +2,9 @@
 
     streams-app topics create orders --partitions 3
     streams-app topics create customers --partitions 2
-    streams-app --application-id orders examples/copartitioning_global_table.py
+    echo '7:Alice' | streams-app produce customers --key-separator :
+    streams-app --application-id orders examples/copartitioning_global_table.py &
+    echo '7:a clock' | streams-app produce orders --key-separator :
     streams-app consume orders-of-customers --from-beginning
 
 Good for tables that are small and change seldom.

@@ -2,7 +2,9 @@
 
     streams-app topics create orders --partitions 3
     streams-app topics create customers --partitions 2
-    streams-app --application-id orders examples/copartitioning_repartition.py
+    echo '7:Alice' | streams-app produce customers --key-separator :
+    streams-app --application-id orders examples/copartitioning_repartition.py &
+    echo '7:a clock' | streams-app produce orders --key-separator :
     streams-app consume orders-of-customers --from-beginning
 
 The orders go through an internal topic of 2 partitions; nothing else changes.

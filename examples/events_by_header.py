@@ -1,6 +1,9 @@
 """One topic per kind of aggregate: events of several kinds in, routed by a header.
 
-    streams-app --application-id router examples/events_by_header.py
+    streams-app topics create events
+    streams-app --application-id router examples/events_by_header.py &
+    echo '7:{"amount": 3}' | streams-app produce events --key-separator : --value-serde json --header aggregate=order
+    streams-app consume order-events --from-beginning --headers
 
 Events come in on `events`. The header `aggregate` names what the event is about, and the event goes to
 `<aggregate>-events` with its key, value and headers as they are; the header `type` says which event it is.

@@ -4,6 +4,8 @@ r"""One result for each window, when it is final: visits per page and minute, la
     streams-app --application-id final examples/final_results.py
     streams-app consume visits-per-minute --from-beginning --key-serde time_windowed:string:60000 --value-serde long
 
+Nothing is shown until a later visit closes the minute: produce one more after a minute and a half.
+
 A window is final when stream time has passed its end and the grace; stream time moves with the records, not with the
 clock on the wall. A visitor's session ends where the visitor is away for 5 minutes. The retention of a day is for quiet
 hours: as in Kafka Streams, a session that the next record's time pushes out of the store is not emitted any more.

@@ -2,9 +2,10 @@ r"""The same records read as a stream, as a table and as a global table.
 
     printf 'alice:Rome\nalice:Paris\n' | streams-app produce moves --key-separator :
     printf 'Rome:Italy\nParis:France\n' | streams-app produce countries --key-separator :
-    streams-app --application-id kinds examples/stream_or_table.py
+    streams-app --application-id kinds examples/stream_or_table.py &
     streams-app consume visits --from-beginning --value-serde long
     streams-app consume homes --from-beginning
+    echo 'alice:-' | streams-app produce moves --key-separator : --null-marker -
     streams-app consume visited-countries --from-beginning
 
 A stream takes every record for itself: alice has made 2 moves. A table keeps the latest for each key, and a record

@@ -28,6 +28,8 @@ UNSETTLED = 10_000
 @click.option("--key-serde", default="string", show_default=True)
 @click.option("--value-serde", default="string", show_default=True)
 @click.option("--partition", type=int, default=None, help="Send all to this partition.")
+@click.option("--header", "-H", "pairs", multiple=True, metavar="NAME=VALUE", help="A header of every record.")
+@click.option("--null-marker", default=None, help="A value of this text is sent as none: a tombstone.")
 @options.bootstrap
 def produce(
     topic: str,
@@ -36,9 +38,12 @@ def produce(
     key_serde: str,
     value_serde: str,
     partition: int | None,
+    pairs: tuple[str, ...],
+    null_marker: str | None,
     bootstrap_servers: str | None,
 ) -> None:
     key, value = options.serde(key_serde), options.serde(value_serde)
+    headers = tuple((name, text.encode()) for name, text in options.settings(pairs, "--header").items())
     config: dict[str, object] = {"linger.ms": 20, "batch.size": 256 * 1024}
     if bootstrap_servers is not None:
         config["bootstrap.servers"] = bootstrap_servers
@@ -47,10 +52,9 @@ def produce(
         waiting: list[Future[RecordMetadata]] = []
         for number, line in enumerate(lines(file), 1):
             name, text = split(line, key_separator, number)
-            record = ProducerRecord(
-                topic, encoded(value, text, number), None if name is None else encoded(key, name, number), partition
-            )
-            waiting.append(producer.send(record))
+            sent_key = None if name is None else encoded(key, name, number)
+            sent_value = None if text == null_marker else encoded(value, text, number)
+            waiting.append(producer.send(ProducerRecord(topic, sent_value, sent_key, partition, headers=headers)))
             sent += 1
             if len(waiting) >= UNSETTLED:
                 settle(waiting)

@@ -47,6 +47,13 @@ def test_keys_and_numbers(command: Command) -> None:
     assert [(row["key"], row["value"], row["offset"]) for row in rows] == [("a", 1, 0), ("b", -2, 1)]
 
 
+def test_headers_and_tombstones(command: Command) -> None:
+    marked = ("--key-separator", ":", "--null-marker", "NULL", "--header", "kind=order", "--header", "n=1")
+    assert command("produce", "events", *marked, input="a:x\na:NULL\n").exit_code == 0
+    shown = command("consume", "events", "--from-beginning", "--exit-at-end", "--headers")
+    assert shown.output == "a\tx\tkind:order,n:1\na\tnull\tkind:order,n:1\n"
+
+
 def test_only_new_records_without_from_beginning(command: Command) -> None:
     command("produce", "lines", input="old\n")
     assert command("consume", "lines", "--exit-at-end").output == ""
