@@ -14,18 +14,22 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from streams.clients.api import Door
-from streams.clients.connect import connect
+from streams.clients.connect import connect, is_address
 from streams.clock import Clock, SystemClock
 from streams.config.application import StreamsConfig
 from streams.dsl.builder import StreamsBuilder
 from streams.durations import to_ms
 from streams.errors import (
+    ConfigException,
     IllegalArgumentException,
     IllegalStateException,
+    KafkaException,
+    LockException,
     NotYetBuiltException,
     NullPointerException,
     StreamsNotStartedException,
     StreamsStoppedException,
+    TimeoutException,
 )
 from streams.metrics import MetricName, Metrics
 from streams.runtime.equip import Watchers, make_worker, state_directory
@@ -86,6 +90,8 @@ class KafkaStreams:
         built = topology.build(self._config) if isinstance(topology, StreamsBuilder) else topology
         self._built = built.built(self._config)
         refuse_empty(self._built)
+        if door is None:
+            self._check_address()
         given = self._config.find_string("client.id")
         self.client_id = given or f"{self._config.application_id}-{uuid.uuid4()}"
         self._clock = clock or SystemClock()
@@ -113,13 +119,21 @@ class KafkaStreams:
         """Starts the workers. Returns at once; `wait_until_running` waits.
 
         Raises:
-            IllegalStateException: it has been started or closed before.
+            LockException: it has been started, and its tasks hold their directories.
+            IllegalStateException: it has been closed.
         """
         with self._lock:
+            if self.state.is_running_or_rebalancing:
+                task = min(self.tasks(), default="0_0")
+                raise LockException(
+                    f"[{_thread()}]Failed to lock the state directory for task {task}: this application has been "
+                    "started before. start() is called once; make another KafkaStreams for another instance."
+                )
             self._life.must_go(State.REBALANCING)
             if self._door is None:
                 self._door = connect(self._bootstrap(), self.client_id)
             try:
+                self._door.admin().list_topics()  # an engine that cannot be had is named before anything else
                 for _ in range(self._config.get_int("num.stream.threads")):
                     self._add_worker()
             except BaseException as error:
@@ -230,13 +244,21 @@ class KafkaStreams:
             return self._add_worker().settings.name if self.state.is_running_or_rebalancing else None
 
     def remove_stream_thread(self, timeout: timedelta | int | None = None) -> str | None:
-        """Stops one worker; gives its name, or None where there is none."""
+        """Stops one worker; gives its name, or None where there is none.
+
+        Args:
+            timeout: how long to wait for its end (ms or a timedelta); None: as long as it takes.
+        Raises:
+            TimeoutException: it has not ended in that time; it ends later.
+        """
         with self._lock:
             worker = next((w for w in self._workers if w.alive), None)
         if worker is None:
             return None
+        seconds = _seconds(timeout)
         worker.stop()
-        worker.join(_seconds(timeout))
+        if (seconds is not None and seconds <= 0) or not worker.join(seconds):
+            raise TimeoutException(f"Thread {worker.settings.name} did not stop in the allotted time")
         return worker.settings.name
 
     def _add_worker(self) -> Worker:
@@ -372,7 +394,15 @@ class KafkaStreams:
             return frozenset(str(task) for worker in self._workers for task in worker.tasks())
 
     def store(self, *arguments: object) -> NoReturn:
-        """Interactive queries are not built yet."""
+        """Interactive queries are not built yet.
+
+        Raises:
+            StreamsNotStartedException: it has not been started.
+            IllegalStateException: it is not running any more.
+            NotYetBuiltException: otherwise.
+        """
+        if self.state is not State.CREATED and not self.state.is_running_or_rebalancing:
+            raise IllegalStateException(f"KafkaStreams is not running. State is {self.state.value}.")
         self._query("store()")
 
     def query(self, *arguments: object) -> NoReturn:
@@ -397,12 +427,20 @@ class KafkaStreams:
 
     def _query(self, what: str) -> NoReturn:
         if self.state is State.CREATED:
-            raise StreamsNotStartedException("KafkaStreams has not been started, you can retry after calling start()")
+            raise StreamsNotStartedException("KafkaStreams has not been started, you can retry after calling start().")
         if not self.state.is_running_or_rebalancing:
             raise StreamsStoppedException(
                 f"KafkaStreams has been stopped ({self.state.value}). This instance can no longer serve queries."
             )
         raise NotYetBuiltException(f"Interactive queries ({what}) are not built yet.")
+
+    def _check_address(self) -> None:
+        """Refuses an address of no known form before anything is made."""
+        address = self._bootstrap()
+        if not is_address(address):
+            raise KafkaException(
+                f"Failed to create new KafkaAdminClient: {address} is none of local://DIR, memory://NAME, host:port."
+            ) from ConfigException(f"Invalid url in bootstrap.servers: {address}")
 
     def _bootstrap(self) -> str:
         return ",".join(str(each) for each in self._config.get_list("bootstrap.servers"))
@@ -415,6 +453,12 @@ class KafkaStreams:
             return door.address
         finally:
             door.close()
+
+
+def _thread() -> str:
+    """The calling thread, by Java's name of the main one."""
+    here = threading.current_thread()
+    return "main" if here is threading.main_thread() else here.name
 
 
 def _seconds(timeout: timedelta | int | None) -> float | None:

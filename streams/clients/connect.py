@@ -40,6 +40,17 @@ def data_directory(given: str, start: str | None = None) -> str:
         at = above
 
 
+def is_address(bootstrap: str) -> bool:
+    """Is it of one of the three forms? (It may still lead nowhere.)"""
+    address = bootstrap.strip()
+    return address.startswith(("local://", "memory://")) or is_kafka(address)
+
+
+def is_kafka(address: str) -> bool:
+    """Is it `host:port,…`?"""
+    return bool(address) and all(_kafka(server.strip()) for server in address.split(","))
+
+
 def connect(bootstrap: str = "local://", client_id: str = "client") -> Door:
     """The door that `bootstrap.servers` names. Nothing is connected or started before it is used.
 
@@ -63,7 +74,7 @@ def connect(bootstrap: str = "local://", client_id: str = "client") -> Door:
                 "e.g. memory://test."
             )
         return door.memory_door(name, client_id)
-    if address and all(_kafka(server.strip()) for server in address.split(",")):
+    if is_kafka(address):
         raise NotYetBuiltException(
             f"bootstrap.servers={bootstrap}: Apache Kafka back end: not built yet. Use local://DIR, the bundled "
             "engine."

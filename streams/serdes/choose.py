@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from streams.errors import ConfigException, StreamsException
+from streams.errors import ConfigException, KafkaException, StreamsException
 from streams.serdes import Serde, Serdes
 
 Side = Literal["key", "value"]
@@ -67,10 +67,11 @@ def default_serde(config: Mapping[str, object], side: Side) -> Serde[Any] | None
         return given
     found = named_serde(given) if isinstance(given, str) else None
     if found is None:
+        said = f"class {given.__qualname__}" if isinstance(given, type) else repr(given)
         raise StreamsException(
-            f"Failed to configure {side} serde {given!r}: set {setting} to an object such as Serdes.string(), or to "
+            f"Failed to configure {side} serde {said}: set {setting} to an object such as Serdes.string(), or to "
             f"one of the names {', '.join(SERDE_NAMES)}."
-        )
+        ) from KafkaException(f"{said} is not an instance of Serde")
     return found
 
 

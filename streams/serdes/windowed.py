@@ -11,7 +11,7 @@ import struct
 from functools import cache
 
 from streams.durations import Duration, to_ms
-from streams.errors import IllegalArgumentException, SerializationException
+from streams.errors import IllegalArgumentException, NullPointerException, SerializationException
 from streams.record import Window, Windowed
 from streams.serdes.base import AnySerde, Serde, wrong_type
 
@@ -32,7 +32,9 @@ def time_windowed(inner: AnySerde, size: Duration | None = None, for_changelog: 
         for_changelog: keys are read as they stand in a window store's changelog.
     Raises:
         IllegalArgumentException: the size is not positive.
+        NullPointerException: there is no inner serde.
     """
+    _present(inner, "time_windowed(Serdes.string(), size)")
     size_ms = None if size is None else to_ms(size, "size")
     if size_ms is not None and size_ms <= 0:
         raise IllegalArgumentException(f"The window size must be positive, got {size_ms} ms.")
@@ -79,7 +81,10 @@ def session_windowed(inner: AnySerde) -> Serde[Windowed]:
 
     Args:
         inner: writes the key itself.
+    Raises:
+        NullPointerException: there is no inner serde.
     """
+    _present(inner, "session_windowed(Serdes.string())")
     name = f"Serdes.session_windowed({inner.name})"
     pack, unpack_from = _two.pack, _two.unpack_from
     inner_encode, inner_decode = inner.encode, inner.decode
@@ -102,6 +107,11 @@ def session_windowed(inner: AnySerde) -> Serde[Windowed]:
         return data[:-16]
 
     return Serde(name=name, encode=encode, decode=decode, canonical=inner.canonical, partition_bytes=inner_bytes)
+
+
+def _present(inner: AnySerde | None, example: str) -> None:
+    if inner is None:
+        raise NullPointerException(f"Inner serializer is `null`. Give the serde of the key itself: Serdes.{example}.")
 
 
 def _unfit(name: str, value: object, error: Exception) -> Exception:

@@ -11,6 +11,7 @@ import streams
 from streams import errors
 from streams.serdes.base import Serde
 from tests.goldens.java import helpers
+from tests.goldens.java.queries import QUERIES
 
 RESERVED = {"as": "as_", "with": "with_"}
 
@@ -68,6 +69,7 @@ CREATED: dict[str, Callable[..., Any]] = {
     "IntegerDeserializer": lambda: streams.Serdes.integer(),
     "ByteArraySerializer": lambda: streams.Serdes.bytes(),
     "ByteArrayDeserializer": lambda: streams.Serdes.bytes(),
+    "TimeWindowedSerializer": lambda inner=None: streams.Serdes.time_windowed(inner, 1),
     "TreeMap": lambda source=None: dict(sorted((source or {}).items())),
     "HashMap": lambda source=None: dict(source or {}),
     "ArrayList": lambda source=(): list(source),
@@ -119,6 +121,8 @@ class PythonWorld:
                 return found
         if name in JAVA:
             return JAVA[name]
+        if name in QUERIES:
+            return QUERIES[name]
         if name in CREATED:
             return CREATED[name]
         raise NameError(f"nothing here is called {name}")
@@ -141,6 +145,9 @@ class PythonWorld:
             return COLLECTION[method](target, *arguments)
         if isinstance(target, Serde) and method in ("serializer", "deserializer"):
             return target  # here a serde is both
+        if method == "onInvalidTimestamp" and callable(target):
+            record, timestamp, partition_time = arguments
+            return target(record._replace(timestamp=timestamp), partition_time)
         if target is None:
             raise errors.NullPointerException(f'Cannot invoke "{method}" because the value is null')
         member = self.member(target, method)
