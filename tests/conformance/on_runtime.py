@@ -36,9 +36,11 @@ EMIT = "__emit.interval.ms.kstreams.windowed.aggregation__"
 EMIT_OUTER = "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__"
 
 
+FANS_OUT = "a record fans out; one commit merges in the cache what the driver commits apart"
 NOT_HERE = {
     "illegal_sink_topic_is_not_checked": "a real engine refuses the topic's name",
-    "cached_store_within_one_event": "a record fans out; one commit merges in the cache what the driver commits apart",
+    "cached_store_within_one_event": FANS_OUT,
+    "random_2f8e48e4": FANS_OUT,
     "random_23509fb0": "two tasks race: a table's update against a foreign-key response on its way",
 }
 """Cases whose recorded results belong to the driver's one task, each with the reason."""
