@@ -189,7 +189,7 @@ def claim(state_dir: Path, application_id: str) -> InstanceDirectory:
         raise LockException(
             f"State directory {root} cannot be used: {error.strerror}. "
             "Give a directory that this user may write as state.dir."
-        ) from error
+        ) from None
     raise LockException(f"All {MOST_INSTANCES} instance directories in {root} are locked.")
 
 

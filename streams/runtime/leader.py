@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from streams.clients.api import Admin, Isolation
 from streams.clients.assignors import Offer
-from streams.errors import MissingSourceTopicException
 from streams.record import TopicPartition
 from streams.runtime.assign import AssignSettings
 from streams.runtime.blueprint import Blueprint, draw
@@ -54,12 +53,7 @@ class Surveyor:
         Raises:
             MissingSourceTopicException, TopologyException: see `blueprint.draw`.
         """
-        try:
-            return draw(self._built, self.existing(), self._prefix, self._topic_defaults)
-        except MissingSourceTopicException as error:
-            raise MissingSourceTopicException(
-                f"One or more source topics were missing during rebalance: {error}"
-            ) from error
+        return draw(self._built, self.existing(), self._prefix, self._topic_defaults)
 
     def lead(self, members: Mapping[str, Offer]) -> Round:
         """Makes the internal topics and assigns for all.

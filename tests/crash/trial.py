@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,24 +34,28 @@ YOUNG = 0.2
 VOCABULARY = [f"word{number}" for number in range(200)]
 
 
+LIMITED = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""A command whose files may not grow beyond so many bytes."""
+
+
 class Instance:
     """One process that runs the word count."""
 
     def __init__(
-        self,
-        number: int,
-        directory: Path,
-        *arguments: str,
-        script: Path = SCRIPT,
-        planted: Mapping[str, str] | None = None,
+        self, log: Path, script: Path, arguments: Sequence[str], planted: Mapping[str, str], limit: int | None
     ) -> None:
-        self.log = directory / f"instance-{number}.log"
-        with self.log.open("wb") as out:
+        self.log = log
+        command = [sys.executable, "-m", "streams.cli.main", "run", str(script), "--application-id", APPLICATION]
+        if limit is not None:
+            command = [sys.executable, "-c", LIMITED, str(limit), *command]
+        with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli.main", "run", str(script), "--application-id", APPLICATION,
-                 "--bootstrap-servers", f"local://{directory / 'data'}", *arguments],
-                cwd=ROOT, env={**os.environ, **(planted or {})}, stdout=out, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+                [*command, *arguments], cwd=ROOT, env={**os.environ, **planted}, stdout=out, stderr=subprocess.STDOUT
+            )
 
     @property
     def said(self) -> str:
@@ -99,7 +103,6 @@ class Trial:
         self.random = random.Random(seed)
         self.instances: list[Instance] = []
         self.acknowledged: list[str] = []
-        self._numbers = 0
         self._enough = threading.Event()
         self._feeder: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -107,11 +110,17 @@ class Trial:
 
     # instances and the broker
 
-    def start(self, *arguments: str, **planted: str) -> Instance:
-        instance = Instance(
-            self._numbers, self.directory, "-c", "commit.interval.ms=50", *arguments, planted=planted
-        )
-        self._numbers += 1
+    def start(self, *arguments: str, script: Path = SCRIPT, limit: int | None = None, **planted: str) -> Instance:
+        """Starts an instance.
+
+        Args:
+            arguments: of the command; the last one counts where one is given twice.
+            limit: bytes that a file of it may have.
+            planted: see `tests.crash.counting`.
+        """
+        arguments = ("--config", "commit.interval.ms=50", "--bootstrap-servers", self.servers, *arguments)
+        log = self.directory / f"instance-{len(self.instances)}.log"
+        instance = Instance(log, script, arguments, planted, limit)
         self.instances.append(instance)
         return instance
 
