@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from streams.errors import StreamsException
+from streams.errors import IllegalArgumentException, StreamsException
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -48,8 +48,8 @@ class RecordBatch:
 def _refuse_negative(timestamp: int) -> None:
     if timestamp < 0:
         raise StreamsException(
-            f"Malformed record: its timestamp {timestamp} is negative. Give a timestamp of at least 0 ms."
-        )
+            f"Malformed Record: its timestamp {timestamp} is negative. Give a timestamp of at least 0 ms."
+        ) from IllegalArgumentException(f"Timestamp may not be negative. Got: {timestamp}")
 
 
 @dataclass(frozen=True)  # no slots: `Record[str, int](…)` could not be made with them

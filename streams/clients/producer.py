@@ -16,6 +16,7 @@ from streams.clients.accumulator import NEVER, Accumulator, Pending, size_of
 from streams.clients.api import Door, Sent
 from streams.clients.connect import connect
 from streams.clients.pulse import LOCK_S, now_ms, pulse
+from streams.clients.request_size import check_request_size
 from streams.clients.settings import ProducerSettings, producer_settings
 from streams.durations import Duration, to_ms
 from streams.errors import (
@@ -23,7 +24,6 @@ from streams.errors import (
     IllegalStateException,
     KafkaException,
     NotYetBuiltException,
-    RecordTooLargeException,
     SerializationException,
     TimeoutException,
 )
@@ -137,11 +137,9 @@ class Producer:
         self, record: ProducerRecord, key: bytes | None, value: bytes | None, size: int
     ) -> Future[RecordMetadata]:
         settings, topic = self._settings, record.topic
-        if size > settings.max_request_size:
-            raise RecordTooLargeException(
-                f"The message is {size} bytes when serialized which is larger than {settings.max_request_size}, "
-                "which is the value of the max.request.size configuration."
-            )
+        too_large = check_request_size(key, value, record.headers, settings.max_request_size)
+        if too_large is not None:
+            raise too_large
         with self._lock:
             self._check_open()
             if topic not in self._topics:

@@ -67,7 +67,7 @@ def draw(
     """
     inside = {name for sub in built.subtopologies for name in sub.repartition_topics}
     outside = {name: count for name, count in existing.items() if name not in inside}
-    decided = resolve(built, outside)
+    decided = resolve(built, outside, lambda topic: decorated_topic(prefix, topic))
     counts = {**outside, **decided}
     partitions: dict[TaskId, tuple[TopicPartition, ...]] = {}
     infos: list[TaskInfo] = []

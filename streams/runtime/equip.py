@@ -20,6 +20,7 @@ from streams.runtime.assign import AssignSettings
 from streams.runtime.directory import claim
 from streams.runtime.membership import PROTOCOL
 from streams.runtime.restore import RestoreListener
+from streams.runtime.sender import LARGEST
 from streams.runtime.task import Ground
 from streams.runtime.worker import Surroundings, Worker, WorkerSettings, WorkerState
 from streams.topology.node import BuiltTopology
@@ -69,6 +70,7 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
             retry_backoff_ms=_number(producer, "retry.backoff.ms", 100),
         ),
         cleanup_delay_ms=config.get_int("state.cleanup.delay.ms"),
+        max_request_size=_number(producer, "max.request.size", LARGEST),
     )
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from streams.clients.api import Sent, Writer
+from streams.clients.request_size import check_request_size
 from streams.errors import (
     KafkaException,
     RetriableException,
@@ -23,10 +24,13 @@ from streams.metrics import Counter
 from streams.processor import Answer, DeadLetter, ErrorHandlerContext, error_handler
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.handlers import PRODUCTION, UnsentRecord
-from streams.runtime.outbox import Outgoing
+from streams.runtime.outbox import BATCH_BYTES, Outgoing
 from streams.topology.node import TaskId
 
 log = logging.getLogger("streams.runtime.sender")
+
+LARGEST = 1024 * 1024
+"""Kafka's default of `max.request.size`, in bytes."""
 
 
 class Refusal(NamedTuple):
@@ -44,6 +48,7 @@ class Sender:
         config: names the production exception handler.
         dropped: counts records that the handler let go.
         bury: takes the dead letters of a task.
+        largest: bytes of a request with one record at most (`max.request.size`).
     """
 
     def __init__(
@@ -52,11 +57,13 @@ class Sender:
         config: Mapping[str, object],
         dropped: Counter,
         bury: Callable[[TaskId, DeadLetter], None],
+        largest: int = LARGEST,
     ) -> None:
         self._writer = writer
         self._handler = error_handler(config[PRODUCTION], config)
         self._dropped = dropped
         self._bury = bury
+        self._largest = largest
         self._ends: dict[TopicPartition, int] = {}
         self.refusals: list[Refusal] = []
         self.outstanding = 0
@@ -64,7 +71,12 @@ class Sender:
     def send(self, task: TaskId, batches: Iterable[Outgoing]) -> int:
         """Sends batches of a task; returns how many."""
         count = 0
-        for partition, batch in batches:
+        for partition, whole in batches:
+            # A batch of several records holds at most BATCH_BYTES, so most need not be looked at.
+            look = len(whole) == 1 or self._largest < 2 * BATCH_BYTES
+            batch = self._fitting(task, partition, whole) if look else whole
+            if not len(batch):
+                continue
             self.outstanding += 1
             count += 1
             self._writer.send(partition, batch, partial(self._sent, task, batch))
@@ -111,6 +123,21 @@ class Sender:
         if error is not None:
             self.refusals.append(Refusal(task, error))
 
+    def _fitting(self, task: TaskId, partition: TopicPartition, batch: RecordBatch) -> RecordBatch:
+        """The batch without the records that are too large to be sent; the handler has its word on those."""
+        headers = batch.headers or [()] * len(batch)
+        errors = [
+            check_request_size(key, value, own, self._largest)
+            for key, value, own in zip(batch.keys, batch.values, headers, strict=True)
+        ]
+        for at, error in enumerate(errors):
+            if error is not None:
+                failure = self._judged(task, _chosen(batch, [at]), Sent(partition, -1, -1, error), error)
+                if failure is not None:
+                    self.refusals.append(Refusal(task, failure))
+        fitting = [at for at, error in enumerate(errors) if error is None]
+        return batch if len(fitting) == len(batch) else _chosen(batch, fitting)
+
     def _judged(self, task: TaskId, batch: RecordBatch, sent: Sent, error: KafkaException) -> StreamsException | None:
         """The handler's word on every record of a batch; None where all are let go."""
         topic, partition = sent.partition
@@ -141,6 +168,18 @@ class Sender:
             ),
             error,
         )
+
+
+def _chosen(batch: RecordBatch, places: list[int]) -> RecordBatch:
+    """Some records of a batch that is to be sent."""
+    return RecordBatch(
+        [batch.keys[at] for at in places],
+        [batch.values[at] for at in places],
+        [batch.timestamps[at] for at in places],
+        None if batch.headers is None else [batch.headers[at] for at in places],
+        range(len(places)),
+        len(places),
+    )
 
 
 def _caused(failure: StreamsException, cause: Exception) -> StreamsException:

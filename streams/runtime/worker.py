@@ -46,7 +46,7 @@ from streams.runtime.mailbox import Mailbox
 from streams.runtime.membership import WorkerInfo, read_given, write_info
 from streams.runtime.restore import RestoreListener, Restorer
 from streams.runtime.roster import OpenEngine, Place, Roster
-from streams.runtime.sender import Sender
+from streams.runtime.sender import LARGEST, Sender
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
 
@@ -99,6 +99,7 @@ class WorkerSettings:
     reader: ReaderSettings
     writer: WriterSettings
     cleanup_delay_ms: int
+    max_request_size: int = LARGEST
     endpoint: str = ""
 
 
@@ -218,6 +219,7 @@ class Worker:
             ground.config,
             around.metrics.counter("dropped-records-total", thread=settings.name),
             self._bury,
+            settings.max_request_size,
         )
         self._restorer = Restorer(door.reader(Isolation.READ_UNCOMMITTED, settings.reader), around.listener)
         closing(self._restorer.close)

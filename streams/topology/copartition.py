@@ -6,7 +6,7 @@ Checked at every start and whenever counts change, for joins, merges of joined s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from streams.errors import MissingSourceTopicException, TopologyException
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology
@@ -34,12 +34,13 @@ def check_fixed_counts(wiring: Wiring) -> None:
             )
 
 
-def resolve(built: BuiltTopology, counts: Mapping[str, int]) -> dict[str, int]:
+def resolve(built: BuiltTopology, counts: Mapping[str, int], shown: Callable[[str], str] = str) -> dict[str, int]:
     """The number of partitions of every repartition topic, checked against the topics there are.
 
     Args:
         built: the topology; topics are undecorated in it, and so they are here.
         counts: partitions of the topics that exist outside, by name.
+        shown: the real name of a repartition topic, for messages.
     Returns:
         partitions by undecorated name.
     Raises:
@@ -59,7 +60,7 @@ def resolve(built: BuiltTopology, counts: Mapping[str, int]) -> dict[str, int]:
         matched = pattern_topics(sub, counts)
         patterns = sub.copartitioned_patterns or (frozenset[str](),) * len(sub.copartitioned)
         for topics, sources in zip(sub.copartitioned, patterns, strict=True):
-            _agree(sub, topics.union(*(matched[name] for name in sources)), known, decided)
+            _agree(sub, topics.union(*(matched[name] for name in sources)), known, decided, shown)
     return decided
 
 
@@ -111,7 +112,13 @@ def _from_writers(built: BuiltTopology, known: Mapping[str, int]) -> dict[str, i
     return decided
 
 
-def _agree(sub: SubTopology, group: frozenset[str], counts: Mapping[str, int], decided: dict[str, int]) -> None:
+def _agree(
+    sub: SubTopology,
+    group: frozenset[str],
+    counts: Mapping[str, int],
+    decided: dict[str, int],
+    shown: Callable[[str], str],
+) -> None:
     outside = {t: counts[t] for t in sorted(group) if t not in sub.repartition_topics}
     if len(set(outside.values())) > 1:
         raise TopologyException(
@@ -129,7 +136,7 @@ def _agree(sub: SubTopology, group: frozenset[str], counts: Mapping[str, int], d
         for topic, number in fixed.items():
             if number != wanted:
                 raise TopologyException(
-                    f"Number of partitions [{number}] of repartition topic [{topic}] doesn't match number of "
+                    f"Number of partitions [{number}] of repartition topic [{shown(topic)}] doesn't match number of "
                     f"partitions [{wanted}] of the source topic. It meets {_listed(outside)} in sub-topology "
                     f"{sub.id}. {WAYS_OUT}"
                 )
