@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 
@@ -31,6 +32,9 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
+            near = get_close_matches(cmd_name, COMMANDS, 1)
+            if near and not ctx.resilient_parsing:
+                ctx.fail(f"There is no command {cmd_name!r}. Did you mean {near[0]!r}?")
             return None
         found: click.Command = getattr(import_module(f"streams.cli.{cmd_name}"), cmd_name)
         return found
@@ -53,7 +57,12 @@ def arguments_of(given: Sequence[str]) -> list[str]:
     """The arguments with the default command put in where none is named."""
     first = given[0] if given else "--help"
     known = first in COMMANDS or first in ("-h", "--help", "--version")
-    return list(given or ["--help"]) if known else ["run", *given]
+    return list(given or ["--help"]) if known or misspelt(first) else ["run", *given]
+
+
+def misspelt(word: str) -> bool:
+    """`topic` is no module to be run, but `topics` mistyped."""
+    return word.isidentifier() and bool(get_close_matches(word, COMMANDS, 1, cutoff=0.8))
 
 
 def main() -> None:

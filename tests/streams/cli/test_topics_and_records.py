@@ -94,6 +94,9 @@ def test_a_group_and_its_lag(command: Command) -> None:
         (("groups", "describe", "absent"), 1, "There is no group absent"),
         (("groups", "delete", "absent"), 1, "absent"),
         (("produce", "bad topic", "-"), 2, "bad topic"),
+        (("produce", "t", "--partition", "7"), 2, "7"),
+        (("topic", "list"), 2, "Did you mean 'topics'?"),
+        (("consume", "t", "--partition", "9"), 1, "There is no topic t"),
     ],
 )
 def test_what_cannot_be_is_said(command: Command, arguments: tuple[str, ...], code: int, says: str) -> None:
