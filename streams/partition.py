@@ -40,7 +40,7 @@ else:
 
 
 def partition_for(key: bytes, partitions: int) -> int:
-    """The partition of a key under Kafka's default partitioner (reference, 3.1).
+    """The partition of a key under Kafka's default partitioner (`BuiltInPartitioner.partitionForKey`).
 
     Args:
         key: the serialised key; for windowed keys the bytes of the inner key.

@@ -1,4 +1,4 @@
-"""What a streams application asks of its clients, as Kafka Streams works it out (reference, 1.13).
+"""What a streams application asks of its clients, as Java's `StreamsConfig.getMainConsumerConfigs` and its siblings do.
 
 A specific prefix beats a general one, which beats no prefix; what Streams must have beats all. Only what differs from
 the client's own defaults is said.

@@ -1,4 +1,4 @@
-"""The settings of a streams application: all of Kafka Streams 4.x (reference, 1.13), and ours.
+"""The settings of a streams application: all of Java's `StreamsConfig` 4.x, and ours.
 
 What differs from Kafka's defaults: `DIFFERENT` (decision 33).
 """

@@ -1,4 +1,4 @@
-"""Rows of a suppress buffer and of its changelog (reference, 3.7).
+"""Rows of a suppress buffer and of its changelog (`BufferValue`, `ProcessorRecordContext`).
 
 record context    i64 timestamp | i64 offset | i32 length | topic | i32 partition |
                   i32 headers, -1 for none | (i32 length | name | i32 length, -1 for null | value) * headers

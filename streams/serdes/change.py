@@ -1,4 +1,4 @@
-"""Values of the repartition topic of a grouped table (reference, 3.5).
+"""Values of the repartition topic of a grouped table (`ChangedSerializer`).
 
 inserted:  new value | u8 1
 deleted:   old value | u8 0

@@ -1,4 +1,5 @@
-"""The messages and the store of a foreign-key join (reference, 3.6).
+"""The messages and the store of a foreign-key join (`SubscriptionWrapperSerde`,
+`SubscriptionResponseWrapperSerde`, `CombinedKeySchema`).
 
     registration  u8 version, 0x80 set without hash | u8 instruction | [16 hash] | primary key | i32 partition
     response      u8 version, 0x80 set without hash | [16 hash] | foreign value

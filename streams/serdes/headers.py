@@ -1,4 +1,4 @@
-"""Headers and timestamps as Java keeps them beside a value in a local store (reference, 3.4).
+"""Headers and timestamps as Java keeps them beside a value in a local store.
 
 headers                      varint count | (varint length | name | varint length, -1 for null | value) *
 count

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 
 SEED = 104_729
-"""Java's default, from Hive's variant of murmur3 (reference, 3.6)."""
+"""Java's default, from Hive's variant of murmur3 (`Murmur3.hash128`)."""
 
 _C1 = 0x87C37B91114253D5
 _C2 = 0x4CF5AD432745937F

@@ -1,4 +1,4 @@
-"""Numbers as Java writes them: big-endian, two's complement or IEEE 754 (reference, 3.2)."""
+"""Numbers as Java writes them: big-endian, two's complement or IEEE 754 (`LongSerializer` and its siblings)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text beside a committed offset (reference, 3.8), Base64 of:
+"""The text beside a committed offset (`TopicPartitionMetadata`), Base64 of:
 
     u8 2 | i64 partition time | [i32 entries | (i32 length | name | i64 value) * entries]
 

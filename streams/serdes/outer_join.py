@@ -1,5 +1,5 @@
 """The store that both sides of a left or outer stream join share, for records that found no partner yet
-(reference, 3.4).
+(`TimestampedKeyAndJoinSideSerializer`, `LeftOrRightValueSerializer`).
 
     key    i64 timestamp | u8 side, 1 left, 0 right | key
     value  u8 side | value; the changelog holds the list of them, as `Serdes.list` writes it

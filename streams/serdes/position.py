@@ -1,4 +1,4 @@
-"""How far a store has come, by topic and partition (reference, 3.9).
+"""How far a store has come, by topic and partition (`PositionSerde`).
 
     u8 0 | i32 topics | (i32 length | topic | i32 partitions | (i32 partition | i64 offset) * partitions) *
     topics

@@ -1,4 +1,4 @@
-"""Lists, as Kafka's `ListSerializer` writes them (reference, 3.2).
+"""Lists, as Kafka's `ListSerializer` writes them.
 
 inner of fixed width (numbers, UUIDs):
   u8 0 | i32 nulls | i32 index of a null * nulls | i32 size | the entries that are no nulls, back to back

@@ -1,4 +1,4 @@
-"""Text, bytes, UUIDs and nothing (reference, 3.2)."""
+"""Text, bytes, UUIDs and nothing, as `StringSerializer` and its siblings write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys inside windows, as they stand in output topics (reference, 3.3).
+"""Keys inside windows, as they stand in output topics (`WindowKeySchema`, `SessionKeySchema`).
 
 time and sliding windows:   inner key | i64 start            (the end is not written: the size is known)
 session windows:            inner key | i64 end | i64 start

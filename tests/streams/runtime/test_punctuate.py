@@ -1,4 +1,4 @@
-"""The grid of punctuations (reference, 2.3)."""
+"""The grid of punctuations, as Java's `PunctuationSchedule`."""
 
 from __future__ import annotations
 
