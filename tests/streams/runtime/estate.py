@@ -1,0 +1,165 @@
+"""A worker's rooms without its loop: a topology, a door to an engine in memory, a directory, a roster."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from statestore.engine import Engine
+from statestore.keyvalue import LayeredKeyValueStore
+from statestore.memory import MemoryEngine
+from streams import StreamsBuilder
+from streams.clients.api import Isolation, Position, Sent, Writer
+from streams.clients.connect import connect
+from streams.config.application import StreamsConfig
+from streams.metrics import Metrics
+from streams.record import RecordBatch, TopicPartition
+from streams.runtime.assign import AssignSettings
+from streams.runtime.directory import InstanceDirectory, claim
+from streams.runtime.equip import open_rocks
+from streams.runtime.leader import Surveyor
+from streams.runtime.restore import Restorer
+from streams.runtime.roster import Roster
+from streams.runtime.sender import Sender
+from streams.runtime.task import Ground
+from streams.testing import forget
+from streams.topology.node import BuiltTopology, TaskId
+from tests.streams.apps import COUNT, TEXT
+
+numbers = itertools.count()
+
+
+def counting(source: str = "words") -> StreamsBuilder:
+    """Words by their keys: one sub-topology with a store and its changelog."""
+    builder = StreamsBuilder()
+    stream = builder.stream(source, key_serde=TEXT, value_serde=TEXT)
+    stream.group_by_key().count(store="counts").to_stream().to("out", key_serde=TEXT, value_serde=COUNT)
+    return builder
+
+
+class Engines:
+    """The engine in memory that several workers share, and what they see of it."""
+
+    def __init__(self) -> None:
+        self.name = f"estate-{next(numbers)}"
+        self.servers = f"memory://{self.name}"
+        self.door = connect(self.servers, "test")
+        self.admin = self.door.admin()
+        self.writer: Writer = self.door.writer()
+
+    def topic(self, name: str, partitions: int = 1, **settings: str) -> None:
+        self.admin.create_topic(name, partitions, {key.replace("_", "."): value for key, value in settings.items()})
+
+    def write(self, topic: str, *rows: tuple[str | None, str | None], partition: int = 0, time: int = 1_000) -> int:
+        """Appends rows as one batch; the offset of the first."""
+        keys = [None if key is None else key.encode() for key, _ in rows]
+        values = [None if value is None else value.encode() for _, value in rows]
+        batch = RecordBatch(keys, values, [time] * len(rows), None, range(len(rows)), len(rows))
+        told: list[Sent] = []
+        self.writer.send(TopicPartition(topic, partition), batch, told.append)
+        assert self.writer.settle(10_000) == 0 and told[0].error is None, told
+        return told[0].base_offset
+
+    def end(self, topic: str, partition: int = 0) -> int:
+        where = TopicPartition(topic, partition)
+        return self.admin.end_offsets([where], Isolation.READ_UNCOMMITTED)[where]
+
+    def close(self) -> None:
+        self.door.close()
+        forget(self.name)
+
+
+class Estate:
+    """What one worker has.
+
+    Args:
+        engines: the engine.
+        root: the state directory.
+        builder: the topology.
+        open_engine: opens databases.
+        settings: of the application.
+    """
+
+    def __init__(
+        self,
+        engines: Engines,
+        root: Path,
+        builder: StreamsBuilder | None = None,
+        open_engine: Callable[[Path], Engine] = open_rocks,
+        **settings: object,
+    ) -> None:
+        self.engines = engines
+        self.config = StreamsConfig(
+            {"application.id": "app", "bootstrap.servers": engines.servers, "statestore.cache.max.bytes": 0}, **settings
+        )
+        self.built: BuiltTopology = (builder or counting()).build(self.config).built(self.config)
+        self.metrics = Metrics()
+        self.directory: InstanceDirectory = claim(root, "app")
+        self.committed: dict[TopicPartition, Position] = {}
+        self.reader = engines.door.reader(Isolation.READ_UNCOMMITTED)
+        self.restorer = Restorer(engines.door.reader(Isolation.READ_UNCOMMITTED), None)
+        dropped = self.metrics.counter("dropped-records-total")
+        self.sender = Sender(engines.writer, self.config, dropped, lambda task, letter: None)
+        self.surveyor = Surveyor(self.built, engines.admin, "app", {}, AssignSettings())
+        self.ground = Ground(
+            self.config, self.metrics, engines.writer.partitions_for, MemoryEngine(), "app",
+            self.built.internal_topics, cache_bytes=0,
+        )  # fmt: skip
+        self.roster = Roster(
+            self.built, self.ground, self.directory, open_engine, engines.admin, self.reader, self.restorer,
+            self.sender, self.positions, "earliest", self.metrics,
+        )  # fmt: skip
+
+    def positions(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position]:
+        return {p: self.committed[p] for p in partitions if p in self.committed}
+
+    def take(self, *tasks: TaskId) -> None:
+        """Takes tasks over, restores and starts them."""
+        partitions = self.surveyor.blueprint().partitions
+        self.roster.take({task: partitions[task] for task in tasks}, 0)
+        self.restore()
+
+    def restore(self) -> int:
+        """Restores to the end and starts what can be started; the records that took."""
+        before = self.restorer.restored
+        while self.restorer.busy:
+            self.restorer.step(100)
+        self.roster.start_restored(0)
+        return self.restorer.restored - before
+
+    def work(self, enough: Callable[[], object]) -> None:
+        """Polls and runs until it is enough, and sends what came out."""
+        while not enough():
+            for fetched in self.reader.poll(100):
+                self.roster.add(fetched)
+            for place in self.roster.running:
+                while place.task.run(0):
+                    pass
+
+    def commit(self) -> None:
+        """Sends, commits and settles, as the worker does."""
+        tasks = [place.task for place in self.roster.running]
+        for task in tasks:
+            task.flush()
+            self.sender.send(task.id, task.outbox.due(0, True))
+        self.sender.settle(10_000)
+        for task in tasks:
+            moved = task.committable()
+            self.committed.update(moved)
+            task.committed()
+            self.roster.committed([task], moved)
+
+    def count(self, word: str, task: TaskId = TaskId(0, 0)) -> int | None:  # noqa: B008
+        store = self.roster.places[task].task.stores["counts"].layers
+        assert isinstance(store, LayeredKeyValueStore)
+        found = store.get(word.encode())
+        return None if found is None else int(str(found[0]))
+
+    def close(self, clean: bool = True) -> None:
+        for task in self.roster.tasks:
+            self.roster.give_up(task, clean)
+        self.restorer.close()
+        self.reader.close()
+        self.directory.close()
+

@@ -1,0 +1,211 @@
+"""Tasks are taken over, run, taken back and given up, over real databases and an engine in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from statestore.engine import Engine
+from streams.clients.api import Position
+from streams.errors import TimeoutException
+from streams.record import TopicPartition
+from streams.runtime.equip import open_rocks
+from streams.runtime.roster import DATABASE
+from streams.topology.node import TaskId
+from tests.streams.runtime.estate import Engines, Estate
+
+ZERO = TaskId(0, 0)
+WORDS = TopicPartition("words", 0)
+CHANGELOG = "app-counts-changelog"
+
+
+@pytest.fixture
+def engines() -> Iterator[Engines]:
+    made = Engines()
+    made.topic("words", 2)
+    made.topic("out", 1)
+    made.topic(CHANGELOG, 2, cleanup_policy="compact")
+    yield made
+    made.close()
+
+
+def worked(estate: Estate, *words: str) -> Estate:
+    """Takes the first task, counts words and commits."""
+    estate.take(ZERO)
+    estate.engines.write("words", *[(word, word) for word in words])
+    process = estate.metrics.counter("process-total", task_id="0_0")
+    before = process.value
+    estate.work(lambda: process.value == before + len(words))
+    estate.commit()
+    return estate
+
+
+def test_a_task_moves_between_workers_of_one_host_without_restoring(engines: Engines, tmp_path: Path) -> None:
+    first, second = Estate(engines, tmp_path), Estate(engines, tmp_path)
+    worked(first, "a", "b", "a")
+    assert first.roster.positions() == {ZERO: 3}
+    assert second.roster.copies() == {}
+    first.roster.give_up(ZERO, clean=True)
+    assert second.roster.copies() == {ZERO: 3}
+    second.committed = first.committed
+    second.take(ZERO)
+    assert second.restorer.restored == 0
+    assert (second.count("a"), second.count("b")) == (2, 1)
+    first.close()
+    second.close()
+
+
+def test_a_worker_that_died_leaves_its_tasks_to_others_and_only_the_tail_is_restored(
+    engines: Engines, tmp_path: Path
+) -> None:
+    first = worked(Estate(engines, tmp_path), "a", "b", "a")
+    while first.roster.spill(first.roster.places[ZERO]):
+        pass
+    engines.write("words", ("c", "c"))
+    first.work(lambda: first.metrics.counter("process-total", task_id="0_0").value == 4)
+    first.commit()
+    first.roster.places[ZERO].disk.close()  # nothing else is done: it died
+    first.directory.close()
+    second = Estate(engines, tmp_path)
+    second.committed = first.committed
+    second.take(ZERO)
+    assert second.restorer.restored == 1
+    assert [second.count(word) for word in "abc"] == [2, 1, 1]
+    second.close()
+
+
+def test_what_was_not_committed_is_taken_back_and_done_again(engines: Engines, tmp_path: Path) -> None:
+    estate = worked(Estate(engines, tmp_path), "a", "a")
+    engines.write("words", ("a", "a"))
+    processed = estate.metrics.counter("process-total", task_id="0_0")
+    estate.work(lambda: processed.value == 3)
+    assert estate.count("a") == 3
+    estate.roster.revive(ZERO, 0)
+    assert estate.count("a") == 2 and not estate.roster.running
+    assert estate.restore() == 0  # all that was acknowledged is in the database
+    estate.work(lambda: processed.value == 4)
+    assert estate.count("a") == 3
+    estate.close()
+
+
+def test_changelog_records_of_an_aborted_run_are_restored_and_counted_again(engines: Engines, tmp_path: Path) -> None:
+    estate = worked(Estate(engines, tmp_path), "a", "a")
+    engines.write("words", ("a", "a"))
+    processed = estate.metrics.counter("process-total", task_id="0_0")
+    estate.work(lambda: processed.value == 3)
+    estate.sender.send(ZERO, estate.roster.places[ZERO].task.outbox.due(0, True))
+    estate.sender.settle(10_000)
+    estate.roster.revive(ZERO, 0)
+    assert estate.restore() == 1
+    estate.work(lambda: processed.value == 4)
+    assert estate.count("a") == 4  # at least once
+    estate.close()
+
+
+def test_damaged_state_is_rebuilt(engines: Engines, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = worked(Estate(engines, tmp_path), "a", "b")
+    first.close()
+    (tmp_path / "app" / "unowned" / "0_0" / DATABASE / "CURRENT").write_text("garbage")
+    second = Estate(engines, tmp_path)
+    second.committed = first.committed
+    second.take(ZERO)
+    assert "The state of task 0_0 is rebuilt from its changelogs" in caplog.text
+    assert second.restorer.restored == 2 and second.count("a") == 1
+    second.close()
+
+
+def test_a_database_that_another_looks_into_is_waited_for(engines: Engines, tmp_path: Path) -> None:
+    first = worked(Estate(engines, tmp_path), "a")
+    first.close()
+    looking = open_rocks(tmp_path / "app" / "unowned" / "0_0" / DATABASE)
+    second = Estate(engines, tmp_path)
+    assert second.roster.copies() == {ZERO: 0}  # it counts for nothing as long as it is in use
+    second.committed = first.committed
+    threading.Timer(0.1, looking.close).start()
+    second.take(ZERO)
+    assert second.count("a") == 1
+    second.close()
+
+
+def test_a_take_that_fails_leaves_nothing_half_done(engines: Engines, tmp_path: Path) -> None:
+    opened: list[Path] = []
+
+    def open_once(path: Path) -> Engine:
+        opened.append(path)
+        if len(opened) == 1:
+            raise TimeoutException("no answer")
+        return open_rocks(path)
+
+    estate = Estate(engines, tmp_path, open_engine=open_once)
+    with pytest.raises(TimeoutException):
+        estate.take(ZERO)
+    assert not estate.roster.tasks
+    engines.admin.delete_topic(CHANGELOG)
+    with pytest.raises(Exception, match=CHANGELOG):
+        estate.take(ZERO)
+    assert not estate.roster.tasks and not estate.roster.partitions()
+    engines.topic(CHANGELOG, 2)
+    estate.take(ZERO)
+    assert estate.roster.all_run
+    estate.close()
+
+
+def test_a_changelog_that_was_made_again_empties_the_store(
+    engines: Engines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = worked(Estate(engines, tmp_path), "a", "b")
+    first.close()
+    engines.admin.delete_topic(CHANGELOG)
+    engines.topic(CHANGELOG, 2)
+    second = Estate(engines, tmp_path)
+    second.committed = first.committed
+    second.take(ZERO)
+    assert "was deleted and made again (another topic id)" in caplog.text
+    assert second.count("a") is None
+    second.close()
+    # The mark went with the rows: a third owner does not believe the old offset.
+    third = Estate(engines, tmp_path)
+    third.take(ZERO)
+    assert third.roster.positions() == {ZERO: 0}
+    third.close()
+
+
+def test_batches_for_tasks_that_are_gone_are_passed_over(engines: Engines, tmp_path: Path) -> None:
+    estate = Estate(engines, tmp_path)
+    estate.take(ZERO)
+    engines.write("words", ("a", "a"))
+    fetched = estate.reader.poll(1_000)
+    assert fetched and estate.roster.add(fetched[0])
+    estate.roster.give_up(ZERO, clean=False)
+    assert not estate.roster.add(fetched[0])
+    estate.close()
+
+
+def test_a_lost_position_goes_on_by_the_policy_of_its_source(engines: Engines, tmp_path: Path) -> None:
+    engines.write("words", ("a", "a"), ("b", "b"))
+    estate = Estate(engines, tmp_path)
+    estate.committed[WORDS] = Position(7)
+    estate.take(ZERO)
+    assert estate.roster.restart_at(WORDS, 0) == 0
+    engines.admin.delete_records({WORDS: 1})
+    assert estate.roster.restart_at(WORDS, 0) == 1
+    estate.close()
+
+
+def test_state_that_nobody_has_owned_for_long_is_deleted(engines: Engines, tmp_path: Path) -> None:
+    first, second = Estate(engines, tmp_path), Estate(engines, tmp_path)
+    first.take(ZERO, TaskId(0, 1))
+    first.roster.give_up(ZERO, clean=True)
+    resting, owned = tmp_path / "app" / "unowned" / "0_0", first.directory.path / "0_1"
+    touched = int(resting.stat().st_mtime * 1000)
+    assert second.directory.clean(touched - 60_000) == []
+    assert second.directory.clean(touched + 60_000) == [resting]
+    assert not resting.exists() and owned.exists()
+    assert second.roster.copies() == {}
+    first.roster.places[TaskId(0, 1)].disk.close()
+    first.directory.close()  # it died: what it owned is nobody's from now on
+    assert second.directory.clean(touched + 60_000) == [owned]
+    second.close()
