@@ -24,9 +24,8 @@ from streams.record import RecordBatch, TopicPartition
 
 EVERY_S = 0.02
 """Between two samples of a job."""
-QUIET_S = 2.0
-"""A job that has taken all its input and does nothing for so long is done, whatever it was expected to do."""
 LONGEST_S = 30.0
+TEN = 10
 Samples = list[Sample]
 
 
@@ -42,6 +41,7 @@ def job(order: Mapping[str, Any]) -> Mapping[str, Any]:
     running = time.monotonic() - launched
     if order.get("wait"):
         _wait_for_others(app, order["tasks"])
+        order = {**order, "total": _own_share(app, order)}
         app.resume()
     samples = _sampled(app, one, order)
     app.close()
@@ -70,6 +70,16 @@ def _wait_for_others(app: KafkaStreams, tasks: int) -> None:
     sys.stdin.readline()
 
 
+def _own_share(app: KafkaStreams, order: Mapping[str, Any]) -> int:
+    """The records that this worker's tasks will read of the inputs."""
+    door = connect(order["address"], "share")
+    inputs = [topic for name, topic in order["topics"].items() if name != "out"]
+    places = [TopicPartition(topic, int(task.split("_")[1])) for task in app.tasks() for topic in inputs]
+    ends = door.admin().end_offsets(places, Isolation.READ_UNCOMMITTED)
+    door.close()
+    return sum(ends.values())
+
+
 def _sampled(app: KafkaStreams, one: Job, order: Mapping[str, Any]) -> Samples:
     broker, total = order["broker"], order["total"]
     counted = _counter(app, one)
@@ -81,8 +91,6 @@ def _sampled(app: KafkaStreams, one: Job, order: Mapping[str, Any]) -> Samples:
         now = samples[-1].at
         if samples[-1].done != samples[-2].done:
             moved = now
-        elif order.get("wait") and now - moved > QUIET_S:
-            break
         elif now - moved > LONGEST_S:
             raise RuntimeError(f"{one.name} stands still at {samples[-1].done} of {total} records")
         if app.failure is not None:
@@ -140,11 +148,102 @@ def floor(order: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"samples": samples, "peak_mb": peak_mb(), "running_s": 0.0}
 
 
+def restore(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Starts a job that has lost its state; from the first record restored to the last."""
+    app = application(JOBS[order["name"]], order)
+    seen = Restored(order["broker"])
+    app.set_global_state_restore_listener(seen)
+    app.start()
+    app.wait_until_running(600_000)
+    app.close()
+    return {"restored": [seen.samples[0], seen.samples[-1]], "peak_mb": peak_mb()}
+
+
+class Restored:
+    """A restore listener that takes samples."""
+
+    def __init__(self, broker: int) -> None:
+        self._broker = broker
+        self.samples: Samples = []
+
+    def on_restore_start(self, partition: TopicPartition, store: str, start: int, end: int) -> None:
+        self.samples.append(sample(self._broker, 0))
+
+    def on_batch_restored(self, partition: TopicPartition, store: str, end: int, count: int) -> None:
+        pass
+
+    def on_restore_end(self, partition: TopicPartition, store: str, total: int) -> None:
+        self.samples.append(sample(self._broker, total))
+
+
+def wait(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Runs a job until it is ended from outside."""
+    app = application(JOBS[order["name"]], order)
+    app.start()
+    app.wait_until_running(60_000)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    app.close()
+    return {}
+
+
+def generate(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Sends records at a fixed rate, ten at a time, and never waits; when each was sent."""
+    door = connect(order["address"], "generator")
+    writer = door.writer()
+    partition = TopicPartition(order["topic"], 0)
+    times: list[float] = []
+    begun = time.monotonic()
+    while len(times) < order["total"]:
+        due = begun + len(times) / order["rate"]
+        ahead = due - time.monotonic()
+        if ahead > 0:
+            writer.settle(0)
+            time.sleep(ahead)
+        count = min(TEN, order["total"] - len(times))
+        now = int(time.time() * 1000)
+        keys = [b"c%05d" % (at % 10_000) for at in range(len(times), len(times) + count)]
+        times += [time.monotonic()] * count
+        batch = RecordBatch(keys, [b"{}"] * count, [now] * count, None, range(count), count)
+        writer.send(partition, batch, _sent)
+    writer.settle(60_000)
+    writer.close()
+    door.close()
+    return {"times": times}
+
+
+def consume(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Polls a topic; when each record came."""
+    door = connect(order["address"], "consumer")
+    reader = door.reader(Isolation.READ_UNCOMMITTED)
+    reader.place({TopicPartition(order["topic"], 0): 0})
+    reader.poll(0)
+    print("ready", flush=True)
+    times: list[float] = []
+    heard = time.monotonic()
+    while len(times) < order["total"]:
+        for fetched in reader.poll(100):
+            heard = time.monotonic()
+            times += [heard] * (0 if fetched.batch is None else len(fetched.batch))
+        if time.monotonic() - heard > LONGEST_S:
+            raise RuntimeError(f"only {len(times)} of {order['total']} records came")
+    reader.close()
+    door.close()
+    return {"times": times}
+
+
 def _sent(sent: object) -> None:
     pass
 
 
-ROLES: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {"job": job, "floor": floor}
+ROLES: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "job": job,
+    "floor": floor,
+    "restore": restore,
+    "wait": wait,
+    "generate": generate,
+    "consume": consume,
+}
 
 
 def main() -> int:

@@ -98,7 +98,8 @@ def table(rows: Iterable[Row]) -> str:
         if isinstance(row, Figure):
             figures.append(_cells(row))
         else:
-            values.append((row.name, row.title, f"{row.value:,.3g}" if row.value < 100 else f"{row.value:,.0f}", row.unit))
+            shown = f"{row.value:,.3g}" if row.value < 100 else f"{row.value:,.0f}"
+            values.append((row.name, row.title, shown, row.unit))
     blocks = []
     if figures:
         blocks.append(aligned([HEAD, *figures]))
@@ -129,7 +130,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [cell.ljust(width) if at < 2 else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[:2] = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 

@@ -264,6 +264,7 @@ JOBS: Mapping[str, Job] = {
         Job("W2", "count by key, 10,000 keys, record cache", ("orders",), _count("orders"), 1_000_000),
         Job("W2/cache0", "the same without the cache", ("orders",), _count("orders", caching=False)),
         Job("W2/million", "the same over 1,000,000 keys", ("million",), _count("million")),
+        Job("W2/each-once", "the same, a key a record", ("each-once",), _count("each-once"), 200_000),
         Job("W3", "tumbling sum of typed JSON, 10 s", ("orders",), tumbling),
         Job("W4", "hopping count, 5 windows a record", ("orders",), hopping, 200_000),
         Job("W5", "stream-table join, 10,000 customers", ("customers", "orders"), stream_table),

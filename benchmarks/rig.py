@@ -37,9 +37,8 @@ class Rig:
         """What a poll would bring."""
         start = self._offset
         self._offset = end = start + len(keys)
-        return Fetched(
-            self.partition, RecordBatch(tuple(keys), tuple(values), timestamps, None, range(start, end), end), None, 0, 0
-        )
+        batch = RecordBatch(tuple(keys), tuple(values), timestamps, None, range(start, end), end)
+        return Fetched(self.partition, batch, None, 0, 0)
 
     def take(self, fetched: Fetched) -> None:
         """Processes a batch; what comes out is counted as sent."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from benchmarks.data import DATASETS, START, Chunk
 from benchmarks.engine import Engine
 from benchmarks.figures import Figure
-from benchmarks.jobs import JOBS, TEXT
+from benchmarks.jobs import JOBS
 from benchmarks.rig import TOPIC, cpu_ns, rig
 from broker_local import format as batches
 from broker_local.client import Link
@@ -22,15 +22,18 @@ from broker_local.requests import READ_UNCOMMITTED, Fetch, FetchPosition, FetchR
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.rocks import RocksEngine
 from statestore.window import LayeredWindowStore
+from streams import Serdes
 from streams.clients.api import Fetched
 from streams.processor import FailOnInvalidTimestamp
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.inbox import Inbox, InboxSettings, Reads
 from streams.runtime.stores import codec_of
 from streams.runtime.timestamps import Reading
+from streams.serdes.base import AnySerde
 from streams.serdes.number import LONG
 
 RECORDS = 200_000
+RAW: AnySerde = Serdes.bytes()
 Work = Callable[[Engine, int], Iterator[float]]
 """Does a stage over so many records, once a repeat: gives its CPU ns a record each time."""
 
@@ -111,7 +114,7 @@ def inbox(engine: Engine, count: int) -> Iterator[float]:
     partition = TopicPartition(TOPIC, 0)
     chunks = [_columns(chunk, at * 1_000) for at, chunk in enumerate(_orders(count))]
     while True:
-        reads = Reads("source", 0, Reading(FailOnInvalidTimestamp(), TEXT, TEXT))
+        reads = Reads("source", 0, Reading(FailOnInvalidTimestamp(), RAW, RAW))
         box = Inbox({partition: reads}, InboxSettings())
 
         def through(box: Inbox = box) -> None:
@@ -170,7 +173,7 @@ def store(engine: Engine, count: int) -> Iterator[float]:
 
 def windows(engine: Engine, count: int) -> Iterator[float]:
     """Fetch and put of a window's count."""
-    rows = [(key or b"", time) for chunk in _orders(count) for key, time in zip(chunk.keys, chunk.timestamps, strict=True)]
+    rows = [(key or b"", at) for keys, _, times in _orders(count) for key, at in zip(keys, times, strict=True)]
     while True:
         directory = tempfile.mkdtemp(prefix="streams-bench-")
         disk = RocksEngine(f"{directory}/db")
@@ -178,10 +181,10 @@ def windows(engine: Engine, count: int) -> Iterator[float]:
         counts.bind(_logged, None, False)
 
         def through(counts: LayeredWindowStore = counts) -> None:
-            for key, time_ in rows:
-                start = time_ - time_ % 10_000
+            for key, at in rows:
+                start = at - at % 10_000
                 found = counts.fetch(key, start)
-                counts.put(key, start, 1 if found is None else int(str(found[0])) + 1, time_)
+                counts.put(key, start, 1 if found is None else int(str(found[0])) + 1, at)
             counts.flush()
             counts.commit()
 

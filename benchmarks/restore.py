@@ -1,0 +1,59 @@
+"""W11: a store of as many keys as records is built again from its changelog."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.clocks import Rates, Sample, between, resident_mb
+from benchmarks.data import START
+from benchmarks.endtoend import child
+from benchmarks.engine import Engine
+from benchmarks.figures import Figure, middle
+from streams.record import TopicPartition
+
+NAME = "W11"
+TITLE = "restore of a count store, a key a record"
+RECORDS = 500_000
+
+
+def measured(engine: Engine, records: int | None, repeat: int) -> Iterator[Figure]:
+    """Builds the store once; then wipes the state and starts again, with one more record each time."""
+    count = records or RECORDS
+    topic = engine.topic("restored-input")
+    engine.fill(topic, "each-once", count)
+    order = {
+        "name": "W2/each-once",
+        "application": f"bench-{topic}",
+        "address": engine.address,
+        "broker": engine.pid,
+        "topics": {"each-once": topic, "out": engine.topic("out")},
+        "config": {"state.dir": f"{engine.directory}/state"},
+    }
+    child("job", {**order, "total": count})
+    found: list[Rates] = []
+    peak = 0.0
+    for turn in range(repeat):
+        shutil.rmtree(Path(engine.directory) / "state")
+        engine.send(TopicPartition(topic, 0), [b"sentinel"], [b"{}"], [START + count + turn])
+        engine.settle()
+        answer = child("restore", {**order, "total": 1})
+        first, last = (Sample(at, worker, broker, int(done)) for at, worker, broker, done in answer["restored"])
+        found.append(between(first, last))
+        peak = max(peak, answer["peak_mb"])
+    rates, spread = middle(found)
+    yield Figure(
+        NAME,
+        TITLE,
+        "records",
+        rates.records,
+        rates.per_second,
+        rates.worker_ns,
+        spread,
+        rates.broker_ns,
+        peak,
+        resident_mb(engine.pid),
+    )
+    engine.forget("restored-input")
+    engine.forget(str(order["application"]))
