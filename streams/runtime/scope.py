@@ -14,7 +14,7 @@ from streams.processor import PunctuationType
 from streams.runtime.contexts import GUIDE, TaskView, ValueContext
 from streams.runtime.punctuate import Schedule
 from streams.serdes.base import AnySerde
-from streams.serdes.choose import default_serde
+from streams.serdes.choose import choose
 from streams.topology.node import TaskId
 
 T = TypeVar("T")
@@ -96,13 +96,7 @@ class NodeScope:
         self._host.listen(name, listener, self.sends_old)
 
     def serde(self, side: str, chosen: AnySerde | None) -> AnySerde:
-        found = chosen or default_serde(self._host.view.config, "key" if side == "key" else "value")
-        if found is None:
-            raise ConfigException(
-                f"Please specify a {side} serde or set one through "
-                f"StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG: {self.node} has none."
-            )
-        return found
+        return choose(chosen, self._host.view.config, "key" if side == "key" else "value", self.node)
 
     def counter(self, name: str) -> Counter:
         return self._host.counter(name, self.node)

@@ -25,7 +25,7 @@ from streams.serdes.buffered import (
     decode_changelog_value,
     encode_changelog_value,
 )
-from streams.serdes.choose import Side, default_serde
+from streams.serdes.choose import Side, choose
 from streams.serdes.simple import BYTES
 from streams.topology.store import StoreKind, StoreSpec
 
@@ -65,12 +65,10 @@ def serde_of(config: Mapping[str, object], side: Side, chosen: AnySerde | None, 
     Raises:
         StreamsException: there is none, with Java's words and a `ConfigException` as cause.
     """
-    found = chosen or default_serde(config, side)
-    if found is None:
-        raise StreamsException(f"Failed to initialize {side} serdes for {where}") from ConfigException(
-            f"Please specify a {side} serde or set one through StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG"
-        )
-    return found
+    try:
+        return choose(chosen, config, side, where)
+    except ConfigException as missing:
+        raise StreamsException(f"Failed to initialize {side} serdes for {where}") from missing
 
 
 def codec_of(serde: AnySerde, topic: str) -> Codec:

@@ -1,4 +1,4 @@
-"""Which serde an operator uses: its own, the one that came downstream, or the default of the configuration.
+"""Which serde an operator uses: its own, or the default of the configuration.
 
 Default serdes are None, as in Java: an operator that needs one and has none fails when it is made, by name.
 """
@@ -75,29 +75,23 @@ def default_serde(config: Mapping[str, object], side: Side) -> Serde[Any] | None
     return found
 
 
-def choose(
-    chosen: Serde[Any] | None,
-    inherited: Serde[Any] | None,
-    config: Mapping[str, object],
-    side: Side,
-    node: str,
-) -> Serde[Any]:
-    """The serde an operator uses.
+def choose(chosen: Serde[Any] | None, config: Mapping[str, object], side: Side, where: str) -> Serde[Any]:
+    """The serde that is used: the one given, or the configured one.
 
     Args:
-        chosen: given to the operator itself.
-        inherited: came downstream with the stream or table.
+        chosen: given to the operator, or come downstream to it.
         config: the application's settings.
         side: key or value.
-        node: the operator's name, for the message.
+        where: what needs it, for the message: an operator's name, or `store counts`.
     Raises:
-        ConfigException: there is none, in Java's words, with the operator's name.
+        ConfigException: there is none, in Java's words.
+        StreamsException: what is configured is no serde.
     """
-    found = chosen or inherited or default_serde(config, side)
+    found = chosen or default_serde(config, side)
     if found is None:
         raise ConfigException(
             f"Please specify a {side} serde or set one through "
-            f"StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG: the operator {node} has none. "
+            f"StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG: {where} has none. "
             f"Give it {side}_serde=…, or set default.{side}.serde."
         )
     return found

@@ -66,17 +66,16 @@ def test_what_cannot_be_called_is_refused_at_once(wrong: Any) -> None:
         Serdes.of(wrong, bytes.decode)
 
 
-def test_own_serde_then_inherited_then_default() -> None:
+def test_own_serde_then_default() -> None:
     config: dict[str, object] = {"default.key.serde": "string", "default.value.serde": Serdes.long()}
-    assert choose(Serdes.uuid(), Serdes.bytes(), config, "key", "n") == Serdes.uuid()
-    assert choose(None, Serdes.bytes(), config, "key", "n") == Serdes.bytes()
-    assert choose(None, None, config, "key", "n") == Serdes.string()
-    assert choose(None, None, config, "value", "n") == Serdes.long()
+    assert choose(Serdes.uuid(), config, "key", "n") == Serdes.uuid()
+    assert choose(None, config, "key", "n") == Serdes.string()
+    assert choose(None, config, "value", "n") == Serdes.long()
 
 
 def test_an_operator_without_serde_is_named() -> None:
     with pytest.raises(ConfigException) as raised:
-        choose(None, None, {}, "key", "KSTREAM-SOURCE-0000000000")
+        choose(None, {}, "key", "KSTREAM-SOURCE-0000000000")
     text = str(raised.value)
     assert text.startswith("Please specify a key serde or set one through StreamsConfig#DEFAULT_KEY_SERDE_CLASS_CONFIG")
     assert "KSTREAM-SOURCE-0000000000" in text
