@@ -211,7 +211,8 @@ class Outbox:
                 put_key(key)
                 put_value(value)
                 put_time(timestamp)
-                put_headers(headers)
+                if value is not None:  # Java's tombstones bear none
+                    put_headers(headers)
 
             return with_headers
 

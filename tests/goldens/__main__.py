@@ -1,4 +1,4 @@
-"""`python -m tests.goldens describe|bytes|errors [FILE]`: compares us with what Java recorded.
+"""`python -m tests.goldens bytes|describe|errors|internal_topics [FILE]`: compares us with what Java recorded.
 
 Prints the first difference of each failing row, and `passed/total` last. Exit code 1 on any difference.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-SUITES = ("bytes", "describe", "errors")
+SUITES = ("bytes", "describe", "errors", "internal_topics")
 
 
 def main(arguments: list[str]) -> int:

@@ -55,14 +55,14 @@ class Applications:
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         return {
-            "streams": self.streams,
+            "streams": self.made,
             "startAndWait": self.start_and_wait,
             "run": self.run,
             "produce": self.produce,
             "queryFailure": lambda result: result,
         }
 
-    def streams(self, topology: streams.Topology, props: Mapping[str, Any]) -> streams.KafkaStreams:
+    def made(self, topology: streams.Topology, props: Mapping[str, Any]) -> streams.KafkaStreams:
         settings = {**props, "client.id": "gold", "bootstrap.servers": self.servers, "state.dir": self._state}
         application = streams.KafkaStreams(topology, settings)
         self._started.append(application)
@@ -74,7 +74,7 @@ class Applications:
 
     def run(self, topology: streams.Topology, props: Mapping[str, Any]) -> None:
         """Starts it, and raises what ended it."""
-        application = self.streams(topology, props)
+        application = self.made(topology, props)
         application.start()
         if self._fails:
             application.wait(int(PATIENCE_S * 1000))

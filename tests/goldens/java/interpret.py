@@ -85,6 +85,8 @@ def evaluate(tree: Tree, world: World, names: dict[str, Any]) -> Any:
         case ("increment", ("name", name)):
             names[name] += 1
             return names[name] - 1
+        case ("index", target, place):
+            return evaluate(target, world, names)[evaluate(place, world, names)]
         case ("array", items):
             return [evaluate(item, world, names) for item in items]
         case ("bytes", size):

@@ -289,6 +289,9 @@ class Parser:
         while True:
             if self.skips("++"):
                 tree = ("increment", tree)
+            elif self.skips("["):
+                tree = ("index", tree, self.expression())
+                self.take("]")
             elif self.skips("::") or (self.peek() == "<" and tree[0] == "name" and self.generic_reference()):
                 tree = ("reference", tree, self.take())
             elif self.skips("."):

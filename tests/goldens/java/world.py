@@ -10,6 +10,7 @@ from typing import Any
 import streams
 from streams import errors
 from streams.serdes.base import Serde
+from streams.serdes.choose import named_serde
 from tests.goldens.java import helpers
 from tests.goldens.java.queries import QUERIES
 
@@ -29,6 +30,13 @@ class Static:
 
     def __init__(self, **members: Any) -> None:
         self.members = members
+
+
+def serde_of(name: str) -> Serde[Any]:
+    """The serde of a class, which is its name here (`String.class`)."""
+    found = named_serde(name)
+    assert found is not None
+    return found
 
 
 JAVA: dict[str, Any] = {
@@ -55,7 +63,11 @@ JAVA: dict[str, Any] = {
     "Optional": Static(of=lambda x: x, empty=lambda: None),
     "Pattern": Static(compile=re.compile),
     "KeyValue": Static(pair=lambda key, value: (key, value)),
-    "String": Static(valueOf=str),
+    "String": Static(**{"valueOf": str, "class": "string"}),
+    "WindowedSerdes": Static(
+        timeWindowedSerdeFrom=lambda inner, size: streams.Serdes.time_windowed(serde_of(inner), size),
+        sessionWindowedSerdeFrom=lambda inner: streams.Serdes.session_windowed(serde_of(inner)),
+    ),
     "Long": Static(MAX_VALUE=2**63 - 1, MIN_VALUE=-(2**63), valueOf=int, parseLong=int),
     "Integer": Static(MAX_VALUE=2**31 - 1, MIN_VALUE=-(2**31), valueOf=int, parseInt=int),
 }
