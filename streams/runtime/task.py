@@ -18,7 +18,7 @@ from statestore.api import Layered
 from statestore.engine import Engine
 from statestore.memory import MemoryEngine
 from streams.clients.api import Fetched, Position
-from streams.errors import ProcessorStateException, StreamsException
+from streams.errors import ClassCastException, ProcessorStateException, StreamsException
 from streams.metrics import Counter, Metrics
 from streams.names import decorated_topic
 from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
@@ -542,6 +542,10 @@ class Task:
             layers.flush()
         except Exception as error:
             cause = error.error if isinstance(error, Failed) else error
+            judged = isinstance(error, Failed) and not isinstance(cause.__cause__, ClassCastException)
+            if isinstance(cause, StreamsException) and not judged:
+                # Java wraps only what has been before the processing exception handler.
+                raise cause from cause.__cause__
             raise ProcessorStateException(f"{self._ground.log_prefix}Failed to flush cache of store {name}") from cause
 
     # committed
