@@ -132,7 +132,7 @@ class _ForeignKeyJoin:
         received = plan.add(receive_name, Step(receive, (self.store,)), (source,))
         plan.view(self.other._table)
         join_name = self.name(PROCESSOR, "-subscription-join-foreign")
-        join = steps.fk_subscription_join(self.other._view, self.left)
+        join = steps.fk_subscription_join(self.other._view)
         joined = plan.add(join_name, Step(join, self.other._view.stores()), (received,))
         foreign_name = self.name(PROCESSOR, "-foreign-join-subscription")
         foreign = steps.fk_foreign_join(self.store, right.key_serde)

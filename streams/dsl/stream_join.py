@@ -126,9 +126,7 @@ class _Join:
                 False, self.other_windowed, self.other_generated, self.other_suffix, other_store, this_store, shared
             ),
             merge=pass_through(),
-            self_join=self_join(
-                this_store.spec.name, self.call, windows.before_ms, windows.after_ms, windows.grace_ms, self.merge
-            ),
+            self_join=self_join(this_store.spec.name, self.call, windows.before_ms, windows.after_ms, windows.grace_ms),
             shared=shared,
         )
         parents = (self.left.node, self.right.node)
@@ -136,7 +134,7 @@ class _Join:
         return Flow(plan, node, self.merge, self.left.sources | self.right.sources, sj.key_serde)
 
     def _windowed(self, flow: Flow, name: str, store: PlannedStore) -> None:
-        flow.plan.add(name, Windowed(stream_window(store.spec.name, self.merge), store.spec.name), (flow.node,))
+        flow.plan.add(name, Windowed(stream_window(store.spec.name), store.spec.name), (flow.node,))
 
     def _side(
         self,

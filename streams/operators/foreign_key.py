@@ -23,13 +23,12 @@ from streams.operators.source_table import source_table
 from streams.operators.views import View
 from streams.serdes.base import Serde
 from streams.serdes.foreign_key import (
-    CURRENT_VERSION,
-    OLD_UPGRADES,
     Instruction,
     Registration,
     combined_key,
     combined_prefix,
     split_combined_key,
+    version_for,
 )
 from streams.serdes.murmur3 import murmur3_128
 
@@ -85,7 +84,7 @@ class _Send:
         self._key_serde = scope.serde("key", serdes[2])
         self._topic = topic
         self._partition = scope.partition
-        self._version = 0 if scope.setting("upgrade.from") in OLD_UPGRADES else CURRENT_VERSION
+        self._version = version_for(scope.setting("upgrade.from"))
         self._dropped = scope.counter("dropped-records")
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
@@ -249,14 +248,13 @@ def _answer(registration: Registration, found: tuple[object, int] | None) -> Ans
     return Answered(registration.hash, found[0] if there and found is not None else None, registration.partition)
 
 
-def fk_subscription_join(right: View, left_join: bool) -> StepMaker:
+def fk_subscription_join(right: View) -> StepMaker:
     """Answers a registration with the right row of its foreign key. Passes on the primary key as bytes and an
     `Answered`, for a sink with `Serdes.bytes()`, `answer_serde(...)` and the partitioner `answer_partition`. The
     timestamp is the higher of both rows.
 
     Args:
-        right: the right table.
-        left_join: the registration already says what is wanted.
+        right: the right table. Whether it is a left join, the registration says.
     """
 
     def make(scope: Scope) -> Operator:

@@ -59,14 +59,13 @@ class _SelfJoin:
         pass
 
 
-def self_join(store: str, call: Call, before: int, after: int, grace: int, shared: str) -> StepMaker:
+def self_join(store: str, call: Call, before: int, after: int, grace: int) -> StepMaker:
     """Gives what an inner join of the stream with itself gives, in the same order.
 
     Args:
         store: the stream's window store; it keeps duplicates.
         call: the joiner: (left, right), or (key, left, right).
         before, after, grace: of the join windows, in ms.
-        shared: name of the join.
     """
 
     def make(scope: Scope) -> Operator:

@@ -61,13 +61,12 @@ class _Window:
         pass
 
 
-def stream_window(store: str, shared: str) -> StepMaker:
+def stream_window(store: str) -> StepMaker:
     """Passes a record on, to the node that joins it, and then keeps it for the other side. Records without a key or
     value are not kept.
 
     Args:
         store: the window store of this side; it keeps duplicates.
-        shared: name of the join.
     """
 
     def make(scope: Scope) -> Operator:

@@ -20,13 +20,12 @@ CURRENT_VERSION = 1
 _NO_HASH = 0x80
 _i32 = struct.Struct(">i")
 
-OLD_UPGRADES = frozenset(("2.4", "2.5", "2.6", "2.7", "2.8", "3.0", "3.1", "3.2", "3.3"))
-"""Values of `upgrade.from` under which registrations are written as version 0."""
+_OLD_UPGRADES = frozenset(("2.4", "2.5", "2.6", "2.7", "2.8", "3.0", "3.1", "3.2", "3.3"))
 
 
-def version_for(upgrade_from: str | None) -> int:
+def version_for(upgrade_from: object) -> int:
     """The version in which registrations are written under that setting `upgrade.from`."""
-    return 0 if upgrade_from in OLD_UPGRADES else CURRENT_VERSION
+    return 0 if upgrade_from in _OLD_UPGRADES else CURRENT_VERSION
 
 
 class Instruction(IntEnum):
