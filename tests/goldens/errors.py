@@ -29,7 +29,15 @@ LAMBDA = "golden.ErrorCases$$Lambda"
 JAVA_CLASS = "java.lang.String"
 PYTHON_CLASS = "builtins:str"
 TYPES = {"StringSerializer": "Serdes.string()", "java.lang.Long": "int", "java.lang.String": "str"}
-JVM_TEXTS = ("Cannot invoke ", "class java.", "Index ")
+CLASSES = {
+    "RuntimeException": "RuntimeError",
+    "NumberFormatException": "ValueError",
+    "ArithmeticException": "ZeroDivisionError",
+    "IndexOutOfBoundsException": "IndexError",
+    "ArrayIndexOutOfBoundsException": "IndexError",
+}
+"""Java's own exceptions that are Python's own here."""
+JVM_TEXTS = ("Cannot invoke ", "class java.", "Index ", "For input string", "/ by zero")
 """Texts of the Java machine, not of Kafka: only the class of the exception is compared."""
 
 
@@ -84,7 +92,8 @@ def chain(error: BaseException | None) -> list[tuple[str, str]]:
 
 def wanted(recorded: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [recorded, *recorded.get("causes", ())]
-    return [(row["class"].split(".")[-1].split("$")[-1], row["message"] or "") for row in rows]
+    names = [row["class"].split(".")[-1].split("$")[-1] for row in rows]
+    return [(CLASSES.get(name, name), row["message"] or "") for name, row in zip(names, rows, strict=True)]
 
 
 def plain(message: str) -> str:

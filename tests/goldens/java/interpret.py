@@ -117,12 +117,20 @@ def add(left: Any, right: Any) -> Any:
     return text(left) + text(right) if isinstance(left, str) or isinstance(right, str) else left + right
 
 
+def divide(left: Any, right: Any) -> Any:
+    """Whole numbers are cut towards zero."""
+    if isinstance(left, float) or isinstance(right, float):
+        return left / right
+    whole = abs(left) // abs(right)
+    return whole if (left < 0) == (right < 0) else -whole
+
+
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": add,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
-    "/": lambda a, b: a // b,
-    "%": lambda a, b: a % b,
+    "/": divide,
+    "%": lambda a, b: a - b * divide(a, b),
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "<": lambda a, b: a < b,

@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import streams
 from streams import errors
 from streams.serdes.base import Serde
 from streams.serdes.choose import named_serde
+from streams.testing import TestRecord
 from tests.goldens.java import helpers
+from tests.goldens.java.interpret import text
 from tests.goldens.java.queries import QUERIES
 
 RESERVED = {"as": "as_", "with": "with_"}
@@ -61,9 +64,14 @@ JAVA: dict[str, Any] = {
     "Set": Static(of=lambda *items: set(items)),
     "Map": Static(of=lambda *items: dict(zip(items[::2], items[1::2], strict=True))),
     "Optional": Static(of=lambda x: x, empty=lambda: None),
+    "Math": Static(max=max, min=min, abs=abs),
+    "Objects": Static(equals=lambda one, other: one == other, hash=lambda *things: hash(things)),
+    "Boolean": Static(TRUE=True, FALSE=False, valueOf=bool),
+    "Double": Static(valueOf=float, parseDouble=float),
+    "UUID": Static(fromString=UUID, randomUUID=uuid4),
     "Pattern": Static(compile=re.compile),
     "KeyValue": Static(pair=lambda key, value: (key, value)),
-    "String": Static(**{"valueOf": str, "class": "string"}),
+    "String": Static(**{"valueOf": text, "join": lambda by, *parts: by.join(parts), "class": "string"}),
     "WindowedSerdes": Static(
         timeWindowedSerdeFrom=lambda inner, size: streams.Serdes.time_windowed(serde_of(inner), size),
         sessionWindowedSerdeFrom=lambda inner: streams.Serdes.session_windowed(serde_of(inner)),
@@ -72,20 +80,37 @@ JAVA: dict[str, Any] = {
     "Integer": Static(MAX_VALUE=2**31 - 1, MIN_VALUE=-(2**31), valueOf=int, parseInt=int),
 }
 
+SERDES: dict[str, Callable[[], Serde[Any]]] = {
+    "String": streams.Serdes.string,
+    "Long": streams.Serdes.long,
+    "Integer": streams.Serdes.integer,
+    "Short": streams.Serdes.short,
+    "Double": streams.Serdes.double,
+    "Float": streams.Serdes.float,
+    "Boolean": streams.Serdes.boolean,
+    "UUID": streams.Serdes.uuid,
+    "ByteArray": streams.Serdes.bytes,
+    "Bytes": streams.Serdes.bytes,
+    "Void": streams.Serdes.void,
+}
 CREATED: dict[str, Callable[..., Any]] = {
-    "StringSerializer": lambda: streams.Serdes.string(),
-    "StringDeserializer": lambda: streams.Serdes.string(),
-    "LongSerializer": lambda: streams.Serdes.long(),
-    "LongDeserializer": lambda: streams.Serdes.long(),
-    "IntegerSerializer": lambda: streams.Serdes.integer(),
-    "IntegerDeserializer": lambda: streams.Serdes.integer(),
-    "ByteArraySerializer": lambda: streams.Serdes.bytes(),
-    "ByteArrayDeserializer": lambda: streams.Serdes.bytes(),
+    **{f"{name}{side}": make for name, make in SERDES.items() for side in ("Serializer", "Deserializer")},
     "TimeWindowedSerializer": lambda inner=None: streams.Serdes.time_windowed(inner, 1),
+    "TimeWindowedDeserializer": lambda inner=None, size=None: streams.Serdes.time_windowed(inner, size),
+    "SessionWindowedSerializer": lambda inner=None: streams.Serdes.session_windowed(inner),
+    "SessionWindowedDeserializer": lambda inner=None: streams.Serdes.session_windowed(inner),
+    "KeyValue": lambda key, value: (key, value),
+    "TestRecord": lambda *fields: TestRecord(*fields),
     "TreeMap": lambda source=None: dict(sorted((source or {}).items())),
     "HashMap": lambda source=None: dict(source or {}),
+    "LinkedHashMap": lambda source=None: dict(source or {}),
+    "Properties": lambda source=None: dict(source or {}),
     "ArrayList": lambda source=(): list(source),
+    "LinkedList": lambda source=(): list(source),
     "HashSet": lambda source=(): set(source),
+    "RuntimeException": RuntimeError,
+    "Exception": Exception,
+    "Error": Exception,
 }
 
 STRING: dict[str, Callable[..., Any]] = {
@@ -104,6 +129,15 @@ STRING: dict[str, Callable[..., Any]] = {
     "split": lambda s, pattern: re.split(pattern, s),
     "indexOf": str.find,
     "trim": str.strip,
+    "strip": str.strip,
+    "lastIndexOf": str.rfind,
+    "replace": str.replace,
+    "replaceAll": lambda s, pattern, by: re.sub(pattern, by, s),
+    "matches": lambda s, pattern: re.fullmatch(pattern, s) is not None,
+    "compareTo": lambda s, x: (s > x) - (s < x),
+    "equalsIgnoreCase": lambda s, x: x is not None and s.lower() == x.lower(),
+    "getBytes": lambda s, charset=None: s.encode(),
+    "toString": str,
 }
 
 COLLECTION: dict[str, Callable[..., Any]] = {
@@ -116,7 +150,19 @@ COLLECTION: dict[str, Callable[..., Any]] = {
     "put": lambda c, k, v: c.__setitem__(k, v),
     "remove": lambda c, k: c.pop(k, None),
     "get": lambda c, k: c.get(k) if isinstance(c, Mapping) else c[k],
-    "add": lambda c, x: c.append(x),
+    "add": lambda c, x: c.add(x) if isinstance(c, set) else c.append(x),
+    "addAll": lambda c, xs: c.update(xs) if isinstance(c, set) else c.extend(xs),
+    "putAll": lambda c, other: c.update(other),
+    "getOrDefault": lambda c, k, otherwise: c.get(k, otherwise),
+}
+
+NUMBER: dict[str, Callable[..., Any]] = {
+    "intValue": int,
+    "longValue": int,
+    "doubleValue": float,
+    "toString": text,
+    "equals": lambda n, x: type(n) is type(x) and n == x,
+    "compareTo": lambda n, x: (n > x) - (n < x),
 }
 
 
@@ -155,6 +201,8 @@ class PythonWorld:
             return STRING[method](target, *arguments)
         if isinstance(target, (list, dict, set)) and method in COLLECTION:
             return COLLECTION[method](target, *arguments)
+        if isinstance(target, (int, float)) and method in NUMBER:
+            return NUMBER[method](target, *arguments)
         if isinstance(target, Serde) and method in ("serializer", "deserializer"):
             return target  # here a serde is both
         if method == "onInvalidTimestamp" and callable(target):
