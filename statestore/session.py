@@ -24,6 +24,7 @@ class LayeredSessionStore:
     """Implements `SessionStore`; see there, `Layered` and `LayeredWindowStore`."""
 
     __slots__ = (
+        "_by_key",
         "_entries",
         "_layers",
         "_life",
@@ -63,6 +64,7 @@ class LayeredSessionStore:
         )
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, _pack)
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of, _low)
+        self._by_key = self._timed.by_key
         self._life = life = Lifecycle(self._layers, self._timed.shelf, _emit)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
         self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
@@ -72,13 +74,16 @@ class LayeredSessionStore:
         return self._segments.observed
 
     def put(self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None) -> bool:
-        segments = self._segments
+        segments, layers = self._segments, self._layers
         if end > segments.observed:
             segments.advance(end)
+        cell = (end, start, key)
         if end < segments.live_from and not segments.shows_kept:
-            self._layers.log((end, start, key), value, timestamp, origin)
+            layers.log(cell, value, timestamp, origin)
             return False
-        self._layers.put((end, start, key), value, timestamp, origin)
+        layers.put(cell, value, timestamp, origin)
+        if self._by_key.made:
+            self._by_key.put(key, cell, layers.top[cell])
         return end > segments.observed - self.retention or not segments.refuses(end)
 
     def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> bool:
@@ -92,12 +97,13 @@ class LayeredSessionStore:
         return None if found is None else found[0]
 
     def find(self, key: bytes, earliest_end: int, latest_start: int, backwards: bool = False) -> FewRows[Session]:
+        cells, entries = self._timed.one_key(key, earliest_end, MAX_TIME)
+        opened = self._entries.open
         sessions = []
-        for cell, entry in self._timed.one_key(key, earliest_end, MAX_TIME):
-            if cell[1] <= latest_start:
-                found = self._entries.open(entry)
-                if found is not None:
-                    sessions.append((key, cell[1], cell[0], found[0]))
+        for (end, start, _), entry in zip(cells, entries, strict=True):
+            if start <= latest_start:
+                found = opened(entry) if entry.__class__ is bytes else entry
+                sessions.append((key, start, end, found[0]))  # type: ignore[index]  # none is deleted
         return FewRows(reversed(sessions) if backwards else iter(sessions))
 
     def find_keys(

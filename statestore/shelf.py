@@ -3,14 +3,25 @@ iterators."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Generic, TypeVar
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
 
+from statestore.entries import Entry, is_deleted
 from statestore.layers import Cell, Index, Layers, View
 from statestore.ordered import Ordered
 
 TimedCell = TypeVar("TimedCell", tuple[int, bytes], tuple[int, int, bytes])
+
+
+Left = TypeVar("Left", bound=Hashable, contravariant=True)
+
+
+class Current(Protocol[Left]):
+    """What keeps entries as they are now beside the layers, and is told what leaves them (`ByKey`)."""
+
+    def clear(self) -> None: ...
+    def discard_all(self, cells: Iterable[Left], /) -> None: ...
 
 
 def _nothing() -> tuple[()]:
@@ -25,20 +36,32 @@ class Shelf(Generic[Cell]):
     (`reset`). While an iterator is open nothing is taken from the index it walks.
     """
 
-    __slots__ = ("_cached", "_layers", "_stale")
+    __slots__ = ("_cached", "_current", "_layers", "_stale")
 
-    def __init__(self, layers: Layers[Cell], cached: Callable[[], Iterable[Cell]] = _nothing) -> None:
-        """`cached` gives the cells of the read cache, where ranges rely on it."""
+    def __init__(
+        self,
+        layers: Layers[Cell],
+        cached: Callable[[], Iterable[Cell]] = _nothing,
+        current: Current[Cell] | None = None,
+    ) -> None:
+        """`cached` gives the cells of the read cache, where ranges rely on it; `current` follows the indexes, but is
+        not walked by iterators."""
         self._layers = layers
         self._cached = cached
+        self._current = current
         self._stale = False
 
     def use(self, index: Index[Cell]) -> None:
         """Make the index, unless it is kept already."""
         layers = self._layers
         if index not in layers.indexes:
-            index.build({*layers.dirty, *layers.uncommitted, *layers.committed, *self._cached()})
+            index.build(self.cells())
             layers.indexes.append(index)
+
+    def cells(self) -> set[Cell]:
+        """All cells in memory."""
+        layers = self._layers
+        return {*layers.dirty, *layers.uncommitted, *layers.committed, *self._cached()}
 
     def open(self) -> View[Cell]:
         view = View(self._layers)
@@ -54,15 +77,23 @@ class Shelf(Generic[Cell]):
     def forget(self, cells: Iterable[Cell]) -> None:
         """The cells have left a layer; those that are in no other leave the indexes."""
         layers = self._layers
+        if not layers.indexes and self._current is None:
+            return
+        gone = [cell for cell in cells if layers.upper(cell) is None]
+        if not gone:
+            return
+        if self._current is not None:
+            self._current.discard_all(gone)
         if layers.views:
             self._stale = True
-        elif layers.indexes:
-            gone = [cell for cell in cells if layers.upper(cell) is None]
-            for index in layers.indexes:
-                index.discard_all(gone)
+            return
+        for index in layers.indexes:
+            index.discard_all(gone)
 
     def reset(self) -> None:
         """The layers have lost cells that nobody told of."""
+        if self._current is not None:
+            self._current.clear()
         if self._layers.views:
             self._stale = True
         else:
@@ -71,6 +102,8 @@ class Shelf(Generic[Cell]):
     def release(self) -> None:
         """Let go of every view and index: the store is closed."""
         self._layers.views.clear()
+        if self._current is not None:
+            self._current.clear()
         self._clear()
 
     def _clear(self) -> None:
@@ -106,46 +139,86 @@ class Sorted(Generic[Cell]):
 
 
 class ByKey(Generic[TimedCell]):
-    """The cells of each key, by time."""
+    """The rows of each key that are in memory, by time, with their entries as they are now; deleted ones are left out.
 
-    __slots__ = ("_cells", "_key_of", "made")
+    Unlike an `Index` it is told of every put, so that reading a key's rows asks no layer.
+    """
+
+    __slots__ = ("_key_of", "_rows", "made")
 
     def __init__(self, key_of: Callable[[TimedCell], bytes]) -> None:
         self._key_of: Callable[[TimedCell], bytes] = key_of
-        self._cells: dict[bytes, list[TimedCell]] = {}
+        self._rows: dict[bytes, tuple[list[TimedCell], list[Entry]]] = {}
         self.made = False
-        """The index is kept."""
+        """It is kept: it must be told of puts."""
 
-    def build(self, cells: Iterable[TimedCell]) -> None:
-        self._cells, self.made = {}, True
-        for cell in sorted(cells):
-            self._cells.setdefault(self._key_of(cell), []).append(cell)
+    def build(self, rows: Iterable[tuple[TimedCell, Entry]]) -> None:
+        """Hold these rows, in the order of their cells, and no others."""
+        self._rows, self.made = {}, True
+        key_of = self._key_of
+        for cell, entry in rows:
+            if not is_deleted(entry):
+                cells, entries = self._rows.setdefault(key_of(cell), ([], []))
+                cells.append(cell)
+                entries.append(entry)
 
     def clear(self) -> None:
-        self._cells, self.made = {}, False
+        self._rows, self.made = {}, False
 
-    def add(self, cell: TimedCell) -> None:
-        key = self._key_of(cell)
-        cells = self._cells.get(key)
-        if cells is None:
-            self._cells[key] = [cell]
-        elif cells[-1] < cell:
-            cells.append(cell)
-        elif cells[bisect_left(cells, cell)] != cell:
-            insort(cells, cell)
+    def put(self, key: bytes, cell: TimedCell, entry: Entry) -> None:
+        """The row of this key is now so."""
+        there = entry.__class__ is bytes or entry[0] is not None
+        rows = self._rows.get(key)
+        if rows is None:
+            if there:
+                self._rows[key] = ([cell], [entry])
+            return
+        cells, entries = rows
+        if cells[-1] < cell:
+            if there:
+                cells.append(cell)
+                entries.append(entry)
+            return
+        at = bisect_left(cells, cell)
+        if cells[at] != cell:
+            if there:
+                cells.insert(at, cell)
+                entries.insert(at, entry)
+        elif there:
+            entries[at] = entry
+        elif len(cells) == 1:
+            del self._rows[key]
+        else:
+            del cells[at], entries[at]
 
-    def discard_all(self, cells: Collection[TimedCell]) -> None:
-        gone = set(cells)
-        for key in {self._key_of(cell) for cell in gone}:
-            left = [cell for cell in self._cells.get(key, ()) if cell not in gone]
+    def discard_all(self, cells: Iterable[TimedCell]) -> None:
+        """These cells are in memory no more."""
+        gone: dict[bytes, set[TimedCell]] = {}
+        for cell in cells:
+            gone.setdefault(self._key_of(cell), set()).add(cell)
+        for key, leaving in gone.items():
+            rows = self._rows.get(key)
+            if rows is None:
+                continue
+            left = [(cell, entry) for cell, entry in zip(*rows, strict=True) if cell not in leaving]
             if left:
-                self._cells[key] = left
+                self._rows[key] = ([cell for cell, _ in left], [entry for _, entry in left])
             else:
-                self._cells.pop(key, None)
+                del self._rows[key]
 
-    def between(self, key: bytes, low: TimedCell, high: TimedCell) -> list[TimedCell]:
-        """The key's cells with low <= cell < high."""
-        cells = self._cells.get(key)
-        if cells is None:
-            return []
-        return cells[bisect_left(cells, low) : bisect_left(cells, high)]
+    def between(self, key: bytes, low: int, high: int) -> tuple[Sequence[TimedCell], Sequence[Entry]]:
+        """The key's rows with low <= time <= high. Not to be changed, nor to be kept."""
+        rows = self._rows.get(key)
+        if rows is None:
+            return _NO_ROWS
+        cells = rows[0]
+        if low <= cells[0][0] and cells[-1][0] <= high:
+            return rows
+        if high < cells[0][0] or cells[-1][0] < low:
+            return _NO_ROWS
+        first = bisect_left(cells, (low,))
+        last = bisect_left(cells, (high + 1,))
+        return cells[first:last], rows[1][first:last]
+
+
+_NO_ROWS: tuple[tuple[()], tuple[()]] = ((), ())

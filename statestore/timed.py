@@ -6,7 +6,7 @@ was opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic
 
 from statestore.engine import Engine
@@ -21,14 +21,11 @@ from statestore.shelf import ByKey, Shelf, Sorted, TimedCell
 
 MAX_TIME = 2**63 - 2
 
-Pair = tuple[TimedCell, Entry]
-
 
 class Timed(Generic[TimedCell]):
     """The ranges of one store. Times are inclusive, and cut to what is still visible."""
 
     __slots__ = (
-        "_by_key",
         "_by_row",
         "_by_time",
         "_engine",
@@ -36,6 +33,7 @@ class Timed(Generic[TimedCell]):
         "_key_of",
         "_layers",
         "_low",
+        "by_key",
         "segments",
         "shelf",
     )
@@ -55,16 +53,17 @@ class Timed(Generic[TimedCell]):
         self.segments: Segments[TimedCell] = segments
         self._key_of: Callable[[TimedCell], bytes] = key_of
         self._low: Callable[[int], TimedCell] = low
-        self.shelf: Shelf[TimedCell] = Shelf(layers, segments.cells)
-        self._by_key: ByKey[TimedCell] = ByKey(key_of)
+        self.by_key: ByKey[TimedCell] = ByKey(key_of)
+        self.shelf: Shelf[TimedCell] = Shelf(layers, segments.cells, self.by_key)
         self._by_row: Sorted[TimedCell] = Sorted(segments.sort_key)
         self._by_time: Ordered[TimedCell] = Ordered()
         segments.on_forget = self.shelf.forget
         segments.postpone = lambda: bool(layers.views)
 
-    def one_key(self, key: bytes, time_from: int, time_to: int) -> list[Pair[TimedCell]]:
-        """The key's rows by time. Only a store read below `Segments.complete_from` asks its engine."""
-        segments, layers = self.segments, self._layers
+    def one_key(self, key: bytes, time_from: int, time_to: int) -> tuple[Sequence[TimedCell], Sequence[Entry]]:
+        """Cells and entries of the key's rows, by time; not to be changed. Only a store read below
+        `Segments.complete_from` asks its engine."""
+        segments = self.segments
         low, high = segments.observed - segments.retention + 1, segments.observed
         if segments.shows_kept and segments.live_from < low:
             low = segments.live_from
@@ -73,30 +72,31 @@ class Timed(Generic[TimedCell]):
         if time_to < high:
             high = time_to
         if low > high:
-            return []
-        if not self._by_key.made:
-            self.shelf.use(self._by_key)
-        cells = self._by_key.between(key, self._low(low), self._low(high + 1))
-        upper = layers.upper
+            return (), ()
+        by_key = self.by_key
+        if not by_key.made:
+            self._follow()
         if low >= segments.complete_from:
-            dirty, fresh, committed = layers.dirty.get, layers.uncommitted.get, layers.committed.get
-            rows = []
-            for cell in cells:
-                entry = dirty(cell) or fresh(cell) or committed(cell) or segments.cached(cell)
-                if entry is not None and (entry.__class__ is bytes or entry[0] is not None):
-                    rows.append((cell, entry))
-            return rows
+            return by_key.between(key, low, high)
+        return self._with_disk(key, low, high)
+
+    def _follow(self) -> None:
+        """Makes the index by key, which is told of puts from now on."""
+        upper = self._layers.upper
+        rows = [(cell, upper(cell)) for cell in sorted(self.shelf.cells())]
+        self.by_key.build((cell, entry) for cell, entry in rows if entry is not None)
+
+    def _with_disk(self, key: bytes, low: int, high: int) -> tuple[list[TimedCell], list[Entry]]:
+        segments, upper = self.segments, self._layers.upper
         found: dict[TimedCell, Entry] = {}
         for segment in segments.on_disk(max(low, 0), high):
             for cell, entry in segments.rows_of(segment, key, low, high):
                 if self._key_of(cell) == key:
                     known = upper(cell)
                     found[cell] = entry if known is None else known
-        for cell in cells:
-            known = upper(cell)
-            if known is not None:
-                found[cell] = known
-        return [(cell, found[cell]) for cell in sorted(found) if not is_deleted(found[cell])]
+        found.update(zip(*self.by_key.between(key, low, high), strict=True))
+        cells = [cell for cell in sorted(found) if not is_deleted(found[cell])]
+        return cells, [found[cell] for cell in cells]
 
     def many(
         self,

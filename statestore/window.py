@@ -32,6 +32,7 @@ class LayeredWindowStore:
     """
 
     __slots__ = (
+        "_by_key",
         "_duplicates",
         "_entries",
         "_layers",
@@ -80,6 +81,7 @@ class LayeredWindowStore:
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, rows.pack)
         key_of = _key_of_duplicate if retain_duplicates else _key_of
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of, _low)
+        self._by_key = self._timed.by_key
         self._lookup = self._layers.top.get
         self._open = self._entries.open
         self._life = life = Lifecycle(self._layers, self._timed.shelf, self._emit)
@@ -91,12 +93,13 @@ class LayeredWindowStore:
         return self._segments.observed
 
     def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
-        segments = self._segments
+        segments, layers = self._segments, self._layers
+        name = key
         if self._duplicates:
             segments.sequence = (segments.sequence + 1) & _MAX_SEQ
             key += _SEQ.pack(segments.sequence)
             if value is None:
-                self._layers.log((start, key), None, timestamp, origin)
+                layers.log((start, key), None, timestamp, origin)
                 if not segments.one_by_one:
                     return True
                 # Java's store in memory looks at the time before it looks at the value
@@ -105,9 +108,12 @@ class LayeredWindowStore:
         if start > segments.observed:
             segments.advance(start)
         if start < segments.live_from and not segments.shows_kept:
-            self._layers.log((start, key), value, timestamp, origin)
+            layers.log((start, key), value, timestamp, origin)
             return False
-        self._layers.put((start, key), value, timestamp, origin)
+        cell = (start, key)
+        layers.put(cell, value, timestamp, origin)
+        if self._by_key.made:
+            self._by_key.put(name, cell, layers.top[cell])
         return start > segments.observed - self.retention or not segments.refuses(start)
 
     def fetch(self, key: bytes, start: int) -> Found | None:
@@ -115,8 +121,8 @@ class LayeredWindowStore:
         if start <= segments.observed - self.retention and not (segments.shows_kept and start >= segments.live_from):
             return None
         if self._duplicates:
-            found = self._timed.one_key(key, start, start)
-            return self._open(found[-1][1]) if found else None
+            entries = self._timed.one_key(key, start, start)[1]
+            return self._open(entries[-1]) if entries else None
         cell = (start, key)
         entry = self._lookup(cell)
         if entry is None:
@@ -126,11 +132,14 @@ class LayeredWindowStore:
     def fetch_range(
         self, key: bytes, time_from: int, time_to: int, backwards: bool = False
     ) -> FewRows[tuple[int, object, int]]:
+        cells, entries = self._timed.one_key(key, time_from, time_to)
+        if not cells:
+            return FewRows(iter(()))
+        opened = self._open
         rows = []
-        for cell, entry in self._timed.one_key(key, time_from, time_to):
-            found = self._open(entry) if isinstance(entry, bytes) else entry
-            if found is not None:
-                rows.append((cell[0], found[0], found[1]))
+        for (start, _), entry in zip(cells, entries, strict=True):
+            value, timestamp = opened(entry) if entry.__class__ is bytes else entry  # type: ignore[misc]  # none is deleted
+            rows.append((start, value, timestamp))
         return FewRows(reversed(rows) if backwards else iter(rows))
 
     def fetch_keys(
