@@ -23,7 +23,6 @@ Keys and values are bin or nil; timestamps and offset deltas are bin of `<q`; he
 from __future__ import annotations
 
 import struct
-import sys
 from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -119,19 +118,16 @@ class Header(NamedTuple):
 
 
 def _longs(values: Sequence[int]) -> bytes:
-    column = values if isinstance(values, array) and values.typecode == "q" else array("q", values)
-    if sys.byteorder == "big":
-        column = array("q", column)
-        column.byteswap()
-    return column.tobytes()
+    return struct.pack(f"<{len(values)}q", *values)
 
 
-def _ints(data: bytes) -> array[int]:
-    column = array("q")
-    column.frombytes(data)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
+def _ints(data: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(data) // 8}q", data)
+
+
+def _keyless(keys: Sequence[bytes | None]) -> bool:
+    """Has at least one record no key? Looking for None first would compare every key with it."""
+    return not all(keys) and None in keys
 
 
 def write(
@@ -166,7 +162,7 @@ def write(
     if not count or any(len(column) != count for column in others):
         raise ValueError(f"a batch needs columns of one length of at least 1, not {count} and {[*map(len, others)]}")
     payload: bytes = msgpack.packb([keys, values, _longs(timestamps), headers, None])
-    flags = (TRANSACTIONAL * transactional) | (KEYLESS * (None in keys)) | (HEADED * (headers is not None))
+    flags = (TRANSACTIONAL * transactional) | (KEYLESS * _keyless(keys)) | (HEADED * (headers is not None))
     tail = _TAIL.pack(
         MAGIC, CODEC_NONE, flags, producer_id, epoch, sequence, count, count - 1,
         timestamps[0], max(timestamps), NO_TIME,
@@ -323,7 +319,7 @@ def decode(header: Header, buffer: bytes | memoryview, position: int = 0) -> Col
         offsets: Sequence[int] = (
             range(base, base + count) if deltas is None else array("q", map(base.__add__, _ints(deltas)))
         )
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, struct.error, msgpack.UnpackException) as error:
         raise BadBatch(f"the payload is not the five columns of a batch: {error}") from error
     if not count == len(keys) == len(values) == len(timestamps) == len(offsets):
         found = f"{len(keys)}, {len(values)}, {len(timestamps)}, {len(offsets)}"

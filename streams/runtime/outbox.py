@@ -5,8 +5,10 @@ A column's lists keep their identity for life, so that entry functions hold on t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
+from operator import add
 from typing import NamedTuple
 
 from statestore.api import ChangelogHook
@@ -81,7 +83,7 @@ class Column:
         """Bytes of all keys and values; those looked at before are not looked at again."""
         sized = self._sized
         if len(self._keys) > sized:
-            self.bytes += _bytes(self._keys[sized:]) + _bytes(self._values[sized:])
+            self.bytes += sum(_lengths(self._keys[sized:])) + sum(_lengths(self._values[sized:]))
             self._sized = len(self._keys)
         return self.bytes
 
@@ -106,23 +108,18 @@ class Column:
         self._headers.clear()
 
 
-def _bytes(column: list[bytes | None]) -> int:
-    try:
-        return sum(map(len, column))  # type: ignore[arg-type]  # None is the exception, and answered below
-    except TypeError:
-        return sum(len(each) for each in column if each is not None)
+def _lengths(column: Sequence[bytes | None]) -> Iterable[int]:
+    """Of each record; None counts as 0."""
+    return map(len, column if all(column) else [each or b"" for each in column])  # type: ignore[arg-type]
 
 
 def _cut(batch: RecordBatch) -> Iterable[RecordBatch]:
     """Batches within the bounds; a record that is too large by itself is one."""
-    sizes = [len(key or b"") + len(value or b"") for key, value in zip(batch.keys, batch.values, strict=True)]
-    ends = list(accumulate(sizes))
-    start = 0
-    while start < len(sizes):
-        before = ends[start - 1] if start else 0
-        stop = start + 1
-        while stop < len(sizes) and stop - start < BATCH_RECORDS and ends[stop] - before <= BATCH_BYTES:
-            stop += 1
+    ends = list(accumulate(map(add, _lengths(batch.keys), _lengths(batch.values))))
+    start = before = 0
+    while start < len(ends):
+        fits = bisect_right(ends, before + BATCH_BYTES, start, min(len(ends), start + BATCH_RECORDS))
+        stop = max(fits, start + 1)
         yield RecordBatch(
             batch.keys[start:stop],
             batch.values[start:stop],
@@ -131,7 +128,7 @@ def _cut(batch: RecordBatch) -> Iterable[RecordBatch]:
             range(stop - start),
             stop - start,
         )
-        start = stop
+        start, before = stop, ends[stop - 1]
 
 
 class Outgoing(NamedTuple):
