@@ -51,12 +51,17 @@ class Globals:
         self._disk: Engine = MemoryEngine()
         if not built.global_stores:
             return
+        partitions = {each.store.name: self._partitions(each) for each in built.global_stores}
         if any(lies_on_disk(each.store) for each in built.global_stores):
             self._disk = _database(home, open_engine)
-        for each in built.global_stores:
-            self._add(each, replace(ground, disk=self._disk, state_dir=home))
+        try:
+            for each in built.global_stores:
+                self._add(each, partitions[each.store.name], replace(ground, disk=self._disk, state_dir=home))
+        except BaseException:
+            self._disk.close()
+            raise
 
-    def _add(self, each: GlobalStore, ground: Ground) -> None:
+    def _partitions(self, each: GlobalStore) -> list[TopicPartition]:
         topics = each.source.topics
         assert isinstance(topics, tuple)
         known = self._admin.describe_topics(topics)
@@ -66,10 +71,12 @@ class Globals:
                 f"There are no partitions available for topic {missing[0]} when initializing global store "
                 f"{each.store.name}. Create the topic first."
             )
-        partitions = [TopicPartition(t, p) for t in topics for p in range(known[t].partitions)]
+        self._topic_ids.update({name: topic.topic_id for name, topic in known.items()})
+        return [TopicPartition(t, p) for t in topics for p in range(known[t].partitions)]
+
+    def _add(self, each: GlobalStore, partitions: list[TopicPartition], ground: Ground) -> None:
         task = GlobalTask(each, partitions, ground)
         self._tasks[each.store.name] = task
-        self._topic_ids.update({name: topic.topic_id for name, topic in known.items()})
         for partition in partitions:
             self._owner[partition] = task
 

@@ -256,7 +256,7 @@ class Worker:
             self._fetch(LONGEST_WAIT_MS)
         self._globals.commit()
         if around.built.subtopologies:
-            self._rejoin()
+            self._news.append(Rebalance())
         else:
             self._become(WorkerState.RUNNING)
 
@@ -580,7 +580,7 @@ class Worker:
             len(going),
         )
         if going:
-            self._rejoin()  # a second round, for those who wait for what was given up
+            self._news.append(Rebalance())  # a second round, for those who wait for what was given up
 
     def _give_up(self, going: frozenset[TaskId]) -> None:
         committed = True
