@@ -186,6 +186,10 @@ class Inbox:
         """The task's partitions."""
         return tuple(self._queues)
 
+    def include(self, partition: TopicPartition, reads: Reads) -> None:
+        """One more partition: of a topic that has come to match a pattern."""
+        self._queues[partition] = _Queue(partition, reads)
+
     def place(self, positions: Mapping[TopicPartition, Position]) -> None:
         """Forgets what waits; reading goes on at these positions. Their metadata hold the partition times."""
         for partition, queue in self._queues.items():

@@ -31,6 +31,7 @@ from streams.runtime.entry import Failed, Run, SourceEntry, Walk
 from streams.runtime.facades import Hand
 from streams.runtime.fuse import Fuse, SourceStep
 from streams.runtime.handlers import Handlers
+from streams.runtime.idleness import Idle
 from streams.runtime.inbox import MAX_RUN, Inbox, InboxSettings, Reads
 from streams.runtime.iterators import Lease
 from streams.runtime.layout import flush_order, graph_of, source_of
@@ -144,6 +145,7 @@ class Task:
         self._merged = SourceEntry(_no_rows, _no_rows)
         self._positions: dict[TopicPartition, Position] = {}
         self._drains = Drains()
+        self._idles: list[Idle] = []
         self._most = MAX_RUN
         self._last: tuple[int, int] = (0, 0)
         self.text = ""
@@ -368,9 +370,12 @@ class Task:
         """See `runtime.punctuate`."""
         return self._punctuations.schedule(node, interval_ms, kind, call, start_ms)
 
-    def last_input(self) -> int:
-        """Wall clock of the last run, or of the start; now, while records wait."""
-        return self._walk.now if self.inbox.waiting else self._walk.input_at
+    def when_idle(self, node: str, after_ms: int, act: Callable[[], None]) -> None:
+        """See `runtime.idleness`."""
+        walk, inbox = self._walk, self.inbox
+        # Records that wait are input.
+        last_input = lambda: walk.now if inbox.waiting else walk.input_at  # noqa: E731
+        self._idles.append(Idle(node, after_ms, act, self._punctuations, last_input))
 
     def at_run_end(self, node: str, drain: Drain, width: int) -> None:
         """See `runtime.drains`."""
@@ -381,6 +386,15 @@ class Task:
     def reads(self, partition: TopicPartition) -> bool:
         """Is this one of the task's source partitions?"""
         return partition in self._reads
+
+    def include(self, partition: TopicPartition) -> None:
+        """One more source partition: of a topic that has come to match a pattern.
+
+        Raises:
+            StreamsException: no source reads its topic.
+        """
+        self._reads[partition] = self._reading(partition)
+        self.inbox.include(partition, self._reads[partition])
 
     def add(self, fetched: Fetched) -> None:
         """Takes what a poll brought for one of the task's partitions."""
@@ -478,6 +492,10 @@ class Task:
     def punctuate_wall_clock(self, now: int) -> bool:
         """Calls the punctuations that the wall clock has reached."""
         self._walk.now = now
+        due = self._punctuations.wall.deadline
+        if self._idles and due is not None and due <= now:
+            # What closes for want of input must have seen all of it.
+            self.flush()
         return self._punctuations.wall.run(now, self._punctuation)
 
     def next_wall_clock(self) -> int | None:

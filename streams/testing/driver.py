@@ -9,6 +9,7 @@ only when told to.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -321,8 +322,14 @@ class TopologyTestDriver:
         """Gives a record to the task; False if it does not read the topic."""
         task = self._task
         partition = TopicPartition(topic, 0)
-        if task is None or not task.reads(partition):
+        if task is None:
             return False
+        if not task.reads(partition):
+            patterns = (n.topics for n in self._topology.nodes if isinstance(n, SourceNode))
+            if not any(isinstance(p, re.Pattern) and p.fullmatch(topic) for p in patterns):
+                return False
+            task.include(partition)
+            task.add(Fetched(partition, None, 0, 0, 0))
         task.add(self._fetched(partition, record))
         return True
 

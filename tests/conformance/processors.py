@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from streams.processor import PunctuationType
-from streams.record import Window, Windowed
+from streams.record import ValueAndTimestamp, Window, Windowed
+from streams.runtime.facades import TimestampedKeyValueFacade
 from tests.conformance.functions import Spec, number, parts, predicate, raise_if, text
 
 
@@ -38,10 +39,9 @@ class WithStore(Step):
         return getattr(found, "value", found)
 
     def save(self, key: Any, value: Any, timestamp: int) -> None:
-        from streams.record import ValueAndTimestamp
-
-        timestamped = getattr(self.store, "timestamped", False)
-        self.store.put(key, ValueAndTimestamp(value, timestamp) if timestamped and value is not None else value)
+        """Puts a value, with its timestamp where the store keeps them."""
+        timestamped = isinstance(self.store, TimestampedKeyValueFacade) and value is not None
+        self.store.put(key, ValueAndTimestamp(value, timestamp) if timestamped else value)
 
 
 class Swallow(Step):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -225,3 +226,17 @@ def test_time_goes_on_in_stream_time_punctuations_before_the_commit() -> None:
         for value, time in (("a", 5), ("b", 6), ("c", 10)):
             topic.pipe_input("k", value, time)
     assert order == ["process a", "tick 5", "process b", "process c", "tick 10"]
+
+
+def test_topics_that_match_a_pattern_can_be_piped_to() -> None:
+    builder = StreamsBuilder()
+    builder.stream(re.compile("in-.*"), key_serde=STRING, value_serde=STRING).to(
+        "out", key_serde=STRING, value_serde=STRING
+    )
+    with TopologyTestDriver(builder.build(), application_id="app") as driver:
+        out = driver.create_output_topic("out", STRING, STRING)
+        for topic in ("in-a", "in-b", "in-a"):
+            driver.create_input_topic(topic, STRING, STRING).pipe_input("k", topic)
+        assert out.read_key_values_to_list() == [("k", "in-a"), ("k", "in-b"), ("k", "in-a")]
+        with pytest.raises(IllegalArgumentException, match="Unknown topic: other"):
+            driver.create_input_topic("other", STRING, STRING).pipe_input("k", "v")
