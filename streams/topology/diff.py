@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from streams.names import CHANGELOG_SUFFIX
 from streams.topology.diff_matching import Shapes, is_generated, matched
 from streams.topology.outline import NodeOutline, Outline, StoreOutline, SubOutline, TopicOutline
 
@@ -152,12 +153,19 @@ def _fresh(name: str, kind: str, taken: bool) -> Change:
 
 def _store_note(old: StoreOutline, new: StoreOutline) -> tuple[Fate, str]:
     if old.kind != new.kind:
-        return Fate.CHANGED, f"was {old.kind}, becomes {new.kind}: its keys and values are laid out otherwise"
+        words = f"was {old.kind}, becomes {new.kind}, whose keys and values are laid out otherwise: give it a new name"
+        return Fate.CHANGED, words
     if old.window_ms != new.window_ms:
-        return Fate.CHANGED, f"its windows were {old.window_ms} ms long, and are {new.window_ms} ms"
-    if old.changelog != new.changelog:
-        return Fate.CHANGED, f"its changelog was {old.changelog or 'none'}, and is {new.changelog or 'none'}"
+        words = f"its windows were {old.window_ms} ms long, and are {new.window_ms} ms: give it a new name"
+        return Fate.CHANGED, words
+    if old.changelog != new.changelog and new.changelog == new.name + CHANGELOG_SUFFIX:
+        return Fate.CHANGED, "its changelog begins empty, and so does its state"
     notes = []
+    if old.changelog != new.changelog:
+        if new.changelog is None:
+            notes.append("logged no more: the state on disk is all there is")
+        else:
+            notes.append(f"restored from its source topic {new.changelog} from now on")
     if old.persistent != new.persistent:
         notes.append("from now on in memory" if old.persistent else "from now on on disk")
     if old.retention_ms != new.retention_ms:

@@ -43,9 +43,12 @@ def _stores(diff: Diff) -> Iterator[str]:
     for row in _of(diff.stores, Fate.RENAMED):
         yield f"State of {row.old} is lost under the new name {row.new}: it starts empty." + _advice(row)
     for row in _of(diff.stores, Fate.CHANGED):
-        yield f"Store {row.old} keeps its name, but {row.note}. Give it a new name, and let it be built anew."
+        yield f"Store {row.old} keeps its name, but {row.note}."
     for row in _of(diff.stores, Fate.ORPHANED):
         yield f"Store {row.old} is used no more. Its state and its changelog stay behind until they are deleted."
+    for row in _of(diff.stores, Fate.KEPT):
+        if row.note:
+            yield f"Store {row.old} is kept: {row.note}."
 
 
 def _advice(row: Change) -> str:

@@ -132,19 +132,36 @@ def test_a_store_that_no_longer_fits_its_name() -> None:
         return lambda b: lines(b).group_by_key().windowed_by(size).count(store="c")
 
     plain = version(lambda b: lines(b).group_by_key().count(store="c"))
+    unlogged = version(lambda b: lines(b).group_by_key().count(Materialized.as_("c").with_logging_disabled()))
     for old, new, words in (
         (plain, version(windows(5)), "laid out otherwise"),
         (version(windows(5)), version(windows(7)), "5000 ms long"),
-        (
-            plain,
-            version(lambda b: lines(b).group_by_key().count(Materialized.as_("c").with_logging_disabled())),
-            "none",
-        ),
+        (unlogged, plain, "begins empty"),
     ):
         found = diff(old, new)
         assert [row.fate for row in found.stores] == [Fate.CHANGED]
         assert words in found.stores[0].note
         assert found.harms()
+
+
+def test_a_changelog_that_is_given_up_stays_behind() -> None:
+    unlogged = version(lambda b: lines(b).group_by_key().count(Materialized.as_("c").with_logging_disabled()))
+    found = diff(version(lambda b: lines(b).group_by_key().count(store="c")), unlogged)
+    assert [(row.fate, row.note[:14]) for row in found.stores] == [(Fate.KEPT, "logged no more")]
+    assert fates(found.topics) == [("orphaned", "c-changelog", None)]
+
+
+def test_a_table_that_turns_to_its_source_topic_and_back() -> None:
+    def table(builder: StreamsBuilder) -> None:
+        builder.table("in", Materialized.as_("t"), key_serde=S, value_serde=S).to_stream().to("out")
+
+    plain, reusing = version(table), version(table, **{"topology.optimization": "all"})
+    found = diff(plain, reusing)
+    assert [(row.fate, row.note) for row in found.stores] == [
+        (Fate.KEPT, "restored from its source topic in from now on")
+    ]
+    assert "Store t is kept: restored from its source topic in from now on." in consequences(found)
+    assert [row.fate for row in diff(reusing, plain).stores] == [Fate.CHANGED]
 
 
 def test_state_without_changelog_is_lost_with_its_task_number() -> None:
