@@ -136,7 +136,7 @@ def windows() -> Iterator[tuple[str, Spec]]:
     ]
     stores: list[dict[str, Any]] = [
         {**LONG},
-        {"name": "w", **LONG, "impl": "in_memory", "caching": False, "logging": False},
+        {"name": "w", **LONG, "impl": "in_memory", "retention": 2**63 - 1, "caching": False, "logging": False},
         {"name": "w", **LONG, "supplier": True, "retention": 100_000, "window_size": 100},
         {"name": "w", **LONG, "supplier": True, "impl": "in_memory", "retention": 100_000},
     ]
