@@ -28,12 +28,7 @@ def load(file: str | Path | None) -> list[dict[str, Any]]:
 
 
 def settings_of(case: dict[str, Any]) -> dict[str, Any]:
-    """The case's settings; a class of Java's is named here by its last word in snake_case."""
-    settings = {**SETTINGS, **case["config"]}
-    suppliers = settings.get("dsl.store.suppliers.class")
-    if suppliers is not None:
-        settings["dsl.store.suppliers.class"] = "in_memory" if "InMemory" in suppliers else "rocksdb"
-    return settings
+    return {**SETTINGS, **case["config"]}
 
 
 def topology_of(case: dict[str, Any], settings: dict[str, Any]) -> streams.Topology:
