@@ -23,7 +23,10 @@ EXACTLY_ONCE_V2 = "exactly_once_v2"
 
 NO_OPTIMIZATION = "none"
 OPTIMIZE = "all"
-OPTIMIZATIONS = ("reuse.ktable.source.topics", "merge.repartition.topics", "single.store.self.join")
+REUSE_KTABLE_SOURCE_TOPICS = "reuse.ktable.source.topics"
+MERGE_REPARTITION_TOPICS = "merge.repartition.topics"
+SINGLE_STORE_SELF_JOIN = "single.store.self.join"
+OPTIMIZATIONS = (REUSE_KTABLE_SOURCE_TOPICS, MERGE_REPARTITION_TOPICS, SINGLE_STORE_SELF_JOIN)
 
 FIXES = ("emit-final-keeps-windows", "suppress-old-value")
 """Fixes that change output records, by name (decision 24)."""
@@ -86,7 +89,8 @@ def check_optimization(name: str, value: object) -> None:
         raise ConfigException(f'"{value}" is not a valid optimization config. {accepted}')
     if any(word not in (NO_OPTIMIZATION, OPTIMIZE, *OPTIMIZATIONS) for word in words):
         raise ConfigException(
-            f"Unrecognized config. {accepted} Here: {NO_OPTIMIZATION}, {OPTIMIZE}, {', '.join(OPTIMIZATIONS)}."
+            f"Unrecognized config. {accepted} Here: {name}={value} was given; there are {NO_OPTIMIZATION}, {OPTIMIZE}, "
+            f"{', '.join(OPTIMIZATIONS)}."
         )
 
 
@@ -103,9 +107,11 @@ def optimizations(value: str) -> frozenset[str]:
 
 
 def _check_fixes(name: str, value: object) -> None:
-    for word in value if isinstance(value, tuple) else ():
-        if word not in ("none", "all", *FIXES):
-            raise invalid(name, value, f"A fix must be one of: none, all, {', '.join(FIXES)}")
+    words = value if isinstance(value, tuple) else ()
+    if any(word not in ("none", "all", *FIXES) for word in words):
+        raise invalid(name, value, f"A fix must be one of: none, all, {', '.join(FIXES)}")
+    if len(words) > 1 and ("none" in words or "all" in words):
+        raise invalid(name, value, "none and all stand alone")
 
 
 _SUPPLIERS = {"RocksDBDslStoreSuppliers": "rocksDB", "InMemoryDslStoreSuppliers": "in_memory"}
@@ -182,8 +188,7 @@ _PROCESSING = (
             resolve=imported, not_built="processor wrappers"),
     Setting("max.run.records", Type.INT, 1_000, "Records that are processed between two looks at the clock.",
             at_least(1)),
-    Setting("streams.fixes", Type.LIST, ("none",), f"none, all, or names: {', '.join(FIXES)}.", _check_fixes,
-            not_built="the fixes that change results"),
+    Setting("streams.fixes", Type.LIST, ("none",), f"none, all, or names: {', '.join(FIXES)}.", _check_fixes),
 )
 
 _STATE = (

@@ -50,6 +50,7 @@ def suppress(table: KTable[Any, Any], suppressed: Suppressed) -> KTable[Any, Any
         buffer.byte_limit,
         not buffer.emit_early,
         window_end=final,
+        idle_ms=suppressed.idle_ms,
     )
     entry = plan.table(TablePlan(TableKind.SUPPRESSED, (name,), (table._table,)))
     part = Step(make, own=PlannedStore(store, suppressed.name is not None, anywhere=False), table=entry)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from streams.dsl.windows import idle_ms
 from streams.durations import Duration, to_ms
-from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException
+from streams.errors import IllegalArgumentException, NullPointerException
 from streams.names import check_name
 
 
@@ -73,6 +74,7 @@ class Suppressed:
         wait_ms: None: until the window of the key is closed.
         buffer: how much may be held back.
         name: of the operator.
+        idle_ms: windows also close after so long without input; None: only by the time of records.
     """
 
     BufferConfig = _Buffer
@@ -80,6 +82,7 @@ class Suppressed:
     wait_ms: int | None
     buffer: _Buffer
     name: str | None = None
+    idle_ms: int | None = None
 
     @classmethod
     def until_time_limit(cls, time_to_wait: Duration, buffer: _Buffer) -> Suppressed:
@@ -104,8 +107,14 @@ class Suppressed:
         return replace(self, name=None if name is None else check_name(name))
 
     def close_when_idle(self, after: Duration) -> Suppressed:
-        """Not built yet."""
-        raise NotYetBuiltException("close_when_idle() is not built yet; windows close by the time of records.")
+        """Windows also close when their task has had no input for so long, by the wall clock. Not in Java.
+
+        Raises:
+            IllegalArgumentException: the time is not positive, or it is not windows that are waited for.
+        """
+        if self.wait_ms is not None:
+            raise IllegalArgumentException("close_when_idle() is for until_window_closes(); there are no windows here.")
+        return replace(self, idle_ms=idle_ms(after))
 
 
 def _given(buffer: BufferConfig) -> BufferConfig:

@@ -9,7 +9,7 @@ from typing import Any
 from streams.dsl.flow import MaybeSerde
 from streams.dsl.grouping import Settled
 from streams.dsl.materialized import Materialized, window_store
-from streams.dsl.windows import SessionWindows, SlidingWindows, TimeShape
+from streams.dsl.windows import SessionWindows, SlidingWindows, TimeShape, TimeWindows
 from streams.durations import to_ms
 from streams.errors import IllegalArgumentException
 from streams.operators import session, sliding, windowed
@@ -78,6 +78,7 @@ class Frame:
 def time_frame(windows: TimeShape) -> Frame:
     """Tumbling, hopping, unlimited and custom windows."""
     shape, size, grace = windows.shape(), windows.size_ms, windows.grace_ms
+    idle = windows.idle_ms if isinstance(windows, TimeWindows) else None
 
     def too_short(name: str, retention: int) -> str:
         return (
@@ -92,16 +93,18 @@ def time_frame(windows: TimeShape) -> Frame:
         too_short=too_short,
         session=False,
         count_skips=True,
-        count=lambda store, on_close: windowed.window_count(store, shape, on_close),
-        reduce=lambda store, fn, on_close: windowed.window_reduce(store, shape, fn, on_close),
-        aggregate=lambda store, init, fn, merger, on_close: windowed.window_aggregate(store, shape, init, fn, on_close),
+        count=lambda store, on_close: windowed.window_count(store, shape, on_close, idle),
+        reduce=lambda store, fn, on_close: windowed.window_reduce(store, shape, fn, on_close, idle),
+        aggregate=lambda store, init, fn, merger, on_close: windowed.window_aggregate(
+            store, shape, init, fn, on_close, idle
+        ),
         caches_closing=True,
     )
 
 
 def sliding_frame(windows: SlidingWindows) -> Frame:
     """Sliding windows."""
-    difference, grace = windows.difference_ms, windows.grace_ms
+    difference, grace, idle = windows.difference_ms, windows.grace_ms, windows.idle_ms
 
     def too_short(name: str, retention: int) -> str:
         return (
@@ -116,17 +119,17 @@ def sliding_frame(windows: SlidingWindows) -> Frame:
         too_short=too_short,
         session=False,
         count_skips=False,
-        count=lambda store, on_close: sliding.sliding_count(store, difference, grace, on_close),
-        reduce=lambda store, fn, on_close: sliding.sliding_reduce(store, difference, grace, fn, on_close),
+        count=lambda store, on_close: sliding.sliding_count(store, difference, grace, on_close, idle),
+        reduce=lambda store, fn, on_close: sliding.sliding_reduce(store, difference, grace, fn, on_close, idle),
         aggregate=lambda store, init, fn, merger, on_close: sliding.sliding_aggregate(
-            store, difference, grace, init, fn, on_close
+            store, difference, grace, init, fn, on_close, idle
         ),
     )
 
 
 def session_frame(windows: SessionWindows) -> Frame:
     """Session windows; aggregations need a merger."""
-    gap, grace = windows.gap_ms, windows.grace_ms
+    gap, grace, idle = windows.gap_ms, windows.grace_ms, windows.idle_ms
 
     def too_short(name: str, retention: int) -> str:
         return (
@@ -139,7 +142,7 @@ def session_frame(windows: SessionWindows) -> Frame:
     ) -> StepMaker:
         if merger is None:
             raise IllegalArgumentException("an aggregation over sessions needs a merger")
-        return session.session_aggregate(store, gap, grace, init, fn, merger, on_close)
+        return session.session_aggregate(store, gap, grace, init, fn, merger, on_close, idle)
 
     return Frame(
         size_ms=0,
@@ -148,7 +151,7 @@ def session_frame(windows: SessionWindows) -> Frame:
         too_short=too_short,
         session=True,
         count_skips=True,
-        count=lambda store, on_close: session.session_count(store, gap, grace, on_close),
-        reduce=lambda store, fn, on_close: session.session_reduce(store, gap, grace, fn, on_close),
+        count=lambda store, on_close: session.session_count(store, gap, grace, on_close, idle),
+        reduce=lambda store, fn, on_close: session.session_reduce(store, gap, grace, fn, on_close, idle),
         aggregate=aggregate,
     )

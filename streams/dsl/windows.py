@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Never, Protocol
+from typing import Any, Protocol
 
 from streams.durations import Duration, instant_ms, to_ms
-from streams.errors import IllegalArgumentException, IllegalStateException, NotYetBuiltException
+from streams.errors import IllegalArgumentException, IllegalStateException
 from streams.operators.windows import LONG_MAX, Aligned, Custom, Shape, Unlimited
 
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -21,8 +21,16 @@ def _not_negative(ms: int, message: str) -> int:
     return ms
 
 
-def _no_idle_closing() -> Never:
-    raise NotYetBuiltException("close_when_idle() is not built yet; windows close by the time of records.")
+def idle_ms(after: Duration) -> int:
+    """How long a task has had no input when its windows close.
+
+    Raises:
+        IllegalArgumentException: it is not positive.
+    """
+    ms = to_ms(after, "after")
+    if ms <= 0:
+        raise IllegalArgumentException("The time without input must be larger than zero.")
+    return ms
 
 
 class TimeShape(Protocol):
@@ -50,6 +58,7 @@ class TimeWindows:
     size_ms: int
     advance_ms: int
     grace_ms: int
+    idle_ms: int | None = None
 
     @classmethod
     def of_size_with_no_grace(cls, size: Duration) -> TimeWindows:
@@ -88,8 +97,14 @@ class TimeWindows:
         return replace(self, advance_ms=ms)
 
     def close_when_idle(self, after: Duration) -> TimeWindows:
-        """Not built yet."""
-        _no_idle_closing()
+        """Windows that also close when their task has had no input for so long, by the wall clock. Not in Java.
+
+        With emission on close they are emitted then; without, they only take no more records.
+
+        Raises:
+            IllegalArgumentException: the time is not positive.
+        """
+        return replace(self, idle_ms=idle_ms(after))
 
     def shape(self) -> Shape:
         return Aligned(self.size_ms, self.advance_ms, self.grace_ms)
@@ -166,6 +181,7 @@ class SlidingWindows:
 
     difference_ms: int
     grace_ms: int
+    idle_ms: int | None = None
 
     @classmethod
     def of_time_difference_with_no_grace(cls, time_difference: Duration) -> SlidingWindows:
@@ -191,8 +207,14 @@ class SlidingWindows:
         )
 
     def close_when_idle(self, after: Duration) -> SlidingWindows:
-        """Not built yet."""
-        _no_idle_closing()
+        """Windows that also close when their task has had no input for so long, by the wall clock. Not in Java.
+
+        With emission on close they are emitted then; without, they only take no more records.
+
+        Raises:
+            IllegalArgumentException: the time is not positive.
+        """
+        return replace(self, idle_ms=idle_ms(after))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +223,7 @@ class SessionWindows:
 
     gap_ms: int
     grace_ms: int
+    idle_ms: int | None = None
 
     @classmethod
     def of_inactivity_gap_with_no_grace(cls, inactivity_gap: Duration) -> SessionWindows:
@@ -226,8 +249,14 @@ class SessionWindows:
         )
 
     def close_when_idle(self, after: Duration) -> SessionWindows:
-        """Not built yet."""
-        _no_idle_closing()
+        """Sessions that also close when their task has had no input for so long, by the wall clock. Not in Java.
+
+        With emission on close they are emitted then; without, they only take no more records.
+
+        Raises:
+            IllegalArgumentException: the time is not positive.
+        """
+        return replace(self, idle_ms=idle_ms(after))
 
 
 @dataclass(frozen=True, slots=True)

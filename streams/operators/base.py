@@ -245,8 +245,9 @@ class Scope(Protocol):
         """Calls `call(time)` every `interval_ms` of stream or wall-clock time."""
         ...
 
-    def last_input_ms(self) -> int:
-        """Wall clock of the task's last input, or of its start; now, while records wait."""
+    def when_idle(self, after_ms: int, act: Callable[[], None]) -> None:
+        """Calls `act()` when the task has had no input for so much wall clock, again each time as much has passed.
+        Caches have been flushed then."""
         ...
 
     def at_run_end(self, drain: Callable[[], Iterator[RecordContext]], width: int) -> None:

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from statestore.api import RowIterator
 from streams.operators.base import Scope
+from streams.operators.fixes import KEEPS_WINDOWS, fixed
 
 Row = TypeVar("Row")
 
@@ -46,9 +47,12 @@ class Closer(Generic[Row]):
     """Gives the rows of the windows that have closed since it was last asked.
 
     The time up to which windows have been emitted is saved with the committed offsets, under the store's name.
+
+    With the fix `emit-final-keeps-windows`, `first` is true: a record that moves the time has the windows emitted
+    before it is put, since the put hides what is older than the store's retention.
     """
 
-    __slots__ = ("_bounds", "_emitted", "_kept", "_rows", "_throttle")
+    __slots__ = ("_bounds", "_emitted", "_kept", "_rows", "_throttle", "first")
 
     def __init__(
         self,
@@ -67,11 +71,14 @@ class Closer(Generic[Row]):
         self._kept = scope.kept(store)
         self._throttle = Throttle(scope, EMIT_INTERVAL)
         self._emitted = scope.counter("window-aggregate-final-emit")
+        self.first = fixed(scope, KEEPS_WINDOWS)
 
     def due(self, close_time: int) -> Iterable[Row]:
-        """The rows that are due at this close time."""
-        if not self._throttle.passes():
-            return ()
+        """The rows that are due at this close time, now and then."""
+        return self.closed(close_time) if self._throttle.passes() else ()
+
+    def closed(self, close_time: int) -> Iterable[Row]:
+        """The rows that are due at this close time, at once."""
         last = self._kept.value
         if last >= 0 and last >= close_time:
             return ()

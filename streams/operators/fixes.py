@@ -6,6 +6,8 @@ from typing import Final
 
 from streams.operators.base import Scope
 
+SETTING: Final = "streams.fixes"
+
 KEEPS_WINDOWS: Final = "emit-final-keeps-windows"
 """No closed window vanishes on a jump of stream time: windows are emitted before the record that closes them is put."""
 
@@ -15,5 +17,9 @@ OLD_VALUE: Final = "suppress-old-value"
 
 def fixed(scope: Scope, fix: str) -> bool:
     """Is this fix on?"""
-    named = scope.setting("streams.fixes")
-    return isinstance(named, tuple) and (fix in named or "all" in named)
+    return named(scope.setting(SETTING), fix)
+
+
+def named(setting: object, fix: str) -> bool:
+    """Does this value of the setting name the fix?"""
+    return isinstance(setting, tuple) and (fix in setting or "all" in setting)

@@ -9,7 +9,8 @@ from statestore.api import SessionStore
 from streams.operators import windows
 from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker, StoreAccess
 from streams.operators.calls import Aggregator, one_more, settled
-from streams.operators.close import Closer, StreamTime
+from streams.operators.close import Closer
+from streams.operators.idle import time_of
 from streams.operators.materialize import key_bytes
 from streams.operators.stateless import with_key
 from streams.record import Window, Windowed
@@ -21,6 +22,9 @@ _pack_end_start = struct.Struct(">qq").pack
 Update = tuple[int, int, object, object]
 """Start and end of a session, its new and its old value."""
 
+Closed = tuple[bytes, int, int, object]
+"""Key, start, end and value of a session that has closed."""
+
 
 class _SessionAggregate:
     __slots__ = (
@@ -30,6 +34,7 @@ class _SessionAggregate:
         "_dropped",
         "_entry",
         "_gap",
+        "_idles",
         "_init",
         "_late",
         "_merger",
@@ -45,6 +50,7 @@ class _SessionAggregate:
         span: tuple[int, int],
         fold: tuple[Callable[[], object], Aggregator, Aggregator],
         emit_on_close: bool,
+        idle_ms: int | None,
     ) -> None:
         """
         Args:
@@ -57,7 +63,10 @@ class _SessionAggregate:
         self._init, self._aggregator, self._merger = fold
         self._access: StoreAccess = scope.store(store)
         self._store: SessionStore = settled(self._access.store)
-        self._time = StreamTime()
+        self._time = time_of(scope, store, idle_ms)
+        self._idles = idle_ms is not None
+        if idle_ms is not None:
+            scope.when_idle(idle_ms, self._close_idle)
         self._dropped = scope.counter("dropped-records")
         self._entry: Entry | None = None
         self._closer = None
@@ -70,22 +79,25 @@ class _SessionAggregate:
             self._closer = Closer(scope, store, bounds, self._store.find_all)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        if self._closer is None:
+        closer = self._closer
+        if closer is None or self._idles:
             self._listen(code, down)
         with code.block(f"if {rec.key} is None"):
             code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
         with code.block("else"), code.guarded(rec):
             kb = key_bytes(code, rec, self._access.key_serde)
-            caching = self._access.caching and self._closer is None
+            if closer is not None and closer.first:
+                self._emit(code, rec, down, f"{code.use(self._moved, 'moved')}({rec.ts})")
+            caching = self._access.caching and closer is None
             arguments = f"({rec.key}, {kb}, {rec.value}, {rec.ts}, {code.origin(rec) if caching else 'None'})"
-            update = self._absorb if caching or self._closer is not None else self._tell
+            update = self._absorb if caching or closer is not None else self._tell
             code.line(f"{code.use(update, 'update')}{arguments}")
-            if self._closer is not None:
-                self._emit(code, rec, down)
+            if closer is not None and not closer.first:
+                self._emit(code, rec, down, f"{code.use(self._due, 'due')}()")
 
-    def _emit(self, code: Code, rec: Rec, down: Down) -> None:
+    def _emit(self, code: Code, rec: Rec, down: Down, due: str) -> None:
         session, start, end, new = (code.name(hint) for hint in ("kb", "start", "end", "new"))
-        with code.block(f"for {session}, {start}, {end}, {new} in {code.use(self._due, 'due')}()"):
+        with code.block(f"for {session}, {start}, {end}, {new} in {due}"):
             key = f"{code.use(self._access.key_serde.decode, 'decode')}({session})"
             windowed = f"{code.use(Windowed, 'windowed')}({key}, {code.use(Window, 'window')}({start}, {end}))"
             down(with_key(rec, code.let("key", windowed), new)._replace(ts=end, old="None", latest=""))
@@ -100,7 +112,7 @@ class _SessionAggregate:
         ) -> None:
             entry.call(key + _pack_end_start(end, start), new, end, origin, old, True)
 
-        if self._access.caching:
+        if self._access.caching and self._closer is None:
             self._scope.on_flush(self._access.name, forward)
 
     def _tell(
@@ -148,7 +160,24 @@ class _SessionAggregate:
             self._dropped.value += 1
         yield start, end, aggregate, None
 
-    def _due(self) -> Iterable[tuple[bytes, int, int, object]]:
+    def _moved(self, ts: int) -> Iterable[Closed]:
+        """The sessions that a record at `ts` closes, before it is put."""
+        if self._closer is None or ts <= self._time.time:
+            return ()
+        self._time.time = ts
+        return self._closer.closed(ts - self._late)
+
+    def _close_idle(self) -> None:
+        """All sessions close: time moves on beyond the gap after the last one, and its grace period."""
+        last, time = self._store.observed_time, self._time
+        if last < 0:
+            return
+        time.time = max(time.time, last + self._late + 1)
+        if self._closer is not None and self._entry is not None:
+            for key, start, end, new in self._closer.closed(time.time - self._late):
+                self._entry.call(key + _pack_end_start(end, start), new, end, None, None, True)
+
+    def _due(self) -> Iterable[Closed]:
         """The sessions that have closed."""
         return () if self._closer is None else self._closer.due(self._time.time - self._late)
 
@@ -164,6 +193,7 @@ def session_aggregate(
     aggregator: Aggregator,
     merger: Aggregator,
     emit_on_close: bool = False,
+    idle_ms: int | None = None,
 ) -> StepMaker:
     """A record joins the sessions of its key that are no further than `gap` from it: `merger(key, left, right)` folds
     their aggregates, from `init()` on, by end and start; then `aggregator(key, value, aggregate)` adds the record.
@@ -176,16 +206,23 @@ def session_aggregate(
         store: a session store.
         emit_on_close: nothing is passed on before a session closes; then it is, once, by end, start and key bytes. The
             store must not cache.
+        idle_ms: all sessions close when the task has had no input for so long (wall clock); None: only stream time
+            closes sessions.
     """
 
     def make(scope: Scope) -> Operator:
-        return _SessionAggregate(scope, store, (gap, grace), (init, aggregator, merger), emit_on_close)
+        return _SessionAggregate(scope, store, (gap, grace), (init, aggregator, merger), emit_on_close, idle_ms)
 
     return make
 
 
 def session_reduce(
-    store: str, gap: int, grace: int, reducer: Callable[[object, object], object], emit_on_close: bool = False
+    store: str,
+    gap: int,
+    grace: int,
+    reducer: Callable[[object, object], object],
+    emit_on_close: bool = False,
+    idle_ms: int | None = None,
 ) -> StepMaker:
     """`reducer(aggregate, value)` gives the new aggregate and merges two; the first value is taken as it is."""
 
@@ -195,13 +232,15 @@ def session_reduce(
     def merge(key: object, left: object, right: object) -> object:
         return right if left is None else reducer(left, right)
 
-    return session_aggregate(store, gap, grace, lambda: None, reduce, merge, emit_on_close)
+    return session_aggregate(store, gap, grace, lambda: None, reduce, merge, emit_on_close, idle_ms)
 
 
-def session_count(store: str, gap: int, grace: int, emit_on_close: bool = False) -> StepMaker:
+def session_count(
+    store: str, gap: int, grace: int, emit_on_close: bool = False, idle_ms: int | None = None
+) -> StepMaker:
     """Counts the records of a session."""
 
     def merge(key: object, left: int, right: int) -> int:
         return left + right
 
-    return session_aggregate(store, gap, grace, lambda: 0, one_more, merge, emit_on_close)
+    return session_aggregate(store, gap, grace, lambda: 0, one_more, merge, emit_on_close, idle_ms)

@@ -6,17 +6,18 @@ window), one begins right after a record, where others follow (its *right* windo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from statestore.api import Found
 from streams.operators import windows
 from streams.operators.base import Code, Down, Operator, Rec, RecordContext, Scope, StepMaker
 from streams.operators.calls import Aggregator, one_more
-from streams.operators.close import Closer, StreamTime
+from streams.operators.close import Closer
+from streams.operators.idle import time_of
 from streams.operators.materialize import key_bytes
 from streams.operators.stateless import with_key
-from streams.operators.windowed import WindowedTable
+from streams.operators.windowed import Closed, WindowedTable
 
 Update = tuple[int, object, object, int]
 """Start of a window, its new and its old value, its timestamp."""
@@ -50,7 +51,19 @@ class _Found:
 
 
 class _SlidingAggregate:
-    __slots__ = ("_aggregator", "_closer", "_difference", "_dropped", "_grace", "_init", "_scope", "_table", "_time")
+    __slots__ = (
+        "_aggregator",
+        "_closer",
+        "_difference",
+        "_dropped",
+        "_grace",
+        "_idles",
+        "_init",
+        "_scope",
+        "_table",
+        "_tell",
+        "_time",
+    )
 
     def __init__(
         self,
@@ -60,6 +73,7 @@ class _SlidingAggregate:
         init: Callable[[], object],
         aggregator: Aggregator,
         emit_on_close: bool,
+        idle_ms: int | None,
     ) -> None:
         """
         Args:
@@ -70,7 +84,11 @@ class _SlidingAggregate:
         self._init = init
         self._aggregator = aggregator
         self._table = WindowedTable(scope, store, self._difference)
-        self._time = StreamTime()
+        self._time = time_of(scope, store, idle_ms)
+        self._tell: Callable[[Iterable[Closed]], None] | None = None
+        self._idles = idle_ms is not None
+        if idle_ms is not None:
+            scope.when_idle(idle_ms, self._close_idle)
         self._dropped = scope.counter("dropped-records")
         self._closer = None
         if emit_on_close:
@@ -83,33 +101,52 @@ class _SlidingAggregate:
             self._closer = Closer(scope, store, bounds, self._table.store.fetch_by_time)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        table = self._table
+        table, closer = self._table, self._closer
         table.listen(code, down)
+        if closer is not None and self._idles:
+            self._tell = table.outside(code, down)
         start, new, old, ts = (code.name(hint) for hint in ("start", "new", "old", "ts"))
         with code.block(f"if {rec.key} is None or {rec.value} is None"):
             code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
         with code.block("else"), code.guarded(rec):
             kb = key_bytes(code, rec, table.access.key_serde)
             arguments = f"({rec.key}, {kb}, {rec.value}, {rec.ts}, {table.origin(code, rec)})"
-            if table.access.caching or self._closer is not None:
+            if closer is not None and closer.first:
+                self._emit(code, rec, down, self._moved)
+            if table.access.caching or closer is not None:
                 code.line(f"{code.use(self._absorb, 'absorb')}{arguments}")
-                if self._closer is not None:
-                    self._emit(code, rec, down)
+                if closer is not None and not closer.first:
+                    self._emit(code, rec, down, self._due)
                 return
             with code.block(f"for {start}, {new}, {old}, {ts} in {code.use(self._updates, 'update')}{arguments}"):
                 key = code.let("key", table.windowed(code, rec.key, start, f"{start} + {self._difference}"))
                 sent_old = old if self._scope.sends_old else "None"
                 down(with_key(rec, key, new)._replace(ts=ts, old=sent_old, latest=""))
 
-    def _emit(self, code: Code, rec: Rec, down: Down) -> None:
+    def _emit(self, code: Code, rec: Rec, down: Down, due: Callable[[int], Iterator[Closed]]) -> None:
         table = self._table
         kb, start, new, ts = (code.name(hint) for hint in ("kb", "start", "new", "ts"))
-        with code.block(f"for {kb}, {start}, {new}, {ts} in {code.use(self._due, 'due')}({rec.ts})"):
+        with code.block(f"for {kb}, {start}, {new}, {ts} in {code.use(due, 'due')}({rec.ts})"):
             decoded = f"{code.use(table.access.key_serde.decode, 'decode')}({kb})"
             key = code.let("key", table.windowed(code, decoded, start, f"{start} + {self._difference}"))
             down(with_key(rec, key, new)._replace(ts=ts, old="None", latest=""))
 
-    def _due(self, ts: int) -> Iterator[tuple[bytes, int, object, int]]:
+    def _moved(self, ts: int) -> Iterator[Closed]:
+        """The windows that a record at `ts` closes, before it is put."""
+        if self._closer is not None and ts > self._time.time:
+            self._time.time = ts
+            yield from self._closer.closed(ts - self._grace)
+
+    def _close_idle(self) -> None:
+        """All windows close: time moves on to the end of the last one, which belongs to it, and its grace period."""
+        last, time = self._table.store.observed_time, self._time
+        if last < 0:
+            return
+        time.time = max(time.time, last + self._difference + self._grace + 1)
+        if self._closer is not None and self._tell is not None:
+            self._tell(self._closer.closed(time.time - self._grace))
+
+    def _due(self, ts: int) -> Iterator[Closed]:
         """The windows that have closed. As in Java, an early or a late record does not look for any."""
         close_time = self._time.time - self._grace
         if self._closer is not None and ts >= self._difference and ts + self._difference >= close_time:
@@ -231,6 +268,7 @@ def sliding_aggregate(
     init: Callable[[], object],
     aggregator: Aggregator,
     emit_on_close: bool = False,
+    idle_ms: int | None = None,
 ) -> StepMaker:
     """`aggregator(key, value, aggregate)` gives the new aggregate of each window that holds the record and is open. It
     must not change the aggregate it is given: one aggregate goes on in several windows.
@@ -244,10 +282,12 @@ def sliding_aggregate(
         grace: how long after its end a window still takes records.
         emit_on_close: nothing is passed on before a window closes; then its last result is, once, by start, then key
             bytes. The store must not cache.
+        idle_ms: all windows close when the task has had no input for so long (wall clock); None: only stream time
+            closes windows.
     """
 
     def make(scope: Scope) -> Operator:
-        return _SlidingAggregate(scope, store, (difference, grace), init, aggregator, emit_on_close)
+        return _SlidingAggregate(scope, store, (difference, grace), init, aggregator, emit_on_close, idle_ms)
 
     return make
 
@@ -258,15 +298,18 @@ def sliding_reduce(
     grace: int,
     reducer: Callable[[object, object], object],
     emit_on_close: bool = False,
+    idle_ms: int | None = None,
 ) -> StepMaker:
     """`reducer(aggregate, value)` gives the new aggregate; a window's first value is taken as it is."""
 
     def reduce(key: object, value: object, aggregate: object) -> object:
         return value if aggregate is None else reducer(aggregate, value)
 
-    return sliding_aggregate(store, difference, grace, lambda: None, reduce, emit_on_close)
+    return sliding_aggregate(store, difference, grace, lambda: None, reduce, emit_on_close, idle_ms)
 
 
-def sliding_count(store: str, difference: int, grace: int, emit_on_close: bool = False) -> StepMaker:
+def sliding_count(
+    store: str, difference: int, grace: int, emit_on_close: bool = False, idle_ms: int | None = None
+) -> StepMaker:
     """Counts the records of a key in each window."""
-    return sliding_aggregate(store, difference, grace, lambda: 0, one_more, emit_on_close)
+    return sliding_aggregate(store, difference, grace, lambda: 0, one_more, emit_on_close, idle_ms)

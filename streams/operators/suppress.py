@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from streams.errors import StreamsException
-from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker
+from streams.operators.base import Code, Down, Entry, Kept, Operator, Rec, RecordContext, Scope, StepMaker
 from streams.operators.calls import settled
 from streams.operators.close import StreamTime
+from streams.operators.fixes import OLD_VALUE, fixed
 from streams.operators.materialize import key_bytes
 from streams.record import Windowed
 
@@ -17,6 +18,8 @@ _NO_LIMIT = 2**63 - 1
 class Held(Protocol):
     """A row of the buffer: the latest update of a key."""
 
+    @property
+    def time(self) -> int: ...
     @property
     def old(self) -> object: ...
     @property
@@ -55,6 +58,10 @@ class Buffer(Protocol):
         """Key and row that leave next; they are still there."""
         ...
 
+    def prior(self, key: bytes) -> tuple[object, int] | None:
+        """What was last let go of a key that is buffered, and a time that is not known."""
+        ...
+
     def drop_first(self, now: int) -> None:
         """The row that leaves next has left."""
         ...
@@ -87,11 +94,14 @@ class Limits:
 class _Suppress:
     __slots__ = (
         "_buffer",
+        "_closed",
         "_context",
+        "_dropped",
         "_emitted",
         "_entry",
         "_final",
         "_limits",
+        "_prior",
         "_scope",
         "_serde",
         "_time",
@@ -99,7 +109,16 @@ class _Suppress:
         "_window_end",
     )
 
-    def __init__(self, scope: Scope, store: str, wait_ms: int, final: bool, limits: Limits, window_end: bool) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        store: str,
+        wait_ms: int,
+        final: bool,
+        limits: Limits,
+        window_end: bool,
+        idle_ms: int | None,
+    ) -> None:
         access = scope.store(store)
         self._scope = scope
         # Taking it says that this node asks: stores above then keep it for their flush.
@@ -113,6 +132,14 @@ class _Suppress:
         self._time = StreamTime()
         self._emitted = scope.counter("suppression-emit")
         self._entry: Entry | None = None
+        self._prior = fixed(scope, OLD_VALUE)
+        self._dropped = scope.counter("dropped-records")
+        self._closed: Kept | None = None
+        """The time to which idleness moved this operator."""
+        if idle_ms is not None:
+            self._closed = scope.kept(f"{store}:time")
+            self._time.time = self._closed.value
+            scope.when_idle(idle_ms, self._close_idle)
         if limits.max_bytes != _NO_LIMIT:
             self._buffer.measure()
 
@@ -134,6 +161,10 @@ class _Suppress:
         if self._window_end and key not in buffer:
             windowed: Windowed = settled(self._serde.decode(key))
             buffered_at = windowed.window.end
+            if self._closed is not None and buffered_at + self._wait <= self._closed.value:
+                # Its result was let go for want of input; that was the last one.
+                self._dropped.value += 1
+                return
         now = scope.now_ms()
         buffer.put(key, buffered_at, old, new, ts, context, now)
         due = time.time - self._wait
@@ -149,9 +180,23 @@ class _Suppress:
     def _release(self, key: bytes, row: Held, now: int) -> None:
         """Passes on the latest update of a key, with its own timestamp and context, and forgets it."""
         if (row.new is not None or not self._final) and self._entry is not None:
-            self._entry.call(key, row.new, row.timestamp, row.context, row.old, True)
+            old = row.old
+            if self._prior:
+                known = self._buffer.prior(key)
+                old = None if known is None else known[0]
+            self._entry.call(key, row.new, row.timestamp, row.context, old, True)
             self._emitted.value += 1
         self._buffer.drop_first(now)
+
+    def _close_idle(self) -> None:
+        """Everything is let go, in its order: time moves on as far as that takes."""
+        buffer, time = self._buffer, self._time
+        while len(buffer):
+            key, row = buffer.first()
+            time.time = max(time.time, row.time + self._wait)
+            self._release(key, row, self._scope.now_ms())
+            if self._closed is not None:
+                self._closed.value = max(self._closed.value, row.time + self._wait)
 
     def close(self) -> None:
         pass
@@ -165,6 +210,7 @@ def suppress(
     max_bytes: int | None,
     shut_down: bool,
     window_end: bool = False,
+    idle_ms: int | None = None,
 ) -> StepMaker:
     """Holds back the updates of each key until stream time has moved on by `wait_ms` since the first of them, or, with
     `window_end`, past the end of its window; then the latest is passed on, with its own timestamp.
@@ -175,12 +221,14 @@ def suppress(
         max_records, max_bytes: how much may be held back; None: any amount.
         shut_down: too much is an error; else the oldest updates leave early.
         window_end: keys are `Windowed`, and the end of the window is what counts.
+        idle_ms: everything is let go when the task has had no input for so long (wall clock), and what comes later for
+            a window that was let go then is dropped and counted; None: only stream time counts.
     Raises:
         StreamsException: (when running) the buffer is too full, with `shut_down`.
     """
     limits = Limits(max_records, max_bytes, shut_down)
 
     def make(scope: Scope) -> Operator:
-        return _Suppress(scope, buffer_store, wait_ms, final, limits, window_end)
+        return _Suppress(scope, buffer_store, wait_ms, final, limits, window_end, idle_ms)
 
     return make

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from statestore.api import WindowStore
 from streams.errors import IllegalArgumentException
@@ -11,7 +11,8 @@ from streams.operators import windows
 from streams.operators.aggregate import Fold, aggregate_fold, count_fold, reduce_fold
 from streams.operators.base import Code, Down, Operator, Rec, Scope, StepMaker, StoreAccess
 from streams.operators.calls import settled
-from streams.operators.close import Closer, StreamTime
+from streams.operators.close import Closer
+from streams.operators.idle import time_of
 from streams.operators.materialize import key_bytes
 from streams.operators.stateless import with_key
 from streams.operators.windows import Aligned, Shape
@@ -19,6 +20,9 @@ from streams.record import Window, Windowed
 from streams.serdes.windowed import time_windowed
 
 _pack_start = struct.Struct(">q").pack
+
+Closed = tuple[bytes, int, object, int]
+"""Key, start, result and timestamp of a window that has closed."""
 
 
 class WindowedTable:
@@ -46,6 +50,16 @@ class WindowedTable:
 
         self._scope.on_flush(self.access.name, forward)
 
+    def outside(self, code: Code, down: Down) -> Callable[[Iterable[Closed]], None]:
+        """Makes an entry for windows that close without a record; what is given passes them on."""
+        entry = code.entry(down, "closed", settled(time_windowed(self.access.key_serde, self._size)))
+
+        def tell(rows: Iterable[Closed]) -> None:
+            for key, start, new, timestamp in rows:
+                entry.call(key + _pack_start(start), new, timestamp, None, None, True)
+
+        return tell
+
     def origin(self, code: Code, rec: Rec) -> str:
         """What the store shall keep beside the value; `None` where it forwards at once."""
         return code.origin(rec) if self.access.caching else "None"
@@ -56,15 +70,21 @@ class WindowedTable:
 
 
 class _WindowAggregate:
-    __slots__ = ("_closer", "_dropped", "_fold", "_grace", "_scope", "_shape", "_table", "_time")
+    __slots__ = ("_closer", "_dropped", "_fold", "_grace", "_idles", "_scope", "_shape", "_table", "_tell", "_time")
 
-    def __init__(self, scope: Scope, store: str, shape: Shape, fold: Fold, emit_on_close: bool) -> None:
+    def __init__(
+        self, scope: Scope, store: str, shape: Shape, fold: Fold, emit_on_close: bool, idle_ms: int | None
+    ) -> None:
         self._scope = scope
         self._shape = shape
         self._fold = fold
         self._grace = windows.grace_of(shape)
         self._table = WindowedTable(scope, store, windows.size_of(shape))
-        self._time = StreamTime()
+        self._time = time_of(scope, store, idle_ms)
+        self._tell: Callable[[Iterable[Closed]], None] | None = None
+        self._idles = idle_ms is not None
+        if idle_ms is not None:
+            scope.when_idle(idle_ms, self._close_idle)
         self._dropped = scope.counter("dropped-records")
         self._closer = None
         if emit_on_close and isinstance(shape, Aligned):
@@ -80,6 +100,8 @@ class _WindowAggregate:
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         if self._closer is None:
             self._table.listen(code, down)
+        elif self._idles:
+            self._tell = self._table.outside(code, down)
         with code.block(f"if {rec.key} is None"):
             code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
         with code.block("else"), code.guarded(rec):
@@ -90,6 +112,8 @@ class _WindowAggregate:
         time = f"{code.use(self._time, 'seen')}.time"
         with code.block(f"if {rec.ts} > {time}"):
             code.line(f"{time} = {rec.ts}")
+            if self._closer is not None and self._closer.first:
+                self._emit(code, rec, down, self._closer.closed, f"{rec.ts} - {self._grace}")
         close = code.let("close", f"{time} - {self._grace}" if self._grace else time)
         shape, dropped = self._shape, f"{code.use(self._dropped, 'dropped')}.value"
         if isinstance(shape, Aligned) and shape.size == shape.advance:
@@ -105,7 +129,7 @@ class _WindowAggregate:
                 code.line(f"{dropped} += {late}")
             with code.block(f"for {start} in {opened}"):
                 self._update(code, rec, down, key, start)
-        if self._closer is not None:
+        if self._closer is not None and not self._closer.first:
             self._emit(code, rec, down, self._closer.due, close)
 
     def _update(self, code: Code, rec: Rec, down: Down, key: str, start: str) -> None:
@@ -139,18 +163,27 @@ class _WindowAggregate:
             windowed = code.let("key", table.windowed(code, decoded, start, end))
             down(with_key(rec, windowed, new)._replace(ts=ts, old="None", latest=""))
 
+    def _close_idle(self) -> None:
+        """All windows close: time moves on to the end of the last one, and its grace period."""
+        last, time = self._table.store.observed_time, self._time
+        if last < 0:
+            return
+        time.time = max(time.time, windows.end_of(self._shape, last) + self._grace)
+        if self._closer is not None and self._tell is not None:
+            self._tell(self._closer.closed(time.time - self._grace))
+
     def close(self) -> None:
         pass
 
 
-def _maker(store: str, shape: Shape, fold: Fold, emit_on_close: bool) -> StepMaker:
+def _maker(store: str, shape: Shape, fold: Fold, emit_on_close: bool, idle_ms: int | None) -> StepMaker:
     if emit_on_close and not isinstance(shape, Aligned):
         raise IllegalArgumentException(
             "ON_WINDOW_CLOSE strategy is only supported for TimeWindows and SlidingWindows for TimeWindowedKStream"
         )
 
     def make(scope: Scope) -> Operator:
-        return _WindowAggregate(scope, store, shape, fold, emit_on_close)
+        return _WindowAggregate(scope, store, shape, fold, emit_on_close, idle_ms)
 
     return make
 
@@ -161,6 +194,7 @@ def window_aggregate(
     init: Callable[[], object],
     aggregator: Callable[[object, object, object], object],
     emit_on_close: bool = False,
+    idle_ms: int | None = None,
 ) -> StepMaker:
     """`aggregator(key, value, aggregate)` gives the new aggregate of each window that holds the record and is open.
 
@@ -173,19 +207,27 @@ def window_aggregate(
         init: the aggregate before a window's first record.
         emit_on_close: nothing is passed on before a window closes; then its last result is, once, by start, then
             key bytes.
+        idle_ms: all windows close when the task has had no input for so long (wall clock); None: only stream time
+            closes windows.
     Raises:
         IllegalArgumentException: `emit_on_close` for windows that are not aligned.
     """
-    return _maker(store, shape, aggregate_fold(init, aggregator), emit_on_close)
+    return _maker(store, shape, aggregate_fold(init, aggregator), emit_on_close, idle_ms)
 
 
 def window_reduce(
-    store: str, shape: Shape, reducer: Callable[[object, object], object], emit_on_close: bool = False
+    store: str,
+    shape: Shape,
+    reducer: Callable[[object, object], object],
+    emit_on_close: bool = False,
+    idle_ms: int | None = None,
 ) -> StepMaker:
     """`reducer(aggregate, value)` gives the new aggregate; a window's first value is taken as it is."""
-    return _maker(store, shape, reduce_fold(reducer), emit_on_close)
+    return _maker(store, shape, reduce_fold(reducer), emit_on_close, idle_ms)
 
 
-def window_count(store: str, shape: Shape, emit_on_close: bool = False) -> StepMaker:
+def window_count(
+    store: str, shape: Shape, emit_on_close: bool = False, idle_ms: int | None = None
+) -> StepMaker:
     """Counts the records of a key in each window."""
-    return _maker(store, shape, count_fold(), emit_on_close)
+    return _maker(store, shape, count_fold(), emit_on_close, idle_ms)

@@ -60,9 +60,7 @@ class Host(Protocol):
         start_ms: int | None = None,
     ) -> Schedule: ...
 
-    def last_input(self) -> int:
-        """Wall clock of the last input; now, while records wait."""
-        ...
+    def when_idle(self, node: str, after_ms: int, act: Callable[[], None]) -> None: ...
 
     def at_run_end(self, node: str, drain: Callable[[], Iterator[RecordContext]], width: int) -> None: ...
 
@@ -133,8 +131,8 @@ class NodeScope:
     def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Schedule:
         return self._host.schedule(self.node, interval_ms, kind, call)
 
-    def last_input_ms(self) -> int:
-        return self._host.last_input()
+    def when_idle(self, after_ms: int, act: Callable[[], None]) -> None:
+        self._host.when_idle(self.node, after_ms, act)
 
     def at_run_end(self, drain: Callable[[], Iterator[RecordContext]], width: int) -> None:
         self._host.at_run_end(self.node, drain, width)

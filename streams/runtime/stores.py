@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from statestore.api import ChangelogHook, Codec, Layered
@@ -16,6 +17,7 @@ from statestore.versioned import LayeredVersionedStore
 from statestore.window import LayeredWindowStore
 from streams.errors import ClassCastException, ConfigException, StreamsException
 from streams.operators.base import RecordContext, StoreAccess
+from streams.operators.fixes import KEEPS_WINDOWS, SETTING, named
 from streams.processor import RecordContext as ShownContext
 from streams.record import Headers
 from streams.serdes.base import AnySerde, type_name
@@ -119,6 +121,9 @@ def opened(
         value_serde = serde_of(config, "value", spec.value_serde, f"store {spec.name}")
     codec = RAW if spec.kind in _OF_BYTES else codec_of(value_serde, changelog_topic)
     engine = engines.disk if spec.persistent else engines.memory
+    if spec.kind is StoreKind.SESSION and not spec.persistent and named(config.get(SETTING), KEEPS_WINDOWS):
+        # Java's store in memory hides a session 1 ms before it closes.
+        spec = replace(spec, retention_ms=spec.retention_ms + 1)
     layers = _layers(spec, engine, codec, spec.caching and cached)
     access = StoreAccess(spec.name, layers, key_serde, value_serde, layers.caching, spec.kind.value, spec.ttl_ms)
     return Opened(spec, access, layers)

@@ -20,6 +20,7 @@ USERS = (
     "testing.md",
     "guarantees.md",
     "differences-from-java.md",
+    "beyond-java.md",
 )
 CODE = [(page, blocks(page, "python")) for page in PAGES if page.name in USERS and blocks(page, "python")]
 TYPED = [(page, block) for page in PAGES for block in blocks(page, "console")]

@@ -124,7 +124,6 @@ def test_keywords_are_names_with_underscores() -> None:
         ("client.tag.zone", "eu", "rack-aware assignment"),
         ("application.server", "localhost:80", "queries between instances"),
         ("dsl.store.format", "headers", "stores that keep headers"),
-        ("streams.fixes", "suppress-old-value", "the fixes that change results"),
         ("consumer.group.protocol", "consumer", "the consumer rebalance protocol"),
     ],
 )
@@ -141,7 +140,6 @@ def test_what_is_known_but_not_built_is_refused_by_name(name: str, value: object
         ("processing.guarantee", "at_least_once"),
         ("num.standby.replicas", "0"),
         ("group.protocol", "CLASSIC"),
-        ("streams.fixes", "none"),
         ("upgrade.from", None),
         ("enable.metrics.push", "false"),
         ("application.server", ""),

@@ -142,15 +142,18 @@ def test_what_is_refused(misuse: Callable[[], object], words: str) -> None:
     assert words in str(raised.value)
 
 
-def test_windows_that_close_when_idle_are_not_built_yet() -> None:
+def test_the_time_without_input_is_checked() -> None:
     for windows in (
         TimeWindows.of_size_with_no_grace(1),
         SlidingWindows.of_time_difference_with_no_grace(1),
         SessionWindows.of_inactivity_gap_with_no_grace(1),
         Suppressed.until_window_closes(BufferConfig.unbounded()),
     ):
-        with pytest.raises(NotYetBuiltException, match="close_when_idle"):
-            windows.close_when_idle(5)  # type: ignore[attr-defined]
+        assert windows.close_when_idle(5).idle_ms == 5
+        with pytest.raises(IllegalArgumentException, match="must be larger than zero"):
+            windows.close_when_idle(0)
+    with pytest.raises(IllegalArgumentException, match="is for until_window_closes"):
+        Suppressed.until_time_limit(5, BufferConfig.unbounded()).close_when_idle(5)
 
 
 def test_emission_on_close_needs_an_end() -> None:

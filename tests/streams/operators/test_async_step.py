@@ -45,10 +45,9 @@ class Runs:
         return self.task.run(0)
 
     def out(self) -> list[str]:
-        """What was written, as `key=value@timestamp`."""
+        """What was written to `out`, as `key=value@timestamp`."""
         found = []
-        for outgoing in self.task.outbox.due(0, idle=True):
-            batch = outgoing.batch
+        for batch in (each.batch for each in self.task.outbox.due(0, idle=True) if each.partition.topic == "out"):
             for key, value, ts in zip(batch.keys, batch.values, batch.timestamps, strict=True):
                 found.append(f"{(key or b'').decode()}={(value or b'').decode()}@{ts}")
         return found
