@@ -130,6 +130,68 @@ def _keyless(keys: Sequence[bytes | None]) -> bool:
     return not all(keys) and None in keys
 
 
+class Packed(NamedTuple):
+    """The records of a batch as they are sent, whoever sends them and under whatever number."""
+
+    payload: bytes
+    flags: int
+    records: int
+    first_timestamp: int
+    max_timestamp: int
+
+
+def pack(
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+    timestamps: Sequence[int],
+    headers: Sequence[RecordHeaders] | None,
+) -> Packed:
+    """Makes the payload of a batch.
+
+    Args:
+        keys: one a record; bytes or None. All columns have one length of at least 1.
+        values: bytes or None (a tombstone).
+        timestamps: ms since the epoch.
+        headers: pairs of name and value for each record, or None if no record has any.
+    Raises:
+        ValueError: no record, or columns of different lengths.
+    """
+    count = len(keys)
+    others = (values, timestamps) if headers is None else (values, timestamps, headers)
+    if not count or any(len(column) != count for column in others):
+        raise ValueError(f"a batch needs columns of one length of at least 1, not {count} and {[*map(len, others)]}")
+    payload: bytes = msgpack.packb([keys, values, _longs(timestamps), headers, None])
+    flags = (KEYLESS * _keyless(keys)) | (HEADED * (headers is not None))
+    return Packed(payload, flags, count, timestamps[0], max(timestamps))
+
+
+def numbered(
+    packed: Packed,
+    *,
+    producer_id: int = NO_PRODUCER,
+    epoch: int = -1,
+    sequence: int = -1,
+    transactional: bool = False,
+) -> bytes:
+    """Makes the producer's part of a batch.
+
+    Args:
+        packed: its records.
+        producer_id: id the broker gave this producer, -1 for none.
+        epoch: its epoch.
+        sequence: number of the first record, counted per producer and partition.
+        transactional: the batch belongs to the producer's open transaction.
+    Returns:
+        The bytes to send.
+    """
+    payload, count = packed.payload, packed.records
+    tail = _TAIL.pack(
+        MAGIC, CODEC_NONE, packed.flags | (TRANSACTIONAL * transactional), producer_id, epoch, sequence, count,
+        count - 1, packed.first_timestamp, packed.max_timestamp, NO_TIME,
+    )  # fmt: skip
+    return _TWO.pack(len(tail) + len(payload) + 4, crc32(payload, crc32(tail))) + tail + payload
+
+
 def write(
     keys: Sequence[bytes | None],
     values: Sequence[bytes | None],
@@ -141,33 +203,14 @@ def write(
     sequence: int = -1,
     transactional: bool = False,
 ) -> bytes:
-    """Makes the producer's part of a batch.
-
-    Args:
-        keys: one a record; bytes or None. All columns have one length of at least 1.
-        values: bytes or None (a tombstone).
-        timestamps: ms since the epoch.
-        headers: pairs of name and value for each record, or None if no record has any.
-        producer_id: id the broker gave this producer, -1 for none.
-        epoch: its epoch.
-        sequence: number of the first record, counted per producer and partition.
-        transactional: the batch belongs to the producer's open transaction.
-    Returns:
-        The bytes to send.
-    Raises:
-        ValueError: no record, or columns of different lengths.
-    """
-    count = len(keys)
-    others = (values, timestamps) if headers is None else (values, timestamps, headers)
-    if not count or any(len(column) != count for column in others):
-        raise ValueError(f"a batch needs columns of one length of at least 1, not {count} and {[*map(len, others)]}")
-    payload: bytes = msgpack.packb([keys, values, _longs(timestamps), headers, None])
-    flags = (TRANSACTIONAL * transactional) | (KEYLESS * _keyless(keys)) | (HEADED * (headers is not None))
-    tail = _TAIL.pack(
-        MAGIC, CODEC_NONE, flags, producer_id, epoch, sequence, count, count - 1,
-        timestamps[0], max(timestamps), NO_TIME,
-    )  # fmt: skip
-    return _TWO.pack(len(tail) + len(payload) + 4, crc32(payload, crc32(tail))) + tail + payload
+    """Makes the producer's part of a batch in one go: `pack`, then `numbered`."""
+    return numbered(
+        pack(keys, values, timestamps, headers),
+        producer_id=producer_id,
+        epoch=epoch,
+        sequence=sequence,
+        transactional=transactional,
+    )
 
 
 def rewrite(

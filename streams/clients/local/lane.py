@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from broker_local.format import Packed
 from streams.clients.api import Sent
 from streams.errors import KafkaException, OutOfOrderSequenceException, RetriableException, TimeoutException
-from streams.record import RecordBatch, TopicPartition
+from streams.record import TopicPartition
 
 MOST_OUT = 5
 """Batches of one lane without an answer; Kafka's `max.in.flight.requests.per.connection` with idempotence."""
@@ -25,16 +26,20 @@ NEVER = float("inf")
 class Parcel:
     """One batch until it has its last word."""
 
-    __slots__ = ("batch", "data", "deadline", "done", "out", "sequence", "size")
+    __slots__ = ("data", "deadline", "done", "out", "packed", "sequence")
 
-    def __init__(self, batch: RecordBatch, size: int, deadline: float, done: Callable[[Sent], None]) -> None:
-        self.batch = batch
-        self.size = size
+    def __init__(self, packed: Packed, deadline: float, done: Callable[[Sent], None]) -> None:
+        self.packed = packed
         self.deadline = deadline  # seconds, monotonic
         self.done = done
-        self.data = b""  # as encoded under `sequence`; made when it is first sent
+        self.data = b""  # as it is sent under `sequence`; made when it first leaves
         self.sequence = -1
         self.out = False
+
+    @property
+    def size(self) -> int:
+        """Its bytes, but for the header."""
+        return len(self.packed.payload)
 
 
 class Lane:
@@ -72,7 +77,7 @@ class Lane:
                 continue
             if self._idempotent and parcel.sequence < 0:
                 parcel.sequence = self._next_sequence
-                self._next_sequence = (self._next_sequence + len(parcel.batch)) & SEQUENCES
+                self._next_sequence = (self._next_sequence + parcel.packed.records) & SEQUENCES
             parcel.out = True
             self._out += 1
             leaving.append(parcel)
@@ -161,6 +166,6 @@ class Lane:
 def too_late(partition: TopicPartition, parcel: Parcel, delivery_timeout_ms: int) -> TimeoutException:
     """The error of a batch whose time is over."""
     return TimeoutException(
-        f"Expiring {len(parcel.batch)} record(s) for {partition}: {delivery_timeout_ms} ms has passed since "
+        f"Expiring {parcel.packed.records} record(s) for {partition}: {delivery_timeout_ms} ms has passed since "
         "batch creation. Whether they were stored is not known; raise delivery.timeout.ms to try longer."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from broker_local import format as batches
 from broker_local.client import ConnectionLost, Link
@@ -31,8 +31,6 @@ from streams.record import RecordBatch, TopicPartition
 
 METADATA_MAX_AGE_S = 300.0
 FOREVER_MS = 2**63 - 1
-RECORD_OVERHEAD = 16
-"""Bytes counted for a record besides its key and value."""
 
 
 class LocalWriter:
@@ -79,7 +77,8 @@ class LocalWriter:
             lane = Lane(partition, settings.idempotent, settings.retry_backoff_ms / 1000)
             self._lanes[partition] = lane
         deadline = time.monotonic() + self._settings.delivery_timeout_ms / 1000
-        parcel = Parcel(batch, size_of(batch), deadline, done)
+        packed = batches.pack(batch.keys, batch.values, batch.timestamps, batch.headers)
+        parcel = Parcel(packed, deadline, done)
         lane.queue.append(parcel)
         self._busy[partition] = lane
         self._parcels += 1
@@ -165,15 +164,8 @@ class LocalWriter:
         topic, number = lane.partition
         for parcel in lane.to_send(time.monotonic()):
             if not parcel.data:
-                batch = parcel.batch
-                parcel.data = batches.write(
-                    batch.keys,
-                    batch.values,
-                    batch.timestamps,
-                    batch.headers,
-                    producer_id=producer_id,
-                    epoch=epoch,
-                    sequence=parcel.sequence,
+                parcel.data = batches.numbered(
+                    parcel.packed, producer_id=producer_id, epoch=epoch, sequence=parcel.sequence
                 )
             correlation = link.send(Produce(acks, (ProducePart(topic, number, parcel.data),)))
             if acks:
@@ -254,12 +246,3 @@ class LocalWriter:
             told, self._told = self._told, []
             for done, sent in told:
                 done(sent)
-
-
-def size_of(batch: RecordBatch) -> int:
-    """About how many bytes a batch is."""
-    return _length(batch.keys) + _length(batch.values) + RECORD_OVERHEAD * len(batch.keys)
-
-
-def _length(column: Sequence[bytes | None]) -> int:
-    return sum(map(len, filter(None, column)))  # neither None nor b"" adds anything

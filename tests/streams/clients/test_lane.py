@@ -18,15 +18,14 @@ from streams.errors import (
     OutOfOrderSequenceException,
     RecordTooLargeException,
 )
-from streams.record import RecordBatch, TopicPartition
+from streams.record import TopicPartition
 
 PARTITION = TopicPartition("t", 0)
 FAR = 1e9
 
 
 def parcel(number: int, deadline: float = FAR) -> Parcel:
-    values = [b"%d" % number]
-    return Parcel(RecordBatch([None], values, [0], None, range(1), 1), 1, deadline, lambda sent: None)
+    return Parcel(batches.pack([None], [b"%d" % number], [number], None), deadline, lambda sent: None)
 
 
 def lane_of(count: int, deadline: float = FAR) -> Lane:
@@ -36,7 +35,7 @@ def lane_of(count: int, deadline: float = FAR) -> Lane:
 
 
 def numbers(parcels: list[Parcel]) -> list[int]:
-    return [int(each.batch.values[0] or b"") for each in parcels]
+    return [each.packed.first_timestamp for each in parcels]
 
 
 def test_one_batch_leaves_until_the_broker_knows_the_producer_then_five() -> None:
@@ -136,11 +135,9 @@ class World:
             self.lane.producer = (self.ids, 0)
         for each in self.lane.to_send(self.now):
             number, epoch = self.lane.producer
-            batch = each.batch
-            each.data = each.data or batches.write(
-                batch.keys, batch.values, batch.timestamps, None,
-                producer_id=number, epoch=epoch, sequence=each.sequence,
-            )  # fmt: skip
+            each.data = each.data or batches.numbered(
+                each.packed, producer_id=number, epoch=epoch, sequence=each.sequence
+            )
             self.asked.append(each)
         assert sum(each.out for each in self.lane.queue) <= MOST_OUT
 
@@ -156,7 +153,7 @@ class World:
                 if full:
                     raise Refused("KAFKA_STORAGE_ERROR", "no space")
                 placed = header._replace(base_offset=len(self.log))
-                self.log.append(int(each.batch.values[0] or b""))
+                self.log.append(each.packed.first_timestamp)
                 self.producers.stored(placed, 0)
         except Refused as refused:
             kinds: dict[str, type[KafkaException]] = {
@@ -173,7 +170,7 @@ class World:
             each, error = self.answers.popleft()
             assert not isinstance(error, DuplicateSequenceException)
             if each.out and self.lane.answered(each, error, self.now):
-                self.acknowledged.append(int(each.batch.values[0] or b""))
+                self.acknowledged.append(each.packed.first_timestamp)
 
     def cut(self) -> None:
         """The connection is lost, with requests and answers on it."""
