@@ -3,25 +3,32 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: env demo test lint types bench clean
+.PHONY: env test-env demo test lint types bench clean
 
 env: $(VENV)/.ready
+test-env: $(VENV)/.ready-test
 
 $(VENV)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,fast]'
-	touch $@
+	@echo "Making the environment in $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fast]'
+	@touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	@echo "Adding what the tests need ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,fast]'
+	@touch $@
 
 demo: env
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/demo.py
 
-test: env lint types
+test: test-env lint types
 	$(BIN)/python -m pytest -n 2
 
-lint: env
+lint: test-env
 	$(BIN)/ruff check streams statestore broker_local tests examples benchmarks
 
-types: env
+types: test-env
 	$(BIN)/mypy
 
 bench: env
