@@ -69,7 +69,7 @@ def test_they_fail_the_task_by_default(writer: Writer) -> None:
 def test_the_default_is_kafkas(writer: Writer) -> None:
     dropped = Counter()
     sender = sender_over(writer, let_go, dropped, LARGEST)
-    sender.send(TASK, [outgoing(b"x" * (LARGEST - 100)), outgoing(b"x" * LARGEST)])
+    sender.send(TASK, [outgoing(b"x" * (LARGEST - 150)), outgoing(b"x" * LARGEST)])
     sender.settle(10_000)
     assert sender.end_of(OUT) == 1
     assert dropped.value == 1
