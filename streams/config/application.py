@@ -312,6 +312,11 @@ class StreamsConfig(Mapping[str, object]):
         """Names of the optimisations that are on."""
         return optimizations(self.get_string("topology.optimization"))
 
+    def topic_settings(self) -> dict[str, str]:
+        """The settings of internal topics that were given with the prefix `topic.`, as texts."""
+        given = self._prefixed["topic."].items()
+        return {name: ",".join(value) if isinstance(value, tuple) else text_of(value) for name, value in given}
+
     @property
     def internal_topic_prefix(self) -> str:
         """What the names of internal topics begin with: the application id, unless it is overridden."""

@@ -14,8 +14,6 @@ from streams.runtime.assign import TaskInfo
 from streams.topology.copartition import pattern_topics, resolve, tasks
 from streams.topology.node import BuiltTopology, InternalTopic, SubTopology, TaskId
 
-SEGMENT_BYTES = "52428800"
-
 
 @dataclass(frozen=True, slots=True)
 class WantedTopic:
@@ -51,16 +49,13 @@ def source_topics(built: BuiltTopology, existing: Mapping[str, int], prefix: str
     return tuple(sorted(found))
 
 
-def draw(
-    built: BuiltTopology, existing: Mapping[str, int], prefix: str, topic_defaults: Mapping[str, str]
-) -> Blueprint:
+def draw(built: BuiltTopology, existing: Mapping[str, int], prefix: str) -> Blueprint:
     """Settles partition counts and lists the tasks.
 
     Args:
         built: the topology.
         existing: partitions of the topics there are, by their real names.
         prefix: of internal topics.
-        topic_defaults: settings for every internal topic (`topic.` in the configuration).
     Raises:
         MissingSourceTopicException: a source topic does not exist.
         TopologyException: topics that must have equally many partitions do not.
@@ -85,12 +80,12 @@ def draw(
             )
             infos.append(TaskInfo(task, bool(sub.changelogs), fingerprint))
         for topic, internal in sub.repartition_topics.items():
-            wanted = as_wanted(internal, prefix, decided[topic], topic_defaults)
+            wanted = as_wanted(internal, prefix, decided[topic])
             topics[wanted.name] = wanted
         sourced = {spec.name for spec in sub.stores if spec.source_topic is not None}
         for store, internal in sub.changelogs.items():
             if store not in sourced:
-                wanted = as_wanted(internal, prefix, total, topic_defaults)
+                wanted = as_wanted(internal, prefix, total)
                 topics[wanted.name] = wanted
     return Blueprint(partitions, tuple(infos), tuple(topics.values()))
 
@@ -106,10 +101,7 @@ def most_of_patterns(sub: SubTopology, existing: Mapping[str, int]) -> int:
     return max((existing[topic] for topic in matched), default=0)
 
 
-def as_wanted(internal: InternalTopic, prefix: str, partitions: int, defaults: Mapping[str, str]) -> WantedTopic:
-    """Settings in Kafka's order: built-in defaults, then `topic.` settings, then the store's own."""
-    own = {name: str(value) for name, value in internal.config.items()}
-    settings = {**own, **{n: v for n, v in defaults.items() if n not in own}}
-    if internal.kind == "repartition":
-        settings = {"segment.bytes": SEGMENT_BYTES, **settings}
+def as_wanted(internal: InternalTopic, prefix: str, partitions: int) -> WantedTopic:
+    """An internal topic of the application with that prefix; what it is set to was settled when it was built."""
+    settings = {name: str(value) for name, value in internal.config.items()}
     return WantedTopic(decorated_topic(prefix, internal.name), internal.kind, partitions, settings)

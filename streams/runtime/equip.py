@@ -49,7 +49,6 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
         reset=str(consumer["auto.offset.reset"]),
         purge_interval_ms=config.get_int("repartition.purge.interval.ms"),
         uncommitted_max_bytes=config.get_int("statestore.uncommitted.max.bytes"),
-        topic_defaults={n: str(v) for n, v in config.prefixed("topic.").items()},
         assign=AssignSettings(config.get_int("acceptable.recovery.lag")),
         member=MemberSettings(
             config.application_id,

@@ -24,7 +24,6 @@ class Surveyor:
         built: the topology.
         admin: of the engine.
         prefix: of internal topics.
-        topic_defaults: settings for every internal topic.
         settings: of the assignor.
     """
 
@@ -33,13 +32,11 @@ class Surveyor:
         built: BuiltTopology,
         admin: Admin,
         prefix: str,
-        topic_defaults: Mapping[str, str],
         settings: AssignSettings,
     ) -> None:
         self._built = built
         self._admin = admin
         self._prefix = prefix
-        self._topic_defaults = topic_defaults
         self._settings = settings
 
     def existing(self) -> dict[str, int]:
@@ -53,7 +50,7 @@ class Surveyor:
         Raises:
             MissingSourceTopicException, TopologyException: see `blueprint.draw`.
         """
-        return draw(self._built, self.existing(), self._prefix, self._topic_defaults)
+        return draw(self._built, self.existing(), self._prefix)
 
     def lead(self, members: Mapping[str, Offer]) -> Round:
         """Makes the internal topics and assigns for all.

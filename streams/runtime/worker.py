@@ -93,7 +93,6 @@ class WorkerSettings:
     reset: str
     purge_interval_ms: int
     uncommitted_max_bytes: int
-    topic_defaults: Mapping[str, str]
     assign: AssignSettings
     member: MemberSettings
     reader: ReaderSettings
@@ -242,7 +241,7 @@ class Worker:
             settings.reset,
             around.metrics,
         )
-        self._surveyor = Surveyor(around.built, self._admin, settings.prefix, settings.topic_defaults, settings.assign)
+        self._surveyor = Surveyor(around.built, self._admin, settings.prefix, settings.assign)
         self._mailbox = Mailbox(self._reader.wake)
         self._paused: set[TopicPartition] = set()
         now = self._clock.now_ms()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol, TypeGuard, runtime_checkable
 
@@ -13,7 +13,6 @@ from streams.serdes.base import Serde
 from streams.topology.describe import TopologyDescription, describe
 from streams.topology.node import BuiltTopology, GlobalStore, ProcessorNode, SinkNode, SourceNode
 from streams.topology.reset import AutoOffsetReset
-from streams.topology.settings import Config
 from streams.topology.store import StoreSpec
 from streams.topology.wiring import Wiring
 
@@ -230,7 +229,7 @@ class Topology:
         """What the topology looks like; `str()` of it is Kafka Streams' text."""
         return describe(self._wiring)
 
-    def built(self, config: Config | None = None) -> BuiltTopology:
+    def built(self, config: Mapping[str, object] | None = None) -> BuiltTopology:
         """The topology as the runtime wants it: sub-topologies with their nodes, stores and internal topics.
 
         Args:

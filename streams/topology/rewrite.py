@@ -7,8 +7,10 @@ one store (decision 37).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from streams.config.application import StreamsConfig
+from streams.config.streams import MERGE_REPARTITION_TOPICS, REUSE_KTABLE_SOURCE_TOPICS, SINGLE_STORE_SELF_JOIN
 from streams.errors import IllegalArgumentException, TopologyException
 from streams.topology import plan as p
 from streams.topology.copartition import check_fixed_counts
@@ -21,20 +23,14 @@ from streams.topology.optimise import (
     merge_repartitions,
     single_store_self_joins,
 )
-from streams.topology.settings import (
-    MERGE_REPARTITIONS,
-    REUSE_SOURCE_TOPICS,
-    SINGLE_STORE_SELF_JOIN,
-    Config,
-    flag,
-    optimizations,
-)
 from streams.topology.store import StoreKind
 from streams.topology.wiring import Wiring
 from streams.topology.working import Work, is_root, working_copy
 
+Settings = Mapping[str, object]
 
-def build(plan: p.Plan, config: Config | None = None, asked: Config | None = None) -> Topology:
+
+def build(plan: p.Plan, config: Settings | None = None, asked: Settings | None = None) -> Topology:
     """The topology that `plan` means.
 
     Args:
@@ -42,15 +38,17 @@ def build(plan: p.Plan, config: Config | None = None, asked: Config | None = Non
         config: settings of `build(config)`; only `topology.optimization` counts here.
         asked: settings that the builder was made with, for `ensure.explicit.internal.resource.naming`.
     Raises:
+        ConfigException: a setting is unknown or has a wrong value.
         TopologyException: names, topics or stores collide, or something is used where it cannot be.
         IllegalArgumentException: a stream-table join with grace meets a table without enough history.
     """
-    wanted = optimizations(config)
+    settings = [StreamsConfig.of_topology(each) for each in (config, asked)]
+    wanted = settings[0].optimizations
     works = working_copy(plan)
     wiring = Wiring(copartitioned=list(plan.copartitioned))
     merge_equal_sources(works[0], wiring)
     self_joins: set[Work] = set()
-    if MERGE_REPARTITIONS in wanted:
+    if MERGE_REPARTITION_TOPICS in wanted:
         merge_repartitions(works, wiring)
     if SINGLE_STORE_SELF_JOIN in wanted:
         self_joins = single_store_self_joins(works)
@@ -61,14 +59,14 @@ def build(plan: p.Plan, config: Config | None = None, asked: Config | None = Non
         wiring,
         met,
         met.steps_sending_old(),
-        REUSE_SOURCE_TOPICS in wanted,
+        REUSE_KTABLE_SOURCE_TOPICS in wanted,
         self_joins,
         keeping_null_keys(works),
     )
     _refuse_suppress_of_versions(works)
     writer.write_all(works[0])
     check_fixed_counts(wiring)
-    if any(flag(c, "ensure.explicit.internal.resource.naming") for c in (config, asked)):
+    if any(each.get_boolean("ensure.explicit.internal.resource.naming") for each in settings):
         _refuse_unnamed(wiring)
     return Topology(wiring)
 

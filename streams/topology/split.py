@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from streams.config.application import StreamsConfig
 from streams.names import CHANGELOG_SUFFIX
 from streams.topology.node import InternalTopic, SinkNode, SourceNode, SubTopology
-from streams.topology.settings import Config, number
 from streams.topology.store import StoreKind, StoreSpec
 from streams.topology.wiring import Wiring
 
@@ -25,7 +25,7 @@ def groups(wiring: Wiring) -> list[list[str]]:
     return list(found.values())
 
 
-def sub_topologies(wiring: Wiring, config: Config | None) -> tuple[SubTopology, ...]:
+def sub_topologies(wiring: Wiring, config: StreamsConfig) -> tuple[SubTopology, ...]:
     """All groups that run as tasks; those of global stores keep their number and are left out."""
     apart = wiring.global_names()
     return tuple(
@@ -35,7 +35,7 @@ def sub_topologies(wiring: Wiring, config: Config | None) -> tuple[SubTopology, 
     )
 
 
-def _sub_topology(wiring: Wiring, id: int, names: list[str], config: Config | None) -> SubTopology:
+def _sub_topology(wiring: Wiring, id: int, names: list[str], config: StreamsConfig) -> SubTopology:
     here = set(names)
     nodes = tuple(wiring.finished(name) for name in names)
     stores = tuple(p.spec for p in wiring.stores.values() if here & set(p.users))
@@ -75,28 +75,24 @@ def _copartitioned(wiring: Wiring, here: set[str]) -> list[tuple[frozenset[str],
     ]
 
 
-def _asked(config: Config | None) -> dict[str, str]:
-    return {k[6:]: str(v) for k, v in (config or {}).items() if k.startswith("topic.") and k != "topic."}
-
-
-def repartition_settings(config: Config | None) -> Mapping[str, object]:
+def repartition_settings(config: StreamsConfig) -> Mapping[str, object]:
     """Settings of a repartition topic: the built-in ones, over them the user's with the prefix `topic.`."""
-    return {**_FOR_ALL, **_asked(config), **_REPARTITION}
+    return {**_FOR_ALL, **_REPARTITION, **config.topic_settings()}
 
 
-def changelog(spec: StoreSpec, config: Config | None) -> InternalTopic:
+def changelog(spec: StoreSpec, config: StreamsConfig) -> InternalTopic:
     """The changelog of a store: built-in settings, over them those with the prefix `topic.`, over them the
     store's own. Its name is a source topic's where that serves as changelog."""
     kind = "changelog"
     built_in: dict[str, object] = {"cleanup.policy": "compact"}
     if spec.kind in _WINDOWED:
         kind = "windowed_changelog"
-        more = number(config, "windowstore.changelog.additional.retention.ms", DAY_MS)
+        more = config.get_int("windowstore.changelog.additional.retention.ms")
         built_in = {"cleanup.policy": "compact,delete", "retention.ms": str(min(spec.retention_ms + more, _LONG_MAX))}
     elif spec.kind is StoreKind.VERSIONED:
         kind = "versioned_changelog"
         built_in["min.compaction.lag.ms"] = str(spec.retention_ms + DAY_MS)
-    settings = {**_FOR_ALL, **built_in, **_asked(config), **(spec.logging or {})}
+    settings = {**_FOR_ALL, **built_in, **config.topic_settings(), **(spec.logging or {})}
     return InternalTopic(spec.source_topic or spec.name + CHANGELOG_SUFFIX, kind, None, settings)
 
 

@@ -101,7 +101,7 @@ class Estate:
         self.restorer = Restorer(engines.door.reader(Isolation.READ_UNCOMMITTED), None)
         dropped = self.metrics.counter("dropped-records-total")
         self.sender = Sender(engines.writer, self.config, dropped, lambda task, letter: None)
-        self.surveyor = Surveyor(self.built, engines.admin, "app", {}, AssignSettings())
+        self.surveyor = Surveyor(self.built, engines.admin, "app", AssignSettings())
         self.ground = Ground(
             self.config, self.metrics, engines.writer.partitions_for, MemoryEngine(), "app",
             self.built.internal_topics, cache_bytes=0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams import Consumed, Grouped, JoinWindows, Materialized, Named, Serdes, Stores, StreamsBuilder, Topology
+from streams.config.application import StreamsConfig
 from streams.errors import ConfigException, IllegalArgumentException, TopologyException
 from streams.topology.node import SinkNode, SourceNode, StepNode
 
@@ -74,7 +75,7 @@ def test_a_plan_can_be_built_again_and_otherwise() -> None:
     plain, merged = builder.build(), builder.build({"topology.optimization": "all"})
     assert str(plain.describe()) == str(builder.build().describe())
     assert str(merged.describe()) == str(
-        builder.build({"topology_optimization": ["merge.repartition.topics"]}).describe()
+        builder.build({"topology.optimization": "merge.repartition.topics"}).describe()
     )
     assert len(plain.built().internal_topics) == 2
     assert merged.built().internal_topics == {"a-repartition"}
@@ -177,3 +178,19 @@ def test_changelog_settings_by_priority() -> None:
         "retention.bytes": "7",
         "segment.ms": "9",
     }
+
+
+def test_what_is_given_for_all_internal_topics_beats_what_is_built_in() -> None:
+    builder = StreamsBuilder()
+    builder.stream("in").select_key(lambda k, v: v).group_by_key(Grouped("g")).count(store="n")
+    given = {"application.id": "a", "topic.retention.ms": 5, "topic.cleanup.policy": ["compact", "delete"]}
+    for config in (given, StreamsConfig(given)):
+        subs = builder.build().built(config).subtopologies
+        repartition = next(iter(subs[1].repartition_topics.values())).config
+        assert repartition == {
+            "message.timestamp.type": "CreateTime",
+            "cleanup.policy": "compact,delete",
+            "segment.bytes": "52428800",
+            "retention.ms": "5",
+        }
+        assert subs[1].changelogs["n"].config["retention.ms"] == "5"
