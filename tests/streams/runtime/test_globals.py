@@ -1,0 +1,140 @@
+"""Global stores of a worker: filled before the first task, kept on disk, emptied where they are another topic's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from statestore.keyvalue import LayeredKeyValueStore
+from streams import StreamsBuilder
+from streams.clients.api import Isolation
+from streams.errors import OffsetOutOfRangeException, StreamsException
+from streams.record import TopicPartition
+from streams.runtime.equip import open_rocks
+from streams.runtime.globals import Globals
+from tests.streams.apps import TEXT
+from tests.streams.runtime.estate import Engines, Estate
+
+
+@pytest.fixture
+def engines() -> Iterator[Engines]:
+    made = Engines()
+    made.topic("names", 2)
+    yield made
+    made.close()
+
+
+class Case:
+    """The global stores of one worker, with a reader of their own."""
+
+    def __init__(self, engines: Engines, home: Path) -> None:
+        builder = StreamsBuilder()
+        builder.global_table("names", key_serde=TEXT, value_serde=TEXT, store="names-store")
+        estate = Estate(engines, home.parent / "state", builder)
+        estate.close()
+        self.reader = engines.door.reader(Isolation.READ_UNCOMMITTED)
+        self.globals = Globals(estate.built, estate.ground, home, open_rocks, engines.admin, self.reader)
+        self.applied = 0
+
+    def fill(self) -> Case:
+        self.globals.start(0)
+        while not self.globals.caught_up:
+            self.poll()
+        return self
+
+    def poll(self) -> None:
+        try:
+            found = self.reader.poll(1_000)
+        except OffsetOutOfRangeException as error:
+            assert error.partition is not None
+            self.globals.out_of_range(error.partition, error)
+            return
+        for fetched in found:
+            assert self.globals.owns(fetched.partition)
+            self.applied += self.globals.apply(fetched, 0)
+
+    def rows(self) -> dict[str, object]:
+        store = self.globals.stores["names-store"].layers
+        assert isinstance(store, LayeredKeyValueStore)
+        with store.all() as rows:
+            return {key.decode(): value for key, value, _ in rows}
+
+    def close(self, clean: bool = True) -> None:
+        self.globals.close(clean)
+        self.reader.close()
+
+
+def test_all_partitions_are_read_to_their_ends_and_what_is_committed_is_not_read_again(
+    engines: Engines, tmp_path: Path
+) -> None:
+    engines.write("names", ("a", "1"), ("b", "2"))
+    engines.write("names", ("c", "3"), partition=1)
+    first = Case(engines, tmp_path / "global").fill()
+    assert first.rows() == {"a": "1", "b": "2", "c": "3"}
+    first.globals.commit()
+    first.close(clean=False)
+    engines.write("names", ("b", "4"))
+    second = Case(engines, tmp_path / "global")
+    second.globals.start(0)
+    assert list(second.globals.progress()) == ["global names-0"]
+    second.fill()
+    assert second.applied == 1 and second.rows() == {"a": "1", "b": "4", "c": "3"}
+    second.close()
+
+
+def test_what_was_not_committed_is_read_again(engines: Engines, tmp_path: Path) -> None:
+    engines.write("names", ("a", "1"))
+    first = Case(engines, tmp_path / "global").fill()
+    first.close(clean=False)
+    second = Case(engines, tmp_path / "global").fill()
+    assert second.applied == 1 and second.rows() == {"a": "1"}
+    second.close()
+
+
+def test_a_store_of_a_topic_that_was_made_again_is_emptied(
+    engines: Engines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engines.write("names", ("a", "1"))
+    engines.write("names", ("c", "3"), partition=1)
+    Case(engines, tmp_path / "global").fill().close()
+    engines.admin.delete_topic("names")
+    engines.topic("names", 2)
+    engines.writer = engines.door.writer()
+    engines.write("names", ("b", "2"))
+    second = Case(engines, tmp_path / "global").fill()
+    assert "Global store names-store is rebuilt from its topic: names-0 was deleted and made again" in caplog.text
+    assert second.rows() == {"b": "2"}
+    second.close()
+
+
+def test_a_damaged_database_is_built_anew(engines: Engines, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    engines.write("names", ("a", "1"))
+    Case(engines, tmp_path / "global").fill().close()
+    (tmp_path / "global" / "rocksdb" / "CURRENT").write_text("garbage")
+    second = Case(engines, tmp_path / "global").fill()
+    assert "The global stores are rebuilt from their topics" in caplog.text
+    assert second.rows() == {"a": "1"}
+    second.close()
+
+
+def test_a_topic_that_lost_its_beginning_is_read_from_where_it_starts(engines: Engines, tmp_path: Path) -> None:
+    engines.write("names", ("a", "1"))
+    engines.write("names", ("b", "2"))
+    case = Case(engines, tmp_path / "global")
+    case.globals.start(0)
+    engines.admin.delete_records({TopicPartition("names", 0): 1})
+    while not case.globals.caught_up:
+        case.poll()
+    assert case.rows() == {"b": "2"}
+    case.close()
+
+
+def test_a_missing_topic_is_named_and_nothing_stays_open(engines: Engines, tmp_path: Path) -> None:
+    engines.admin.delete_topic("names")
+    for _ in range(2):
+        with pytest.raises(StreamsException, match="no partitions available for topic names when initializing global"):
+            Case(engines, tmp_path / "global")
+    engines.topic("names", 2)
+    Case(engines, tmp_path / "global").fill().close()

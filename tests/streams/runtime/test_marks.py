@@ -1,0 +1,32 @@
+"""What a database remembers of its changelogs."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statestore.memory import MemoryEngine
+from streams.runtime.marks import Mark, name_of, position_of, read_mark, write_mark
+
+marks = st.builds(Mark, st.text(st.characters(codec="utf-8")), st.integers(0, 2**32 - 1), st.integers(0, 2**63 - 1))
+
+
+def test_the_bytes() -> None:
+    assert write_mark(Mark("id", 2, 3)) == bytes.fromhex("01 00000002 0000000000000003") + b"id"
+    assert name_of("counts") == b"changelog:counts"
+
+
+@given(marks, marks)
+def test_each_store_has_its_own(one: Mark, two: Mark) -> None:
+    engine = MemoryEngine()
+    assert read_mark(engine, "one") is None and position_of(engine, ["one", "two"]) == 0
+    engine.write((), marks={name_of("one"): write_mark(one), name_of("two"): write_mark(two)})
+    assert (read_mark(engine, "one"), read_mark(engine, "two")) == (one, two)
+    assert position_of(engine, ["one", "two", "three"]) == one.offset + two.offset
+
+
+@given(st.binary(max_size=30).filter(lambda data: len(data) < 13 or data[0] != 1))
+def test_what_is_no_mark_of_this_version_counts_for_nothing(data: bytes) -> None:
+    engine = MemoryEngine()
+    engine.write((), marks={name_of("one"): data})
+    assert read_mark(engine, "one") is None
