@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.errors import IllegalStateException
@@ -13,6 +13,7 @@ from streams.runtime.lifecycle import NEXT, Lifecycle, State
 
 
 @given(st.lists(st.sampled_from(State), max_size=20))
+@settings(max_examples=100, deadline=None)
 def test_only_javas_transitions_happen_and_each_is_told_once(wanted: list[State]) -> None:
     life, told = Lifecycle("me"), list[tuple[State, State]]()
     life.listener = lambda new, old: told.append((new, old))

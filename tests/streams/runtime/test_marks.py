@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statestore.memory import MemoryEngine
@@ -17,6 +17,7 @@ def test_the_bytes() -> None:
 
 
 @given(marks, marks)
+@settings(max_examples=100, deadline=None)
 def test_each_store_has_its_own(one: Mark, two: Mark) -> None:
     engine = MemoryEngine()
     assert read_mark(engine, "one") is None and position_of(engine, ["one", "two"]) == 0
@@ -26,6 +27,7 @@ def test_each_store_has_its_own(one: Mark, two: Mark) -> None:
 
 
 @given(st.binary(max_size=30).filter(lambda data: len(data) < 13 or data[0] != 1))
+@settings(max_examples=100, deadline=None)
 def test_what_is_no_mark_of_this_version_counts_for_nothing(data: bytes) -> None:
     engine = MemoryEngine()
     engine.write((), marks={name_of("one"): data})
