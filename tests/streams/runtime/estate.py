@@ -10,7 +10,7 @@ from statestore.engine import Engine
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.memory import MemoryEngine
 from streams import StreamsBuilder
-from streams.clients.api import Isolation, Position, Sent, Writer
+from streams.clients.api import READER_DEFAULTS, Isolation, Position, ReaderSettings, Sent, Writer
 from streams.clients.connect import connect
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
@@ -53,8 +53,15 @@ class Engines:
 
     def write(self, topic: str, *rows: tuple[str | None, str | None], partition: int = 0, time: int = 1_000) -> int:
         """Appends rows as one batch; the offset of the first."""
+        encoded = [(key, None if value is None else value.encode()) for key, value in rows]
+        return self.write_bytes(topic, *encoded, partition=partition, time=time)
+
+    def write_bytes(
+        self, topic: str, *rows: tuple[str | None, bytes | None], partition: int = 0, time: int = 1_000
+    ) -> int:
+        """As `write`, with values that are bytes already."""
         keys = [None if key is None else key.encode() for key, _ in rows]
-        values = [None if value is None else value.encode() for _, value in rows]
+        values = [value for _, value in rows]
         batch = RecordBatch(keys, values, [time] * len(rows), None, range(len(rows)), len(rows))
         told: list[Sent] = []
         self.writer.send(TopicPartition(topic, partition), batch, told.append)
@@ -78,6 +85,7 @@ class Estate:
         root: the state directory.
         builder: the topology.
         open_engine: opens databases.
+        slices: a restore takes one batch at a time.
         settings: of the application.
     """
 
@@ -87,6 +95,7 @@ class Estate:
         root: Path,
         builder: StreamsBuilder | None = None,
         open_engine: Callable[[Path], Engine] = open_rocks,
+        slices: bool = False,
         **settings: object,
     ) -> None:
         self.engines = engines
@@ -98,7 +107,8 @@ class Estate:
         self.directory: InstanceDirectory = claim(root, "app")
         self.committed: dict[TopicPartition, Position] = {}
         self.reader = engines.door.reader(Isolation.READ_UNCOMMITTED)
-        self.restorer = Restorer(engines.door.reader(Isolation.READ_UNCOMMITTED), None)
+        reading = ReaderSettings(max_partition_bytes=1) if slices else READER_DEFAULTS
+        self.restorer = Restorer(engines.door.reader(Isolation.READ_UNCOMMITTED, reading), None)
         dropped = self.metrics.counter("dropped-records-total")
         self.sender = Sender(engines.writer, self.config, dropped, lambda task, letter: None)
         self.surveyor = Surveyor(self.built, engines.admin, "app", AssignSettings())
@@ -151,10 +161,13 @@ class Estate:
             self.roster.committed([task], moved)
 
     def count(self, word: str, task: TaskId = TaskId(0, 0)) -> int | None:  # noqa: B008
-        store = self.roster.places[task].task.stores["counts"].layers
-        assert isinstance(store, LayeredKeyValueStore)
-        found = store.get(word.encode())
-        return None if found is None else int(str(found[0]))
+        return self.rows(task=task).get(word)
+
+    def rows(self, store: str = "counts", task: TaskId = TaskId(0, 0)) -> dict[str, int]:  # noqa: B008
+        layers = self.roster.places[task].task.stores[store].layers
+        assert isinstance(layers, LayeredKeyValueStore)
+        with layers.all() as rows:
+            return {key.decode(): int(str(value)) for key, value, _ in rows}
 
     def close(self, clean: bool = True) -> None:
         for task in self.roster.tasks:

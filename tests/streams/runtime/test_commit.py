@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from statestore.keyvalue import LayeredKeyValueStore
 from streams import KafkaStreams
 from streams.clients.api import Position
 from streams.errors import StreamsException
@@ -87,13 +86,7 @@ def test_an_end_after_any_step_loses_nothing_and_state_is_the_fold_of_its_change
     estate = Estate(engines, tmp_path)
     estate.take(ZERO, TaskId(0, 1))
     assert estate.restorer.restored == 0  # the database alone is the fold
-    stored = {}
-    for place in estate.roster.running:
-        store = place.task.stores["counts"].layers
-        assert isinstance(store, LayeredKeyValueStore)
-        with store.all() as rows:
-            stored.update({key.decode(): value for key, value, _ in rows})
-    assert stored == fold
+    assert {**estate.rows(), **estate.rows(task=TaskId(0, 1))} == fold
     estate.close()
 
 

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from statestore.engine import Engine
+from statestore.memory import MemoryEngine
+from streams import Materialized, Stores, StreamsBuilder
 from streams.clients.api import Position
 from streams.errors import TimeoutException
 from streams.record import TopicPartition
 from streams.runtime.equip import open_rocks
+from streams.runtime.marks import name_of, read_mark
 from streams.runtime.roster import DATABASE
 from streams.topology.node import TaskId
+from tests.streams.apps import TEXT
 from tests.streams.runtime.estate import Engines, Estate
 
 ZERO = TaskId(0, 0)
@@ -209,3 +213,100 @@ def test_state_that_nobody_has_owned_for_long_is_deleted(engines: Engines, tmp_p
     first.directory.close()  # it died: what it owned is nobody's from now on
     assert second.directory.clean(touched + 60_000) == [owned]
     second.close()
+
+
+def many(engines: Engines) -> dict[str, int]:
+    """A changelog of some batches, deletions among them; what it amounts to."""
+    fold: dict[str, int] = {}
+    for number in range(12):
+        rows: list[tuple[str | None, bytes | None]] = []
+        for at in range(20):
+            key = f"k{(number * 7 + at) % 50}"
+            if (number + at) % 9 == 0:
+                rows.append((key, None))
+                fold.pop(key, None)
+            else:
+                rows.append((key, (number * 100 + at).to_bytes(8, "big")))
+                fold[key] = number * 100 + at
+        engines.write_bytes(CHANGELOG, *rows)
+    return fold
+
+
+@pytest.mark.parametrize("clean", [True, False])
+@pytest.mark.parametrize("steps", [0, 1, 2, 5, 11])
+def test_a_restore_that_is_cut_off_goes_on_where_it_was(
+    engines: Engines, tmp_path: Path, steps: int, clean: bool
+) -> None:
+    fold = many(engines)
+    first = Estate(engines, tmp_path, slices=True)
+    first.roster.take({ZERO: (WORDS,)}, 0)
+    for _ in range(steps):
+        first.restorer.step(1_000)
+    done = first.restorer.restored
+    assert first.roster.positions() == {ZERO: done}
+    first.close(clean)
+    second = Estate(engines, tmp_path)
+    second.take(ZERO)
+    assert second.restorer.restored == 240 - done
+    assert second.rows() == fold
+    second.close()
+
+
+def test_a_death_between_two_slices_is_healed_by_the_replay(engines: Engines, tmp_path: Path) -> None:
+    first = worked(Estate(engines, tmp_path), "a", "b", "c", "a")
+    place = first.roster.places[ZERO]
+    assert first.roster.spill(place, rows=1)  # more is left, and no mark is written
+    place.disk.close()
+    first.directory.close()
+    second = Estate(engines, tmp_path)
+    second.committed = first.committed
+    second.take(ZERO)
+    assert second.rows() == {"a": 2, "b": 1, "c": 1} and second.restorer.restored == 4
+    second.close()
+
+
+def test_after_a_clean_end_every_store_stands_for_the_end_of_its_changelog(engines: Engines, tmp_path: Path) -> None:
+    for round_ in range(3):
+        estate = Estate(engines, tmp_path)
+        estate.committed = {WORDS: Position(round_)}
+        assert worked(estate, "a").restorer.restored == 0
+        estate.close()
+        mark = read_mark(open_and_close(tmp_path / "app" / "unowned" / "0_0" / DATABASE), "counts")
+        assert mark is not None and mark.offset == engines.end(CHANGELOG) == round_ + 1
+
+
+def open_and_close(path: Path) -> Engine:
+    """The marks of a database, in memory."""
+    engine, copy = open_rocks(path), MemoryEngine()
+    copy.write((), marks={name_of("counts"): engine.mark(name_of("counts")) or b""})
+    engine.close()
+    return copy
+
+
+def test_stores_in_memory_and_on_disk_in_one_task_restart_as_they_were(engines: Engines, tmp_path: Path) -> None:
+    def both() -> StreamsBuilder:
+        builder = StreamsBuilder()
+        grouped = builder.stream("words", key_serde=TEXT, value_serde=TEXT).group_by_key()
+        grouped.count(Materialized.as_("counts"))
+        grouped.count(Materialized.as_(Stores.in_memory_key_value_store("light")))
+        return builder
+
+    engines.topic("app-light-changelog", 2)
+    first = worked(Estate(engines, tmp_path, both()), "a", "b", "a")
+    assert first.rows("light") == first.rows() == {"a": 2, "b": 1}
+    first.close()
+    second = Estate(engines, tmp_path, both())
+    second.committed = first.committed
+    assert second.roster.copies() == {ZERO: 3}  # what lies in memory is nowhere any more
+    second.take(ZERO)
+    assert second.restorer.restored == 3
+    assert second.rows("light") == second.rows() == {"a": 2, "b": 1}
+    second.close()
+
+
+def test_tasks_that_never_did_anything_may_come_and_go(engines: Engines, tmp_path: Path) -> None:
+    for number in range(20):
+        estate = Estate(engines, tmp_path)
+        estate.take(ZERO)
+        estate.close(clean=bool(number % 2))
+    assert len(list((tmp_path / "app" / "unowned").iterdir())) == 1
