@@ -30,8 +30,15 @@ def segment_prefix(segment: int) -> bytes:
     return _LONG.pack(segment)
 
 
+window_tail = _WINDOW.pack
+"""Of start and sequence number: what follows the key."""
+
+session_tail = _SESSION.pack
+"""Of end and start: what follows the key."""
+
+
 def window_key(key: bytes, start: int, seq: int = 0) -> bytes:
-    return key + _WINDOW.pack(start, seq)
+    return key + window_tail(start, seq)
 
 
 def split_window_key(data: bytes) -> tuple[bytes, int, int]:
@@ -41,7 +48,7 @@ def split_window_key(data: bytes) -> tuple[bytes, int, int]:
 
 
 def session_key(key: bytes, start: int, end: int) -> bytes:
-    return key + _SESSION.pack(end, start)
+    return key + session_tail(end, start)
 
 
 def split_session_key(data: bytes) -> tuple[bytes, int, int]:

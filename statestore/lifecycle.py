@@ -43,7 +43,7 @@ class Lifecycle(Generic[Cell]):
 
     def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
         part, more = self._layers.spill(rows, marks)
-        self._shelf.forget(part)
+        self._shelf.settled(part)
         return more
 
     def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 BLOCK: Final = 1000
 """A block that grows beyond this many keys is halved."""
 
-Key = TypeVar("Key", bytes, tuple[int, bytes], tuple[int, int, bytes])
+Key = TypeVar("Key", int, bytes, tuple[int, bytes], tuple[int, int, bytes])
 
 
 class Ordered(Generic[Key]):

@@ -93,6 +93,8 @@ class Segments(Generic[TimedCell]):
         self._dropped_to = 0
         self.complete_from = self.observed + 1
         self.live_from = self._next_live = 0
+        self.visible_from = self.shown_from = 0
+        """Rows of an earlier time are not seen any more; `shown_from`: by who asks for one key."""
         self._set_live()
         self.on_forget: Callable[[Iterable[TimedCell]], None] = _ignore
         self.postpone: Callable[[], bool] = _never
@@ -103,23 +105,28 @@ class Segments(Generic[TimedCell]):
         """Time has been observed; `live_from` is the lowest time that is still taken."""
         if time > self.observed:
             self.observed = time
-        if self.observed >= self._next_live:
-            self._set_live()
+            if time >= self._next_live:
+                self._set_live()
+            else:
+                self._set_visible()
 
     def _set_live(self) -> None:
         self.live_from = self._live_from(self.observed)
         step = 1 if self.one_by_one else self.interval
         self._next_live = self.live_from + self.retention + step
+        self._set_visible()
+
+    def _set_visible(self) -> None:
+        visible = self.observed - self.retention + 1
+        self.visible_from = visible if visible > 0 else 0
+        self.shown_from = self.visible_from
+        if self.shows_kept and self.live_from < visible:
+            self.shown_from = self.live_from
 
     def _live_from(self, observed: int) -> int:
         if self.one_by_one and not self.shows_kept:
             return max(0, observed - self.retention + 1)
         return max(0, (observed - self.retention) // self.interval * self.interval)
-
-    @property
-    def visible_from(self) -> int:
-        """Rows of an earlier time are not seen any more."""
-        return max(0, self.observed - self.retention + 1)
 
     def refuses(self, time: int) -> bool:
         """Would Java's store not take a row of this time, which is not seen any more?"""
@@ -158,16 +165,18 @@ class Segments(Generic[TimedCell]):
 
     def settle(self, rows: dict[TimedCell, Entry], marks: Mapping[bytes, bytes]) -> None:
         live_from = self._live_from(self._kept[0])
-        row, width, slots = self._entries.row, self._width, self._slots
-        live = [(cell, entry) for cell, entry in rows.items() if cell[0] >= live_from]
-        self._write([(self._engine_key(cell), row(entry)) for cell, entry in live], marks, live_from)
-        for cell, entry in live:
+        width, slots = self._width, self._slots
+        live = {cell: entry for cell, entry in rows.items() if cell[0] >= live_from}
+        self._write(self._engine_rows(live), marks, live_from)
+        for cell, entry in live.items():
             at = cell[0] // width
             slot = slots.get(at)
             if slot is None:
                 slot = slots[at] = {}
             self._cached += cell not in slot
             slot[cell] = entry
+        if len(live) < len(rows):
+            self.on_forget([cell for cell in rows if cell[0] < live_from])
         self._trim()
 
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
@@ -183,6 +192,16 @@ class Segments(Generic[TimedCell]):
         self.complete_from = self.observed + 1
         live = [(self._engine_key(cell), row) for cell, row in read if cell[0] >= self.live_from]
         self._write(live, marks, self.live_from)
+
+    def _engine_rows(self, rows: dict[TimedCell, Entry]) -> list[tuple[bytes, bytes | None]]:
+        row, pack, interval = self._entries.row, self._rows.pack, self.interval
+        made, last, head = [], -1, b""
+        for cell, entry in rows.items():
+            segment = cell[0] // interval
+            if segment != last:
+                last, head = segment, self.prefix + segment_prefix(segment)
+            made.append((head + pack(cell), row(entry)))
+        return made
 
     def _write(self, rows: list[tuple[bytes, bytes | None]], marks: Mapping[bytes, bytes], live_from: int) -> None:
         drops = []

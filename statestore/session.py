@@ -6,7 +6,7 @@ from statestore.api import Codec, Forward
 from statestore.cache import CACHE_BYTES
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry
-from statestore.keys import session_key, split_session_key
+from statestore.keys import session_tail, split_session_key
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.rows import FewRows, Rows
@@ -63,7 +63,7 @@ class LayeredSessionStore:
             engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one, caching
         )
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, _pack)
-        self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of, _low)
+        self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of)
         self._by_key = self._timed.by_key
         self._life = life = Lifecycle(self._layers, self._timed.shelf, _emit)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
@@ -84,14 +84,14 @@ class LayeredSessionStore:
         layers.put(cell, value, timestamp, origin)
         if self._by_key.made:
             self._by_key.put(key, cell, layers.top[cell])
-        return end > segments.observed - self.retention or not segments.refuses(end)
+        return end >= segments.visible_from or not segments.refuses(end)
 
     def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> bool:
         return self.put(key, start, end, None, timestamp, origin)
 
     def fetch_session(self, key: bytes, start: int, end: int) -> object:
         segments = self._segments
-        if end <= segments.observed - self.retention and not (segments.shows_kept and end >= segments.live_from):
+        if end < segments.shown_from:
             return None
         found = self._entries.open(self._layers.find((end, start, key)))
         return None if found is None else found[0]
@@ -163,16 +163,12 @@ def _emit(forward: Forward) -> Emit[Cell]:
     return emit
 
 
-def _low(time: int) -> Cell:
-    return (time, -1, b"")
-
-
 def _key_of(cell: Cell) -> bytes:
     return cell[2]
 
 
 def _pack(cell: Cell) -> bytes:
-    return session_key(cell[2], cell[1], cell[0])
+    return cell[2] + session_tail(cell[0], cell[1])
 
 
 def _unpack(data: bytes) -> Cell:

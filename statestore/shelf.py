@@ -24,10 +24,6 @@ class Current(Protocol[Left]):
     def discard_all(self, cells: Iterable[Left], /) -> None: ...
 
 
-def _nothing() -> tuple[()]:
-    return ()
-
-
 class Shelf(Generic[Cell]):
     """The indexes and views of one store.
 
@@ -41,11 +37,11 @@ class Shelf(Generic[Cell]):
     def __init__(
         self,
         layers: Layers[Cell],
-        cached: Callable[[], Iterable[Cell]] = _nothing,
+        cached: Callable[[], Iterable[Cell]] | None = None,
         current: Current[Cell] | None = None,
     ) -> None:
-        """`cached` gives the cells of the read cache, where ranges rely on it; `current` follows the indexes, but is
-        not walked by iterators."""
+        """`cached` gives the cells of the read cache, where ranges rely on it, and the base tells what it lets go;
+        `current` follows the indexes, but is not walked by iterators."""
         self._layers = layers
         self._cached = cached
         self._current = current
@@ -61,7 +57,8 @@ class Shelf(Generic[Cell]):
     def cells(self) -> set[Cell]:
         """All cells in memory."""
         layers = self._layers
-        return {*layers.dirty, *layers.uncommitted, *layers.committed, *self._cached()}
+        cached = () if self._cached is None else self._cached()
+        return {*layers.dirty, *layers.uncommitted, *layers.committed, *cached}
 
     def open(self) -> View[Cell]:
         view = View(self._layers)
@@ -73,6 +70,11 @@ class Shelf(Generic[Cell]):
             self._layers.views.remove(view)
             if self._stale and not self._layers.views:
                 self._clear()
+
+    def settled(self, cells: Iterable[Cell]) -> None:
+        """The cells have gone from the committed layer to the base."""
+        if self._cached is None:
+            self.forget(cells)
 
     def forget(self, cells: Iterable[Cell]) -> None:
         """The cells have left a layer; those that are in no other leave the indexes."""
@@ -136,6 +138,48 @@ class Sorted(Generic[Cell]):
 
     def walk(self, low: bytes | None, high: bytes | None, backwards: bool) -> Iterator[bytes]:
         return self._keys.walk(low, high, backwards)
+
+
+class ByTime(Generic[TimedCell]):
+    """The cells of each time. What is added costs no more however many there are of the same time."""
+
+    __slots__ = ("_cells", "_times")
+
+    def __init__(self) -> None:
+        self._cells: dict[int, set[TimedCell]] = {}
+        self._times: Ordered[int] = Ordered()
+
+    def build(self, cells: Iterable[TimedCell]) -> None:
+        self._cells = {}
+        for cell in cells:
+            self._cells.setdefault(cell[0], set()).add(cell)
+        self._times.build(self._cells)
+
+    def clear(self) -> None:
+        self.build(())
+
+    def add(self, cell: TimedCell) -> None:
+        time = cell[0]
+        cells = self._cells.get(time)
+        if cells is None:
+            self._cells[time] = {cell}
+            self._times.add(time)
+        else:
+            cells.add(cell)
+
+    def discard_all(self, cells: Collection[TimedCell]) -> None:
+        for cell in cells:
+            left = self._cells.get(cell[0])
+            if left is not None:
+                left.discard(cell)
+                if not left:
+                    del self._cells[cell[0]]
+                    self._times.discard(cell[0])
+
+    def walk(self, low: int, high: int) -> Iterator[TimedCell]:
+        """Cells with low <= time <= high, in their order. Those that are added meanwhile may be met."""
+        for time in self._times.walk(low, high):
+            yield from sorted(self._cells.get(time, ()))
 
 
 class ByKey(Generic[TimedCell]):

@@ -14,10 +14,9 @@ from statestore.entries import Entry, is_deleted
 from statestore.keys import segment_prefix
 from statestore.layers import Layers, View
 from statestore.merge import merge
-from statestore.ordered import Ordered
 from statestore.rows import Row, Rows
 from statestore.segments import Segments
-from statestore.shelf import ByKey, Shelf, Sorted, TimedCell
+from statestore.shelf import ByKey, ByTime, Shelf, Sorted, TimedCell
 
 MAX_TIME = 2**63 - 2
 
@@ -32,7 +31,6 @@ class Timed(Generic[TimedCell]):
         "_entries",
         "_key_of",
         "_layers",
-        "_low",
         "by_key",
         "segments",
         "shelf",
@@ -44,19 +42,16 @@ class Timed(Generic[TimedCell]):
         layers: Layers[TimedCell],
         segments: Segments[TimedCell],
         key_of: Callable[[TimedCell], bytes],
-        low: Callable[[int], TimedCell],
     ) -> None:
-        """`low(time)` gives the cell that sorts before all others of that time."""
         self._engine = engine
         self._entries = layers.entries
         self._layers: Layers[TimedCell] = layers
         self.segments: Segments[TimedCell] = segments
         self._key_of: Callable[[TimedCell], bytes] = key_of
-        self._low: Callable[[int], TimedCell] = low
         self.by_key: ByKey[TimedCell] = ByKey(key_of)
         self.shelf: Shelf[TimedCell] = Shelf(layers, segments.cells, self.by_key)
         self._by_row: Sorted[TimedCell] = Sorted(segments.sort_key)
-        self._by_time: Ordered[TimedCell] = Ordered()
+        self._by_time: ByTime[TimedCell] = ByTime()
         segments.on_forget = self.shelf.forget
         segments.postpone = lambda: bool(layers.views)
 
@@ -64,9 +59,7 @@ class Timed(Generic[TimedCell]):
         """Cells and entries of the key's rows, by time; not to be changed. Only a store read below
         `Segments.complete_from` asks its engine."""
         segments = self.segments
-        low, high = segments.observed - segments.retention + 1, segments.observed
-        if segments.shows_kept and segments.live_from < low:
-            low = segments.live_from
+        low, high = segments.shown_from, segments.observed
         if time_from > low:
             low = time_from
         if time_to < high:
@@ -89,7 +82,7 @@ class Timed(Generic[TimedCell]):
     def _with_disk(self, key: bytes, low: int, high: int) -> tuple[list[TimedCell], list[Entry]]:
         segments, upper = self.segments, self._layers.upper
         found: dict[TimedCell, Entry] = {}
-        for segment in segments.on_disk(max(low, 0), high):
+        for segment in segments.on_disk(low, high):
             for cell, entry in segments.rows_of(segment, key, low, high):
                 if self._key_of(cell) == key:
                     known = upper(cell)
@@ -160,7 +153,7 @@ class Timed(Generic[TimedCell]):
             return Rows(iter(()))
         self.shelf.use(self._by_time)
         view = self.shelf.open()
-        walk = self._by_time.walk(self._low(low), self._low(high + 1))
+        walk = self._by_time.walk(low, high)
         if segments.on_disk(low, high):
             cells: set[TimedCell] = set(walk)
             cells.update(self._cells_on_disk(low, high, view))

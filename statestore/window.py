@@ -8,7 +8,7 @@ from statestore.api import Codec, Forward, Found
 from statestore.cache import CACHE_BYTES
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry
-from statestore.keys import segment_prefix, split_window_key, window_key
+from statestore.keys import segment_prefix, split_window_key, window_tail
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.rows import FewRows, Rows
@@ -39,8 +39,10 @@ class LayeredWindowStore:
         "_life",
         "_lookup",
         "_open",
+        "_put",
         "_segments",
         "_timed",
+        "_top",
         "abort",
         "apply",
         "bind",
@@ -80,9 +82,11 @@ class LayeredWindowStore:
         )
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, rows.pack)
         key_of = _key_of_duplicate if retain_duplicates else _key_of
-        self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of, _low)
+        self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of)
         self._by_key = self._timed.by_key
-        self._lookup = self._layers.top.get
+        self._top = self._layers.top
+        self._put = self._layers.put
+        self._lookup = self._top.get
         self._open = self._entries.open
         self._life = life = Lifecycle(self._layers, self._timed.shelf, self._emit)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
@@ -93,13 +97,13 @@ class LayeredWindowStore:
         return self._segments.observed
 
     def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
-        segments, layers = self._segments, self._layers
+        segments = self._segments
         name = key
         if self._duplicates:
             segments.sequence = (segments.sequence + 1) & _MAX_SEQ
             key += _SEQ.pack(segments.sequence)
             if value is None:
-                layers.log((start, key), None, timestamp, origin)
+                self._layers.log((start, key), None, timestamp, origin)
                 if not segments.one_by_one:
                     return True
                 # Java's store in memory looks at the time before it looks at the value
@@ -108,17 +112,17 @@ class LayeredWindowStore:
         if start > segments.observed:
             segments.advance(start)
         if start < segments.live_from and not segments.shows_kept:
-            layers.log((start, key), value, timestamp, origin)
+            self._layers.log((start, key), value, timestamp, origin)
             return False
         cell = (start, key)
-        layers.put(cell, value, timestamp, origin)
+        self._put(cell, value, timestamp, origin)
         if self._by_key.made:
-            self._by_key.put(name, cell, layers.top[cell])
-        return start > segments.observed - self.retention or not segments.refuses(start)
+            self._by_key.put(name, cell, self._top[cell])
+        return start >= segments.visible_from or not segments.refuses(start)
 
     def fetch(self, key: bytes, start: int) -> Found | None:
         segments = self._segments
-        if start <= segments.observed - self.retention and not (segments.shows_kept and start >= segments.live_from):
+        if start < segments.shown_from:
             return None
         if self._duplicates:
             entries = self._timed.one_key(key, start, start)[1]
@@ -127,7 +131,9 @@ class LayeredWindowStore:
         entry = self._lookup(cell)
         if entry is None:
             entry = self._layers.below(cell)
-        return self._open(entry)
+        if entry.__class__ is bytes or entry[0] is None:
+            return self._open(entry)
+        return entry  # type: ignore[return-value]  # a pair with a value: what `open` would give, without the call
 
     def fetch_range(
         self, key: bytes, time_from: int, time_to: int, backwards: bool = False
@@ -205,16 +211,12 @@ class LayeredWindowStore:
         return self._life.committed_bytes
 
 
-def _low(time: int) -> Cell:
-    return (time, b"")
-
-
 def _key_of(cell: Cell) -> bytes:
     return cell[1]
 
 
 def _pack(cell: Cell) -> bytes:
-    return window_key(cell[1], cell[0])
+    return cell[1] + window_tail(cell[0], 0)
 
 
 def _unpack(data: bytes) -> Cell:
