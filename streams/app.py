@@ -217,6 +217,7 @@ class KafkaStreams:
 
     @property
     def is_paused(self) -> bool:
+        """Has `pause` been called, and `resume` not since?"""
         return self._paused
 
     def _pause(self, paused: bool) -> None:

@@ -74,15 +74,19 @@ class Record(Generic[K, V]):
         _refuse_negative(self.timestamp)
 
     def with_key(self, key: Any) -> Record[Any, V]:
+        """A copy with another key."""
         return replace(self, key=key)
 
     def with_value(self, value: Any) -> Record[K, Any]:
+        """A copy with another value."""
         return replace(self, value=value)
 
     def with_timestamp(self, timestamp: int) -> Record[K, V]:
+        """A copy with another timestamp, in ms; StreamsException where it is negative."""
         return replace(self, timestamp=timestamp)
 
     def with_headers(self, headers: Headers) -> Record[K, V]:
+        """A copy with these headers instead of its own."""
         return replace(self, headers=tuple(headers))
 
 
@@ -99,12 +103,15 @@ class FixedKeyRecord(Generic[K, V]):
         _refuse_negative(self.timestamp)
 
     def with_value(self, value: Any) -> FixedKeyRecord[K, Any]:
+        """A copy with another value."""
         return replace(self, value=value)
 
     def with_timestamp(self, timestamp: int) -> FixedKeyRecord[K, V]:
+        """A copy with another timestamp, in ms; StreamsException where it is negative."""
         return replace(self, timestamp=timestamp)
 
     def with_headers(self, headers: Headers) -> FixedKeyRecord[K, V]:
+        """A copy with these headers instead of its own."""
         return replace(self, headers=tuple(headers))
 
 

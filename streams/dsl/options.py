@@ -446,18 +446,22 @@ class Printed:
 
     @classmethod
     def to_sys_out(cls) -> Printed:
+        """To standard output."""
         return cls()
 
     @classmethod
     def to_file(cls, path: str) -> Printed:
+        """To the end of a file, which is made if it is not there."""
         if path is None:
             raise NullPointerException("filePath can't be null")
         return cls(path)
 
     def with_label(self, label: str) -> Printed:
+        """With this label in brackets before each line."""
         return replace(self, label=label)
 
     def with_key_value_mapper(self, mapper: Callable[[Any, Any], object]) -> Printed:
+        """With the text that `mapper(key, value)` gives."""
         return replace(self, mapper=mapper)
 
     def with_name(self, name: str | None) -> Printed:

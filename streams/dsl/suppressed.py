@@ -42,24 +42,31 @@ class BufferConfig:
         return cls()
 
     def with_max_records(self, limit: int) -> BufferConfig:
+        """At most so many rows; what happens then stays as it was."""
         return replace(self, record_limit=limit)
 
     def with_max_bytes(self, limit: int) -> BufferConfig:
+        """At most so many bytes, serialised; what happens then stays as it was."""
         return replace(self, byte_limit=limit)
 
     def with_no_bound(self) -> BufferConfig:
+        """As much as memory holds."""
         return replace(self, record_limit=None, byte_limit=None, emit_early=False)
 
     def emit_early_when_full(self) -> BufferConfig:
+        """When it is full the oldest row is passed on before its time; not with results that must be final."""
         return replace(self, emit_early=True)
 
     def shut_down_when_full(self) -> BufferConfig:
+        """When it is full the application stops, so that no result leaves before its time."""
         return replace(self, emit_early=False)
 
     def with_logging_disabled(self) -> BufferConfig:
+        """Without a changelog: what is held back is lost when the task moves or restarts."""
         return replace(self, logging=None)
 
     def with_logging_enabled(self, config: Mapping[str, object]) -> BufferConfig:
+        """With a changelog, whose topic has these settings."""
         return replace(self, logging=dict(config))
 
 
