@@ -18,7 +18,7 @@ from streams.errors import LogTruncatedException, OffsetOutOfRangeException, Str
 from streams.record import TopicPartition
 from streams.runtime.directory import remove
 from streams.runtime.global_task import GlobalTask
-from streams.runtime.marks import Mark, read_mark, write_mark
+from streams.runtime.marks import Mark, name_of, read_mark, write_mark
 from streams.runtime.roster import DATABASE, SLICE_ROWS, OpenEngine
 from streams.runtime.stores import Opened
 from streams.runtime.takeover import lies_on_disk, wiper
@@ -153,7 +153,7 @@ class Globals:
         for name, task in self._tasks.items():
             positions = task.commit()
             marks = {
-                b"changelog:" + _mark(name, p).encode(): write_mark(Mark(self._topic_ids[p.topic], 0, position.offset))
+                name_of(_mark(name, p)): write_mark(Mark(self._topic_ids[p.topic], 0, position.offset))
                 for p, position in positions.items()
             }
             if positions and lies_on_disk(task.store.spec):
