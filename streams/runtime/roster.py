@@ -62,6 +62,11 @@ class Place:
         """Stores whose rows are in the database."""
         return tuple(spec for spec in self.topology.stores if lies_on_disk(spec))
 
+    @property
+    def committed_bytes(self) -> int:
+        """Memory of what is committed and not in the database yet."""
+        return sum(store.layers.committed_bytes for store in self.task.stores.values())
+
     def position(self) -> int:
         """How far its changelogs have been applied; source topics that serve as one do not count."""
         own = {spec.name for spec in self.topology.stores if spec.source_topic is None}

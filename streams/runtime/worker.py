@@ -45,7 +45,7 @@ from streams.runtime.leader import Surveyor
 from streams.runtime.mailbox import Mailbox
 from streams.runtime.membership import WorkerInfo, read_given, write_info
 from streams.runtime.restore import RestoreListener, Restorer
-from streams.runtime.roster import OpenEngine, Place, Roster
+from streams.runtime.roster import OpenEngine, Roster
 from streams.runtime.sender import LARGEST, Sender
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
@@ -65,6 +65,8 @@ BETWEEN = (RebalanceInProgressException, IllegalGenerationException, UnknownMemb
 PASSING = (TimeoutException, DisconnectException)
 """The broker gave no answer; what was asked may be asked again."""
 SPILL_EVERY_MS = 10_000
+BUSY_SLICES = 4
+"""Slices a turn of a task over its bound: more rows than its runs of a turn can commit."""
 SPILL_TASK_BYTES = 16 * 1024 * 1024
 
 
@@ -413,19 +415,27 @@ class Worker:
             self._become(WorkerState.RUNNING)
 
     def _spill(self, now: int) -> None:
-        """At most one slice of committed rows to the database."""
-        total = 0
-        due: Place | None = None
-        largest = -1
-        for place in self._roster.running:
-            size = sum(store.layers.committed_bytes for store in place.task.stores.values())
-            total += size
-            if size > largest and (size > SPILL_TASK_BYTES or now - place.spilled_at >= SPILL_EVERY_MS):
-                due, largest = place, size
-        if due is None and total > self.settings.uncommitted_max_bytes:
-            due = max(self._roster.running, key=lambda p: sum(s.layers.committed_bytes for s in p.task.stores.values()))
-        if due is not None and not self._roster.spill(due):
-            due.spilled_at = now
+        """Committed rows of one task to its database: a slice a turn, more where more is committed than that.
+
+        A task's mark goes with its last slice: under load it must be reached all the same, since what comes after the
+        mark is replayed after a death.
+        """
+        sizes = [(place.committed_bytes, place) for place in self._roster.running]
+        if not sizes:
+            return
+        size, due = max(sizes, key=lambda each: each[0])
+        slices = BUSY_SLICES if size > SPILL_TASK_BYTES else 1
+        if sum(each for each, _ in sizes) > self.settings.uncommitted_max_bytes:
+            slices = size
+        elif size <= SPILL_TASK_BYTES:
+            late = [(size, place) for size, place in sizes if now - place.spilled_at >= SPILL_EVERY_MS]
+            if not late:
+                return
+            size, due = max(late, key=lambda each: each[0])
+        for _ in range(slices):
+            if not self._roster.spill(due):
+                due.spilled_at = now
+                return
 
     # commits
 

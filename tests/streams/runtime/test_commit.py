@@ -17,7 +17,7 @@ from streams.runtime import commit
 from streams.runtime.commit import STEPS, Commit, Guarantee, Refused, Step, run
 from streams.runtime.sender import Refusal
 from streams.topology.node import TaskId
-from tests.streams.apps import TEXT, produce, running, table, topics, wait_for
+from tests.streams.apps import TEXT, lag, produce, running, table, topics, wait_for
 from tests.streams.runtime.estate import Engines, Estate, counting
 
 ALL = STEPS[Guarantee.AT_LEAST_ONCE]
@@ -87,6 +87,31 @@ def test_an_end_after_any_step_loses_nothing_and_state_is_the_fold_of_its_change
     estate.take(ZERO, TaskId(0, 1))
     assert estate.restorer.restored == 0  # the database alone is the fold
     assert {**estate.rows(), **estate.rows(task=TaskId(0, 1))} == fold
+    estate.close()
+
+
+def test_what_is_replayed_after_a_death_is_bounded_under_load(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics(engines.servers, words=1, out=1)
+    settings: dict[str, Any] = {"state_dir": str(tmp_path), "commit_interval_ms": 5}
+    app = KafkaStreams(
+        counting(), application_id="app", bootstrap_servers=engines.servers,
+        statestore_uncommitted_max_bytes=1, statestore_cache_max_bytes=0, **settings,
+    )  # fmt: skip
+    app.start()
+    for round_ in range(5):
+        produce(engines.servers, "words", [(f"{round_}-{number}",) * 2 for number in range(1000)])
+    wait_for(lambda: app.metrics() and engines.end(CHANGELOG) == 5000)
+    wait_for(lambda: lag(engines.servers, "app") == 0)
+    monkeypatch.setattr(commit, "STEPS", {Guarantee.AT_LEAST_ONCE: ended_after(ALL[1], 1)})
+    produce(engines.servers, "words", [("last", "last")])
+    with pytest.raises(Ended):
+        app.wait(60_000)
+    app.close()
+    estate = Estate(engines, tmp_path)
+    estate.take(ZERO)
+    assert estate.restorer.restored == 1 and len(estate.rows()) == 5001
     estate.close()
 
 
