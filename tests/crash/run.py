@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--brokers", type=int, default=5, help="how many brokers are killed")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--rate", type=int, default=1000, help="lines a second")
+    parser.add_argument("--running", type=int, default=2, help="how many instances run at a time")
     parser.add_argument("--directory", type=Path, default=None, help="where everything lies; it is kept")
     asked = parser.parse_args()
     print(f"seed {asked.seed}: {asked.instances} instances and {asked.brokers} brokers are killed", flush=True)
@@ -26,19 +27,20 @@ def main() -> int:
         directory = asked.directory or Path(made)
         directory.mkdir(parents=True, exist_ok=True)
         with trial(directory, asked.seed) as one:
-            return judged(one, asked.instances, asked.brokers, asked.rate)
+            return judged(one, asked.instances, asked.brokers, asked.rate, asked.running)
 
 
-def judged(one: Trial, instances: int, brokers: int, rate: int) -> int:
+def judged(one: Trial, instances: int, brokers: int, rate: int, running: int) -> int:
     began = time.monotonic()
     one.feed_on(rate)
-    kill_at_random(one, instances, brokers)
+    kill_at_random(one, instances, brokers, running)
     one.rest()
+    fallen = one.fallen()
     codes = one.stop_all()
     evidence = one.evidence()
     print(report(evidence))
     print(f"exit codes of clean stops: {codes}; {time.monotonic() - began:.0f} s")
-    problems = wrong(evidence)
+    problems = wrong(evidence) + [f"ended by itself: {each.said[-2000:]}" for each in fallen]
     for problem in problems:
         print(f"WRONG: {problem}")
     if not problems and not any(codes):

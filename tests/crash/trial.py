@@ -127,6 +127,10 @@ class Trial:
     def alive(self) -> list[Instance]:
         return [instance for instance in self.instances if instance.runs]
 
+    def fallen(self) -> list[Instance]:
+        """Instances that were neither killed nor asked to stop, and have ended."""
+        return [each for each in self.instances if each.process.poll() not in (None, 0, 130, -signal.SIGKILL)]
+
     def kill_broker(self) -> None:
         stop_broker(self.data, signal.SIGKILL)
 
@@ -250,6 +254,7 @@ def kill_at_random(one: Trial, instances: int, brokers: int, running: int = 2, p
             one.kill_broker()
             continue
         wait_for(lambda: any(instance.is_up for instance in one.alive()))
+        assert not one.fallen(), one.fallen()[0].said
         some = [instance for instance in one.alive() if instance.is_up or one.random.random() < YOUNG]
         one.random.choice(some).kill()
         one.start()
