@@ -29,10 +29,10 @@ _pack, _unpack = _TIME.pack, _TIME.unpack_from
 class Entries:
     """Makes entries of values and bytes, and back, for one store."""
 
-    __slots__ = ("_decode", "_encode", "_timestamped", "exact")
+    __slots__ = ("_timestamped", "decode", "encode", "exact")
 
     def __init__(self, codec: Codec, timestamped: bool) -> None:
-        self._encode, self._decode, exact = codec
+        self.encode, self.decode, exact = codec
         self.exact: Callable[[object], bool] = _never if exact is None else exact
         self._timestamped = timestamped
 
@@ -40,13 +40,13 @@ class Entries:
         """The entry for a value that is put; what `encode` raises passes through."""
         if value is None or self.exact(value):
             return (value, timestamp)
-        return _pack(timestamp) + self._encode(value)
+        return sealed(self.encode(value), timestamp)
 
     def seal_logged(self, value: object, timestamp: int) -> tuple[Entry, bytes | None]:
         """`seal`, and the bytes for the changelog, encoded once."""
         if value is None:
             return (None, timestamp), None
-        data = self._encode(value)
+        data = self.encode(value)
         if self.exact(value):
             return (value, timestamp), data
         return _pack(timestamp) + data, data
@@ -54,7 +54,7 @@ class Entries:
     def open(self, entry: Entry) -> Found | None:
         """Value and timestamp; None if there is no value."""
         if isinstance(entry, bytes):
-            return self._decode(entry[8:]), _unpack(entry)[0]
+            return self.decode(entry[8:]), _unpack(entry)[0]
         return None if entry[0] is None else entry
 
     def data(self, entry: Entry) -> bytes | None:
@@ -62,7 +62,7 @@ class Entries:
         if isinstance(entry, bytes):
             return entry[8:]
         value = entry[0]
-        return None if value is None else self._encode(value)
+        return None if value is None else self.encode(value)
 
     def row(self, entry: Entry) -> bytes | None:
         """The engine's row."""
@@ -71,7 +71,7 @@ class Entries:
         value, timestamp = entry
         if value is None:
             return None
-        return _pack(timestamp) + self._encode(value) if self._timestamped else self._encode(value)
+        return _pack(timestamp) + self.encode(value) if self._timestamped else self.encode(value)
 
     def load(self, row: bytes | None) -> Entry:
         """The entry of a row read from the engine."""
@@ -80,7 +80,7 @@ class Entries:
         raw = row if self._timestamped else _pack(UNKNOWN_TIME) + row
         if self.exact is _never:
             return raw
-        value = self._decode(raw[8:])
+        value = self.decode(raw[8:])
         return (value, _unpack(raw)[0]) if self.exact(value) else raw
 
     def restored(self, value: bytes | None, timestamp: int) -> bytes | None:
@@ -96,6 +96,11 @@ class Entries:
 
 def _never(value: object) -> bool:
     return False
+
+
+def sealed(data: bytes, timestamp: int) -> Entry:
+    """The entry that keeps a value's bytes."""
+    return _pack(timestamp) + data
 
 
 def is_deleted(entry: Entry) -> bool:

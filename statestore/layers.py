@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
 from statestore.api import NO_MARKS, ChangelogHook, Forward
-from statestore.entries import Entries, Entry, is_deleted, timestamp_of
+from statestore.entries import Entries, Entry, is_deleted, sealed, timestamp_of
 from statestore.sizes import Sizes
 
 Cell = TypeVar("Cell", bound=Hashable)
@@ -188,11 +188,13 @@ class Layers(Generic[Cell]):
             self.origins.pop(key, None)
 
     def _put_through(self, key: Cell, value: object, timestamp: int, origin: object = None) -> None:
-        changelog = self.changelog
-        if changelog is None:
-            entry = self.entries.seal(value, timestamp)
-        else:
-            entry, data = self.entries.seal_logged(value, timestamp)
+        changelog, data = self.changelog, None
+        entry: Entry = (value, timestamp)
+        if value is not None:
+            exact = self._exact(value)
+            if changelog is not None or not exact:
+                data = self.entries.encode(value)
+                entry = entry if exact else sealed(data, timestamp)
         if self.views or (self.indexes and key not in self.uncommitted):
             self.renew(key)
         self.uncommitted[key] = entry
@@ -217,15 +219,25 @@ class Layers(Generic[Cell]):
             for index in self.indexes:
                 index.add(cell)
 
+    def take_back(self, cell: Cell) -> bool:
+        """Delete a row that only the cache knows of, without a trace: a flush that emits would let nothing go of it.
+        False: there is more to it, and nothing was done."""
+        if self.forward is None or self.views or cell not in self.dirty or not is_deleted(self.below(cell)):
+            return False
+        del self.dirty[cell]
+        self.origins.pop(cell, None)
+        for index in self.indexes:
+            index.discard_all((cell,))
+        return True
+
     def flush(self, emit: Emit[Cell] | None) -> None:
         """Log and emit the dirty entries, again until the emitting leaves none; see `Layered.flush`."""
         while self.dirty:
             pending, origins = self.dirty.copy(), self.origins.copy()
             olds: dict[Cell, Entry] = {}
             if emit is not None:
-                for cell, entry in pending.items():
-                    if self.sends_old or is_deleted(entry):
-                        olds[cell] = self.below(cell)
+                asked = pending if self.sends_old else (cell for cell, entry in pending.items() if is_deleted(entry))
+                olds = {cell: self.below(cell) for cell in asked}
             self.uncommitted.update(pending)
             self.dirty.clear()
             self.origins.clear()
@@ -239,25 +251,31 @@ class Layers(Generic[Cell]):
         emit: Emit[Cell] | None,
     ) -> None:
         entries, changelog, log_key = self.entries, self.changelog, self.log_key
-        sends_old, sample = self.sends_old, self.sizes.sample
+        encode, decode, sends_old = entries.encode, entries.decode, self.sends_old
         flushing = self.base.flushing
+        key, data = b"", None
         for cell, entry in pending.items():
-            timestamp = timestamp_of(entry)
-            origin = origins.get(cell) if origins else None
+            if isinstance(entry, bytes):
+                timestamp, data = timestamp_of(entry), entry[8:]
+                new = decode(data) if emit is not None else None
+            else:
+                new, timestamp = entry
+                data = None if new is None or changelog is None else encode(new)
             found = None
             expired = flushing is not None and flushing(cell)
-            if olds and cell in olds and not expired:
-                found = entries.open(olds[cell])
-            if found is None and cell in olds and is_deleted(entry):
-                continue
+            if cell in olds:
+                if not expired:
+                    found = entries.open(olds[cell])
+                if found is None and is_deleted(entry):
+                    continue
+            origin = origins.get(cell) if origins else None
             if changelog is not None:
-                key, data = log_key(cell), entries.data(entry)
-                sample(len(key) + (0 if data is None else len(data)))
+                key = log_key(cell)
                 changelog(key, data, timestamp, origin)
             if emit is not None:
-                new = entries.open(entry)
-                old = None if found is None or not sends_old else found[0]
-                emit(cell, None if new is None else new[0], old, timestamp, origin)
+                emit(cell, new, None if found is None or not sends_old else found[0], timestamp, origin)
+        if key:
+            self.sizes.sample(len(key) + (0 if data is None else len(data)))
 
     # transactions
 

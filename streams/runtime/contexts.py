@@ -173,7 +173,7 @@ class ForwardingContext(BareContext):
             if headers:
                 entry.headed(record.key, record.value, record.timestamp, headers, None, True)
             else:
-                entry.plain(record.key, record.value, record.timestamp, None, None, True)
+                entry.call(record.key, record.value, record.timestamp, None, None, True)
 
     def _child(self, name: str) -> Opened:
         found = self._children.get(name)

@@ -51,17 +51,13 @@ class SourceStep(NamedTuple):
 class Opened:
     """An entry (`operators.base.Entry`), and its two functions for those who have the headers in hand."""
 
-    __slots__ = ("_walk", "headed", "name", "plain")
+    __slots__ = ("_walk", "call", "headed", "name")
 
     def __init__(self, name: str, walk: Walk) -> None:
         self.name = name
         self._walk = walk
-        self.plain: Call = self._early
+        self.call: Call = self._early
         self.headed: Call = self._early
-
-    @property
-    def call(self) -> Call:
-        return self.plain
 
     def _early(self, *_: object) -> None:
         raise IllegalStateException("Nothing can be forwarded before the task has been initialized.")
@@ -76,7 +72,7 @@ class Opened:
             if origin.headers:
                 self.headed(key, value, timestamp, origin.headers, old, latest)
             else:
-                self.plain(key, value, timestamp, None, old, latest)
+                self.call(key, value, timestamp, None, old, latest)
         finally:
             walk.standing_in(before)
 
@@ -172,7 +168,7 @@ class Fuse:
         text = "\n".join(line for line, _ in rendered.lines) + "\n"
         functions = _made(self._title, text, rendered)
         for opened in self._opened:
-            opened.plain, opened.headed = functions[opened.name], functions[f"{opened.name}h"]
+            opened.call, opened.headed = functions[opened.name], functions[f"{opened.name}h"]
         sources = {
             name: SourceEntry(functions[f"source_{at}"], functions[f"source_{at}h"])
             for at, name in enumerate(self._graph.sources)
