@@ -33,6 +33,15 @@ def called(code: Code, call: Call, key: str, *values: str) -> str:
     return f"{code.use(call.fn)}({', '.join((key, *values) if call.with_key else values)})"
 
 
+def reducing(reducer: Callable[[object, object], object]) -> Aggregator:
+    """The aggregator of a reduction: the first value is taken as it is."""
+
+    def reduce(key: object, value: object, aggregate: object) -> object:
+        return value if aggregate is None else reducer(aggregate, value)
+
+    return reduce
+
+
 def one_more(key: object, value: object, aggregate: Any) -> object:
     """The aggregator of a count."""
     return aggregate + 1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from statestore.api import SessionStore
 from streams.operators import windows
 from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker, StoreAccess
-from streams.operators.calls import Aggregator, one_more, settled
+from streams.operators.calls import Aggregator, one_more, reducing, settled
 from streams.operators.close import Closer
 from streams.operators.idle import time_of
 from streams.operators.materialize import key_bytes
@@ -226,13 +226,10 @@ def session_reduce(
 ) -> StepMaker:
     """`reducer(aggregate, value)` gives the new aggregate and merges two; the first value is taken as it is."""
 
-    def reduce(key: object, value: object, aggregate: object) -> object:
-        return value if aggregate is None else reducer(aggregate, value)
-
     def merge(key: object, left: object, right: object) -> object:
         return right if left is None else reducer(left, right)
 
-    return session_aggregate(store, gap, grace, lambda: None, reduce, merge, emit_on_close, idle_ms)
+    return session_aggregate(store, gap, grace, lambda: None, reducing(reducer), merge, emit_on_close, idle_ms)
 
 
 def session_count(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from statestore.api import Found
 from streams.operators import windows
 from streams.operators.base import Code, Down, Operator, Rec, RecordContext, Scope, StepMaker
-from streams.operators.calls import Aggregator, one_more
+from streams.operators.calls import Aggregator, one_more, reducing
 from streams.operators.close import Closer
 from streams.operators.idle import time_of
 from streams.operators.materialize import key_bytes
@@ -301,11 +301,7 @@ def sliding_reduce(
     idle_ms: int | None = None,
 ) -> StepMaker:
     """`reducer(aggregate, value)` gives the new aggregate; a window's first value is taken as it is."""
-
-    def reduce(key: object, value: object, aggregate: object) -> object:
-        return value if aggregate is None else reducer(aggregate, value)
-
-    return sliding_aggregate(store, difference, grace, lambda: None, reduce, emit_on_close, idle_ms)
+    return sliding_aggregate(store, difference, grace, lambda: None, reducing(reducer), emit_on_close, idle_ms)
 
 
 def sliding_count(
