@@ -5,7 +5,7 @@ from __future__ import annotations
 from statestore.api import Codec, Forward
 from statestore.cache import CACHE_BYTES
 from statestore.engine import Engine
-from statestore.entries import Entries, Entry
+from statestore.entries import ABSENT, Entries, Entry
 from statestore.keys import session_tail, split_session_key
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
@@ -81,9 +81,10 @@ class LayeredSessionStore:
         if end < segments.live_from and not segments.shows_kept:
             layers.log(cell, value, timestamp, origin)
             return False
-        layers.put(cell, value, timestamp, origin)
+        if value is not None or not layers.take_back(cell):
+            layers.put(cell, value, timestamp, origin)
         if self._by_key.made:
-            self._by_key.put(key, cell, layers.top[cell])
+            self._by_key.put(key, cell, layers.top.get(cell, ABSENT))
         return end >= segments.visible_from or not segments.refuses(end)
 
     def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> bool:

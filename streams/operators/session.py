@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from statestore.api import SessionStore
 from streams.operators import windows
@@ -18,9 +18,6 @@ from streams.serdes.windowed import session_windowed
 
 _pack_end_start = struct.Struct(">qq").pack
 
-
-Update = tuple[int, int, object, object]
-"""Start and end of a session, its new and its old value."""
 
 Closed = tuple[bytes, int, int, object]
 """Key, start, end and value of a session that has closed."""
@@ -40,6 +37,7 @@ class _SessionAggregate:
         "_merger",
         "_scope",
         "_store",
+        "_tells",
         "_time",
     )
 
@@ -64,6 +62,7 @@ class _SessionAggregate:
         self._access: StoreAccess = scope.store(store)
         self._store: SessionStore = settled(self._access.store)
         self._time = time_of(scope, store, idle_ms)
+        self._tells = False
         self._idles = idle_ms is not None
         if idle_ms is not None:
             scope.when_idle(idle_ms, self._close_idle)
@@ -90,8 +89,8 @@ class _SessionAggregate:
                 self._emit(code, rec, down, f"{code.use(self._moved, 'moved')}({rec.ts})")
             caching = self._access.caching and closer is None
             arguments = f"({rec.key}, {kb}, {rec.value}, {rec.ts}, {code.origin(rec) if caching else 'None'})"
-            update = self._absorb if caching or closer is not None else self._tell
-            code.line(f"{code.use(update, 'update')}{arguments}")
+            self._tells = not caching and closer is None
+            code.line(f"{code.use(self._update, 'update')}{arguments}")
             if closer is not None and not closer.first:
                 self._emit(code, rec, down, f"{code.use(self._due, 'due')}()")
 
@@ -115,50 +114,44 @@ class _SessionAggregate:
         if self._access.caching and self._closer is None:
             self._scope.on_flush(self._access.name, forward)
 
-    def _tell(
+    def _update(
         self, key: object, key_bytes: bytes, value: object, ts: int, origin: RecordContext | None
     ) -> None:
-        """Updates the sessions and passes each update on: as in Java without the record's headers."""
-        sends_old = self._scope.sends_old
-        for start, end, new, old in self._updates(key, key_bytes, value, ts, origin):
-            if self._entry is not None:
-                told = old if sends_old else None
-                self._entry.call(key_bytes + _pack_end_start(end, start), new, end, None, told, True)
-
-    def _absorb(
-        self, key: object, key_bytes: bytes, value: object, ts: int, origin: RecordContext | None
-    ) -> None:
-        """Updates the store; what that changes is told later."""
-        for _ in self._updates(key, key_bytes, value, ts, origin):
-            pass
-
-    def _updates(
-        self, key: object, key_bytes: bytes, value: object, ts: int, origin: RecordContext | None
-    ) -> Iterator[Update]:
         """Merges the sessions that the record touches, itself among them: those are deleted, then the new one is put.
-        If all of them are at the record's own timestamp, the one there is updated instead."""
+        If all of them are at the record's own timestamp, the one there is updated instead. Each update is passed on
+        before the next one is made, unless that is told later."""
         time = self._time
-        time.time = max(time.time, ts)
-        store, gap, merger = self._store, self._gap, self._merger
+        if time.time < ts:
+            time.time = ts
+        gap, merger, put = self._gap, self._merger, self._store.put
         aggregate = self._init()
-        found = []
+        found = list(self._store.find(key_bytes, ts - gap, ts + gap))
         start = end = ts
-        with store.find(key_bytes, ts - gap, ts + gap) as sessions:
-            for session in sessions:
-                found.append(session)
-                aggregate = merger(key, aggregate, session[3])
-                start, end = min(start, session[1]), max(end, session[2])
+        for _, old_start, old_end, old in found:
+            aggregate = merger(key, aggregate, old)
+            if old_start < start:
+                start = old_start
+            if old_end > end:
+                end = old_end
         if end < time.time - self._late:
             self._dropped.value += 1
             return
         if start != ts or end != ts:
             for _, old_start, old_end, old in found:
-                store.remove(key_bytes, old_start, old_end, ts, origin)
-                yield old_start, old_end, None, old
+                put(key_bytes, old_start, old_end, None, ts, origin)
+                if self._tells:
+                    self._tell(key_bytes, old_start, old_end, None, old)
         aggregate = self._aggregator(key, value, aggregate)
-        if not store.put(key_bytes, start, end, aggregate, ts, origin):
+        if not put(key_bytes, start, end, aggregate, ts, origin):
             self._dropped.value += 1
-        yield start, end, aggregate, None
+        if self._tells:
+            self._tell(key_bytes, start, end, aggregate, None)
+
+    def _tell(self, key_bytes: bytes, start: int, end: int, new: object, old: object) -> None:
+        """Passes an update on: as in Java without the record's headers."""
+        if self._entry is not None:
+            told = old if self._scope.sends_old else None
+            self._entry.call(key_bytes + _pack_end_start(end, start), new, end, None, told, True)
 
     def _moved(self, ts: int) -> Iterable[Closed]:
         """The sessions that a record at `ts` closes, before it is put."""
