@@ -214,6 +214,14 @@ def test_cogrouped_streams_share_one_time() -> None:
         assert running.send("in", "a", "z", 14) == ["a=z@14"]
 
 
+def test_they_leave_in_the_order_of_their_timestamps() -> None:
+    """Not in that of their first timestamps, which a restart would not know."""
+    with Running(table, UNCACHED) as running:
+        for key, ts in (("a", 0), ("b", 5), ("a", 8), ("c", 8)):
+            running.send("in", key, "x", ts)
+        assert running.send("in", "d", "x", 90) == ["b=null@15", "a=null@18", "c=null@18", "d=x@90"]
+
+
 def test_late_records_are_counted() -> None:
     with Running(table, UNCACHED) as running:
         running.send("in", "a", "x", 100)
