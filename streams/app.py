@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from datetime import timedelta
 from enum import Enum
 from types import TracebackType
@@ -133,7 +134,8 @@ class KafkaStreams:
             if self._door is None:
                 self._door = connect(self._bootstrap(), self.client_id)
             try:
-                self._door.admin().list_topics()  # an engine that cannot be had is named before anything else
+                with closing(self._door.admin()) as admin:
+                    admin.list_topics()  # an engine that cannot be had is named before anything else
                 for _ in range(self._config.get_int("num.stream.threads")):
                     self._add_worker()
             except BaseException as error:

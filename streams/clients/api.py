@@ -552,7 +552,7 @@ class Door(Protocol):
         ...
 
     def admin(self) -> Admin:
-        """The administrative calls."""
+        """The administrative calls, over a connection of their own: one for each thread that asks."""
         ...
 
     def close(self) -> None:

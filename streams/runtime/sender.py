@@ -66,6 +66,7 @@ class Sender:
         self._largest = largest
         self._ends: dict[TopicPartition, int] = {}
         self.refusals: list[Refusal] = []
+        self._closed = False
         self.outstanding = 0
 
     def send(self, task: TaskId, batches: Iterable[Outgoing]) -> int:
@@ -112,8 +113,14 @@ class Sender:
         found, self.refusals = self.refusals, []
         return found
 
+    def close(self) -> None:
+        """Whatever becomes of what is still out, its tasks have been given up: no handler is asked."""
+        self._closed = True
+
     def _sent(self, task: TaskId, batch: RecordBatch, sent: Sent) -> None:
         self.outstanding -= 1
+        if self._closed:
+            return
         if sent.error is None:
             if sent.base_offset >= 0:
                 end = sent.base_offset + len(batch)

@@ -210,6 +210,7 @@ class Worker:
         door, closing = around.door, self._opened.callback
         closing(around.directory.close)
         self._admin = door.admin()
+        closing(self._admin.close)
         self._reader = door.reader(Isolation.READ_UNCOMMITTED, settings.reader)
         closing(self._reader.close)
         self._writer = door.writer(settings.writer)
@@ -222,6 +223,7 @@ class Worker:
             self._bury,
             settings.max_request_size,
         )
+        closing(self._sender.close)  # before the writer: what it had out is nobody's any more
         self._restorer = Restorer(door.reader(Isolation.READ_UNCOMMITTED, settings.reader), around.listener)
         closing(self._restorer.close)
         home = around.directory.path / "global"

@@ -40,7 +40,6 @@ class LocalDoor:
         self.address = address
         self._dial = dial
         self._lines: list[Line] = []
-        self._admin: LocalAdmin | None = None
         self._closed = False
 
     def reader(self, isolation: Isolation, settings: ReaderSettings = READER_DEFAULTS) -> Reader:
@@ -57,9 +56,7 @@ class LocalDoor:
 
     def admin(self) -> Admin:
         """See `Door.admin`."""
-        if self._admin is None:
-            self._admin = LocalAdmin(self._line())
-        return self._admin
+        return LocalAdmin(self._line())
 
     def close(self) -> None:
         """See `Door.close`."""

@@ -155,6 +155,20 @@ def test_acknowledgements_that_do_not_come_are_an_error() -> None:
         sender.settle(10)
 
 
+def test_once_closed_no_handler_is_asked(engines: Engines) -> None:
+    asked: list[Exception] = []
+
+    def remember(context: ErrorHandlerContext, record: object, error: Exception) -> Response:
+        asked.append(error)
+        return Response.fail()
+
+    sender = Case(engines.writer, remember).sender
+    sender.send(TASK, [outgoing(LARGE, topic=SMALL)])
+    sender.close()
+    sender.settle(10_000)
+    assert not asked and sender.take_refusals() == [] and sender.outstanding == 0
+
+
 def test_an_offset_that_the_broker_no_longer_knows_moves_no_end() -> None:
     sender = Case(Failing(None)).sender
     sender.send(TASK, [outgoing(b"1")])

@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from streams import KafkaStreams, Processor, ProcessorContext, Record, StreamsBuilder
 from streams.app import State, StreamThreadExceptionResponse
 from streams.clients import Admin
+from streams.clients.api import Admin as DoorAdmin
 from streams.clients.api import (
     Door,
     GroupLink,
@@ -36,6 +38,7 @@ from streams.errors import (
 from streams.processor import ErrorHandlerContext, Response
 from streams.record import RecordBatch, TopicPartition
 from streams.testing import forget
+from tests.engines import local_engine
 from tests.streams.apps import COUNT, TEXT, committed, produce, running, table, topics, wait_for, word_count
 from tests.streams.runtime.estate import Engines, counting
 
@@ -387,6 +390,24 @@ def test_state_that_nobody_owns_is_deleted_after_a_while(engines: Engines, optio
         wait_for(lambda: not (unowned / "7_7").exists())
         assert app.state is State.RUNNING
     assert (unowned / "0_0").exists()
+
+
+def test_workers_of_one_application_do_not_take_each_others_answers(tmp_path: Path) -> None:
+    with local_engine(tmp_path / "data") as servers, closing(connect(servers, "test")) as door:
+        admins, asked, done = [door.admin(), door.admin()], 300, list[int]()
+
+        def ask(admin: DoorAdmin, name: str) -> None:
+            admin.create_topic(name, 1, {})
+            for _ in range(asked):
+                assert list(admin.describe_topics([name])) == [name]
+            done.append(asked)
+
+        threads = [threading.Thread(target=ask, args=(admin, f"t{n}")) for n, admin in enumerate(admins)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert done == [asked, asked]
 
 
 def test_forgetting_an_engine_does_not_hang_an_application(options: dict[str, Any]) -> None:
