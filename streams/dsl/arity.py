@@ -21,45 +21,45 @@ MERGE_FORM = "key, left, right"
 REDUCE_FORM = "left, right"
 
 
-def either(fn: Callable[..., object] | None, forms: tuple[str, str], method: str, missing: str) -> Call:
+def either(fn: object, forms: tuple[str, str], method: str, missing: str) -> Call:
     """A function of the shorter or the longer form.
 
     Args:
-        fn: the user's function.
+        fn: the user's function, or whatever was given for one.
         forms: the parameters of both forms, shorter first.
         method: what it was given to, for messages.
         missing: the text where it is None.
     Raises:
         NullPointerException: it is None.
-        TopologyException: it fits neither form.
+        TopologyException: it is no function, or fits neither form.
     """
-    present(fn, missing)
+    given = _function(fn, method, missing)
     short, long = (len(form.split(",")) for form in forms)
-    accepted = _accepts(fn, method)
+    accepted = _accepts(given)
     if accepted(short):
-        return Call(_checked(fn), False)
+        return Call(given, False)
     if accepted(long):
-        return Call(_checked(fn), True)
+        return Call(given, True)
     raise TopologyException(
-        f"{method}() takes a function of ({forms[0]}) or ({forms[1]}), and {_said(fn)} can be called with neither. "
+        f"{method}() takes a function of ({forms[0]}) or ({forms[1]}), and {_said(given)} can be called with neither. "
         f"Write it as `lambda {forms[0]}: …` or `lambda {forms[1]}: …`."
     )
 
 
-def fixed(fn: Callable[..., object] | None, form: str, method: str, missing: str) -> Callable[..., Any]:
+def fixed(fn: object, form: str, method: str, missing: str) -> Callable[..., Any]:
     """A function of one form. What it takes and gives is the user's affair from here on.
 
     Raises:
         NullPointerException: it is None; `missing` is the text.
-        TopologyException: it cannot be called so.
+        TopologyException: it is no function, or cannot be called so.
     """
-    if fn is None:
-        raise NullPointerException(missing)
+    given = _function(fn, method, missing)
     count = len(form.split(",")) if form else 0
-    if _accepts(fn, method)(count):
-        return fn
+    if _accepts(given)(count):
+        return given
     raise TopologyException(
-        f"{method}() takes a function of ({form}), and {_said(fn)} cannot be called so. Write it as `lambda {form}: …`."
+        f"{method}() takes a function of ({form}), and {_said(given)} cannot be called so. "
+        f"Write it as `lambda {form}: …`."
     )
 
 
@@ -73,9 +73,14 @@ def present(value: object, missing: str) -> None:
         raise NullPointerException(missing)
 
 
-def _accepts(fn: object, method: str) -> Callable[[int], bool]:
-    if not callable(fn):
-        raise TopologyException(f"{method}() takes a function, got {fn!r}.")
+def _function(given: object, method: str, missing: str) -> Callable[..., Any]:
+    present(given, missing)
+    if not callable(given):
+        raise TopologyException(f"{method}() takes a function, got {given!r}.")
+    return given
+
+
+def _accepts(fn: Callable[..., object]) -> Callable[[int], bool]:
     try:
         parameters = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):
@@ -88,14 +93,9 @@ def _accepts(fn: object, method: str) -> Callable[[int], bool]:
     return lambda count: required <= count and (unbounded or count <= len(positional))
 
 
-def _checked(fn: Callable[..., object] | None) -> Callable[..., object]:
-    assert fn is not None
-    return fn
-
-
-def _said(fn: object) -> str:
+def _said(fn: Callable[..., object]) -> str:
     name = getattr(fn, "__qualname__", None) or repr(fn)
     try:
-        return f"{name}{inspect.signature(fn)}" if callable(fn) else str(name)
+        return f"{name}{inspect.signature(fn)}"
     except (TypeError, ValueError):
         return str(name)

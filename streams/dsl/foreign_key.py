@@ -16,7 +16,6 @@ from streams.dsl.materialized import Materialized, key_value_store
 from streams.dsl.options import Partitioner, TableJoined
 from streams.dsl.pick import pick_two
 from streams.dsl.table import KTable
-from streams.dsl.table_join import function
 from streams.errors import IllegalArgumentException
 from streams.operators import foreign_key as steps
 from streams.operators.base import Call
@@ -67,8 +66,8 @@ def join_on_foreign_key(
     """
     if kind == "outer":
         raise IllegalArgumentException("tables have no outer join by foreign key; use left_join().")
-    key = arity.either(function(extractor), arity.VALUE_FORMS, method, "foreignKeyExtractor can't be null")
-    call = arity.either(function(joiner), arity.JOIN_FORMS, method, "joiner can't be null")
+    key = arity.either(extractor, arity.VALUE_FORMS, method, "foreignKeyExtractor can't be null")
+    call = arity.either(joiner, arity.JOIN_FORMS, method, "joiner can't be null")
     tj, m = pick_two(method, TableJoined, Materialized, options, fields, "materialized can't be null")
     plan = table._flow.plan
     plan.old_values(other._table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from streams.dsl import arity
@@ -57,7 +57,7 @@ def join_streams(
         StreamsException: store suppliers that do not fit the windows, or have one name.
     """
     joiner, windows, options = (*given, None, None)[0], (*given, None, None)[1], given[2:]
-    call = arity.either(_function(joiner), arity.JOIN_FORMS, method, "joiner cannot be null")
+    call = arity.either(joiner, arity.JOIN_FORMS, method, "joiner cannot be null")
     if windows is None:
         raise NullPointerException("windows cannot be null")
     if not isinstance(windows, JoinWindows):
@@ -77,12 +77,6 @@ def _sides(stream: KStream[Any, Any], other: KStream[Any, Any], sj: StreamJoined
     left = repartition_for_join(stream, this_prefix, named, sj.key_serde, sj.value_serde)
     right = repartition_for_join(other, other_prefix, named, sj.key_serde, sj.other_value_serde)
     return left, right
-
-
-def _function(thing: object) -> Callable[..., object] | None:
-    if thing is not None and not callable(thing):
-        raise IllegalArgumentException(f"a joiner is expected after what is joined, got {thing!r}.")
-    return thing
 
 
 class _Join:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +34,7 @@ def join_table(
     Raises:
         IllegalArgumentException: the grace period is negative, or the table not versioned.
     """
-    call = arity.either(_function(given), arity.JOIN_FORMS, method, "joiner cannot be null")
+    call = arity.either(_at(given, 0), arity.JOIN_FORMS, method, "joiner cannot be null")
     j = pick(method, Joined, given[1:], fields, "joined cannot be null") or Joined()
     plan = stream._flow.plan
     prefix = stream._flow.name if j.name is None else j.name
@@ -82,8 +82,8 @@ def join_global_table(
     fields: Mapping[str, object],
 ) -> KStream[Any, Any]:
     """`join(global_table, key_selector, joiner, [Named])`: each stream record meets the row of the selected key."""
-    selector = arity.fixed(_function(given), arity.PAIR_FORM, method, "keySelector cannot be null")
-    call = arity.either(_function(given[1:]), arity.JOIN_FORMS, method, "joiner cannot be null")
+    selector = arity.fixed(_at(given, 0), arity.PAIR_FORM, method, "keySelector cannot be null")
+    call = arity.either(_at(given, 1), arity.JOIN_FORMS, method, "joiner cannot be null")
     flow = stream._flow
     name = flow.plan.names.named(name_of(method, given[2:], fields), "KSTREAM-LEFTJOIN-")
     make = stream_global_join(table._view, selector, call, left)
@@ -91,8 +91,5 @@ def join_global_table(
     return KStream(replace(flow, node=node, name=name, value_serde=None))
 
 
-def _function(given: tuple[object, ...]) -> Callable[..., object] | None:
-    thing = given[0] if given else None
-    if thing is not None and not callable(thing):
-        raise IllegalArgumentException(f"a function is expected, got {thing!r}.")
-    return thing
+def _at(given: tuple[object, ...], place: int) -> object:
+    return given[place] if place < len(given) else None

@@ -58,7 +58,7 @@ def _join(
     options: tuple[object, ...],
     fields: Mapping[str, object],
 ) -> KTable[Any, Any]:
-    call = arity.either(function(joiner), arity.JOIN_FORMS, method, "joiner can't be null")
+    call = arity.either(joiner, arity.JOIN_FORMS, method, "joiner can't be null")
     named, given = pick_two(method, Named, Materialized, options, fields, "materialized can't be null")
     plan, name = table._flow.plan, None if named is None else named.name
     m = given or Materialized()
@@ -105,10 +105,3 @@ def _join(
     flow = Flow(plan, node, merge, sources, m.key_serde, m.value_serde)
     view: View = JoinedView(table._view, other._view, call, kind)
     return KTable(flow, entry, view if store_name is None else StoreView(store_name), store_name)
-
-
-def function(thing: object) -> Callable[..., object] | None:
-    """A user's function, which may still be missing."""
-    if thing is not None and not callable(thing):
-        raise IllegalArgumentException(f"a function is expected, got {thing!r}.")
-    return thing

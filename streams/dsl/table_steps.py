@@ -133,18 +133,12 @@ def to_stream(table: KTable[Any, Any], given: Options, fields: Fields) -> KStrea
     mapper: Callable[..., object] | None = None
     if given and not isinstance(given[0], Named):
         first, given = given[0], given[1:]
-        if first is None:
-            raise NullPointerException("mapper cannot be null")
-        mapper = arity.fixed(_function(first), arity.PAIR_FORM, "to_stream", "mapper cannot be null")
+        mapper = arity.fixed(first, arity.PAIR_FORM, "to_stream", "mapper cannot be null")
     flow = same_key(table._flow, "KTABLE-TOSTREAM-", name_of("to_stream", given, fields), stateless.pass_through())
     flow = replace(flow, rekeyed=False)
     if mapper is None:
         return KStream(flow)
     return KStream(new_key(flow, "KSTREAM-KEY-SELECT-", None, stateless.select_key(mapper), flow.value_serde))
-
-
-def _function(thing: object) -> Callable[..., object] | None:
-    return thing if callable(thing) else None
 
 
 def joined_sources(flow: Flow, other: Flow) -> frozenset[str]:
