@@ -18,6 +18,7 @@ from benchmarks.clocks import Sample, peak_mb, sample
 from benchmarks.floors import FLOORS
 from benchmarks.jobs import JOBS, Job
 from streams import KafkaStreams, StreamsBuilder
+from streams.cli.collector import relax
 from streams.clients.api import Isolation
 from streams.clients.connect import connect
 from streams.record import RecordBatch, TopicPartition
@@ -38,6 +39,7 @@ def job(order: Mapping[str, Any]) -> Mapping[str, Any]:
         app.pause()
     app.start()
     app.wait_until_running(60_000)
+    relax()
     running = time.monotonic() - launched
     if order.get("wait"):
         _wait_for_others(app, order["tasks"])
@@ -181,6 +183,7 @@ def wait(order: Mapping[str, Any]) -> Mapping[str, Any]:
     app = application(JOBS[order["name"]], order)
     app.start()
     app.wait_until_running(60_000)
+    relax()
     print("ready", flush=True)
     sys.stdin.readline()
     app.close()

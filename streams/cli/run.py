@@ -12,8 +12,9 @@ from types import FrameType
 
 import click
 
-from streams.app import KafkaStreams
+from streams.app import KafkaStreams, State
 from streams.cli import render
+from streams.cli.collector import relax
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
 from streams.cli.options import settings as pairs_of
@@ -113,7 +114,14 @@ def run_here(loaded: Script, given: Mapping[str, object]) -> int:
     app = KafkaStreams(loaded.build(given), given)
     stopped = Stop()
     done = threading.Event()
-    app.set_state_listener(lambda new, old: done.set() if new.is_final else None)
+
+    def heed(new: State, old: State) -> None:
+        if new is State.RUNNING:
+            relax()
+        elif new.is_final:
+            done.set()
+
+    app.set_state_listener(heed)
     app.start()
     try:
         with render.progress() as bar:
