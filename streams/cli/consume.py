@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from types import FrameType
 
 import click
@@ -15,6 +15,7 @@ import click
 from streams.cli import options
 from streams.cli.failure import FAILED, INTERRUPTED, Refused, refusals
 from streams.clients import Consumer, ConsumerRecord
+from streams.durations import instant_ms
 from streams.errors import WakeupException
 from streams.record import TopicPartition, Windowed
 
@@ -64,7 +65,7 @@ def consume(
         config["group.id"] = group
     if bootstrap_servers is not None:
         config["bootstrap.servers"] = bootstrap_servers
-    last_ms = None if to_time is None else to_ms(to_time)
+    last_ms = None if to_time is None else utc_ms(to_time)
     with refusals(), Consumer(config) as consumer:
         stop_on_signals(consumer)
         ends = place(consumer, topic, partition, group, from_time, exit_at_end or to_time is not None)
@@ -92,10 +93,9 @@ def stop_on_signals(consumer: Consumer) -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
-def to_ms(moment: datetime) -> int:
-    from datetime import UTC
-
-    return int(moment.replace(tzinfo=UTC).timestamp() * 1000)
+def utc_ms(moment: datetime) -> int:
+    """A point in time that was typed without a time zone, in ms since the epoch."""
+    return instant_ms(moment.replace(tzinfo=UTC), "time")
 
 
 def place(
@@ -119,7 +119,7 @@ def place(
         return ends
     consumer.assign(partitions)
     if from_time is not None:
-        found = consumer.offsets_for_times({p: to_ms(from_time) for p in partitions})
+        found = consumer.offsets_for_times({p: utc_ms(from_time) for p in partitions})
         last = consumer.end_offsets(partitions)
         for p in partitions:
             at = found.get(p)

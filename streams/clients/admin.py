@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 
 from streams.clients.api import (
@@ -19,6 +18,7 @@ from streams.clients.api import (
 from streams.clients.assignors import read_assignment
 from streams.clients.connect import connect
 from streams.clients.settings import admin_settings
+from streams.durations import Instant, instant_ms
 from streams.errors import GroupNotEmptyException, IllegalArgumentException, SerializationException
 from streams.names import check_group, check_topic
 from streams.record import TopicPartition
@@ -209,7 +209,7 @@ class Admin:
         to_earliest: bool = False,
         to_latest: bool = False,
         to_offset: int | None = None,
-        to_datetime: datetime | int | None = None,
+        to_datetime: Instant | None = None,
         shift_by: int | None = None,
     ) -> dict[TopicPartition, int]:
         """Sets the committed offsets of a group that has no members, and returns them.
@@ -242,7 +242,7 @@ class Admin:
         elif to_offset is not None:
             targets = dict.fromkeys(partitions, to_offset)
         elif to_datetime is not None:
-            time = int(to_datetime.timestamp() * 1000) if isinstance(to_datetime, datetime) else to_datetime
+            time = instant_ms(to_datetime, "to_datetime")
             found = self._admin.offsets_for_times(dict.fromkeys(partitions, time))
             targets = {each: ends[each] if row is None else row.offset for each, row in found.items()}
         else:

@@ -1,0 +1,36 @@
+"""What happens in one named file only (docs/architecture.md, section 1; decision 19)."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.house.source import Module, imports, modules
+
+KINDS = ("keyvalue", "window", "session", "versioned", "lru", "cached_lru", "buffer")
+THREADS = {
+    "streams.runtime.worker": "the workers",
+    "streams.runtime.aio": "the asyncio thread",
+    "streams.clients.pulse": "heartbeats and lingering batches",
+    "broker_local.sync": "fsync",
+}
+
+
+def called(module: Module) -> set[str]:
+    """The last names of what a file calls."""
+    calls = [node.func for node in ast.walk(module.tree()) if isinstance(node, ast.Call)]
+    return {f.attr if isinstance(f, ast.Attribute) else f.id for f in calls if isinstance(f, ast.Attribute | ast.Name)}
+
+
+def test_one_file_builds_concrete_stores() -> None:
+    concrete = {f"statestore.{kind}" for kind in KINDS}
+    assert concrete <= {m.name for m in modules()}
+    builders = {
+        m.name
+        for m in modules()
+        if not m.name.startswith("statestore") and any(found.target in concrete for found in imports(m))
+    }
+    assert builders == {"streams.runtime.stores"}
+
+
+def test_each_kind_of_thread_lives_in_one_file() -> None:
+    assert {m.name for m in modules() if "Thread" in called(m)} == set(THREADS)
