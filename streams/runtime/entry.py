@@ -88,6 +88,7 @@ class Walk:
         "active",
         "input_at",
         "now",
+        "polled_at",
         "stream_time",
         "topic",
     )
@@ -109,6 +110,8 @@ class Walk:
         """The wall clock in ms, as read before the run."""
         self.input_at = 0
         """The same for the last run that there was."""
+        self.polled_at: int | None = None
+        """Wall clock of the last poll; None where nobody polls."""
 
     def through(self, run: Run, entry: SourceEntry) -> int:
         """Calls the source's function on the run; returns the index after the last record that was processed.

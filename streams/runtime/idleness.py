@@ -1,4 +1,8 @@
-"""Alarms for operators that act when their task has had no input for a while (`Scope.when_idle`)."""
+"""Alarms for operators that act when their task has had no input for a while (`Scope.when_idle`).
+
+A worker that stood still (paused, stopped by a signal, asleep with its machine) knows nothing of what came
+meanwhile: so silence counts only up to the last poll.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +21,10 @@ class Idle:
         node: whose `act` it is.
         after_ms: of wall clock.
         punctuations: the task's.
-        last_input: wall clock of the task's last input.
+        silence: from when to when, on the wall clock, there is known to have been no input.
     """
 
-    __slots__ = ("_act", "_after", "_alarm", "_last_input", "_node", "_punctuations")
+    __slots__ = ("_act", "_after", "_alarm", "_node", "_punctuations", "_silence")
 
     def __init__(
         self,
@@ -28,13 +32,13 @@ class Idle:
         after_ms: int,
         act: Callable[[], None],
         punctuations: Punctuations,
-        last_input: Callable[[], int],
+        silence: Callable[[], tuple[int, int]],
     ) -> None:
         self._node = node
         self._after = after_ms
         self._act = act
         self._punctuations = punctuations
-        self._last_input = last_input
+        self._silence = silence
         self._alarm = self._set(after_ms)
 
     def _set(self, wait_ms: int) -> Schedule:
@@ -42,8 +46,11 @@ class Idle:
 
     def _look(self, now: int) -> None:
         self._alarm.cancel()
-        left = self._last_input() + self._after - now
-        if left <= 0:
+        begin, end = self._silence()
+        left = self._after
+        if end - begin >= self._after:
             self._act()
-            left = self._after
+        else:
+            # Where only the next poll is missing, it comes at once.
+            left = max(1, begin + self._after - now)
         self._alarm = self._set(left)

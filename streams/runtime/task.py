@@ -372,10 +372,24 @@ class Task:
 
     def when_idle(self, node: str, after_ms: int, act: Callable[[], None]) -> None:
         """See `runtime.idleness`."""
-        walk, inbox = self._walk, self.inbox
-        # Records that wait are input.
-        last_input = lambda: walk.now if inbox.waiting else walk.input_at  # noqa: E731
-        self._idles.append(Idle(node, after_ms, act, self._punctuations, last_input))
+        self._idles.append(Idle(node, after_ms, act, self._punctuations, self._silence))
+
+    def _silence(self) -> tuple[int, int]:
+        """From when to when there was no input; records that wait are input."""
+        walk = self._walk
+        end = walk.now if walk.polled_at is None else walk.polled_at
+        return (end, end) if self.inbox.waiting else (walk.input_at, end)
+
+    def polled(self, now: int, asked: bool = True) -> None:
+        """A poll has returned, and all that it brought for this task has been added.
+
+        Args:
+            now: wall clock in ms.
+            asked: it asked for this task's records, so that their absence means something.
+        """
+        self._walk.polled_at = now
+        if not asked:
+            self._walk.input_at = now
 
     def at_run_end(self, node: str, drain: Drain, width: int) -> None:
         """See `runtime.drains`."""

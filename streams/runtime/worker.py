@@ -361,6 +361,8 @@ class Worker:
                 self._globals.apply(fetched, now)
             else:
                 self._roster.add(fetched)
+        for place in self._roster.running:
+            place.task.polled(now, asked=not self.paused)
 
     def _out_of_range(self, error: OffsetOutOfRangeException | LogTruncatedException) -> None:
         """A position lies outside the log: the source's reset policy says where to go on."""

@@ -163,7 +163,7 @@ def test_no_window_is_emitted_twice_nor_takes_a_late_record_after_a_restart(
         for row in (("a", "x", 1), ("a", "x", 3), ("b", "x", 12)):
             one.send("in", *row)
             one.turn()
-        one.wait(IDLE - 1)
+        one.wait(IDLE - 2)
         assert one.out() == []
         one.wait(1)
         emitted = one.out()
@@ -205,3 +205,30 @@ def test_a_close_that_was_not_committed_is_done_again(make: Any, tmp_path: Path)
         one.restart(clean=True)
         one.wait(IDLE)
         assert one.out() == []
+
+
+def test_what_came_while_the_worker_stood_still_is_not_late(tmp_path: Path) -> None:
+    """A record lies in the topic when the worker wakes up, long after the windows should have closed."""
+    with Turned(on_close(closing(TUMBLING)), tmp_path / "s", "in") as one:
+        one.send("in", "a", "x", 1)
+        one.turn()
+        one.send("in", "a", "x", 2)
+        one.clock.advance(10 * IDLE)
+        one.turn()
+        assert one.out() == []
+        one.wait(IDLE)
+        assert one.out() == ["[a@0/10]=2@2"]
+
+
+def test_a_pause_is_no_silence(tmp_path: Path) -> None:
+    with Turned(on_close(closing(TUMBLING)), tmp_path / "s", "in") as one:
+        one.send("in", "a", "x", 1)
+        one.turn()
+        one.worker.paused = True
+        for _ in range(3):
+            one.wait(IDLE)
+        one.worker.paused = False
+        one.turn()
+        assert one.out() == []
+        one.wait(IDLE)
+        assert one.out() == ["[a@0/10]=1@1"]

@@ -106,8 +106,10 @@ class Turned:
         return processed, ends, offsets
 
     def wait(self, ms: int) -> None:
-        """Lets the wall clock run."""
+        """Lets the wall clock run, and a ms more for what waits for one more poll."""
         self.clock.advance(ms)
+        self.turn()
+        self.clock.advance(1)
         self.turn()
 
     def out(self) -> list[str]:
