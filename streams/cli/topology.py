@@ -8,16 +8,13 @@ from pathlib import Path
 
 import click
 
-from statestore.memory import MemoryEngine
 from streams.cli import options, render
 from streams.cli.failure import FAILED, STOPPED, Refused, refusals
 from streams.cli.load import load
 from streams.config import StreamsConfig
 from streams.config.load import load as load_settings
 from streams.errors import IllegalArgumentException
-from streams.metrics import Metrics
-from streams.record import TopicPartition
-from streams.runtime.task import Ground, Task
+from streams.runtime.preview import entry_text
 from streams.topology.diff import diff as compared
 from streams.topology.diff_words import consequences
 from streams.topology.drawing import Drawing, drawing
@@ -25,7 +22,6 @@ from streams.topology.drawing_text import text_tree
 from streams.topology.graph import Topology
 from streams.topology.graphviz import graphviz
 from streams.topology.mermaid import mermaid
-from streams.topology.node import TaskId
 from streams.topology.outline import Outline, outline
 from streams.topology.outline_json import from_json, to_json
 from streams.topology.svg import svg
@@ -151,12 +147,5 @@ def code(script: str, pairs: tuple[str, ...]) -> None:
     with refusals():
         found, settings = built(script, pairs)
         config = StreamsConfig.of_topology(settings)
-        whole = found.built(config)
-        ground = Ground(config, Metrics(), lambda topic: 1, MemoryEngine(), "app", whole.internal_topics)
-        for sub in whole.subtopologies:
-            task = Task(
-                TaskId(sub.id, 0), sub, [TopicPartition(ground.topic_name(t), 0) for t in sub.source_topics], ground
-            )
-            task.start(0)
-            click.echo(f"# Sub-topology {sub.id}\n{task.text}")
-            task.close(clean=False)
+        for number, text in entry_text(found.built(config), config).items():
+            click.echo(f"# Sub-topology {number}\n{text}")

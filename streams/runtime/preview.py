@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from statestore.memory import MemoryEngine
 from streams.metrics import Metrics
@@ -29,15 +30,7 @@ def entry_text(topology: BuiltTopology, config: Mapping[str, object], prefix: st
     stores = {each.store_name: each.store for each in fillers}
     found: dict[int, str] = {}
     for sub in topology.subtopologies:
-        own = Ground(
-            config,
-            Metrics(),
-            lambda topic: 1,
-            MemoryEngine(),
-            prefix,
-            topology.internal_topics,
-            global_stores=stores,
-        )
+        own = replace(ground, disk=MemoryEngine(), global_stores=stores)
         topics = (own.topic_name(topic) for topic in sub.source_topics)
         task = Task(TaskId(sub.id, 0), sub, [TopicPartition(topic, 0) for topic in topics], own)
         task.start(0)

@@ -1,4 +1,4 @@
-"""`topology graph`, `topology diff` and `topology describe --json`."""
+"""`topology graph`, `topology diff`, `topology code` and `topology describe --json`."""
 
 from __future__ import annotations
 
@@ -99,3 +99,15 @@ def test_what_cannot_be_compared(command: Command, tmp_path: Path, name: str, te
     assert found.exit_code == 2
     assert name in found.output
     assert "Traceback" not in found.output
+
+
+def test_the_code_of_a_join_with_a_global_table(command: Command, tmp_path: Path) -> None:
+    joining = COUNT.replace(
+        "    lines.",
+        '    names = builder.global_table("names", key_serde=S, value_serde=S)\n'
+        "    lines.join(names, lambda key, line: key, lambda line, name: name).",
+    )
+    found = command("topology", "code", script(tmp_path, joining))
+    assert found.exit_code == 0
+    assert found.output.startswith("# Sub-topology ")
+    assert "def source_0(rows):" in found.output
