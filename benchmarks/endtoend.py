@@ -18,10 +18,6 @@ from benchmarks.jobs import JOBS, Job, words_of
 TIMEOUT_S = 900.0
 
 
-def names() -> Sequence[str]:
-    return list(JOBS)
-
-
 def measured(name: str, engine: Engine, records: int | None, repeat: int) -> Iterator[Figure]:
     """Runs a job and its floor in turn."""
     job = JOBS[name]

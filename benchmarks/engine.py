@@ -83,6 +83,10 @@ class Engine:
         batch = RecordBatch(keys, values, timestamps, None, range(len(keys)), len(keys))
         self._writer.send(partition, batch, lambda sent: None)
 
+    def look(self) -> None:
+        """Takes the acknowledgements that have come."""
+        self._writer.settle(0)
+
     def settle(self) -> None:
         """Waits until all that was sent is stored."""
         if self._writer.settle(SETTLE_MS):
