@@ -25,9 +25,8 @@ def store_prefix(number: int) -> bytes:
     return _SHORT.pack(number)
 
 
-def segment_prefix(segment: int) -> bytes:
-    """The eight bytes that follow in stores with segments."""
-    return _LONG.pack(segment)
+segment_prefix = _LONG.pack
+"""The eight bytes of a segment's number that follow in stores with segments; of a time in a key, too."""
 
 
 window_tail = _WINDOW.pack

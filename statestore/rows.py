@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Final, Generic, Never, Self, TypeVar
 
-Row = TypeVar("Row")
+Row = TypeVar("Row", covariant=True)
 
 
 class Rows(Generic[Row]):
@@ -70,3 +70,7 @@ class FewRows(Generic[Row]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+NO_ROWS: Final[FewRows[Never]] = FewRows(iter(()))
+"""Always exhausted, so that one serves all."""

@@ -11,7 +11,7 @@ from statestore.entries import Entries, Entry
 from statestore.keys import segment_prefix, split_window_key, window_tail
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
-from statestore.rows import FewRows, Rows
+from statestore.rows import NO_ROWS, FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import Sizes
 from statestore.timed import MAX_TIME, Timed
@@ -20,6 +20,7 @@ Cell = tuple[int, bytes]
 """Start and key; where duplicates are retained the key is followed by the sequence number, 4 bytes."""
 
 _SEQ = Struct(">I")
+_pack_sequence = _SEQ.pack
 _MAX_SEQ = 0x7FFFFFFF
 
 
@@ -98,27 +99,32 @@ class LayeredWindowStore:
 
     def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
         segments = self._segments
-        name = key
         if self._duplicates:
-            segments.sequence = (segments.sequence + 1) & _MAX_SEQ
-            key += _SEQ.pack(segments.sequence)
+            sequence = segments.sequence = (segments.sequence + 1) & _MAX_SEQ
+            cell = (start, key + _pack_sequence(sequence))
             if value is None:
-                self._layers.log((start, key), None, timestamp, origin)
-                if not segments.one_by_one:
-                    return True
-                # Java's store in memory looks at the time before it looks at the value
-                segments.advance(start)
-                return start >= segments.live_from
+                return self._put_nothing(cell, timestamp, origin)
+        else:
+            cell = (start, key)
         if start > segments.observed:
             segments.advance(start)
         if start < segments.live_from and not segments.shows_kept:
-            self._layers.log((start, key), value, timestamp, origin)
+            self._layers.log(cell, value, timestamp, origin)
             return False
-        cell = (start, key)
         self._put(cell, value, timestamp, origin)
         if self._by_key.made:
-            self._by_key.put(name, cell, self._top[cell])
+            self._by_key.put(key, cell, self._top[cell])
         return start >= segments.visible_from or not segments.refuses(start)
+
+    def _put_nothing(self, cell: Cell, timestamp: int, origin: object) -> bool:
+        """None, put where duplicates are retained, is only logged."""
+        segments = self._segments
+        self._layers.log(cell, None, timestamp, origin)
+        if not segments.one_by_one:
+            return True
+        # Java's store in memory looks at the time before it looks at the value
+        segments.advance(cell[0])
+        return cell[0] >= segments.live_from
 
     def fetch(self, key: bytes, start: int) -> Found | None:
         segments = self._segments
@@ -140,7 +146,7 @@ class LayeredWindowStore:
     ) -> FewRows[tuple[int, object, int]]:
         cells, entries = self._timed.one_key(key, time_from, time_to)
         if not cells:
-            return FewRows(iter(()))
+            return NO_ROWS
         opened = self._open
         rows = []
         for (start, _), entry in zip(cells, entries, strict=True):

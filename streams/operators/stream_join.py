@@ -151,8 +151,9 @@ class _Side:
         with code.block("else"), code.guarded(rec):
             fetch = code.use(self._store.fetch_range, "fetch")
             key = key_bytes(code, rec, self._serde)
-            low = f"max(0, {rec.ts} - {self._before})"
-            high = f"max(0, {rec.ts} + {self._after})"
+            low, high = _never_negative(f"{rec.ts} - {self._before}"), f"{rec.ts} + {self._after}"
+            if self._after < 0:
+                high = _never_negative(high)
             ts, other = code.name("ts"), code.name("other")
             with code.block(f"for {ts}, {other}, _ in {fetch}({key}, {low}, {high})"):
                 with code.block(f"if {ts} < {rec.ts}"):
@@ -244,6 +245,11 @@ class _Side:
 
     def close(self) -> None:
         pass
+
+
+def _never_negative(text: str) -> str:
+    """The expression, or 0 where it is less."""
+    return f"{text} if {text} > 0 else 0"
 
 
 def _each(waiting: OuterStore, since: int) -> Iterator[tuple[Waiting, bool, bytes]]:
