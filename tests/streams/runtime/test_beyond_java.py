@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from streams import Materialized, StreamsBuilder
 from streams.errors import StreamsException
+from streams.testing import forget
+from tests.streams.apps import TEXT, ends, produce, records, running, topics, wait_for
 from tests.streams.operators.test_expiry import TTL, Model, text
+from tests.streams.operators.test_fixes import HELD, group_sums
 from tests.streams.operators.test_idle import HOPPING, IDLE, SESSIONS, SLIDING, TUMBLING, closing, on_close, suppressed
 from tests.streams.runtime.turned import NEVER_MS, Turned
 
@@ -232,3 +235,64 @@ def test_a_pause_is_no_silence(tmp_path: Path) -> None:
         assert one.out() == []
         one.wait(IDLE)
         assert one.out() == ["[a@0/10]=1@1"]
+
+
+# fixes
+
+
+@WAYS
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_closed_window_is_lost_over_a_restart_nor_told_twice(kind: str, way: str, tmp_path: Path) -> None:
+    clean, wipe = ENDS[way]
+    fixes = {"streams.fixes": "emit-final-keeps-windows", **UNCACHED}
+    with Turned(on_close(KINDS[kind]), tmp_path / "s", "in", **fixes) as one:
+        for row in (("a", "x", 21), ("a", "x", 23)):
+            one.send("in", *row)
+            one.turn()
+        one.restart(clean, wipe)
+        one.send("in", "b", "x", 900_000)
+        one.turn()
+        found = one.out()
+        assert found and all(row.startswith("[a@") for row in found)
+        one.restart(clean, wipe and one.home.exists())
+        one.send("in", "c", "x", 1_900_000)
+        one.turn()
+        again = one.out()
+        assert again and all(row.startswith("[b@") for row in again)
+
+
+@WAYS
+def test_what_was_let_go_last_is_known_after_a_restart(way: str, tmp_path: Path) -> None:
+    clean, wipe = ENDS[way]
+    with Turned(group_sums, tmp_path / "s", "in", **{"streams.fixes": "all", **UNCACHED}) as one:
+        for _, key, value, ts in HELD[:-1]:
+            one.send("in", key, value, ts)
+            one.turn()
+            one.restart(clean, wipe and one.home.exists())
+        one.send("in", *HELD[-1][1:])
+        one.turn()
+        assert one.out() == ["all=10@0", "all=17@21"]
+
+
+# a whole application
+
+
+def test_an_application_awaits_on_a_thread_of_its_own(tmp_path: Path) -> None:
+    async def answer(value: str) -> str:
+        await asyncio.sleep(0.001)
+        return value.upper()
+
+    servers = "memory://beyond-java"
+    builder = StreamsBuilder()
+    builder.stream("in", key_serde=TEXT, value_serde=TEXT).map_values_async(answer).to(
+        "out", key_serde=TEXT, value_serde=TEXT
+    )
+    try:
+        topics(servers, **{"in": 1, "out": 1})
+        produce(servers, "in", [("k", f"v{at}") for at in range(300)])
+        with running(builder, servers, state_dir=str(tmp_path)):
+            wait_for(lambda: ends(servers, "out") >= 300)
+        values = [record.value for record in records(servers, "out", value=TEXT)]
+        assert values == [f"V{at}" for at in range(300)]
+    finally:
+        forget("beyond-java")
