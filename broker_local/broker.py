@@ -6,19 +6,15 @@ socket loop, or a link in the same process) parks those, asks again, and calls `
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from broker_local.groupstate import Group, GroupSettings
 from broker_local.requests import Reply
-from broker_local.store import Durability, Store
+from broker_local.store import UPKEEP, Durability, Store, Upkeep
 from broker_local.waits import Key
 
-GROUP_TOPIC = "__consumer_offsets"
-"""The broker's own topic: states of groups, committed offsets, blocks of producer ids. Kafka's name for
-it.
-"""
 TICK_MS = 1_000
 STORAGE_RETRY_MS = 1_000
 
@@ -32,7 +28,8 @@ class Peer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
-    """Settings of the broker as a whole; times in milliseconds."""
+    """Settings of the broker as a whole; times in milliseconds. `topics`: defaults of topics' settings by name,
+    where they are not Kafka's."""
 
     durability: Durability = "process"
     flush_interval_ms: int = 1_000
@@ -40,6 +37,11 @@ class BrokerSettings:
     offsets_retention_ms: int = 7 * 24 * 3_600_000
     offsets_check_ms: int = 600_000
     group: GroupSettings = field(default_factory=GroupSettings)
+    topics: Mapping[str, str] = field(default_factory=dict)
+    upkeep: Upkeep = UPKEEP
+    creates_topics: bool = True
+    deletes_topics: bool = True
+    max_connections: int = 1_000
 
 
 @dataclass(slots=True)

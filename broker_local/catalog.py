@@ -26,9 +26,12 @@ def write(files: Files, all_topics: Mapping[str, Topic]) -> None:
     sheet.write(files, PATH, KIND, VERSION, {"topics": rows})
 
 
-def open_catalog(files: Files) -> dict[str, Topic]:
+def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
     """Reads the catalog, or begins one in an empty directory; removes what deleted topics left.
 
+    Args:
+        files: the disk.
+        defaults: the broker's for topics.
     Raises:
         Damaged: it cannot be believed, or is missing though there are logs.
         Refused: UNSUPPORTED_VERSION, a newer engine wrote it.
@@ -50,7 +53,8 @@ def open_catalog(files: Files) -> dict[str, Topic]:
             topics.check_name(name)
             if len(topic_id) != 32 or not all(digit in "0123456789abcdef" for digit in topic_id):
                 raise ValueError(f"{topic_id!r} is no id of a topic")
-            found[name] = Topic(name, topic_id, int(partitions), config, topics.parse(config))
+            settings = topics.read(config, topics.inherited(name, defaults))
+            found[name] = Topic(name, topic_id, int(partitions), config, settings)
     except (KeyError, TypeError, ValueError, AssertionError, AttributeError, Refused) as error:
         raise Damaged(PATH, 14, f"the content is no catalog: {error!r}") from error
     ids = {topic.id for topic in found.values()}

@@ -6,9 +6,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -19,7 +20,8 @@ from broker_local.faults import Refused, Stop
 from broker_local.files import OsFiles
 from broker_local.place import Place, Unavailable, prepare
 from broker_local.process import held, serve
-from broker_local.settings import UnknownSetting, read_settings
+from broker_local.properties import IN_DIRECTORY, read_properties
+from broker_local.settings import SETTINGS, Given, WrongSetting, given, read_settings
 from broker_local.store import Store
 
 READ_BYTES = 1024 * 1024
@@ -52,20 +54,32 @@ def main() -> None:
 @click.option(
     "--durability",
     type=click.Choice(["process", "durable"]),
-    default="process",
-    show_default=True,
-    help="What an acknowledged record survives: a kill of the broker, or a power cut as well.",
+    default=None,
+    help="What an acknowledged record survives: a kill of the broker (default), or a power cut as well.",
 )
 @click.option("--listen", metavar="HOST:PORT", help="Listen on TCP as well; on the loopback only.")
-@click.option("--config", "configs", multiple=True, metavar="NAME=VALUE", help="A setting of the broker.")
+@click.option(
+    "--properties",
+    "file",
+    type=click.Path(exists=True, dir_okay=False),
+    help=f"Settings, a name=value a line; they win over DIRECTORY/{IN_DIRECTORY}.",
+)
+@click.option(
+    "--config", "configs", multiple=True, metavar="NAME=VALUE", help="A setting of the broker; it wins over files."
+)
 @click.option("--idle-exit", type=float, metavar="SECONDS", help="Leave after so long without a client.")
 def serve_command(
-    directory: str, durability: str, listen: str | None, configs: tuple[str, ...], idle_exit: float | None
+    directory: str,
+    durability: str | None,
+    listen: str | None,
+    file: str | None,
+    configs: tuple[str, ...],
+    idle_exit: float | None,
 ) -> None:
     """Serve the data directory DIRECTORY in the foreground."""
     try:
-        settings = read_settings(durability, configs)
-    except UnknownSetting as error:
+        settings = read_settings(durability, _given(directory, file, configs))
+    except WrongSetting as error:
         raise click.UsageError(str(error)) from None
     with _spoken():
         serve(
@@ -75,6 +89,24 @@ def serve_command(
             idle_exit_ms=None if idle_exit is None else int(idle_exit * 1000),
             announce=lambda text: click.echo(text),
         )
+
+
+def _given(directory: str, file: str | None, configs: tuple[str, ...]) -> list[Given]:
+    """All settings: of the directory's file, of another, and of the command line."""
+    found: list[Given] = []
+    with suppress(FileNotFoundError, NotADirectoryError):
+        found += read_properties(os.path.join(os.path.realpath(directory), IN_DIRECTORY))
+    if file is not None:
+        found += read_properties(file)
+    return [*found, *(given("--config ", pair) for pair in configs)]
+
+
+@main.command("settings")
+def settings_command() -> None:
+    """List the settings of the broker, their defaults and what they mean."""
+    for setting in SETTINGS.values():
+        click.echo(f"{setting.name}={setting.default}")
+        click.echo(f"    {setting.meaning}{f' (topics: {setting.topic})' if setting.topic else ''}")
 
 
 @main.command("check")

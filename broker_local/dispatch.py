@@ -52,7 +52,15 @@ def open_broker(
         faults.Stop: something on disk is not what was written, or the broker stopped for that before.
         Refused: a newer broker wrote the directory.
     """
-    store = Store(files, at.at, durability=settings.durability, new_id=new_ids, compactor=compactor)
+    store = Store(
+        files,
+        at.at,
+        durability=settings.durability,
+        new_id=new_ids,
+        compactor=compactor,
+        defaults=settings.topics,
+        upkeep=settings.upkeep,
+    )
     broker = Broker(store, settings, new_ids)
     on_groups.load(broker, at)
     broker.next_expiry = at.now + settings.offsets_check_ms
@@ -133,7 +141,8 @@ def turn(broker: Broker, at: Instant) -> None:
     """
     on_groups.on_time(broker, at)
     if at.now >= broker.next_tick:
-        broker.next_tick = at.now + TICK_MS
+        upkeep = broker.settings.upkeep
+        broker.next_tick = at.now + min(TICK_MS, upkeep.retention_check_ms, upkeep.compaction_check_ms)
         with suppress(Refused):  # no space to note what goes: the next round tries again
             broker.store.tick(at.at)
     if at.now >= broker.next_expiry:

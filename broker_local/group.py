@@ -33,7 +33,7 @@ from broker_local.groupstate import (
     Seen,
     StateRecord,
 )
-from broker_local.offsets import MAX_METADATA, CommittedOffset, PartitionKey, expired
+from broker_local.offsets import CommittedOffset, PartitionKey, expired
 from broker_local.requests import (
     Commit,
     CommitReply,
@@ -185,7 +185,7 @@ def on_commit(group: Group, call: Call, request: Commit) -> list[Effect]:
     results: list[PartResult] = []
     for part in request.offsets:
         error = ErrorCode.NONE
-        if len(part.metadata) > MAX_METADATA:
+        if len(part.metadata) > group.settings.max_metadata:
             error = ErrorCode.OFFSET_METADATA_TOO_LARGE
         else:
             committed = CommittedOffset(part.offset, part.metadata, part.log_epoch, call.at)

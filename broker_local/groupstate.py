@@ -124,6 +124,7 @@ class GroupSettings:
     max_session_timeout_ms: int = 1_800_000
     max_size: int = 10_000
     grace_ms: int = 10_000
+    max_metadata: int = 4_096
 
 
 # What does not last ------------------------------------------------------------------------------

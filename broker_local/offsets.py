@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-MAX_METADATA = 4096
-"""Most characters of text beside an offset: `offset.metadata.max.bytes`."""
-
 PartitionKey = tuple[str, int]
 
 

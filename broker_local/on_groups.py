@@ -8,7 +8,7 @@ from functools import partial
 from broker_local import format as batches
 from broker_local import group as coordinator
 from broker_local import names
-from broker_local.broker import GROUP_TOPIC, STORAGE_RETRY_MS, Broker, Peer
+from broker_local.broker import STORAGE_RETRY_MS, Broker, Peer
 from broker_local.faults import Damaged, Refused
 from broker_local.files import FileSlice
 from broker_local.grouplog import LogRecord, ProducerIds, UnknownRecord, columns, records
@@ -40,6 +40,7 @@ from broker_local.requests import (
     Reply,
     Sync,
 )
+from broker_local.topics import GROUP_TOPIC
 from broker_local.waits import SYNCED, Answer, Instant, Later
 
 LOG_SETTINGS = {"cleanup.policy": "compact", "segment.bytes": str(16 * 1024 * 1024)}

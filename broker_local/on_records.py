@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-from broker_local.broker import GROUP_TOPIC, Broker, Peer
+from broker_local.broker import Broker, Peer
 from broker_local.faults import Refused
 from broker_local.files import FileSlice
 from broker_local.grouplog import ProducerIds
@@ -38,6 +38,7 @@ from broker_local.requests import (
     ProducerIdReply,
     Reply,
 )
+from broker_local.topics import GROUP_TOPIC
 from broker_local.waits import SYNCED, Answer, Instant, Key, Later
 
 ID_BLOCK = 1000
@@ -99,8 +100,9 @@ def _bytes(body: Body) -> bytes | memoryview:
 
 def open_or_create(broker: Broker, topic: str, partition: int) -> Partition:
     """The partition; a topic that does not exist is made with `num.partitions` (decision 34)."""
-    if topic not in broker.store.topics and partition < broker.settings.num_partitions:
-        broker.store.create_topic(topic, broker.settings.num_partitions)
+    settings = broker.settings
+    if settings.creates_topics and topic not in broker.store.topics and partition < settings.num_partitions:
+        broker.store.create_topic(topic, settings.num_partitions)
     return broker.store.partition(topic, partition)
 
 

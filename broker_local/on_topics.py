@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from broker_local.broker import GROUP_TOPIC, Broker, Peer
+from broker_local.broker import Broker, Peer
 from broker_local.faults import Refused
 from broker_local.on_groups import topic_gone
 from broker_local.on_records import code_of, end_key
@@ -25,7 +25,7 @@ from broker_local.requests import (
     TopicRow,
     TopicsReply,
 )
-from broker_local.topics import ONLY, SETTINGS, Topic, check_name, parse
+from broker_local.topics import GROUP_TOPIC, ONLY, SETTINGS, Topic, check_name
 from broker_local.waits import SYNCED, Answer, Instant
 
 MAX_PARTITIONS = 10_000
@@ -50,7 +50,7 @@ def _known(broker: Broker, name: str, create: bool) -> TopicRow:
         return _row(topic)
     try:
         check_name(name)
-        if create:
+        if create and broker.settings.creates_topics:
             return _row(broker.store.create_topic(name, broker.settings.num_partitions))
     except Refused as refused:
         return TopicRow(name, code_of(refused), "", 0)
@@ -82,8 +82,7 @@ def topic_create(broker: Broker, peer: Peer, request: TopicCreate, at: Instant) 
         count = broker.settings.num_partitions if new.partitions == -1 else new.partitions
 
         def make(name: str = new.topic, count: int = count, configs: dict[str, str] = new.configs) -> None:
-            check_name(name)
-            parse(configs)
+            broker.store.settings_of(name, configs)
             _check_count(name, count)
             if name in broker.store.topics:
                 raise Refused("TOPIC_ALREADY_EXISTS", f"Topic '{name}' already exists.")
@@ -99,13 +98,19 @@ def topic_delete(broker: Broker, peer: Peer, request: TopicDelete, at: Instant) 
     results = []
     for name in request.topics:
         topic = broker.store.topics.get(name)
-        results.append(_result(broker, name, partial(broker.store.delete_topic, name)))
+        results.append(_result(broker, name, partial(_delete, broker, name)))
         if topic is not None and results[-1].error == ErrorCode.NONE:
             topic_gone(broker, name, at)
             for number in range(topic.partitions):
                 broker.wake(end_key(name, number))
             broker.wake(SYNCED)
     return TopicsReply(tuple(results))
+
+
+def _delete(broker: Broker, name: str) -> None:
+    if not broker.settings.deletes_topics:
+        raise Refused("TOPIC_DELETION_DISABLED", "the broker's delete.topic.enable is false")
+    broker.store.delete_topic(name)
 
 
 def topic_alter(broker: Broker, peer: Peer, request: TopicAlter, at: Instant) -> Answer:
@@ -139,7 +144,7 @@ def topic_configs(broker: Broker, peer: Peer, request: TopicConfigs, at: Instant
         if topic is None:
             rows.append(TopicConfigRows(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ()))
             continue
-        known = {each.name: each.default for each in SETTINGS.values()} | ONLY
+        known = {each.name: each.default for each in SETTINGS.values()} | ONLY | dict(broker.store.defaults_of(name))
         settings = tuple(
             ConfigRow(setting, topic.config.get(setting, default), setting in topic.config)
             for setting, default in sorted(known.items())

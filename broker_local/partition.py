@@ -114,6 +114,8 @@ class Partition:
             for segment, end in zip(self._segments, self._ends(), strict=True):
                 if end > known.end or segment is self._segments[-1]:
                     self._dirty(segment.path)
+            for offset in self._snapshots:  # written before a kill, and perhaps not on the disk
+                self._dirty(layout.snapshot_path(self._where, offset))
 
     def _ends(self) -> list[int]:
         """Where each segment ends: where the next begins, though compaction may have emptied its tail."""

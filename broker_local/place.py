@@ -4,6 +4,7 @@
     start.lock   flock, held by whoever starts a broker, and by a broker that leaves
     endpoint     JSON: {"version": 1, "socket", "pid", "protocol": [lowest, highest], "listen", "token"}
     broker.log   what the broker said
+    broker.properties   settings, if the user has any; see properties.py
     BROKEN       why the last broker stopped for good; while it is there none is started
 
 The socket lies in `$XDG_RUNTIME_DIR`, or in a private directory of the user's among the temporary files: a

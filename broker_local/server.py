@@ -39,7 +39,6 @@ MAX_QUEUED_BYTES = 16 * 1024 * 1024
 MAX_QUEUED_CHUNKS = 4096
 MAX_PARKED = 512
 MAX_HELD = 256 * 1024 * 1024
-MAX_CONNECTIONS = 1000
 SOCKET_BUFFER = 4 * 1024 * 1024
 SENDFILE = 4 * 1024 * 1024
 READS = 8
@@ -209,7 +208,7 @@ class Server:
             except OSError:
                 # Nobody is left, or no descriptors are: the next round asks again.
                 return
-            if len(self._connections) >= MAX_CONNECTIONS:
+            if len(self._connections) >= self._broker.settings.max_connections:
                 accepted.close()
                 continue
             accepted.setblocking(False)

@@ -21,7 +21,7 @@ from broker_local.files import NO_SPACE, Files, Handles
 from broker_local.line import Line
 from broker_local.partition import Partition
 from broker_local.recovery import Known
-from broker_local.topics import Topic
+from broker_local.topics import Topic, TopicSettings
 
 Durability = Literal["process", "durable"]
 
@@ -31,6 +31,17 @@ COMPACTION_CHECK_MS = 15_000
 """Every compacted log is looked at as often (`log.cleaner.backoff.ms`)."""
 SLICE = 64
 """Logs that one `tick` looks at: it must not hold up the requests that wait."""
+
+
+class Upkeep(NamedTuple):
+    """How often logs are looked at for retention and for compaction, in ms, and the memory for the keys of a pass."""
+
+    retention_check_ms: int = RETENTION_CHECK_MS
+    compaction_check_ms: int = COMPACTION_CHECK_MS
+    key_bytes: int = compaction.KEY_BYTES
+
+
+UPKEEP = Upkeep()
 
 
 class Compactor(Protocol):
@@ -118,6 +129,8 @@ class Store:
         new_id: gives ids for topics, 32 hexadecimal digits each.
         compactor: who makes compaction passes; None: they are made in place.
         open_files: how many files are kept open.
+        defaults: of topics' settings, as text by name, where they are not Kafka's.
+        upkeep: how often logs are looked at.
     Raises:
         Broken: the engine stopped for a fault before, and the directory was not checked since.
         Damaged: something on disk is not what was written.
@@ -134,6 +147,8 @@ class Store:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         compactor: Compactor | None = None,
         open_files: int = 256,
+        defaults: Mapping[str, str] = topics.NOTHING,
+        upkeep: Upkeep = UPKEEP,
     ) -> None:
         catalog.refuse_broken(files)
         self.files = files
@@ -145,13 +160,15 @@ class Store:
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._dirty: dict[Partition, None] = {}
         self._now = now
+        self._defaults = defaults
+        self._key_bytes = upkeep.key_bytes
         try:
-            self._topics = catalog.open_catalog(files)
+            self._topics = catalog.open_catalog(files, defaults)
             self._line = self._open_line()
         except OSError as error:
             raise _storage_fault("the data directory", error) from error
-        self._retention = _Rounds(RETENTION_CHECK_MS, now)
-        self._compaction = _Rounds(COMPACTION_CHECK_MS, now)
+        self._retention = _Rounds(upkeep.retention_check_ms, now)
+        self._compaction = _Rounds(upkeep.compaction_check_ms, now)
 
     # opening and closing
 
@@ -229,6 +246,21 @@ class Store:
             raise Refused("UNKNOWN_TOPIC_OR_PARTITION", f"there is no topic '{name}'")
         return topic
 
+    def defaults_of(self, name: str) -> Mapping[str, str]:
+        """The broker's defaults that hold for a topic, as text, where they are not Kafka's."""
+        return topics.inherited(name, self._defaults)
+
+    def settings_of(self, name: str, config: Mapping[str, str]) -> TopicSettings:
+        """The settings that a topic has, or would have.
+
+        Args:
+            name: the topic.
+            config: its own settings, as text.
+        Raises:
+            Refused: INVALID_TOPIC_EXCEPTION, INVALID_CONFIG.
+        """
+        return topics.parse(config, self.defaults_of(topics.check_name(name)))
+
     def create_topic(self, name: str, partitions: int, config: Mapping[str, str] | None = None) -> Topic:
         """Makes a topic; it is durable when this returns.
 
@@ -240,11 +272,10 @@ class Store:
             Refused: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG,
                 KAFKA_STORAGE_ERROR.
         """
-        topics.check_name(name)
+        settings = self.settings_of(name, config or {})
         if name in self._topics:
             raise Refused("TOPIC_ALREADY_EXISTS", f"Topic '{name}' already exists.")
         _check_count(partitions)
-        settings = topics.parse(config or {})
         topic = Topic(name, self._new_id(), partitions, dict(config or {}), settings)
         self._write_catalog({**self._topics, name: topic})
         return topic
@@ -277,7 +308,7 @@ class Store:
         """
         topic = self.topic(name)
         merged = {key: value for key, value in {**topic.config, **config}.items() if value is not None}
-        return self._change(replace(topic, config=merged, settings=topics.parse(merged)))
+        return self._change(replace(topic, config=merged, settings=self.settings_of(name, merged)))
 
     def add_partitions(self, name: str, total: int) -> Topic:
         """Gives a topic more partitions.
@@ -412,7 +443,7 @@ class Store:
         self._finish_compaction()
         if self._compacting is None:
             for partition in self._compaction.due(now, self._compacted_logs):
-                job = compaction.plan(partition.facts(), partition.topic.settings, now)
+                job = compaction.plan(partition.facts(), partition.topic.settings, now, self._key_bytes)
                 if job is not None:
                     self._compacting = partition
                     self._compactor.start(job)

@@ -12,6 +12,10 @@ from broker_local.faults import Refused
 LONG_MAX = 2**63 - 1
 INT_MAX = 2**31 - 1
 DAY = 86_400_000
+GROUP_TOPIC = "__consumer_offsets"
+"""The broker's own topic: states of groups, committed offsets, blocks of producer ids. Kafka's name for
+it.
+"""
 
 Value = int | float | str | frozenset[str]
 
@@ -182,14 +186,31 @@ def _value(name: str, text: str) -> Value:
         raise Refused("INVALID_CONFIG", f"Invalid value {text} for configuration {name}: {error}") from error
 
 
-def parse(config: Mapping[str, str]) -> TopicSettings:
+NOTHING: Mapping[str, str] = {}
+
+
+def inherited(topic: str, defaults: Mapping[str, str]) -> Mapping[str, str]:
+    """The broker's defaults that hold for a topic: all but for the broker's own."""
+    return NOTHING if topic == GROUP_TOPIC else defaults
+
+
+def parse(config: Mapping[str, str], defaults: Mapping[str, str] = NOTHING) -> TopicSettings:
     """Reads the settings given for a topic.
 
     Args:
         config: Kafka's names and the values as text.
+        defaults: the broker's, where they are not Kafka's; also as text.
     Raises:
         Refused: INVALID_CONFIG, naming the setting that is unknown, not built or has a wrong value.
     """
+    found = read(config, defaults)
+    if found.min_compaction_lag_ms > found.max_compaction_lag_ms:
+        raise Refused("INVALID_CONFIG", "conflict topic config setting min.compaction.lag.ms > max.compaction.lag.ms")
+    return found
+
+
+def read(config: Mapping[str, str], defaults: Mapping[str, str] = NOTHING) -> TopicSettings:
+    """As `parse`, but values may contradict one another, as those of a topic and newer defaults of its broker do."""
     for name, text in config.items():
         if name in ONLY and text != ONLY[name]:
             said = f"The topic setting {name} has no meaning for the bundled log engine"
@@ -197,7 +218,8 @@ def parse(config: Mapping[str, str]) -> TopicSettings:
         if name not in ONLY and name not in SETTINGS:
             known = ", ".join(sorted(SETTINGS))
             raise Refused("INVALID_CONFIG", f"Unknown topic config name: {name}. Known are {known}.")
-    value = {name: _value(name, config.get(name, setting.default)) for name, setting in SETTINGS.items()}
+    given = {**{name: setting.default for name, setting in SETTINGS.items()}, **defaults, **config}
+    value = {name: _value(name, given[name]) for name in SETTINGS}
 
     def whole(name: str) -> int:
         found = value[name]
@@ -206,8 +228,6 @@ def parse(config: Mapping[str, str]) -> TopicSettings:
 
     policies, ratio = value["cleanup.policy"], value["min.cleanable.dirty.ratio"]
     assert isinstance(policies, frozenset) and isinstance(ratio, float)
-    if whole("min.compaction.lag.ms") > whole("max.compaction.lag.ms"):
-        raise Refused("INVALID_CONFIG", "conflict topic config setting min.compaction.lag.ms > max.compaction.lag.ms")
     return TopicSettings(
         deletes="delete" in policies,
         compacts="compact" in policies,

@@ -103,6 +103,10 @@ class TopicExistsException(KafkaException):
     """A topic of that name exists already."""
 
 
+class TopicDeletionDisabledException(KafkaException):
+    """The broker does not let topics be deleted (`delete.topic.enable`)."""
+
+
 class InvalidPartitionsException(KafkaException, ValueError):
     """The number of partitions is not allowed."""
 

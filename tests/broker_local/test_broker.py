@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.broker import GROUP_TOPIC, BrokerSettings
+from broker_local.broker import BrokerSettings
 from broker_local.faults import Broken
 from broker_local.memfiles import MemFiles, Plan
 from broker_local.requests import (
@@ -46,6 +46,7 @@ from broker_local.requests import (
     TopicCreate,
     TopicDelete,
 )
+from broker_local.topics import GROUP_TOPIC
 from tests.broker_local.engines import WALL, Desk, batch, fetched
 
 
