@@ -30,6 +30,8 @@ from zlib import crc32
 
 import msgpack
 
+from broker_local import packer
+
 MAGIC = 0xB7
 CODEC_NONE, CODEC_LZ4 = 0, 1
 CODECS = {CODEC_NONE: "none", CODEC_LZ4: "lz4"}
@@ -160,7 +162,7 @@ def pack(
     others = (values, timestamps) if headers is None else (values, timestamps, headers)
     if not count or any(len(column) != count for column in others):
         raise ValueError(f"a batch needs columns of one length of at least 1, not {count} and {[*map(len, others)]}")
-    payload: bytes = msgpack.packb([keys, values, _longs(timestamps), headers, None])
+    payload = packer.pack((keys, values, _longs(timestamps), headers, None))
     flags = (KEYLESS * _keyless(keys)) | (HEADED * (headers is not None))
     return Packed(payload, flags, count, timestamps[0], max(timestamps))
 
@@ -235,7 +237,7 @@ def rewrite(
     """
     dense = len(deltas) == header.span + 1
     holes = None if dense else _longs(deltas)
-    payload: bytes = msgpack.packb([keys, values, _longs(timestamps), headers, holes])
+    payload = packer.pack((keys, values, _longs(timestamps), headers, holes))
     first = timestamps[0] if keys else header.first_timestamp
     newest = max(timestamps) if keys else header.max_timestamp
     flags = (header.flags & TRANSACTIONAL) | (HEADED * (headers is not None))
