@@ -8,10 +8,10 @@ lookup, and what has expired is found without a scan.
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
-from typing import cast
 
 from statestore.api import Found, KeyValueStore
 from streams.operators.base import Entry, RecordContext, Scope, StoreAccess
+from streams.operators.calls import settled
 
 
 class Expiry:
@@ -26,7 +26,7 @@ class Expiry:
     def __init__(self, scope: Scope, access: StoreAccess, ttl_ms: int) -> None:
         """Makes the index from the timestamps of the store, which has been restored; the time was committed with it."""
         self._access = access
-        self._store = cast(KeyValueStore, access.store)
+        self._store: KeyValueStore = settled(access.store)
         self._ttl = ttl_ms
         self._kept = scope.kept(f"{access.name}:time")
         self._entry: Entry | None = None

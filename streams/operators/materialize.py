@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from statestore.api import NOT_PUT, VALID_TO_UNDEFINED, KeyValueStore
 from streams.operators.base import Code, Down, Entry, Rec, Scope
+from streams.operators.calls import settled
 from streams.operators.expiry import Expiry
 from streams.serdes.base import Serde
 
@@ -44,7 +43,8 @@ class Materialized:
     @property
     def store(self) -> KeyValueStore:
         """The store. A versioned one has the same `get(key)` and `put`."""
-        return cast(KeyValueStore, self.access.store)
+        store: KeyValueStore = settled(self.access.store)
+        return store
 
     @property
     def versioned(self) -> bool:
