@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from streams.operators.base import RecordContext
+from streams.runtime.entry import Walk
 
 Drain = Callable[[], Iterator[RecordContext]]
 
@@ -12,15 +13,14 @@ Drain = Callable[[], Iterator[RecordContext]]
 class Drains:
     """A task's steps of that kind. Between two runs none of them holds anything."""
 
-    __slots__ = ("_by_node", "_ordered", "here", "width")
+    __slots__ = ("_by_node", "_ordered", "_walk", "width")
 
-    def __init__(self) -> None:
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
         self._by_node: dict[str, Drain] = {}
         self._ordered: tuple[Drain, ...] = ()
         self.width = 1
         """Runs should have at least so many records: what is awaited together costs no more time than one."""
-        self.here: RecordContext | None = None
-        """The record that is passed on; after an error the one that failed."""
 
     def add(self, node: str, drain: Drain, width: int) -> None:
         """See `Scope.at_run_end`."""
@@ -33,9 +33,9 @@ class Drains:
 
     def run(self) -> bool:
         """Empties them all; was there anything?"""
-        some = False
+        some, walk = False, self._walk
         for drain in self._ordered:
-            for self.here in drain():
+            for walk.passing in drain():
                 some = True
-        self.here = None
+        walk.passing = None
         return some

@@ -88,6 +88,7 @@ class Walk:
         "active",
         "input_at",
         "now",
+        "passing",
         "polled_at",
         "stream_time",
         "topic",
@@ -110,6 +111,9 @@ class Walk:
         """The wall clock in ms, as read before the run."""
         self.input_at = 0
         """The same for the last run that there was."""
+        self.passing: RecordContext | None = None
+        """The record of this run that a step passes on at its end (`runtime.drains`); after an error the one that
+        failed."""
         self.polled_at: int | None = None
         """Wall clock of the last poll; None where nobody polls."""
 
@@ -213,10 +217,22 @@ class Walk:
     def raw(self) -> tuple[bytes | None, bytes | None]:
         """Key and value of the record in hand as they were read."""
         run = self._run
-        if run is None or self._stand_in is not None:
+        at = None if run is None else self._at(run)
+        if run is None or at is None:
             return None, None
-        at = self.index
         return run.batch.keys[at], run.batch.values[at]
+
+    def _at(self, run: Run) -> int | None:
+        """Where in the batch the record in hand is, or the one that stands in for it and is passed on; None for any
+        other that stands in."""
+        here = self._stand_in
+        if here is None:
+            return self.index
+        if here is not self.passing:
+            return None
+        offsets, where = run.batch.offsets, (here.topic, here.partition)
+        found = (at for at in range(run.start, run.stop) if offsets[at] == here.offset and run.place(at) == where)
+        return next(found, None)
 
     def capture(self, timestamp: int, headers: Headers | None) -> RecordContext:
         """What a store keeps beside a value (`Code.origin`)."""

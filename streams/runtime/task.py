@@ -144,7 +144,7 @@ class Task:
         self._entries: Mapping[str, SourceEntry] = {}
         self._merged = SourceEntry(_no_rows, _no_rows)
         self._positions: dict[TopicPartition, Position] = {}
-        self._drains = Drains()
+        self._drains = Drains(walk)
         self._idles: list[Idle] = []
         self._most = MAX_RUN
         self._last: tuple[int, int] = (0, 0)
@@ -477,7 +477,7 @@ class Task:
 
     def _failure(self, error: Exception, run: Run) -> StreamsException:
         """What a failure in a run is to those outside, with its cause."""
-        at, here = self._walk.index, self._drains.here
+        at, here = self._walk.index, self._walk.passing
         topic, partition = run.place(at)
         node, offset = self._reads[TopicPartition(topic, partition)].source, run.batch.offsets[at]
         if here is not None and here.topic is not None:

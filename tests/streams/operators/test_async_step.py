@@ -15,6 +15,7 @@ from streams.clients.api import Fetched
 from streams.config.application import StreamsConfig
 from streams.errors import IllegalArgumentException, StreamsException, TimeoutException, TopologyException
 from streams.metrics import Metrics
+from streams.processor import LogAndContinueProcessingExceptionHandler
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.task import Ground, Task
 from streams.topology.node import TaskId
@@ -119,6 +120,27 @@ def test_an_error_goes_to_the_handler_with_its_record() -> None:
     runs.send(("k", "a"), ("l", "bad"), ("m", "c"))
     assert runs.out() == ["k=a@0", "m=c@2"]
     assert asked == ["ask 1 l=bad no such thing"]
+
+
+@pytest.mark.parametrize(("steps", "bad"), [(1, "b"), (2, "bb")])
+def test_what_cannot_be_answered_is_buried_as_it_was_read(steps: int, bad: str) -> None:
+    async def answer(value: str) -> str:
+        if value == bad:
+            raise ValueError("no such thing")
+        return value * 2
+
+    def build(builder: StreamsBuilder) -> None:
+        stream = builder.stream("in")
+        for _ in range(steps):
+            stream = stream.map_values_async(answer)
+        stream.to("out")
+
+    handler = LogAndContinueProcessingExceptionHandler
+    config = {"errors.dead.letter.queue.topic.name": "dead", "processing.exception.handler": handler}
+    runs = Runs(build, **config)
+    runs.send(("k", "a"), ("l", "b"), ("m", "c"))
+    letters = [each.batch for each in runs.task.outbox.due(0, idle=True) if each.partition.topic == "dead"]
+    assert [(batch.keys, batch.values) for batch in letters] == [([b"l"], [b"b"])]
 
 
 def test_a_failure_names_node_and_offset() -> None:
