@@ -49,8 +49,16 @@ class Run(NamedTuple):
     timestamps: Sequence[int]
     start: int
     stop: int
+    newest: int
+    """The highest of its rows' timestamps."""
     fault: Fault | None = None
     merged: Merged | None = None
+
+    def newest_before(self, upto: int, unread: frozenset[int]) -> int:
+        """The highest timestamp of the rows before index `upto` that are not in `unread`; -1 if there is none."""
+        if upto == self.stop and not unread:
+            return self.newest
+        return highest(self.timestamps, self.start, upto, unread)
 
     def place(self, at: int) -> TopicPartition:
         """The partition of the row at this index."""
@@ -163,7 +171,7 @@ class Walk:
         self.active = False
         self._bad.clear()
         if run is not None:
-            self.stream_time = max(self.stream_time, highest(run.timestamps, run.start, upto, unread))
+            self.stream_time = max(self.stream_time, run.newest_before(upto, unread))
         return unread
 
     @property

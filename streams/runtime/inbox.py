@@ -50,6 +50,7 @@ class _Waiting(NamedTuple):
     batch: RecordBatch
     timestamps: Sequence[int]
     faults: Mapping[int, Fault]
+    newest: int
 
 
 class _Queue:
@@ -91,8 +92,9 @@ class _Queue:
         self.fetched_to = batch.next_offset
         if len(batch):
             times, faults = stamped(self.reads.reading, self.partition, batch, self.read_time)
-            self.read_time = max(self.read_time, max(times))
-            self.batches.append(_Waiting(batch, times, faults))
+            newest = max(times)
+            self.read_time = max(self.read_time, newest)
+            self.batches.append(_Waiting(batch, times, faults, newest))
             self.buffered += len(batch)
             self.idle_until = None
 
@@ -109,7 +111,7 @@ class _Queue:
         batch = waiting.batch
         fault = waiting.faults.get(start)
         if fault is not None:
-            return self._run(batch, times, start, start + 1, fault)
+            return self._run(waiting, times, start, start + 1, fault)
         stop = min(len(batch), start + most)
         if waiting.faults:
             stop = min((at for at in waiting.faults if start < at < stop), default=stop)
@@ -122,10 +124,13 @@ class _Queue:
                 stop = first_above(times, start, stop, limit)
             if deadline < NO_LIMIT:
                 stop = min(stop, first_above(times, start, stop, deadline - 1) + 1)
-        return self._run(batch, times, start, stop, None)
+        return self._run(waiting, times, start, stop, None)
 
-    def _run(self, batch: RecordBatch, times: Sequence[int], start: int, stop: int, fault: Fault | None) -> Run:
-        return Run(self.reads.source, self.partition, batch, times, start, stop, fault)
+    def _run(self, waiting: _Waiting, times: Sequence[int], start: int, stop: int, fault: Fault | None) -> Run:
+        batch = waiting.batch
+        whole = stop - start == len(batch) and times is waiting.timestamps
+        newest = waiting.newest if whole else highest(times, start, stop)
+        return Run(self.reads.source, self.partition, batch, times, start, stop, newest, fault)
 
     def taken(self, upto: int, time: int) -> None:
         self.buffered -= upto - self.at
@@ -262,7 +267,7 @@ class Inbox:
     def taken(self, run: Run, upto: int, unread: frozenset[int] = frozenset()) -> None:
         """The run's records before index `upto` are done; those in `unread` have no timestamp that counts."""
         if run.merged is None:
-            self._queues[run.partition].taken(upto, highest(run.timestamps, run.start, upto, unread))
+            self._queues[run.partition].taken(upto, run.newest_before(upto, unread))
             return
         done = run.merged.parts[:upto]
         for part, partition in enumerate(run.merged.partitions):

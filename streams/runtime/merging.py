@@ -67,7 +67,7 @@ def merged_run(slices: Sequence[Slice], deadline: int, most: int) -> Run | None:
         next_offset=0,
     )
     merged = Merged([slices[part].order[0] for part in parts], parts, tuple(part.partition for part in slices))
-    return Run(slices[0].source, slices[0].partition, batch, times, 0, len(order), None, merged)
+    return Run(slices[0].source, slices[0].partition, batch, times, 0, len(order), max(times), None, merged)
 
 
 def _first_end(slices: Sequence[Slice], order: list[int]) -> int:
