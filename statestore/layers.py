@@ -261,12 +261,12 @@ class Layers(Generic[Cell]):
             else:
                 new, timestamp = entry
                 data = None if new is None or changelog is None else encode(new)
-            found = None
-            expired = flushing is not None and flushing(cell)
-            if cell in olds:
-                if not expired:
-                    found = entries.open(olds[cell])
-                if found is None and is_deleted(entry):
+            found = entries.open(olds[cell]) if cell in olds else None
+            if found is None and cell in olds and is_deleted(entry):
+                continue
+            if flushing is not None and flushing(cell):
+                found = None
+                if cell in olds and is_deleted(entry):
                     continue
             origin = origins.get(cell) if origins else None
             if changelog is not None:

@@ -109,6 +109,8 @@ class Run:
         self.store.flush()
         want = []
         for cell, (value, at) in self.dirty.items():
+            if value is None and cell not in self.flushed:
+                continue  # nothing was there: nothing is written, and no time seen
             known = not self.expired(cell[2]) and cell in self.flushed
             if value is not None or known:
                 want.append((*cell, value, None, at, None))

@@ -120,7 +120,10 @@ class Run:
         self.store.flush()
         want, logged = [], []
         for cell, (value, at) in self.dirty.items():
-            old = None if self.expired(cell[1]) else self.flushed.get(cell, (None, 0))[0]
+            there = self.flushed.get(cell, (None, 0))[0]
+            if value is None and there is None:
+                continue  # nothing is written, and no time seen
+            old = None if self.expired(cell[1]) else there
             if old is not None or value is not None:
                 want.append((cell[0], cell[1], value, old, at, f"o{at}"))
                 logged.append((window_key(*cell), None if value is None else JSON.encode(value), at))
