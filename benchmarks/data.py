@@ -1,14 +1,15 @@
-"""The data sets, the same for the same seed: event time starts at `START` and advances 1 ms a record."""
+"""The data sets, the same for the same seed but for `START`, where event time starts; it advances 1 ms a record."""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import NamedTuple
 
-START = 1_700_000_000_000
-"""Event time of the first record, in ms."""
+START = (int(time.time()) - 7_200) * 1_000 // 60_000 * 60_000
+"""Event time of the first record, in ms: two hours ago, so that no retention takes it for old."""
 CHUNK = 1_000
 CUSTOMERS = 10_000
 STATUSES = ("NEW", "PAID", "SHIPPED", "CANCELLED")

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +18,7 @@ from streams.partition import partition_for
 from streams.record import RecordBatch, TopicPartition
 
 SETTLE_MS = 120_000
+FOR_EVER = {"retention.ms": "-1"}
 
 
 class Engine:
@@ -39,18 +39,18 @@ class Engine:
         found = read_endpoint(prepare(f"{self.directory}/log"))
         return -1 if found is None else found.pid
 
-    def topic(self, name: str, partitions: int = 1, settings: Mapping[str, str] | None = None) -> str:
+    def topic(self, name: str, partitions: int = 1) -> str:
         """A new topic; its full name."""
         self._made += 1
         full = f"{name}-{self._made}"
-        self._admin.create_topic(full, partitions, settings or {})
+        self._admin.create_topic(full, partitions, FOR_EVER)
         return full
 
     def input(self, dataset: str, count: int, partitions: int = 1) -> str:
         """The topic that holds the data set of a job over `count` records; filled when it is first asked for."""
         topic = f"in-{dataset}-n{count}-p{partitions}"
         if topic not in self._filled:
-            self._admin.create_topic(topic, partitions, {})
+            self._admin.create_topic(topic, partitions, FOR_EVER)
             self.fill(topic, dataset, count, partitions)
             self._filled.add(topic)
         return topic
