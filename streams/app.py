@@ -34,9 +34,9 @@ from streams.errors import (
 )
 from streams.metrics import MetricName, Metrics
 from streams.runtime.equip import Watchers, make_worker, state_directory
-from streams.runtime.lifecycle import Lifecycle, Listener, State
+from streams.runtime.lifecycle import Lifecycle, Listener, State, WorkerState
 from streams.runtime.restore import RestoreListener
-from streams.runtime.worker import Worker, WorkerState
+from streams.runtime.worker import Worker
 from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
 
@@ -219,14 +219,14 @@ class KafkaStreams:
 
     @property
     def is_paused(self) -> bool:
-        """Has `pause` been called, and `resume` not since?"""
-        return self._paused
+        """Has `pause` been called, and `resume` not since, and do all workers know?"""
+        return self._paused and all(worker.paused for worker in self._workers if worker.alive)
 
     def _pause(self, paused: bool) -> None:
         with self._lock:
             self._paused = paused
             for worker in self._workers:
-                worker.paused = paused
+                worker.pause(paused)
 
     def clean_up(self) -> None:
         """Deletes the application's local state.
@@ -277,7 +277,7 @@ class KafkaStreams:
             number,
             Watchers(self._worker_is, self._worker_failed, self._listener),
         )
-        worker.paused = self._paused
+        worker.pause(self._paused)
         self._workers.append(worker)
         worker.start()
         return worker

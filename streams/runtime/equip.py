@@ -18,11 +18,12 @@ from streams.errors import IllegalStateException
 from streams.metrics import Metrics
 from streams.runtime.assign import AssignSettings
 from streams.runtime.directory import claim
+from streams.runtime.lifecycle import WorkerState
 from streams.runtime.membership import PROTOCOL
 from streams.runtime.restore import RestoreListener
 from streams.runtime.sender import LARGEST
 from streams.runtime.task import Ground
-from streams.runtime.worker import Surroundings, Worker, WorkerSettings, WorkerState
+from streams.runtime.worker import Surroundings, Worker, WorkerSettings
 from streams.topology.node import BuiltTopology
 
 MOST_BYTES = 8 * 1024 * 1024

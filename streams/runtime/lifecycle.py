@@ -47,6 +47,18 @@ class State(Enum):
         return self in (State.PENDING_SHUTDOWN, State.PENDING_ERROR)
 
 
+class WorkerState(Enum):
+    """Java's states of a stream thread."""
+
+    CREATED = "CREATED"
+    STARTING = "STARTING"
+    PARTITIONS_REVOKED = "PARTITIONS_REVOKED"
+    PARTITIONS_ASSIGNED = "PARTITIONS_ASSIGNED"
+    RUNNING = "RUNNING"
+    PENDING_SHUTDOWN = "PENDING_SHUTDOWN"
+    DEAD = "DEAD"
+
+
 NEXT: Mapping[State, frozenset[State]] = {
     State.CREATED: frozenset({State.REBALANCING, State.PENDING_SHUTDOWN}),
     State.REBALANCING: frozenset({State.RUNNING, State.PENDING_SHUTDOWN, State.PENDING_ERROR}),

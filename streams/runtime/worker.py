@@ -10,42 +10,35 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from enum import Enum
+from functools import partial
 
 from streams.clients.api import Door, Isolation, Position, ReaderSettings, WriterSettings
-from streams.clients.assignors import Offer
-from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Rebalance
-from streams.clients.seat import News, Seat
+from streams.clients.member import MemberSettings
+from streams.clients.seat import Seat
 from streams.clock import Clock
 from streams.errors import (
-    DisconnectException,
-    IllegalGenerationException,
     KafkaException,
     LogTruncatedException,
     OffsetOutOfRangeException,
-    RebalanceInProgressException,
     TaskCorruptedException,
-    TimeoutException,
-    UnknownMemberIdException,
 )
 from streams.metrics import Metrics
 from streams.processor import DeadLetter
 from streams.record import TopicPartition
 from streams.runtime import commit as commits
 from streams.runtime.assign import AssignSettings
-from streams.runtime.blueprint import source_topics
 from streams.runtime.commit import Commit, Guarantee
 from streams.runtime.directory import InstanceDirectory
 from streams.runtime.globals import Globals
 from streams.runtime.leader import Surveyor
+from streams.runtime.lifecycle import WorkerState
 from streams.runtime.mailbox import Mailbox
-from streams.runtime.membership import WorkerInfo, read_given, write_info
 from streams.runtime.restore import RestoreListener, Restorer
 from streams.runtime.roster import OpenEngine, Roster
+from streams.runtime.rounds import BETWEEN, PASSING, Rounds, WorkerSelf
 from streams.runtime.sender import LARGEST, Sender
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
@@ -60,26 +53,10 @@ OUTSTANDING_WAIT_MS = 20
 RESTORE_SLICE_MS = 20
 LAST_COMMIT_S = 10.0
 """How long a worker that ends waits for a rebalance to let it commit."""
-BETWEEN = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
-"""The group is between two generations: what could not be committed stays where it is until it can."""
-PASSING = (TimeoutException, DisconnectException)
-"""The broker gave no answer; what was asked may be asked again."""
 SPILL_EVERY_MS = 10_000
 BUSY_SLICES = 4
 """Slices a turn of a task over its bound: more rows than its runs of a turn can commit."""
 SPILL_TASK_BYTES = 16 * 1024 * 1024
-
-
-class WorkerState(Enum):
-    """Java's states of a stream thread."""
-
-    CREATED = "CREATED"
-    STARTING = "STARTING"
-    PARTITIONS_REVOKED = "PARTITIONS_REVOKED"
-    PARTITIONS_ASSIGNED = "PARTITIONS_ASSIGNED"
-    RUNNING = "RUNNING"
-    PENDING_SHUTDOWN = "PENDING_SHUTDOWN"
-    DEAD = "DEAD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +110,9 @@ class Worker:
         self._thread = threading.Thread(target=self._live, name=settings.name, daemon=True)
         self._ready = False
         self._opened = ExitStack()
+        self._mailbox = Mailbox(self._wake)
         self.paused = False
-        """Processing rests (KIP-834); read by the loop, set by any thread."""
+        """Processing rests (KIP-834)."""
 
     # from other threads
 
@@ -144,8 +122,23 @@ class Worker:
     def stop(self) -> None:
         """Asks for a clean end: commit, flush, leave the group."""
         self._stopping = True
+        self._wake()
+
+    def pause(self, paused: bool) -> None:
+        """Processing rests, or goes on, from the next turn."""
+        self._mailbox.put(partial(self._rest, paused))
+
+    def _rest(self, paused: bool) -> None:
+        self.paused = paused
+
+    def _wake(self) -> None:
         if self._ready:
             self._reader.wake()
+
+    @property
+    def stopping(self) -> bool:
+        """It was asked to end."""
+        return self._stopping
 
     def join(self, timeout_s: float | None) -> bool:
         """Waits for the end; has it come?"""
@@ -181,7 +174,7 @@ class Worker:
     def _live(self) -> None:
         failure: BaseException | None = None
         try:
-            self._become(WorkerState.STARTING)
+            self.become(WorkerState.STARTING)
             self.open()
             while not self._stopping:
                 self.turn()
@@ -194,9 +187,10 @@ class Worker:
             failure = failure or error
         if failure is not None:
             self._around.on_error(self, failure)
-        self._become(WorkerState.DEAD)
+        self.become(WorkerState.DEAD)
 
-    def _become(self, state: WorkerState) -> None:
+    def become(self, state: WorkerState) -> None:
+        """Goes to a state and says so; once it is ending, only to its end."""
         ending = self.state is WorkerState.PENDING_SHUTDOWN and state is not WorkerState.DEAD
         if state is not self.state and not ending:
             self.state = state
@@ -245,29 +239,37 @@ class Worker:
             settings.reset,
             around.metrics,
         )
-        self._surveyor = Surveyor(around.built, self._admin, settings.prefix, settings.assign)
-        self._mailbox = Mailbox(self._reader.wake)
+        self._rounds = Rounds(
+            self._seat,
+            Surveyor(around.built, self._admin, settings.prefix, settings.assign),
+            self._roster,
+            WorkerSelf(settings.name, around.directory, around.built, settings.prefix, settings.endpoint),
+            self,
+            around.clock,
+            settings.task_timeout_ms,
+        )
+        self._begin()
+
+    def _begin(self) -> None:
         self._paused: set[TopicPartition] = set()
         now = self._clock.now_ms()
         self._committed_at = self._purged_at = self._cleaned_at = now
         self._retry_commit_at = 0
-        self._news: deque[News] = deque()
-        self._unanswered_since: int | None = None
         self._ready = True
         self._globals.start(now)
         while not self._globals.caught_up and not self._stopping:
             self._fetch(LONGEST_WAIT_MS)
         self._globals.commit()
-        if around.built.subtopologies:
-            self._news.append(Rebalance())
+        if self._around.built.subtopologies:
+            self._rounds.ask()
         else:
-            self._become(WorkerState.RUNNING)
+            self.become(WorkerState.RUNNING)
 
     def close(self, clean: bool = True) -> None:
         """Commits, gives its tasks up and leaves the group; not `clean`: without the commit."""
         with self._opened:  # all that was opened is closed, whatever fails
             if self._ready:
-                self._become(WorkerState.PENDING_SHUTDOWN)
+                self.become(WorkerState.PENDING_SHUTDOWN)
                 self._end_tasks(clean)
 
     def _end_tasks(self, clean: bool) -> None:
@@ -291,21 +293,21 @@ class Worker:
         deadline = time.monotonic() + LAST_COMMIT_S
         while True:
             try:
-                self._commit([place.task for place in self._roster.running])
+                self.commit([place.task for place in self._roster.running])
                 return True
             except (*BETWEEN, *PASSING) as error:
                 if not isinstance(error, BETWEEN) or time.monotonic() > deadline:
                     log.warning("%s could not commit before it ends: %s", self.settings.name, error)
                     return False
             self._seat.wait(OUTSTANDING_WAIT_MS / 1000)
-            self._group()
+            self._rounds.heed()
 
     # one turn
 
     def turn(self) -> None:
         """One round of the loop."""
         self._mailbox.serve()
-        self._group()
+        self._rounds.heed()
         worked = self._work()
         self._sender.look()
         self._refused()
@@ -416,7 +418,7 @@ class Worker:
         if started:
             log.info("%s runs %s.", self.settings.name, ", ".join(map(str, sorted(started))))
         if self.state is WorkerState.PARTITIONS_ASSIGNED and self._roster.all_run:
-            self._become(WorkerState.RUNNING)
+            self.become(WorkerState.RUNNING)
 
     def _spill(self, now: int) -> None:
         """Committed rows of one task to its database: a slice a turn, more where more is committed than that.
@@ -452,7 +454,7 @@ class Worker:
 
     def _commit_now(self, now: int) -> None:
         try:
-            self._commit([place.task for place in self._roster.running if place.task.commit_needed])
+            self.commit([place.task for place in self._roster.running if place.task.commit_needed])
             self._globals.commit()
         except BETWEEN as error:
             log.info("%s commits later: %s", self.settings.name, error)
@@ -460,7 +462,8 @@ class Worker:
             return
         self._committed_at = self._clock.now_ms()
 
-    def _commit(self, tasks: list[Task]) -> None:
+    def commit(self, tasks: list[Task]) -> None:
+        """Commits these tasks."""
         if not tasks:
             return
         now = self._clock.now_ms()
@@ -513,97 +516,3 @@ class Worker:
             partitions = self._writer.partitions_for(letter.topic)
             where = TopicPartition(letter.topic, letter.timestamp % partitions)
             place.task.outbox.put(where, letter.key, letter.value, letter.timestamp, letter.headers)
-
-    # the group
-
-    def _rejoin(self) -> None:
-        around = self._around
-        own = self._roster.positions()
-        info = WorkerInfo(
-            around.directory.uuid,
-            around.directory.directory_id,
-            frozenset(around.built.fingerprint(sub.id) for sub in around.built.subtopologies),
-            self._roster.tasks,
-            {**self._roster.copies(), **own},
-            self.settings.endpoint,
-        )
-        topics = source_topics(around.built, self._surveyor.existing(), self.settings.prefix)
-        self._seat.rejoin(Offer(topics, write_info(info), self._roster.partitions()))
-
-    def _group(self) -> None:
-        self._seat.shown()
-        fresh = self._seat.take()
-        if fresh:
-            self._news = deque(fresh)  # what could not be heeded before is of an earlier round
-            self._unanswered_since = None
-        while self._news:
-            try:
-                self._heed(self._news[0])
-            except PASSING as error:
-                self._unanswered(error)
-                return
-            self._news.popleft()
-            self._unanswered_since = None
-
-    def _unanswered(self, error: Exception) -> None:
-        """The broker gave no answer in a rebalance: asked again, until `task.timeout.ms` have passed."""
-        now = self._clock.now_ms()
-        since = self._unanswered_since = self._unanswered_since or now
-        if now - since >= self.settings.task_timeout_ms:
-            raise error
-        log.warning("%s asks again: %s", self.settings.name, error)
-
-    def _heed(self, news: News) -> None:
-        if isinstance(news, Lead):
-            self._seat.lead(self._surveyor.lead(news.members).assignments)
-        elif isinstance(news, Assigned):
-            self._assigned(news)
-        elif isinstance(news, Rebalance):
-            self._rejoin()
-        elif isinstance(news, Lost):
-            log.warning("%s lost its place in the group: %s", self.settings.name, news.reason)
-            for task in list(self._roster.tasks):
-                self._roster.give_up(task, clean=False)
-            self._become(WorkerState.PARTITIONS_REVOKED)
-            self._rejoin()
-        elif isinstance(news, Failed):
-            raise news.error
-
-    def _assigned(self, news: Assigned) -> None:
-        """Cooperative: tasks that stay are not touched; those that go are committed and given up first."""
-        given = read_given(news.assignment)
-        mine = frozenset(given.tasks)
-        going = self._roster.tasks - mine
-        if going:
-            self._become(WorkerState.PARTITIONS_REVOKED)
-            self._give_up(going)
-        fresh = frozenset() if self._stopping else mine - self._roster.tasks
-        self._become(WorkerState.PARTITIONS_ASSIGNED)
-        if fresh:
-            partitions = self._surveyor.blueprint().partitions
-            self._roster.take({task: partitions[task] for task in sorted(fresh)}, self._clock.now_ms())
-        if given.refusal:
-            log.error("%s has another topology than its group: %s", self.settings.name, given.refusal)
-        log.info(
-            "%s has %d tasks in generation %d: %d new, %d given up.",
-            self.settings.name,
-            len(mine),
-            news.generation,
-            len(fresh),
-            len(going),
-        )
-        if going:
-            self._news.append(Rebalance())  # a second round, for those who wait for what was given up
-
-    def _give_up(self, going: frozenset[TaskId]) -> None:
-        committed = True
-        places = [self._roster.places[task] for task in going]
-        try:
-            self._commit([place.task for place in places if place.running])
-        except BETWEEN as error:
-            log.warning(
-                "%s gives tasks up without a commit; their owner does the rest again: %s", self.settings.name, error
-            )
-            committed = False
-        for task in going & self._roster.tasks:
-            self._roster.give_up(task, committed)

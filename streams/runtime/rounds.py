@@ -1,0 +1,185 @@
+"""A worker's part in the rounds of its group: what it tells, what it is given, what it gives up (decision 18).
+
+Rebalancing is cooperative: tasks that stay are not touched. What goes is committed and given up first, and then this
+worker asks for a second round, in which those who wait for it get it. Where the broker gives no answer in the middle
+of a round, the same news is heeded again, until `task.timeout.ms` have passed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from streams.clients.assignors import Offer
+from streams.clients.member import Assigned, Failed, Lead, Lost, Rebalance
+from streams.clients.seat import News, Seat
+from streams.clock import Clock
+from streams.errors import (
+    DisconnectException,
+    IllegalGenerationException,
+    RebalanceInProgressException,
+    TimeoutException,
+    UnknownMemberIdException,
+)
+from streams.runtime.blueprint import source_topics
+from streams.runtime.directory import InstanceDirectory
+from streams.runtime.leader import Surveyor
+from streams.runtime.lifecycle import WorkerState
+from streams.runtime.membership import WorkerInfo, read_given, write_info
+from streams.runtime.roster import Roster
+from streams.runtime.task import Task
+from streams.topology.node import BuiltTopology, TaskId
+
+log = logging.getLogger("streams.runtime.rounds")
+
+BETWEEN = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
+"""The group is between two generations: what could not be committed stays where it is until it can."""
+PASSING = (TimeoutException, DisconnectException)
+"""The broker gave no answer; what was asked may be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSelf:
+    """Who a worker is to its group."""
+
+    name: str
+    directory: InstanceDirectory
+    built: BuiltTopology
+    prefix: str
+    endpoint: str
+
+
+class Host(Protocol):
+    """What the rounds need of the worker."""
+
+    @property
+    def stopping(self) -> bool: ...
+    def become(self, state: WorkerState) -> None: ...
+    def commit(self, tasks: list[Task]) -> None: ...
+
+
+class Rounds:
+    """Heeds the news of one membership.
+
+    Args:
+        seat: the place in the group.
+        surveyor: looks at the topics, and assigns for all when this member leads.
+        roster: the worker's tasks.
+        me: who the worker is.
+        host: the worker.
+        clock: the wall clock.
+        timeout_ms: how long a silent broker is asked again.
+    """
+
+    def __init__(
+        self,
+        seat: Seat,
+        surveyor: Surveyor,
+        roster: Roster,
+        me: WorkerSelf,
+        host: Host,
+        clock: Clock,
+        timeout_ms: int,
+    ) -> None:
+        self._seat = seat
+        self._surveyor = surveyor
+        self._roster = roster
+        self._me = me
+        self._host = host
+        self._clock = clock
+        self._timeout_ms = timeout_ms
+        self._news: deque[News] = deque()
+        self._unanswered_since: int | None = None
+
+    def ask(self) -> None:
+        """Asks for a round, at the next `heed`."""
+        self._news.append(Rebalance())
+
+    def heed(self) -> None:
+        """Does what the group's news ask for.
+
+        Raises:
+            KafkaException: the membership has ended for good, or the broker has been silent for too long.
+        """
+        self._seat.shown()
+        fresh = self._seat.take()
+        if fresh:
+            self._news = deque(fresh)  # what could not be heeded before is of an earlier round
+            self._unanswered_since = None
+        while self._news:
+            try:
+                self._heed(self._news[0])
+            except PASSING as error:
+                self._unanswered(error)
+                return
+            self._news.popleft()
+            self._unanswered_since = None
+
+    def _unanswered(self, error: Exception) -> None:
+        now = self._clock.now_ms()
+        since = self._unanswered_since = self._unanswered_since or now
+        if now - since >= self._timeout_ms:
+            raise error
+        log.warning("%s asks again: %s", self._me.name, error)
+
+    def _heed(self, news: News) -> None:
+        if isinstance(news, Lead):
+            self._seat.lead(self._surveyor.lead(news.members).assignments)
+        elif isinstance(news, Assigned):
+            self._assigned(news)
+        elif isinstance(news, Rebalance):
+            self._rejoin()
+        elif isinstance(news, Lost):
+            log.warning("%s lost its place in the group: %s", self._me.name, news.reason)
+            for task in list(self._roster.tasks):
+                self._roster.give_up(task, clean=False)
+            self._host.become(WorkerState.PARTITIONS_REVOKED)
+            self._rejoin()
+        elif isinstance(news, Failed):
+            raise news.error
+
+    def _rejoin(self) -> None:
+        me = self._me
+        info = WorkerInfo(
+            me.directory.uuid,
+            me.directory.directory_id,
+            frozenset(me.built.fingerprint(sub.id) for sub in me.built.subtopologies),
+            self._roster.tasks,
+            {**self._roster.copies(), **self._roster.positions()},
+            me.endpoint,
+        )
+        topics = source_topics(me.built, self._surveyor.existing(), me.prefix)
+        self._seat.rejoin(Offer(topics, write_info(info), self._roster.partitions()))
+
+    def _assigned(self, news: Assigned) -> None:
+        given = read_given(news.assignment)
+        mine = frozenset(given.tasks)
+        going = self._roster.tasks - mine
+        if going:
+            self._host.become(WorkerState.PARTITIONS_REVOKED)
+            self._give_up(going)
+        fresh = frozenset() if self._host.stopping else mine - self._roster.tasks
+        self._host.become(WorkerState.PARTITIONS_ASSIGNED)
+        if fresh:
+            partitions = self._surveyor.blueprint().partitions
+            self._roster.take({task: partitions[task] for task in sorted(fresh)}, self._clock.now_ms())
+        if given.refusal:
+            log.error("%s has another topology than its group: %s", self._me.name, given.refusal)
+        told = (self._me.name, len(mine), news.generation, len(fresh), len(going))
+        log.info("%s has %d tasks in generation %d: %d new, %d given up.", *told)
+        if going:
+            self.ask()
+
+    def _give_up(self, going: frozenset[TaskId]) -> None:
+        committed = True
+        places = [self._roster.places[task] for task in going]
+        try:
+            self._host.commit([place.task for place in places if place.running])
+        except BETWEEN as error:
+            name = self._me.name
+            log.warning("%s gives tasks up without a commit; their owner does the rest again: %s", name, error)
+            committed = False
+        for task in going & self._roster.tasks:
+            self._roster.give_up(task, committed)
