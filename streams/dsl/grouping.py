@@ -87,20 +87,21 @@ class Grouping:
         """Puts an aggregation below the group, after a repartition where the key may have changed."""
         plan = self.flow.plan
         name = plan.names.named(None if named is None else named.name, prefix)
-        parent, sources = self.partitioned(settled.name)
+        parent, sources = self.partitioned(settled)
         table = plan.table(TablePlan(TableKind.STORED, (name,), materialized=True))
         part = Step(make, own=store, table=table)
         node = plan.add(name, part, (parent,), versioned=versioned, grace_ms=grace_ms)
         flow = Flow(plan, node, name, sources, key_serde, settled.materialized.value_serde)
         return KTable(flow, table, view, settled.materialized.queryable)
 
-    def partitioned(self, store: str) -> tuple[int, frozenset[str]]:
+    def partitioned(self, settled: Settled) -> tuple[int, frozenset[str]]:
         """The node below which the records of a key are together, and the source nodes there."""
         flow = self.flow
         if not flow.rekeyed:
             return flow.node, flow.sources
+        named = self.user_name is not None or settled.materialized.queryable is not None
         part = planned_repartition(
-            flow, self.user_name or store, flow.key_serde, flow.value_serde, named=self.user_name is not None
+            flow, self.user_name or settled.name, flow.key_serde, flow.value_serde, named=named
         )
         if self._repartition is None or self.user_name is None:
             self._repartition = add_repartition(flow, part)
@@ -148,7 +149,6 @@ class TableGrouping:
             source,
             flow.key_serde,
             change_around(flow.value_serde),
-            named=self.user_name is not None,
         )
         return flow.plan.add(source, part, (flow.node,))
 

@@ -16,6 +16,7 @@ from streams.metrics import Counter
 from streams.processor import Answer, DeadLetter, ErrorHandler, ErrorHandlerContext, Response, error_handler
 from streams.record import Headers, Record
 from streams.runtime.entry import Failed, Walk
+from streams.runtime.sources import Reread
 from streams.serdes.base import Serde, type_name
 
 log = logging.getLogger("streams.runtime")
@@ -145,19 +146,27 @@ class Handlers:
 
     def unreadable(
         self, node: str, key_serde: Serde[object], value_serde: Serde[object]
-    ) -> Callable[[Exception], None]:
-        """For a record that a source could not decode: `unreadable(error)`."""
+    ) -> Callable[[Exception], Reread | None]:
+        """For a record that a source could not decode: `unreadable(error)`.
 
-        def unreadable(error: Exception) -> None:
+        It may have been the quick decoder that could not. Then the record is what the proper one reads, and its
+        bytes are those that this serde writes, which need not be those that came.
+        """
+
+        def unreadable(error: Exception) -> Reread | None:
             walk = self._walk
             here = walk.context()
             key, value = walk.raw()
             topic = here.topic or ""
             try:
-                key_serde.deserialize(topic, key, here.headers)
-                value_serde.deserialize(topic, value, here.headers)
+                read_key = key_serde.deserialize(topic, key, here.headers)
+                read_value = value_serde.deserialize(topic, value, here.headers)
+                key = key_serde.serialize(topic, read_key, here.headers) if key_serde.canonical else key
+                value = value_serde.serialize(topic, read_value, here.headers) if value_serde.canonical else value
             except Exception as proper:
                 error = proper
+            else:
+                return key, read_key, value, read_value
             record = RawRecord(topic, here.partition, here.offset, here.timestamp, key, value, here.headers)
             try:
                 response = self._asked(self._reading, node, record, error, "deserialization")
@@ -172,6 +181,7 @@ class Handlers:
                 failure.__cause__ = error
                 raise Failed(node, failure, final=True)
             walk.unread()
+            return None
 
         return unreadable
 

@@ -10,18 +10,23 @@ from streams.runtime.entry import Walk
 from streams.serdes.base import Serde
 from streams.serdes.simple import BYTES
 
+Reread = tuple[bytes | None, object, bytes | None, object]
+"""A record that was read at the second try: the key's bytes, the key, the value's bytes, the value."""
+
 
 def source_step(
     walk: Walk,
     key_serde: Serde[object],
     value_serde: Serde[object],
-    unreadable: Callable[[Exception], None],
+    unreadable: Callable[[Exception], Reread | None],
 ) -> Callable[[Sheet, Down], None]:
     """What writes the loop of a source.
 
     Args:
         walk: knows the topic of the present run, for serdes that ask.
-        unreadable: called with the error of a record that cannot be decoded; raises, or drops the record.
+        unreadable: called with the error of a record that was not decoded. Gives what the proper decoder reads
+            (the quick one refuses what that one can read, such as malformed text), drops the record and gives None,
+            or raises.
     """
 
     def write(sheet: Sheet, down: Down) -> None:
@@ -42,9 +47,14 @@ def source_step(
                 for name, raw, serde in ((key, raw_key, key_serde), (value, raw_value, value_serde)):
                     if name is not raw:
                         sheet.line(f"{name} = None if {raw} is None else {_decoded(sheet, walk, serde, raw)}")
-            sheet.caught(f"{sheet.use(unreadable, 'unreadable')}({{error}})")
-            with sheet.block("else"):
-                down(rec)
+            again = sheet.name("again")
+            error = sheet.name("error")
+            with sheet.block(f"except Exception as {error}"):
+                sheet.line(f"{again} = {sheet.use(unreadable, 'unreadable')}({error})")
+                with sheet.block(f"if {again} is None"):
+                    sheet.line("continue")
+                sheet.line(f"{raw_key}, {key}, {raw_value}, {value} = {again}")
+            down(rec)
 
     return write
 

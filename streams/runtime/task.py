@@ -44,7 +44,10 @@ from streams.runtime.sources import source_step
 from streams.runtime.stores import Engines, Opened, changelog_headers, logged, opened, serde_of
 from streams.runtime.timestamps import Reading
 from streams.runtime.typed import Facade, facade
+from streams.serdes.base import AnySerde
+from streams.serdes.choose import default_serde
 from streams.serdes.offset_metadata import decode_offset_metadata
+from streams.serdes.simple import BYTES
 from streams.topology.node import ProcessorNode, SinkNode, SourceNode, StepNode, SubTopology, TaskId
 
 log = logging.getLogger("streams.runtime")
@@ -182,15 +185,16 @@ class Task:
 
     def _reading(self, partition: TopicPartition) -> Reads:
         place, node = source_of(self.topology, partition.topic, self._ground.topic_name)
-        where, config = f"source node {node.name}", self._ground.config
+        config, unread = self._ground.config, cast(AnySerde, BYTES)
         extractor: Any = node.timestamps or config.get("default.timestamp.extractor")
         return Reads(
             node.name,
             place,
             Reading(
                 extractor() if isinstance(extractor, type) else extractor,
-                serde_of(config, "key", node.key_serde, where),
-                serde_of(config, "value", node.value_serde, where),
+                # where there is none, `start` says so when it comes to this node, after stores and earlier nodes
+                node.key_serde or default_serde(config, "key") or unread,
+                node.value_serde or default_serde(config, "value") or unread,
             ),
         )
 

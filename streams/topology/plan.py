@@ -165,7 +165,6 @@ class TableRepartition:
     source: str
     key_serde: MaybeSerde
     value_around: SerdeAround
-    named: bool
 
 
 @dataclass(frozen=True, slots=True)

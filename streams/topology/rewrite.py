@@ -161,7 +161,7 @@ class _Writer:
             return
         # The source topic of a table whose entries expire has no tombstones for them.
         if self._reuse_topics and isinstance(part.source.topics, tuple) and part.store.spec.ttl_ms is None:
-            self._wiring.add_store(part.store.spec, part.store, work.name)
+            self.store(part.store, work.name)
             self._wiring.serve_from_topic(name, part.source.topics[0])
         else:
             self.store(part.store, work.name)
@@ -219,7 +219,8 @@ class _Writer:
         self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde, part.value_serde))
 
     def table_repartition(self, work: Work, part: p.TableRepartition) -> None:
-        self._wiring.note_internal(part.topic, None, part.named)
+        # Java does not ask for a name of the repartition topics of tables.
+        self._wiring.note_internal(part.topic, None, named=True)
         self._wiring.add_sink(SinkNode(part.sink, work.parent_names(), part.topic, part.key_serde))
         self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde))
         self._wiring.arounds[part.sink] = self._wiring.arounds[part.source] = part.value_around
