@@ -2,13 +2,23 @@
 
 The job comes in on standard input and the outcome leaves on standard output, each as one msgpack value; then
 the child ends. It only reads segments and writes new ones beside them; the engine puts them in place.
+
+    standard input:  | u32 length, little-endian | msgpack, `length` bytes |, then nothing until the engine ends
+
+A child that outlived its engine would write files that the next engine's pass writes too. So it ends as soon as
+its input does, whatever ended the engine; and it shares the lock of the data directory: until it is gone,
+nobody can start another engine there.
 """
 
 from __future__ import annotations
 
+import os
+import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgpack
 
@@ -19,6 +29,7 @@ from broker_local.files import OsFiles
 from broker_local.segment import Name
 
 LONGEST_REPLY = 16 << 20
+_LENGTH = struct.Struct("<I")
 
 
 def pack_job(job: Job) -> bytes:
@@ -88,12 +99,14 @@ class ChildCompactor:
 
     Args:
         root: the data directory.
+        shared: descriptors that the child keeps open as long as it lives: the lock of the directory.
     """
 
-    __slots__ = ("_child", "_job", "_root")
+    __slots__ = ("_child", "_job", "_root", "_shared")
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, shared: tuple[int, ...] = ()) -> None:
         self._root = root
+        self._shared = shared
         self._child: subprocess.Popen[bytes] | None = None
         self._job: Job | None = None
 
@@ -107,11 +120,13 @@ class ChildCompactor:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             close_fds=True,
+            pass_fds=self._shared,
         )
         assert self._child.stdin is not None
+        packed = pack_job(job)
         try:
-            self._child.stdin.write(pack_job(job))
-            self._child.stdin.close()
+            self._child.stdin.write(_LENGTH.pack(len(packed)) + packed)
+            self._child.stdin.flush()
         except BrokenPipeError:
             return  # it died at once; `poll` says so
 
@@ -122,8 +137,7 @@ class ChildCompactor:
             return None
         assert child.stdout is not None
         data = child.stdout.read(LONGEST_REPLY)
-        child.stdout.close()
-        self._child = self._job = None
+        self._let_go(child)
         return read_outcome(data, job)
 
     def close(self) -> None:
@@ -131,9 +145,20 @@ class ChildCompactor:
         if self._child is not None:
             self._child.kill()
             self._child.wait()
-            assert self._child.stdout is not None
-            self._child.stdout.close()
-            self._child = self._job = None
+            self._let_go(self._child)
+
+    def _let_go(self, child: subprocess.Popen[bytes]) -> None:
+        assert child.stdin is not None and child.stdout is not None
+        with suppress(BrokenPipeError):  # what a child that died has not read
+            child.stdin.close()
+        child.stdout.close()
+        self._child = self._job = None
+
+
+def _end_with(engine: int) -> None:
+    """Ends this process when the engine's end of the input is closed."""
+    os.read(engine, 1)
+    os._exit(1)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -141,7 +166,10 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m broker_local.compactor DIRECTORY < JOB > OUTCOME\n")
         return 2
-    job = unpack_job(sys.stdin.buffer.read())
+    engine = sys.stdin.buffer
+    (length,) = _LENGTH.unpack(engine.read(_LENGTH.size))
+    job = unpack_job(engine.read(length))
+    threading.Thread(target=_end_with, args=(engine.fileno(),), daemon=True).start()
     sys.stdout.buffer.write(outcome(arguments[0], job))
     sys.stdout.buffer.flush()
     return 0

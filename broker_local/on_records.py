@@ -243,7 +243,11 @@ def _deleted(broker: Broker, part: DeletePart) -> DeletedPart:
     try:
         if part.topic == GROUP_TOPIC:
             raise Refused("INVALID_TOPIC_EXCEPTION", f"{GROUP_TOPIC} is the broker's own")
-        start = broker.store.partition(part.topic, part.partition).delete_records(part.before)
+        partition = broker.store.partition(part.topic, part.partition)
+        if not partition.topic.settings.deletes:
+            said = f"Records of partition {partition!r} can not be deleted due to the configured policy"
+            raise Refused("POLICY_VIOLATION", f"{said}: cleanup.policy of the topic is compact, without delete.")
+        start = partition.delete_records(part.before)
     except Refused as refused:
         return DeletedPart(part.topic, part.partition, code_of(refused), refused.message, -1)
     broker.wake(end_key(part.topic, part.partition))

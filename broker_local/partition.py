@@ -461,6 +461,7 @@ class Partition:
             How many segments went.
         """
         settings, segments = self._settings, self._segments
+        self._producers.expire(now)
         if not settings.deletes or not segments:
             return 0
         drop, size = 0, self.size
@@ -477,7 +478,6 @@ class Partition:
             self._roll()
         if drop:
             self._shorten(drop, self._segments[drop].base)
-        self._producers.expire(now)
         return drop
 
     def _shorten(self, drop: int, start: int) -> None:

@@ -185,6 +185,11 @@ class FileLock:
                 return False
             time.sleep(RETRY_S)
 
+    def fileno(self) -> int:
+        """The descriptor that holds the lock; who shares it holds it too."""
+        assert self._descriptor is not None, "the lock is not held"
+        return self._descriptor
+
     def sign(self) -> None:
         """Writes who holds it, for people."""
         if self._descriptor is not None:

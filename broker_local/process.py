@@ -36,8 +36,8 @@ MOST_FILES = 16_384
 
 
 @contextmanager
-def held(place: Place) -> Iterator[None]:
-    """The directory is this process's alone.
+def held(place: Place) -> Iterator[FileLock]:
+    """The directory is this process's alone, by this lock.
 
     Raises:
         Unavailable: a broker has it.
@@ -53,7 +53,7 @@ def held(place: Place) -> Iterator[None]:
         )
     try:
         lock.sign()
-        yield
+        yield lock
     finally:
         lock.release()
 
@@ -79,7 +79,7 @@ def serve(
         KeyboardInterrupt: SIGINT ended it; everything is in order.
     """
     place = prepare(directory)
-    with held(place):
+    with held(place) as lock:
         broken = read_broken(place)
         if broken is not None:
             raise Unavailable(f"{broken}. Run `broker-local check {place.directory}` first")
@@ -87,7 +87,7 @@ def serve(
         try:
             if listen is not None:
                 listeners.append(_loopback(listen))
-            _run(place, settings, listeners, idle_exit_ms, announce)
+            _run(place, lock, settings, listeners, idle_exit_ms, announce)
         finally:
             for listener in listeners:
                 listener.close()
@@ -97,6 +97,7 @@ def serve(
 
 def _run(
     place: Place,
+    lock: FileLock,
     settings: BrokerSettings,
     listeners: list[socket.socket],
     idle_exit_ms: int | None,
@@ -106,7 +107,8 @@ def _run(
     clock = SystemClock()
     files = OsFiles(place.directory)
     try:
-        broker = open_broker(files, settings, instant(clock), compactor=ChildCompactor(place.directory))
+        compactor = ChildCompactor(place.directory, (lock.fileno(),))
+        broker = open_broker(files, settings, instant(clock), compactor=compactor)
     except Refused as refused:
         raise Unavailable(f"{place.directory}: {refused.message}") from None
     except Stop as fault:

@@ -107,6 +107,10 @@ class TopicDeletionDisabledException(KafkaException):
     """The broker does not let topics be deleted (`delete.topic.enable`)."""
 
 
+class PolicyViolationException(KafkaException):
+    """The request goes against what the topic's settings say."""
+
+
 class InvalidPartitionsException(KafkaException, ValueError):
     """The number of partitions is not allowed."""
 

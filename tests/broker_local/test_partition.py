@@ -8,6 +8,8 @@ from broker_local import format as batches
 from broker_local.faults import Broken, Damaged, Refused
 from broker_local.memfiles import MemFiles, Plan
 from broker_local.partition import Appended, Found, Partition
+from broker_local.producers import EXPIRES_MS
+from broker_local.recovery import Known
 from tests.broker_local.logs import HERE, NOW, batch, open_partition, read_all, rows, sync
 
 
@@ -290,3 +292,29 @@ def test_damage_is_never_delivered_by_what_looks_inside() -> None:
         raise partition.verify()[0]
     (damage,) = partition.verify()
     assert (damage.file, damage.offset) == (path, files.size(path) // 2)
+
+
+def test_producers_outlive_a_kill_that_is_followed_by_a_power_cut() -> None:
+    files = MemFiles(power=True)
+    files.make_directory("topics")
+    files.fsync("")
+    partition = open_partition(files, segment_bytes=400)
+    for sequence, count in ((0, 1), (1, 3)):
+        partition.append(batch([b"x"] * count, producer_id=1, epoch=0, sequence=sequence), NOW)
+    again = batch([b"x"] * 3, producer_id=1, epoch=0, sequence=1)
+    partition.append(batch([b"y"] * 6, producer_id=2, epoch=0, sequence=0), NOW)  # in a segment of its own
+    killed = files.after_kill()
+    partition = open_partition(killed, Known(0, 0, now=NOW), segment_bytes=400)
+    assert partition.delete_records(7) == 7
+    left = killed.after_power_cut()
+    partition = open_partition(left, Known(0, 1, lost_power=True, now=NOW), segment_bytes=400)
+    assert partition.log_start == 7
+    assert partition.append(again, NOW).duplicate
+
+
+def test_the_silent_producers_of_a_compacted_log_are_forgotten() -> None:
+    partition = open_partition(MemFiles(), cleanup_policy="compact")
+    partition.append(batch([b"x"], producer_id=1, epoch=0, sequence=0), NOW)
+    assert partition.facts().last_batches == {0}
+    partition.retain(NOW + EXPIRES_MS + 1)
+    assert partition.facts().last_batches == frozenset()
