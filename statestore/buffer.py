@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from operator import mul
 from typing import Final, NamedTuple
 
 from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
@@ -16,6 +18,8 @@ NEVER: Final = 2**63 - 1
 
 _TIME_AND_OVERHEAD = 8
 _ROW_MEMORY = 300
+# A NamedTuple's own constructor takes its fields by name, which costs three times as much.
+_made = tuple.__new__
 
 
 class Held(NamedTuple):
@@ -152,13 +156,18 @@ class ChangeBuffer:
             now: wall clock, the timestamp of what is logged.
         """
         before = self._rows.get(key)
-        old, new = self._kept(old), self._kept(new)
+        if old is not None:
+            old = self._kept(old)
+        if new is not None:
+            new = self._kept(new)
         if before is None:
-            row = Held(time, old, old, new, timestamp, context, 0)
+            row = _made(Held, (time, old, old, new, timestamp, context, 0))
             heapq.heappush(self._heap, (time, key))
         else:
-            row = Held(before.time, before.prior, old, new, timestamp, context, 0)
-        self._note(key, before, now)
+            row = _made(Held, (before[0], before[1], old, new, timestamp, context, 0))
+        self._undo.setdefault(key, before)
+        self._dirty[key] = None
+        self._now = now
         if self._measured:
             row = self._sized(key, row)
             self.bytes_held += row.size - (0 if before is None else before.size)
@@ -176,7 +185,9 @@ class ChangeBuffer:
         """The row that leaves next has left."""
         key = heapq.heappop(self._heap)[1]
         row = self._rows.pop(key)
-        self._note(key, row, now)
+        self._undo.setdefault(key, row)
+        self._dirty[key] = None
+        self._now = now
         self.bytes_held -= row.size
 
     def prior(self, key: bytes) -> Found | None:
@@ -265,11 +276,6 @@ class ChangeBuffer:
             return None
         return bytes(value) if type(value) is _Encoded else self._codec.encode(value)
 
-    def _note(self, key: bytes, before: Held | None, now: int) -> None:
-        self._undo.setdefault(key, before)
-        self._dirty[key] = None
-        self._now = now
-
     def _sized(self, key: bytes, row: Held) -> Held:
         prior, old, new = self._bytes(row.prior), self._bytes(row.old), self._bytes(row.new)
         values = len(prior or b"") + (0 if old == prior else len(old or b"")) + len(new or b"")
@@ -292,11 +298,18 @@ class ChangeBuffer:
 
 def _bucket_of(buckets: int) -> Callable[[bytes], int]:
     """Where Java's hash set of so many buckets puts a key; within a bucket the order is that of insertion."""
+    mask = buckets - 1
 
     def bucket(key: bytes) -> int:
-        hashed = 1
-        for byte in key:
-            hashed = (31 * hashed + (byte if byte < 128 else byte - 256)) & 0xFFFFFFFF
-        return (hashed ^ hashed >> 16) & buckets - 1
+        # 31 to the length, and each byte (signed) times 31 to the number of those behind it
+        whole, powers = _powers(len(key))
+        hashed: int = (sum(map(mul, memoryview(key).cast("b"), powers)) + whole) & 0xFFFFFFFF
+        return (hashed ^ hashed >> 16) & mask
 
     return bucket
+
+
+@lru_cache(maxsize=256)
+def _powers(length: int) -> tuple[int, tuple[int, ...]]:
+    """31 to the length, and to all that is less, falling; 32 bits of each."""
+    return pow(31, length, 1 << 32), tuple(pow(31, at, 1 << 32) for at in reversed(range(length)))

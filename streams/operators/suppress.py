@@ -155,7 +155,8 @@ class _Suppress:
     ) -> None:
         """Buffers an update, then lets go of those whose time has come, or for which there is no room."""
         buffer, scope, time = self._buffer, self._scope, self._time
-        time.time = max(time.time, ts)
+        if time.time < ts:
+            time.time = ts
         context = origin or self._context()._replace(timestamp=ts)
         buffered_at = ts
         if self._window_end and key not in buffer:

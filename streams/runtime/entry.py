@@ -80,6 +80,8 @@ class Fault(NamedTuple):
 
 
 NOWHERE = RecordContext(None, -1, -1, -1, ())
+# A NamedTuple's own constructor takes its fields by name, which costs three times as much.
+_context = tuple.__new__
 
 
 class Walk:
@@ -244,8 +246,12 @@ class Walk:
 
     def capture(self, timestamp: int, headers: Headers | None) -> RecordContext:
         """What a store keeps beside a value (`Code.origin`)."""
-        here = self.context()
-        return RecordContext(here.topic, here.partition, here.offset, timestamp, headers or ())
+        run = self._run
+        if run is None or self._stand_in is not None:
+            here = self.context()
+            return RecordContext(here.topic, here.partition, here.offset, timestamp, headers or ())
+        at = self.index
+        return _context(RecordContext, (*run.place(at), run.batch.offsets[at], timestamp, headers or ()))
 
     def standing_in(self, origin: RecordContext | None) -> RecordContext | None:
         """Puts `origin` in the place of the record in hand (None: nothing); gives what was there before."""
