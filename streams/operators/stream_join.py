@@ -179,14 +179,14 @@ class _Side:
             yield Result(None, None, self._joined(None, value, None), ts)
             return
         time, waiting, is_left = self._time, self._waiting, self._is_left
-        if waiting is not None and ts == time.time:
+        if waiting is not None and ts == time.time and self._looks():
             yield from self._closed(waiting, ts)
         last = max(0, ts + self._after)
         alone = self._outer
         with self._store.fetch_range(key_bytes, max(0, ts - self._before), last) as rows:
             for other_ts, other, _ in rows:
                 alone = False
-                if waiting is not None:
+                if waiting is not None and other_ts >= time.least:
                     waiting.joined(key_bytes, other_ts, not is_left, ts)
                 yield Result(key, key_bytes, self._joined(key, value, other), max(ts, other_ts))
         if not alone:
@@ -201,18 +201,21 @@ class _Side:
     def _joined(self, key: object, this: object, other: object) -> object:
         return self._join(key, this, other) if self._is_left else self._join(key, other, this)
 
-    def _closed(self, waiting: OuterStore, ts: int) -> Iterator[Result]:
-        """Those whose windows have closed, each joined with None.
-
-        When to look, and where to stop, follows Java to the letter: the oldest time is that of the last record looked
-        at.
-        """
+    def _looks(self) -> bool:
+        """Is it time to look for those whose windows have closed?"""
         time = self._time
         ahead = self._after + self._grace
         # Java's sum overflows while nothing waits, so that it looks (and waits for its next turn) all the same.
         quiet = ahead == 0 if time.oldest == _NEVER else time.oldest + ahead >= time.time
-        if quiet or not time.throttle.passes():
-            return
+        return not quiet and time.throttle.passes()
+
+    def _closed(self, waiting: OuterStore, ts: int) -> Iterator[Result]:
+        """Those whose windows have closed, each joined with None.
+
+        When to look (`_looks`), and where to stop, follows Java to the letter: the oldest time is that of the last
+        record looked at.
+        """
+        time = self._time
         time.oldest = least = _NEVER
         still_open: set[bool] = set()
         emitted: bytes | None = None
