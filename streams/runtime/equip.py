@@ -51,6 +51,7 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
         purge_interval_ms=config.get_int("repartition.purge.interval.ms"),
         uncommitted_max_bytes=config.get_int("statestore.uncommitted.max.bytes"),
         assign=AssignSettings(config.get_int("acceptable.recovery.lag")),
+        look_every_ms=_number(consumer, "metadata.max.age.ms", 300_000),
         member=MemberSettings(
             config.application_id,
             (PROTOCOL,),

@@ -257,6 +257,22 @@ class Roster:
         place.restores = tuple(restores(self._admin, place.task, place.disk, committed))
         self._restorer.begin(place.restores)
 
+    def extend(self, id: TaskId, parts: tuple[TopicPartition, ...], now: int) -> None:
+        """A task that stays reads these partitions from now on: topics have come to match its patterns."""
+        place = self.places[id]
+        more = [p for p in parts if p not in place.partitions]
+        if not more:
+            return
+        reset = reset_of(place.topology, self._reset, self._ground.topic_name)
+        found = positions(self._admin, more, self._committed(more), reset, now)
+        place.partitions = (*place.partitions, *more)
+        place.found = {**place.found, **found}
+        for partition in more:
+            place.task.include(partition)
+            self._owner[partition] = place
+        if place.running:
+            self._reader.place({p: position.offset for p, position in found.items()})
+
     def start_restored(self, now: int) -> list[TaskId]:
         """Starts the tasks whose stores have arrived; gives their ids."""
         started = []

@@ -42,13 +42,14 @@ PASSING = (TimeoutException, DisconnectException)
 
 @dataclass(frozen=True, slots=True)
 class WorkerSelf:
-    """Who a worker is to its group."""
+    """Who a worker is to its group; `look_every_ms`: how often it looks for new topics and partitions."""
 
     name: str
     directory: InstanceDirectory
     built: BuiltTopology
     prefix: str
     endpoint: str
+    look_every_ms: int
 
 
 class Host(Protocol):
@@ -92,6 +93,29 @@ class Rounds:
         self._timeout_ms = timeout_ms
         self._news: deque[News] = deque()
         self._unanswered_since: int | None = None
+        self._sources: dict[str, int] = {}
+        self._grown = False
+        self._looked_at = clock.now_ms()
+
+    def look(self, now: int) -> None:
+        """Now and then: asks for a round where source topics have come, gone or grown (`metadata.max.age.ms`)."""
+        if now - self._looked_at < self._me.look_every_ms:
+            return
+        self._looked_at = now
+        try:
+            found = self._read_topics()
+        except PASSING as error:
+            log.info("%s could not look at the topics: %s", self._me.name, error)
+            return
+        if found != self._sources:
+            log.info("%s asks for a round: the source topics are %s now.", self._me.name, found)
+            self.ask()
+
+    def _read_topics(self) -> dict[str, int]:
+        """The source topics there are, with their partitions."""
+        existing = self._surveyor.existing()
+        topics = source_topics(self._me.built, existing, self._me.prefix)
+        return {topic: existing[topic] for topic in topics if topic in existing}
 
     def ask(self) -> None:
         """Asks for a round, at the next `heed`."""
@@ -150,7 +174,11 @@ class Rounds:
             {**self._roster.copies(), **self._roster.positions()},
             me.endpoint,
         )
-        topics = source_topics(me.built, self._surveyor.existing(), me.prefix)
+        existing = self._surveyor.existing()
+        topics = source_topics(me.built, existing, me.prefix)
+        sources = {topic: existing[topic] for topic in topics if topic in existing}
+        self._grown = self._grown or sources != self._sources  # also where another member has seen it first
+        self._sources = sources
         self._seat.rejoin(Offer(topics, write_info(info), self._roster.partitions()))
 
     def _assigned(self, news: Assigned) -> None:
@@ -160,13 +188,19 @@ class Rounds:
         if going:
             self._host.become(WorkerState.PARTITIONS_REVOKED)
             self._give_up(going)
-        fresh = frozenset() if self._host.stopping else mine - self._roster.tasks
+        stay = mine & self._roster.tasks
+        fresh = frozenset() if self._host.stopping else mine - stay
         self._host.become(WorkerState.PARTITIONS_ASSIGNED)
-        if fresh:
-            partitions = self._surveyor.blueprint().partitions
-            self._roster.take({task: partitions[task] for task in sorted(fresh)}, self._clock.now_ms())
+        if fresh or self._grown:
+            partitions, now = self._surveyor.blueprint().partitions, self._clock.now_ms()
+            for task in sorted(stay):
+                self._roster.extend(task, partitions[task], now)
+            self._roster.take({task: partitions[task] for task in sorted(fresh)}, now)
+            self._grown = False
         if given.refusal:
             log.error("%s has another topology than its group: %s", self._me.name, given.refusal)
+        if not self._sources.keys() >= {p.topic for p in self._roster.partitions()}:
+            self._sources = self._read_topics()  # the leader has made repartition topics since
         told = (self._me.name, len(mine), news.generation, len(fresh), len(going))
         log.info("%s has %d tasks in generation %d: %d new, %d given up.", *told)
         if going:

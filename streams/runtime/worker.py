@@ -79,6 +79,7 @@ class WorkerSettings:
     cleanup_delay_ms: int
     max_request_size: int = LARGEST
     endpoint: str = ""
+    look_every_ms: int = 300_000
 
 
 @dataclass(slots=True)
@@ -243,7 +244,14 @@ class Worker:
             self._seat,
             Surveyor(around.built, self._admin, settings.prefix, settings.assign),
             self._roster,
-            WorkerSelf(settings.name, around.directory, around.built, settings.prefix, settings.endpoint),
+            WorkerSelf(
+                settings.name,
+                around.directory,
+                around.built,
+                settings.prefix,
+                settings.endpoint,
+                settings.look_every_ms,
+            ),
             self,
             around.clock,
             settings.task_timeout_ms,
@@ -321,6 +329,7 @@ class Worker:
         self._spill(now)
         self._pace()
         if not worked:
+            self._rounds.look(now)
             self._clean_up(now)
         self._fetch(0 if worked or self._restorer.busy else self._patience(now))
 

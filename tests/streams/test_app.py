@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -344,3 +345,32 @@ def test_stores_in_memory_and_without_a_changelog(servers: str, settings: dict[s
     produce(servers, "words-in", LINES)
     with running(builder, servers, **settings):
         wait_for(lambda: table(servers, "word-counts").get("the") == 200)
+
+
+def test_a_topic_that_comes_to_match_a_pattern_is_read(servers: str, settings: dict[str, Any]) -> None:
+    topics(servers, in_a=1, out=1)
+    builder = StreamsBuilder()
+    stream = builder.stream(re.compile("in-.*"), key_serde=TEXT, value_serde=TEXT)
+    stream.to("out", key_serde=TEXT, value_serde=TEXT)
+    with running(builder, servers, metadata_max_age_ms=50, **settings):
+        produce(servers, "in-a", [("a", "1")])
+        wait_for(lambda: table(servers, "out", TEXT, TEXT) == {"a": "1"})
+        topics(servers, in_b=2)
+        produce(servers, "in-b", [(f"b{i}", "2") for i in range(20)])
+        wait_for(lambda: len(table(servers, "out", TEXT, TEXT)) == 21)
+
+
+def test_partitions_that_are_added_to_a_source_topic_are_refused_by_name(
+    servers: str, settings: dict[str, Any]
+) -> None:
+    topics(servers, words_in=1, word_counts=1)
+    app = KafkaStreams(
+        word_count(), application_id="app", bootstrap_servers=servers, metadata_max_age_ms=50, **settings
+    )
+    app.start()
+    assert app.wait_until_running(30_000)
+    with Admin({"bootstrap.servers": servers}) as admin:
+        admin.create_partitions("words-in", 3)
+    with pytest.raises(StreamsException, match="has invalid partitions: expected: 3; actual: 1"):
+        app.wait(60_000)
+    app.close()
