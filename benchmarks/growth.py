@@ -103,6 +103,7 @@ def measured(name: str, records: int | None, large: bool) -> Iterator[Figure]:
             for fetched in _batches(one, curve.fill(size)):
                 one.take(fetched)
             one.commit()
+            one.spill()
             draw = random.Random(size)
             rows = (curve.draw(size, draw, at) for at in range(count))
             ns = all_of(one, _batches(one, rows)) / count

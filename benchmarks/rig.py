@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from statestore.api import Layered
 from statestore.rocks import RocksEngine
 from streams import StreamsBuilder
 from streams.clients.api import Fetched
@@ -62,8 +63,17 @@ class Rig:
         task.committed()
         for store in task.stores.values():
             if store.layers.committed_bytes > SPILL_BYTES:
-                while store.layers.spill(SPILL_ROWS):
-                    pass
+                _to_disk(store.layers)
+
+    def spill(self) -> None:
+        """Everything committed goes to the database: what is measured next does not pay for what was before."""
+        for store in self.task.stores.values():
+            _to_disk(store.layers)
+
+
+def _to_disk(layers: Layered) -> None:
+    while layers.spill(SPILL_ROWS):
+        pass
 
 
 @contextmanager
