@@ -1,4 +1,4 @@
-"""The command `broker-local`: serve a data directory, check it, show what is in it.
+"""The command `broker-local`: serve a data directory, check it, show what is in it, give up what is damaged.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 import click
 
@@ -23,6 +24,7 @@ from broker_local.process import held, serve
 from broker_local.properties import IN_DIRECTORY, read_properties
 from broker_local.settings import SETTINGS, Given, WrongSetting, given, read_settings
 from broker_local.store import Store
+from broker_local.topics import GROUP_TOPIC, NOTHING
 
 READ_BYTES = 1024 * 1024
 
@@ -113,15 +115,51 @@ def settings_command() -> None:
 @click.argument("directory")
 def check_command(directory: str) -> None:
     """Read all of DIRECTORY, say what is damaged, and let a stopped broker start again if nothing is."""
-    with _spoken(), _opened(directory, forgive=True) as store:
-        found = store.verify()
-        for damage in found:
-            click.echo(f"damaged: {damage}", err=True)
-        partitions = sum(topic.partitions for topic in store.topics.values())
-        if found:
-            raise click.ClickException(f"{len(found)} of the logs of {partitions} partitions are damaged")
-        catalog.forgive(store.files)
-        click.echo(f"{partitions} partitions of {len(store.topics)} topics are sound")
+    with _spoken():
+        try:
+            with _opened(directory, forgive=True) as store:
+                _check(directory, store)
+        except Stop as fault:  # it was met when the logs were opened, which is as far as it goes
+            _tell(directory, [fault])
+
+
+def _check(directory: str, store: Store) -> None:
+    found = store.verify()
+    if found:
+        _tell(directory, found)
+    catalog.forgive(store.files)
+    partitions = sum(topic.partitions for topic in store.topics.values())
+    click.echo(f"{partitions} partitions of {len(store.topics)} topics are sound")
+
+
+def _tell(directory: str, found: Sequence[Stop]) -> NoReturn:
+    """Says what is damaged, and the ways out."""
+    rows = catalog.open_catalog(OsFiles(os.path.realpath(directory)), NOTHING).values()
+    names = {topic.id: topic.name for topic in rows}
+    for fault in found:
+        _, topic, partition, *_ = [*fault.file.split("/"), "", ""]
+        click.echo(f"damaged: {f'{names[topic]}-{partition}: ' if topic in names else ''}{fault}", err=True)
+    raise click.ClickException(
+        f"{len(found)} place{'s are' if len(found) > 1 else ' is'} damaged. Put the files back from a copy, or give a "
+        f"topic up with `broker-local delete {directory} TOPIC`; then check again"
+    )
+
+
+@main.command("delete")
+@click.argument("directory")
+@click.argument("topic")
+def delete_command(directory: str, topic: str) -> None:
+    """Delete TOPIC from a DIRECTORY whose broker does not run, also where its logs are damaged."""
+    with _spoken(), held(place := prepare(directory, create=False)):
+        files = OsFiles(place.directory)
+        found = catalog.open_catalog(files, NOTHING)
+        if topic not in found:
+            raise click.ClickException(f"there is no topic {topic} in {place.directory}")
+        if topic == GROUP_TOPIC:
+            raise click.ClickException(f"{topic} is the broker's own: put its files back from a copy")
+        catalog.write(files, {name: each for name, each in found.items() if name != topic})
+        files.remove_tree(f"topics/{found[topic].id}")
+        click.echo(f"Deleted topic {topic}.")
 
 
 @main.command("dump")

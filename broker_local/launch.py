@@ -110,12 +110,7 @@ def open_link(endpoint: Endpoint, client: str) -> SocketLink | None:
 
 def _start(place: Place, client: str, deadline: float, idle_exit_s: float) -> SocketLink:
     """Starts a broker and waits until it answers. The caller holds `start.lock`."""
-    broken = read_broken(place)
-    if broken is not None:
-        raise Unavailable(
-            f"the broker of {place.directory} stopped for good: {broken}. "
-            f"Run `broker-local check {place.directory}` before it is started again"
-        )
+    _refuse_broken(place)
     held = FileLock(place.path("lock"))
     child: subprocess.Popen[bytes] | None = None
     while time.monotonic() < deadline:
@@ -125,8 +120,11 @@ def _start(place: Place, client: str, deadline: float, idle_exit_s: float) -> So
         if child is None and held.take():
             # Nobody has the directory. (A broker that was killed keeps its lock a moment longer than its socket, one
             # that starts in the foreground has the lock before it listens: then it is asked again.)
-            _clear(place)
-            held.release()
+            try:
+                _refuse_broken(place)  # it may have stopped for good only just now
+                _clear(place)
+            finally:
+                held.release()
             child = _spawn(place, idle_exit_s)
         elif child is not None and (code := child.poll()) is not None:
             if code >= 0:
@@ -134,6 +132,15 @@ def _start(place: Place, client: str, deadline: float, idle_exit_s: float) -> So
             child = None  # it was killed while it started: another one is
         time.sleep(RETRY_S)
     raise Unavailable(f"the broker of {place.directory} does not come up; see {place.path('broker.log')}")
+
+
+def _refuse_broken(place: Place) -> None:
+    broken = read_broken(place)
+    if broken is not None:
+        raise Unavailable(
+            f"the broker of {place.directory} stopped for good: {broken}. "
+            f"Run `broker-local check {place.directory}` before it is started again"
+        )
 
 
 def _clear(place: Place) -> None:

@@ -21,7 +21,7 @@ log.cleaner.backoff.ms=20
 log.flush.interval.ms=20
 """
 ONLY = TopicPartition("t", 0)
-Record = tuple[int, bytes | None, bytes | None]
+Record = tuple[int, object, object]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def read(directory: Path, start: int | None = None, reset: str = "earliest") -> 
         found: list[Record] = []
 
         def at_the_end() -> bool:
-            found.extend((each.offset, each.key, each.value) for each in consumer.poll(20))  # type: ignore[misc]
+            found.extend((each.offset, each.key, each.value) for each in consumer.poll(20))
             return consumer.position(ONLY) >= end
 
         until(at_the_end)
@@ -74,7 +74,7 @@ def segments(directory: Path) -> list[Path]:
     return [path for path in directory.glob("topics/*/0/*.log") if b"value" in path.read_bytes()]
 
 
-def newest(records: list[Record]) -> dict[bytes | None, bytes | None]:
+def newest(records: list[Record]) -> dict[object, object]:
     return {key: value for _, key, value in records}
 
 
