@@ -167,6 +167,8 @@ def _places(
 ) -> list[int]:
     """The partitions a record goes to: one, several or none."""
     if chosen is None:
+        if count == 1:
+            return [0]  # records with and without keys stay in their order
         if raw_key is None:
             return [ANY]
         inner = key_serde.partition_bytes

@@ -25,7 +25,7 @@ from streams.operators.base import Operator, RecordContext, StepMaker, StoreAcce
 from streams.partition import partition_for
 from streams.processor import DeadLetter, PunctuationType
 from streams.record import TopicPartition
-from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskView
+from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskView, ValueContext
 from streams.runtime.drains import Drain, Drains
 from streams.runtime.entry import Failed, Run, SourceEntry, Walk
 from streams.runtime.facades import Hand
@@ -336,10 +336,15 @@ class Task:
             if found is None:
                 return None
             return facade(found.spec, found.access, Hand(self._lease, lambda: -1, read_only=READ_ONLY))
+
+        def timestamp() -> int:
+            # A transformer of a table is asked for values, not given records.
+            return walk.context().timestamp if type(context) is ValueContext else int(context.timestamp)
+
         origin: Callable[[], object] = _nothing
         if found.access.caching:
-            origin = lambda: walk.capture(context.timestamp, None)  # noqa: E731
-        hand = Hand(self._lease, lambda: context.timestamp, origin, dropped=self._dropped)
+            origin = lambda: walk.capture(timestamp(), None)  # noqa: E731
+        hand = Hand(self._lease, timestamp, origin, dropped=self._dropped)
         return facade(found.spec, found.access, hand)
 
     def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None:

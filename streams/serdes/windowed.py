@@ -28,16 +28,17 @@ def time_windowed(inner: AnySerde, size: Duration | None = None, for_changelog: 
 
     Args:
         inner: writes the key itself.
-        size: of the windows, ms or timedelta; None: windows that are read end at `NO_END`.
+        size: of the windows, ms or timedelta (0: sliding windows of one moment); None: windows that are read end at
+            `NO_END`.
         for_changelog: keys are read as they stand in a window store's changelog.
     Raises:
-        IllegalArgumentException: the size is not positive.
+        IllegalArgumentException: the size is negative.
         NullPointerException: there is no inner serde.
     """
     _present(inner, "time_windowed(Serdes.string(), size)")
     size_ms = None if size is None else to_ms(size, "size")
-    if size_ms is not None and size_ms <= 0:
-        raise IllegalArgumentException(f"The window size must be positive, got {size_ms} ms.")
+    if size_ms is not None and size_ms < 0:
+        raise IllegalArgumentException(f"The window size must not be negative, got {size_ms} ms.")
     return _time_windowed(inner, size_ms, for_changelog)
 
 

@@ -261,6 +261,8 @@ class VersionLookup(WithStore):
         self.back = back
 
     def process(self, record: Any) -> None:
+        if record.key is None:
+            return
         code = self.store.put(record.key, record.value, record.timestamp)
         shown = {-(2**63): "not put", -1: "open"}.get(code, str(code))
         now = self.store.get(record.key)

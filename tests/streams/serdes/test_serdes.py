@@ -226,8 +226,9 @@ def test_windows_end_where_their_size_says() -> None:
     assert Serdes.time_windowed(Serdes.string()).decode(data).window.end == NO_END
     late = key + struct.pack(">q", NO_END - 1)
     assert Serdes.time_windowed(Serdes.string(), 10).decode(late).window.end == NO_END
-    for size in (0, -1, timedelta(0)):
-        with pytest.raises(IllegalArgumentException, match="must be positive"):
+    assert Serdes.time_windowed(Serdes.string(), 0).decode(data).window.end == 5_000
+    for size in (-1, timedelta(seconds=-1)):
+        with pytest.raises(IllegalArgumentException, match="must not be negative"):
             Serdes.time_windowed(Serdes.string(), size)
 
 
