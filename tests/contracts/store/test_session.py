@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statestore.keys import session_key
+from statestore.memory import MemoryEngine
 from statestore.session import LayeredSessionStore
 from tests.contracts.store.places import JSON, RUNS, Changelog, Place, place
 
@@ -208,3 +209,22 @@ def test_against_a_dict(kind: str, caching: bool, steps: list[tuple[object, ...]
         of_one = run.visible(seen_from=run.seen_from())[::-1]
         assert list(run.store.fetch(b"a", True)) == [row for row in of_one if row[0] == b"a"]
         run.store.close()
+
+
+def test_a_session_that_only_the_cache_knows_goes_without_a_trace() -> None:
+    store = LayeredSessionStore("rows", MemoryEngine(), JSON, retention=RETENTION, caching=True)
+    changelog, emitted = Changelog(), list[tuple[object, ...]]()
+    store.bind(changelog, lambda *change: emitted.append(change), False)
+    store.put(b"a", 0, 0, 0, 0)
+    one = store.dirty_bytes
+    for end in range(1, RETENTION):
+        store.remove(b"a", 0, end - 1, end)
+        store.put(b"a", 0, end, end, end)
+        assert store.dirty_bytes < 2 * one
+    store.flush()
+    last = RETENTION - 1
+    assert emitted == [(b"a", 0, last, last, None, last, None)]
+    assert changelog.open == [(session_key(b"a", 0, last), JSON.encode(last), last)]
+    store.remove(b"a", 0, last, 99)
+    store.flush()
+    assert emitted[1:] == [(b"a", 0, last, None, None, 99, None)]
