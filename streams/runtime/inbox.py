@@ -208,6 +208,18 @@ class Inbox:
         """Takes what a poll brought for one of the partitions."""
         self._queues[fetched.partition].add(fetched)
 
+    def head(self, partition: TopicPartition, now: int) -> int | None:
+        """The timestamp of a partition's first record; None if it has none."""
+        queue = self._queues[partition]
+        return queue.head(now) if queue.batches else None
+
+    def favour(self, partition: TopicPartition) -> None:
+        """At equal timestamps this partition comes first from now on, whatever its source's place."""
+        queue = self._queues.pop(partition)
+        first = min((each.order for each in self._queues.values()), default=queue.order)
+        queue.order = (first[0] - 1, 0)
+        self._queues = {partition: queue, **self._queues}
+
     def next_run(self, now: int, deadline: int | None, most: int = MAX_RUN) -> Run | None:
         """The next run; None where there is nothing, or an empty partition is still waited for.
 
