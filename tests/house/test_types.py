@@ -8,8 +8,8 @@ import tokenize
 
 from tests.house.source import modules
 
-ANY = 594
-CAST = 17
+ANY = 593
+CAST = 18
 IGNORE = 9
 
 
@@ -18,10 +18,12 @@ def count() -> tuple[int, int, int]:
     for module in modules():
         text = module.path.read_text("utf-8")
         ignore += len(re.findall(r"#\s*type:\s*ignore", text))
+        before = ""
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.NAME:
+            if token.type == tokenize.NAME and before != ".":  # a method of that name is another thing
                 any_ += token.string == "Any"
                 cast += token.string == "cast"
+            before = token.string
     return any_, cast, ignore
 
 
