@@ -53,11 +53,17 @@ def _falling(version: Version) -> int:
 
 
 def insert(history: History, timestamp: int, value: bytes | None) -> tuple[History, int]:
-    """With the version, in place of one of the same timestamp; and the timestamp of the next one, or
-    `OPEN_END`."""
+    """With the version, in place of one of the same timestamp; and the timestamp of the next one, or `OPEN_END`.
+
+    Java keeps the time of a deletion only as the end of the value before it. So a newest value that is deleted as of
+    its own timestamp is as if it had never been, if no value comes before it; the history may be empty then.
+    """
     at = bisect_left(history, -timestamp, key=_falling)
-    rest = at + 1 if at < len(history) and history[at][0] == timestamp else at
-    return (*history[:at], (timestamp, value), *history[rest:]), history[at - 1][0] if at else OPEN_END
+    replaces = at < len(history) and history[at][0] == timestamp
+    rest = history[at + 1 :] if replaces else history[at:]
+    if replaces and value is None and at == 0 and history[0][1] is not None and not (rest and rest[0][1] is not None):
+        return rest, OPEN_END
+    return (*history[:at], (timestamp, value), *rest), history[at - 1][0] if at else OPEN_END
 
 
 def prune(history: History, before: int) -> History:

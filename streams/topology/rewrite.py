@@ -183,10 +183,10 @@ class _Writer:
 
     def plain_step(self, work: Work, part: p.Step) -> None:
         self.step(work.name, work.parent_names(), part.make)
-        if part.stores:
-            self._wiring.connect(work.name, part.stores)
         if part.own is not None:
             self.store(part.own, work.name)
+        if part.stores:
+            self._wiring.connect(work.name, part.stores)
 
     def table_step(self, work: Work, part: p.TableStep) -> None:
         has_store = part.table in self._met.materialized
