@@ -57,13 +57,14 @@ class CachedRows:
                 self._turn()
         return entry
 
-    def settle(self, rows: dict[bytes, Entry], marks: Mapping[bytes, bytes]) -> None:
+    def settle(self, rows: dict[bytes, Entry], marks: Mapping[bytes, bytes]) -> tuple[()]:
         prefix, row = self.prefix, self._entries.row
         self._engine.write([(prefix + cell, row(entry)) for cell, entry in rows.items()], marks=marks)
         self._young.update(rows)
         self._limit = self._bytes // 2 // int(self._sizes.in_memory)
         if len(self._young) > self._limit:
             self._turn()
+        return ()
 
     def commit(self) -> None:
         """Rows are all there is."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from itertools import islice
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from statestore.api import NO_MARKS, ChangelogHook, Forward
 from statestore.entries import Entries, Entry, is_deleted, sealed, timestamp_of
@@ -43,8 +43,9 @@ class Base(Protocol[Cell]):
         """The entry, read from the engine if need be; `ABSENT` if there is no row."""
         ...
 
-    def settle(self, rows: dict[Cell, Entry], marks: Mapping[bytes, bytes]) -> None:
-        """Write the rows and marks to the engine, atomically, and remember them."""
+    def settle(self, rows: dict[Cell, Entry], marks: Mapping[bytes, bytes]) -> Collection[Cell]:
+        """Write the rows and marks to the engine, atomically, and remember them; the cells of those that need neither,
+        since nobody can see them any more."""
         ...
 
     def commit(self) -> None:
@@ -74,6 +75,16 @@ class Index(Protocol[Noted]):
         ...
 
     def discard_all(self, cells: Collection[Noted], /) -> None: ...
+
+
+class Slice(NamedTuple, Generic[Cell]):
+    """What one `spill` took from the committed layer."""
+
+    rows: dict[Cell, Entry]
+    unseen: Collection[Cell]
+    """Those of the rows that the base did not keep."""
+    more: bool
+    """There are committed rows left."""
 
 
 class View(Generic[Cell]):
@@ -294,22 +305,23 @@ class Layers(Generic[Cell]):
         self.uncommitted.clear()
         self.base.abort()
 
-    def spill(self, rows: int, marks: Mapping[bytes, bytes]) -> tuple[dict[Cell, Entry], bool]:
-        """Settle one slice; the slice, and whether more is left."""
+    def spill(self, rows: int, marks: Mapping[bytes, bytes]) -> Slice[Cell]:
+        """Settle one slice."""
         committed = self.committed
         last = len(committed) <= rows
         part = committed.copy() if last else dict(islice(committed.items(), rows))
+        unseen: Collection[Cell] = ()
         if part or marks:
             for view in self.views:
                 for cell in part:
                     view.note(cell)
-            self.base.settle(part, marks if last else NO_MARKS)
+            unseen = self.base.settle(part, marks if last else NO_MARKS)
         if last:
             committed.clear()
         else:
             for cell in part:
                 del committed[cell]
-        return part, not last
+        return Slice(part, unseen, not last)
 
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
         if self.dirty or self.uncommitted:

@@ -42,9 +42,9 @@ class Lifecycle(Generic[Cell]):
         self._shelf.reset()
 
     def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
-        part, more = self._layers.spill(rows, marks)
+        part = self._layers.spill(rows, marks)
         self._shelf.settled(part)
-        return more
+        return part.more
 
     def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
         self._layers.restore(rows, marks)

@@ -15,7 +15,7 @@ however many windows it keeps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from struct import Struct
 from typing import Final, Generic
 
@@ -66,14 +66,16 @@ class Segments(Generic[TimedCell]):
         cache_bytes: int = CACHE_BYTES,
         one_by_one: bool = False,
         shows_kept: bool = False,
+        needs_kept: bool = False,
     ) -> None:
         """`one_by_one`: rows may not be put once they are not seen any more, rather than once their segment is
         dropped. `shows_kept`: rows of one key are seen as long as their segment is kept, whatever the retention: they
-        are read through Java's cache."""
+        are read through Java's cache. `needs_kept`: others may still ask for them too (`Timed.by_time`)."""
         self.prefix = store_prefix(engine.number(name))
         self.retention = retention
         self.one_by_one = one_by_one
         self.shows_kept = shows_kept
+        self._needs_kept = needs_kept or shows_kept
         self.interval = interval or max(retention // 2, SMALLEST_INTERVAL)
         self._engine = engine
         self._entries = entries
@@ -128,6 +130,12 @@ class Segments(Generic[TimedCell]):
             return max(0, observed - self.retention + 1)
         return max(0, (observed - self.retention) // self.interval * self.interval)
 
+    def _needed_from(self, observed: int) -> int:
+        """Rows of an earlier time can be seen by nobody: without a cache only those down to one ms before the visible
+        ones are (`LayeredWindowStore.fetch_by_time`), unless all that are kept may be asked for."""
+        live_from = self._live_from(observed)
+        return live_from if self._needs_kept else max(live_from, observed - self.retention)
+
     def refuses(self, time: int) -> bool:
         """Would Java's store not take a row of this time, which is not seen any more?"""
         return self.one_by_one or time < self.live_from
@@ -163,11 +171,12 @@ class Segments(Generic[TimedCell]):
             return ABSENT
         return self._entries.load(self._engine.get(self._engine_key(cell)))
 
-    def settle(self, rows: dict[TimedCell, Entry], marks: Mapping[bytes, bytes]) -> None:
-        live_from = self._live_from(self._kept[0])
+    def settle(self, rows: dict[TimedCell, Entry], marks: Mapping[bytes, bytes]) -> Collection[TimedCell]:
+        observed = self._kept[0]
+        needed_from = self._needed_from(observed)
         width, slots = self._width, self._slots
-        live = {cell: entry for cell, entry in rows.items() if cell[0] >= live_from}
-        self._write(self._engine_rows(live), marks, live_from)
+        live = {cell: entry for cell, entry in rows.items() if cell[0] >= needed_from}
+        self._write(self._engine_rows(live), marks, self._live_from(observed))
         for cell, entry in live.items():
             at = cell[0] // width
             slot = slots.get(at)
@@ -175,9 +184,8 @@ class Segments(Generic[TimedCell]):
                 slot = slots[at] = {}
             self._cached += cell not in slot
             slot[cell] = entry
-        if len(live) < len(rows):
-            self.on_forget([cell for cell in rows if cell[0] < live_from])
         self._trim()
+        return () if len(live) == len(rows) else [cell for cell in rows if cell[0] < needed_from]
 
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
         unpack, restored = self._rows.unpack, self._entries.restored
@@ -215,8 +223,7 @@ class Segments(Generic[TimedCell]):
     def _trim(self) -> None:
         if self.postpone():
             return
-        # what is not seen any more may still be asked for, while its segment is kept (`Timed.by_time`)
-        expired = self._live_from(self._kept[0]) // self._width
+        expired = self._needed_from(self._kept[0]) // self._width
         for at in [at for at in self._slots if at < expired]:
             self._forget(at)
         limit = self._bytes / self._sizes.in_memory

@@ -60,7 +60,17 @@ class LayeredSessionStore:
         self._entries = Entries(codec, timestamped=False)
         rows = RowFormat(_pack, _unpack)
         self._segments: Segments[Cell] = Segments(
-            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one, caching
+            engine,
+            name,
+            self._entries,
+            sizes,
+            rows,
+            retention,
+            segment_interval,
+            cache_bytes,
+            one_by_one,
+            caching,
+            needs_kept=not one_by_one,
         )
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, _pack)
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from typing import Generic, Protocol, TypeVar
 
 from statestore.entries import Entry, is_deleted
-from statestore.layers import Cell, Index, Layers, View
+from statestore.layers import Cell, Index, Layers, Slice, View
 from statestore.ordered import Ordered
 
 TimedCell = TypeVar("TimedCell", tuple[int, bytes], tuple[int, int, bytes])
@@ -71,10 +71,9 @@ class Shelf(Generic[Cell]):
             if self._stale and not self._layers.views:
                 self._clear()
 
-    def settled(self, cells: Iterable[Cell]) -> None:
-        """The cells have gone from the committed layer to the base."""
-        if self._cached is None:
-            self.forget(cells)
+    def settled(self, part: Slice[Cell]) -> None:
+        """The rows have gone from the committed layer to the base."""
+        self.forget(part.rows if self._cached is None else part.unseen)
 
     def forget(self, cells: Iterable[Cell]) -> None:
         """The cells have left a layer; those that are in no other leave the indexes."""
@@ -238,8 +237,19 @@ class ByKey(Generic[TimedCell]):
     def discard_all(self, cells: Iterable[TimedCell]) -> None:
         """These cells are in memory no more."""
         gone: dict[bytes, set[TimedCell]] = {}
+        key_of, held = self._key_of, self._rows
         for cell in cells:
-            gone.setdefault(self._key_of(cell), set()).add(cell)
+            key = key_of(cell)
+            rows = held.get(key)
+            if rows is None:
+                continue
+            if len(rows[0]) == 1:
+                if rows[0][0] == cell:
+                    del held[key]
+            elif key in gone:
+                gone[key].add(cell)
+            else:
+                gone[key] = {cell}
         for key, leaving in gone.items():
             rows = self._rows.get(key)
             if rows is None:

@@ -130,3 +130,30 @@ def test_what_closes_is_seen_a_little_longer() -> None:
         assert [row[1] for row in windows.fetch_by_time(0, 900)] == [891, 900]
         ends = [row[2] for row in sessions.find_all(0, 900, closing=True)]
         assert ends == ([891, 900] if one_by_one else [860, 889, 890, 891, 900])
+
+
+def test_rows_that_expire_before_they_are_spilled_never_reach_the_engine() -> None:
+    engine = MemoryEngine()
+    store = LayeredWindowStore("w", engine, TEXT, retention=100, segment_interval=1000, retain_duplicates=True)
+    for start in range(0, 1000, 10):
+        store.put(b"k%d" % start, start, "v", start)
+        assert [*store.fetch_range(b"k%d" % start, 0, start)] == [(start, "v", start)]
+    settle(store)
+    # observed 990: 891 and later are seen, 890 may still be asked for as closed
+    assert len(engine._rows) == 11
+    assert len(store._by_key._rows) == 11
+    assert [start for _, start, _, _ in store.fetch_by_time(0, 2000, closing=True)] == list(range(890, 1000, 10))
+
+
+def test_expired_rows_that_a_cache_or_a_session_store_shows_are_spilled() -> None:
+    engine = MemoryEngine()
+    windows = LayeredWindowStore("w", engine, TEXT, retention=100, segment_interval=1000, caching=True)
+    sessions = LayeredSessionStore("s", engine, TEXT, retention=100, segment_interval=1000)
+    for time in (0, 500):
+        windows.put(b"k", time, "v", time)
+        sessions.put(b"k", time, time, "v", time)
+    windows.flush()
+    settle(windows)
+    settle(sessions)
+    assert windows.fetch(b"k", 0) == ("v", 0)
+    assert len([*sessions.find_all(0, 500, closing=True)]) == 2
