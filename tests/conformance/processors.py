@@ -200,7 +200,7 @@ class ForwardTwiceFixedKey(Step):
 class ContextInfo(Step):
     def process(self, record: Any) -> None:
         c, at = self.context, self.context.record_metadata
-        where = f"{at.topic}-{at.partition}@{at.offset}"
+        where = f"{at.topic or 'null'}-{at.partition}@{at.offset}"  # in punctuations there is none
         times = f"stream={c.current_stream_time_ms()} wall={c.current_system_time_ms()}"
         shown = f"{text(record.value)} {where} {times} task={c.task_id} app={c.application_id}"
         self.context.forward(record.with_value(shown))
