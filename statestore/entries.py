@@ -23,7 +23,10 @@ UNKNOWN_TIME: Final = -1
 """The timestamp of rows that a plain store reads back: it keeps none."""
 
 _TIME = Struct(">q")
-_pack, _unpack = _TIME.pack, _TIME.unpack_from
+packed_time = _pack = _TIME.pack
+"""What a raw entry begins with."""
+unpack_time = _unpack = _TIME.unpack_from
+"""The timestamp of a raw entry, in a tuple."""
 
 
 class Entries:
@@ -35,6 +38,11 @@ class Entries:
         self.encode, self.decode, exact = codec
         self.exact: Callable[[object], bool] = _never if exact is None else exact
         self._timestamped = timestamped
+
+    @property
+    def ever_exact(self) -> bool:
+        """May a value be kept in place of its bytes?"""
+        return self.exact is not _never
 
     def seal(self, value: object, timestamp: int) -> Entry:
         """The entry for a value that is put; what `encode` raises passes through."""
@@ -78,7 +86,7 @@ class Entries:
         if row is None:
             return ABSENT
         raw = row if self._timestamped else _pack(UNKNOWN_TIME) + row
-        if self.exact is _never:
+        if not self.ever_exact:
             return raw
         value = self.decode(raw[8:])
         return (value, _unpack(raw)[0]) if self.exact(value) else raw

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from statestore.api import NO_MARKS, ChangelogHook, Forward
-from statestore.entries import Entries, Entry, is_deleted, sealed, timestamp_of
+from statestore.entries import Entries, Entry, is_deleted, packed_time, sealed, timestamp_of
 from statestore.sizes import Sizes
 
 Cell = TypeVar("Cell", bound=Hashable)
@@ -27,9 +27,9 @@ Noted = TypeVar("Noted", bound=Hashable, contravariant=True)
 
 
 class Put(Protocol[Noted]):
-    """Puts one cell, `key`: into the cache, or to the uncommitted layer and the changelog."""
+    """Puts one cell, `key`: into the cache, or to the uncommitted layer and the changelog. Gives its entry."""
 
-    def __call__(self, key: Noted, value: object, timestamp: int, origin: object = None) -> None: ...
+    def __call__(self, key: Noted, value: object, timestamp: int, origin: object = None) -> Entry: ...
 
 
 class Base(Protocol[Cell]):
@@ -111,6 +111,7 @@ class Layers(Generic[Cell]):
     them."""
 
     __slots__ = (
+        "_encode",
         "_exact",
         "_take",
         "base",
@@ -142,7 +143,7 @@ class Layers(Generic[Cell]):
         self.entries = entries
         self.sizes = sizes
         self.log_key = log_key
-        self._exact = entries.exact
+        self._exact, self._encode = entries.exact, entries.encode
         self.dirty: dict[Cell, Entry] = {}
         self._take = self.dirty.pop
         self.origins: dict[Cell, object] = {}
@@ -154,7 +155,8 @@ class Layers(Generic[Cell]):
         self.changelog: ChangelogHook | None = None
         self.forward: Forward | None = None
         self.sends_old = False
-        self.put: Put[Cell] = self._put_dirty if caching else self._put_through
+        through = self._put_through if entries.ever_exact else self._put_sealed
+        self.put: Put[Cell] = self._put_dirty if caching else through
 
     # reading
 
@@ -185,7 +187,7 @@ class Layers(Generic[Cell]):
 
     # writing
 
-    def _put_dirty(self, key: Cell, value: object, timestamp: int, origin: object = None) -> None:
+    def _put_dirty(self, key: Cell, value: object, timestamp: int, origin: object = None) -> Entry:
         entry: Entry = (value, timestamp)
         if value is not None and not self._exact(value):
             entry = self.entries.seal(value, timestamp)
@@ -197,8 +199,9 @@ class Layers(Generic[Cell]):
             self.origins[key] = origin
         elif self.origins:
             self.origins.pop(key, None)
+        return entry
 
-    def _put_through(self, key: Cell, value: object, timestamp: int, origin: object = None) -> None:
+    def _put_through(self, key: Cell, value: object, timestamp: int, origin: object = None) -> Entry:
         changelog, data = self.changelog, None
         entry: Entry = (value, timestamp)
         if value is not None:
@@ -211,6 +214,22 @@ class Layers(Generic[Cell]):
         self.uncommitted[key] = entry
         if changelog is not None:
             changelog(self.log_key(key), data, timestamp, origin)
+        return entry
+
+    def _put_sealed(self, key: Cell, value: object, timestamp: int, origin: object = None) -> Entry:
+        """`_put_through`, where no value is exact."""
+        data: bytes | None = None
+        entry: Entry = (None, timestamp)
+        if value is not None:
+            data = self._encode(value)
+            entry = packed_time(timestamp) + data
+        if self.views or (self.indexes and key not in self.uncommitted):
+            self.renew(key)
+        self.uncommitted[key] = entry
+        changelog = self.changelog
+        if changelog is not None:
+            changelog(self.log_key(key), data, timestamp, origin)
+        return entry
 
     def log(self, cell: Cell, value: object, timestamp: int, origin: object) -> None:
         """Log a put that changes no row: Java's changelogging layer does not ask whether the store took

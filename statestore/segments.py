@@ -109,8 +109,11 @@ class Segments(Generic[TimedCell]):
             self.observed = time
             if time >= self._next_live:
                 self._set_live()
-            else:
+            elif self.shows_kept:
                 self._set_visible()
+            else:
+                visible = time - self.retention + 1
+                self.visible_from = self.shown_from = visible if visible > 0 else 0
 
     def _set_live(self) -> None:
         self.live_from = self._live_from(self.observed)

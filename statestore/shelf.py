@@ -187,34 +187,35 @@ class ByKey(Generic[TimedCell]):
     Unlike an `Index` it is told of every put, so that reading a key's rows asks no layer.
     """
 
-    __slots__ = ("_key_of", "_rows", "made")
+    __slots__ = ("_key_of", "made", "rows")
 
     def __init__(self, key_of: Callable[[TimedCell], bytes]) -> None:
         self._key_of: Callable[[TimedCell], bytes] = key_of
-        self._rows: dict[bytes, tuple[list[TimedCell], list[Entry]]] = {}
+        self.rows: dict[bytes, tuple[list[TimedCell], list[Entry]]] = {}
+        """By key; not to be changed by others."""
         self.made = False
         """It is kept: it must be told of puts."""
 
     def build(self, rows: Iterable[tuple[TimedCell, Entry]]) -> None:
         """Hold these rows, in the order of their cells, and no others."""
-        self._rows, self.made = {}, True
+        self.rows, self.made = {}, True
         key_of = self._key_of
         for cell, entry in rows:
             if not is_deleted(entry):
-                cells, entries = self._rows.setdefault(key_of(cell), ([], []))
+                cells, entries = self.rows.setdefault(key_of(cell), ([], []))
                 cells.append(cell)
                 entries.append(entry)
 
     def clear(self) -> None:
-        self._rows, self.made = {}, False
+        self.rows, self.made = {}, False
 
     def put(self, key: bytes, cell: TimedCell, entry: Entry) -> None:
         """The row of this key is now so."""
         there = entry.__class__ is bytes or entry[0] is not None
-        rows = self._rows.get(key)
+        rows = self.rows.get(key)
         if rows is None:
             if there:
-                self._rows[key] = ([cell], [entry])
+                self.rows[key] = ([cell], [entry])
             return
         cells, entries = rows
         if cells[-1] < cell:
@@ -230,14 +231,14 @@ class ByKey(Generic[TimedCell]):
         elif there:
             entries[at] = entry
         elif len(cells) == 1:
-            del self._rows[key]
+            del self.rows[key]
         else:
             del cells[at], entries[at]
 
     def discard_all(self, cells: Iterable[TimedCell]) -> None:
         """These cells are in memory no more."""
         gone: dict[bytes, set[TimedCell]] = {}
-        key_of, held = self._key_of, self._rows
+        key_of, held = self._key_of, self.rows
         for cell in cells:
             key = key_of(cell)
             rows = held.get(key)
@@ -251,28 +252,29 @@ class ByKey(Generic[TimedCell]):
             else:
                 gone[key] = {cell}
         for key, leaving in gone.items():
-            rows = self._rows.get(key)
+            rows = self.rows.get(key)
             if rows is None:
                 continue
             left = [(cell, entry) for cell, entry in zip(*rows, strict=True) if cell not in leaving]
             if left:
-                self._rows[key] = ([cell for cell, _ in left], [entry for _, entry in left])
+                self.rows[key] = ([cell for cell, _ in left], [entry for _, entry in left])
             else:
-                del self._rows[key]
+                del self.rows[key]
 
     def between(self, key: bytes, low: int, high: int) -> tuple[Sequence[TimedCell], Sequence[Entry]]:
         """The key's rows with low <= time <= high. Not to be changed, nor to be kept."""
-        rows = self._rows.get(key)
+        rows = self.rows.get(key)
         if rows is None:
-            return _NO_ROWS
+            return NOTHING
         cells = rows[0]
         if low <= cells[0][0] and cells[-1][0] <= high:
             return rows
         if high < cells[0][0] or cells[-1][0] < low:
-            return _NO_ROWS
+            return NOTHING
         first = bisect_left(cells, (low,))
         last = bisect_left(cells, (high + 1,))
         return cells[first:last], rows[1][first:last]
 
 
-_NO_ROWS: tuple[tuple[()], tuple[()]] = ((), ())
+NOTHING: tuple[tuple[()], tuple[()]] = ((), ())
+"""No cells and no entries."""

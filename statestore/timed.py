@@ -16,7 +16,7 @@ from statestore.layers import Layers, View
 from statestore.merge import merge
 from statestore.rows import Row, Rows
 from statestore.segments import Segments
-from statestore.shelf import ByKey, ByTime, Shelf, Sorted, TimedCell
+from statestore.shelf import NOTHING, ByKey, ByTime, Shelf, Sorted, TimedCell
 
 MAX_TIME = 2**63 - 2
 
@@ -65,12 +65,12 @@ class Timed(Generic[TimedCell]):
         if time_to < high:
             high = time_to
         if low > high:
-            return (), ()
+            return NOTHING
         by_key = self.by_key
         if not by_key.made:
             self._follow()
         if low >= segments.complete_from:
-            return by_key.between(key, low, high)
+            return by_key.between(key, low, high) if key in by_key.rows else NOTHING
         return self._with_disk(key, low, high)
 
     def _follow(self) -> None:

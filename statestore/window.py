@@ -7,7 +7,7 @@ from struct import Struct
 from statestore.api import Codec, Forward, Found
 from statestore.cache import CACHE_BYTES
 from statestore.engine import Engine
-from statestore.entries import Entries, Entry
+from statestore.entries import Entries, Entry, unpack_time
 from statestore.keys import segment_prefix, split_window_key, window_tail
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
@@ -34,6 +34,7 @@ class LayeredWindowStore:
 
     __slots__ = (
         "_by_key",
+        "_decode",
         "_duplicates",
         "_entries",
         "_layers",
@@ -88,7 +89,7 @@ class LayeredWindowStore:
         self._top = self._layers.top
         self._put = self._layers.put
         self._lookup = self._top.get
-        self._open = self._entries.open
+        self._open, self._decode = self._entries.open, self._entries.decode
         self._life = life = Lifecycle(self._layers, self._timed.shelf, self._emit)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
         self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
@@ -111,9 +112,9 @@ class LayeredWindowStore:
         if start < segments.live_from and not segments.shows_kept:
             self._layers.log(cell, value, timestamp, origin)
             return False
-        self._put(cell, value, timestamp, origin)
+        entry = self._put(cell, value, timestamp, origin)
         if self._by_key.made:
-            self._by_key.put(key, cell, self._top[cell])
+            self._by_key.put(key, cell, entry)
         return start >= segments.visible_from or not segments.refuses(start)
 
     def _put_nothing(self, cell: Cell, timestamp: int, origin: object) -> bool:
@@ -147,11 +148,12 @@ class LayeredWindowStore:
         cells, entries = self._timed.one_key(key, time_from, time_to)
         if not cells:
             return NO_ROWS
-        opened = self._open
-        rows = []
-        for (start, _), entry in zip(cells, entries, strict=True):
-            value, timestamp = opened(entry) if entry.__class__ is bytes else entry  # type: ignore[misc]  # none is deleted
-            rows.append((start, value, timestamp))
+        decode, rows = self._decode, []
+        for (start, _), entry in zip(cells, entries, strict=True):  # none is deleted
+            if isinstance(entry, bytes):
+                rows.append((start, decode(entry[8:]), unpack_time(entry)[0]))
+            else:
+                rows.append((start, *entry))
         return FewRows(reversed(rows) if backwards else iter(rows))
 
     def fetch_keys(

@@ -141,7 +141,7 @@ def test_rows_that_expire_before_they_are_spilled_never_reach_the_engine() -> No
     settle(store)
     # observed 990: 891 and later are seen, 890 may still be asked for as closed
     assert len(engine._rows) == 11
-    assert len(store._by_key._rows) == 11
+    assert len(store._by_key.rows) == 11
     assert [start for _, start, _, _ in store.fetch_by_time(0, 2000, closing=True)] == list(range(890, 1000, 10))
 
 
