@@ -5,8 +5,8 @@
     committed     what commits moved there and `spill` has not yet written
     base          the read cache and the engine (`Base`)
 
-A cell is whatever tells the rows of a store apart: the key, `(start, key)`, … . The three dicts keep their
-identity for life, so that a store may hold on to them and to their methods.
+A cell is whatever tells the rows of a store apart: the key, `(start, key)`, … . The three dicts, the
+origins and the list of views keep their identity for life, so that a store may hold on to them and to their methods.
 """
 
 from __future__ import annotations
@@ -113,7 +113,6 @@ class Layers(Generic[Cell]):
     __slots__ = (
         "_encode",
         "_exact",
-        "_take",
         "base",
         "changelog",
         "committed",
@@ -145,7 +144,6 @@ class Layers(Generic[Cell]):
         self.log_key = log_key
         self._exact, self._encode = entries.exact, entries.encode
         self.dirty: dict[Cell, Entry] = {}
-        self._take = self.dirty.pop
         self.origins: dict[Cell, object] = {}
         self.uncommitted: dict[Cell, Entry] = {}
         self.committed: dict[Cell, Entry] = {}
@@ -156,7 +154,7 @@ class Layers(Generic[Cell]):
         self.forward: Forward | None = None
         self.sends_old = False
         through = self._put_through if entries.ever_exact else self._put_sealed
-        self.put: Put[Cell] = self._put_dirty if caching else through
+        self.put: Put[Cell] = self._put_cached() if caching else through
 
     # reading
 
@@ -187,19 +185,26 @@ class Layers(Generic[Cell]):
 
     # writing
 
-    def _put_dirty(self, key: Cell, value: object, timestamp: int, origin: object = None) -> Entry:
-        entry: Entry = (value, timestamp)
-        if value is not None and not self._exact(value):
-            entry = self.entries.seal(value, timestamp)
-        # taken from its place, so that the order is that of the last update, as in Java's cache
-        if self.views or self._take(key, None) is None:
-            self.renew(key)
-        self.dirty[key] = entry
-        if origin is not None:
-            self.origins[key] = origin
-        elif self.origins:
-            self.origins.pop(key, None)
-        return entry
+    def _put_cached(self) -> Put[Cell]:
+        """The put to the cache: a function of its own, that looks nothing up in `self`."""
+        dirty, origins, views = self.dirty, self.origins, self.views
+        exact, seal, take, renew = self._exact, self.entries.seal, dirty.pop, self.renew
+
+        def put(key: Cell, value: object, timestamp: int, origin: object = None) -> Entry:
+            entry: Entry = (value, timestamp)
+            if value is not None and not exact(value):
+                entry = seal(value, timestamp)
+            # taken from its place, so that the order is that of the last update, as in Java's cache
+            if views or take(key, None) is None:
+                renew(key)
+            dirty[key] = entry
+            if origin is not None:
+                origins[key] = origin
+            elif origins:
+                origins.pop(key, None)
+            return entry
+
+        return put
 
     def _put_through(self, key: Cell, value: object, timestamp: int, origin: object = None) -> Entry:
         changelog, data = self.changelog, None

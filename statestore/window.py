@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
+from typing import Protocol
 
 from statestore.api import Codec, Forward, Found
 from statestore.cache import CACHE_BYTES
@@ -24,6 +26,12 @@ _pack_sequence = _SEQ.pack
 _MAX_SEQ = 0x7FFFFFFF
 
 
+class PutRow(Protocol):
+    """See `WindowStore.put`."""
+
+    def __call__(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool: ...
+
+
 class LayeredWindowStore:
     """Implements `WindowStore`; see there, and `Layered`.
 
@@ -39,20 +47,19 @@ class LayeredWindowStore:
         "_entries",
         "_layers",
         "_life",
-        "_lookup",
         "_open",
-        "_put",
         "_segments",
         "_timed",
-        "_top",
         "abort",
         "apply",
         "bind",
         "close",
         "commit",
+        "fetch",
         "flush",
         "listen",
         "name",
+        "put",
         "retention",
         "spill",
     )
@@ -86,10 +93,8 @@ class LayeredWindowStore:
         key_of = _key_of_duplicate if retain_duplicates else _key_of
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of)
         self._by_key = self._timed.by_key
-        self._top = self._layers.top
-        self._put = self._layers.put
-        self._lookup = self._top.get
         self._open, self._decode = self._entries.open, self._entries.decode
+        self.put, self.fetch = self._putting(), self._fetching()
         self._life = life = Lifecycle(self._layers, self._timed.shelf, self._emit)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
         self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
@@ -98,24 +103,29 @@ class LayeredWindowStore:
     def observed_time(self) -> int:
         return self._segments.observed
 
-    def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
-        segments = self._segments
-        if self._duplicates:
-            sequence = segments.sequence = (segments.sequence + 1) & _MAX_SEQ
-            cell = (start, key + _pack_sequence(sequence))
-            if value is None:
-                return self._put_nothing(cell, timestamp, origin)
-        else:
+    def _putting(self) -> PutRow:
+        """`put`: a function of its own, that looks nothing up in `self`."""
+        segments, layers, by_key = self._segments, self._layers, self._by_key
+        duplicates, put_cell, put_nothing = self._duplicates, layers.put, self._put_nothing
+
+        def put(key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
             cell = (start, key)
-        if start > segments.observed:
-            segments.advance(start)
-        if start < segments.live_from and not segments.shows_kept:
-            self._layers.log(cell, value, timestamp, origin)
-            return False
-        entry = self._put(cell, value, timestamp, origin)
-        if self._by_key.made:
-            self._by_key.put(key, cell, entry)
-        return start >= segments.visible_from or not segments.refuses(start)
+            if duplicates:
+                sequence = segments.sequence = (segments.sequence + 1) & _MAX_SEQ
+                cell = (start, key + _pack_sequence(sequence))
+                if value is None:
+                    return put_nothing(cell, timestamp, origin)
+            if start > segments.observed:
+                segments.advance(start)
+            if start < segments.live_from and not segments.shows_kept:
+                layers.log(cell, value, timestamp, origin)
+                return False
+            entry = put_cell(cell, value, timestamp, origin)
+            if by_key.made:
+                by_key.put(key, cell, entry)
+            return start >= segments.visible_from or not segments.refuses(start)
+
+        return put
 
     def _put_nothing(self, cell: Cell, timestamp: int, origin: object) -> bool:
         """None, put where duplicates are retained, is only logged."""
@@ -127,20 +137,26 @@ class LayeredWindowStore:
         segments.advance(cell[0])
         return cell[0] >= segments.live_from
 
-    def fetch(self, key: bytes, start: int) -> Found | None:
-        segments = self._segments
-        if start < segments.shown_from:
-            return None
-        if self._duplicates:
-            entries = self._timed.one_key(key, start, start)[1]
-            return self._open(entries[-1]) if entries else None
-        cell = (start, key)
-        entry = self._lookup(cell)
-        if entry is None:
-            entry = self._layers.below(cell)
-        if entry.__class__ is bytes or entry[0] is None:
-            return self._open(entry)
-        return entry  # type: ignore[return-value]  # a pair with a value: what `open` would give, without the call
+    def _fetching(self) -> Callable[[bytes, int], Found | None]:
+        """`fetch`, likewise."""
+        segments, duplicates, one_key = self._segments, self._duplicates, self._timed.one_key
+        lookup, below, opened = self._layers.top.get, self._layers.below, self._open
+
+        def fetch(key: bytes, start: int) -> Found | None:
+            if start < segments.shown_from:
+                return None
+            if duplicates:
+                entries = one_key(key, start, start)[1]
+                return opened(entries[-1]) if entries else None
+            cell = (start, key)
+            entry = lookup(cell)
+            if entry is None:
+                entry = below(cell)
+            if entry.__class__ is bytes or entry[0] is None:
+                return opened(entry)
+            return entry  # type: ignore[return-value]  # a pair with a value: what `open` would give, without the call
+
+        return fetch
 
     def fetch_range(
         self, key: bytes, time_from: int, time_to: int, backwards: bool = False
