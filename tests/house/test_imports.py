@@ -47,9 +47,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rich": ("streams.cli.render",),
     "yaml": ("streams.config.load",),
     "msgspec": ("streams.serdes",),
-    "orjson": ("streams.serdes",),
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
+    "mmh3": ("streams.serdes.murmur3",),
 }
 LAZY = ("networkx",)
 """Libraries that are imported inside functions only: they cost more than `import streams` may."""

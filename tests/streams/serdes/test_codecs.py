@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams.errors import KafkaException, SerializationException, StreamsException, UnsupportedVersionException
 from streams.processor import RecordContext
 from streams.serdes import Serdes, buffered, change, foreign_key, headers, offset_metadata, outer_join, position
-from streams.serdes.murmur3 import murmur3_128
+from streams.serdes.murmur3 import murmur3_128, murmur3_plain
 from streams.serdes.varint import decode_varint, encode_varint
 
 quick = settings(max_examples=60, deadline=None)
@@ -168,3 +168,9 @@ def test_no_bytes_break_a_reader(read: Callable[[bytes], object]) -> None:
             return
 
     reads_or_refuses()
+
+
+@given(st.binary(max_size=100))
+@settings(max_examples=100, deadline=None)
+def test_the_hash_in_c_is_that_in_python(data: bytes) -> None:
+    assert murmur3_128(data) == murmur3_plain(data)
