@@ -103,7 +103,7 @@ class Rounds:
             return
         self._looked_at = now
         try:
-            found = self._read_topics()
+            _, found = self._survey()
         except PASSING as error:
             log.info("%s could not look at the topics: %s", self._me.name, error)
             return
@@ -111,11 +111,11 @@ class Rounds:
             log.info("%s asks for a round: the source topics are %s now.", self._me.name, found)
             self.ask()
 
-    def _read_topics(self) -> dict[str, int]:
-        """The source topics there are, with their partitions."""
+    def _survey(self) -> tuple[tuple[str, ...], dict[str, int]]:
+        """The names of all source topics, and those there are with their partitions."""
         existing = self._surveyor.existing()
         topics = source_topics(self._me.built, existing, self._me.prefix)
-        return {topic: existing[topic] for topic in topics if topic in existing}
+        return topics, {topic: existing[topic] for topic in topics if topic in existing}
 
     def ask(self) -> None:
         """Asks for a round, at the next `heed`."""
@@ -174,9 +174,7 @@ class Rounds:
             {**self._roster.copies(), **self._roster.positions()},
             me.endpoint,
         )
-        existing = self._surveyor.existing()
-        topics = source_topics(me.built, existing, me.prefix)
-        sources = {topic: existing[topic] for topic in topics if topic in existing}
+        topics, sources = self._survey()
         self._grown = self._grown or sources != self._sources  # also where another member has seen it first
         self._sources = sources
         self._seat.rejoin(Offer(topics, write_info(info), self._roster.partitions()))
@@ -200,7 +198,7 @@ class Rounds:
         if given.refusal:
             log.error("%s has another topology than its group: %s", self._me.name, given.refusal)
         if not self._sources.keys() >= {p.topic for p in self._roster.partitions()}:
-            self._sources = self._read_topics()  # the leader has made repartition topics since
+            _, self._sources = self._survey()  # the leader has made repartition topics since
         told = (self._me.name, len(mine), news.generation, len(fresh), len(going))
         log.info("%s has %d tasks in generation %d: %d new, %d given up.", *told)
         if going:
