@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
+from typing import BinaryIO
 
 import click
 
@@ -33,7 +33,7 @@ UNSETTLED = 10_000
 @options.bootstrap
 def produce(
     topic: str,
-    file: object,
+    file: BinaryIO,
     key_separator: str | None,
     key_serde: str,
     value_serde: str,
@@ -63,9 +63,9 @@ def produce(
     click.echo(f"Sent {sent} record{'s' * (sent != 1)} to {topic}.", err=True)
 
 
-def lines(file: object) -> Iterator[str]:
+def lines(file: BinaryIO) -> Iterator[str]:
     """Lines without their ends; UTF-8, with what is no UTF-8 kept as replacement characters."""
-    for line in file:  # type: ignore[attr-defined]
+    for line in file:
         yield line.decode("utf-8", "replace").rstrip("\r\n")
 
 
@@ -106,4 +106,3 @@ def settle(waiting: list[Future[RecordMetadata]]) -> None:
     for future in waiting:
         future.result()
     waiting.clear()
-    sys.stdout.flush()

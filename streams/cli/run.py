@@ -17,7 +17,6 @@ from streams.cli import render
 from streams.cli.collector import relax
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
-from streams.cli.options import settings as pairs_of
 from streams.cli.supervise import supervise
 from streams.clients.connect import data_directory
 from streams.config.load import from_environment, from_pairs, from_yaml, merge
@@ -51,7 +50,6 @@ def run(
     worker_of: str | None,
 ) -> None:
     start_logging(log_level)
-    pairs_of(pairs)
     with refusals():
         loaded = load(script)
         given = merge(
