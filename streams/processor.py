@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from streams.clock import Clock, SystemClock
-from streams.errors import ConfigException, RetriableException, StreamsException
+from streams.errors import ConfigException, IllegalArgumentException, RetriableException, StreamsException
 from streams.metrics import Metrics
+from streams.names import check_topic
 from streams.record import FixedKeyRecord, Headers, Record, RecordMetadata
 from streams.serdes.base import Serde
 
@@ -334,7 +335,16 @@ class WallclockTimestampExtractor:
 
 
 class DeadLetter(NamedTuple):
-    """A record for a dead letter topic; sent with the task's own output, in the same transaction."""
+    """A record for a dead letter topic (KIP-1034). It leaves whatever the handler's answer is, and is acknowledged
+    before the position behind the record that failed is committed, or before the application ends.
+
+    Args:
+        topic: where to; a topic that does not exist is made, as for other output.
+        key: chooses the partition, as the default partitioner does; None: any.
+        value: the record's content.
+        timestamp: milliseconds since the epoch.
+        headers: pairs of name and bytes.
+    """
 
     topic: str
     key: bytes | None
@@ -359,11 +369,19 @@ class Response:
     """A handler's answer, and the records it wants in a dead letter topic.
 
     `Response.RESUME` (also `CONTINUE`, Java's older word), `Response.FAIL` and `Response.RETRY` are ready
-    made; `Response.resume([record])` adds dead letters.
+    made; `Response.resume([letter])` and `Response.fail([letter])` add dead letters.
+
+    Raises:
+        IllegalArgumentException, InvalidTopicException: something else is given as a dead letter, or one cannot be
+            sent as it is.
     """
 
     answer: Answer
     dead_letters: tuple[DeadLetter, ...] = ()
+
+    def __post_init__(self) -> None:
+        for letter in self.dead_letters:
+            _check_dead_letter(letter)
 
     RESUME: ClassVar[Response]
     CONTINUE: ClassVar[Response]
@@ -371,19 +389,40 @@ class Response:
     RETRY: ClassVar[Response]
 
     @staticmethod
-    def resume(dead_letters: Iterable[DeadLetter] = ()) -> Response:
+    def resume(dead_letters: Iterable[DeadLetter] | None = None) -> Response:
         """Drop the record and go on."""
-        return Response(Answer.RESUME, tuple(dead_letters))
+        return Response(Answer.RESUME, tuple(dead_letters or ()))
 
     @staticmethod
-    def fail(dead_letters: Iterable[DeadLetter] = ()) -> Response:
-        """Stop."""
-        return Response(Answer.FAIL, tuple(dead_letters))
+    def fail(dead_letters: Iterable[DeadLetter] | None = None) -> Response:
+        """Stop; the dead letters are sent first."""
+        return Response(Answer.FAIL, tuple(dead_letters or ()))
 
     @staticmethod
     def retry() -> Response:
         """Do it again."""
         return Response(Answer.RETRY)
+
+
+def _check_dead_letter(letter: object) -> None:
+    """As `Response` says: it is refused inside the handler that makes it, not when it is to leave."""
+    if not isinstance(letter, DeadLetter):
+        raise IllegalArgumentException(
+            f"A dead letter is a DeadLetter(topic, key, value, timestamp, headers), not {letter!r}."
+        )
+    check_topic(letter.topic)
+    for side, content in (("key", letter.key), ("value", letter.value)):
+        if content is not None and not isinstance(content, bytes):
+            raise IllegalArgumentException(f"The {side} of a dead letter is bytes or None, not {content!r}.")
+    if type(letter.timestamp) is not int or not 0 <= letter.timestamp < 2**63:
+        raise IllegalArgumentException(
+            f"The timestamp of a dead letter is milliseconds since the epoch, not {letter.timestamp!r}."
+        )
+    for name, content in letter.headers:
+        if not isinstance(name, str) or not isinstance(content, bytes | None):
+            raise IllegalArgumentException(
+                f"The headers of a dead letter are pairs of a name and bytes, not {(name, content)!r}."
+            )
 
 
 Response.RESUME = Response.CONTINUE = Response(Answer.RESUME)
@@ -405,6 +444,9 @@ class ErrorHandlerContext:
         timestamp: of the record, ms.
         source_raw_key: the source record's key as it was read.
         source_raw_value: the source record's value as it was read.
+
+    Where a record was refused when it was sent, its source is not known any more: topic, partition, key and value are
+    then those of the record itself, and the offset is -1.
     """
 
     topic: str | None
@@ -430,7 +472,7 @@ def dead_letter(context: ErrorHandlerContext, error: Exception, topic: str) -> D
     failed.
 
     Added headers (UTF-8): `__streams.errors.exception`, `.message`, `.stacktrace`, `.topic`, `.partition`,
-    `.offset`.
+    `.offset`. Source: Java's `ExceptionHandlerUtils`.
     """
     said = {
         "exception": f"{type(error).__module__}.{type(error).__qualname__}",
@@ -444,7 +486,7 @@ def dead_letter(context: ErrorHandlerContext, error: Exception, topic: str) -> D
         (f"__streams.errors.{name}", text.encode("utf-8", "replace")) for name, text in said.items()
     )
     return DeadLetter(
-        topic, context.source_raw_key, context.source_raw_value, context.timestamp, context.headers + added
+        topic, context.source_raw_key, context.source_raw_value, max(context.timestamp, 0), context.headers + added
     )
 
 
@@ -463,7 +505,8 @@ class _BuiltIn:
             self._topic = str(topic)
 
     def _letters(self, context: ErrorHandlerContext, error: Exception) -> tuple[DeadLetter, ...]:
-        return () if self._topic is None else (dead_letter(context, error, self._topic),)
+        """None for a record of the dead letter topic itself: it is there already, and would come again for ever."""
+        return () if self._topic in (None, context.topic) else (dead_letter(context, error, str(self._topic)),)
 
 
 def _where(context: ErrorHandlerContext) -> str:

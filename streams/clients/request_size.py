@@ -10,6 +10,9 @@ from __future__ import annotations
 from streams.errors import RecordTooLargeException
 from streams.record import Headers
 
+LARGEST = 1024 * 1024
+"""Kafka's default of `max.request.size`, in bytes."""
+
 _FIXED = 61 + 21
 
 

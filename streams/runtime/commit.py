@@ -1,7 +1,7 @@
 """The commit, as a named list of steps in order (decision 13). A process may die after each: nothing is lost.
 
 1 flush      caches go to changelogs and downstream, the stores in topological order
-2 send       outboxes leave, and everything that was sent is acknowledged
+2 send       outboxes and dead letters leave, and everything that was sent is acknowledged
 3 offsets    positions are committed, with member and generation
 4 settle     uncommitted writes become committed, without I/O
 5 purge      repartition topics are cut below what was committed, now and then
@@ -60,10 +60,14 @@ def flush(commit: Commit) -> None:
 
 
 def send(commit: Commit) -> None:
-    """Raises the first refusal: what is not there must not be counted as done."""
-    for task in commit.tasks:
-        commit.sender.send(task.id, task.outbox.due(commit.now, True))
-    commit.sender.settle(commit.timeout_ms)
+    """Dead letters go with the output. What is refused may bring more of them: they too come before the offsets."""
+    waiting = True
+    while waiting:
+        for task in commit.tasks:
+            commit.sender.send(task.id, task.outbox.due(commit.now, True))
+            commit.sender.send(task.id, task.dead_letters.due(commit.now, True), dead_letters=True)
+        commit.sender.settle(commit.timeout_ms)
+        waiting = any(task.dead_letters.held for task in commit.tasks)
 
 
 def offsets(commit: Commit) -> None:

@@ -12,6 +12,7 @@ from statestore.engine import Engine
 from statestore.memory import MemoryEngine
 from streams.clients.api import Door, ReaderSettings, WriterSettings
 from streams.clients.member import MemberSettings
+from streams.clients.request_size import LARGEST
 from streams.clock import Clock
 from streams.config.application import StreamsConfig
 from streams.errors import IllegalStateException
@@ -21,7 +22,6 @@ from streams.runtime.directory import claim
 from streams.runtime.lifecycle import WorkerState
 from streams.runtime.membership import PROTOCOL
 from streams.runtime.restore import RestoreListener
-from streams.runtime.sender import LARGEST
 from streams.runtime.task import Ground
 from streams.runtime.worker import Surroundings, Worker, WorkerSettings
 from streams.topology.node import BuiltTopology
@@ -111,6 +111,7 @@ def make_worker(
         internal_topics=built.internal_topics,
         cache_bytes=max(1, cache // threads) if cache else 0,
         log_prefix=f"stream-thread [{settings.name}] ",
+        max_request_size=settings.max_request_size,
     )
     around = Surroundings(
         built=built,

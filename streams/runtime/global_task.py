@@ -6,6 +6,7 @@ same. Test driver and worker feed it; nothing is time-synchronised with streams.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from streams.runtime.handlers import PROCESSING
 from streams.runtime.stores import Opened
 from streams.runtime.task import Ground, Task
 from streams.topology.node import GlobalStore, Node, StepNode, SubTopology, TaskId
+
+log = logging.getLogger("streams.runtime.global")
 
 GLOBAL = TaskId(-1, -1)
 """The id that Java gives to what fills global stores."""
@@ -64,9 +67,24 @@ class GlobalTask:
         task = self._task
         task.add(fetched)
         total = 0
-        while count := task.run(now):
-            total += count
+        try:
+            while count := task.run(now):
+                total += count
+        finally:
+            self._leave_dead_letters()
         return total
+
+    def _leave_dead_letters(self) -> None:
+        """As in Java they are not sent: every worker reads the topic, anew at each start, and would send its own."""
+        for (topic, _), count in self._task.dead_letters.held.items():
+            log.warning(
+                "%d dead letters of global store %s are not sent to %s: each worker reads a global table for itself. "
+                "The records are still in its topic, where the lines above say.",
+                count,
+                self.store_name,
+                topic,
+            )
+        self._task.dead_letters.drop()
 
     def commit(self) -> dict[TopicPartition, Position]:
         """What was applied since the last call is committed in memory; the positions that it stands for. The

@@ -11,7 +11,12 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
-from streams.errors import ClassCastException, NullPointerException, StreamsException
+from streams.errors import (
+    ClassCastException,
+    IllegalArgumentException,
+    NullPointerException,
+    StreamsException,
+)
 from streams.metrics import Counter
 from streams.processor import Answer, DeadLetter, ErrorHandler, ErrorHandlerContext, Response, error_handler
 from streams.record import Headers, Record
@@ -27,6 +32,7 @@ T = TypeVar("T")
 DESERIALIZATION = "deserialization.exception.handler"
 PROCESSING = "processing.exception.handler"
 PRODUCTION = "production.exception.handler"
+BOTH = "Response.RESUME or Response.FAIL"
 
 
 class RawRecord(NamedTuple):
@@ -51,6 +57,31 @@ class UnsentRecord(NamedTuple):
     headers: Headers
 
 
+def answered(
+    handler: ErrorHandler, context: ErrorHandlerContext, record: object, error: Exception, kind: str
+) -> Response:
+    """What a handler says.
+
+    Args:
+        kind: deserialization, processing or production, for messages.
+    Raises:
+        StreamsException: it raised, or returned no response.
+    """
+    try:
+        response = handler(context, record, error)
+        if not isinstance(response, Response):
+            kinds = "Response.RESUME, Response.FAIL or Response.RETRY" if kind == "production" else BOTH
+            raise NullPointerException(f"The {kind} exception handler returned {response!r}; return {kinds}.")
+        if response.answer is Answer.RETRY and kind != "production":
+            raise IllegalArgumentException(
+                f"The {kind} exception handler returned Response.RETRY, which only a failed send may be answered; "
+                f"return {BOTH}."
+            )
+    except Exception as fatal:
+        raise StreamsException(f"Fatal user code error in {kind} error callback") from fatal
+    return response
+
+
 class Handlers:
     """The three handlers of a task.
 
@@ -58,9 +89,8 @@ class Handlers:
         config: settings, of which the three handlers and the dead letter topic are read.
         walk: knows the record in hand.
         task_id: for messages.
-        bury: takes dead letters.
+        dead_letter: takes the dead letters, whatever the answer is.
         dropped: counts what is dropped.
-        last_words: takes the dead letters of a handler that says *fail*: they outlive the abort that follows.
     Raises:
         ConfigException: a handler can be called in no known way.
     """
@@ -70,15 +100,13 @@ class Handlers:
         config: Mapping[str, object],
         walk: Walk,
         task_id: object,
-        bury: Callable[[DeadLetter], None],
+        dead_letter: Callable[[DeadLetter], None],
         dropped: Counter,
-        last_words: Callable[[tuple[DeadLetter, ...]], None],
     ) -> None:
         self._walk = walk
         self._task_id = task_id
-        self._bury = bury
+        self._dead_letter = dead_letter
         self._dropped = dropped
-        self._last_words = last_words
         self._reading = error_handler(config[DESERIALIZATION], config)
         self._processing = error_handler(config[PROCESSING], config)
         self._writing = error_handler(config[PRODUCTION], config, "handle_serialization_error")
@@ -93,27 +121,25 @@ class Handlers:
             headers=here.headers,
             processor_node_id=node,
             task_id=self._task_id,
-            timestamp=here.timestamp,
+            timestamp=here.timestamp if here.timestamp >= 0 else self._walk.now,
             source_raw_key=key,
             source_raw_value=value,
         )
 
     def _asked(self, handler: ErrorHandler, node: str, record: object, error: Exception, kind: str) -> Response:
-        """The handler's answer; its dead letters are buried whatever it is."""
+        """The handler's answer; its dead letters are on their way.
+
+        Raises:
+            Failed: there is no answer, or a dead letter cannot be sent.
+        """
         try:
-            response = handler(self._context(node), record, error)
-        except Exception as fatal:
-            raise StreamsException(f"Fatal user code error in {kind} error callback") from fatal
-        if response is None:
-            raise NullPointerException(
-                f"The {kind} exception handler returned None; return Response.RESUME or Response.FAIL."
-            )
+            response = answered(handler, self._context(node), record, error, kind)
+            for letter in response.dead_letters:
+                self._dead_letter(letter)
+        except StreamsException as fatal:
+            raise Failed(node, fatal, final=True) from None
         if response.answer is Answer.RESUME:
             self._dropped.value += 1
-            for letter in response.dead_letters:
-                self._bury(letter)
-        else:
-            self._last_words(response.dead_letters)
         return response
 
     def guard(self, node: str) -> Guard:
@@ -128,10 +154,7 @@ class Handlers:
             if isinstance(error, ClassCastException):
                 raise Failed(node, _wrong_types(node, key, value, error), final=True)
             record = Record(key, value, max(timestamp, 0), headers or ())
-            try:
-                response = self._asked(self._processing, node, record, error, "processing")
-            except StreamsException as fatal:
-                raise Failed(node, fatal, final=True) from None
+            response = self._asked(self._processing, node, record, error, "processing")
             if response.answer is not Answer.RESUME:
                 raise Failed(node, error)
 
@@ -141,7 +164,10 @@ class Handlers:
         """For what a punctuation raised: the cause of the end, or None to go on."""
         if isinstance(error, Failed):
             return error.error
-        response = self._asked(self._processing, node, None, error, "processing")
+        try:
+            response = self._asked(self._processing, node, None, error, "processing")
+        except Failed as fatal:
+            raise fatal.error from fatal.error.__cause__
         return None if response.answer is Answer.RESUME else error
 
     def unreadable(
@@ -168,10 +194,7 @@ class Handlers:
             else:
                 return key, read_key, value, read_value
             record = RawRecord(topic, here.partition, here.offset, here.timestamp, key, value, here.headers)
-            try:
-                response = self._asked(self._reading, node, record, error, "deserialization")
-            except StreamsException as fatal:
-                raise Failed(node, fatal, final=True) from None
+            response = self._asked(self._reading, node, record, error, "deserialization")
             if response.answer is not Answer.RESUME:
                 failure = StreamsException(
                     "Deserialization exception handler is set to fail upon a deserialization error. If you "

@@ -231,6 +231,14 @@ class Outbox:
         if headers:
             put_headers(headers)
 
+    def put_by_key(
+        self, topic: str, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers
+    ) -> None:
+        """Adds one record for the partition that the default partitioner chooses, as sinks do."""
+        count = self._partitions_for(topic)
+        place = 0 if count == 1 else ANY if key is None else partition_for(key, count)
+        self.put(TopicPartition(topic, place), key, value, timestamp, headers)
+
     def due(self, now: int, idle: bool) -> list[Outgoing]:
         """The batches that should leave now.
 

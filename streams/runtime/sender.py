@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from streams.clients.api import Sent, Writer
-from streams.clients.request_size import check_request_size
+from streams.clients.request_size import LARGEST, check_request_size
 from streams.errors import (
     KafkaException,
     RetriableException,
@@ -23,14 +23,11 @@ from streams.errors import (
 from streams.metrics import Counter
 from streams.processor import Answer, DeadLetter, ErrorHandlerContext, error_handler
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.handlers import PRODUCTION, UnsentRecord
+from streams.runtime.handlers import PRODUCTION, UnsentRecord, answered
 from streams.runtime.outbox import BATCH_BYTES, Outgoing
 from streams.topology.node import TaskId
 
 log = logging.getLogger("streams.runtime.sender")
-
-LARGEST = 1024 * 1024
-"""Kafka's default of `max.request.size`, in bytes."""
 
 
 class Refusal(NamedTuple):
@@ -47,7 +44,7 @@ class Sender:
         writer: where to.
         config: names the production exception handler.
         dropped: counts records that the handler let go.
-        bury: takes the dead letters of a task.
+        dead_letter: takes the dead letters of a task.
         largest: bytes of a request with one record at most (`max.request.size`).
     """
 
@@ -56,31 +53,36 @@ class Sender:
         writer: Writer,
         config: Mapping[str, object],
         dropped: Counter,
-        bury: Callable[[TaskId, DeadLetter], None],
+        dead_letter: Callable[[TaskId, DeadLetter], None],
         largest: int = LARGEST,
     ) -> None:
         self._writer = writer
         self._handler = error_handler(config[PRODUCTION], config)
         self._dropped = dropped
-        self._bury = bury
+        self._dead_letter = dead_letter
         self._largest = largest
         self._ends: dict[TopicPartition, int] = {}
         self.refusals: list[Refusal] = []
         self._closed = False
         self.outstanding = 0
 
-    def send(self, task: TaskId, batches: Iterable[Outgoing]) -> int:
-        """Sends batches of a task; returns how many."""
+    def send(self, task: TaskId, batches: Iterable[Outgoing], dead_letters: bool = False) -> int:
+        """Sends batches of a task; returns how many.
+
+        Args:
+            dead_letters: that is what they hold. Where one of them is refused the handler is asked as ever, but has
+                no dead letters for dead letters.
+        """
         count = 0
         for partition, whole in batches:
             # A batch of several records holds at most BATCH_BYTES, so most need not be looked at.
             look = len(whole) == 1 or self._largest < 2 * BATCH_BYTES
-            batch = self._fitting(task, partition, whole) if look else whole
+            batch = self._fitting(task, partition, whole, dead_letters) if look else whole
             if not len(batch):
                 continue
             self.outstanding += 1
             count += 1
-            self._writer.send(partition, batch, partial(self._sent, task, batch))
+            self._writer.send(partition, batch, partial(self._sent, task, batch, dead_letters))
         return count
 
     def look(self) -> None:
@@ -117,7 +119,7 @@ class Sender:
         """Whatever becomes of what is still out, its tasks have been given up: no handler is asked."""
         self._closed = True
 
-    def _sent(self, task: TaskId, batch: RecordBatch, sent: Sent) -> None:
+    def _sent(self, task: TaskId, batch: RecordBatch, dead_letters: bool, sent: Sent) -> None:
         self.outstanding -= 1
         if self._closed:
             return
@@ -126,11 +128,13 @@ class Sender:
                 end = sent.base_offset + len(batch)
                 self._ends[sent.partition] = max(end, self._ends.get(sent.partition, 0))
             return
-        error = self._judged(task, batch, sent, sent.error)
+        error = self._judged(task, batch, sent, sent.error, dead_letters)
         if error is not None:
             self.refusals.append(Refusal(task, error))
 
-    def _fitting(self, task: TaskId, partition: TopicPartition, batch: RecordBatch) -> RecordBatch:
+    def _fitting(
+        self, task: TaskId, partition: TopicPartition, batch: RecordBatch, dead_letters: bool
+    ) -> RecordBatch:
         """The batch without the records that are too large to be sent; the handler has its word on those."""
         headers = batch.headers or [()] * len(batch)
         errors = [
@@ -139,13 +143,16 @@ class Sender:
         ]
         for at, error in enumerate(errors):
             if error is not None:
-                failure = self._judged(task, _chosen(batch, [at]), Sent(partition, -1, -1, error), error)
+                sent = Sent(partition, -1, -1, error)
+                failure = self._judged(task, _chosen(batch, [at]), sent, error, dead_letters)
                 if failure is not None:
                     self.refusals.append(Refusal(task, failure))
         fitting = [at for at, error in enumerate(errors) if error is None]
         return batch if len(fitting) == len(batch) else _chosen(batch, fitting)
 
-    def _judged(self, task: TaskId, batch: RecordBatch, sent: Sent, error: KafkaException) -> StreamsException | None:
+    def _judged(
+        self, task: TaskId, batch: RecordBatch, sent: Sent, error: KafkaException, dead_letters: bool
+    ) -> StreamsException | None:
         """The handler's word on every record of a batch; None where all are let go."""
         topic, partition = sent.partition
         words = (
@@ -153,14 +160,18 @@ class Sender:
             f"{type(error).__name__}: {error}"
         )
         answers = set()
-        for at, timestamp in enumerate(batch.timestamps):
-            headers = batch.headers[at] if batch.headers is not None else ()
-            record = UnsentRecord(topic, batch.keys[at], batch.values[at], timestamp, headers)
-            context = ErrorHandlerContext(topic, partition, -1, headers, "", task, timestamp)
-            response = self._handler(context, record, error)
-            for letter in response.dead_letters:
-                self._bury(task, letter)
-            answers.add(response.answer)
+        try:
+            for at, timestamp in enumerate(batch.timestamps):
+                headers = batch.headers[at] if batch.headers is not None else ()
+                key, value = batch.keys[at], batch.values[at]
+                record = UnsentRecord(topic, key, value, timestamp, headers)
+                context = ErrorHandlerContext(topic, partition, -1, headers, "", task, timestamp, key, value)
+                response = answered(self._handler, context, record, error, "production")
+                answers.add(response.answer)
+                for letter in () if dead_letters else response.dead_letters:
+                    self._dead_letter(task, letter)
+        except StreamsException as fatal:
+            return fatal
         if answers == {Answer.RESUME}:
             log.warning("%s\nThe production exception handler lets %d records go.", words, len(batch))
             self._dropped.add(len(batch))

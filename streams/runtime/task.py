@@ -18,13 +18,14 @@ from statestore.api import Layered
 from statestore.engine import Engine
 from statestore.memory import MemoryEngine
 from streams.clients.api import Fetched, Position
+from streams.clients.request_size import LARGEST
 from streams.errors import ClassCastException, ProcessorStateException, StreamsException
 from streams.metrics import Counter, Metrics
 from streams.names import decorated_topic
 from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
-from streams.partition import partition_for
 from streams.processor import DeadLetter, PunctuationType
 from streams.record import TopicPartition
+from streams.runtime import dead_letters
 from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskView, ValueContext
 from streams.runtime.drains import Drain, Drains
 from streams.runtime.entry import Failed, Run, SourceEntry, Walk
@@ -35,7 +36,7 @@ from streams.runtime.idleness import Idle
 from streams.runtime.inbox import MAX_RUN, Inbox, InboxSettings, Reads
 from streams.runtime.iterators import Lease
 from streams.runtime.layout import flush_order, graph_of, source_of
-from streams.runtime.outbox import ANY, Column, Outbox
+from streams.runtime.outbox import Column, Outbox
 from streams.runtime.processors import Processing
 from streams.runtime.punctuate import Punctuations, Schedule
 from streams.runtime.scope import KeptNumber, NodeScope
@@ -75,6 +76,7 @@ class Ground:
         linger_ms: the producer's `linger.ms`, see `Outbox`.
         log_prefix: begins messages, as in `stream-thread [app-1] task [0_0] `.
         column: makes the outbox's columns.
+        max_request_size: bytes of a request with one record at most.
     """
 
     config: Mapping[str, object]
@@ -89,6 +91,7 @@ class Ground:
     log_prefix: str = ""
     linger_ms: int = 0
     column: Callable[[str], Column] = Column
+    max_request_size: int = LARGEST
 
     def topic_name(self, topic: str) -> str:
         """The real name of a topic of the topology: internal ones are prefixed."""
@@ -121,10 +124,9 @@ class Task:
         self._processed = ground.metrics.counter("process-total", **self._tags)
         self._punctuated = ground.metrics.counter("punctuate-total", **self._tags)
         self.outbox = Outbox(ground.partitions_for, ground.linger_ms, self._produced, ground.column)
-        self.last_letters: list[DeadLetter] = []
-        """Dead letters of a handler that said *fail*. `revive` leaves them: the owner sends and clears them
-        (at
-        least once; an aborted transaction takes them with it)."""
+        self.dead_letters = Outbox(ground.partitions_for, ground.linger_ms, self._produced, ground.column)
+        """What handlers have for dead letter topics. An abort leaves it: the owner sends it whatever becomes of the
+        task (at least once)."""
         self.stores: dict[str, Opened] = {}
         self._open_stores()
         self._flushed: list[tuple[str, Layered]] = [
@@ -240,7 +242,7 @@ class Task:
             walk,
             self._request_commit,
         )
-        handlers = Handlers(ground.config, walk, self.id, self._bury, self._dropped, self.last_letters.extend)
+        handlers = Handlers(ground.config, walk, self.id, self.put_dead_letter, self._dropped)
         self._handlers = handlers
         asking: dict[str, Callable[[], bool]] = {}
         sources: dict[str, SourceStep] = {}
@@ -314,12 +316,13 @@ class Task:
         self.commit_requested = True
         self._walk.cut()
 
-    def _bury(self, letter: DeadLetter) -> None:
-        place = ANY
-        if letter.key is not None:
-            place = partition_for(letter.key, self._ground.partitions_for(letter.topic))
-        where = TopicPartition(letter.topic, place)
-        self.outbox.put(where, letter.key, letter.value, letter.timestamp, letter.headers)
+    def put_dead_letter(self, letter: DeadLetter) -> None:
+        """Adds a dead letter to those that are to leave.
+
+        Raises:
+            StreamsException: its topic cannot be had.
+        """
+        dead_letters.put(self.dead_letters, letter, self._ground.max_request_size)
 
     # what scopes ask (runtime.scope.Host)
 

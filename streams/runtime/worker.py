@@ -17,6 +17,7 @@ from functools import partial
 
 from streams.clients.api import Door, Isolation, Position, ReaderSettings, WriterSettings
 from streams.clients.member import MemberSettings
+from streams.clients.request_size import LARGEST
 from streams.clients.seat import Seat
 from streams.clock import Clock
 from streams.errors import (
@@ -39,7 +40,7 @@ from streams.runtime.mailbox import Mailbox
 from streams.runtime.restore import RestoreListener, Restorer
 from streams.runtime.roster import OpenEngine, Roster
 from streams.runtime.rounds import BETWEEN, PASSING, Rounds, WorkerSelf
-from streams.runtime.sender import LARGEST, Sender
+from streams.runtime.sender import Sender
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
 
@@ -215,7 +216,7 @@ class Worker:
             self._writer,
             ground.config,
             around.metrics.counter("dropped-records-total", thread=settings.name),
-            self._bury,
+            self._dead_letter,
             settings.max_request_size,
         )
         closing(self._sender.close)  # before the writer: what it had out is nobody's any more
@@ -286,6 +287,8 @@ class Worker:
             clean = clean and self._last_commit()
         except Exception as error:
             first, clean = error, False
+        if not clean:
+            self._last_dead_letters()
         for task in self._roster.tasks:
             try:
                 self._roster.give_up(task, clean)
@@ -359,6 +362,31 @@ class Worker:
             due = place.task.outbox.due(now, idle)
             if due:
                 self._sender.send(place.task.id, due)
+        self._send_dead_letters(now, idle)
+
+    def _send_dead_letters(self, now: int, idle: bool = True) -> int:
+        """Of all tasks, also of those that were taken back to their last commit; how many batches?"""
+        tasks = [place.task for place in self._roster.places.values()]
+        return sum(self._sender.send(task.id, task.dead_letters.due(now, idle), True) for task in tasks)
+
+    def _last_dead_letters(self) -> None:
+        """What made the worker end is in the dead letter topic before it does; where that fails, it is told."""
+        tasks = [place.task for place in self._roster.places.values()]
+        count = sum(sum(task.dead_letters.held.values()) for task in tasks)
+        if not count:
+            return
+        sender, limit = self._sender, int(LAST_COMMIT_S * 1000)
+        why: Exception | None = None
+        try:
+            sender.settle(limit)
+            sender.take_refusals()  # of output, which is made again
+            while self._send_dead_letters(self._clock.now_ms()):
+                sender.settle(limit)
+            why = next((refusal.error for refusal in sender.take_refusals()), None)
+        except KafkaException as error:
+            why = error
+        if why is not None:
+            log.error("%s ends, and not all of its %d dead letters were sent: %s", self.settings.name, count, why)
 
     def _fetch(self, timeout_ms: int) -> None:
         try:
@@ -519,9 +547,8 @@ class Worker:
         log.warning("%s takes task %s back to its last commit: %s", self.settings.name, task, error)
         self._roster.revive(task, self._clock.now_ms())
 
-    def _bury(self, task: TaskId, letter: DeadLetter) -> None:
+    def _dead_letter(self, task: TaskId, letter: DeadLetter) -> None:
+        """One for a record that was refused. Where the task has been given up, its new owner comes to it again."""
         place = self._roster.places.get(task)
         if place is not None:
-            partitions = self._writer.partitions_for(letter.topic)
-            where = TopicPartition(letter.topic, letter.timestamp % partitions)
-            place.task.outbox.put(where, letter.key, letter.value, letter.timestamp, letter.headers)
+            place.task.put_dead_letter(letter)

@@ -201,8 +201,11 @@ class TopologyTestDriver:
         task = self._task
         if task is None:
             return
-        task.punctuate_wall_clock(self.clock.now_ms())
-        self._commit(task)
+        try:
+            task.punctuate_wall_clock(self.clock.now_ms())
+            self._commit(task)
+        finally:
+            self._capture()
         self._work()
 
     # stores
@@ -364,12 +367,14 @@ class TopologyTestDriver:
         self._capture()
         task = self._task
         while task is not None and (partition := self._turns.poll()) is not None:
-            task.inbox.favour(partition)
-            task.run(self.clock.now_ms(), most=1)
-            self._offer(task, partition)
-            task.punctuate_stream_time()
-            self._commit(task)
-            self._capture()
+            try:
+                task.inbox.favour(partition)
+                task.run(self.clock.now_ms(), most=1)
+                self._offer(task, partition)
+                task.punctuate_stream_time()
+                self._commit(task)
+            finally:  # dead letters leave before an error does
+                self._capture()
 
     def _commit(self, task: Task) -> None:
         task.flush()
@@ -378,10 +383,11 @@ class TopologyTestDriver:
 
     def _capture(self) -> None:
         """Takes what was written, in its order, and feeds back what the topology reads."""
-        if self._task is None:
+        task, now = self._task, self.clock.now_ms()
+        if task is None:
             return
         written: dict[str, deque[RawRecord]] = {}
-        for outgoing in self._task.outbox.due(self.clock.now_ms(), idle=True):
+        for outgoing in chain(task.outbox.due(now, idle=True), task.dead_letters.due(now, idle=True)):
             written.setdefault(outgoing.partition.topic, deque()).extend(_rows(outgoing.batch))
         order = list(self._journal)
         self._journal.clear()

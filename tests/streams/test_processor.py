@@ -98,7 +98,7 @@ def test_logging_handlers_answer_and_say_where(
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _, _ in HANDLERS])
-def test_a_dead_letter_topic_gets_the_source_record(kind: type[Any]) -> None:
+def test_built_in_handlers_answer_with_a_dead_letter_of_the_source_record(kind: type[Any]) -> None:
     call = error_handler(kind(), {"errors.dead.letter.queue.topic.name": "bad"})
     (letter,) = call(WHERE, GOOD, ValueError("no")).dead_letters
     assert (letter.topic, letter.key, letter.value, letter.timestamp) == ("bad", b"key", b"value", 100)

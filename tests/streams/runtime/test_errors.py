@@ -81,7 +81,7 @@ def test_what_a_generator_gave_before_it_failed_stays() -> None:
     assert walk.pipe("in", ("k", "a", 1), ("k", "b", 2)) == [(b"k", b"a", 1), (b"k", b"b", 2)]
 
 
-def test_the_handler_gets_context_record_and_error_and_may_bury_the_record() -> None:
+def test_the_handler_gets_context_record_and_error_and_may_send_a_dead_letter() -> None:
     asked: list[tuple[ErrorHandlerContext, Any, Exception]] = []
 
     def handler(context: ErrorHandlerContext, record: Any, error: Exception) -> Response:
@@ -112,7 +112,7 @@ def test_dead_letters_of_a_handler_that_says_fail_outlive_the_abort() -> None:
         walk.pipe("in", ("k", "bad", 1))
     walk.task.revive()
     assert walk.sent() == []
-    assert [(letter.topic, letter.value) for letter in walk.task.last_letters] == [("dead", b"bad")]
+    assert [(topic, row[:2]) for topic, row in walk.out] == [("dead", (b"k", b"bad"))]
 
 
 def test_a_later_node_s_failure_is_not_the_earlier_one_s() -> None:

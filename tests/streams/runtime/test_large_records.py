@@ -8,13 +8,14 @@ import pytest
 
 from streams.clients.api import Writer, WriterSettings
 from streams.clients.local.door import forget, memory_door
+from streams.clients.request_size import LARGEST
 from streams.errors import RecordTooLargeException
 from streams.metrics import Counter
 from streams.processor import DefaultProductionExceptionHandler, ErrorHandlerContext, Response
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.handlers import PRODUCTION
 from streams.runtime.outbox import Outgoing
-from streams.runtime.sender import LARGEST, Sender
+from streams.runtime.sender import Sender
 from streams.topology.node import TaskId
 
 TASK = TaskId(0, 0)

@@ -37,9 +37,9 @@ class Case:
 
     def __init__(self, writer: Writer, handler: object = DefaultProductionExceptionHandler) -> None:
         self.dropped = Counter()
-        self.buried: list[tuple[TaskId, DeadLetter]] = []
+        self.dead_letters: list[tuple[TaskId, DeadLetter]] = []
         config = {PRODUCTION: handler, "errors.dead.letter.queue.topic.name": None}
-        self.sender = Sender(writer, config, self.dropped, lambda task, letter: self.buried.append((task, letter)))
+        self.sender = Sender(writer, config, self.dropped, lambda *letter: self.dead_letters.append(letter))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_what_the_broker_refuses_fails_the_task_by_default(engines: Engines) -> 
     assert sender.take_refusals() == [] and sender.end_of(SMALL) is None
 
 
-def test_what_may_be_let_go_is_counted_and_its_dead_letters_are_buried(engines: Engines) -> None:
+def test_what_may_be_let_go_is_counted_and_its_dead_letters_are_sent(engines: Engines) -> None:
     seen: list[tuple[object, ...]] = []
 
     def let_go(context: ErrorHandlerContext, record: object, error: Exception) -> Response:
@@ -89,7 +89,7 @@ def test_what_may_be_let_go_is_counted_and_its_dead_letters_are_buried(engines: 
     case.sender.send(TASK, [outgoing(LARGE, LARGE, topic=SMALL)])
     case.sender.settle(10_000)
     assert case.sender.take_refusals() == [] and case.dropped.value == 2
-    assert [task for task, _ in case.buried] == [TASK, TASK]
+    assert [task for task, _ in case.dead_letters] == [TASK, TASK]
     assert seen == [("small", 0, TASK, LARGE)] * 2
 
 

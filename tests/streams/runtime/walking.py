@@ -148,7 +148,8 @@ class Walked:
     def sent(self, topic: str = "out") -> list[Row]:
         """What has come out since the last call, on one topic; of the others `out` has it."""
         found: list[Row] = []
-        for outgoing in self.task.outbox.due(self.now, idle=True):
+        task, now = self.task, self.now
+        for outgoing in [*task.outbox.due(now, idle=True), *task.dead_letters.due(now, idle=True)]:
             self.out += [(outgoing.partition.topic, row) for row in rows(outgoing)]
             if outgoing.partition.topic == topic:
                 found += rows(outgoing)
