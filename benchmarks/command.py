@@ -1,4 +1,4 @@
-"""The command line: `list`, `run`, `growth`."""
+"""The command line: `list`, `run`, `growth`, `catch-up`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 
-from benchmarks import endtoend, growth, latency, restore, scaling, stages
+from benchmarks import catch_up, endtoend, growth, latency, restore, scaling, stages
 from benchmarks.engine import Engine
 from benchmarks.figures import Row, aligned, as_json, table
 from benchmarks.jobs import JOBS
@@ -47,11 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     curves.add_argument("--records", type=int, default=None, help="measured records at each size")
     curves.add_argument("--large", action="store_true", help="ten million keys as well (minutes, and a GB of disk)")
     curves.add_argument("--json", action="store_true", help="JSON instead of a table")
+    catch_up.add_arguments(commands.add_parser("catch-up", help="a back-fill by real processes, all of it compared"))
     given = parser.parse_args(arguments)
     if given.command == "run":
         return _run(given)
     if given.command == "growth":
         return _growth(given)
+    if given.command == "catch-up":
+        return catch_up.main(given)
     print(aligned([(name, title) for name, (title, _) in benchmarks().items()]))
     return 0
 
