@@ -74,7 +74,7 @@ class Job(NamedTuple):
 
     Args:
         where: the partition's directory.
-        groups: segments to read; each group becomes one segment.
+        groups: segments to read, as they were closed; each group becomes one segment.
         dirty_from: offset from which on keys are looked at: earlier passes have been before it.
         end: offset that the pass goes to at most.
         log_start: records before it are dropped.
@@ -87,7 +87,7 @@ class Job(NamedTuple):
     """
 
     where: str
-    groups: tuple[tuple[Name, ...], ...]
+    groups: tuple[tuple[SegmentFacts, ...], ...]
     dirty_from: int
     end: int
     log_start: int
@@ -162,15 +162,15 @@ def plan(facts: Facts, settings: TopicSettings, now: int, key_bytes: int = KEY_B
     )
 
 
-def _groups(segments: Sequence[SegmentFacts], most: int) -> tuple[tuple[Name, ...], ...]:
+def _groups(segments: Sequence[SegmentFacts], most: int) -> tuple[tuple[SegmentFacts, ...], ...]:
     """Neighbours that fit into one segment together."""
-    groups: list[list[Name]] = []
+    groups: list[list[SegmentFacts]] = []
     size = 0
     for segment in segments:
         if not groups or size + segment.size > most:
             groups.append([])
             size = 0
-        groups[-1].append(segment.name)
+        groups[-1].append(segment)
         size += segment.size
     return tuple(map(tuple, groups))
 
@@ -186,13 +186,7 @@ def run(files: Files, job: Job) -> Cleaned:
         OSError: the disk. In every case what was written is removed again.
     """
     handles = Handles(files, limit=8)
-    old = [
-        [Segment(handles, job.where, name, job.interval) for name in group]
-        for group in job.groups
-    ]  # fmt: skip
-    for group in old:
-        for segment in group:
-            segment.find()
+    old = [[_found(handles, job, facts) for facts in group] for group in job.groups]
     newest, end = _newest_offsets([segment for group in old for segment in group], job)
     walker = _Pass(job, newest, end)
     fresh: list[Segment] = []
@@ -218,6 +212,13 @@ def run(files: Files, job: Job) -> Cleaned:
         raise
     wrote = tuple(segment.name for segment in fresh)
     return Cleaned(tuple(read), wrote, end, walker.gone, walker.horizon, job.number)
+
+
+def _found(handles: Handles, job: Job, facts: SegmentFacts) -> Segment:
+    """A segment that is to be read, if it still is what it was."""
+    segment = Segment(handles, job.where, facts.name, job.interval)
+    segment.find_closed(facts.size, facts.end)
+    return segment
 
 
 def _newest_offsets(segments: Sequence[Segment], job: Job) -> tuple[dict[bytes, int], int]:

@@ -23,7 +23,7 @@ from contextlib import suppress
 import msgpack
 
 from broker_local import compaction
-from broker_local.compaction import Cleaned, Job
+from broker_local.compaction import Cleaned, Job, SegmentFacts
 from broker_local.faults import Damaged, Stop
 from broker_local.files import OsFiles
 from broker_local.segment import Name
@@ -43,7 +43,7 @@ def unpack_job(data: bytes) -> Job:
     where, groups, dirty_from, end, log_start, expired, now, last, number, interval, key_bytes = msgpack.unpackb(data)
     return Job(
         where,
-        tuple(_names(group) for group in groups),
+        tuple(tuple(SegmentFacts(Name(*name), *rest) for name, *rest in group) for group in groups),
         dirty_from,
         end,
         log_start,

@@ -11,12 +11,14 @@ short. Without a state sheet there is at most one segment, at offset 0: most par
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from broker_local import sheet
 from broker_local.faults import Damaged
 from broker_local.files import Files
-from broker_local.segment import Name
+from broker_local.segment import Name, Segment
 
 KIND = b"BLPS"
 VERSION = 1
@@ -30,6 +32,7 @@ class State:
 
     Args:
         segments: names in the order of their offsets.
+        lengths: bytes of the closed ones, which are all but the last; nothing where an earlier engine wrote the state.
         start: the log start offset that was asked for; the log may start later.
         cuts: (epoch, offset): the epoch began there, all of earlier epochs behind it was cut off.
         clean_end: offset up to which compaction has been.
@@ -40,6 +43,7 @@ class State:
     """
 
     segments: tuple[Name, ...] = ()
+    lengths: Mapping[Name, int] = field(default_factory=dict)
     start: int = 0
     cuts: tuple[tuple[int, int], ...] = ()
     clean_end: int = 0
@@ -47,9 +51,10 @@ class State:
     passes: int = 0
     horizon: int = -1
 
-    def with_segments(self, segments: tuple[Name, ...]) -> State:
-        """The same with other segments."""
-        return replace(self, segments=segments)
+    def with_segments(self, segments: Sequence[Segment]) -> State:
+        """The same with other segments, of which all but the last are closed."""
+        lengths = {segment.name: segment.size for segment in segments[:-1]}
+        return replace(self, segments=tuple(segment.name for segment in segments), lengths=lengths)
 
 
 def directory(topic_id: str, partition: int) -> str:
@@ -70,6 +75,7 @@ def write_state(files: Files, where: str, state: State) -> None:
         VERSION,
         {
             "segments": [[name.base, name.generation] for name in state.segments],
+            "lengths": list(state.lengths.values()),
             "start": state.start,
             "cuts": [list(cut) for cut in state.cuts],
             "clean_end": state.clean_end,
@@ -98,8 +104,13 @@ def read_state(files: Files, where: str) -> State | None:
         assert isinstance(segments, list) and isinstance(cuts, list)
         assert isinstance(start, int) and isinstance(clean_end, int) and isinstance(horizon, int)
         assert isinstance(gone, int) and isinstance(passes, int)
+        names = tuple(Name(base, generation) for base, generation in segments)
+        lengths = content.get("lengths", [])
+        assert isinstance(lengths, list) and all(isinstance(length, int) for length in lengths)
+        assert all(before.base < after.base for before, after in pairwise(names)), "segments out of order"
         return State(
-            tuple(Name(base, generation) for base, generation in segments),
+            names,
+            dict(zip(names[:-1], lengths, strict=True)) if lengths else {},
             start,
             tuple((epoch, offset) for epoch, offset in cuts),
             clean_end,

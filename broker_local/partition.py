@@ -119,7 +119,7 @@ class Partition:
 
     def _ends(self) -> list[int]:
         """Where each segment ends: where the next begins, though compaction may have emptied its tail."""
-        return [*(segment.base for segment in self._segments[1:]), self.end]
+        return [*(segment.base for segment in self._segments[1:]), self.end][: len(self._segments)]
 
     def __repr__(self) -> str:
         return f"{self.topic.name}-{self.number}"
@@ -252,8 +252,7 @@ class Partition:
     def _roll(self) -> Segment:
         """Closes the last segment and begins one at the end of the log."""
         fresh = Segment(self._handles, self._where, Name(self.end), self._settings.index_interval_bytes)
-        names = (*(segment.name for segment in self._segments), fresh.name)
-        state = self._state.with_segments(names)
+        state = self._state.with_segments([*self._segments, fresh])
         try:
             if self._segments:
                 self.checkpoint(closing=True)
@@ -424,10 +423,9 @@ class Partition:
     def verify(self) -> list[Damaged]:
         """Reads all that is there and tells what is damaged: at most one place a segment."""
         found: list[Damaged] = []
-        for segment in self._segments:
+        for segment, end in zip(self._segments, self._ends(), strict=True):
             try:
-                for _ in segment.walk(segment.base, deep=True):
-                    continue
+                segment.verify(end)
             except Damaged as damage:
                 found.append(damage)
         return found
@@ -468,7 +466,7 @@ class Partition:
         for segment, end in zip(segments, self._ends(), strict=True):
             _ = segment.index
             expired = segment.size and 0 <= settings.retention_ms < now - segment.newest
-            over = 0 <= settings.retention_bytes <= size - segment.size
+            over = segment.size and 0 <= settings.retention_bytes <= size - segment.size
             empty = not segment.size and segment is not segments[-1]
             if end > self.durable_end or not (expired or over or empty):
                 break
@@ -483,11 +481,7 @@ class Partition:
     def _shorten(self, drop: int, start: int) -> None:
         """Drops the first segments and begins the log at `start`; the state is durable before a file goes."""
         doomed, kept = self._segments[:drop], self._segments[drop:]
-        state = replace(
-            self._state,
-            segments=tuple(segment.name for segment in kept),
-            start=max(start, self._state.start),
-        )
+        state = replace(self._state.with_segments(kept), start=max(start, self._state.start))
         try:
             for path in self._unsynced:  # what is known of producers may not go with the batches that say it
                 if path.endswith(".producers"):
@@ -514,9 +508,8 @@ class Partition:
 
     def facts(self) -> Facts:
         """What a compaction has to know of the log."""
-        ends = [*(segment.base for segment in self._segments[1:]), self.end] if self._segments else []
         segments = []
-        for segment, end in zip(self._segments, ends, strict=True):
+        for segment, end in zip(self._segments, self._ends(), strict=True):
             _ = segment.index
             segments.append(SegmentFacts(segment.name, end, segment.size, segment.oldest, segment.newest))
         state = self._state
@@ -557,8 +550,7 @@ class Partition:
             segment.find()
         segments = [*self._segments[:first], *fresh, *self._segments[first + len(old) :]]
         state = replace(
-            self._state,
-            segments=tuple(segment.name for segment in segments),
+            self._state.with_segments(segments),
             clean_end=max(done.clean_end, self._state.clean_end),
             gone=max(done.gone, self._state.gone),
             horizon=done.horizon,

@@ -9,6 +9,7 @@ goes back to the common line).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -176,9 +177,8 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
     """
     names = handles.files.entries(where)
     listed = _listed(handles, where, names, known)
-    _sweep(handles, where, names, listed)
     segments = [Segment(handles, where, name, interval) for name in listed.segments]
-    cut_bytes, doomed = _ends(handles, segments, known)
+    cut_bytes, doomed = _ends(handles, segments, listed.lengths, known)
     end = segments[-1].next_offset if segments else listed.start
     if end < known.end:
         path, size = (segments[-1].path, segments[-1].size) if segments else (where, 0)
@@ -198,7 +198,8 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
         segments = [Segment(handles, where, Name(state.start, state.passes + 1), interval)]
         segments[0].create()
         state = replace(state, passes=state.passes + 1, clean_end=state.start)
-    state = state.with_segments(tuple(segment.name for segment in segments))
+    _sweep(handles, where, names, listed)  # not before all that is listed has been found sound
+    state = state.with_segments(segments)
     if state != listed and (segments or "state" in names):
         handles.files.make_directory(where)
         layout.write_state(handles.files, where, state)
@@ -209,7 +210,9 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
     return Opened(state, segments, producers, snapshots, replayed, cut_bytes)
 
 
-def _ends(handles: Handles, segments: list[Segment], known: Known) -> tuple[int, list[Segment]]:
+def _ends(
+    handles: Handles, segments: list[Segment], lengths: Mapping[Name, int], known: Known
+) -> tuple[int, list[Segment]]:
     """Finds where the log ends; leaves in `segments` those that count.
 
     Returns:
@@ -218,9 +221,10 @@ def _ends(handles: Handles, segments: list[Segment], known: Known) -> tuple[int,
     for number, segment in enumerate(segments):
         after = segments[number + 1].base if number + 1 < len(segments) else None
         if after is not None and (after <= known.end or not known.lost_power):
-            segment.find()  # closed long ago: its index says the rest, when somebody asks
+            segment.find_closed(lengths.get(segment.name), after)
             continue
         cut_bytes = _end(handles, segment, known, after is None)
+        segment.check_begin()
         if after is not None and (cut_bytes or segment.next_offset < after):
             doomed = segments[number + 1 :]
             del segments[number + 1 :]

@@ -131,6 +131,69 @@ class Segment:
         if self.size < 0:
             raise Damaged(self.path, 0, "the file is missing")
 
+    def find_closed(self, length: int | None, end: int) -> None:
+        """Finds a segment that nothing is appended to any more, and looks whether it is still what it was.
+
+        Its batches and their sums are looked at when they are read.
+
+        Args:
+            length: its bytes when it was closed; None: that was not written down, so its index or its batches say it.
+            end: where the next segment begins. One that compaction wrote may end before it, or have nothing left.
+        Raises:
+            Damaged: it is missing, shorter or longer, or holds the batches of another segment.
+        """
+        self.find()
+        if length is None:
+            _ = self.index
+            self.check_end(self.next_offset, end)
+        elif self.size != length:
+            words = f"the file has {self.size} bytes; it had {length} when the segment was closed"
+            raise Damaged(self.path, min(self.size, length), words)
+        self.check_begin()
+
+    def check_begin(self) -> None:
+        """Looks whether the first batch is one of this segment.
+
+        Raises:
+            Damaged: it is not, or it is no batch.
+        """
+        if not self.size:
+            return
+        try:
+            found = next(walk(self.file(), 0, self.size)).header.base_offset
+        except BadBatch as error:
+            raise Damaged(self.path, 0, str(error)) from error
+        if found != self.base and self._closes_up(found, self.base):
+            raise Damaged(self.path, 0, f"the first batch has offset {found}; the segment begins with {self.base}")
+
+    def _closes_up(self, found: int, wanted: int) -> bool:
+        """Is it wrong that an offset is found where another is wanted? Only compaction leaves offsets out."""
+        return found < wanted or not self.name.generation
+
+    def check_end(self, found: int, end: int) -> None:
+        """Looks whether the segment ends, at offset `found`, where the next one begins, at `end`.
+
+        Raises:
+            Damaged: it does not; after a compaction it may end before.
+        """
+        if found != end and (found > end or not self.name.generation):
+            raise Damaged(self.path, self.size, f"the segment ends at offset {found}; the next one begins with {end}")
+
+    def verify(self, end: int) -> None:
+        """Reads it all.
+
+        Args:
+            end: the offset of the next segment, or of the end of the log.
+        Raises:
+            Damaged: a batch is not what was written, or there are offsets that no batch has.
+        """
+        at = self.base
+        for position, header in self.walk(self.base, deep=True):
+            if header.base_offset != at and self._closes_up(header.base_offset, at):
+                raise Damaged(self.path, position, f"offset {header.base_offset} comes where {at} was to come")
+            at = header.next_offset
+        self.check_end(at, end)
+
     def _read_index(self) -> Index:
         try:
             data = self._handles.files.read(self.index_path)
@@ -165,8 +228,8 @@ class Segment:
         if stop == start.position:
             return
         for position, header in walk(self.file(), start.position, stop, deep=True):
-            if header.base_offset < self.next_offset:
-                error = BadBatch(f"offset {header.base_offset} comes after {self.next_offset - 1}")
+            if header.base_offset != self.next_offset and self._closes_up(header.base_offset, self.next_offset):
+                error = BadBatch(f"offset {header.base_offset} comes where {self.next_offset} was to come")
                 error.position = position
                 raise error
             self._took(header)
@@ -326,7 +389,11 @@ class Segment:
                 except BadBatch as error:
                     raise Damaged(self.path, error.position, str(error)) from error
                 end = start + header.size
-        return FileSlice(self.file(), start, end - start)
+        file = self.file()
+        found = file.size()
+        if found < end:  # it was cut while it was open
+            raise Damaged(self.path, found, f"the file ends at byte {found}; {self.size} were written")
+        return FileSlice(file, start, end - start)
 
     def batches_for_time(self, timestamp: int) -> Iterator[Placed]:
         """The batches with a record at least as new as `timestamp` (ms).

@@ -386,4 +386,4 @@ def facts(*sizes: int, clean_end: int = 0, limit: int = 10**9, horizon: int = -1
 )
 def test_what_a_pass_would_read(log: Facts, config: dict[str, float], groups: list[list[int]] | None) -> None:
     job = compaction.plan(log, replace(TopicSettings(compacts=True), **config), NOW)  # type: ignore[arg-type]
-    assert (job and [[name.base for name in group] for group in job.groups]) == groups
+    assert (job and [[facts.name.base for facts in group] for group in job.groups]) == groups
