@@ -112,9 +112,9 @@ class Layered(Protocol):
         go."""
         ...
 
-    def flush(self, forward: Forward | None = None) -> None:
+    def flush(self, forward: Forward | None = None) -> bool:
         """Log and forward the dirty entries, in the order of their last update; `forward` replaces the
-        bound one.
+        bound one. False: there was nothing to do.
 
         An entry that is deleted and was not there at the last flush is neither logged nor forwarded, if
         somebody listens. The changelog is written before the forward of the same entry. Puts made by the

@@ -207,8 +207,10 @@ class ChangeBuffer:
     def listen(self, forward: Forward | None, sends_old: bool) -> None:
         """Nothing is forwarded by a flush: the operator lets the rows go."""
 
-    def flush(self, forward: Forward | None = None) -> None:
+    def flush(self, forward: Forward | None = None) -> bool:
         """Log what has changed since the last flush, in the order of Java's set of such keys."""
+        if not self._dirty:
+            return False
         changelog = self._changelog
         if changelog is not None:
             while len(self._dirty) > self._buckets * 3 // 4:
@@ -217,6 +219,7 @@ class ChangeBuffer:
                 row = self._rows.get(key)
                 changelog(key, None if row is None else self._written(row), self._now, None)
         self._dirty.clear()
+        return True
 
     def commit(self) -> None:
         """What was done stays."""

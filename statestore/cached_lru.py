@@ -100,8 +100,10 @@ class CachedLruMap:
     def listen(self, forward: Forward | None, sends_old: bool) -> None:
         self._forward, self._sends_old = forward, sends_old
 
-    def flush(self, forward: Forward | None = None) -> None:
+    def flush(self, forward: Forward | None = None) -> bool:
         """The dirty entries go to the map and on, in the order of their last update."""
+        if not self._dirty:
+            return False
         listener = forward or self._forward
         while self._dirty:
             key = next(iter(self._dirty))
@@ -116,6 +118,7 @@ class CachedLruMap:
                 old = before[0] if before is not None and self._sends_old else None
                 listener(key, new, old, timestamp, origin)
         self._shrink()
+        return True
 
     def _shrink(self) -> None:
         most = max(1, int(self._cache_bytes / max(1.0, self._sizes.serialised)))

@@ -29,10 +29,12 @@ class Lifecycle(Generic[Cell]):
         self._layers.forward = forward
         self._layers.sends_old = sends_old
 
-    def flush(self, forward: Forward | None = None) -> None:
-        if self._layers.dirty:
-            listener = forward or self._layers.forward
-            self._layers.flush(None if listener is None else self._emit(listener))
+    def flush(self, forward: Forward | None = None) -> bool:
+        if not self._layers.dirty:
+            return False
+        listener = forward or self._layers.forward
+        self._layers.flush(None if listener is None else self._emit(listener))
+        return True
 
     def commit(self) -> None:
         self._layers.commit()

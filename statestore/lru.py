@@ -109,8 +109,9 @@ class LruMap:
     def listen(self, forward: Forward | None, sends_old: bool) -> None:
         """Nothing is cached, so nothing is emitted."""
 
-    def flush(self, forward: Forward | None = None) -> None:
+    def flush(self, forward: Forward | None = None) -> bool:
         """Nothing is cached."""
+        return False
 
     def commit(self) -> None:
         self._undo.clear()

@@ -1,6 +1,7 @@
 """The commit, as a named list of steps in order (decision 13). A process may die after each: nothing is lost.
 
-1 flush      caches go to changelogs and downstream, the stores in topological order
+1 flush      caches go to changelogs and downstream, and what buffers took to their changelogs, the stores in the order
+             of the topology, until nothing is left
 2 send       outboxes and dead letters leave, and everything that was sent is acknowledged
 3 offsets    positions are committed, with member and generation
 4 settle     uncommitted writes become committed, without I/O

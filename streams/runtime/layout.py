@@ -1,5 +1,7 @@
 """What a task reads off its sub-topology: who forwards to whom, which source a topic belongs to, the order
 of flushes.
+
+Nodes are in the order they were added, so every node stands after its parents.
 """
 
 from __future__ import annotations
@@ -9,29 +11,19 @@ from collections.abc import Callable
 
 from streams.errors import StreamsException
 from streams.runtime.fuse import Graph
-from streams.topology.node import SinkNode, SourceNode, SubTopology
+from streams.topology.javahash import hash_order
+from streams.topology.node import ProcessorNode, SinkNode, SourceNode, StepNode, SubTopology
 
 
 def graph_of(topology: SubTopology) -> Graph:
-    """The nodes with their children; every node after its parents."""
+    """The nodes with their children, in the order they were added."""
     children: dict[str, list[str]] = {node.name: [] for node in topology.nodes}
-    waiting: dict[str, int] = dict.fromkeys(children, 0)
     for node in topology.nodes:
         if not isinstance(node, SourceNode):
             for parent in dict.fromkeys(node.parents):
                 children[parent].append(node.name)
-                waiting[node.name] += 1
-    order: list[str] = []
-    ready = [name for name, parents in waiting.items() if not parents]
-    while ready:
-        name = ready.pop(0)
-        order.append(name)
-        for child in children[name]:
-            waiting[child] -= 1
-            if not waiting[child]:
-                ready.append(child)
     return Graph(
-        tuple(order),
+        tuple(children),
         tuple(node.name for node in topology.nodes if isinstance(node, SourceNode)),
         children,
         frozenset(node.name for node in topology.nodes if isinstance(node, SinkNode)),
@@ -39,11 +31,10 @@ def graph_of(topology: SubTopology) -> Graph:
 
 
 def flush_order(topology: SubTopology) -> tuple[str, ...]:
-    """Names of the stores in the order of the nodes that use them, those without a user last."""
-    by_name = {node.name: node for node in topology.nodes}
-    users = (by_name[name] for name in graph_of(topology).order)
-    used = (store for node in users for store in getattr(node, "stores", ()))
-    return tuple(dict.fromkeys([*used, *(spec.name for spec in topology.stores)]))
+    """Names of the stores as Java flushes them: in the order in which the nodes that use them were added, and for one
+    node in that of its hash set."""
+    users = (node for node in topology.nodes if isinstance(node, StepNode | ProcessorNode))
+    return tuple(dict.fromkeys(store for node in users for store in hash_order(node.stores)))
 
 
 def source_of(topology: SubTopology, topic: str, topic_name: Callable[[str], str]) -> tuple[int, SourceNode]:

@@ -555,35 +555,36 @@ class Task:
         return sum(layers.dirty_bytes for _, layers in self._flushed)
 
     def flush(self) -> None:
-        """Lets the caches go: changelog and downstream, the stores in the order of the topology, until
-        nothing is left.
+        """Lets go of what stores hold back: caches go to changelog and downstream, what buffers have taken goes
+        to their changelogs. The stores in the order of the topology, until nothing is left anywhere: what a
+        flush brings to a store that was flushed before it is in the same commit.
 
         Raises:
             ProcessorStateException: something failed while it was forwarded.
         """
         self._walk.active = True
         try:
-            self._flush_all()
-            while any(layers.dirty_bytes for _, layers in self._flushed):
-                self._flush_all()
+            while self._flush_all():
+                pass
         finally:
             self._walk.active = False
 
-    def _flush_all(self) -> None:
-        """Every store once, and what that brought to steps that wait for the end of a run."""
+    def _flush_all(self) -> bool:
+        """Every store once, and what that brought to steps that wait for the end of a run; was there anything?"""
+        some = False
         for name, layers in self._flushed:
-            self._flush(name, layers)
+            some = self._flush(name, layers) or some
         try:
-            self._drains.run()
+            return self._drains.run() or some
         except Exception as error:
             cause = error.error if isinstance(error, Failed) else error
             raise ProcessorStateException(
                 f"{self._ground.log_prefix}Failed to pass on what a flush brought to an asynchronous step"
             ) from cause
 
-    def _flush(self, name: str, layers: Layered) -> None:
+    def _flush(self, name: str, layers: Layered) -> bool:
         try:
-            layers.flush()
+            return layers.flush()
         except Exception as error:
             cause = error.error if isinstance(error, Failed) else error
             judged = isinstance(error, Failed) and not isinstance(cause.__cause__, ClassCastException)

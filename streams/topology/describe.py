@@ -119,12 +119,13 @@ def _sized(wiring: Wiring, name: str) -> _Sized:
     node = wiring.nodes[name]
     if isinstance(node, SourceNode):
         topics = node.topics
-        listed = topics.pattern if isinstance(topics, re.Pattern) else f"[{', '.join(hash_order(topics))}]"
+        listed = topics.pattern if isinstance(topics, re.Pattern) else f"[{', '.join(hash_order(topics, copied=True))}]"
         return _Sized(name, "Source", f"topics: {listed}")
     if isinstance(node, SinkNode):
         chosen = f"topic: {node.topic}" if isinstance(node.topic, str) else f"extractor class: {said(node.topic)}"
         return _Sized(name, "Sink", chosen)
-    return _Sized(name, "Processor", f"stores: [{', '.join(hash_order(wiring.used.get(name, ())))}]")
+    stores = hash_order(wiring.used.get(name, ()), copied=True)
+    return _Sized(name, "Processor", f"stores: [{', '.join(stores)}]")
 
 
 def _global_store(wiring: Wiring, number: int, names: list[str]) -> SubTopologyDescription:

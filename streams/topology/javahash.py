@@ -21,15 +21,18 @@ def string_hash(text: str) -> int:
     return value
 
 
-def hash_order(names: Iterable[str]) -> list[str]:
+def hash_order(names: Iterable[str], copied: bool = False) -> list[str]:
     """The names as a `HashSet` filled in this order iterates them.
 
     A bucket is `(h ^ h >>> 16) & (n - 1)`; n starts at 16 and doubles whenever the set exceeds 3/4 of it.
     Names of one bucket keep the order in which they came.
+
+    Args:
+        copied: the set was made of another one; such a set is doubled before it is full to 3/4.
     """
     unique = list(dict.fromkeys(names))
-    buckets = 16
-    while len(unique) > buckets * 3 // 4:
+    buckets, count = 16, len(unique) + copied
+    while count > buckets * 3 // 4:
         buckets *= 2
     return sorted(unique, key=lambda name: _spread(string_hash(name)) & (buckets - 1))
 

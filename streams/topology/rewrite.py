@@ -254,10 +254,10 @@ class _Writer:
 
     def stream_table_join(self, work: Work, part: p.StreamTableJoin) -> None:
         self.step(work.name, work.parent_names(), part.make)
-        if part.stores:
-            self._wiring.connect(work.name, part.stores)
         if part.buffer is not None:
             self.store(part.buffer, work.name)
+        if part.stores:
+            self._wiring.connect(work.name, part.stores)
         if part.grace_ms is None:
             return
         for name in part.stores:

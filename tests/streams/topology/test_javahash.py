@@ -19,6 +19,15 @@ def test_names_come_in_bucket_order() -> None:
     assert hash_order(f"store-{i}" for i in range(20)) == [f"store-{i}" for i in order]
 
 
+def test_a_copied_set_of_twelve_has_grown_already() -> None:
+    """`describe()` copies; read off Java 17."""
+    names = [f"store{i * 7}" for i in range(12)]
+    plain = (21, 77, 7, 56, 35, 14, 49, 28, 70, 0, 63, 42)
+    assert hash_order(names) == [f"store{i}" for i in plain]
+    copied = (7, 70, 63, 42, 21, 77, 56, 35, 14, 49, 28, 0)
+    assert hash_order(names, copied=True) == [f"store{i}" for i in copied]
+
+
 def test_a_bucket_keeps_the_order_of_arrival() -> None:
     assert string_hash("Aa") == string_hash("BB")
     assert hash_order(["BB", "Aa"]) == ["BB", "Aa"]
