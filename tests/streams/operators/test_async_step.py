@@ -139,7 +139,7 @@ def test_what_cannot_be_answered_is_buried_as_it_was_read(steps: int, bad: str) 
     config = {"errors.dead.letter.queue.topic.name": "dead", "processing.exception.handler": handler}
     runs = Runs(build, **config)
     runs.send(("k", "a"), ("l", "b"), ("m", "c"))
-    letters = [each.batch for each in runs.task.outbox.due(0, idle=True) if each.partition.topic == "dead"]
+    letters = [each.batch for each in runs.task.dead_letters.due(0, idle=True)]
     assert [(batch.keys, batch.values) for batch in letters] == [([b"l"], [b"b"])]
 
 
