@@ -3,6 +3,10 @@
 Runs every case in DIR (default: the shipped ones), prints a line per failing case with the first difference, and
 `passed/total` last. Exit status 1 on any difference. With `--on runtime` the cases run through a worker over
 `memory://`; those whose results belong to the driver alone are left out (see `on_runtime`).
+
+With `--random N --seed S` it makes N topologies instead, lets Kafka Streams' own test driver answer them (`recorder/`:
+needs `java`, `javac` and, once, `mvn`), compares, and writes each difference, reduced, into DIR (default:
+`differences`). The same N and S give the same cases; `--from K` begins at the K-th.
 """
 
 from __future__ import annotations
@@ -12,7 +16,9 @@ import json
 import sys
 from pathlib import Path
 
+from tests.conformance import random_run
 from tests.conformance.drive import Differs, load, run
+from tests.conformance.java import CannotRecord
 from tests.conformance.on_runtime import fits, run_on_runtime
 
 SHIPPED = Path(__file__).parent / "cases"
@@ -31,20 +37,47 @@ def first_difference(path: Path, options: argparse.Namespace) -> str | None:
     return None
 
 
+def random_topologies(options: argparse.Namespace) -> int:
+    """`--random`; exit status 2 where Java cannot be asked."""
+    numbers = range(options.first, options.first + options.random)
+    directory = None if options.no_reduce else options.dir or Path("differences")
+    compare = random_run.on_runtime if options.on == "runtime" else random_run.on_driver
+    try:
+        found = random_run.run_random(numbers, options.seed, directory, compare, print)
+    except CannotRecord as error:
+        print(f"cannot ask Java: {error}", file=sys.stderr)
+        return 2
+    if options.coverage:
+        print(*found.coverage.lines(), sep="\n")
+    for anchor, times in sorted(found.excused.items()):
+        print(f"excused by docs/differences-from-java.md#{anchor}: {times}")
+    same = found.cases - len(found.differing)
+    print(f"seed {options.seed}: {same}/{found.cases} the same ({found.errors} of them end in an error in Java)")
+    return 1 if found.differing else 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
-    parser.add_argument("dir", nargs="?", type=Path, default=SHIPPED)
+    parser.add_argument("dir", nargs="?", type=Path)
     parser.add_argument("--only", help="one case, by name")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument("--on", choices=("driver", "runtime"), default="driver")
     parser.add_argument("--partitions", type=int, default=1, help="of every topic, on the runtime")
+    parser.add_argument("--random", type=int, metavar="N", help="make N random topologies and ask Java")
+    parser.add_argument("--seed", type=int, default=0, help="of the random topologies")
+    parser.add_argument("--from", type=int, default=0, dest="first", metavar="K", help="the first random topology")
+    parser.add_argument("--no-reduce", action="store_true", help="only name the differing random topologies")
+    parser.add_argument("--coverage", action="store_true", help="print how often each word of SPEC.md was drawn")
     parser.add_argument("--crash", action="store_true", help="crash and restart in the middle, on the runtime")
     options = parser.parse_args(arguments)
-    paths = sorted(options.dir.glob("*.json.gz"))
+    if options.random is not None:
+        return random_topologies(options)
+    directory = options.dir or SHIPPED
+    paths = sorted(directory.glob("*.json.gz"))
     if options.only is not None:
         paths = [path for path in paths if path.name == f"{options.only}.json.gz"]
         if not paths:
-            parser.error(f"no case {options.only} in {options.dir}")
+            parser.error(f"no case {options.only} in {directory}")
     if options.on == "runtime":
         paths = [path for path in paths if fits(load(path), options.partitions, options.crash)]
     failures = {}

@@ -50,7 +50,7 @@ def rows_of(
     if wanted["kind"] != "versioned":
         return {"rows": KINDS[wanted["kind"]](driver, name)}
     store = driver.get_versioned_key_value_store(name)
-    keys = sorted({event["k"] for event in events if isinstance(event.get("k"), str)})
+    keys = list(dict.fromkeys(row[0] for row in wanted["as_of"]))
     found = [(key, store.get(key)) for key in keys]
     rows = [[key, record.value, record.timestamp] for key, record in found if record is not None]
     times = [event["ts"] for event in events if "ts" in event]

@@ -1,0 +1,103 @@
+"""The recorder: Kafka Streams' own test driver in a Java process, which answers a case a line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+HERE = Path(__file__).parent / "recorder"
+JARS, CLASSES = HERE / "target" / "lib", HERE / "target" / "classes"
+AHEAD = 8
+"""Cases handed over before the first answer is read: Java works while we do."""
+
+
+class CannotRecord(Exception):
+    """A tool is missing, or one failed; the text says which and what to do."""
+
+
+def tool(name: str, what: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise CannotRecord(f"{name} is not installed: {what}")
+    return found
+
+
+def run(command: list[str], why: str) -> None:
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise CannotRecord(f"{why} failed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+
+
+def prepare() -> list[str]:
+    """Fetches the jars and compiles the recorder where that is still to be done; gives the command that starts it.
+
+    Raises `CannotRecord` naming the tool that is missing.
+    """
+    java = tool("java", "the recorder runs Kafka Streams itself (17 or later)")
+    pom = HERE / "pom.xml"
+    if not any(JARS.glob("kafka-streams-test-utils-*.jar")):
+        mvn = tool("mvn", "it fetches Kafka's jars, once, as tests/conformance/recorder/pom.xml names them")
+        copy = ["dependency:copy-dependencies", f"-DoutputDirectory={JARS}", "-DincludeScope=runtime"]
+        run([mvn, "-q", "-B", "-f", str(pom), *copy], "fetching Kafka's jars with mvn")
+    sources = sorted(HERE.glob("*.java"))
+    oracle = CLASSES / "Oracle.class"
+    if not oracle.exists() or oracle.stat().st_mtime < max(source.stat().st_mtime for source in sources):
+        javac = tool("javac", "it compiles the recorder (a JDK, not only a JRE)")
+        CLASSES.mkdir(parents=True, exist_ok=True)
+        run([javac, "-nowarn", "-cp", f"{JARS}/*", "-d", str(CLASSES), *map(str, sources)], "compiling the recorder")
+    return [java, "-XX:+UseSerialGC", "-Xmx1g", "-cp", f"{CLASSES}:{JARS}/*", "Oracle", "-"]
+
+
+class Recorder:
+    """A Java process that stays for many cases; a context manager."""
+
+    def __init__(self) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(prepare(), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def answer(self, case: Mapping[str, Any]) -> dict[str, Any]:
+        """The case with Java's answers."""
+        self._ask(case)
+        return self._read()
+
+    def answers(self, cases: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Each case with Java's answers, in order."""
+        asked = 0
+        for case in cases:
+            self._ask(case)
+            asked += 1
+            if asked == AHEAD:
+                yield self._read()
+                asked -= 1
+        for _ in range(asked):
+            yield self._read()
+
+    def _ask(self, case: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(case).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise CannotRecord("the recorder ended; run it by hand on this case to see why (recorder/README.md)")
+        found: dict[str, Any] = json.loads(line)
+        return found

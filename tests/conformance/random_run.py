@@ -1,0 +1,166 @@
+"""Random topologies: the same case in Java and here, and what is left of a difference when it has been reduced."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tests.conformance.drive import Differs, differences
+from tests.conformance.excused import excuse
+from tests.conformance.generate.case import random_case
+from tests.conformance.generate.coverage import Coverage
+from tests.conformance.java import Recorder
+from tests.conformance.on_runtime import fits, run_on_runtime
+from tests.conformance.reduce import reduced
+
+Case = dict[str, Any]
+Compare = Callable[[Mapping[str, Any]], list[Differs]]
+TIMEOUT_S = 60
+
+
+@dataclass
+class Findings:
+    """What a run found."""
+
+    cases: int = 0
+    errors: int = 0
+    """Cases that Java refuses or that end in an error there."""
+    excused: Counter[str] = field(default_factory=Counter)
+    differing: dict[str, str] = field(default_factory=dict)
+    coverage: Coverage = field(default_factory=Coverage)
+
+
+class Hangs(Exception):
+    """A case took longer than any should."""
+
+
+@contextmanager
+def deadline(seconds: int) -> Iterator[None]:
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise Hangs(f"not done after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Refused and skipped records are logged by thousands here."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def on_driver(case: Mapping[str, Any]) -> list[Differs]:
+    """All differences; an exception that is no answer of the product counts as one."""
+    found: list[Differs] = []
+    try:
+        with deadline(TIMEOUT_S):
+            found.extend(differences(case))
+    except Exception as error:
+        found.append(Differs(f"{type(error).__name__}", str(error)))
+    return found
+
+
+def on_runtime(case: Mapping[str, Any]) -> list[Differs]:
+    if not fits(case, 1, False):
+        return []
+    try:
+        with deadline(TIMEOUT_S):
+            run_on_runtime(case)
+    except Differs as difference:
+        return [difference]
+    except Exception as error:
+        return [Differs(f"{type(error).__name__}", str(error))]
+    return []
+
+
+def meant(case: Mapping[str, Any], found: list[Differs], findings: Findings | None = None) -> list[Differs]:
+    """The differences that no rule excuses."""
+    left = []
+    for difference in found:
+        anchor = excuse(case, difference)
+        if anchor is None:
+            left.append(difference)
+        elif findings is not None:
+            findings.excused[anchor] += 1
+    return left
+
+
+def kind(case: Mapping[str, Any], difference: Differs) -> tuple[str, ...]:
+    """Two differences of one kind may have one cause: the part, and for an error what was raised there."""
+    chain = case["expect"].get("error", {}).get("chain", ())
+    java = tuple(link["class"] for link in chain)
+    if not difference.part.startswith("error"):
+        return (difference.part, *java)
+    ours = "got null" if "got null" in str(difference) else "got"
+    return (difference.part, ours, *java)
+
+
+def out_of_words(case: Mapping[str, Any]) -> bool:
+    """Did the recorder itself refuse the case: is it no case of SPEC.md?"""
+    chain = case["expect"].get("error", {}).get("chain", [{}])
+    message = str(chain[0].get("message"))
+    words = ("no step ", "unknown ", "nothing from ", "output topic not declared")
+    return message.startswith(words) or chain[0].get("class") in ("NullPointerException", "ClassCastException")
+
+
+def smallest(case: Case, difference: Differs, recorder: Recorder, compare: Compare) -> Case:
+    """The reduced case with Java's answers."""
+    wanted = kind(case, difference)
+
+    def same_kind(candidate: Case) -> bool:
+        answered = recorder.answer(candidate)
+        if out_of_words(answered):
+            return False
+        return any(kind(answered, one) == wanted for one in meant(answered, compare(answered)))
+
+    return recorder.answer(reduced(case, same_kind))
+
+
+def write(case: Case, directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{case['name']}.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(case, ensure_ascii=False).encode(), mtime=0))
+    return path
+
+
+def run_random(
+    numbers: range, seed: int, directory: Path | None, compare: Compare, say: Callable[[str], None]
+) -> Findings:
+    """Runs the cases of these numbers; with a `directory`, reduces what differs and writes it there."""
+    findings = Findings()
+    with quiet(), Recorder() as recorder:
+        differing: list[tuple[Case, Differs]] = []
+        for case in recorder.answers(random_case(seed, number) for number in numbers):
+            findings.cases += 1
+            findings.errors += case["kind"] == "error"
+            findings.coverage.count(case)
+            left = meant(case, compare(case), findings)
+            if left:
+                findings.differing[case["name"]] = str(left[0])
+                say(f"DIFFERS {case['name']}: {left[0]}")
+                differing.append((case, left[0]))
+        for case, difference in differing if directory is not None else ():
+            small = smallest(case, difference, recorder, compare)
+            assert directory is not None
+            steps, events = len(small["spec"]["steps"]), len(small["events"])
+            path = write(small, directory)
+            say(f"reduced to {steps} steps, {events} events: {path}")
+    return findings
