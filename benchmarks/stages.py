@@ -17,8 +17,10 @@ from benchmarks.jobs import JOBS
 from benchmarks.rig import TOPIC, cpu_ns, rig
 from broker_local import format as batches
 from broker_local.client import Link
+from broker_local.files import OsFiles
 from broker_local.launch import connect as link_to
 from broker_local.requests import READ_UNCOMMITTED, Fetch, FetchPosition, FetchReply
+from broker_local.store import Store
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.rocks import RocksEngine
 from statestore.window import LayeredWindowStore
@@ -227,6 +229,19 @@ def produce(engine: Engine, count: int) -> Iterator[float]:
         engine.forget("stage")
 
 
+def append(engine: Engine, count: int) -> Iterator[float]:
+    """The broker's part of a send: sums checked, the payload looked at, written to the log. In this process."""
+    data = [batches.write(*each, None) for each in _orders(count)]
+    while True:
+        directory = tempfile.mkdtemp(prefix="streams-bench-")
+        logs = Store(OsFiles(directory), START)
+        logs.create_topic("stage", 1)
+        log = logs.partition("stage", 0)
+        yield cpu_ns(lambda log=log: _one_by_one(lambda each: log.append(each, START), data)) / count
+        logs.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 STAGES: Mapping[str, Stage] = {
     "stage/fetch": Stage("bytes from the broker", fetch),
     "stage/decode": Stage("sums checked, bytes to columns", decode),
@@ -241,4 +256,5 @@ STAGES: Mapping[str, Stage] = {
     "stage/windows": Stage("window store: fetch and put, flush, commit", windows),
     "stage/encode": Stage("columns to bytes, sum made", encode),
     "stage/produce": Stage("encoded, sent, acknowledged", produce),
+    "stage/append": Stage("the broker's part: sums checked, payload looked at, written", append),
 }

@@ -17,7 +17,7 @@ import click
 from broker_local import catalog
 from broker_local import format as batches
 from broker_local.clock import SystemClock
-from broker_local.faults import Refused, Stop
+from broker_local.faults import Damaged, Refused, Stop, Unreadable
 from broker_local.files import OsFiles
 from broker_local.place import Place, Unavailable, prepare
 from broker_local.process import held, serve
@@ -118,18 +118,23 @@ def check_command(directory: str) -> None:
     with _spoken():
         try:
             with _opened(directory, forgive=True) as store:
-                _check(directory, store)
+                found = _check(directory, store)
+            if found:
+                _tell(directory, found)
         except Stop as fault:  # it was met when the logs were opened, which is as far as it goes
             _tell(directory, [fault])
 
 
-def _check(directory: str, store: Store) -> None:
+def _check(directory: str, store: Store) -> list[Damaged]:
+    """What is there that nobody can read; what is damaged is told at once, and keeps the broker from starting."""
     found = store.verify()
-    if found:
+    if any(not isinstance(fault, Unreadable) for fault in found):
         _tell(directory, found)
     catalog.forgive(store.files)
-    partitions = sum(topic.partitions for topic in store.topics.values())
-    click.echo(f"{partitions} partitions of {len(store.topics)} topics are sound")
+    if not found:
+        partitions = sum(topic.partitions for topic in store.topics.values())
+        click.echo(f"{partitions} partitions of {len(store.topics)} topics are sound")
+    return found
 
 
 def _tell(directory: str, found: Sequence[Stop]) -> NoReturn:
@@ -138,9 +143,15 @@ def _tell(directory: str, found: Sequence[Stop]) -> NoReturn:
     names = {topic.id: topic.name for topic in rows}
     for fault in found:
         _, topic, partition, *_ = [*fault.file.split("/"), "", ""]
-        click.echo(f"damaged: {f'{names[topic]}-{partition}: ' if topic in names else ''}{fault}", err=True)
+        kind = "unreadable" if isinstance(fault, Unreadable) else "damaged"
+        click.echo(f"{kind}: {f'{names[topic]}-{partition}: ' if topic in names else ''}{fault}", err=True)
+    count = f"{len(found)} place{'s are' if len(found) > 1 else ' is'}"
+    if all(isinstance(fault, Unreadable) for fault in found):
+        raise click.ClickException(
+            f"{count} unreadable. The broker serves all else; readers are told, and may seek past such a batch"
+        )
     raise click.ClickException(
-        f"{len(found)} place{'s are' if len(found) > 1 else ' is'} damaged. Put the files back from a copy, or give a "
+        f"{count} damaged. Put the files back from a copy, or give a "
         f"topic up with `broker-local delete {directory} TOPIC`; then check again"
     )
 

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from broker_local import format as batches
-from broker_local.faults import Damaged
+from broker_local.faults import Crashed, Damaged, Stop, Unreadable
 from broker_local.files import Files, Handles
 from broker_local.format import NO_TIME, BadBatch, Header
 from broker_local.segment import Name, Placed, Segment
@@ -109,6 +109,7 @@ class Cleaned(NamedTuple):
         gone: offset below which it removed tombstones, 0 if none.
         horizon: time (ms) of the earliest pass that saw a tombstone which is still there, -1 for none.
         number: of the pass.
+        unread: file, byte and cause of each batch that nobody can read; it stays as it is.
     """
 
     read: tuple[Name, ...]
@@ -117,6 +118,11 @@ class Cleaned(NamedTuple):
     gone: int
     horizon: int
     number: int
+    unread: tuple[tuple[str, int, str], ...] = ()
+
+
+Outcome = Cleaned | Stop | OSError | Crashed
+"""What came of a pass."""
 
 
 def plan(facts: Facts, settings: TopicSettings, now: int, key_bytes: int = KEY_BYTES) -> Job | None:
@@ -211,7 +217,7 @@ def run(files: Files, job: Job) -> Cleaned:
             segment.remove()
         raise
     wrote = tuple(segment.name for segment in fresh)
-    return Cleaned(tuple(read), wrote, end, walker.gone, walker.horizon, job.number)
+    return Cleaned(tuple(read), wrote, end, walker.gone, walker.horizon, job.number, tuple(walker.unread))
 
 
 def _found(handles: Handles, job: Job, facts: SegmentFacts) -> Segment:
@@ -230,7 +236,11 @@ def _newest_offsets(segments: Sequence[Segment], job: Job) -> tuple[dict[bytes, 
         for placed in segment.walk(max(job.dirty_from, segment.base)):
             if placed.header.next_offset <= job.dirty_from:
                 continue
-            keys, _, _, _, offsets, next_offset = segment.read(placed)
+            try:
+                keys, _, _, _, offsets, next_offset = segment.read(placed)
+            except Unreadable:  # it has no keys that anybody knows; the copy tells of it
+                done = placed.header.next_offset
+                continue
             need = sum(ENTRY_BYTES + len(key) for key in keys if key is not None and key not in newest)
             if need > room and newest:
                 return newest, placed.header.base_offset
@@ -245,7 +255,7 @@ def _newest_offsets(segments: Sequence[Segment], job: Job) -> tuple[dict[bytes, 
 class _Pass:
     """What a pass has learned while it copies."""
 
-    __slots__ = ("_end", "_job", "_newest", "gone", "horizon")
+    __slots__ = ("_end", "_job", "_newest", "gone", "horizon", "unread")
 
     def __init__(self, job: Job, newest: dict[bytes, int], end: int) -> None:
         self._job = job
@@ -253,6 +263,7 @@ class _Pass:
         self._end = end
         self.gone = 0
         self.horizon = NO_TIME
+        self.unread: list[tuple[str, int, str]] = []
 
     def copy(self, source: Segment, target: Segment) -> None:
         """Copies what stays of one segment behind what another already has."""
@@ -267,6 +278,9 @@ class _Pass:
         """The bytes of a batch after the pass; None if nothing of it stays."""
         try:
             keys, values, times, headers, offsets, _ = batches.read(data)
+        except batches.Unreadable as error:
+            self.unread.append((source.path, placed.position, str(error)))
+            return data
         except BadBatch as error:
             raise Damaged(source.path, placed.position, str(error)) from error
         job, newest = self._job, self._newest

@@ -23,8 +23,8 @@ from contextlib import suppress
 import msgpack
 
 from broker_local import compaction
-from broker_local.compaction import Cleaned, Job, SegmentFacts
-from broker_local.faults import Damaged, Stop
+from broker_local.compaction import Cleaned, Job, Outcome, SegmentFacts
+from broker_local.faults import Crashed, Damaged, crashed
 from broker_local.files import OsFiles
 from broker_local.segment import Name
 
@@ -76,19 +76,24 @@ def outcome(root: str, job: Job) -> bytes:
         row = ["damaged", damage.file, damage.offset, damage.cause]
     except OSError as error:
         row = ["failed", error.errno, error.strerror]
+    except Exception as error:  # a fault of ours: it may not end the child without a word
+        row = ["crashed", str(crashed(error))]
     packed: bytes = msgpack.packb(row)
     return packed
 
 
-def read_outcome(data: bytes, job: Job) -> Cleaned | Stop | OSError:
+def read_outcome(data: bytes, job: Job) -> Outcome:
     """What the child said; a child that died has said nothing."""
     try:
         kind, *row = msgpack.unpackb(data)
         if kind == "done":
-            read, wrote, clean_end, gone, horizon, number = row
-            return Cleaned(_names(read), _names(wrote), clean_end, gone, horizon, number)
+            read, wrote, clean_end, gone, horizon, number, unread = row
+            places = tuple((file, position, cause) for file, position, cause in unread)
+            return Cleaned(_names(read), _names(wrote), clean_end, gone, horizon, number, places)
         if kind == "damaged":
             return Damaged(*row)
+        if kind == "crashed":
+            return Crashed(*row)
         return OSError(*row)
     except (ValueError, TypeError, msgpack.UnpackException):
         return FileNotFoundError(f"the compaction of {job.where} ended without an answer")
@@ -130,7 +135,7 @@ class ChildCompactor:
         except BrokenPipeError:
             return  # it died at once; `poll` says so
 
-    def poll(self) -> Cleaned | Stop | OSError | None:
+    def poll(self) -> Outcome | None:
         """What the pass did, or why it failed; None while it goes on, or if there is none."""
         child, job = self._child, self._job
         if child is None or job is None or child.poll() is None:

@@ -7,6 +7,8 @@ trusted.
 
 from __future__ import annotations
 
+import traceback
+
 
 class StorageError(Exception):
     """Root of what storage raises on purpose."""
@@ -50,7 +52,27 @@ class Damaged(Stop):
     kind = "damaged"
 
 
+class Unreadable(Damaged):
+    """A batch whose sums fit and whose payload nobody can read: it was taken in by an engine that did not look.
+
+    Nothing else suffers by it, so the engine goes on: looking a time up in it is refused, compaction leaves it as it
+    is and says so, a check names it.
+    """
+
+    kind = "unreadable"
+
+
 class Broken(Stop):
     """The disk failed: a write or fsync ended with an error that leaves the outcome unknown."""
 
     kind = "disk failed"
+
+
+class Crashed(StorageError):
+    """A compaction pass failed in a way that nobody foresaw: a fault of ours. The log is as it was; the text is the
+    traceback."""
+
+
+def crashed(error: Exception) -> Crashed:
+    """What is told of a fault of ours."""
+    return Crashed("".join(traceback.format_exception(error)))

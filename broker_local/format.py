@@ -28,9 +28,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from zlib import crc32
 
-import msgpack
-
 from broker_local import packer
+from broker_local.payload import BadPayload, check_produced, unpack
 
 MAGIC = 0xB7
 CODEC_NONE, CODEC_LZ4 = 0, 1
@@ -75,6 +74,11 @@ class BadBatch(ValueError):
 
 class Torn(BadBatch):
     """The bytes end before the batch does; what is there may be right."""
+
+
+class Unreadable(BadBatch):
+    """The sums fit, so these are the bytes that were sent, but the payload is none that anybody can read: it was
+    taken in by an engine that did not look."""
 
 
 class Header(NamedTuple):
@@ -313,6 +317,26 @@ def produced(batch: bytes | memoryview) -> Header:
     return header
 
 
+def check_outline(header: Header, batch: bytes | memoryview) -> None:
+    """Looks at the payload of a producer's part once, before it is appended: can every reader read it?
+
+    What the header says of timestamps stays the producer's word: the times of single records are not looked at.
+
+    Raises:
+        Unreadable: the text says which item is not what it has to be.
+    """
+    flags = header.flags
+    try:
+        check_produced(
+            memoryview(batch)[PRODUCED_HEADER:],
+            header.records,
+            keyless=bool(flags & KEYLESS),
+            headed=bool(flags & HEADED),
+        )
+    except BadPayload as error:
+        raise Unreadable(f"the payload cannot be read: {error}") from error
+
+
 def verify(buffer: bytes | memoryview, position: int = 0) -> Header:
     """Checks both sums of a batch without decoding it.
 
@@ -339,6 +363,7 @@ def read(buffer: bytes | memoryview, position: int = 0) -> Columns:
         Keys, values, timestamps, headers, offsets (a `range` when dense, else an `array('q')`), next offset.
     Raises:
         Torn: the bytes end before the batch does.
+        Unreadable: the bytes are those that were sent, and no batch.
         BadBatch: damage, or a codec that is not built.
     """
     return decode(verify(buffer, position), buffer, position)
@@ -350,27 +375,15 @@ def decode(header: Header, buffer: bytes | memoryview, position: int = 0) -> Col
     if header.codec != CODEC_NONE:
         name = CODECS.get(header.codec, f"number {header.codec}")
         raise BadBatch(f"codec {name} is not built yet; send batches uncompressed")
-    # An array may claim no more than there is room for: the memory for it is taken before its items are seen.
-    limit = header.length if header.flags & HEADED else max(count, 5)
     try:
-        keys, values, times, headers, deltas = msgpack.unpackb(
-            memoryview(buffer)[position + HEADER : position + header.size],
-            use_list=False,
-            max_array_len=limit,
-            max_map_len=0,
-            max_ext_len=0,
-        )
+        payload = unpack(memoryview(buffer)[position + HEADER : position + header.size], count)
+        keys, values, times, headers, deltas = payload
         timestamps: Sequence[int] = _ints(times)
         offsets: Sequence[int] = (
             range(base, base + count) if deltas is None else array("q", map(base.__add__, _ints(deltas)))
         )
-    except (ValueError, TypeError, struct.error, msgpack.UnpackException) as error:
-        raise BadBatch(f"the payload is not the five columns of a batch: {error}") from error
-    if not count == len(keys) == len(values) == len(timestamps) == len(offsets):
-        found = f"{len(keys)}, {len(values)}, {len(timestamps)}, {len(offsets)}"
-        raise BadBatch(f"the header says {count} records, the columns have {found}")
-    if headers is not None and len(headers) != count:
-        raise BadBatch(f"the header says {count} records, {len(headers)} have headers")
+    except (BadPayload, OverflowError) as error:
+        raise Unreadable(f"the payload cannot be read: {error}") from error
     if header.append_time >= 0:
         timestamps = [header.append_time] * count
     return keys, values, timestamps, headers, offsets, header.next_offset

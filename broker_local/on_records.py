@@ -1,4 +1,5 @@
-"""Requests about records: produce, fetch, offsets, deletion, producer ids. No batch is looked into."""
+"""Requests about records: produce, fetch, offsets, deletion, producer ids. What is in a batch is looked at
+once, when it is appended (`Partition.append`)."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from broker_local.broker import Broker, Peer
-from broker_local.faults import Refused
+from broker_local.faults import Refused, Unreadable
 from broker_local.files import FileSlice
 from broker_local.grouplog import ProducerIds
 from broker_local.heads import EMPTY, Body, Stretch
@@ -228,7 +229,11 @@ def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
         return ListedOffset(topic, number, ErrorCode.INVALID_REQUEST, message, -1, -1, -1)
     else:
         largest = asked.timestamp == LARGEST_TIMESTAMP
-        found = partition.newest() if largest else partition.offset_for_time(asked.timestamp)
+        try:
+            found = partition.newest() if largest else partition.offset_for_time(asked.timestamp)
+        except Unreadable as place:  # only this question asks for it
+            message = f"{partition!r} cannot be asked for this time: {place}. Ask for a later one, or by offset"
+            return ListedOffset(topic, number, ErrorCode.CORRUPT_MESSAGE, message, -1, -1, -1)
         if found is not None and found.offset < readable_end(broker, partition):
             offset, timestamp = found
     return ListedOffset(topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch)

@@ -172,6 +172,10 @@ class Partition:
             stored = self._producers.check(header)
             if stored is not None:
                 return Appended(stored.base_offset, stored.timestamp, self.log_start, True)
+        try:
+            batches.check_outline(header, batch)
+        except BadBatch as error:
+            raise Refused("INVALID_RECORD", f"a batch for {self!r} was refused: {error}") from error
         segment = self._room(header, now)
         append_time = now if self._settings.log_append_time else NO_TIME
         prefix = batches.seal(batch, self.end, self.log_epoch, append_time)
@@ -421,11 +425,12 @@ class Partition:
                 yield placed.header
 
     def verify(self) -> list[Damaged]:
-        """Reads all that is there and tells what is damaged: at most one place a segment."""
+        """Decodes all that is there and tells what is unreadable, and what is damaged: of that
+        at most one place a segment."""
         found: list[Damaged] = []
         for segment, end in zip(self._segments, self._ends(), strict=True):
             try:
-                segment.verify(end)
+                found += segment.verify(end)
             except Damaged as damage:
                 found.append(damage)
         return found

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from broker_local import format as batches
 from broker_local import index as indexes
-from broker_local.faults import Damaged
+from broker_local.faults import Damaged, Unreadable
 from broker_local.files import File, FileSlice, Handles
 from broker_local.format import NO_TIME, BadBatch, Header, Torn
 from broker_local.index import Index
@@ -179,20 +179,28 @@ class Segment:
         if found != end and (found > end or not self.name.generation):
             raise Damaged(self.path, self.size, f"the segment ends at offset {found}; the next one begins with {end}")
 
-    def verify(self, end: int) -> None:
-        """Reads it all.
+    def verify(self, end: int) -> list[Unreadable]:
+        """Decodes it all.
 
         Args:
             end: the offset of the next segment, or of the end of the log.
+        Returns:
+            The batches that nobody can read.
         Raises:
             Damaged: a batch is not what was written, or there are offsets that no batch has.
         """
-        at = self.base
-        for position, header in self.walk(self.base, deep=True):
-            if header.base_offset != at and self._closes_up(header.base_offset, at):
-                raise Damaged(self.path, position, f"offset {header.base_offset} comes where {at} was to come")
-            at = header.next_offset
+        at, found = self.base, list[Unreadable]()
+        for placed in self.walk(self.base):
+            try:
+                self.read(placed)
+            except Unreadable as place:  # what comes after it can be read
+                found.append(place)
+            first = placed.header.base_offset
+            if first != at and self._closes_up(first, at):
+                raise Damaged(self.path, placed.position, f"offset {first} comes where {at} was to come")
+            at = placed.header.next_offset
         self.check_end(at, end)
+        return found
 
     def _read_index(self) -> Index:
         try:
@@ -420,9 +428,12 @@ class Segment:
         """Decodes one batch.
 
         Raises:
+            Unreadable: its bytes are what was sent, and no batch.
             Damaged: its bytes are not what was written.
         """
         try:
             return batches.read(self.file().pread(placed.header.size, placed.position))
+        except batches.Unreadable as error:
+            raise Unreadable(self.path, placed.position, str(error)) from error
         except BadBatch as error:
             raise Damaged(self.path, placed.position, str(error)) from error

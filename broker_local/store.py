@@ -8,6 +8,7 @@ topics/<topic id>/<partition>/     see layout.py
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -15,13 +16,15 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, Protocol
 
 from broker_local import catalog, compaction, layout, line, topics
-from broker_local.compaction import Cleaned, Job
-from broker_local.faults import Broken, Damaged, Refused, Stop
+from broker_local.compaction import Job, Outcome
+from broker_local.faults import Broken, Crashed, Damaged, Refused, Stop, Unreadable, crashed
 from broker_local.files import NO_SPACE, Files, Handles
 from broker_local.line import Line
 from broker_local.partition import Partition
 from broker_local.recovery import Known
 from broker_local.topics import Topic, TopicSettings
+
+log = logging.getLogger("broker_local")
 
 Durability = Literal["process", "durable"]
 
@@ -51,7 +54,7 @@ class Compactor(Protocol):
         """Begins a pass; one at a time."""
         ...
 
-    def poll(self) -> Cleaned | Stop | OSError | None:
+    def poll(self) -> Outcome | None:
         """What the pass did, or why it failed; None while it goes on, or if there is none."""
         ...
 
@@ -67,7 +70,7 @@ class InPlace:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._done: Cleaned | Stop | OSError | None = None
+        self._done: Outcome | None = None
 
     def start(self, job: Job) -> None:
         """Makes the pass."""
@@ -75,8 +78,10 @@ class InPlace:
             self._done = compaction.run(self._files, job)
         except (Stop, OSError) as error:
             self._done = error
+        except Exception as error:  # as in a child: whoever drives the engine has nothing to do with it
+            self._done = crashed(error)
 
-    def poll(self) -> Cleaned | Stop | OSError | None:
+    def poll(self) -> Outcome | None:
         """What the pass did."""
         done, self._done = self._done, None
         return done
@@ -464,7 +469,11 @@ class Store:
         elif isinstance(done, OSError):
             if done.errno not in NO_SPACE and not isinstance(done, FileNotFoundError):
                 raise Broken(repr(partition), 0, str(done)) from done
+        elif isinstance(done, Crashed):
+            log.error("%r is not compacted; a pass over it failed:\n%s", partition, done)
         elif not gone:
+            for place in done.unread:
+                log.warning("%r is compacted around a batch: %s", partition, Unreadable(*place))
             partition.swap(done)
 
     def _all_logs(self) -> Iterator[Partition]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zlib import crc32
+
+import msgpack
 
 from broker_local import format as batches
 from broker_local import topics
@@ -52,6 +55,14 @@ def batch(
         epoch=epoch,
         sequence=sequence,
     )
+
+
+def poisoned(payload: object, count: int, *, keyless: bool = True, headed: bool = False, at: int = NOW) -> bytes:
+    """A producer's batch with right sums and a right header over any payload; bytes are taken as they are."""
+    data = payload if isinstance(payload, bytes) else msgpack.packb(payload)
+    flags = batches.KEYLESS * keyless | batches.HEADED * headed
+    tail = batches._TAIL.pack(batches.MAGIC, 0, flags, -1, -1, -1, count, count - 1, at, at, -1)
+    return batches._TWO.pack(len(tail) + len(data) + 4, crc32(data, crc32(tail))) + tail + data
 
 
 def open_partition(files: Files, known: Known = NOTHING, **config: object) -> Partition:

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from broker_local import format as batches
+from broker_local.faults import Damaged
+from broker_local.files import OsFiles
+from broker_local.store import Store
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
 from streams.clock import SystemClock
 from streams.errors import BrokerNotFoundException, CorruptRecordException
+from tests.broker_local.logs import batch, poisoned
 from tests.engines import local_engine, until
 
 ROOT = Path(__file__).parents[2]
@@ -121,3 +126,32 @@ def test_a_topic_is_given_up_and_the_others_go_on(directory: Path) -> None:
     assert read(directory, "t", 1) == [b"anew"]
     code, _, err = command("delete", str(directory), "other")
     assert code == 1 and "another broker has the data directory" in err
+
+
+def test_an_unreadable_batch_is_named_and_stops_nobody(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that did not look has left a batch with right sums that is none; its broker may even have stopped."""
+    store = Store(OsFiles(str(directory)), NOW)
+    store.create_topic("t", 1)
+    log = store.partition("t", 0)
+    log.append(batch([b"first"], timestamp=NOW), NOW)
+    with monkeypatch.context() as blind:
+        blind.setattr(batches, "check_outline", lambda header, data: None)
+        log.append(poisoned({"no": "columns"}, 1, at=NOW + 5), NOW)
+    log.append(batch([b"last"], timestamp=NOW + 9), NOW)
+    store.close()
+    store.mark_broken(Damaged("topics", 0, "an older broker met it"))
+    code, out, err = command("check", str(directory))
+    assert (code, out) == (1, "") and "unreadable: t-0: topics/" in err and "The broker serves all else" in err
+    with Consumer(bootstrap_servers=f"local://{directory}") as consumer:
+        consumer.assign([ONLY])
+        consumer.seek(ONLY, 0)
+        found: list[object] = []
+        with pytest.raises(CorruptRecordException, match=r"t-0: the batch at offset 1 is damaged.*cannot be read"):
+            until(lambda: found.extend(record.value for record in consumer.poll(100)))
+        consumer.seek(ONLY, 2)
+        until(lambda: found.extend(record.value for record in consumer.poll(100)) or len(found) == 2)
+        assert found == [b"first", b"last"]
+    with Admin(bootstrap_servers=f"local://{directory}") as admin:
+        with pytest.raises(CorruptRecordException, match="t-0 cannot be asked for this time"):
+            admin.offsets_for_times({ONLY: NOW + 1})
+        assert admin.offsets_for_times({ONLY: NOW + 9})[ONLY] == (2, NOW + 9)

@@ -33,7 +33,7 @@ def test_what_is_written_is_read(records: list[tuple], base: int, headed: bool) 
     )._replace(broker_sum=0)
     got = batches.read(data)
     assert (list(got[0]), list(got[1]), list(got[2])) == (keys, values, times)
-    assert got[3] == (tuple(headers) if headed else None)
+    assert got[3] == (headers if headed else None)
     assert (list(got[4]), got[5]) == (list(range(base, base + len(keys))), base + len(keys))
 
 

@@ -46,7 +46,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "click": ("streams.cli", "broker_local.cli"),
     "rich": ("streams.cli.render",),
     "yaml": ("streams.config.load",),
-    "msgspec": ("streams.serdes",),
+    "msgspec": ("streams.serdes", "broker_local.payload"),
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
     "mmh3": ("streams.serdes.murmur3",),
