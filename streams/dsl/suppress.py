@@ -40,6 +40,7 @@ def suppress(table: KTable[Any, Any], suppressed: Suppressed) -> KTable[Any, Any
         flow.value_serde,
         logging=buffer.logging,
         persistent=False,
+        retention_ms=wait_ms,
     )
     plan.old_values(table._table)
     make = suppress_step(

@@ -47,6 +47,7 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
         commit_interval_ms=config.get_int("commit.interval.ms"),
         poll_ms=config.get_int("poll.ms"),
         task_timeout_ms=config.get_int("task.timeout.ms"),
+        skew_wait_ms=config.get_int("max.task.skew.wait.ms"),
         reset=str(consumer["auto.offset.reset"]),
         purge_interval_ms=config.get_int("repartition.purge.interval.ms"),
         uncommitted_max_bytes=config.get_int("statestore.uncommitted.max.bytes"),

@@ -7,7 +7,7 @@ the lower partition. A run goes on in that partition until another one's head wo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import ne
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from streams.metrics import Counter
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.entry import Fault, Run, highest
 from streams.runtime.merging import Slice, merged_run
+from streams.runtime.skew import Part
 from streams.runtime.timestamps import Reading, stamped
 from streams.serdes.offset_metadata import decode_offset_metadata, encode_offset_metadata
 
@@ -140,9 +141,9 @@ class _Queue:
             self.batches.popleft()
             self.at = 0
 
-    def slice(self, most: int) -> Slice:
+    def slice(self, most: int, upto: int) -> Slice:
         """The rows of the first batch that could be processed next, before the first that has no
-        timestamp.
+        timestamp, or one over `upto`.
         """
         waiting = self.batches[0]
         start = self.at
@@ -151,6 +152,8 @@ class _Queue:
             stop = min((at for at in waiting.faults if start <= at < stop), default=stop)
         if self.reads.reading.wall_clock:
             stop = start
+        elif upto < NO_LIMIT:
+            stop = first_above(waiting.timestamps, start, stop, upto)
         return Slice(self.reads.source, self.order, self.partition, waiting.batch, waiting.timestamps, start, stop)
 
     def position(self) -> int | None:
@@ -213,6 +216,13 @@ class Inbox:
         queue = self._queues[partition]
         return queue.head(now) if queue.batches else None
 
+    def parts(self) -> Iterator[Part]:
+        """Where it stands in each partition that is not read by the wall clock."""
+        for partition, queue in self._queues.items():
+            if not queue.reads.reading.wall_clock:
+                head = queue.batches[0].timestamps[queue.at] if queue.batches else None
+                yield Part(partition, head, queue.time, queue.position(), queue.caught_up_at)
+
     def favour(self, partition: TopicPartition) -> None:
         """At equal timestamps this partition comes first from now on, whatever its source's place."""
         queue = self._queues.pop(partition)
@@ -220,35 +230,43 @@ class Inbox:
         queue.order = (first[0] - 1, 0)
         self._queues = {partition: queue, **self._queues}
 
-    def next_run(self, now: int, deadline: int | None, most: int = MAX_RUN) -> Run | None:
+    def next_run(self, now: int, deadline: int | None, most: int = MAX_RUN, upto: int = NO_LIMIT) -> Run | None:
         """The next run; None where there is nothing, or an empty partition is still waited for.
 
         Args:
             now: wall clock in ms.
             deadline: the timestamp that ends a run, after the record that reaches it; None: there is none.
             most: records of the run at most.
+            upto: no record after this timestamp is taken, unless it is that of the wall clock.
         """
         full = [queue for queue in self._queues.values() if queue.batches]
-        if not full or (len(full) < len(self._queues) and self._waits(now)):
+        if not full or (upto < NO_LIMIT and self._all_after(upto, full, now)):
+            return None
+        if len(full) < len(self._queues) and self._waits(now):
             return None
         last = NO_LIMIT if deadline is None else deadline
         if len(full) == 1:
-            return full[0].run(now, NO_LIMIT, last, most)
+            return full[0].run(now, upto, last, most)
         if self.merges and self._short >= SHORT_RUNS:
-            run = self._merged(full, last, most)
+            run = self._merged(full, last, most, upto)
             if run is not None:
                 return run
         heads = sorted(((queue.head(now), queue.order, queue) for queue in full), key=lambda each: each[:2])
         first, (head, order, _) = heads[0][2], heads[1]
         # At equal timestamps the one that comes first in the order goes on.
-        limit = head if first.order < order else head - 1
+        limit = min(upto, head if first.order < order else head - 1)
         run = first.run(now, limit, last, most)
         self._short = self._short + 1 if run.stop - run.start < SHORT else 0
         return run
 
-    def _merged(self, full: list[_Queue], deadline: int, most: int) -> Run | None:
+    def _all_after(self, upto: int, full: list[_Queue], now: int) -> bool:
+        """Does the lowest head lie after `upto`?"""
+        first = min(full, key=lambda queue: (queue.head(now), queue.order))
+        return not first.reads.reading.wall_clock and first.head(now) > upto
+
+    def _merged(self, full: list[_Queue], deadline: int, most: int, upto: int) -> Run | None:
         """One run over the heads of several partitions; None where it cannot be or is of no use."""
-        run = merged_run([queue.slice(most) for queue in full], deadline, most)
+        run = merged_run([queue.slice(most, upto) for queue in full], deadline, most)
         if run is None or run.merged is None:
             self._short = 0
             return None

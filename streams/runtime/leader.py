@@ -9,7 +9,7 @@ from streams.clients.api import Admin, Isolation
 from streams.clients.assignors import Offer
 from streams.record import TopicPartition
 from streams.runtime.assign import AssignSettings
-from streams.runtime.blueprint import Blueprint, draw
+from streams.runtime.blueprint import Blueprint, WantedTopic, draw
 from streams.runtime.internal import make_topics
 from streams.runtime.membership import Round, lead
 from streams.topology.node import BuiltTopology, TaskId
@@ -25,6 +25,7 @@ class Surveyor:
         admin: of the engine.
         prefix: of internal topics.
         settings: of the assignor.
+        shared: internal topics that are needed where there are several members.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class Surveyor:
         admin: Admin,
         prefix: str,
         settings: AssignSettings,
+        shared: tuple[WantedTopic, ...] = (),
     ) -> None:
         self._built = built
         self._admin = admin
         self._prefix = prefix
         self._settings = settings
+        self._shared = shared
 
     def existing(self) -> dict[str, int]:
         """Partitions of all topics there are."""
@@ -60,6 +63,8 @@ class Surveyor:
         """
         drawn = self.blueprint()
         make_topics(self._admin, drawn.topics)
+        if len(members) > 1:
+            make_topics(self._admin, self._shared)
         answer = lead(members, drawn.partitions, drawn.infos, self._ends(drawn), self._settings)
         for task, reason in answer.plan.unplaced.items():
             log.error("Task %s is run by nobody: %s.", task, reason)

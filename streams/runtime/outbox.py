@@ -24,6 +24,9 @@ BUSY_MS = 10
 """So long a record waits for others under load, about a run, even where `linger.ms` is 0: at rest it leaves
 at once."""
 
+NONE_YET = 2**63 - 1
+"""Later than every timestamp: the oldest of a column without records."""
+
 ANY = -1
 """The partition of records without a key: each batch of them goes to the next partition in turn."""
 
@@ -42,6 +45,8 @@ class Column:
     __slots__ = (
         "_headers",
         "_keys",
+        "_oldest",
+        "_seen",
         "_sized",
         "_times",
         "_values",
@@ -57,7 +62,8 @@ class Column:
         """Of the records that `due` has looked at."""
         self.first_at: int | None = None
         """When `due` saw the first record (ms)."""
-        self._sized = 0
+        self._sized = self._seen = 0
+        self._oldest = NONE_YET
         self._keys: list[bytes | None] = []
         self._values: list[bytes | None] = []
         self._times: list[int] = []
@@ -87,6 +93,15 @@ class Column:
             self._sized = len(self._keys)
         return self.bytes
 
+    @property
+    def oldest(self) -> int:
+        """The lowest timestamp (`NONE_YET` without a record); those looked at before are not looked at again."""
+        times, seen = self._times, self._seen
+        if len(times) > seen:
+            self._oldest = min(self._oldest, min(times[seen:]))
+            self._seen = len(times)
+        return self._oldest
+
     def batches(self) -> list[RecordBatch]:
         """All records, cut into batches; the column is empty afterwards."""
         count = len(self._keys)
@@ -100,7 +115,8 @@ class Column:
 
     def clear(self) -> None:
         """Forgets everything."""
-        self.bytes = self._sized = 0
+        self.bytes = self._sized = self._seen = 0
+        self._oldest = NONE_YET
         self.first_at = None
         self._keys.clear()
         self._values.clear()
@@ -260,6 +276,19 @@ class Outbox:
                 or now < column.first_at
                 or column.measure() >= BATCH_BYTES
             ):
+                self._take(where, column, out)
+        return out
+
+    def oldest(self, topics: frozenset[str]) -> int | None:
+        """The lowest timestamp of what waits for these topics; None: nothing does."""
+        found = min((c.oldest for where, c in self._columns.items() if where.topic in topics), default=NONE_YET)
+        return None if found == NONE_YET else found
+
+    def older(self, topics: frozenset[str], time: int) -> list[Outgoing]:
+        """The batches for these topics that begin with, or hold, a record before `time`."""
+        out: list[Outgoing] = []
+        for where, column in self._columns.items():
+            if where.topic in topics and column.oldest < time:
                 self._take(where, column, out)
         return out
 

@@ -59,6 +59,7 @@ class Host(Protocol):
     def stopping(self) -> bool: ...
     def become(self, state: WorkerState) -> None: ...
     def commit(self, tasks: list[Task]) -> None: ...
+    def settled_in(self, generation: int) -> None: ...
 
 
 class Rounds:
@@ -159,6 +160,7 @@ class Rounds:
             log.warning("%s lost its place in the group: %s", self._me.name, news.reason)
             for task in list(self._roster.tasks):
                 self._roster.give_up(task, clean=False)
+            self._host.settled_in(-1)
             self._host.become(WorkerState.PARTITIONS_REVOKED)
             self._rejoin()
         elif isinstance(news, Failed):
@@ -199,6 +201,7 @@ class Rounds:
             log.error("%s has another topology than its group: %s", self._me.name, given.refusal)
         if not self._sources.keys() >= {p.topic for p in self._roster.partitions()}:
             _, self._sources = self._survey()  # the leader has made repartition topics since
+        self._host.settled_in(news.generation)
         told = (self._me.name, len(mine), news.generation, len(fresh), len(going))
         log.info("%s has %d tasks in generation %d: %d new, %d given up.", *told)
         if going:

@@ -62,6 +62,7 @@ class Sender:
         self._dead_letter = dead_letter
         self._largest = largest
         self._ends: dict[TopicPartition, int] = {}
+        self._on_its_way: dict[TopicPartition, int] = {}
         self.refusals: list[Refusal] = []
         self._closed = False
         self.outstanding = 0
@@ -81,9 +82,20 @@ class Sender:
             if not len(batch):
                 continue
             self.outstanding += 1
+            self._on_its_way[partition] = self._on_its_way.get(partition, 0) + 1
             count += 1
             self._writer.send(partition, batch, partial(self._sent, task, batch, dead_letters))
         return count
+
+    def tell(self, partition: TopicPartition, batch: RecordBatch) -> None:
+        """Sends a batch that is no task's output. If it does not arrive, that is only logged."""
+        self.outstanding += 1
+        self._writer.send(partition, batch, self._told)
+
+    def _told(self, sent: Sent) -> None:
+        self.outstanding -= 1
+        if sent.error is not None and not self._closed:
+            log.warning("A record to %s did not arrive: %s", sent.partition, sent.error)
 
     def look(self) -> None:
         """Takes the acknowledgements that have arrived; does not wait."""
@@ -110,6 +122,10 @@ class Sender:
         """The offset after the last acknowledged record of a partition; None: nothing was sent there."""
         return self._ends.get(partition)
 
+    def reaches(self, partition: TopicPartition, offset: int) -> bool:
+        """Has something been sent to the partition that lies at this offset or after it, or may?"""
+        return self._on_its_way.get(partition, 0) > 0 or self._ends.get(partition, 0) > offset
+
     def take_refusals(self) -> list[Refusal]:
         """What was refused since the last call."""
         found, self.refusals = self.refusals, []
@@ -121,6 +137,7 @@ class Sender:
 
     def _sent(self, task: TaskId, batch: RecordBatch, dead_letters: bool, sent: Sent) -> None:
         self.outstanding -= 1
+        self._on_its_way[sent.partition] -= 1
         if self._closed:
             return
         if sent.error is None:

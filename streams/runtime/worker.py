@@ -30,17 +30,21 @@ from streams.metrics import Metrics
 from streams.processor import DeadLetter
 from streams.record import TopicPartition
 from streams.runtime import commit as commits
+from streams.runtime.alignment import Alignment, Me, bounds_of
 from streams.runtime.assign import AssignSettings
 from streams.runtime.commit import Commit, Guarantee
 from streams.runtime.directory import InstanceDirectory
 from streams.runtime.globals import Globals
+from streams.runtime.inbox import MAX_RUN, NO_LIMIT
 from streams.runtime.leader import Surveyor
 from streams.runtime.lifecycle import WorkerState
 from streams.runtime.mailbox import Mailbox
+from streams.runtime.progress import progress_topic
 from streams.runtime.restore import RestoreListener, Restorer
 from streams.runtime.roster import OpenEngine, Roster
 from streams.runtime.rounds import BETWEEN, PASSING, Rounds, WorkerSelf
 from streams.runtime.sender import Sender
+from streams.runtime.skew import Skew
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
 
@@ -48,6 +52,8 @@ log = logging.getLogger("streams.runtime.worker")
 
 RUNS = 4
 """Runs of one task before the next one has its turn."""
+STEPS_MS = 20
+"""Tasks that advance in step do so for no longer than this between two polls."""
 LONGEST_WAIT_MS = 100
 OUTSTANDING_WAIT_MS = 20
 """While something is on its way to the broker, the worker does not wait longer than this for input."""
@@ -70,6 +76,7 @@ class WorkerSettings:
     commit_interval_ms: int
     poll_ms: int
     task_timeout_ms: int
+    skew_wait_ms: int
     reset: str
     purge_interval_ms: int
     uncommitted_max_bytes: int
@@ -241,9 +248,10 @@ class Worker:
             settings.reset,
             around.metrics,
         )
+        surveyor = self._align(ground)
         self._rounds = Rounds(
             self._seat,
-            Surveyor(around.built, self._admin, settings.prefix, settings.assign),
+            surveyor,
             self._roster,
             WorkerSelf(
                 settings.name,
@@ -258,6 +266,34 @@ class Worker:
             settings.task_timeout_ms,
         )
         self._begin()
+
+    def _align(self, ground: Ground) -> Surveyor:
+        """Makes what keeps tasks in step, where the topology has tasks that must be, and the surveyor."""
+        around, settings = self._around, self.settings
+        bounds = bounds_of(around.built, ground.config, ground.topic_name)
+        words = progress_topic(settings.prefix)
+        shared = (words,) if bounds else ()
+        surveyor = Surveyor(around.built, self._admin, settings.prefix, settings.assign, shared)
+        self._alignment: Alignment | None = None
+        if bounds:
+            far_ms = settings.member.session_timeout_ms + settings.member.rebalance_timeout_ms
+            self._alignment = Alignment(
+                Skew(bounds, settings.skew_wait_ms, far_ms),
+                Me(settings.name, around.directory.uuid.encode(), words.name),
+                self._roster,
+                self._sender,
+                self._reader,
+                self._admin,
+                surveyor,
+                around.clock,
+                around.metrics,
+            )
+        return surveyor
+
+    def settled_in(self, generation: int) -> None:
+        """It has its tasks of this generation; -1: it has lost its place."""
+        if self._alignment is not None:
+            self._alignment.given(generation)
 
     def _begin(self) -> None:
         self._paused: set[TopicPartition] = set()
@@ -327,6 +363,8 @@ class Worker:
             self._restore(worked)
         self._started(now)
         self._output(now, idle=not worked)
+        if self._alignment is not None:
+            self._alignment.speak(self.paused)
         if self._commit_due(now):
             self._commit_now(now)
         self._spill(now)
@@ -338,14 +376,32 @@ class Worker:
 
     def _work(self) -> int:
         """Runs every task a few times, and what is due on its clocks; how many records were taken?"""
-        total = 0
         if self.paused:
-            return total
+            return 0
+        if self._alignment is not None:
+            limits = self._alignment.limits()
+            if limits:
+                return self._in_step(limits)
+        return self._run_all(RUNS, {})
+
+    def _in_step(self, limits: Mapping[TaskId, int]) -> int:
+        """Runs every task up to its limit, and again as the limits move: as much as without them."""
+        assert self._alignment is not None
+        end, total = self._clock.now_ms() + STEPS_MS, 0
+        while True:
+            count = self._run_all(1, limits)
+            total += count
+            if not count or total >= RUNS * MAX_RUN * len(limits) or self._clock.now_ms() >= end:
+                return total
+            limits = self._alignment.limits()
+
+    def _run_all(self, runs: int, limits: Mapping[TaskId, int]) -> int:
+        total = 0
         for place in self._roster.running:
             task = place.task
             try:
-                for _ in range(RUNS):
-                    count = task.run(self._clock.now_ms())
+                for _ in range(runs):
+                    count = task.run(self._clock.now_ms(), MAX_RUN, limits.get(task.id, NO_LIMIT))
                     task.punctuate_stream_time()
                     total += count
                     if not count:
@@ -398,8 +454,8 @@ class Worker:
         for fetched in found:
             if self._globals.owns(fetched.partition):
                 self._globals.apply(fetched, now)
-            else:
-                self._roster.add(fetched)
+            elif not self._roster.add(fetched) and self._alignment is not None:
+                self._alignment.hear(fetched)
         for place in self._roster.running:
             place.task.polled(now, asked=not self.paused)
 
@@ -412,6 +468,8 @@ class Worker:
             self._globals.out_of_range(partition, error)
             return
         if not self._roster.owns(partition):  # it was given up meanwhile
+            if self._alignment is not None:
+                self._alignment.out_of_range(partition, error)
             return
         if isinstance(error, LogTruncatedException):
             at = error.diverged_at

@@ -42,13 +42,17 @@ class SourceNode:
 
 @dataclass(frozen=True, slots=True)
 class StepNode:
-    """A built-in step. `stores` are the names of those it may open."""
+    """A built-in step. `stores` are the names of those it may open.
+
+    `grace_ms`: it aggregates windows, which close so long after their end.
+    """
 
     name: str
     parents: tuple[str, ...]
     stores: tuple[str, ...]
     make: StepFactory
     sends_old: bool = False
+    grace_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

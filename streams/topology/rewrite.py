@@ -137,8 +137,8 @@ class _Writer:
             written.add(work)
             offer(work)
 
-    def step(self, name: str, parents: tuple[str, ...], make: StepFactory) -> None:
-        self._wiring.add_step(StepNode(name, parents, (), make, name in self._sends_old))
+    def step(self, name: str, parents: tuple[str, ...], make: StepFactory, grace_ms: int | None = None) -> None:
+        self._wiring.add_step(StepNode(name, parents, (), make, name in self._sends_old, grace_ms))
 
     def store(self, store: p.PlannedStore, *processors: str) -> None:
         self._wiring.add_store(store.spec, store, *processors)
@@ -182,7 +182,7 @@ class _Writer:
         self.store(part.store)
 
     def plain_step(self, work: Work, part: p.Step) -> None:
-        self.step(work.name, work.parent_names(), part.make)
+        self.step(work.name, work.parent_names(), part.make, work.node.grace_ms)
         if part.own is not None:
             self.store(part.own, work.name)
         if part.stores:

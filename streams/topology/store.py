@@ -35,7 +35,8 @@ class StoreSpec:
         caching: Java's record cache is on.
         logging: settings of the changelog topic; None: no changelog.
         persistent: on disk (RocksDB), else in memory.
-        retention_ms, window_ms, segment_ms: of windowed kinds; history retention of versioned ones.
+        retention_ms, window_ms, segment_ms: of windowed kinds; history retention of versioned ones, and how long the
+            buffers of `suppress` and of joins with grace hold a record back.
         retain_duplicates: window stores of stream-stream joins.
         max_entries: of LRU stores.
         timestamped: an LRU store's values have timestamps (those of tables do); other kinds say it themselves.

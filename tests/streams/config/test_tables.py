@@ -19,7 +19,14 @@ RECORDED: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "goldens" / "data" / "config.json").read_text("utf-8")
 )
 TABLES: dict[str, Mapping[str, Setting]] = {"streams": SETTINGS, "consumer": CONSUMER, "producer": PRODUCER}
-OURS = {"max.run.records", "streams.fixes", "enable.transactional.statestores", "statestore.uncommitted.max.bytes"}
+OURS = {
+    "max.run.records",
+    "max.task.skew.ms",
+    "max.task.skew.wait.ms",
+    "streams.fixes",
+    "enable.transactional.statestores",
+    "statestore.uncommitted.max.bytes",
+}
 LATER_THAN_RECORDED = {"default.interactive.query.isolation.level", "topology.description.push.enabled"}
 # Java's classes and their names have no meaning; `retries` of Java's maximum is "as long as it takes".
 CLIENT_DEFAULTS_OF_OUR_OWN = {"metric.reporters", "bootstrap.servers", "partition.assignment.strategy"}
