@@ -120,8 +120,9 @@ def _derived(
     entry = plan.table(TablePlan(kind, (name,), (table._table,), store is not None))
     if kind is TableKind.FILTERED:
         plan.old_values_if_cheap(table._table, entry)
-    part = Step(make(store), stores, own, entry)
     versioned = None if materialized is None else m.versioned
+    step = make(store)
+    part = Step(step if versioned is not False else table_steps.unversioned(step), stores, own, entry)
     node = plan.add(name, part, (flow.node,), versioned=versioned)
     inherited = m.inheriting(flow.key_serde, value_serde)
     below = replace(flow, node=node, name=name, key_serde=inherited.key_serde, value_serde=inherited.value_serde)

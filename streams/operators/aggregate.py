@@ -14,11 +14,18 @@ class Fold(NamedTuple):
     """How an aggregate goes on, as text.
 
     `first(code, rec)` gives the expression of the aggregate before a key's first record, or "" where the
-    first value is itself the new aggregate; `following(code, rec, old)` that of the new one.
+    first value is itself the new aggregate; `following(code, rec, old)` that of the new one, which `deletes` where
+    it is None.
     """
 
     first: Callable[[Code, Rec], str]
     following: Callable[[Code, Rec, str], str]
+    deletes: bool = True
+
+    def stamp(self, rec: Rec, new: str, ts: str) -> str:
+        """The expression of the timestamp under which a store takes the new aggregate: the highest of all that took
+        part, but a deletion has that of its record. Java's tombstones carry no value, and so no timestamp with it."""
+        return f"{ts} if {new} is not None else {rec.ts}" if self.deletes else ts
 
 
 class _Aggregate:
@@ -48,7 +55,7 @@ class _Aggregate:
             late = table.late(code, found, rec.ts)
             with _unless(code, late):
                 self._combine(code, rec, found, (old, new, ts))
-                written = table.put(code, key, new, ts, table.origin(code, rec))
+                written = table.put(code, key, new, ts, table.origin(code, rec), self._fold.stamp(rec, new, ts))
         with code.block("else"), _unless(code, late):
             after = rec._replace(value=new, ts=ts, old=old if self._scope.sends_old else "None", latest="")
             table.forward(code, after, down, written)
@@ -92,7 +99,7 @@ def reduce_fold(reducer: Callable[[object, object], object]) -> Fold:
 
 def count_fold() -> Fold:
     """One more, from 0."""
-    return Fold(lambda code, rec: "0", lambda code, rec, old: f"{old} + 1")
+    return Fold(lambda code, rec: "0", lambda code, rec, old: f"{old} + 1", deletes=False)
 
 
 def _maker(store: str, fold: Fold) -> StepMaker:

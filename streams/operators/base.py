@@ -168,6 +168,13 @@ class Outcome(NamedTuple):
     error: Exception | None
 
 
+class ValueContext(BaseContext, Protocol):
+    """The context of a transformer of a table's values."""
+
+    timestamp: int
+    """Of the update that is transformed: what the transformer's stores write to their changelogs. The step sets it."""
+
+
 class Scope(Protocol):
     """What a step may ask for when a task is made. One for each node."""
 
@@ -236,7 +243,7 @@ class Scope(Protocol):
         """
         ...
 
-    def value_context(self) -> BaseContext:
+    def value_context(self) -> ValueContext:
         """The context of a transformer of a table's values: all that a processor's has, but its `forward`
         raises."""
         ...

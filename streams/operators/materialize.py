@@ -59,11 +59,16 @@ class Materialized:
         """What the store shall keep beside the value; `None` where it forwards at once."""
         return code.origin(rec) if self.access.caching else "None"
 
-    def put(self, code: Code, key: str, value: str, timestamp: str, origin: str) -> str:
+    def put(self, code: Code, key: str, value: str, timestamp: str, origin: str, stamp: str = "") -> str:
         """Writes the line of the put; gives the name of what a versioned store answered, else "". A version
-        that is older than the history counts as dropped."""
+        that is older than the history counts as dropped.
+
+        Args:
+            stamp: what stands for `timestamp` in a store that keeps no versions (`Fold.stamp`).
+        """
         put = self.store.put if self._expiry is None else self._expiry.put
-        call = f"{code.use(put, 'put')}({key}, {value}, {timestamp}, {origin})"
+        at = timestamp if self.versioned else stamp or timestamp
+        call = f"{code.use(put, 'put')}({key}, {value}, {at}, {origin})"
         if self.versioned:
             written = code.let("written", call)
             with code.block(f"if {written} == {NOT_PUT}"):

@@ -249,7 +249,8 @@ class _SlidingAggregate:
         old, last = window
         new = self._aggregator(record.key, record.value, old)
         ts = record.ts if old is None else max(record.ts, last)
-        self._table.store.put(record.key_bytes, start, new, ts, record.origin)
+        stamp = record.ts if new is None else ts  # as `Fold.stamp`
+        self._table.store.put(record.key_bytes, start, new, stamp, record.origin)
         yield start, new, old, ts
 
     def _copied(self, record: Incoming, right: Found) -> Update:

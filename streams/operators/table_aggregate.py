@@ -51,7 +51,8 @@ class _TableAggregate:
             found = code.let("found", f"{code.use(table.store.get, 'get')}({key})")
             self._combine(code, rec, found, (added, removed), (old, new, ts))
             new = table.living(code, new, ts)
-            written = table.put(code, key, new, ts, table.origin(code, rec))
+            stamp = f"{ts} if {new} is not None else {rec.ts}"  # as `Fold.stamp`
+            written = table.put(code, key, new, ts, table.origin(code, rec), stamp)
         with code.block("else"):
             sent = old if self._scope.sends_old else "None"
             table.forward(code, rec._replace(value=new, ts=ts, old=sent, latest=""), down, written)

@@ -132,14 +132,40 @@ def table_transform_values(supplier: Callable[[], object], store: str | None = N
     """
 
     def make(scope: Scope) -> Operator:
-        transformer = start_transformer(supplier, scope)
+        transformer, context = start_transformer(supplier, scope)
 
         def derive(code: Code, rec: Rec, value: str) -> str:
+            code.line(f"{code.use(context, 'context')}.timestamp = {rec.ts}")
             return f"{code.use(transformer.transform, 'transform')}({rec.key}, {value})"
 
         return _Derived(scope, store, derive, close=lambda: stop_transformer(transformer))
 
     return make
+
+
+class _Unversioned:
+    """A step whose result is no versioned table, whatever it is made of."""
+
+    __slots__ = ("_step",)
+
+    def __init__(self, step: Operator) -> None:
+        self._step = step
+
+    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+        self._step.walk(code, rec, lambda after, child=None: down(after._replace(latest=""), child))
+
+    def close(self) -> None:
+        self._step.close()
+
+
+def unversioned(make: StepMaker) -> StepMaker:
+    """The step that `make` gives, with a result that is no versioned table: updates that are not the newest of their
+    key go on below it as any other. That is what Java makes of a `Materialized` without a versioned supplier."""
+
+    def made(scope: Scope) -> Operator:
+        return _Unversioned(make(scope))
+
+    return made
 
 
 Pair = tuple[object, object]

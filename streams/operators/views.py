@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from statestore.api import Found, KeyValueStore, SessionStore, VersionedStore, WindowStore
-from streams.operators.base import Call, Rec, Scope, StoreAccess
+from streams.operators.base import Call, Rec, Scope, StoreAccess, ValueContext
 from streams.operators.calls import joined, keyed, settled
 from streams.operators.materialize import VERSIONED
 from streams.record import Windowed
@@ -198,13 +198,14 @@ class Transformer(Protocol):
     def transform(self, key: object, value: object) -> object: ...
 
 
-def start_transformer(supplier: Callable[[], object], scope: Scope) -> Transformer:
+def start_transformer(supplier: Callable[[], object], scope: Scope) -> tuple[Transformer, ValueContext]:
     """A fresh transformer, initialised with a context that refuses to forward."""
     transformer: Transformer = settled(supplier())
+    context = scope.value_context()
     init = getattr(transformer, "init", None)
     if init is not None:
-        init(scope.value_context())
-    return transformer
+        init(context)
+    return transformer, context
 
 
 def stop_transformer(transformer: Transformer) -> None:
@@ -227,11 +228,12 @@ class TransformedView:
 
     def bind(self, scope: Scope) -> Getter:
         parent = self.parent.bind(scope)
-        transformer = start_transformer(self.supplier, scope)
+        transformer, context = start_transformer(self.supplier, scope)
         transform = transformer.transform
 
         def transformed(found: Found | None, key: object) -> Found | None:
             value, ts = (None, -1) if found is None else found
+            context.timestamp = ts
             new = transform(key, value)
             return None if new is None else (new, ts)
 

@@ -146,7 +146,8 @@ class _WindowAggregate:
             code.line(f"{new} = {fold.following(code, rec, old)}")
             with code.block(f"if {ts} < {rec.ts}"):
                 code.line(f"{ts} = {rec.ts}")
-        code.line(f"{code.use(table.store.put, 'put')}({key}, {start}, {new}, {ts}, {table.origin(code, rec)})")
+        stamp = fold.stamp(rec, new, ts)
+        code.line(f"{code.use(table.store.put, 'put')}({key}, {start}, {new}, {stamp}, {table.origin(code, rec)})")
         if table.access.caching or self._closer is not None:
             return
         end = str(windows.LONG_MAX) if isinstance(self._shape, windows.Unlimited) else f"{start} + {self._shape.size}"

@@ -36,7 +36,7 @@ class Host(Protocol):
     view: TaskView
 
     def access(self, name: str) -> StoreAccess | None:
-        """An open store, global ones included."""
+        """An open store, global ones included; ConfigException: it lacks a serde."""
         ...
 
     def facade(self, name: str, context: Any) -> Any:

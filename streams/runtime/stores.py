@@ -42,6 +42,7 @@ RAW = Codec(_bytes_only, bytes, lambda value: type(value) is bytes)
 """Of stores whose values are bytes already."""
 
 _OF_BYTES = frozenset({StoreKind.OUTER_JOIN, StoreKind.JOIN_BUFFER})
+_BUFFERS = frozenset({StoreKind.SUPPRESS_BUFFER, StoreKind.JOIN_BUFFER})
 
 
 class Engines(NamedTuple):
@@ -57,6 +58,8 @@ class Opened(NamedTuple):
     spec: StoreSpec
     access: StoreAccess
     layers: Layered
+    lacking: ConfigException | None = None
+    """The serde that is missing, where the operator says so and not the store."""
 
 
 def serde_of(config: Mapping[str, object], side: Side, chosen: AnySerde | None, where: str) -> AnySerde:
@@ -113,12 +116,7 @@ def opened(
     Raises:
         StreamsException: a serde is missing.
     """
-    if spec.kind is StoreKind.OUTER_JOIN:
-        key_serde: AnySerde = spec.key_serde or BYTES
-        value_serde: AnySerde = spec.value_serde or BYTES
-    else:
-        key_serde = serde_of(config, "key", spec.key_serde, f"store {spec.name}")
-        value_serde = serde_of(config, "value", spec.value_serde, f"store {spec.name}")
+    key_serde, value_serde, lacking = _serdes(spec, config)
     codec = RAW if spec.kind in _OF_BYTES else codec_of(value_serde, changelog_topic)
     engine = engines.disk if spec.persistent else engines.memory
     if spec.kind is StoreKind.SESSION and not spec.persistent and named(config.get(SETTING), KEEPS_WINDOWS):
@@ -126,7 +124,22 @@ def opened(
         spec = replace(spec, retention_ms=spec.retention_ms + 1)
     layers = _layers(spec, engine, codec, spec.caching and cached)
     access = StoreAccess(spec.name, layers, key_serde, value_serde, layers.caching, spec.kind.value, spec.ttl_ms)
-    return Opened(spec, access, layers)
+    return Opened(spec, access, layers, lacking)
+
+
+def _serdes(
+    spec: StoreSpec, config: Mapping[str, object]
+) -> tuple[AnySerde, AnySerde, ConfigException | None]:
+    """A store's serdes, and what its operator is to be told of them: as in Java a buffer takes its serdes from it."""
+    if spec.kind is StoreKind.OUTER_JOIN:
+        return spec.key_serde or BYTES, spec.value_serde or BYTES, None
+    try:
+        key = serde_of(config, "key", spec.key_serde, f"store {spec.name}")
+        return key, serde_of(config, "value", spec.value_serde, f"store {spec.name}"), None
+    except StreamsException as missing:
+        if spec.kind in _BUFFERS and isinstance(missing.__cause__, ConfigException):
+            return BYTES, BYTES, missing.__cause__
+        raise
 
 
 def _layers(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:

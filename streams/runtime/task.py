@@ -26,7 +26,7 @@ from streams.operators.base import Operator, RecordContext, StepMaker, StoreAcce
 from streams.processor import DeadLetter, PunctuationType
 from streams.record import TopicPartition
 from streams.runtime import dead_letters
-from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskView, ValueContext
+from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskView
 from streams.runtime.drains import Drain, Drains
 from streams.runtime.entry import Failed, Run, SourceEntry, Walk
 from streams.runtime.facades import Hand
@@ -132,7 +132,7 @@ class Task:
         self._flushed: list[tuple[str, Layered]] = [
             (name, self.stores[name].layers)
             for name in flush_order(topology)
-            if name in self.stores and self.stores[name].layers.caching
+            if self.stores[name].layers.caching
         ]
         self._reads = {partition: self._reading(partition) for partition in partitions}
         self.inbox = self._new_inbox()
@@ -164,7 +164,8 @@ class Task:
     def _open_stores(self) -> None:
         ground = self._ground
         engines = Engines(ground.disk, self._memory)
-        for spec in self.topology.stores:
+        by_name = {spec.name: spec for spec in self.topology.stores}
+        for spec in (by_name[name] for name in dict.fromkeys([*flush_order(self.topology), *by_name])):
             changelog = self.changelog(spec.name)
             topic = "" if changelog is None else changelog.topic
             store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0)
@@ -327,8 +328,14 @@ class Task:
     # what scopes ask (runtime.scope.Host)
 
     def access(self, name: str) -> StoreAccess | None:
-        """An open store, global ones included."""
+        """An open store, global ones included.
+
+        Raises:
+            ConfigException: the store leaves it to its operator to say that a serde is missing.
+        """
         found = self.stores.get(name) or self._ground.global_stores.get(name)
+        if found is not None and found.lacking is not None:
+            raise found.lacking
         return None if found is None else found.access
 
     def facade(self, name: str, context: Any) -> Facade | None:
@@ -341,8 +348,7 @@ class Task:
             return facade(found.spec, found.access, Hand(self._lease, lambda: -1, read_only=READ_ONLY))
 
         def timestamp() -> int:
-            # A transformer of a table is asked for values, not given records.
-            return walk.context().timestamp if type(context) is ValueContext else int(context.timestamp)
+            return int(context.timestamp)
 
         origin: Callable[[], object] = _nothing
         if found.access.caching:
@@ -588,11 +594,19 @@ class Task:
             return layers.flush()
         except Exception as error:
             cause = error.error if isinstance(error, Failed) else error
-            judged = isinstance(error, Failed) and not isinstance(cause.__cause__, ClassCastException)
+            judged = isinstance(error, Failed) and not (
+                error.final and isinstance(cause.__cause__, ClassCastException) and self._is_fed_by(name, error.node)
+            )
             if isinstance(cause, StreamsException) and not judged:
-                # Java wraps only what has been before the processing exception handler.
+                # Java wraps only what has been before the processing exception handler; wrong types come to that of
+                # the node before, and there is none before one that the flush itself calls.
                 raise cause from cause.__cause__
             raise ProcessorStateException(f"{self._ground.log_prefix}Failed to flush cache of store {name}") from cause
+
+    def _is_fed_by(self, store: str, node: str) -> bool:
+        """Is the node one of those that a flush of the store calls?"""
+        users = {each.name for each in self.topology.nodes if store in getattr(each, "stores", ())}
+        return any(each.name == node and users & set(getattr(each, "parents", ())) for each in self.topology.nodes)
 
     # committed
 

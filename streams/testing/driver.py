@@ -416,13 +416,14 @@ def _topic_of(source: SourceNode) -> str:
 
 
 def _as_one(built: BuiltTopology) -> SubTopology:
-    """All sub-topologies as one, as Java's driver runs them: one stream time, one order of flushes."""
+    """All sub-topologies as one, as Java's driver runs them: one stream time, one order of nodes and of flushes."""
     subs = built.subtopologies
+    nodes = {node.name: node for sub in subs for node in sub.nodes}
     changelogs = {name: topic for sub in subs for name, topic in sub.changelogs.items()}
     repartitions = {name: topic for sub in subs for name, topic in sub.repartition_topics.items()}
     return SubTopology(
         id=0,
-        nodes=tuple(chain.from_iterable(sub.nodes for sub in subs)),
+        nodes=tuple(nodes[name] for name in built.order if name in nodes),
         stores=tuple(chain.from_iterable(sub.stores for sub in subs)),
         source_topics=tuple(chain.from_iterable(sub.source_topics for sub in subs)),
         repartition_topics=repartitions,

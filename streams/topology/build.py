@@ -28,7 +28,9 @@ def built(wiring: Wiring, config: Mapping[str, object] | None) -> BuiltTopology:
     if settings.in_memory_stores:
         _place_stores_in_memory(wiring)
     subs = tuple(_with_serdes(sub, wiring, settings) for sub in sub_topologies(wiring, settings))
-    return BuiltTopology(subs, tuple(wiring.globals.values()), frozenset(wiring.internal_topics))
+    return BuiltTopology(
+        subs, tuple(wiring.globals.values()), frozenset(wiring.internal_topics), tuple(wiring.nodes)
+    )
 
 
 def refuse_empty(topology: BuiltTopology) -> None:

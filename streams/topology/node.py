@@ -145,6 +145,8 @@ class BuiltTopology:
     global_stores: tuple[GlobalStore, ...]
     internal_topics: frozenset[str]
     """Undecorated names: wherever a source or sink names one, the runtime prefixes `<application.id>-`."""
+    order: tuple[str, ...] = ()
+    """Names of the nodes of all sub-topologies, in the order they were added."""
 
     def fingerprint(self, subtopology: int) -> bytes:
         """Of number, names, topics and stores of a sub-topology: equal where a task may move between members."""

@@ -153,7 +153,7 @@ def store_builder(store: Mapping[str, Any]) -> Any:
 
 
 def consumed(step: Step) -> Any:
-    made = Consumed.with_(serde(step["key"]), serde(step["value"]))
+    made = Consumed.with_(serde(step.get("key")), serde(step.get("value")))
     if "timestamp" in step:
         made = made.with_timestamp_extractor(EXTRACTORS[step["timestamp"]]())
     return made.with_name(step["name"]) if "name" in step else made
@@ -304,7 +304,7 @@ class Maker:
         return self.builder.add_state_store(store_builder(step["store"]))
 
     def op_add_global_store(self, step: Step) -> Any:
-        source = Consumed.with_(serde(step["key"]), serde(step["value"]))
+        source = Consumed.with_(serde(step.get("key")), serde(step.get("value")))
         return self.builder.add_global_store(
             store_builder(step["store"]), step["topic"], source, supplier(step["processor"])
         )
@@ -476,7 +476,7 @@ class Maker:
 
     def op_topology_source(self, step: Step) -> Any:
         extractor = {"timestamp_extractor": EXTRACTORS[step["timestamp"]]()} if "timestamp" in step else {}
-        key, value = serde(step["key"]), serde(step["value"])
+        key, value = serde(step.get("key")), serde(step.get("value"))
         return self.topology.add_source(step["name"], key, value, *step["topics"], **extractor)
 
     def op_topology_processor(self, step: Step) -> Any:
@@ -496,8 +496,8 @@ class Maker:
         return self.topology.add_global_store(
             store_builder(step["store"]),
             step["source"],
-            serde(step["key"]),
-            serde(step["value"]),
+            serde(step.get("key")),
+            serde(step.get("value")),
             step["topic"],
             step["name"],
             supplier(step["processor"]),

@@ -44,6 +44,7 @@ NOT_HERE = {
     "random_2f8e48e4": FANS_OUT,
     "random_23509fb0": RACES,
     "turns_of_subscription_and_update": RACES,
+    "punctuations_of_two_sub_topologies": "the driver's one task has one stream time for all sub-topologies",
     "global_table_leaves_out_what_it_cannot_read": "a real engine asks the handler",
 }
 """Cases whose recorded results belong to the driver's one task, each with the reason."""

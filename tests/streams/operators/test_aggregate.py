@@ -123,3 +123,22 @@ def test_a_changed_key_is_written_anew() -> None:
         sink("agg", value=LONGS),
     ]
     assert Walked(nodes, [table()]).pipe("in", ("a", "x", 1)) == [(b"x", n(1), 1)]
+
+
+@pytest.mark.parametrize(("caching", "forwarded"), [(True, 60), (False, 100)])
+def test_a_deletion_is_kept_under_the_time_of_its_record(caching: bool, forwarded: int) -> None:
+    """A tombstone has no value, and so no timestamp with it: changelog and cache take the record's."""
+
+    def gone(left: str, right: str) -> None:
+        return None
+
+    walk = walked(aggregate.stream_reduce("store", gone), caching, value=STRING)
+    walk.pipe("in", ("a", "1", 100))
+    walk.task.flush()
+    walk.sent()
+    walk.out.clear()
+    walk.pipe("in", ("a", "2", 60))
+    walk.task.flush()
+    walk.sent()
+    assert [row for topic, row in walk.out if topic == "app-store-changelog"] == [(b"a", None, 60)]
+    assert [row for topic, row in walk.out if topic == "out"] == [(b"a", None, forwarded)]

@@ -8,7 +8,9 @@ import pytest
 
 from streams import Materialized, Stores, StreamsBuilder
 from streams.serdes import Serdes
-from tests.streams.operators.running import UNCACHED, Event, flat, outputs, shown
+from tests.streams.operators.running import UNCACHED, Event, Running, flat, outputs, shown
+
+TEXT = Serdes.string()
 
 
 def events(text: str) -> list[Event]:
@@ -129,3 +131,56 @@ def test_a_join_looks_through_derived_tables() -> None:
 
     rows: list[Event] = [("in", "k", "x", 1), ("left", "k", "a", 2), ("in", "k", None, 3), ("left", "k", "b", 4)]
     assert outputs(build, rows, UNCACHED) == [[], ["k=aak->x!@2"], ["k=null@3"], []]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [([], ["k=1@20", "k=3@25"]), ([Materialized.with_(TEXT, TEXT)], ["k=1@20", "k=3@25", "k=5@25"])],
+    ids=["versions go through", "versions end"],
+)
+@pytest.mark.parametrize("step", ["map_values", "filter", "transform_values"])
+def test_a_described_result_without_a_store_is_no_versioned_table(
+    step: str, options: list[Any], expected: list[str]
+) -> None:
+    """Below it an update that is not the newest of its key counts as any other."""
+
+    class Same:
+        def transform(self, key: str, value: str) -> str:
+            return value
+
+    given: dict[str, Any] = {
+        "map_values": lambda value: value,
+        "filter": lambda key, value: True,
+        "transform_values": Same,
+    }
+
+    def build(builder: StreamsBuilder) -> None:
+        supplier = Stores.persistent_versioned_key_value_store("versions", 1_000)
+        table = getattr(builder.table("in", supplier=supplier), step)(given[step], *options)
+        grouped = table.group_by(lambda key, value: (key, value))
+        shown(grouped.reduce(lambda total, value: value, lambda total, value: total))
+
+    assert flat(build, events("k=1@20,k=3@25,k=5@24"), UNCACHED) == expected
+
+
+@pytest.mark.parametrize("kind", ["join", "outer_join"])
+def test_a_transformer_writes_its_stores_under_the_time_of_the_update_it_is_given(kind: str) -> None:
+    """The update of a join has the higher time of both sides, whichever came last."""
+
+    class Remembers:
+        def init(self, context: Any) -> None:
+            self.store = context.get_state_store("seen")
+
+        def transform(self, key: str, value: str) -> str:
+            self.store.put(key, value)
+            return value
+
+    def build(builder: StreamsBuilder) -> None:
+        builder.add_state_store(Stores.key_value_store_builder(Stores.in_memory_key_value_store("seen"), TEXT, TEXT))
+        joined = getattr(builder.table("left"), kind)(builder.table("right"), lambda left, right: f"{left}{right}")
+        shown(joined.transform_values(Remembers, "seen"))
+
+    with Running(build) as running:
+        running.send("left", "k", "a", 212)
+        running.send("right", "k", "b", 163)
+        assert running.driver.records_of("app-seen-changelog")[-1].timestamp == 212
