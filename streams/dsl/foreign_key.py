@@ -124,7 +124,7 @@ class _ForeignKeyJoin:
         plan, right = self.plan, self.other._flow
         self.store = self.name(STORE, "-subscription-store")
         spec = StoreSpec(self.store, StoreKind.TIMESTAMPED_KEY_VALUE, BYTES, REGISTRATIONS)
-        store = PlannedStore(spec, self.tj.name is not None)
+        store = PlannedStore(spec, named=True)  # Java asks nobody to name this one
         plan.add("state store", BuiltInStore(store))
         receive_name = self.name(PROCESSOR, "-subscription-receive")
         receive = steps.fk_subscription_receive(self.store, right.key_serde)

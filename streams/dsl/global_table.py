@@ -48,5 +48,5 @@ def global_table(
     source = plan.names.named(consumed.name, "KSTREAM-SOURCE-", SOURCE_SUFFIX)
     name = plan.names.named(consumed.name, "KTABLE-SOURCE-")
     node = source_node(source, topic, Consumed(m.key_serde, m.value_serde, consumed.timestamp_extractor))
-    plan.add(name, GlobalTable(node, source_table(store_name), key_value_store(m, store_name).spec))
+    plan.add(name, GlobalTable(node, source_table(store_name), key_value_store(m, store_name)))
     return GlobalKTable(StoreView(store_name), m.queryable)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from statestore.api import Found
+from streams.errors import IllegalArgumentException
 from streams.operators import windows
 from streams.operators.base import Code, Down, Operator, Rec, RecordContext, Scope, StepMaker
 from streams.operators.calls import Aggregator, one_more, reducing
@@ -206,6 +207,11 @@ class _SlidingAggregate:
     def _create(self, record: Incoming, found: _Found) -> Iterator[Update]:
         """Makes the windows that the record calls for: right of the record before it, left and right of itself."""
         ts, difference, previous = record.ts, self._difference, found.previous
+        if difference == 0:  # Java builds them, and fails at the first record that is not late
+            raise IllegalArgumentException(
+                "Window endMs must be greater than window startMs. "
+                "Sliding windows with a time difference of 0 hold nothing; give at least 1 ms."
+            )
         if previous is not None and previous + 1 not in found.starts and previous + 1 + difference >= ts:
             yield from self._update(record, previous + 1, (self._init(), ts))
         if not found.has_left:

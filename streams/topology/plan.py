@@ -75,7 +75,7 @@ class GlobalTable:
 
     source: SourceNode
     make: StepFactory
-    store: StoreSpec
+    store: PlannedStore
 
 
 @dataclass(frozen=True, slots=True)

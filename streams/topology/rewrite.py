@@ -142,10 +142,17 @@ class _Writer:
 
     def store(self, store: p.PlannedStore, *processors: str) -> None:
         self._wiring.add_store(store.spec, store, *processors)
-        if not store.named:
+        self.note_unnamed(store)
+
+    def note_unnamed(self, store: p.PlannedStore) -> None:
+        """Java notes the name when it is generated, whether the store is made in the end or not; of a buffer only the
+        changelog's."""
+        if store.named:
+            return
+        if store.spec.kind is not StoreKind.SUPPRESS_BUFFER:
             self._wiring.note_unnamed("state store", store.spec.name)
-            if store.spec.logging is not None:
-                self._wiring.note_unnamed("changelog topic", f"{store.spec.name}-changelog")
+        if store.spec.logging is not None:
+            self._wiring.note_unnamed("changelog topic", f"{store.spec.name}-changelog")
 
     def stream_source(self, work: Work, part: p.StreamSource) -> None:
         self._wiring.add_source(part.node)
@@ -158,6 +165,7 @@ class _Writer:
         name = part.store.spec.name
         self.step(work.name, (part.source.name,), part.make(name if has_store else None))
         if not has_store:
+            self.note_unnamed(part.store)
             return
         # The source topic of a table whose entries expire has no tombstones for them.
         if self._reuse_topics and isinstance(part.source.topics, tuple) and part.store.spec.ttl_ms is None:
@@ -167,8 +175,9 @@ class _Writer:
             self.store(part.store, work.name)
 
     def global_table(self, work: Work, part: p.GlobalTable) -> None:
-        step = StepNode(work.name, (part.source.name,), (part.store.name,), part.make)
-        self._wiring.add_global(GlobalStore(part.store, part.source, step))
+        step = StepNode(work.name, (part.source.name,), (part.store.spec.name,), part.make)
+        self._wiring.add_global(GlobalStore(part.store.spec, part.source, step))
+        self.note_unnamed(part.store)
 
     def global_step(self, work: Work, part: p.GlobalStep) -> None:
         spec = spec_of(part.builder, logging=False)
@@ -193,6 +202,8 @@ class _Writer:
         self.step(work.name, work.parent_names(), part.make(part.store.spec.name if has_store else None))
         if has_store:
             self.store(part.store, work.name)
+        else:
+            self.note_unnamed(part.store)
 
     def user_step(self, work: Work, part: p.UserStep) -> None:
         node = ProcessorNode(work.name, work.parent_names(), (), part.supplier, part.fixed_key)

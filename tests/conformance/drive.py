@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from streams import Serdes
-from streams.record import Windowed
 from streams.testing import TopologyTestDriver
 from tests.conformance.build import Built, Failed, build
 from tests.conformance.serdes import serde
-from tests.conformance.stores import rows_of
+from tests.conformance.stores import rows_of, shown_key
 
 WORDS = {
     "processing.exception.handler": {"log_and_continue": "LogAndContinueProcessingExceptionHandler"},
@@ -46,12 +45,6 @@ def pipe(driver: TopologyTestDriver, spec: Mapping[str, Any], event: Mapping[str
     headers = tuple((name, text.encode()) for name, text in event.get("h", ()))
     raw = driver.create_input_topic(topic, Serdes.bytes(), Serdes.bytes())
     raw.pipe_input(key, value, event["ts"], headers)
-
-
-def shown_key(key: Any) -> Any:
-    if isinstance(key, Windowed):
-        return {"k": key.key, "start": key.window.start, "end": key.window.end}
-    return key
 
 
 def outputs(driver: TopologyTestDriver, spec: Mapping[str, Any], seen: dict[str, int]) -> list[Any]:

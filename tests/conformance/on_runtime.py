@@ -27,8 +27,9 @@ from streams.record import RecordBatch, TopicPartition
 from streams.runtime.equip import Watchers, make_worker
 from streams.runtime.worker import Worker
 from tests.conformance.build import build
-from tests.conformance.drive import Differs, same, settings, short, shown_key
+from tests.conformance.drive import Differs, same, settings, short
 from tests.conformance.serdes import serde
+from tests.conformance.stores import shown_key
 
 TIMED_OPS = {"windowed_by", "suppress", "emit_strategy"}
 TIMED_PROCESSORS = ("tick", "sum_on_stream_time", "sum_on_wall_clock", "dedup", "context_info")

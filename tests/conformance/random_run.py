@@ -95,11 +95,11 @@ def meant(case: Mapping[str, Any], found: list[Differs], findings: Findings | No
     """The differences that no rule excuses."""
     left = []
     for difference in found:
-        anchor = excuse(case, difference)
-        if anchor is None:
+        words = excuse(case, difference)
+        if words is None:
             left.append(difference)
         elif findings is not None:
-            findings.excused[anchor] += 1
+            findings.excused[words] += 1
     return left
 
 

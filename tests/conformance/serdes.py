@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from streams import Serdes
+from streams import Serdes, errors
 
 Spec = str | list[Any]
 
-JSON = Serdes.of(
-    lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(),
-    lambda data: json.loads(data),
-)
+
+def parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise errors.SerializationException("not JSON") from None
+
+
+JSON = Serdes.of(lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(), parsed)
 PLAIN = {"string": Serdes.string(), "long": Serdes.long(), "json": JSON}
 
 

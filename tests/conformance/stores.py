@@ -5,34 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from streams.record import Windowed
 from streams.testing import TopologyTestDriver
 
 Rows = list[list[Any]]
 
 
+def shown_key(key: Any) -> Any:
+    """A key as the cases write it; a windowed one as its parts."""
+    if isinstance(key, Windowed):
+        return {"k": shown_key(key.key), "start": key.window.start, "end": key.window.end}
+    return key
+
+
 def key_values(driver: TopologyTestDriver, name: str) -> Rows:
     with driver.get_key_value_store(name).all() as rows:
-        return [[key, value] for key, value in rows]
+        return [[shown_key(key), value] for key, value in rows]
 
 
 def timestamped_key_values(driver: TopologyTestDriver, name: str) -> Rows:
     with driver.get_timestamped_key_value_store(name).all() as rows:
-        return [[key, value.value, value.timestamp] for key, value in rows]
+        return [[shown_key(key), value.value, value.timestamp] for key, value in rows]
 
 
 def windows(driver: TopologyTestDriver, name: str) -> Rows:
     with driver.get_window_store(name).all() as rows:
-        return [[windowed.key, windowed.window.start, value] for windowed, value in rows]
+        return [[shown_key(windowed.key), windowed.window.start, value] for windowed, value in rows]
 
 
 def timestamped_windows(driver: TopologyTestDriver, name: str) -> Rows:
     with driver.get_timestamped_window_store(name).all() as rows:
-        return [[w.key, w.window.start, value.value, value.timestamp] for w, value in rows]
+        return [[shown_key(w.key), w.window.start, value.value, value.timestamp] for w, value in rows]
 
 
 def sessions(driver: TopologyTestDriver, name: str) -> Rows:
     with driver.get_session_store(name).find_sessions(0, 2**63 - 1) as rows:
-        return [[{"k": w.key, "start": w.window.start, "end": w.window.end}, value] for w, value in rows]
+        return [[shown_key(w), value] for w, value in rows]
 
 
 KINDS: dict[str, Callable[[TopologyTestDriver, str], Rows]] = {

@@ -16,6 +16,7 @@ from streams.testing import TopologyTestDriver
 from tests.conformance import java
 from tests.conformance.build import Failed, build
 from tests.conformance.drive import Differs, chain, dropped, outputs, pipe, settings
+from tests.conformance.excused import RULES, excuse
 from tests.conformance.functions import (
     AGGREGATORS,
     FLAT_PAIRS,
@@ -179,6 +180,22 @@ def needs(case: dict[str, Any]) -> bool:
     steps = {step["id"]: step for step in case["spec"]["steps"]}
     filters = [step for step in steps.values() if step["op"] == "filter" and step["in"] in steps]
     return bool(filters) and any(event.get("v", 0) is None for event in case["events"])
+
+
+@pytest.mark.parametrize("words", RULES)
+def test_what_is_excused_has_a_row_on_the_page_of_differences(words: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "differences-from-java.md").read_text("utf-8")
+    assert f"\n| {words} |" in page
+
+
+def test_an_excuse_holds_for_the_very_exception_alone() -> None:
+    words = "Global stores must pass in suppliers with exactly one store but got 0"
+    case = {"expect": {"error": {"chain": [{"class": "IllegalArgumentException", "message": words}]}}}
+    assert excuse(case, Differs("error", "got null, recorded …")) == "a global table with options but no name"
+    assert excuse(case, Differs("describe", "got null, recorded …")) is None
+    assert excuse(case, Differs("topics", "got null, recorded …")) is None
+    other = {"expect": {"error": {"chain": [{"class": "TopologyException", "message": words}]}}}
+    assert excuse(other, Differs("error", "got null, recorded …")) is None
 
 
 @pytest.mark.parametrize("missing", ["java", "mvn"])

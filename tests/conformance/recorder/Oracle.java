@@ -514,6 +514,7 @@ public final class Oracle {
                 String msg = x.getMessage();
                 if (msg != null) { int i = msg.indexOf(", stacktrace="); if (i >= 0) msg = msg.substring(0, i); }
                 Map<String, Object> c = new LinkedHashMap<>();
+                if (msg != null) msg = msg.replaceAll("OptimizableRepartitionNode\\{[\\s\\S]*", "SUPPLIER");
                 if (msg != null) msg = msg.replaceAll("Lib\\$\\$Lambda[^ #]*", "SUPPLIER");
                 c.put("class", x.getClass().getSimpleName()); c.put("message", msg);
                 chain.add(c);
