@@ -8,13 +8,13 @@ from uuid import uuid4
 
 from broker_local import on_groups, on_records, on_topics
 from broker_local.broker import TICK_MS, Broker, BrokerSettings, Peer
+from broker_local.errorcodes import ErrorCode
 from broker_local.faults import Refused
 from broker_local.files import Files
 from broker_local.requests import (
     Commit,
     Committed,
     DeleteRecords,
-    ErrorCode,
     Failure,
     Fetch,
     GroupDelete,

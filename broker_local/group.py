@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from broker_local.errorcodes import ErrorCode
 from broker_local.groupstate import (
     COMPLETING,
     EMPTY,
@@ -39,7 +40,6 @@ from broker_local.requests import (
     CommitReply,
     DescribedGroup,
     DescribedMember,
-    ErrorCode,
     Failure,
     Heartbeat,
     HeartbeatReply,
@@ -371,7 +371,7 @@ def _complete(group: Group, now: int, at: int) -> list[Effect]:
         return [Record(StateRecord(group.name, empty))]
     here = [name for name, each in candidates.items() if each.parked is not None]
     leader = before.leader if before.leader in here else here[0]
-    members = tuple(each.member for each in candidates.values())
+    members = tuple(replace(each.member, absent=each.parked is None) for each in candidates.values())
     state = GroupState(
         before.generation + 1,
         group.kind or before.protocol_type,
@@ -538,10 +538,11 @@ def _unknown(group: Group, member_id: str, instance_id: str | None) -> Failure |
             ErrorCode.FENCED_INSTANCE_ID,
             f"another member with group.instance.id {instance_id} has taken over in group {group.name}",
         )
-    if member_id not in members or members[member_id].instance_id != instance_id:
+    member = members.get(member_id)
+    if member is None or member.instance_id != instance_id or member.absent:
+        why = "has missed a rebalance" if member is not None and member.absent else "is no member"
         return Failure(
-            ErrorCode.UNKNOWN_MEMBER_ID,
-            f"{member_id or 'nobody'} is no member of group {group.name}: join again",
+            ErrorCode.UNKNOWN_MEMBER_ID, f"{member_id or 'nobody'} {why} of group {group.name}: join again"
         )
     return None
 
@@ -552,6 +553,18 @@ def _refused(group: Group, member_id: str, instance_id: str | None, generation: 
         text = f"generation {generation} of group {group.name} is over; it is at {group.state.generation}"
         wrong = Failure(ErrorCode.ILLEGAL_GENERATION, text)
     return wrong
+
+
+def fenced(group: Group, member_id: str, instance_id: str | None) -> Failure | None:
+    """Why nothing may be written in the name of a member; None while it is one. In a rebalance the candidates count:
+    who was put out is out at once, who has not joined yet still has its partitions."""
+    member = group.find(member_id)
+    if member is not None and not member.absent:
+        return None
+    wrong = _unknown(group, member_id, instance_id)
+    if wrong is None or wrong.error == ErrorCode.FENCED_INSTANCE_ID:
+        return wrong
+    return Failure(ErrorCode.FENCED_MEMBER_EPOCH, f"{wrong.message}, without any partition")
 
 
 def _heard(group: Group, call: Call, member: Member) -> None:

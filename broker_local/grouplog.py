@@ -1,16 +1,16 @@
 """The records of the group log, and the log itself: one compacted partition of the broker's own.
 
     key    msgpack [1, group]                      a group's state
-    value  msgpack [1, generation, protocol type, protocol, leader, assigned, since,
+    value  msgpack [2, generation, protocol type, protocol, leader, assigned, since,
                     [[member id, instance id | nil, client, session timeout, rebalance timeout,
-                      [[protocol, metadata], ...], assignment], ...]]
+                      [[protocol, metadata], ...], assignment, absent], ...]]
     key    msgpack [2, group, topic, partition]    a committed offset
     value  msgpack [1, offset, metadata, log epoch, at]
     key    msgpack [3]                             producer ids given out
     value  msgpack [1, the next id that nobody has]
 
-A value of nil (a tombstone) takes the key away. The first element of a value is its version. Replaying the
-log from its start gives all groups as they were.
+A value of nil (a tombstone) takes the key away. The first element of a value is its version; in version 1 of a
+state the members have no `absent`. Replaying the log from its start gives all groups as they were.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from broker_local.offsets import CommittedOffset
 from broker_local.requests import JoinProtocol
 
 VERSION = 1
+STATE_VERSION = 2
 STATE, OFFSET, PRODUCER_IDS = 1, 2, 3
+KNOWN = {STATE: (1, STATE_VERSION), OFFSET: (VERSION,), PRODUCER_IDS: (VERSION,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,9 @@ def unpack(key: bytes | None, value: bytes | None) -> LogRecord:
     try:
         kind, *rest = _unpacked(key or b"")
         row = None if value is None else _unpacked(value)
-        if row is not None and row[0] != VERSION:
-            raise UnknownRecord(f"a record of the group log has version {row[0]}; this broker knows {VERSION}")
+        known = KNOWN.get(_whole(kind), (VERSION,))
+        if row is not None and row[0] not in known:
+            raise UnknownRecord(f"a record of the group log has version {row[0]}; this broker knows {known[-1]}")
         if kind == PRODUCER_IDS and row is not None:
             return ProducerIds(_whole(row[1]))
         if kind == STATE:
@@ -97,11 +100,12 @@ def _state_row(state: GroupState) -> list[object]:
             member.rebalance_timeout_ms,
             [[protocol.name, protocol.metadata] for protocol in member.protocols],
             member.assignment,
+            member.absent,
         ]
         for member in state.members
     ]
     return [
-        VERSION,
+        STATE_VERSION,
         state.generation,
         state.protocol_type,
         state.protocol,
@@ -126,7 +130,7 @@ def _state(row: list[object]) -> GroupState:
 
 
 def _member(row: object) -> Member:
-    member_id, instance_id, client, session, rebalance, protocols, assignment = _list(row)
+    member_id, instance_id, client, session, rebalance, protocols, assignment, *absent = _list(row)
     pairs = [_list(pair) for pair in _list(protocols)]
     return Member(
         _text(member_id),
@@ -136,6 +140,7 @@ def _member(row: object) -> Member:
         _whole(rebalance),
         tuple(JoinProtocol(_text(name), _raw(metadata)) for name, metadata in pairs),
         _raw(assignment),
+        absent == [True],
     )
 
 

@@ -35,7 +35,11 @@ EMPTY, PREPARING, COMPLETING, STABLE, DEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member as the log keeps it. Timeouts are in milliseconds."""
+    """A member as the log keeps it. Timeouts are in milliseconds.
+
+    `absent`: a static member that did not join the generation it is listed in. Its place is kept, but what it had may
+    be others' now: until it joins again, as a new member in that place, it counts as none.
+    """
 
     member_id: str
     instance_id: str | None
@@ -44,6 +48,7 @@ class Member:
     rebalance_timeout_ms: int
     protocols: tuple[JoinProtocol, ...]
     assignment: bytes = b""
+    absent: bool = False
 
     def metadata(self, protocol: str) -> bytes:
         """What the member said under this protocol."""
@@ -179,6 +184,13 @@ class Group:
         if self.candidates is not None:
             return {name: each.member for name, each in self.candidates.items()}
         return {each.member_id: each for each in self.state.members}
+
+    def find(self, member_id: str) -> Member | None:
+        """One of `members`, by its id."""
+        if self.candidates is not None:
+            candidate = self.candidates.get(member_id)
+            return None if candidate is None else candidate.member
+        return next((each for each in self.state.members if each.member_id == member_id), None)
 
 
 def replay(group: Group, record: GroupRecord) -> Group:

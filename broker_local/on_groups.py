@@ -9,6 +9,7 @@ from broker_local import format as batches
 from broker_local import group as coordinator
 from broker_local import names
 from broker_local.broker import STORAGE_RETRY_MS, Broker, Peer
+from broker_local.errorcodes import ErrorCode
 from broker_local.faults import Damaged, Refused
 from broker_local.files import FileSlice
 from broker_local.grouplog import LogRecord, ProducerIds, UnknownRecord, columns, records
@@ -22,12 +23,12 @@ from broker_local.requests import (
     CommittedPart,
     CommittedReply,
     DescribedGroup,
-    ErrorCode,
     Failure,
     GroupDelete,
     GroupDeleteReply,
     GroupDescribe,
     GroupDescribeReply,
+    GroupMember,
     GroupResult,
     GroupRow,
     Groups,
@@ -278,6 +279,14 @@ def group_delete(broker: Broker, peer: Peer, request: GroupDelete, at: Instant) 
             error = error if failed is None else ErrorCode(failed.error)
         rows.append(GroupResult(name, error))
     return GroupDeleteReply(tuple(rows))
+
+
+def fenced_member(broker: Broker, member: GroupMember | None) -> Failure | None:
+    """Why nothing is to be written in this member's name; None where it is a member, or nobody is named."""
+    if member is None:
+        return None
+    group = broker.groups.get(member.group) or Group(member.group)
+    return coordinator.fenced(group, member.member_id, member.instance_id)
 
 
 # Time, sockets, topics ---------------------------------------------------------------------------

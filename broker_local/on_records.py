@@ -7,11 +7,12 @@ from functools import partial
 from typing import NamedTuple
 
 from broker_local.broker import Broker, Peer
+from broker_local.errorcodes import ErrorCode
 from broker_local.faults import Refused, Unreadable
 from broker_local.files import FileSlice
 from broker_local.grouplog import ProducerIds
 from broker_local.heads import EMPTY, Body, Stretch
-from broker_local.on_groups import append_records
+from broker_local.on_groups import append_records, fenced_member
 from broker_local.partition import Partition
 from broker_local.requests import (
     EARLIEST,
@@ -21,7 +22,6 @@ from broker_local.requests import (
     DeletePart,
     DeleteRecords,
     DeleteRecordsReply,
-    ErrorCode,
     Failure,
     Fetch,
     FetchedPart,
@@ -60,7 +60,14 @@ def end_key(topic: str, partition: int) -> Key:
 
 
 def produce(broker: Broker, peer: Peer, request: Produce, at: Instant) -> Answer:
-    """Appends; in the mode `durable` the answer waits for the disk."""
+    """Appends; in the mode `durable` the answer waits for the disk.
+
+    Whether the sender is a member still is looked at here, in the loop that appends: from the moment a group has put
+    a member out, nothing of it is taken, whenever it was sent.
+    """
+    fenced = fenced_member(broker, request.member)
+    if fenced is not None:
+        return fenced
     rows: list[ProducedPart] = []
     written: list[tuple[Partition, int]] = []
     for part in request.parts:
@@ -168,7 +175,7 @@ def _part(broker: Broker, position: FetchPosition, left: int, none_yet: bool) ->
     try:
         partition = broker.store.partition(topic, number)
     except Refused as refused:
-        return FetchedPart(topic, number, code_of(refused), refused.message, -1, -1, -1, -1, -1, EMPTY)
+        return FetchedPart(topic, number, code_of(refused), refused.message, -1, -1, -1, -1, -1, -1, EMPTY)
     end = readable_end(broker, partition)
     slices: list[FileSlice] = []
     error, message, diverged = ErrorCode.NONE, "", -1
@@ -192,6 +199,7 @@ def _part(broker: Broker, position: FetchPosition, left: int, none_yet: bool) ->
         error,
         message,
         end,
+        partition.end,
         partition.log_start,
         partition.log_epoch,
         diverged,
@@ -218,7 +226,7 @@ def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
     try:
         partition = broker.store.partition(topic, number)
     except Refused as refused:
-        return ListedOffset(topic, number, code_of(refused), refused.message, -1, -1, -1)
+        return ListedOffset(topic, number, code_of(refused), refused.message, -1, -1, -1, -1)
     offset, timestamp = -1, -1
     if asked.timestamp == EARLIEST:
         offset = partition.log_start
@@ -226,21 +234,24 @@ def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
         offset = readable_end(broker, partition)
     elif asked.timestamp < LARGEST_TIMESTAMP:
         message = f"timestamp {asked.timestamp} means nothing"
-        return ListedOffset(topic, number, ErrorCode.INVALID_REQUEST, message, -1, -1, -1)
+        return ListedOffset(topic, number, ErrorCode.INVALID_REQUEST, message, -1, -1, -1, -1)
     else:
         largest = asked.timestamp == LARGEST_TIMESTAMP
         try:
             found = partition.newest() if largest else partition.offset_for_time(asked.timestamp)
         except Unreadable as place:  # only this question asks for it
             message = f"{partition!r} cannot be asked for this time: {place}. Ask for a later one, or by offset"
-            return ListedOffset(topic, number, ErrorCode.CORRUPT_MESSAGE, message, -1, -1, -1)
+            return ListedOffset(topic, number, ErrorCode.CORRUPT_MESSAGE, message, -1, -1, -1, -1)
         if found is not None and found.offset < readable_end(broker, partition):
             offset, timestamp = found
-    return ListedOffset(topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch)
+    return ListedOffset(topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch, partition.end)
 
 
 def delete_records(broker: Broker, peer: Peer, request: DeleteRecords, at: Instant) -> Answer:
     """Moves the starts of logs."""
+    fenced = fenced_member(broker, request.member)
+    if fenced is not None:
+        return fenced
     return DeleteRecordsReply(tuple(_deleted(broker, part) for part in request.parts))
 
 

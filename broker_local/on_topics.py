@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 from broker_local.broker import Broker, Peer
+from broker_local.errorcodes import ErrorCode
 from broker_local.faults import Refused
 from broker_local.on_groups import topic_gone
 from broker_local.on_records import code_of, end_key
 from broker_local.requests import (
     ConfigRow,
-    ErrorCode,
     Metadata,
     MetadataReply,
     PartitionsAdd,

@@ -2,7 +2,7 @@
 
 Every request names its reply as the parameter of `Asks`, so that a client that sends one knows what it gets.
 A request that fails as a whole is answered with a `Failure`; where single topics or partitions can fail,
-their rows carry an `error` and a `message` of their own. The numbers of errors are Kafka's.
+their rows carry an `error` and a `message` of their own. The numbers of errors are in `errorcodes`.
 """
 
 from __future__ import annotations
@@ -53,50 +53,6 @@ class Api(IntEnum):
     OFFSETS_DELETE = 29
     TRANSACTION_OFFSETS = 40
     TRANSACTION_END = 41
-
-
-class ErrorCode(IntEnum):
-    """Kafka's errors, by Kafka's numbers."""
-
-    UNKNOWN_SERVER_ERROR = -1
-    NONE = 0
-    OFFSET_OUT_OF_RANGE = 1
-    CORRUPT_MESSAGE = 2
-    UNKNOWN_TOPIC_OR_PARTITION = 3
-    REQUEST_TIMED_OUT = 7
-    MESSAGE_TOO_LARGE = 10
-    OFFSET_METADATA_TOO_LARGE = 12
-    COORDINATOR_LOAD_IN_PROGRESS = 14
-    INVALID_TOPIC_EXCEPTION = 17
-    INVALID_REQUIRED_ACKS = 21
-    ILLEGAL_GENERATION = 22
-    INCONSISTENT_GROUP_PROTOCOL = 23
-    INVALID_GROUP_ID = 24
-    UNKNOWN_MEMBER_ID = 25
-    INVALID_SESSION_TIMEOUT = 26
-    REBALANCE_IN_PROGRESS = 27
-    INVALID_TIMESTAMP = 32
-    UNSUPPORTED_VERSION = 35
-    TOPIC_ALREADY_EXISTS = 36
-    INVALID_PARTITIONS = 37
-    INVALID_CONFIG = 40
-    INVALID_REQUEST = 42
-    POLICY_VIOLATION = 44
-    OUT_OF_ORDER_SEQUENCE_NUMBER = 45
-    DUPLICATE_SEQUENCE_NUMBER = 46
-    INVALID_PRODUCER_EPOCH = 47
-    INVALID_TXN_STATE = 48
-    KAFKA_STORAGE_ERROR = 56
-    SASL_AUTHENTICATION_FAILED = 58
-    UNKNOWN_PRODUCER_ID = 59
-    NON_EMPTY_GROUP = 68
-    GROUP_ID_NOT_FOUND = 69
-    TOPIC_DELETION_DISABLED = 73
-    UNKNOWN_LEADER_EPOCH = 75
-    UNSUPPORTED_COMPRESSION_TYPE = 76
-    GROUP_MAX_SIZE_REACHED = 81
-    FENCED_INSTANCE_ID = 82
-    INVALID_RECORD = 87
 
 
 class Asks(Generic[R_co]):
@@ -250,6 +206,16 @@ class TopicConfigs(Asks[TopicConfigsReply]):
 
 
 @dataclass(frozen=True, slots=True)
+class GroupMember:
+    """In whose name a worker writes. Who is no member of its group any more is refused, with FENCED_MEMBER_EPOCH, or
+    FENCED_INSTANCE_ID where another one has its instance id."""
+
+    group: Name
+    member_id: Name
+    instance_id: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProducedPart:
     """`append_time` is -1 unless the topic stamps records itself; a duplicate gets the first one's offset."""
 
@@ -279,11 +245,12 @@ class ProducePart:
 @dataclass(frozen=True, slots=True)
 class Produce(Asks[ProduceReply]):
     """Batches to be appended, in this order. `acks` 0: *no reply is sent*; 1 and -1 (all) are the same
-    here.
+    here. `member` None: whoever sends this is bound to no group.
     """
 
     acks: Annotated[int, Range(-1, 1)]
     parts: tuple[ProducePart, ...]
+    member: GroupMember | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +258,8 @@ class FetchedPart:
     """What there is from the asked offset on: batches back to back, the first may begin before that offset.
 
     `end` is how far may be read (the last stable offset for read_committed): whoever has read up to it is
-    caught up. `log_start` and `log_epoch` as the log has them; `diverged` is -1, or, with the error
+    caught up. `log_end` is where the next batch will lie: with `durable` it may be more than is shown yet.
+    `log_start` and `log_epoch` as the log has them; `diverged` is -1, or, with the error
     UNKNOWN_LEADER_EPOCH, the offset at which the reader's log and this one part. Below `tombstones_gone`
     compaction removed tombstones: who stopped reading below it may keep deleted keys.
     """
@@ -301,6 +269,7 @@ class FetchedPart:
     error: int
     message: str
     end: int
+    log_end: int
     log_start: int
     log_epoch: int
     diverged: int
@@ -349,7 +318,7 @@ class Fetch(Asks[FetchReply]):
 
 @dataclass(frozen=True, slots=True)
 class ListedOffset:
-    """`offset` -1: there is no record with such a timestamp."""
+    """`offset` -1: there is no record with such a timestamp. `log_end` as in `FetchedPart`."""
 
     topic: Name
     partition: Small
@@ -358,6 +327,7 @@ class ListedOffset:
     offset: int
     timestamp: int
     log_epoch: int
+    log_end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,7 +379,10 @@ class DeletePart:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRecords(Asks[DeleteRecordsReply]):
+    """`member` as in `Produce`."""
+
     parts: tuple[DeletePart, ...]
+    member: GroupMember | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -758,5 +731,5 @@ APIS: dict[Api, Spec] = {
     Api.OFFSETS_DELETE: Spec(OffsetsDelete, OffsetsDeleteReply),
 }
 API_OF: dict[type, Api] = {spec.request: api for api, spec in APIS.items()}
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """What `Hello` settles: the version of the frames and of the meaning of all APIs together."""

@@ -18,8 +18,9 @@ from typing import Protocol
 from broker_local.broker import Broker, Peer
 from broker_local.clock import Clock, instant
 from broker_local.dispatch import due_flush, flushed, handle, next_due, peer_gone, turn
+from broker_local.errorcodes import ErrorCode
 from broker_local.files import FileSlice
-from broker_local.requests import PROTOCOL_VERSION, ErrorCode, Failure, Hello, HelloReply, Produce, Reply
+from broker_local.requests import PROTOCOL_VERSION, Failure, Hello, HelloReply, Produce, Reply
 from broker_local.sync import Syncer
 from broker_local.waits import Answer, Instant, Later, Waits
 from broker_local.wire import (
@@ -42,6 +43,8 @@ MAX_HELD = 256 * 1024 * 1024
 SOCKET_BUFFER = 4 * 1024 * 1024
 SENDFILE = 4 * 1024 * 1024
 READS = 8
+OVERSLEPT_MS = 20
+"""A wait that is longer than asked by more than this: the process was stopped meanwhile."""
 SMALL_SLICE = 32 * 1024
 """A slice up to this size is read and sent with its neighbours: one call instead of two."""
 LEAVE_AGAIN_MS = 1000
@@ -156,8 +159,10 @@ class Server:
             self._close()
 
     def _step(self) -> None:
-        events = self._selector.select(self._patience())
+        asleep, patience = self._at.now, self._patience()
+        events = self._selector.select(patience)
         begun = self._at = instant(self._clock)
+        was_stopped = begun.now - asleep > patience * 1000 + OVERSLEPT_MS
         for key, mask in events:
             if isinstance(key.data, Connection):
                 self._serve(key.data, mask)
@@ -167,7 +172,8 @@ class Server:
                 self._accept(key.data)
         self._feed()
         self._drop_strangers()
-        turn(self._broker, begun)
+        if not was_stopped:  # else what members sent meanwhile is read before their silence is judged
+            turn(self._broker, begun)
         self._flush_logs()
         self._answer_parked()
         self._at = instant(self._clock)

@@ -15,9 +15,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from broker_local.errorcodes import ErrorCode
 from broker_local.files import FileSlice
 from broker_local.heads import BadHead, Body, Stretch, decode, encode
-from broker_local.requests import API_OF, APIS, Api, Asks, ErrorCode, Failure, Reply, Request
+from broker_local.requests import API_OF, APIS, Api, Asks, Failure, Reply, Request
 
 LENGTH = struct.Struct("<I")
 ASKED = struct.Struct("<IBBII")

@@ -205,6 +205,10 @@ class UnknownMemberIdException(RetriableException):
     """The coordinator does not know this member."""
 
 
+class FencedMemberEpochException(KafkaException):
+    """The group has put this member out: it must give up all its partitions and join again."""
+
+
 class FencedInstanceIdException(KafkaException):
     """Another member with the same `group.instance.id` has taken over."""
 

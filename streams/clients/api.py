@@ -52,7 +52,8 @@ class Fetched(NamedTuple):
     `batch` is None where there is only news. `caught_up_at` is the position at which the end of the partition
     was reached (decision 4), None while more is known to follow. `log_start` is the first offset still there,
     `log_end` the offset after the last record this reader may see, `log_epoch` the number of the log's life
-    (decision 21). Below `tombstones_gone` compaction has removed tombstones: whoever stopped reading below it
+    (decision 21). `appended_end` is where the next batch will lie, also where nobody may read that far yet (-1: the
+    engine does not say). Below `tombstones_gone` compaction has removed tombstones: whoever stopped reading below it
     may keep deleted keys (decision 22).
     """
 
@@ -63,6 +64,7 @@ class Fetched(NamedTuple):
     log_epoch: int
     log_end: int = -1
     tombstones_gone: int = 0
+    appended_end: int = -1
 
 
 class Reader(Protocol):
@@ -152,8 +154,29 @@ class Sent(NamedTuple):
     error: KafkaException | None
 
 
+class GroupMember(NamedTuple):
+    """In whose name something is written: a member of a group, and its `group.instance.id` if it has one."""
+
+    group: str
+    member_id: str
+    instance_id: str | None = None
+
+
 class Writer(Protocol):
     """Appends batches, idempotently; the order of batches within a partition is kept through retries."""
+
+    def bind(self, member: GroupMember | None) -> None:
+        """What is sent from now on bears this member's name, through every retry, connection and producer id.
+
+        From the moment the group has put the member out the engine takes nothing that bears its name: batches end
+        with a `FencedMemberEpochException`, or with a `FencedInstanceIdException` where another member has the same
+        instance id. None: in nobody's name, as at the start. An engine that cannot tell takes everything.
+        """
+        ...
+
+    def abort(self) -> int:
+        """Forgets every batch without an answer: none is sent again, no `done` of theirs is called. How many?"""
+        ...
 
     def partitions_for(self, topic: str) -> int:
         """How many partitions the topic has; makes the topic with the engine's default where it is missing.
@@ -492,11 +515,25 @@ class Admin(Protocol):
         """
         ...
 
-    def delete_records(self, before: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """Removes all records below the given offsets (-1: all there are); returns the new first offsets.
+    def appended_ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offsets where the next batches will lie, whether or not anybody may read that far yet.
 
         Raises:
+            UnknownTopicOrPartitionException.
+        """
+        ...
+
+    def delete_records(
+        self, before: Mapping[TopicPartition, int], member: GroupMember | None = None
+    ) -> dict[TopicPartition, int]:
+        """Removes all records below the given offsets (-1: all there are); returns the new first offsets.
+
+        Args:
+            before: the offsets.
+            member: in whose name, as in `Writer.bind`.
+        Raises:
             UnknownTopicOrPartitionException, OffsetOutOfRangeException.
+            FencedMemberEpochException, FencedInstanceIdException: `member` is none any more.
         """
         ...
 

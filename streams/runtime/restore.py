@@ -161,9 +161,11 @@ class Restorer:
             each.total += count
             self.restored += count
             self._told("on_batch_restored", each.changelog, each.store, each.position, count)
-        if fetched.caught_up_at is not None:  # also where the log ends before the target: there is no more
-            each.target = min(each.target, fetched.caught_up_at)
-            each.position = max(each.position, each.target)
+        end = fetched.caught_up_at
+        if end is not None:
+            if fetched.appended_end <= end:  # the log itself ends here: there is no more
+                each.target = min(each.target, end)
+            each.position = max(each.position, min(each.target, end))
         if each.done:
             del self._running[each.changelog]
             self._reader.drop([each.changelog])

@@ -3,6 +3,10 @@
 Rebalancing is cooperative: tasks that stay are not touched. What goes is committed and given up first, and then this
 worker asks for a second round, in which those who wait for it get it. Where the broker gives no answer in the middle
 of a round, the same news is heeded again, until `task.timeout.ms` have passed.
+
+A membership may also end unasked: the group has put this worker out, because it was frozen or its user's code slow, and
+others have its tasks. What it did in that member's name and did not commit is then dropped, and it joins as another one
+(decision 39).
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
+from streams.clients.api import GroupMember
 from streams.clients.assignors import Offer
 from streams.clients.member import Assigned, Failed, Lead, Lost, Rebalance
 from streams.clients.seat import News, Seat
@@ -29,6 +34,7 @@ from streams.runtime.leader import Surveyor
 from streams.runtime.lifecycle import WorkerState
 from streams.runtime.membership import WorkerInfo, read_given, write_info
 from streams.runtime.roster import Roster
+from streams.runtime.sender import Sender
 from streams.runtime.task import Task
 from streams.topology.node import BuiltTopology, TaskId
 
@@ -69,6 +75,7 @@ class Rounds:
         seat: the place in the group.
         surveyor: looks at the topics, and assigns for all when this member leads.
         roster: the worker's tasks.
+        sender: their output.
         me: who the worker is.
         host: the worker.
         clock: the wall clock.
@@ -80,6 +87,7 @@ class Rounds:
         seat: Seat,
         surveyor: Surveyor,
         roster: Roster,
+        sender: Sender,
         me: WorkerSelf,
         host: Host,
         clock: Clock,
@@ -88,6 +96,7 @@ class Rounds:
         self._seat = seat
         self._surveyor = surveyor
         self._roster = roster
+        self._sender = sender
         self._me = me
         self._host = host
         self._clock = clock
@@ -133,6 +142,9 @@ class Rounds:
         if fresh:
             self._news = deque(fresh)  # what could not be heeded before is of an earlier round
             self._unanswered_since = None
+        for each in fresh:
+            if isinstance(each, Lost):  # whatever else there is to heed was meant for the member that is none any more
+                self.lost(each.reason)
         while self._news:
             try:
                 self._heed(self._news[0])
@@ -156,15 +168,33 @@ class Rounds:
             self._assigned(news)
         elif isinstance(news, Rebalance):
             self._rejoin()
-        elif isinstance(news, Lost):
-            log.warning("%s lost its place in the group: %s", self._me.name, news.reason)
-            for task in list(self._roster.tasks):
-                self._roster.give_up(task, clean=False)
-            self._host.settled_in(-1)
-            self._host.become(WorkerState.PARTITIONS_REVOKED)
-            self._rejoin()
         elif isinstance(news, Failed):
             raise news.error
+
+    def lost(self, reason: Exception) -> None:
+        """The membership is over: drops all that was done in its name and is not committed, then asks to join again.
+
+        The order matters. The old member leaves, so that the next life has another id and nothing that is still on its
+        way can be taken for its work. What has no answer is forgotten before there is a new name to send it in. Tasks
+        are closed as after a failure: their databases keep what was committed, which is a beginning of what the
+        changelogs say whoever has written to them since.
+        """
+        self._seat.leave()
+        tasks = list(self._roster.tasks)
+        places = self._roster.places.values()
+        outboxes = [box for place in places for box in (place.task.outbox, place.task.dead_letters)]
+        held = sum(sum(box.held.values()) for box in outboxes)
+        batches, records = self._sender.abort()
+        for task in tasks:
+            self._roster.give_up(task, clean=False)
+        self._host.settled_in(-1)
+        log.warning(
+            "%s lost its place in the group: %s. It gives up %d tasks without a commit and drops %d records that were "
+            "not sent and %d batches with %d records that were not acknowledged; who has the tasks now does it again.",
+            *(self._me.name, str(reason).rstrip("."), len(tasks), held, batches, records),
+        )
+        self._host.become(WorkerState.PARTITIONS_REVOKED)
+        self._news = deque(() if self._host.stopping else (Rebalance(),))
 
     def _rejoin(self) -> None:
         me = self._me
@@ -182,6 +212,8 @@ class Rounds:
         self._seat.rejoin(Offer(topics, write_info(info), self._roster.partitions()))
 
     def _assigned(self, news: Assigned) -> None:
+        settings = self._seat.settings
+        self._sender.bind(GroupMember(settings.group, news.member_id, settings.instance_id))
         given = read_given(news.assignment)
         mine = frozenset(given.tasks)
         going = self._roster.tasks - mine

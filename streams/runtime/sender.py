@@ -1,7 +1,7 @@
 """From outboxes to the writer: what is on its way, what has arrived, what was refused.
 
 Acknowledgements of changelog batches move the position of their store; errors that the writer did not get rid of go
-to the production exception handler.
+to the production exception handler. Where the group has put the worker out it is not asked: all tasks have moved.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from streams.clients.api import Sent, Writer
+from streams.clients.api import GroupMember, Sent, Writer
 from streams.clients.request_size import LARGEST, check_request_size
 from streams.errors import (
+    FencedInstanceIdException,
+    FencedMemberEpochException,
     KafkaException,
     RetriableException,
     StreamsException,
     TaskCorruptedException,
+    TaskMigratedException,
     TimeoutException,
 )
 from streams.metrics import Counter
@@ -65,7 +68,35 @@ class Sender:
         self._on_its_way: dict[TopicPartition, int] = {}
         self.refusals: list[Refusal] = []
         self._closed = False
+        self._fenced: KafkaException | None = None
+        self.member: GroupMember | None = None
+        """In whose name output leaves."""
         self.outstanding = 0
+        """Batches without an answer."""
+        self._unsure = 0
+        """Records in them, and in the batches that the group's word has refused."""
+        self._fenced_batches = 0
+
+    def bind(self, member: GroupMember) -> None:
+        """All output bears the name of this member from now on, and is refused once it is none (decision 39)."""
+        self.member = member
+        self._writer.bind(member)
+
+    def abort(self) -> tuple[int, int]:
+        """The membership is over, and all that was sent in its name: nothing of it is sent again, and no answer counts.
+
+        Returns:
+            How many batches and records were not stored, or nobody knows.
+        """
+        dropped = self._writer.abort() + self._fenced_batches, self._unsure
+        self._writer.bind(None)
+        self.member = None
+        self.outstanding = self._unsure = self._fenced_batches = 0
+        self._fenced = None
+        self._ends.clear()
+        self._on_its_way.clear()
+        self.refusals.clear()
+        return dropped
 
     def send(self, task: TaskId, batches: Iterable[Outgoing], dead_letters: bool = False) -> int:
         """Sends batches of a task; returns how many.
@@ -83,6 +114,7 @@ class Sender:
                 continue
             self.outstanding += 1
             self._on_its_way[partition] = self._on_its_way.get(partition, 0) + 1
+            self._unsure += len(batch)
             count += 1
             self._writer.send(partition, batch, partial(self._sent, task, batch, dead_letters))
         return count
@@ -94,21 +126,32 @@ class Sender:
 
     def _told(self, sent: Sent) -> None:
         self.outstanding -= 1
-        if sent.error is not None and not self._closed:
+        if isinstance(sent.error, (FencedMemberEpochException, FencedInstanceIdException)):
+            self._fenced = sent.error
+        elif sent.error is not None and not self._closed:
             log.warning("A record to %s did not arrive: %s", sent.partition, sent.error)
 
     def look(self) -> None:
-        """Takes the acknowledgements that have arrived; does not wait."""
+        """Takes the acknowledgements that have arrived; does not wait.
+
+        Raises:
+            TaskMigratedException: the group has put the worker out.
+            FencedInstanceIdException: another worker has its `group.instance.id`.
+        """
         if self.outstanding:
             self._writer.settle(0)
+        self._raise_fenced()
 
     def settle(self, timeout_ms: int) -> None:
         """Waits until everything is acknowledged or refused.
 
         Raises:
+            TaskMigratedException, FencedInstanceIdException: as `look`.
             TimeoutException: something is still on its way.
         """
-        if self.outstanding and self._writer.settle(timeout_ms):
+        left = self._writer.settle(timeout_ms) if self.outstanding else 0
+        self._raise_fenced()
+        if left:
             raise TimeoutException(
                 f"{self.outstanding} batches were not acknowledged within {timeout_ms} ms. "
                 "Is the broker alive and its disk writable?"
@@ -135,11 +178,22 @@ class Sender:
         """Whatever becomes of what is still out, its tasks have been given up: no handler is asked."""
         self._closed = True
 
+    def _raise_fenced(self) -> None:
+        if isinstance(self._fenced, FencedMemberEpochException):
+            raise migrated(self._fenced)
+        if self._fenced is not None:
+            raise self._fenced
+
     def _sent(self, task: TaskId, batch: RecordBatch, dead_letters: bool, sent: Sent) -> None:
         self.outstanding -= 1
         self._on_its_way[sent.partition] -= 1
         if self._closed:
             return
+        if isinstance(sent.error, (FencedMemberEpochException, FencedInstanceIdException)):
+            self._fenced = sent.error
+            self._fenced_batches += 1
+            return
+        self._unsure -= len(batch)
         if sent.error is None:
             if sent.base_offset >= 0:
                 end = sent.base_offset + len(batch)
@@ -203,6 +257,13 @@ class Sender:
             ),
             error,
         )
+
+
+def migrated(cause: FencedMemberEpochException) -> TaskMigratedException:
+    """What it means to a worker that something was refused in its name."""
+    failure = TaskMigratedException(f"The group has put this worker out, and its tasks are others' now: {cause}")
+    failure.__cause__ = cause
+    return failure
 
 
 def _chosen(batch: RecordBatch, places: list[int]) -> RecordBatch:

@@ -2,8 +2,9 @@
 
 1. Committed positions are fetched; for a partition without one the reset policy decides.
 2. Every store's mark is read and judged against the log it came from.
-3. The target is the changelog's end without regard to open transactions, taken after step 1; for a store on its
-   source topic it is the committed position, if that is lower.
+3. The target is where the changelog has been appended to, taken after step 1, shown or not: batches on their way to the
+   disk, or an open transaction, hide what an earlier owner wrote. For a store on its source topic it is the committed
+   position, if that is lower.
 4. The stores are restored to their targets.
 5. Positions and kept numbers go to the task, processors are initialised, processing starts.
 """
@@ -97,7 +98,7 @@ def restores(
     if not logs:
         return []
     topics = admin.describe_topics({partition.topic for partition in logs.values()})
-    ends = admin.end_offsets(logs.values(), Isolation.READ_UNCOMMITTED)
+    ends = admin.appended_ends(logs.values())
     begins = admin.beginning_offsets(logs.values())
     made = []
     for store, changelog in logs.items():

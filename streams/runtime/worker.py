@@ -21,10 +21,12 @@ from streams.clients.request_size import LARGEST
 from streams.clients.seat import Seat
 from streams.clock import Clock
 from streams.errors import (
+    FencedMemberEpochException,
     KafkaException,
     LogTruncatedException,
     OffsetOutOfRangeException,
     TaskCorruptedException,
+    TaskMigratedException,
 )
 from streams.metrics import Metrics
 from streams.processor import DeadLetter
@@ -43,7 +45,7 @@ from streams.runtime.progress import progress_topic
 from streams.runtime.restore import RestoreListener, Restorer
 from streams.runtime.roster import OpenEngine, Roster
 from streams.runtime.rounds import BETWEEN, PASSING, Rounds, WorkerSelf
-from streams.runtime.sender import Sender
+from streams.runtime.sender import Sender, migrated
 from streams.runtime.skew import Skew
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
@@ -253,6 +255,7 @@ class Worker:
             self._seat,
             surveyor,
             self._roster,
+            self._sender,
             WorkerSelf(
                 settings.name,
                 around.directory,
@@ -342,6 +345,9 @@ class Worker:
             try:
                 self.commit([place.task for place in self._roster.running])
                 return True
+            except TaskMigratedException as error:
+                self._rounds.lost(error)
+                return False
             except (*BETWEEN, *PASSING) as error:
                 if not isinstance(error, BETWEEN) or time.monotonic() > deadline:
                     log.warning("%s could not commit before it ends: %s", self.settings.name, error)
@@ -353,6 +359,12 @@ class Worker:
 
     def turn(self) -> None:
         """One round of the loop."""
+        try:
+            self._turn()
+        except TaskMigratedException as error:
+            self._rounds.lost(error)
+
+    def _turn(self) -> None:
         self._mailbox.serve()
         self._rounds.heed()
         worked = self._work()
@@ -581,7 +593,9 @@ class Worker:
         }
         before = {p: position.offset for p, position in positions.items() if p.topic in inside}
         try:
-            self._admin.delete_records(before)
+            self._admin.delete_records(before, self._sender.member)
+        except FencedMemberEpochException as error:
+            raise migrated(error) from error
         except KafkaException as error:  # the next purge does it
             log.warning("%s could not purge its repartition topics: %s", self.settings.name, error)
 

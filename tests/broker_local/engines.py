@@ -9,10 +9,10 @@ from typing import TypeVar
 from broker_local import format as batches
 from broker_local.broker import Broker, BrokerSettings, Peer
 from broker_local.dispatch import due_flush, flushed, handle, open_broker, peer_gone, turn
+from broker_local.errorcodes import ErrorCode
 from broker_local.memfiles import MemFiles
 from broker_local.requests import (
     Asks,
-    ErrorCode,
     Failure,
     Fetch,
     FetchPosition,

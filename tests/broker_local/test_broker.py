@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker_local.broker import BrokerSettings
+from broker_local.errorcodes import ErrorCode
 from broker_local.faults import Broken
 from broker_local.memfiles import MemFiles, Plan
 from broker_local.requests import (
@@ -17,7 +18,6 @@ from broker_local.requests import (
     Committed,
     DeletePart,
     DeleteRecords,
-    ErrorCode,
     Fetch,
     FetchPosition,
     FetchReply,

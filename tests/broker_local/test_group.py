@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker_local import group as groups
+from broker_local.errorcodes import ErrorCode
 from broker_local.grouplog import pack, unpack
 from broker_local.groupstate import (
     COMPLETING,
@@ -29,7 +30,6 @@ from broker_local.requests import (
     Commit,
     CommitPart,
     CommitReply,
-    ErrorCode,
     Failure,
     Heartbeat,
     HeartbeatReply,

@@ -30,5 +30,5 @@ def test_a_record_of_a_newer_version_is_refused() -> None:
     desk.ask(COMMIT)
     key, value = msgpack.packb([1, "g"]), msgpack.packb([7])
     desk.broker.store.partition(GROUP_TOPIC, 0).append(batches.write([key], [value], [WALL], None), WALL)
-    with pytest.raises(Refused, match="has version 7; this broker knows 1"):
+    with pytest.raises(Refused, match="has version 7; this broker knows 2"):
         desk.restarted()

@@ -34,13 +34,21 @@ def test_there_and_back(record: LogRecord) -> None:
 
 def test_the_bytes_are_those_of_the_page() -> None:
     member = Member("m-1", None, "c", 10, 20, (JoinProtocol("range", b"M"),), b"A")
-    state = GroupState(3, "consumer", "range", "m-1", (member,), True, 99)
+    away = Member("m-2", "two", "c", 10, 20, (), absent=True)
+    state = GroupState(3, "consumer", "range", "m-1", (member, away), True, 99)
     key, value = pack(StateRecord("g", state))
     assert (msgpack.unpackb(key), value is not None) == ([1, "g"], True)
-    rows = [["m-1", None, "c", 10, 20, [["range", b"M"]], b"A"]]
-    assert msgpack.unpackb(value) == [1, 3, "consumer", "range", "m-1", True, 99, rows]
+    rows = [["m-1", None, "c", 10, 20, [["range", b"M"]], b"A", False], ["m-2", "two", "c", 10, 20, [], b"", True]]
+    assert msgpack.unpackb(value) == [2, 3, "consumer", "range", "m-1", True, 99, rows]
     key, value = pack(OffsetRecord("g", "t", 2, CommittedOffset(5, "note", 0, 99)))
     assert (msgpack.unpackb(key), msgpack.unpackb(value)) == ([2, "g", "t", 2], [1, 5, "note", 0, 99])
+
+
+def test_a_state_written_before_members_could_be_absent_is_read() -> None:
+    rows = [["m-1", "one", "c", 10, 20, [["range", b"M"]], b"A"]]
+    read = unpack(msgpack.packb([1, "g"]), msgpack.packb([1, 3, "consumer", "range", "m-1", True, 99, rows]))
+    member = Member("m-1", "one", "c", 10, 20, (JoinProtocol("range", b"M"),), b"A")
+    assert read == StateRecord("g", GroupState(3, "consumer", "range", "m-1", (member,), True, 99))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +56,8 @@ def test_the_bytes_are_those_of_the_page() -> None:
     [
         (b"", None, "cannot be read"),
         (msgpack.packb([9, "g"]), None, "has kind 9"),
-        (msgpack.packb([1, "g"]), msgpack.packb([2]), "has version 2; this broker knows 1"),
+        (msgpack.packb([1, "g"]), msgpack.packb([3]), "has version 3; this broker knows 2"),
+        (msgpack.packb([2, "g", "t", 0]), msgpack.packb([2]), "has version 2; this broker knows 1"),
         (msgpack.packb([1, 5]), None, "5 is no text"),
         (msgpack.packb([2, "g", "t"]), None, "cannot be read"),
         (msgpack.packb([1, "g"]), msgpack.packb({"a": 1}), "instead of a list"),

@@ -16,6 +16,7 @@ import pytest
 from broker_local import sheet
 from broker_local.catalog import KIND, PATH, VERSION
 from broker_local.client import ConnectionLost, SocketLink
+from broker_local.errorcodes import ErrorCode
 from broker_local.files import OsFiles
 from broker_local.launch import connect, find
 from broker_local.place import FileLock, Place, Unavailable, prepare, read_endpoint, socket_path
@@ -23,7 +24,6 @@ from broker_local.requests import (
     Commit,
     CommitPart,
     Committed,
-    ErrorCode,
     Fetch,
     FetchPosition,
     Heartbeat,

@@ -18,10 +18,11 @@ from broker_local.broker import BrokerSettings
 from broker_local.client import ConnectionLost, RequestFailed, SocketLink
 from broker_local.clock import SystemClock, instant
 from broker_local.dispatch import open_broker
+from broker_local.errorcodes import ErrorCode
 from broker_local.files import OsFiles
 from broker_local.requests import (
+    PROTOCOL_VERSION,
     Api,
-    ErrorCode,
     Failure,
     Fetch,
     FetchPosition,
@@ -70,7 +71,7 @@ class Running:
     def link(self, client: str = "me", token: str | None = None) -> SocketLink:
         """A link that has said hello."""
         link = SocketLink(self.raw())
-        link.call(Hello(1, 1, client, token))
+        link.call(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, client, token))
         return link
 
     def stop(self) -> None:
@@ -121,12 +122,19 @@ def test_a_connection_begins_with_one_hello(running: Running) -> None:
         assert ended(wire)
 
 
-def test_versions_without_overlap_are_told(running: Running) -> None:
+@pytest.mark.parametrize(
+    ("lowest", "highest", "said"),
+    [
+        (PROTOCOL_VERSION + 1, 9, f"the client {PROTOCOL_VERSION + 1} to 9; it is older and ends when"),
+        (0, PROTOCOL_VERSION - 1, f"the client 0 to {PROTOCOL_VERSION - 1}; the client is older: install the version"),
+    ],
+)
+def test_versions_without_overlap_are_told(running: Running, lowest: int, highest: int, said: str) -> None:
     with running.raw() as wire:
-        wire.sendall(frame(Hello(2, 9, "newer")))
+        wire.sendall(frame(Hello(lowest, highest, "other")))
         _, reply = whole_reply(wire)
         assert isinstance(reply, Failure) and reply.error == ErrorCode.UNSUPPORTED_VERSION
-        assert "speaks protocol 1, the client 2 to 9; it is older and ends when" in reply.message
+        assert f"this broker speaks protocol {PROTOCOL_VERSION}, {said}" in reply.message
         assert ended(wire)
 
 
@@ -163,7 +171,7 @@ def test_any_bytes_cost_only_their_own_connection(running: Running, data: bytes,
     good = running.link()
     with running.raw() as wire:
         if greeted:
-            wire.sendall(frame(Hello(1, 1, "fuzz")))
+            wire.sendall(frame(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, "fuzz")))
             whole_reply(wire)
         with contextlib.suppress(BrokenPipeError):
             wire.sendall(data)
@@ -183,7 +191,7 @@ def test_a_frame_that_is_too_long_ends_its_connection(running: Running) -> None:
 
 def test_unknown_and_unbuilt_requests_are_refused_and_the_connection_goes_on(running: Running) -> None:
     with running.raw() as wire:
-        wire.sendall(frame(Hello(1, 1, "me")))
+        wire.sendall(frame(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, "me")))
         whole_reply(wire)
         for api in (Api.TRANSACTION_END, Api.TRANSACTION_OFFSETS, 200):
             wire.sendall(struct.pack("<IBBII", 10, api, 1, 3, 0))
@@ -260,7 +268,7 @@ def test_who_does_not_read_is_not_read_and_holds_up_nobody(running: Running) -> 
     good.call(TopicCreate((NewTopic("t", 1, {}),)))
     good.call(Produce(1, (ProducePart("t", 0, batch(b"x" * 20_000)),)))
     with running.raw() as wire:
-        wire.sendall(frame(Hello(1, 1, "lazy")))
+        wire.sendall(frame(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, "lazy")))
         whole_reply(wire)
         wire.setblocking(False)
         asked, rest = 0, b""

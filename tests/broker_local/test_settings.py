@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker_local.broker import BrokerSettings
+from broker_local.errorcodes import ErrorCode
 from broker_local.meaningless import REASONS, reason
 from broker_local.page import page
 from broker_local.properties import IN_DIRECTORY, read_properties
@@ -16,7 +17,6 @@ from broker_local.requests import (
     Alteration,
     Commit,
     CommitPart,
-    ErrorCode,
     Metadata,
     NewTopic,
     TopicAlter,

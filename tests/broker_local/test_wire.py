@@ -13,8 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker_local import requests
+from broker_local.errorcodes import ErrorCode
 from broker_local.heads import BadHead, decode, encode
-from broker_local.requests import API_OF, APIS, Api, ErrorCode, Failure, FetchedPart, FetchReply, Metadata
+from broker_local.requests import (
+    API_OF,
+    APIS,
+    Api,
+    Failure,
+    FetchedPart,
+    FetchReply,
+    GroupMember,
+    Metadata,
+    Produce,
+    ProducePart,
+)
 from broker_local.wire import (
     MAX_REQUEST,
     Asked,
@@ -115,6 +127,13 @@ def refusal(frame: bytes) -> Failure:
     return refused.value.failure
 
 
+def test_a_frame_is_as_the_page_shows_it() -> None:
+    asked = Produce(-1, (ProducePart("t", 0, b"abc"),), GroupMember("g", "m-1"))
+    front = bytes.fromhex("2f000000 0a01 06000000 22000000 83a461636b73ffa57061727473 9193a1740003")
+    member = bytes.fromhex("a66d656d626572 93a167a36d2d31c0")
+    assert b"".join(request_frame(asked, 6)) == front + member + b"abc"
+
+
 def test_what_is_not_built_is_refused_by_name() -> None:
     end = refusal(struct.pack("<BBII", Api.TRANSACTION_END, 1, 0, 0))
     assert end.error == ErrorCode.UNSUPPORTED_VERSION
@@ -141,7 +160,7 @@ def test_a_wrong_head_is_named(head: object, said: str) -> None:
 
 
 def test_bodies_must_be_as_long_as_the_head_says() -> None:
-    part = FetchedPart("t", 0, 0, "", 1, 0, 0, -1, 0, memoryview(b"abc"))
+    part = FetchedPart("t", 0, 0, "", 1, 1, 0, 0, -1, 0, memoryview(b"abc"))
     head, bodies = encode(FetchReply((part,)))
     assert bodies == [b"abc"]
     with pytest.raises(BadHead, match="3 bytes promised, 2 there"):

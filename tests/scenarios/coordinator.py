@@ -5,6 +5,7 @@ A script is a list of commands; under each, after `----`, stands what comes of i
     join NAME [as=ID] [instance=ID] [protocols=p:meta,q:meta] [session=N] [rebalance=N] [peer=N]
     sync NAME [generation=N] [plan=ID:bytes,...]      heartbeat NAME [generation=N]
     leave NAME                                        commit NAME topic/partition=offset ... [generation=N]
+    write NAME                                        is a batch in this member's name taken?
     gone PEER      time +N      restart      describe     committed
 
 NAME is a name of the script's; it stands for the member id that its last join was given.
@@ -13,13 +14,13 @@ NAME is a name of the script's; it stands for the member id that its last join w
 from __future__ import annotations
 
 from broker_local import group as groups
+from broker_local.errorcodes import ErrorCode
 from broker_local.grouplog import pack, unpack
 from broker_local.groupstate import Call, Effect, Group, GroupRecord, Record, Reply, StateRecord, replay
 from broker_local.requests import (
     Commit,
     CommitPart,
     CommitReply,
-    ErrorCode,
     Failure,
     Heartbeat,
     HeartbeatReply,
@@ -75,6 +76,9 @@ class Coordinator:
         member = options.get("as", self.ids.get(name, ""))
         instance = options.get("instance", self.instances.get(name))
         generation = int(options.get("generation", self.generations.get(name, -1)))
+        if command == "write":
+            refused = groups.fenced(self.group, member, instance)
+            return "taken" if refused is None else ErrorCode(refused.error).name
         if command == "join":
             self.instances.update({name: instance} if instance else {})
             pairs = [each.split(":") for each in options.get("protocols", "range:m").split(",")]

@@ -9,6 +9,7 @@ from broker_local import requests as wire
 from streams.clients.api import (
     GroupDescription,
     GroupListing,
+    GroupMember,
     Isolation,
     MemberDescription,
     OffsetAndTimestamp,
@@ -142,12 +143,20 @@ class LocalAdmin:
         parts = self._line.ask(wire.ListOffsets(asked, level)).parts
         return _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
 
-    def delete_records(self, before: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    def appended_ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """See `Admin.appended_ends`."""
+        rows = self._offsets(dict.fromkeys(partitions, wire.LATEST), Isolation.READ_UNCOMMITTED)
+        return {partition: row.log_end for partition, row in rows.items()}
+
+    def delete_records(
+        self, before: Mapping[TopicPartition, int], member: GroupMember | None = None
+    ) -> dict[TopicPartition, int]:
         """See `Admin.delete_records`."""
         if not before:
             return {}
+        bound = None if member is None else wire.GroupMember(*member)
         asked = tuple(wire.DeletePart(topic, number, offset) for (topic, number), offset in before.items())
-        parts = self._line.ask(wire.DeleteRecords(asked)).parts
+        parts = self._line.ask(wire.DeleteRecords(asked, bound)).parts
         rows = _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
         return {partition: row.log_start for partition, row in rows.items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker_local.client import RequestFailed
-from broker_local.requests import ErrorCode
+from broker_local.errorcodes import ErrorCode
 from streams.errors import (
     AuthorizationException,
     ConfigException,
@@ -13,6 +13,7 @@ from streams.errors import (
     CorruptRecordException,
     DuplicateSequenceException,
     FencedInstanceIdException,
+    FencedMemberEpochException,
     GroupIdNotFoundException,
     GroupMaxSizeReachedException,
     GroupNotEmptyException,
@@ -87,6 +88,7 @@ EXCEPTIONS: Mapping[ErrorCode, type[KafkaException]] = {
     ErrorCode.INVALID_TIMESTAMP: InvalidTimestampException,
     ErrorCode.UNSUPPORTED_COMPRESSION_TYPE: UnsupportedCompressionTypeException,
     ErrorCode.INVALID_RECORD: InvalidRecordException,
+    ErrorCode.FENCED_MEMBER_EPOCH: FencedMemberEpochException,
 }
 
 

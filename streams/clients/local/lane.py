@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from broker_local.format import Packed
+from broker_local.requests import GroupMember
 from streams.clients.api import Sent
 from streams.errors import KafkaException, OutOfOrderSequenceException, RetriableException, TimeoutException
 from streams.record import TopicPartition
@@ -26,12 +28,15 @@ NEVER = float("inf")
 class Parcel:
     """One batch until it has its last word."""
 
-    __slots__ = ("data", "deadline", "done", "out", "packed", "sequence")
+    __slots__ = ("data", "deadline", "done", "member", "out", "packed", "sequence")
 
-    def __init__(self, packed: Packed, deadline: float, done: Callable[[Sent], None]) -> None:
+    def __init__(
+        self, packed: Packed, deadline: float, done: Callable[[Sent], None], member: GroupMember | None = None
+    ) -> None:
         self.packed = packed
         self.deadline = deadline  # seconds, monotonic
         self.done = done
+        self.member = member  # in whose name it was handed over, and stays
         self.data = b""  # as it is sent under `sequence`; made when it first leaves
         self.sequence = -1
         self.out = False
@@ -107,15 +112,14 @@ class Lane:
 
     def expired(self, now: float) -> list[Parcel]:
         """Takes out the batches whose time is over."""
-        gone: list[Parcel] = []
-        while self.queue and now >= self.queue[0].deadline:
-            gone.append(self.queue.popleft())
-        if gone:
-            for parcel in gone:
-                self._back(parcel)
-            self._renew()
-            self._stop(now)
-        return gone
+        late = 0
+        while late < len(self.queue) and now >= self.queue[late].deadline:
+            late += 1
+        return self._without(list(islice(self.queue, late)), now)
+
+    def fenced(self, member: GroupMember | None, now: float) -> list[Parcel]:
+        """Takes out the batches in the name of a member that is none any more."""
+        return self._without([parcel for parcel in self.queue if parcel.member == member], now)
 
     def cut_off(self) -> None:
         """The connection is lost: everything without an answer is to be sent again, at once, as it was."""
@@ -132,6 +136,16 @@ class Lane:
         deadline = self.queue[0].deadline
         waits = self._retry_at > 0.0 and not self._stopped and not self._out
         return min(deadline, self._retry_at) if waits else deadline
+
+    def _without(self, gone: list[Parcel], now: float) -> list[Parcel]:
+        """Takes batches out for good."""
+        if gone:
+            for parcel in gone:
+                self.queue.remove(parcel)
+                self._back(parcel)
+            self._renew()
+            self._stop(now)
+        return gone
 
     def _back(self, parcel: Parcel) -> None:
         self._out -= parcel.out

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from broker_local.client import ConnectionLost, Link, RequestFailed
-from broker_local.requests import Asks, ErrorCode, Reply
+from broker_local.errorcodes import ErrorCode
+from broker_local.requests import Asks, Reply
 from streams.clients.local import errors
 from streams.errors import BrokerNotFoundException, TimeoutException
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 
 from broker_local import format as batches
 from broker_local.client import ConnectionLost
+from broker_local.errorcodes import ErrorCode
 from broker_local.requests import (
     READ_COMMITTED,
     READ_UNCOMMITTED,
-    ErrorCode,
     Failure,
     Fetch,
     FetchedPart,
@@ -73,6 +73,7 @@ class _Part:
             answer.log_epoch,
             answer.end,
             answer.tombstones_gone,
+            answer.log_end,
         )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from broker_local import format as batches
+from broker_local import requests as wire
 from broker_local.client import ConnectionLost, Link
 from broker_local.requests import (
     Failure,
@@ -16,13 +17,15 @@ from broker_local.requests import (
     ProducerId,
     Reply,
 )
-from streams.clients.api import Sent, WriterSettings
+from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.local import errors
 from streams.clients.local.lane import NEVER, Lane, Parcel, too_late
 from streams.clients.local.line import Line
 from streams.errors import (
     DisconnectException,
     DuplicateSequenceException,
+    FencedInstanceIdException,
+    FencedMemberEpochException,
     IllegalArgumentException,
     KafkaException,
     UnknownTopicOrPartitionException,
@@ -50,9 +53,28 @@ class LocalWriter:
         self._connection = 0
         self._told: list[tuple[Callable[[Sent], None], Sent]] = []
         self._producer: tuple[int, int] | None = None
+        self._member: wire.GroupMember | None = None
         self._counts: dict[str, tuple[int, float]] = {}
         self._parcels = 0
         self._bytes = 0
+
+    def bind(self, member: GroupMember | None) -> None:
+        """See `Writer.bind`."""
+        self._member = None if member is None else wire.GroupMember(*member)
+
+    def abort(self) -> int:
+        """See `Writer.abort`."""
+        forgotten = self._parcels
+        # With the connection goes what is half sent and what would be answered; with the lanes go the sequences, of
+        # which nobody knows which were stored: what comes next has another producer id.
+        self._line.lost()
+        self._out.clear()
+        self._lanes.clear()
+        self._busy.clear()
+        self._told.clear()
+        self._producer = None
+        self._parcels = self._bytes = 0
+        return forgotten
 
     def partitions_for(self, topic: str) -> int:
         """See `Writer.partitions_for`."""
@@ -78,7 +100,7 @@ class LocalWriter:
             self._lanes[partition] = lane
         deadline = time.monotonic() + self._settings.delivery_timeout_ms / 1000
         packed = batches.pack(batch.keys, batch.values, batch.timestamps, batch.headers)
-        parcel = Parcel(packed, deadline, done)
+        parcel = Parcel(packed, deadline, done, self._member)
         lane.queue.append(parcel)
         self._busy[partition] = lane
         self._parcels += 1
@@ -167,7 +189,7 @@ class LocalWriter:
                 parcel.data = batches.numbered(
                     parcel.packed, producer_id=producer_id, epoch=epoch, sequence=parcel.sequence
                 )
-            correlation = link.send(Produce(acks, (ProducePart(topic, number, parcel.data),)))
+            correlation = link.send(Produce(acks, (ProducePart(topic, number, parcel.data),), parcel.member))
             if acks:
                 self._out[correlation] = (lane, parcel)
             else:
@@ -226,10 +248,19 @@ class LocalWriter:
             error = errors.exception(reply.error, reply.message, lane.partition)
         if isinstance(error, DuplicateSequenceException):  # stored long ago; only its offset is forgotten
             error = None
+        if isinstance(error, (FencedMemberEpochException, FencedInstanceIdException)):
+            self._fenced(parcel.member, error, now)
+            return
         if isinstance(error, UnknownTopicOrPartitionException):
             self._counts.pop(lane.partition.topic, None)
         if lane.answered(parcel, error, now):
             self._finish(lane, parcel, Sent(lane.partition, offset, timestamp, error))
+
+    def _fenced(self, member: wire.GroupMember | None, error: KafkaException, now: float) -> None:
+        """What one batch was told holds for all in the same name: none of them is sent again."""
+        for lane in list(self._busy.values()):
+            for parcel in lane.fenced(member, now):
+                self._finish(lane, parcel, Sent(lane.partition, -1, -1, error))
 
     def _due(self) -> float:
         return min((lane.next_due() for lane in self._busy.values()), default=NEVER)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from broker_local import format as batches
 from broker_local.faults import Refused
 from broker_local.producers import Producers
+from broker_local.requests import GroupMember
 from streams.clients.local.lane import MOST_OUT, NEVER, Lane, Parcel, too_late
 from streams.errors import (
     DuplicateSequenceException,
@@ -73,6 +74,22 @@ def test_an_error_for_good_costs_one_batch_and_a_producer_id() -> None:
     assert not lane.answered(two, OutOfOrderSequenceException("gap"), 0)
     assert numbers(lane.to_send(10)) == [2]
     assert two.sequence == 0
+
+
+def test_batches_in_the_name_of_a_member_that_is_none_leave_the_lane_and_the_others_go_on() -> None:
+    lane = lane_of(1)
+    old, new = GroupMember("g", "old"), GroupMember("g", "new")
+    for member in (old, new, old):
+        lane.queue.append(Parcel(lane.queue[0].packed, FAR, lambda sent: None, member))
+    lane.answered(lane.to_send(0)[0], None, 0)
+    assert len(lane.to_send(0)) == 3
+    assert [each.member for each in lane.fenced(old, 5)] == [old, old]
+    assert lane.producer is None and lane.renewed
+    (left,) = lane.queue
+    assert not lane.answered(left, OutOfOrderSequenceException("gap"), 5)
+    (again,) = lane.to_send(10)
+    assert (again.member, again.sequence) == (new, 0)
+    assert lane.fenced(old, 10) == []
 
 
 def test_a_broker_that_forgot_the_sequences_costs_a_producer_id_only() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from broker_local import format as batches
 from broker_local.client import ConnectionLost
-from broker_local.requests import Asks, ErrorCode, Failure, Fetch, FetchedPart, FetchReply, Reply
+from broker_local.errorcodes import ErrorCode
+from broker_local.requests import Asks, Failure, Fetch, FetchedPart, FetchReply, Reply
 from streams.clients.api import Isolation, ReaderSettings
 from streams.clients.local.line import Line
 from streams.clients.local.reader import LocalReader
@@ -72,7 +73,7 @@ def compacted(base: int, count: int, kept: dict[int, bytes]) -> bytes:
 
 def part(data: bytes, end: int, number: int = 0, error: int = 0, diverged: int = -1) -> FetchedPart:
     return FetchedPart(
-        topic="t", partition=number, error=error, message="", end=end, log_start=0, log_epoch=1,
+        topic="t", partition=number, error=error, message="", end=end, log_end=end, log_start=0, log_epoch=1,
         diverged=diverged, tombstones_gone=7, batches=data,
     )  # fmt: skip
 

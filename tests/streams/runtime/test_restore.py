@@ -159,6 +159,19 @@ def test_a_log_that_ends_before_the_target_has_no_more() -> None:
     assert not restorer.busy and case.restore.position == 1
 
 
+def test_what_was_appended_before_the_takeover_is_waited_for_though_it_is_not_shown_yet() -> None:
+    case = Case(0, 3)
+    hidden = Fetched(LOG, None, 1, 0, 0, 1, 0, appended_end=3)
+    restorer = Restorer(Answers([fetched(0, "a"), hidden], [hidden], [fetched(1, "b", "c", end=3)]), None)
+    restorer.begin([case.restore])
+    restorer.step(0)
+    restorer.step(0)
+    assert restorer.busy and case.restore.position == 1
+    restorer.step(0)
+    assert not restorer.busy and case.restore.position == 3
+    assert case.rows() == {b"a": "a0", b"b": "b1", b"c": "c1"}
+
+
 @pytest.mark.parametrize(
     ("first", "reason"),
     [

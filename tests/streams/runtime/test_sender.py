@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from streams.clients.api import Sent, Writer
+from streams.clients.api import GroupMember, Sent, Writer
 from streams.errors import (
+    FencedInstanceIdException,
+    FencedMemberEpochException,
     KafkaException,
     RecordTooLargeException,
     StreamsException,
     TaskCorruptedException,
+    TaskMigratedException,
     TimeoutException,
 )
 from streams.metrics import Counter
@@ -99,6 +102,11 @@ class Failing:
     def __init__(self, *ends: KafkaException | None) -> None:
         self.ends = list(ends)
 
+    def bind(self, member: GroupMember | None) -> None: ...
+
+    def abort(self) -> int:
+        return 1
+
     def partitions_for(self, topic: str) -> int:
         return 1
 
@@ -153,6 +161,31 @@ def test_acknowledgements_that_do_not_come_are_an_error() -> None:
     assert sender.next_due() == 5
     with pytest.raises(TimeoutException, match="1 batches were not acknowledged within 10 ms"):
         sender.settle(10)
+
+
+def asked_in_vain(context: ErrorHandlerContext, record: object, error: Exception) -> Response:
+    raise AssertionError("the handler was asked")
+
+
+def test_what_is_refused_because_the_worker_was_put_out_is_no_matter_for_a_handler() -> None:
+    ends = (None, FencedMemberEpochException("out"), FencedMemberEpochException("out"))
+    sender = Case(Failing(*ends), asked_in_vain).sender
+    sender.send(TASK, [outgoing(b"1"), outgoing(b"2", b"3"), outgoing(b"4"), outgoing(b"5", b"6")])
+    with pytest.raises(TaskMigratedException, match="The group has put this worker out, and its tasks are others'"):
+        sender.look()
+    with pytest.raises(TaskMigratedException):
+        sender.settle(10)
+    assert sender.take_refusals() == []
+    assert sender.abort() == (3, 5)  # two refused, one without an answer
+    sender.look()  # a new life
+    assert sender.outstanding == 0 and sender.abort() == (1, 0)
+
+
+def test_a_worker_whose_instance_id_another_one_has_ends() -> None:
+    sender = Case(Failing(FencedInstanceIdException("another")), asked_in_vain).sender
+    sender.send(TASK, [outgoing(b"1")])
+    with pytest.raises(FencedInstanceIdException):
+        sender.look()
 
 
 def test_once_closed_no_handler_is_asked(engines: Engines) -> None:

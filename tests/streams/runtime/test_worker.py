@@ -172,6 +172,7 @@ class SilentWriter:
         self._silent, self._writer = silent, writer
         self.partitions_for, self.settle, self.next_due = writer.partitions_for, writer.settle, writer.next_due
         self.fileno, self.wake, self.close = writer.fileno, writer.wake, writer.close
+        self.bind, self.abort = writer.bind, writer.abort
 
     def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
         if self._silent.silence[partition.topic] > 0:
