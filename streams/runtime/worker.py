@@ -47,6 +47,7 @@ from streams.runtime.roster import OpenEngine, Roster
 from streams.runtime.rounds import BETWEEN, PASSING, Rounds, WorkerSelf
 from streams.runtime.sender import Sender, migrated
 from streams.runtime.skew import Skew
+from streams.runtime.spill import spill
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
 
@@ -62,10 +63,6 @@ OUTSTANDING_WAIT_MS = 20
 RESTORE_SLICE_MS = 20
 LAST_COMMIT_S = 10.0
 """How long a worker that ends waits for a rebalance to let it commit."""
-SPILL_EVERY_MS = 10_000
-BUSY_SLICES = 4
-"""Slices a turn of a task over its bound: more rows than its runs of a turn can commit."""
-SPILL_TASK_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +376,7 @@ class Worker:
             self._alignment.speak(self.paused)
         if self._commit_due(now):
             self._commit_now(now)
-        self._spill(now)
+        spill(self._roster, now, self.settings.uncommitted_max_bytes)
         self._pace()
         if not worked:
             self._rounds.look(now)
@@ -526,29 +523,6 @@ class Worker:
             log.info("%s runs %s.", self.settings.name, ", ".join(map(str, sorted(started))))
         if self.state is WorkerState.PARTITIONS_ASSIGNED and self._roster.all_run:
             self.become(WorkerState.RUNNING)
-
-    def _spill(self, now: int) -> None:
-        """Committed rows of one task to its database: a slice a turn, more where more is committed than that.
-
-        A task's mark goes with its last slice: under load it must be reached all the same, since what comes after the
-        mark is replayed after a death.
-        """
-        sizes = [(place.committed_bytes, place) for place in self._roster.running]
-        if not sizes:
-            return
-        size, due = max(sizes, key=lambda each: each[0])
-        slices = BUSY_SLICES if size > SPILL_TASK_BYTES else 1
-        if sum(each for each, _ in sizes) > self.settings.uncommitted_max_bytes:
-            slices = size
-        elif size <= SPILL_TASK_BYTES:
-            late = [(size, place) for size, place in sizes if now - place.spilled_at >= SPILL_EVERY_MS]
-            if not late:
-                return
-            size, due = max(late, key=lambda each: each[0])
-        for _ in range(slices):
-            if not self._roster.spill(due):
-                due.spilled_at = now
-                return
 
     # commits
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from broker_local import compaction, partition
 from broker_local import format as batches
 from broker_local.compactor import outcome, pack_job, read_outcome, unpack_job
+from broker_local.errorcodes import ErrorCode
 from broker_local.faults import Crashed, Refused, Unreadable
 from broker_local.memfiles import MemFiles
 from broker_local.requests import (
     READ_UNCOMMITTED,
-    ErrorCode,
     ListOffsets,
     NewTopic,
     OffsetQuestion,
