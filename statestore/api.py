@@ -185,7 +185,9 @@ class WindowStore(Layered, Protocol):
     """Rows by key and window start (ms).
 
     Rows whose start is not above observed stream time - retention are not seen any more; a put into a
-    dropped segment is refused. Observed stream time is the highest start put.
+    dropped segment is refused. Observed stream time is the highest start put. In a caching store it is the highest
+    one flushed, and what is in memory is seen whatever the retention: Java's record cache knows none, and what is
+    deleted before anybody knew of it never comes to the store below.
     """
 
     @property
@@ -196,8 +198,12 @@ class WindowStore(Layered, Protocol):
         """The highest window start that was put, -1 before the first."""
         ...
 
-    def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
-        """Set or (value None) delete. False: the window's segment has expired, nothing was written.
+    def count_refused(self, refused: Callable[[], None]) -> None:
+        """`refused` is called for each row whose segment has expired; it is logged all the same, but not written."""
+        ...
+
+    def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> None:
+        """Set or (value None) delete.
 
         Where duplicates are retained each put adds a row of its own, and None is ignored.
         """
@@ -219,29 +225,25 @@ class WindowStore(Layered, Protocol):
         time_to: int,
         backwards: bool = False,
     ) -> RowIterator[tuple[bytes, int, object, int]]:
-        """`(key, start, value, timestamp)` by segment, then bytes of key and start; all bounds inclusive."""
+        """`(key, start, value, timestamp)` by segment, then bytes of key and start; where rows expire one by one, by
+        start, then key. All bounds inclusive."""
         ...
 
     def fetch_all(
         self, time_from: int, time_to: int, backwards: bool = False
-    ) -> RowIterator[tuple[bytes, int, object, int]]: ...
+    ) -> RowIterator[tuple[bytes, int, object, int]]:
+        """All keys: the order in which closed windows are emitted. As `fetch_keys`, but by start, then key, where rows
+        lie by time."""
+        ...
 
     def all(self, backwards: bool = False) -> RowIterator[tuple[bytes, int, object, int]]: ...
-
-    def fetch_by_time(
-        self, time_from: int, time_to: int, closing: bool = False
-    ) -> RowIterator[tuple[bytes, int, object, int]]:
-        """As `fetch_all`, but by start, then key: the order in which closed windows are emitted. `closing`:
-        expired rows are seen as far as Java sees them then: in a caching store all that are kept, else one ms
-        more where rows expire by segment."""
-        ...
 
 
 class SessionStore(Layered, Protocol):
     """Rows by key, start and end (ms, both inclusive). Iterators yield `(key, start, end, value)`.
 
     A session is not seen any more when its end is not above observed stream time - retention; observed
-    stream time is the highest end put.
+    stream time is the highest end put. As to caching stores see `WindowStore`.
     """
 
     @property
@@ -250,11 +252,18 @@ class SessionStore(Layered, Protocol):
     @property
     def observed_time(self) -> int: ...
 
-    def put(self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None) -> bool:
-        """Set or (value None) remove a session. False: its segment has expired, nothing was written."""
+    def count_refused(self, refused: Callable[[], None]) -> None:
+        """`refused` is called for each session whose segment has expired; it is logged all the same, but not
+        written."""
         ...
 
-    def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> bool: ...
+    def put(self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None) -> None:
+        """Set or (value None) delete a session."""
+        ...
+
+    def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> None:
+        """Remove a session, which is never refused."""
+        ...
 
     def fetch_session(self, key: bytes, start: int, end: int) -> object:
         """The value of exactly this session, or None."""
@@ -275,14 +284,13 @@ class SessionStore(Layered, Protocol):
         backwards: bool = False,
     ) -> RowIterator[tuple[bytes, int, int, object]]:
         """As `find` for a range of keys (inclusive, None open): by segment, then bytes of key, end and
-        start."""
+        start; where rows expire one by one as `find_all`."""
         ...
 
-    def find_all(
-        self, earliest_end: int, latest_end: int, closing: bool = False
-    ) -> RowIterator[tuple[bytes, int, int, object]]:
-        """Sessions with earliest_end <= end <= latest_end, by end, start and key: the order of emit on close.
-        `closing`: where rows expire by segment, all that are still kept are seen, as in Java."""
+    def find_all(self, earliest_end: int, latest_end: int) -> RowIterator[tuple[bytes, int, int, object]]:
+        """Sessions with earliest_end <= end <= latest_end, by end, start and key (where rows expire one by one by end,
+        key and start): the order of emission on close. Where rows lie by time, all that are still kept are seen, as in
+        Java."""
         ...
 
     def fetch(self, key: bytes, backwards: bool = False) -> RowIterator[tuple[bytes, int, int, object]]: ...

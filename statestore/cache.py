@@ -23,7 +23,8 @@ class CachedRows:
 
     __slots__ = ("_bytes", "_engine", "_entries", "_limit", "_old", "_sizes", "_whole", "_young", "prefix")
 
-    flushing: Final = None
+    hides: Final = None
+    flushed: Final = None
     """Rows do not expire."""
 
     def __init__(

@@ -59,9 +59,14 @@ class Base(Protocol[Cell]):
         ...
 
     @property
-    def flushing(self) -> Callable[[Cell], bool] | None:
-        """Called with each cell that is flushed: has its row expired, so that Java's store below the cache does not
-        know its old value any more? None: rows do not expire."""
+    def hides(self) -> Callable[[Cell], bool] | None:
+        """Has the row of this cell expired, so that Java's store below the cache does not know its old value any more?
+        None: rows do not expire."""
+        ...
+
+    @property
+    def flushed(self) -> Callable[[Cell], None] | None:
+        """Called with each cell that a flush writes, before it is logged. None: nothing follows from it."""
         ...
 
 
@@ -287,7 +292,7 @@ class Layers(Generic[Cell]):
     ) -> None:
         entries, changelog, log_key = self.entries, self.changelog, self.log_key
         encode, decode, sends_old = entries.encode, entries.decode, self.sends_old
-        flushing = self.base.flushing
+        hides, flushed = self.base.hides, self.base.flushed
         key, data = b"", None
         for cell, entry in pending.items():
             if isinstance(entry, bytes):
@@ -297,12 +302,12 @@ class Layers(Generic[Cell]):
                 new, timestamp = entry
                 data = None if new is None or changelog is None else encode(new)
             found = entries.open(olds[cell]) if cell in olds else None
+            if found is not None and hides is not None and hides(cell):
+                found = None
             if found is None and cell in olds and is_deleted(entry):
                 continue
-            if flushing is not None and flushing(cell):
-                found = None
-                if cell in olds and is_deleted(entry):
-                    continue
+            if flushed is not None:
+                flushed(cell)
             origin = origins.get(cell) if origins else None
             if changelog is not None:
                 key = log_key(cell)

@@ -65,17 +65,24 @@ class Segments(Generic[TimedCell]):
         interval: int | None,
         cache_bytes: int = CACHE_BYTES,
         one_by_one: bool = False,
-        shows_kept: bool = False,
+        caching: bool = False,
+        longer: int = 0,
         needs_kept: bool = False,
     ) -> None:
-        """`one_by_one`: rows may not be put once they are not seen any more, rather than once their segment is
-        dropped. `shows_kept`: rows of one key are seen as long as their segment is kept, whatever the retention: they
-        are read through Java's cache. `needs_kept`: others may still ask for them too (`Timed.by_time`)."""
+        """
+        Args:
+            one_by_one: rows may not be put once they are not seen any more, rather than once their segment is dropped.
+            caching: rows are read through Java's record cache, which knows no retention: what is in memory is seen.
+                Time is that of what was flushed, since Java's store below the cache sees nothing else.
+            longer: rows are seen for so many ms beyond the retention.
+            needs_kept: all rows of the segments that are kept may be asked for (`Timed.by_time`).
+        """
         self.prefix = store_prefix(engine.number(name))
         self.retention = retention
         self.one_by_one = one_by_one
-        self.shows_kept = shows_kept
-        self._needs_kept = needs_kept or shows_kept
+        self.caching = caching
+        self._needs_kept = needs_kept
+        self._seen = retention - 1 + longer
         self.interval = interval or max(retention // 2, SMALLEST_INTERVAL)
         self._engine = engine
         self._entries = entries
@@ -91,13 +98,16 @@ class Segments(Generic[TimedCell]):
         if state is not None:
             self.observed, self.sequence = _STATE.unpack(state)
         self._kept = (self.observed, self.sequence)
-        self._flushed = self.observed
+        self.highest = self.observed
+        """The highest time that was put: with a cache it may not have been observed yet."""
         self._dropped_to = 0
         self.complete_from = self.observed + 1
         self.live_from = self._next_live = 0
         self.visible_from = self.shown_from = 0
-        """Rows of an earlier time are not seen any more; `shown_from`: by who asks for one key."""
+        """Rows of an earlier time are not seen any more; `shown_from`: not even those in memory."""
         self._set_live()
+        self.refused: Callable[[], None] = _nothing
+        """Called for each row that is too old to be taken."""
         self.on_forget: Callable[[Iterable[TimedCell]], None] = _ignore
         self.postpone: Callable[[], bool] = _never
 
@@ -107,56 +117,53 @@ class Segments(Generic[TimedCell]):
         """Time has been observed; `live_from` is the lowest time that is still taken."""
         if time > self.observed:
             self.observed = time
+            if time > self.highest:
+                self.highest = time
             if time >= self._next_live:
                 self._set_live()
-            elif self.shows_kept:
-                self._set_visible()
             else:
-                visible = time - self.retention + 1
-                self.visible_from = self.shown_from = visible if visible > 0 else 0
+                self._set_visible()
 
     def _set_live(self) -> None:
         self.live_from = self._live_from(self.observed)
-        step = 1 if self.one_by_one else self.interval
-        self._next_live = self.live_from + self.retention + step
+        # rows that expire one by one do so with every ms
+        self._next_live = self.observed + 1 if self.one_by_one else self.live_from + self.retention + self.interval
         self._set_visible()
 
     def _set_visible(self) -> None:
-        visible = self.observed - self.retention + 1
+        visible = self.observed - self._seen
         self.visible_from = visible if visible > 0 else 0
-        self.shown_from = self.visible_from
-        if self.shows_kept and self.live_from < visible:
-            self.shown_from = self.live_from
+        if not self.caching:
+            self.shown_from = self.visible_from
 
     def _live_from(self, observed: int) -> int:
-        if self.one_by_one and not self.shows_kept:
+        if self.one_by_one:
             return max(0, observed - self.retention + 1)
         return max(0, (observed - self.retention) // self.interval * self.interval)
 
     def _needed_from(self, observed: int) -> int:
-        """Rows of an earlier time can be seen by nobody: without a cache only those down to one ms before the visible
-        ones are (`LayeredWindowStore.fetch_by_time`), unless all that are kept may be asked for."""
+        """Rows of an earlier time can be seen by nobody, once they are not in memory."""
         live_from = self._live_from(observed)
-        return live_from if self._needs_kept else max(live_from, observed - self.retention)
+        return live_from if self._needs_kept else max(live_from, observed - self._seen)
 
-    def refuses(self, time: int) -> bool:
-        """Would Java's store not take a row of this time, which is not seen any more?"""
-        return self.one_by_one or time < self.live_from
+    def hides(self, cell: TimedCell) -> bool:
+        """See `Base`: the row has expired."""
+        return cell[0] < self.visible_from
 
-    def flushing(self, cell: TimedCell) -> bool:
-        """See `Base`: time is what has been flushed so far."""
+    def flushed(self, cell: TimedCell) -> None:
+        """See `Base`: time is what has been flushed so far; a row that is too old for it is refused."""
         time = cell[0]
-        expired = time <= self._flushed - self.retention
-        if time > self._flushed:
-            self._flushed = time
-        return expired
+        if time > self.observed:
+            self.advance(time)
+        elif time < self.live_from:
+            self.refused()
 
     def commit(self) -> None:
         self._kept = (self.observed, self.sequence)
 
     def abort(self) -> None:
         self.observed, self.sequence = self._kept
-        self._flushed = self.observed
+        self.highest = self.observed
         self._set_live()
 
     # Base
@@ -170,7 +177,7 @@ class Segments(Generic[TimedCell]):
         slot = self._slots.get(time // self._width)
         if slot is not None and cell in slot:
             return slot[cell]
-        if time >= self.complete_from:
+        if time >= self.complete_from or time < self.visible_from:
             return ABSENT
         return self._entries.load(self._engine.get(self._engine_key(cell)))
 
@@ -180,6 +187,8 @@ class Segments(Generic[TimedCell]):
         width, slots = self._width, self._slots
         live = {cell: entry for cell, entry in rows.items() if cell[0] >= needed_from}
         self._write(self._engine_rows(live), marks, self._live_from(observed))
+        if self.caching:
+            live = rows
         for cell, entry in live.items():
             at = cell[0] // width
             slot = slots.get(at)
@@ -193,11 +202,10 @@ class Segments(Generic[TimedCell]):
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
         unpack, restored = self._rows.unpack, self._entries.restored
         read = [(unpack(key), restored(value, timestamp)) for key, value, timestamp in rows]
-        self.advance(max((cell[0] for cell, row in read if row is not None), default=self.observed))
+        self.advance(max((cell[0] for cell, _ in read), default=self.observed))
         if self._rows.sequence is not None:
             self.sequence = max(self.sequence, *(self._rows.sequence(cell) for cell, _ in read), 0)
         self.commit()
-        self._flushed = self.observed
         self._slots.clear()
         self._cached = 0
         self.complete_from = self.observed + 1
@@ -226,14 +234,18 @@ class Segments(Generic[TimedCell]):
     def _trim(self) -> None:
         if self.postpone():
             return
-        expired = self._needed_from(self._kept[0]) // self._width
-        for at in [at for at in self._slots if at < expired]:
-            self._forget(at)
+        if not self.caching:
+            expired = self._needed_from(self._kept[0]) // self._width
+            for at in [at for at in self._slots if at < expired]:
+                self._forget(at)
         limit = self._bytes / self._sizes.in_memory
-        while self._cached > limit and self._slots:
-            at = min(self._slots)
-            self.complete_from = max(self.complete_from, (at + 1) * self._width)
-            self._forget(at)
+        if self._cached > limit:
+            # a little more than it must, so that there is room for a while
+            for at in sorted(self._slots):
+                self.complete_from = max(self.complete_from, (at + 1) * self._width)
+                self._forget(at)
+                if self._cached <= limit * 7 / 8:
+                    break
 
     def _forget(self, at: int) -> None:
         slot = self._slots.pop(at)
@@ -257,8 +269,9 @@ class Segments(Generic[TimedCell]):
     def _engine_key(self, cell: TimedCell) -> bytes:
         return self.prefix + self.sort_key(cell)
 
-    def on_disk(self, time_from: int, time_to: int) -> Iterable[int]:
+    def on_disk(self, time_from: int, time_to: int) -> range:
         """The segments that must be read for these times, beside what is in memory."""
+        time_from = max(time_from, self.live_from if self._needs_kept else self.visible_from)
         if time_from >= self.complete_from:
             return range(0)
         return range(time_from // self.interval, min(time_to, self.complete_from - 1) // self.interval + 1)
@@ -266,7 +279,9 @@ class Segments(Generic[TimedCell]):
     def rows_of(
         self, segment: int, key: bytes | None, time_from: int, time_to: int
     ) -> Iterator[tuple[TimedCell, Entry]]:
-        """Rows of one segment within these times, of one key or of all, as the engine has them."""
+        """Rows of one segment within these times, of one key or of all, as the engine has them and shows them."""
+        if not self._needs_kept:
+            time_from = max(time_from, self.visible_from)
         low, high = segment_prefix(segment), segment_prefix(segment + 1)
         if key is not None:
             low, high = low + key + segment_prefix(time_from), low + key + segment_prefix(time_to + 1)
@@ -286,3 +301,7 @@ def _ignore(cells: object) -> None:
 
 def _never() -> bool:
     return False
+
+
+def _nothing() -> None:
+    """Nobody counts."""

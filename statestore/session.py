@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from statestore.api import Codec, Forward
 from statestore.cache import CACHE_BYTES
 from statestore.engine import Engine
@@ -12,7 +14,7 @@ from statestore.lifecycle import Lifecycle
 from statestore.rows import FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import Sizes
-from statestore.timed import MAX_TIME, Timed
+from statestore.timed import ALL, MAX_TIME, Keys, Timed
 
 Cell = tuple[int, int, bytes]
 """End, start and key."""
@@ -29,6 +31,7 @@ class LayeredSessionStore:
         "_layers",
         "_life",
         "_segments",
+        "_time_first",
         "_timed",
         "abort",
         "apply",
@@ -53,6 +56,7 @@ class LayeredSessionStore:
         caching: bool = False,
         cache_bytes: int = CACHE_BYTES,
         one_by_one: bool = False,
+        time_first: bool = False,
     ) -> None:
         self.name = name
         self.retention = retention
@@ -70,10 +74,12 @@ class LayeredSessionStore:
             cache_bytes,
             one_by_one,
             caching,
-            needs_kept=not one_by_one,
+            needs_kept=time_first,
         )
+        self._time_first = time_first
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, _pack)
-        self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of)
+        order = _key_before_start if one_by_one else None
+        self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of, order)
         self._by_key = self._timed.by_key
         self._life = life = Lifecycle(self._layers, self._timed.shelf, _emit)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
@@ -81,24 +87,37 @@ class LayeredSessionStore:
 
     @property
     def observed_time(self) -> int:
-        return self._segments.observed
+        return self._segments.highest
 
-    def put(self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None) -> bool:
-        segments, layers = self._segments, self._layers
-        if end > segments.observed:
+    def count_refused(self, refused: Callable[[], None]) -> None:
+        self._segments.refused = refused
+
+    def put(self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None) -> None:
+        segments, cell = self._segments, (end, start, key)
+        if segments.caching:
+            if end > segments.highest:
+                segments.highest = end
+        else:
             segments.advance(end)
-        cell = (end, start, key)
-        if end < segments.live_from and not segments.shows_kept:
-            layers.log(cell, value, timestamp, origin)
-            return False
+            if end < segments.live_from:
+                segments.refused()
+                self._layers.log(cell, value, timestamp, origin)
+                return
+        self._put(cell, value, timestamp, origin)
+
+    def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> None:
+        segments, cell = self._segments, (end, start, key)
+        if not segments.caching and not segments.one_by_one:
+            # as in Java: the store in memory does not look at the time when a session is removed
+            segments.advance(end)
+        self._put(cell, None, timestamp, origin)
+
+    def _put(self, cell: Cell, value: object, timestamp: int, origin: object) -> None:
+        layers = self._layers
         if value is not None or not layers.take_back(cell):
             layers.put(cell, value, timestamp, origin)
         if self._by_key.made:
-            self._by_key.put(key, cell, layers.top.get(cell, ABSENT))
-        return end >= segments.visible_from or not segments.refuses(end)
-
-    def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> bool:
-        return self.put(key, start, end, None, timestamp, origin)
+            self._by_key.put(cell[2], cell, layers.top.get(cell, ABSENT))
 
     def fetch_session(self, key: bytes, start: int, end: int) -> object:
         segments = self._segments
@@ -128,17 +147,17 @@ class LayeredSessionStore:
         def row(cell: Cell, entry: Entry) -> Session | None:
             return self._row(cell, entry) if cell[1] <= latest_start else None
 
-        return self._timed.many(key_from, key_to, earliest_end, MAX_TIME, backwards, row)
+        rows = self._timed.by_time if self._segments.one_by_one else self._timed.by_row
+        return rows(Keys(key_from, key_to), earliest_end, MAX_TIME, backwards, row)
 
-    def find_all(self, earliest_end: int, latest_end: int, closing: bool = False) -> Rows[Session]:
-        more = closing and not self._segments.one_by_one
-        return self._timed.by_time(earliest_end, latest_end, self._row, 0 if more else None)
+    def find_all(self, earliest_end: int, latest_end: int) -> Rows[Session]:
+        return self._timed.by_time(ALL, earliest_end, latest_end, False, self._row, self._time_first)
 
     def fetch(self, key: bytes, backwards: bool = False) -> FewRows[Session]:
         return self.find(key, 0, MAX_TIME, backwards)
 
     def fetch_keys(self, key_from: bytes | None, key_to: bytes | None, backwards: bool = False) -> Rows[Session]:
-        return self._timed.many(key_from, key_to, 0, MAX_TIME, backwards, self._row)
+        return self.find_keys(key_from, key_to, 0, MAX_TIME, backwards)
 
     def _row(self, cell: Cell, entry: Entry) -> Session | None:
         found = self._entries.open(entry)
@@ -176,6 +195,10 @@ def _emit(forward: Forward) -> Emit[Cell]:
 
 def _key_of(cell: Cell) -> bytes:
     return cell[2]
+
+
+def _key_before_start(cell: Cell) -> tuple[int | bytes, ...]:
+    return cell[0], cell[2], cell[1]
 
 
 def _pack(cell: Cell) -> bytes:

@@ -14,6 +14,9 @@ from statestore.ordered import Ordered
 TimedCell = TypeVar("TimedCell", tuple[int, bytes], tuple[int, int, bytes])
 
 
+Order = Callable[[TimedCell], tuple[int | bytes, ...]]
+"""What cells are sorted by."""
+
 Left = TypeVar("Left", bound=Hashable, contravariant=True)
 
 
@@ -140,11 +143,16 @@ class Sorted(Generic[Cell]):
 
 
 class ByTime(Generic[TimedCell]):
-    """The cells of each time. What is added costs no more however many there are of the same time."""
+    """The cells of each time. What is added costs no more however many there are of the same time.
 
-    __slots__ = ("_cells", "_times")
+    Args:
+        order: what cells are sorted by, their time first; None: they themselves.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_cells", "_times", "order")
+
+    def __init__(self, order: Order[TimedCell] | None) -> None:
+        self.order: Order[TimedCell] | None = order
         self._cells: dict[int, set[TimedCell]] = {}
         self._times: Ordered[int] = Ordered()
 
@@ -175,10 +183,10 @@ class ByTime(Generic[TimedCell]):
                     del self._cells[cell[0]]
                     self._times.discard(cell[0])
 
-    def walk(self, low: int, high: int) -> Iterator[TimedCell]:
+    def walk(self, low: int, high: int, backwards: bool = False) -> Iterator[TimedCell]:
         """Cells with low <= time <= high, in their order. Those that are added meanwhile may be met."""
-        for time in self._times.walk(low, high):
-            yield from sorted(self._cells.get(time, ()))
+        for time in self._times.walk(low, high, backwards):
+            yield from sorted(self._cells.get(time, ()), key=self.order, reverse=backwards)
 
 
 class ByKey(Generic[TimedCell]):

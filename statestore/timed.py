@@ -7,7 +7,7 @@ was opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic
+from typing import Generic, NamedTuple
 
 from statestore.engine import Engine
 from statestore.entries import Entry, is_deleted
@@ -16,9 +16,28 @@ from statestore.layers import Layers, View
 from statestore.merge import merge
 from statestore.rows import Row, Rows
 from statestore.segments import Segments
-from statestore.shelf import NOTHING, ByKey, ByTime, Shelf, Sorted, TimedCell
+from statestore.shelf import NOTHING, ByKey, ByTime, Order, Shelf, Sorted, TimedCell
 
 MAX_TIME = 2**63 - 2
+
+
+class Keys(NamedTuple):
+    """A range of keys, both ends inclusive; None is open."""
+
+    low: bytes | None = None
+    high: bytes | None = None
+
+    @property
+    def empty(self) -> bool:
+        """No key is in it."""
+        return self.low is not None and self.high is not None and self.low > self.high
+
+    def has(self, key: bytes) -> bool:
+        """Is the key in it?"""
+        return (self.low is None or self.low <= key) and (self.high is None or key <= self.high)
+
+
+ALL = Keys()
 
 
 class Timed(Generic[TimedCell]):
@@ -42,7 +61,9 @@ class Timed(Generic[TimedCell]):
         layers: Layers[TimedCell],
         segments: Segments[TimedCell],
         key_of: Callable[[TimedCell], bytes],
+        order: Order[TimedCell] | None = None,
     ) -> None:
+        """`order`: in which rows are read by time; None: that of their cells."""
         self._engine = engine
         self._entries = layers.entries
         self._layers: Layers[TimedCell] = layers
@@ -51,7 +72,7 @@ class Timed(Generic[TimedCell]):
         self.by_key: ByKey[TimedCell] = ByKey(key_of)
         self.shelf: Shelf[TimedCell] = Shelf(layers, segments.cells, self.by_key)
         self._by_row: Sorted[TimedCell] = Sorted(segments.sort_key)
-        self._by_time: ByTime[TimedCell] = ByTime()
+        self._by_time: ByTime[TimedCell] = ByTime(order)
         segments.on_forget = self.shelf.forget
         segments.postpone = lambda: bool(layers.views)
 
@@ -59,7 +80,7 @@ class Timed(Generic[TimedCell]):
         """Cells and entries of the key's rows, by time; not to be changed. Only a store read below
         `Segments.complete_from` asks its engine."""
         segments = self.segments
-        low, high = segments.shown_from, segments.observed
+        low, high = segments.shown_from, segments.highest
         if time_from > low:
             low = time_from
         if time_to < high:
@@ -91,10 +112,9 @@ class Timed(Generic[TimedCell]):
         cells = [cell for cell in sorted(found) if not is_deleted(found[cell])]
         return cells, [found[cell] for cell in cells]
 
-    def many(
+    def by_row(
         self,
-        key_from: bytes | None,
-        key_to: bytes | None,
+        keys: Keys,
         time_from: int,
         time_to: int,
         backwards: bool,
@@ -102,19 +122,20 @@ class Timed(Generic[TimedCell]):
     ) -> Rows[Row]:
         """Rows by segment, then Java's key; `row` makes what is yielded, None leaves one out."""
         segments = self.segments
-        low, high = max(time_from, segments.visible_from), min(time_to, segments.observed)
-        if low > high or (key_from is not None and key_to is not None and key_from > key_to):
+        low, high = max(time_from, segments.shown_from), min(time_to, segments.highest)
+        if low > high or keys.empty:
             return Rows(iter(()))
         self.shelf.use(self._by_row)
         view = self.shelf.open()
         start = segment_prefix(low // segments.interval)
         end = segment_prefix(high // segments.interval + 1)
-        last = end if segments.on_disk(low, high) else start
-        scan = self._engine.scan(segments.prefix + start, segments.prefix + last, backwards)
+        on_disk = segments.on_disk(low, high)
+        first, last = (segment_prefix(on_disk[0]), end) if on_disk else (start, start)
+        scan = self._engine.scan(segments.prefix + first, segments.prefix + last, backwards)
         merged = merge(
             self._by_row.walk(start, end, backwards),
             lambda sort_key: view.entry(segments.cell(sort_key)),
-            ((found[0][2:], found[1]) for found in scan),
+            self._shown(scan, segments.visible_from),
             self._entries.load,
             backwards,
         )
@@ -122,13 +143,7 @@ class Timed(Generic[TimedCell]):
         def rows() -> Iterator[Row]:
             for sort_key, entry in merged:
                 cell = segments.cell(sort_key)
-                key = self._key_of(cell)
-                if (
-                    low <= cell[0] <= high
-                    and (key_from is None or key_from <= key)
-                    and (key_to is None or key <= key_to)
-                    and (made := row(cell, entry)) is not None
-                ):
+                if low <= cell[0] <= high and keys.has(self._key_of(cell)) and (made := row(cell, entry)) is not None:
                     yield made
 
         def release() -> None:
@@ -137,34 +152,44 @@ class Timed(Generic[TimedCell]):
 
         return Rows(rows(), release)
 
+    def _shown(self, scan: Iterator[tuple[bytes, bytes]], visible_from: int) -> Iterator[tuple[bytes, bytes]]:
+        """Rows of the engine under their sort keys, without those of an earlier time."""
+        cell = self.segments.cell
+        for found, row in scan:
+            sort_key = found[2:]
+            if cell(sort_key)[0] >= visible_from:
+                yield sort_key, row
+
     def by_time(
         self,
+        keys: Keys,
         time_from: int,
         time_to: int,
+        backwards: bool,
         row: Callable[[TimedCell, Entry], Row | None],
-        seen_from: int | None = None,
+        kept: bool = False,
     ) -> Rows[Row]:
-        """Rows in the order of their cells: time first. `seen_from`: down to a time that is not visible
-        else, as far as segments are kept."""
+        """Rows by time, then in the order of their cells (see `ByTime`); `kept`: all rows of the segments that are
+        kept, whether they are visible or not."""
         segments = self.segments
-        lowest = segments.visible_from if seen_from is None else max(segments.live_from, seen_from)
-        low, high = max(time_from, lowest), min(time_to, segments.observed)
-        if low > high:
+        lowest = min(segments.live_from, segments.shown_from) if kept else segments.shown_from
+        low, high = max(time_from, lowest), min(time_to, segments.highest)
+        if low > high or keys.empty:
             return Rows(iter(()))
         self.shelf.use(self._by_time)
         view = self.shelf.open()
-        walk = self._by_time.walk(low, high)
+        walk = self._by_time.walk(low, high, backwards)
         if segments.on_disk(low, high):
             cells: set[TimedCell] = set(walk)
             cells.update(self._cells_on_disk(low, high, view))
-            walk = iter(sorted(cells))
+            walk = iter(sorted(cells, key=self._by_time.order, reverse=backwards))
 
         def rows() -> Iterator[Row]:
             for cell in walk:
                 entry = view.entry(cell)
-                if entry is None:
+                if entry is None or is_deleted(entry) or not keys.has(self._key_of(cell)):
                     continue
-                if not is_deleted(entry) and (made := row(cell, entry)) is not None:
+                if (made := row(cell, entry)) is not None:
                     yield made
 
         return Rows(rows(), lambda: self.shelf.close(view))

@@ -16,7 +16,7 @@ from statestore.lifecycle import Lifecycle
 from statestore.rows import NO_ROWS, FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import Sizes
-from statestore.timed import MAX_TIME, Timed
+from statestore.timed import ALL, MAX_TIME, Keys, Timed
 
 Cell = tuple[int, bytes]
 """Start and key; where duplicates are retained the key is followed by the sequence number, 4 bytes."""
@@ -29,7 +29,7 @@ _MAX_SEQ = 0x7FFFFFFF
 class PutRow(Protocol):
     """See `WindowStore.put`."""
 
-    def __call__(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool: ...
+    def __call__(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> None: ...
 
 
 class LayeredWindowStore:
@@ -37,11 +37,13 @@ class LayeredWindowStore:
 
     Arguments beyond those of the key-value store: `retention` and `segment_interval` in ms (None: Java's,
     half of the retention but at least a minute), whether puts of one key and start stand side by side
-    (stream joins), and whether rows expire one by one (Java's in-memory stores) or by segment.
+    (stream joins), whether rows expire one by one (Java's in-memory stores) or by segment, and whether they lie by
+    time, not by key (Java's stores on disk for emission on close).
     """
 
     __slots__ = (
         "_by_key",
+        "_by_time",
         "_decode",
         "_duplicates",
         "_entries",
@@ -77,6 +79,7 @@ class LayeredWindowStore:
         caching: bool = False,
         cache_bytes: int = CACHE_BYTES,
         one_by_one: bool = False,
+        time_first: bool = False,
     ) -> None:
         self.name = name
         self.retention = retention
@@ -87,8 +90,20 @@ class LayeredWindowStore:
         if retain_duplicates:
             rows = RowFormat(_pack_duplicate, _unpack_duplicate, _sequence)
         self._segments: Segments[Cell] = Segments(
-            engine, name, self._entries, sizes, rows, retention, segment_interval, cache_bytes, one_by_one, caching
+            engine,
+            name,
+            self._entries,
+            sizes,
+            rows,
+            retention,
+            segment_interval,
+            cache_bytes,
+            one_by_one,
+            caching,
+            # Java's time-ordered store shows one ms more than the others
+            longer=int(time_first),
         )
+        self._by_time = one_by_one or time_first
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, rows.pack)
         key_of = _key_of_duplicate if retain_duplicates else _key_of
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of)
@@ -101,41 +116,53 @@ class LayeredWindowStore:
 
     @property
     def observed_time(self) -> int:
-        return self._segments.observed
+        return self._segments.highest
+
+    def count_refused(self, refused: Callable[[], None]) -> None:
+        self._segments.refused = refused
 
     def _putting(self) -> PutRow:
         """`put`: a function of its own, that looks nothing up in `self`."""
         segments, layers, by_key = self._segments, self._layers, self._by_key
         duplicates, put_cell, put_nothing = self._duplicates, layers.put, self._put_nothing
 
-        def put(key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> bool:
+        def put_cached(key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> None:
+            cell = (start, key)
+            if start > segments.highest:
+                segments.highest = start
+            entry = put_cell(cell, value, timestamp, origin)
+            if by_key.made:
+                by_key.put(key, cell, entry)
+
+        def put(key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> None:
             cell = (start, key)
             if duplicates:
                 sequence = segments.sequence = (segments.sequence + 1) & _MAX_SEQ
                 cell = (start, key + _pack_sequence(sequence))
                 if value is None:
-                    return put_nothing(cell, timestamp, origin)
+                    put_nothing(cell, timestamp, origin)
+                    return
             if start > segments.observed:
                 segments.advance(start)
-            if start < segments.live_from and not segments.shows_kept:
+            if start < segments.live_from:
+                segments.refused()
                 layers.log(cell, value, timestamp, origin)
-                return False
+                return
             entry = put_cell(cell, value, timestamp, origin)
             if by_key.made:
                 by_key.put(key, cell, entry)
-            return start >= segments.visible_from or not segments.refuses(start)
 
-        return put
+        return put_cached if segments.caching else put
 
-    def _put_nothing(self, cell: Cell, timestamp: int, origin: object) -> bool:
+    def _put_nothing(self, cell: Cell, timestamp: int, origin: object) -> None:
         """None, put where duplicates are retained, is only logged."""
         segments = self._segments
         self._layers.log(cell, None, timestamp, origin)
-        if not segments.one_by_one:
-            return True
-        # Java's store in memory looks at the time before it looks at the value
-        segments.advance(cell[0])
-        return cell[0] >= segments.live_from
+        if segments.one_by_one:
+            # Java's store in memory looks at the time before it looks at the value
+            segments.advance(cell[0])
+            if cell[0] < segments.live_from:
+                segments.refused()
 
     def _fetching(self) -> Callable[[bytes, int], Found | None]:
         """`fetch`, likewise."""
@@ -180,25 +207,15 @@ class LayeredWindowStore:
         time_to: int,
         backwards: bool = False,
     ) -> Rows[tuple[bytes, int, object, int]]:
-        return self._timed.many(key_from, key_to, time_from, time_to, backwards, self._row)
+        rows = self._timed.by_time if self._segments.one_by_one else self._timed.by_row
+        return rows(Keys(key_from, key_to), time_from, time_to, backwards, self._row)
 
     def fetch_all(self, time_from: int, time_to: int, backwards: bool = False) -> Rows[tuple[bytes, int, object, int]]:
-        return self._timed.many(None, None, time_from, time_to, backwards, self._row)
+        rows = self._timed.by_time if self._by_time else self._timed.by_row
+        return rows(ALL, time_from, time_to, backwards, self._row)
 
     def all(self, backwards: bool = False) -> Rows[tuple[bytes, int, object, int]]:
-        return self._timed.many(None, None, 0, MAX_TIME, backwards, self._row)
-
-    def fetch_by_time(
-        self, time_from: int, time_to: int, closing: bool = False
-    ) -> Rows[tuple[bytes, int, object, int]]:
-        segments = self._segments
-        seen_from = None
-        if closing and segments.shows_kept:
-            seen_from = 0
-        elif closing and not segments.one_by_one:
-            # Java's time-ordered store shows one ms more than the others
-            seen_from = segments.visible_from - 1
-        return self._timed.by_time(time_from, time_to, self._row, seen_from)
+        return self.fetch_all(0, MAX_TIME, backwards)
 
     def _row(self, cell: Cell, entry: Entry) -> tuple[bytes, int, object, int] | None:
         found = self._open(entry)

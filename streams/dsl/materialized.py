@@ -143,16 +143,22 @@ def key_value_store(m: Materialized[Any, Any], name: str) -> PlannedStore:
 
 
 def window_store(
-    m: Materialized[Any, Any], name: str, kind: StoreKind, retention_ms: int, size_ms: int
+    m: Materialized[Any, Any], name: str, kind: StoreKind, retention_ms: int, size_ms: int, on_close: bool
 ) -> PlannedStore:
     """The store of a windowed aggregation (`kind` TIMESTAMPED_WINDOW or SESSION).
 
+    As in Java a supplied store keeps rows as long as its supplier says, its changelog as long as the windows need.
+
+    Args:
+        on_close: results wait for the close of their window; a store that nobody supplied then lies by time.
     Raises:
         IllegalArgumentException: windows have a retention, not a ttl.
     """
     _refuse_ttl(m, f"{name} keeps windows; say retention=… for how long.")
     supplier = m.supplier or StoreSupplier(name, kind, _on_disk(m), retention_ms, size_ms, window_segment(retention_ms))
-    return _planned(m, supplier, kind)
+    planned = _planned(m, supplier, kind)
+    by_time = on_close and m.supplier is None
+    return replace(planned, spec=replace(planned.spec, time_first=by_time, log_retention_ms=retention_ms))
 
 
 def _refuse_ttl(m: Materialized[Any, Any], why: str) -> None:

@@ -143,5 +143,10 @@ class EmitStrategy:
 
     @classmethod
     def on_window_close(cls) -> EmitStrategy:
-        """Once, when the window is closed."""
+        """Once, when the window is closed: when stream time has passed its end and the grace period.
+
+        Closed windows are looked for when a record comes, at most once in 1,000 ms of wall-clock time (the setting
+        `__emit.interval.ms.kstreams.windowed.aggregation__`; the test driver sets 0), as in Kafka Streams. What its
+        store does not show any more by then is not emitted, see `streams.fixes`. Source: KIP-825.
+        """
         return cls(True)

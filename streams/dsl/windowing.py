@@ -62,7 +62,8 @@ class Frame:
         if retention_ms < self.retention_ms:
             raise IllegalArgumentException(self.too_short(settled.name, retention_ms))
         kind = StoreKind.SESSION if self.session else StoreKind.TIMESTAMPED_WINDOW
-        return window_store(m, settled.name, kind, retention_ms, 0 if self.session else self.size_ms)
+        size_ms = 0 if self.session else self.size_ms
+        return window_store(m, settled.name, kind, retention_ms, size_ms, on_close)
 
     def view(self, store: str) -> View:
         """How the aggregates are read."""

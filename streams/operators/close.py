@@ -59,12 +59,12 @@ class Closer(Generic[Row]):
         scope: Scope,
         store: str,
         bounds: Callable[[int, int], tuple[int, int] | None],
-        rows: Callable[[int, int, bool], RowIterator[Row]],
+        rows: Callable[[int, int], RowIterator[Row]],
     ) -> None:
         """
         Args:
             bounds: from the last close time (-1: none) and the present one to the times to look at, or None.
-            rows: the rows of a store between two times, in the order in which they are emitted (`closing` is true).
+            rows: the rows of a store between two times, in the order in which they are emitted.
         """
         self._bounds = bounds
         self._rows = rows
@@ -86,7 +86,7 @@ class Closer(Generic[Row]):
         return () if bounds is None else self._take(bounds, close_time)
 
     def _take(self, bounds: tuple[int, int], close_time: int) -> Iterator[Row]:
-        with self._rows(*bounds, True) as rows:
+        with self._rows(*bounds) as rows:
             for row in rows:
                 yield row
                 self._emitted.value += 1

@@ -123,7 +123,7 @@ class _SessionAggregate:
         time = self._time
         if time.time < ts:
             time.time = ts
-        gap, merger, put = self._gap, self._merger, self._store.put
+        gap, merger = self._gap, self._merger
         aggregate = self._init()
         found = list(self._store.find(key_bytes, ts - gap, ts + gap))
         start = end = ts
@@ -138,12 +138,11 @@ class _SessionAggregate:
             return
         if start != ts or end != ts:
             for _, old_start, old_end, old in found:
-                put(key_bytes, old_start, old_end, None, ts, origin)
+                self._store.remove(key_bytes, old_start, old_end, ts, origin)
                 if self._tells:
                     self._tell(key_bytes, old_start, old_end, None, old)
         aggregate = self._aggregator(key, value, aggregate)
-        if not put(key_bytes, start, end, aggregate, ts, origin):
-            self._dropped.value += 1
+        self._store.put(key_bytes, start, end, aggregate, ts, origin)
         if self._tells:
             self._tell(key_bytes, start, end, aggregate, None)
 

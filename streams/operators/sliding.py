@@ -99,7 +99,7 @@ class _SlidingAggregate:
                 low, high = windows.sliding_emit_bounds(difference, last, close)
                 return (low, high) if high >= 0 else None
 
-            self._closer = Closer(scope, store, bounds, self._table.store.fetch_by_time)
+            self._closer = Closer(scope, store, bounds, self._table.store.fetch_all)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         table, closer = self._table, self._closer

@@ -41,21 +41,19 @@ class JoinTime:
 
 
 class _Window:
-    __slots__ = ("_dropped", "_serde", "_store")
+    __slots__ = ("_serde", "_store")
 
     def __init__(self, scope: Scope, store: str) -> None:
         access = scope.store(store)
         self._store: WindowStore = settled(access.store)
         self._serde = access.key_serde
-        self._dropped = scope.counter("dropped-records")
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         down(rec)
         put = code.use(self._store.put, "put")
         with code.block(f"if {rec.key} is not None"), code.guarded(rec):
             stored = f"{put}({key_bytes(code, rec, self._serde)}, {rec.ts}, {rec.value}, {rec.ts})"
-            with code.block(f"if not {stored}"):
-                code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+            code.line(stored)
 
     def close(self) -> None:
         pass

@@ -95,7 +95,7 @@ class _WindowAggregate:
                     return None
                 return windows.emit_bounds(aligned.size, last, close)
 
-            self._closer = Closer(scope, store, bounds, self._table.store.fetch_by_time)
+            self._closer = Closer(scope, store, bounds, self._table.store.fetch_all)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         if self._closer is None:

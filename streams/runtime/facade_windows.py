@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from statestore.api import Found, RowIterator, SessionStore, WindowStore
 from streams.errors import IllegalArgumentException, NullPointerException
@@ -13,6 +13,8 @@ from streams.runtime.facades import Hand, Keys, plain, timestamped
 from streams.runtime.iterators import StoreIterator
 
 FOREVER = (1 << 63) - 1
+ONE_KEY: Final = object()
+"""Stands for the end of a range of keys where there is none."""
 
 WindowedRows = StoreIterator[tuple[Windowed, Any]]
 
@@ -58,8 +60,7 @@ class WindowFacade:
         raw = self._keys.written(key)
         hand = self._hand
         hand.may_write()
-        written = self._store.put(raw, window_start, value, hand.timestamp(), hand.origin())
-        hand.dropped.value += not written
+        self._store.put(raw, window_start, value, hand.timestamp(), hand.origin())
 
     def fetch(self, *args: Any) -> Any:
         """`fetch(key, time)` gives the value of the window that starts then, or None; `fetch(key, time_from,
@@ -136,8 +137,7 @@ class TimestampedWindowFacade(WindowFacade):
         hand = self._hand
         hand.may_write()
         new, time = (None, hand.timestamp()) if value is None else value
-        written = self._store.put(raw, window_start, new, time, hand.origin())
-        hand.dropped.value += not written
+        self._store.put(raw, window_start, new, time, hand.origin())
 
 
 class SessionFacade:
@@ -165,18 +165,27 @@ class SessionFacade:
         Raises:
             NullPointerException: the session or its key is None.
         """
+        self._store.put(*self._written(session), aggregate, *self._stamp())
+
+    def remove(self, session: Windowed | None) -> None:
+        """Removes a session.
+
+        Raises:
+            NullPointerException: the session or its key is None.
+        """
+        self._store.remove(*self._written(session), *self._stamp())
+
+    def _written(self, session: Windowed | None) -> tuple[bytes, int, int]:
+        """Key, start and end of a session that is written."""
         if session is None:
             raise NullPointerException("sessionKey cannot be null")
         raw = self._keys.written(session.key)
-        hand = self._hand
-        hand.may_write()
-        start, end = session.window
-        written = self._store.put(raw, start, end, aggregate, hand.timestamp(), hand.origin())
-        hand.dropped.value += not written
+        self._hand.may_write()
+        return raw, session.window.start, session.window.end
 
-    def remove(self, session: Windowed) -> None:
-        """Removes a session."""
-        self.put(session, None)
+    def _stamp(self) -> tuple[int, object]:
+        """Timestamp and origin of a write."""
+        return self._hand.timestamp(), self._hand.origin()
 
     def fetch_session(self, key: Any, start: int, end: int) -> Any:
         """The aggregate of exactly this session, or None."""
@@ -192,17 +201,23 @@ class SessionFacade:
         """As `find_sessions` with three or four arguments, from the last to the first."""
         return self._found(args, True)
 
-    def fetch(self, key: Any, key_to: Any = None) -> WindowedRows:
-        """All sessions of a key, or of the keys from `key` to `key_to`."""
-        if key_to is None:
-            return self._rows(self._store.fetch(self._keys.written(key)))
-        return self._rows(self._store.fetch_keys(self._keys.bound(key), self._keys.bound(key_to)))
+    def fetch(self, key: Any, key_to: Any = ONE_KEY) -> WindowedRows:
+        """`fetch(key)` gives all sessions of a key, `fetch(key_from, key_to)` those of the keys between; None is an
+        open end there.
 
-    def backward_fetch(self, key: Any, key_to: Any = None) -> WindowedRows:
+        Raises:
+            NullPointerException: the one key is None.
+        """
+        return self._fetched(key, key_to, False)
+
+    def backward_fetch(self, key: Any, key_to: Any = ONE_KEY) -> WindowedRows:
         """As `fetch`, from the last to the first."""
-        if key_to is None:
-            return self._rows(self._store.fetch(self._keys.written(key), True))
-        return self._rows(self._store.fetch_keys(self._keys.bound(key), self._keys.bound(key_to), True))
+        return self._fetched(key, key_to, True)
+
+    def _fetched(self, key: object, key_to: object, backwards: bool) -> WindowedRows:
+        if key_to is ONE_KEY:
+            return self._rows(self._store.fetch(self._keys.written(key), backwards))
+        return self._rows(self._store.fetch_keys(self._keys.bound(key), self._keys.bound(key_to), backwards))
 
     def _found(self, args: tuple[Any, ...], backwards: bool) -> WindowedRows:
         store = self._store

@@ -107,12 +107,14 @@ def opened(
     config: Mapping[str, object],
     changelog_topic: str,
     cached: bool,
+    refused: Callable[[], None],
 ) -> Opened:
     """Opens a store.
 
     Args:
         changelog_topic: what serdes that ask are told.
         cached: is there a record cache at all (`statestore.cache.max.bytes` above 0)?
+        refused: called for each row that a window or session store does not take, because it is too old.
     Raises:
         StreamsException: a serde is missing.
     """
@@ -123,6 +125,8 @@ def opened(
         # Java's store in memory hides a session 1 ms before it closes.
         spec = replace(spec, retention_ms=spec.retention_ms + 1)
     layers = _layers(spec, engine, codec, spec.caching and cached)
+    if isinstance(layers, LayeredWindowStore | LayeredSessionStore):
+        layers.count_refused(refused)
     access = StoreAccess(spec.name, layers, key_serde, value_serde, layers.caching, spec.kind.value, spec.ttl_ms)
     return Opened(spec, access, layers, lacking)
 
@@ -155,6 +159,7 @@ def _layers(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Lay
             timestamped=kind is StoreKind.TIMESTAMPED_WINDOW,
             caching=caching and not spec.retain_duplicates,
             one_by_one=not spec.persistent,
+            time_first=spec.time_first and spec.persistent,
         )
     if kind is StoreKind.SESSION:
         return LayeredSessionStore(
@@ -165,6 +170,7 @@ def _layers(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Lay
             segment_interval=spec.segment_ms or None,
             caching=caching,
             one_by_one=not spec.persistent,
+            time_first=spec.time_first and spec.persistent,
         )
     if kind is StoreKind.SUPPRESS_BUFFER:
         return ChangeBuffer(spec.name, codec, _BUFFER_ROWS)

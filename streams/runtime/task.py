@@ -168,10 +168,14 @@ class Task:
         for spec in (by_name[name] for name in dict.fromkeys([*flush_order(self.topology), *by_name])):
             changelog = self.changelog(spec.name)
             topic = "" if changelog is None else changelog.topic
-            store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0)
+            store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0, self._refused)
             if changelog is not None and spec.source_topic is None:
                 logged(store, self.outbox.changelog(*changelog, changelog_headers(spec)))
             self.stores[spec.name] = store
+
+    def _refused(self) -> None:
+        """A store has not taken a row."""
+        self._dropped.value += 1
 
     def changelog(self, store: str) -> TopicPartition | None:
         """Where a store is restored from: its changelog, or the source topic that serves as one; None:

@@ -88,10 +88,11 @@ def changelog(spec: StoreSpec, config: StreamsConfig) -> InternalTopic:
     if spec.kind in _WINDOWED:
         kind = "windowed_changelog"
         more = config.get_int("windowstore.changelog.additional.retention.ms")
-        built_in = {"cleanup.policy": "compact,delete", "retention.ms": str(min(spec.retention_ms + more, _LONG_MAX))}
+        kept = spec.retention_ms if spec.log_retention_ms is None else spec.log_retention_ms
+        built_in = {"cleanup.policy": "compact,delete", "retention.ms": str(min(kept + more, _LONG_MAX))}
     elif spec.kind is StoreKind.VERSIONED:
         kind = "versioned_changelog"
-        built_in["min.compaction.lag.ms"] = str(spec.retention_ms + DAY_MS)
+        built_in["min.compaction.lag.ms"] = str(min(spec.retention_ms + DAY_MS, _LONG_MAX))
     settings = {**_FOR_ALL, **built_in, **config.topic_settings(), **(spec.logging or {})}
     return InternalTopic(spec.source_topic or spec.name + CHANGELOG_SUFFIX, kind, None, settings)
 

@@ -38,6 +38,8 @@ class StoreSpec:
         retention_ms, window_ms, segment_ms: of windowed kinds; history retention of versioned ones, and how long the
             buffers of `suppress` and of joins with grace hold a record back.
         retain_duplicates: window stores of stream-stream joins.
+        time_first: on disk its rows lie by time, not by key, as in the stores that Java makes for emission on close.
+        log_retention_ms: how long the changelog of a windowed store keeps its rows, where it is not `retention_ms`.
         max_entries: of LRU stores.
         timestamped: an LRU store's values have timestamps (those of tables do); other kinds say it themselves.
         source_topic: the topic that serves as changelog (`reuse.ktable.source.topics`), or None.
@@ -55,6 +57,8 @@ class StoreSpec:
     window_ms: int = 0
     segment_ms: int = 0
     retain_duplicates: bool = False
+    time_first: bool = False
+    log_retention_ms: int | None = None
     max_entries: int = 0
     source_topic: str | None = None
     ttl_ms: int | None = None

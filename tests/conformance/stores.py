@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from statestore.session import LayeredSessionStore
+from statestore.window import LayeredWindowStore
 from streams.record import Windowed
 from streams.testing import TopologyTestDriver
 
@@ -39,8 +41,16 @@ def timestamped_windows(driver: TopologyTestDriver, name: str) -> Rows:
 
 
 def sessions(driver: TopologyTestDriver, name: str) -> Rows:
-    with driver.get_session_store(name).find_sessions(0, 2**63 - 1) as rows:
+    with driver.get_session_store(name).fetch(None, None) as rows:
         return [[shown_key(w), value] for w, value in rows]
+
+
+def drop_cache(driver: TopologyTestDriver, name: str) -> None:
+    """What is read afterwards is what the store itself shows, as in the recorder, which takes the cache from Java's."""
+    store: Any = driver._stores()[name].access.store
+    if isinstance(store, LayeredWindowStore | LayeredSessionStore):
+        segments = store._timed.segments
+        segments.shown_from = segments.visible_from
 
 
 KINDS: dict[str, Callable[[TopologyTestDriver, str], Rows]] = {
@@ -56,6 +66,7 @@ def rows_of(
     driver: TopologyTestDriver, name: str, wanted: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
 ) -> dict[str, Rows]:
     if wanted["kind"] != "versioned":
+        drop_cache(driver, name)
         return {"rows": KINDS[wanted["kind"]](driver, name)}
     store = driver.get_versioned_key_value_store(name)
     keys = list(dict.fromkeys(row[0] for row in wanted["as_of"]))

@@ -76,7 +76,7 @@ def test_what_is_emitted_is_what_a_store_that_forgets_nothing_emits(kind: str, e
         # A late record would merge with a closed session that a store with its usual retention shows no more.
         events.sort(key=lambda event: event[3])
     events = [*events, ("in", "z", "x", 100_000)]
-    without = flat(closed(kind, StoreType.ROCKS_DB, retention=10_000_000), events, fixes())
+    without = flat(closed(kind, StoreType.IN_MEMORY, retention=10_000_000), events, fixes())
     assert flat(closed(kind, StoreType.IN_MEMORY), events, fixes("emit-final-keeps-windows")) == without
 
 

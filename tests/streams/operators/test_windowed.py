@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from streams import EmitStrategy, Materialized, StreamsBuilder, TimeWindows, UnlimitedWindows
+from streams import (
+    EmitStrategy,
+    Materialized,
+    Serdes,
+    SessionWindows,
+    Stores,
+    StreamsBuilder,
+    TimeWindows,
+    UnlimitedWindows,
+)
 from streams.errors import IllegalArgumentException
 from streams.operators.windowed import window_count
 from streams.operators.windows import Unlimited
@@ -185,3 +194,71 @@ def test_none_deletes_the_window() -> None:
 def test_emission_on_close_needs_aligned_windows() -> None:
     with pytest.raises(IllegalArgumentException, match="ON_WINDOW_CLOSE strategy is only supported"):
         window_count("store", Unlimited(0), emit_on_close=True)
+
+
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize(("cached", "expected"), [(True, ["[a@0/60000]=2@20", "[b@0/60000]=1@10"]), (False, [])])
+@pytest.mark.parametrize("supplied", [False, True])
+def test_closed_windows_are_emitted_from_the_cache_after_a_jump_of_any_length(
+    cached: bool, expected: list[str], supplied: bool
+) -> None:
+    """The record that closes them lies beyond retention and segment: the store has forgotten them, not the cache."""
+
+    def build(builder: StreamsBuilder) -> None:
+        windows = windowed(builder, TimeWindows.of_size_with_no_grace(60_000), True)
+        store = Stores.persistent_timestamped_window_store("kept", 60_000, 60_000, False)
+        given = Materialized.as_(store) if supplied else Materialized("kept")
+        shown(windows.count(given if cached else given.with_caching_disabled()))
+
+    events = [("in", "a", "x", 0), ("in", "b", "x", 10), ("in", "a", "x", 20), ("in", "c", "x", HOUR)]
+    assert flat(build, events) == expected
+
+
+def test_what_a_store_refuses_is_counted_when_its_cache_is_flushed() -> None:
+    """Two streams of a cogroup have a time each, their store has one: late for it is not late for the stream."""
+
+    def build(builder: StreamsBuilder) -> None:
+        def count(key: str, value: str, number: int) -> int:
+            return number + 1
+
+        first, second = builder.stream("in").group_by_key(), builder.stream("other").group_by_key()
+        windows = first.cogroup(count).cogroup(second, count).windowed_by(TimeWindows.of_size_with_no_grace(1))
+        shown(windows.aggregate(lambda: 0, Materialized("counts", value_serde=Serdes.long())))
+
+    with Running(build) as running:
+        assert running.send("in", "a", "x", HOUR) == [f"[a@{HOUR}/{HOUR + 1}]=1@{HOUR}"]
+        assert running.send("other", "a", "x", 0) == ["[a@0/1]=1@0"]
+        assert running.dropped() == 1
+        assert len(running.driver.records_of("app-counts-changelog")) == 2
+
+
+def test_a_supplied_store_on_disk_gives_its_closed_windows_by_key() -> None:
+    def build(builder: StreamsBuilder) -> None:
+        windows = windowed(builder, TimeWindows.of_size_with_no_grace(10).advance_by(5), True)
+        store = Stores.persistent_timestamped_window_store("kept", 1_000, 10, False)
+        shown(windows.count(Materialized.as_(store)))
+
+    events = [("in", "b", "x", 7), ("in", "a", "x", 7), ("in", "c", "x", 100)]
+    assert flat(build, events)[-4:] == ["[a@0/10]=1@7", "[a@5/15]=1@7", "[b@0/10]=1@7", "[b@5/15]=1@7"]
+
+
+def test_the_changelog_of_a_supplied_store_keeps_what_the_windows_need() -> None:
+    """As in Java the store keeps rows as long as its supplier says; its changelog knows nothing of that."""
+
+    def retention(windows: Any, *options: Any) -> str:
+        builder = StreamsBuilder()
+        builder.stream("in").group_by_key().windowed_by(windows).count(*options)
+        (log,) = builder.build().built().subtopologies[0].changelogs.values()
+        return str(log.config["retention.ms"])
+
+    day, size = 86_400_000, 60_000
+    tumbling = TimeWindows.of_size_and_grace(size, 5_000)
+    store = Stores.persistent_timestamped_window_store("kept", 10 * day, size, False)
+    assert retention(tumbling) == retention(tumbling, Materialized.as_(store)) == str(day + size + 5_000)
+    assert retention(tumbling, Materialized("kept", retention=2 * day)) == str(3 * day)
+    sessions = SessionWindows.of_inactivity_gap_and_grace(size, 5_000)
+    assert retention(sessions, Materialized.as_(Stores.persistent_session_store("kept", 10 * day))) == str(
+        day + size + 5_000
+    )

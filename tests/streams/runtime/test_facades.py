@@ -41,8 +41,13 @@ KINDS = {
 
 def make(kind: StoreKind, read_only: str | None = None, **fields: Any) -> tuple[Any, Hand]:
     spec = table("store", LONGS, kind=kind, **{**KINDS[kind], **fields})
-    store = opened(spec, Engines(MemoryEngine(), MemoryEngine()), {}, "log", True)
-    hand = Hand(Lease(), lambda: 77, read_only=read_only, dropped=Counter())
+    dropped = Counter()
+
+    def refused() -> None:
+        dropped.value += 1
+
+    store = opened(spec, Engines(MemoryEngine(), MemoryEngine()), {}, "log", True, refused)
+    hand = Hand(Lease(), lambda: 77, read_only=read_only, dropped=dropped)
     return facade(spec, store.access, hand), hand
 
 
@@ -154,6 +159,11 @@ def test_sessions() -> None:
     assert len(list(store.fetch("a", "b"))) == 3
     assert [row[1] for row in store.backward_fetch("a")] == [2, 1]
     assert len(list(store.backward_fetch("a", "b"))) == 3
+    for ends in (("a", None), (None, "b"), (None, None)):
+        assert len(list(store.fetch(*ends))) == len(list(store.backward_fetch(*ends))) == 3
+    assert [row[0].key for row in store.fetch("b", None)] == ["b"]
+    with pytest.raises(NullPointerException):
+        store.fetch(None)
     store.remove(session("a", 0, 5))
     assert store.fetch_session("a", 0, 5) is None
     with pytest.raises(NullPointerException, match="sessionKey cannot be null"):

@@ -194,3 +194,12 @@ def test_what_is_given_for_all_internal_topics_beats_what_is_built_in() -> None:
             "retention.ms": "5",
         }
         assert subs[1].changelogs["n"].config["retention.ms"] == "5"
+
+
+def test_the_changelog_of_a_history_without_end_is_never_compacted() -> None:
+    """Java stops at Long.MAX_VALUE; a day more than the history would run over."""
+    for history in (2**63 - 1, 2**63 - 1 - 3_600_000):
+        builder = StreamsBuilder()
+        builder.table("t", Materialized.as_(Stores.persistent_versioned_key_value_store("v", history)))
+        (log,) = builder.build().built().subtopologies[0].changelogs.values()
+        assert log.config["min.compaction.lag.ms"] == str(2**63 - 1)
