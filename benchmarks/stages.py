@@ -25,6 +25,7 @@ from statestore.keyvalue import LayeredKeyValueStore
 from statestore.rocks import RocksEngine
 from statestore.window import LayeredWindowStore
 from streams import Serdes
+from streams.clients import Producer, ProducerRecord
 from streams.clients.api import Fetched
 from streams.processor import FailOnInvalidTimestamp
 from streams.record import RecordBatch, TopicPartition
@@ -229,6 +230,21 @@ def produce(engine: Engine, count: int) -> Iterator[float]:
         engine.forget("stage")
 
 
+def send(engine: Engine, count: int) -> Iterator[float]:
+    """`Producer.send` of each record, with its checks, its future and the last acknowledgement."""
+    rows = [row for chunk in _orders(count) for row in zip(chunk.keys, chunk.values, chunk.timestamps, strict=True)]
+    while True:
+        topic = engine.topic("stage")
+
+        def through(topic: str = topic) -> None:
+            with Producer(bootstrap_servers=engine.address, linger_ms=5) as producer:
+                for key, value, timestamp in rows:
+                    producer.send(ProducerRecord(topic, value, key, timestamp=timestamp))
+
+        yield cpu_ns(through) / count
+        engine.forget("stage")
+
+
 def append(engine: Engine, count: int) -> Iterator[float]:
     """The broker's part of a send: sums checked, the payload looked at, written to the log. In this process."""
     data = [batches.write(*each, None) for each in _orders(count)]
@@ -256,5 +272,6 @@ STAGES: Mapping[str, Stage] = {
     "stage/windows": Stage("window store: fetch and put, flush, commit", windows),
     "stage/encode": Stage("columns to bytes, sum made", encode),
     "stage/produce": Stage("encoded, sent, acknowledged", produce),
+    "stage/send": Stage("Producer.send, record by record", send),
     "stage/append": Stage("the broker's part: sums checked, payload looked at, written", append),
 }

@@ -75,6 +75,10 @@ class DisconnectException(RetriableException):
     """The connection to the broker was lost; it is made again at the next try."""
 
 
+class BackgroundThreadException(KafkaException):
+    """A background thread failed, and with it what it did for this client; the cause is what it raised."""
+
+
 class WakeupException(KafkaException):
     """`wakeup()` was called while a `poll` waited, or before it."""
 

@@ -26,6 +26,8 @@ def is_legal(name: str) -> bool:
 
 
 def _fault(name: str) -> str | None:
+    if not isinstance(name, str):  # whoever is not type checked may give anything
+        return f"{name!r} is {type(name).__name__}, not text"
     if not name:
         return "the empty string is not allowed"
     if name in (".", ".."):

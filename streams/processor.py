@@ -20,6 +20,7 @@ from streams.metrics import Metrics
 from streams.names import check_topic
 from streams.record import FixedKeyRecord, Headers, Record, RecordMetadata
 from streams.serdes.base import Serde
+from streams.validation import check_bytes, check_headers, check_timestamp
 
 KIn = TypeVar("KIn")
 VIn = TypeVar("VIn")
@@ -372,16 +373,15 @@ class Response:
     made; `Response.resume([letter])` and `Response.fail([letter])` add dead letters.
 
     Raises:
-        IllegalArgumentException, InvalidTopicException: something else is given as a dead letter, or one cannot be
-            sent as it is.
+        IllegalArgumentException, InvalidTopicException, SerializationException: something else is given as a dead
+            letter, or one cannot be sent as it is.
     """
 
     answer: Answer
     dead_letters: tuple[DeadLetter, ...] = ()
 
     def __post_init__(self) -> None:
-        for letter in self.dead_letters:
-            _check_dead_letter(letter)
+        object.__setattr__(self, "dead_letters", tuple(map(_checked, self.dead_letters)))
 
     RESUME: ClassVar[Response]
     CONTINUE: ClassVar[Response]
@@ -404,25 +404,19 @@ class Response:
         return Response(Answer.RETRY)
 
 
-def _check_dead_letter(letter: object) -> None:
+def _checked(letter: object) -> DeadLetter:
     """As `Response` says: it is refused inside the handler that makes it, not when it is to leave."""
     if not isinstance(letter, DeadLetter):
         raise IllegalArgumentException(
             f"A dead letter is a DeadLetter(topic, key, value, timestamp, headers), not {letter!r}."
         )
-    check_topic(letter.topic)
-    for side, content in (("key", letter.key), ("value", letter.value)):
-        if content is not None and not isinstance(content, bytes):
-            raise IllegalArgumentException(f"The {side} of a dead letter is bytes or None, not {content!r}.")
-    if type(letter.timestamp) is not int or not 0 <= letter.timestamp < 2**63:
-        raise IllegalArgumentException(
-            f"The timestamp of a dead letter is milliseconds since the epoch, not {letter.timestamp!r}."
-        )
-    for name, content in letter.headers:
-        if not isinstance(name, str) or not isinstance(content, bytes | None):
-            raise IllegalArgumentException(
-                f"The headers of a dead letter are pairs of a name and bytes, not {(name, content)!r}."
-            )
+    return DeadLetter(
+        check_topic(letter.topic),
+        check_bytes(letter.key, "The key of a dead letter", "Give bytes or None."),
+        check_bytes(letter.value, "The value of a dead letter", "Give bytes or None."),
+        check_timestamp(letter.timestamp, "timestamp of a dead letter"),
+        check_headers(letter.headers),
+    )
 
 
 Response.RESUME = Response.CONTINUE = Response(Answer.RESUME)

@@ -159,6 +159,12 @@ class Accumulator:
         else:
             self._out.pop(partition, None)
 
+    def drop(self, into: set[Pending]) -> None:
+        """Gives all up: what has not left is put with what is out."""
+        into.update(self.waiting())
+        self._queues.clear()
+        self._out.clear()
+
     def next_due(self) -> int:
         """When the next batch may leave because of its age; NEVER if none waits for that."""
         due = NEVER

@@ -18,10 +18,17 @@ from streams.clients.api import (
 from streams.clients.assignors import read_assignment
 from streams.clients.connect import connect
 from streams.clients.settings import admin_settings
-from streams.durations import Instant, instant_ms
-from streams.errors import GroupNotEmptyException, IllegalArgumentException, SerializationException
+from streams.durations import Instant
+from streams.errors import (
+    ConfigException,
+    GroupNotEmptyException,
+    IllegalArgumentException,
+    InvalidPartitionsException,
+    SerializationException,
+)
 from streams.names import check_group, check_topic
-from streams.record import TopicPartition
+from streams.record import TopicPartition, mapping_of, partition_of, partitions_of, times_of
+from streams.validation import LARGEST, LARGEST_PARTITION, check_text, check_timestamp, check_whole, shown, texts
 
 EMPTY_STATES = ("Empty", "Dead")
 
@@ -104,12 +111,13 @@ class Admin:
         Args:
             name: 1 to 249 of letters, digits, `.`, `_` and `-`.
             partitions: how many; None: the engine's `num.partitions`.
-            configs: settings of its own, e.g. `{"cleanup.policy": "compact"}`.
+            configs: settings of its own, e.g. `{"cleanup.policy": "compact"}`; None is a setting's default.
         Raises:
             TopicExistsException, InvalidTopicException, InvalidPartitionsException, ConfigException.
         """
-        settings = {key: _text(value) for key, value in (configs or {}).items()}
-        return self._admin.create_topic(check_topic(name), partitions, settings)
+        settings = {key: value for key, value in _settings(configs).items() if value is not None}
+        count = None if partitions is None else _count(partitions)
+        return self._admin.create_topic(check_topic(name), count, settings)
 
     def list_topics(self) -> tuple[str, ...]:
         """The names of all topics, sorted."""
@@ -117,7 +125,7 @@ class Admin:
 
     def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
         """Topics by name; one that does not exist is absent."""
-        return self._admin.describe_topics(names)
+        return self._admin.describe_topics(texts(names, "topics"))
 
     def alter_topic(self, name: str, configs: Mapping[str, object]) -> TopicDescription:
         """Changes settings of a topic; None takes one back to its default.
@@ -125,8 +133,7 @@ class Admin:
         Raises:
             UnknownTopicOrPartitionException, ConfigException.
         """
-        settings = {key: None if value is None else _text(value) for key, value in configs.items()}
-        return self._admin.alter_topic(name, settings)
+        return self._admin.alter_topic(check_topic(name), _settings(configs))
 
     def delete_topic(self, name: str) -> None:
         """Deletes a topic and its records.
@@ -134,7 +141,7 @@ class Admin:
         Raises:
             UnknownTopicOrPartitionException: there is none.
         """
-        self._admin.delete_topic(name)
+        self._admin.delete_topic(check_topic(name))
 
     def create_partitions(self, name: str, total: int) -> TopicDescription:
         """Raises the number of partitions to `total`. Keys may then belong to other partitions than before.
@@ -142,25 +149,29 @@ class Admin:
         Raises:
             UnknownTopicOrPartitionException, InvalidPartitionsException.
         """
-        return self._admin.add_partitions(name, total)
+        return self._admin.add_partitions(check_topic(name), _count(total))
 
     # Offsets
 
     def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The first offsets still there."""
-        return self._admin.beginning_offsets(partitions)
+        return self._admin.beginning_offsets(partitions_of(partitions))
 
     def end_offsets(
         self, partitions: Iterable[TopicPartition], isolation: Isolation = Isolation.READ_UNCOMMITTED
     ) -> dict[TopicPartition, int]:
         """The offsets after the last records, as a consumer of this isolation sees them."""
-        return self._admin.end_offsets(partitions, isolation)
+        if not isinstance(isolation, Isolation):
+            raise IllegalArgumentException(f"Invalid isolation: {shown(isolation)}. Give one of Isolation.")
+        return self._admin.end_offsets(partitions_of(partitions), isolation)
 
     def offsets_for_times(
-        self, times: Mapping[TopicPartition, int]
+        self, times: Mapping[TopicPartition, Instant]
     ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
-        """The first record at or after each time (milliseconds since the epoch); None where there is none."""
-        return self._admin.offsets_for_times(times)
+        """The first record at or after each time (ms since the epoch, or an aware datetime); None where there is
+        none.
+        """
+        return self._admin.offsets_for_times(times_of(times))
 
     def delete_records(self, before: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Deletes all records below the given offsets (-1: all); returns the new first offsets.
@@ -168,7 +179,12 @@ class Admin:
         Raises:
             UnknownTopicOrPartitionException, OffsetOutOfRangeException.
         """
-        return self._admin.delete_records(before)
+        return self._admin.delete_records(
+            {
+                (where := partition_of(partition)): check_whole(offset, f"offset of {where}", lowest=-1)
+                for partition, offset in mapping_of(before, "offsets").items()
+            }
+        )
 
     # Groups
 
@@ -232,6 +248,10 @@ class Admin:
             raise IllegalArgumentException(
                 "Give exactly one of to_earliest, to_latest, to_offset, to_datetime and shift_by."
             )
+        offset = 0 if to_offset is None else check_whole(to_offset, "to_offset", lowest=-LARGEST)
+        shift = 0 if shift_by is None else check_whole(shift_by, "shift_by", lowest=-LARGEST)
+        time = 0 if to_datetime is None else check_timestamp(to_datetime, "to_datetime")
+        check_group(group)
         partitions = self._partitions(topics)
         first = self._admin.beginning_offsets(partitions)
         ends = self._admin.end_offsets(partitions, Isolation.READ_UNCOMMITTED)
@@ -240,13 +260,12 @@ class Admin:
         elif to_latest:
             targets = ends
         elif to_offset is not None:
-            targets = dict.fromkeys(partitions, to_offset)
+            targets = dict.fromkeys(partitions, offset)
         elif to_datetime is not None:
-            time = instant_ms(to_datetime, "to_datetime")
             found = self._admin.offsets_for_times(dict.fromkeys(partitions, time))
             targets = {each: ends[each] if row is None else row.offset for each, row in found.items()}
         else:
-            targets = self._shifted(group, partitions, shift_by or 0)
+            targets = self._shifted(group, partitions, shift)
         offsets = {each: min(max(target, first[each]), ends[each]) for each, target in targets.items()}
         self._check_empty(group)
         self._admin.alter_group_offsets(
@@ -260,16 +279,18 @@ class Admin:
         Raises:
             GroupIdNotFoundException, GroupNotEmptyException.
         """
-        self._admin.delete_group(group)
+        self._admin.delete_group(check_group(group))
 
     def _partitions(self, topics: Iterable[str | TopicPartition]) -> list[TopicPartition]:
         single: list[TopicPartition] = []
         names: list[str] = []
-        for each in topics:
+        if not isinstance(topics, Iterable):
+            raise IllegalArgumentException(f"Invalid topics: {shown(topics)}. Give names, or TopicPartition.")
+        for each in [topics] if isinstance(topics, str) else topics:
             if isinstance(each, str):
                 names.append(check_topic(each))
             else:
-                single.append(each)
+                single.append(partition_of(each))
         found = self._admin.describe_topics(names)
         for name in names:
             # For one that is missing, partition 0 is asked for and refused with the error that says so.
@@ -310,9 +331,34 @@ class Admin:
         self.close()
 
 
-def _text(value: object) -> str:
-    """A setting as Kafka writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _count(given: object) -> int:
+    """A number of partitions; which the engine allows, it says itself."""
+    try:
+        return check_whole(given, "number of partitions", lowest=1, highest=LARGEST_PARTITION)
+    except IllegalArgumentException as error:
+        raise InvalidPartitionsException(str(error)) from None
+
+
+def _settings(given: Mapping[str, object] | None) -> dict[str, str | None]:
+    """Settings of a topic as Kafka writes them; None stays.
+
+    Raises:
+        ConfigException: a value is neither text, nor a number, nor True or False.
+    """
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigException(f"Invalid configs: {shown(given)}. Give a mapping by the settings' names.")
+    found: dict[str, str | None] = {}
+    for name, value in (given or {}).items():
+        if not isinstance(value, str | int | float | None):
+            raise ConfigException(
+                f"Invalid value {shown(value)} for configuration {name}: give text, a number, True or False."
+            )
+        try:
+            said = str(value).lower() if isinstance(value, bool) else str(value)
+            found[check_text(name, "name of a setting")] = None if value is None else check_text(said, name)
+        except IllegalArgumentException as error:
+            raise ConfigException(str(error)) from None
+    return found
 
 
 def _member(member: MemberDescription) -> GroupMember:

@@ -19,7 +19,7 @@ from streams.clients.pulse import now_ms
 from streams.clients.seat import Seat
 from streams.clients.settings import ConsumerSettings, consumer_settings
 from streams.clients.subscriber import ConsumerRebalanceListener, Subscriber
-from streams.durations import Duration, to_ms
+from streams.durations import Duration, Instant, to_ms
 from streams.errors import (
     CommitFailedException,
     IllegalArgumentException,
@@ -35,7 +35,8 @@ from streams.errors import (
     WakeupException,
 )
 from streams.names import check_topic
-from streams.record import TopicPartition
+from streams.record import TopicPartition, mapping_of, partition_of, partitions_of, times_of
+from streams.validation import LARGEST, check_text, check_whole, texts
 
 log = logging.getLogger("streams.clients")
 
@@ -129,11 +130,11 @@ class Consumer:
             if isinstance(topics, re.Pattern):
                 self._subscriber.subscribe(frozenset(), topics, listener)
                 return
-            names = frozenset([topics] if isinstance(topics, str) else topics)
+            names = frozenset(map(check_topic, texts(topics, "topics")))
             if not names:
                 self.unsubscribe()
                 return
-            self._subscriber.subscribe(frozenset(check_topic(name) for name in names), None, listener)
+            self._subscriber.subscribe(names, None, listener)
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
         """Reads these partitions, outside of any membership; replaces an earlier assignment.
@@ -146,7 +147,7 @@ class Consumer:
                 raise IllegalStateException(
                     "Subscription to topics, partitions and pattern are mutually exclusive. Unsubscribe first."
                 )
-            wanted = [TopicPartition(*partition) for partition in partitions]
+            wanted = partitions_of(partitions)
             self._assigned_by_hand = bool(wanted)
             self._flow.assign(wanted)
 
@@ -187,7 +188,7 @@ class Consumer:
             member = subscriber is not None and subscriber.active
             if not member and not self._assigned_by_hand:
                 raise IllegalStateException("Consumer is not subscribed to any topics or assigned any partitions")
-            deadline = now_ms() + to_ms(timeout, "timeout")
+            deadline = now_ms() + check_whole(to_ms(timeout, "timeout"), "timeout")
             self._mark_safe()
             last = False
             while True:
@@ -284,9 +285,10 @@ class Consumer:
             IllegalStateException: the partition is not assigned.
         """
         with self._entered():
-            if self._flow.position(TopicPartition(*partition)) is None:
+            partition = partition_of(partition)
+            if self._flow.position(partition) is None:
                 self._look_up_positions()
-            position = self._flow.position(TopicPartition(*partition))
+            position = self._flow.position(partition)
             if position is None:
                 raise UnknownTopicOrPartitionException(f"{partition}: the partition does not exist.")
             return position
@@ -300,30 +302,31 @@ class Consumer:
         """
         with self._entered():
             number = offset.offset if isinstance(offset, OffsetAndMetadata) else offset
+            number = check_whole(number, "offset", lowest=-LARGEST)
             if number < 0:
                 raise IllegalArgumentException("seek offset must not be a negative number")
-            self._flow.place({TopicPartition(*partition): number})
+            self._flow.place({partition_of(partition): number})
 
     def seek_to_beginning(self, partitions: Iterable[TopicPartition] = ()) -> None:
         """Goes on at the first offset of these partitions, or of all."""
         with self._entered():
-            self._flow.unplace(list(partitions) or self._flow.assignment(), "earliest")
+            self._flow.unplace(partitions_of(partitions) or self._flow.assignment(), "earliest")
 
     def seek_to_end(self, partitions: Iterable[TopicPartition] = ()) -> None:
         """Goes on at the end of these partitions, or of all; the end is looked up at once."""
         with self._entered():
-            self._flow.unplace(list(partitions) or self._flow.assignment(), "latest")
+            self._flow.unplace(partitions_of(partitions) or self._flow.assignment(), "latest")
             self._look_up_positions()
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """`poll` hands out nothing of these partitions until `resume`. A rebalance takes it back."""
         with self._entered():
-            self._flow.pause(partitions)
+            self._flow.pause(partitions_of(partitions))
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         """Takes back `pause`."""
         with self._entered():
-            self._flow.resume(partitions)
+            self._flow.resume(partitions_of(partitions))
 
     def paused(self) -> set[TopicPartition]:
         """The partitions that are paused."""
@@ -331,7 +334,7 @@ class Consumer:
 
     def current_lag(self, partition: TopicPartition) -> int | None:
         """How many offsets the position is behind the end that the last fetch saw; None: not known yet."""
-        return self._flow.lag(TopicPartition(*partition))
+        return self._flow.lag(partition_of(partition))
 
     # Commits
 
@@ -396,8 +399,8 @@ class Consumer:
         if offsets is None:
             return self._flow.positions()
         return {
-            TopicPartition(*partition): given if isinstance(given, OffsetAndMetadata) else OffsetAndMetadata(given)
-            for partition, given in offsets.items()
+            (where := partition_of(partition)): _position(where, given)
+            for partition, given in mapping_of(offsets, "offsets").items()
         }
 
     def _mark_safe(self) -> None:
@@ -422,7 +425,7 @@ class Consumer:
         """What the group has committed; None where nothing is."""
         with self._entered():
             seat = self._group_seat("committed")
-            wanted = [TopicPartition(*partition) for partition in partitions]
+            wanted = partitions_of(partitions)
             found = seat.committed(wanted, self._settings.api_timeout_ms)
             return {partition: found.get(partition) for partition in wanted}
 
@@ -447,25 +450,26 @@ class Consumer:
     def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The first offsets of these partitions."""
         with self._entered():
-            return self._admin.beginning_offsets([TopicPartition(*each) for each in partitions])
+            return self._admin.beginning_offsets(partitions_of(partitions))
 
     def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The offsets after the last records of these partitions, as far as `isolation.level` sees them."""
         with self._entered():
-            wanted = [TopicPartition(*each) for each in partitions]
-            return self._admin.end_offsets(wanted, self._settings.isolation)
+            return self._admin.end_offsets(partitions_of(partitions), self._settings.isolation)
 
     def offsets_for_times(
-        self, times: Mapping[TopicPartition, int]
+        self, times: Mapping[TopicPartition, Instant]
     ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
-        """The first record at or after each time (milliseconds since the epoch); None where there is none."""
+        """The first record at or after each time (ms since the epoch, or an aware datetime); None where there is
+        none.
+        """
         with self._entered():
-            return self._admin.offsets_for_times(times)
+            return self._admin.offsets_for_times(times_of(times))
 
     def partitions_for(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic, none if it does not exist."""
         with self._entered():
-            found = self._admin.describe_topics((topic,)).get(topic)
+            found = self._admin.describe_topics((check_topic(topic),)).get(topic)
             return [] if found is None else [TopicPartition(topic, each) for each in range(found.partitions)]
 
     def list_topics(self) -> tuple[str, ...]:
@@ -532,6 +536,16 @@ class Consumer:
             self._depth -= 1
             if not self._depth:
                 self._owner = None
+
+
+def _position(partition: TopicPartition, given: object) -> OffsetAndMetadata:
+    """What is to be committed of one partition."""
+    offset, metadata = given if isinstance(given, OffsetAndMetadata) else (given, "")
+    if metadata is None:
+        metadata = ""
+    return OffsetAndMetadata(
+        check_whole(offset, f"offset of {partition}"), check_text(metadata, f"metadata of {partition}")
+    )
 
 
 def _no_group(what: str) -> InvalidGroupIdException:

@@ -87,8 +87,7 @@ class Flow:
     def unplace(self, partitions: Iterable[TopicPartition], reset: str | None) -> None:
         """Has the positions looked up anew, by `reset` (`earliest`, `latest`), or None: as at the start."""
         chosen = set(partitions)
-        for partition in chosen:
-            cursor = self.cursor(partition)
+        for cursor in [self.cursor(partition) for partition in chosen]:
             cursor.position, cursor.reset = None, reset
         self._forget(chosen)
         self._reader.drop(chosen)
@@ -96,15 +95,15 @@ class Flow:
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """Hands out nothing of these partitions until `resume`."""
         chosen = list(partitions)
-        for partition in chosen:
-            self.cursor(partition).paused = True
+        for cursor in [self.cursor(partition) for partition in chosen]:  # all of them, or none
+            cursor.paused = True
         self._reader.pause(chosen)
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         """Takes back `pause`."""
         chosen = list(partitions)
-        for partition in chosen:
-            self.cursor(partition).paused = False
+        for cursor in [self.cursor(partition) for partition in chosen]:
+            cursor.paused = False
         self._reader.resume(chosen)
 
     def paused(self) -> set[TopicPartition]:

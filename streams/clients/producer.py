@@ -18,10 +18,13 @@ from streams.clients.connect import connect
 from streams.clients.pulse import LOCK_S, now_ms, pulse
 from streams.clients.request_size import check_request_size
 from streams.clients.settings import ProducerSettings, producer_settings
-from streams.durations import Duration, to_ms
+from streams.durations import Duration, Instant, to_ms
 from streams.errors import (
+    BackgroundThreadException,
     IllegalArgumentException,
     IllegalStateException,
+    InvalidRecordException,
+    InvalidTopicException,
     KafkaException,
     NotYetBuiltException,
     SerializationException,
@@ -31,6 +34,14 @@ from streams.names import check_topic
 from streams.partition import partition_for
 from streams.record import Headers, RecordMetadata, TopicPartition
 from streams.serdes.base import Serde
+from streams.validation import (
+    GivenHeaders,
+    check_bytes,
+    check_headers,
+    check_partition,
+    check_timestamp,
+    shown,
+)
 
 RETRY_MS = 100
 Answer = tuple[Pending, Sent]
@@ -47,28 +58,30 @@ class ProducerRecord:
         value: the value; None is a tombstone. Bytes, or what `value.serializer` takes.
         key: the key; records with equal keys go to one partition. Bytes, or what `key.serializer` takes.
         partition: the number of a partition; None: the partitioner decides.
-        timestamp: milliseconds since the epoch; None: now.
-        headers: pairs of name and bytes.
+        timestamp: milliseconds since the epoch, or an aware datetime; None: now.
+        headers: pairs of name and bytes (or None), or a mapping. Text has to be encoded: `("name", "text".encode())`.
     Raises:
-        IllegalArgumentException: negative partition or timestamp.
+        InvalidTopicException: no topic has that name.
+        IllegalArgumentException: partition, timestamp or headers are none (`streams.validation`).
     """
 
     topic: str
     value: object
     key: object = None
     partition: int | None = None
-    timestamp: int | None = None
-    headers: Headers = ()
+    timestamp: Instant | None = None
+    headers: GivenHeaders = ()
 
     def __post_init__(self) -> None:
-        if self.timestamp is not None and self.timestamp < 0:
-            raise IllegalArgumentException(
-                f"Invalid timestamp: {self.timestamp}. Timestamp should always be non-negative or None."
-            )
-        if self.partition is not None and self.partition < 0:
-            raise IllegalArgumentException(
-                f"Invalid partition: {self.partition}. Partition number should always be non-negative or None."
-            )
+        timestamp, headers = self.timestamp, self.headers
+        if timestamp is not None and check_timestamp(timestamp) is not timestamp:
+            object.__setattr__(self, "timestamp", check_timestamp(timestamp))
+        if self.partition is not None:
+            object.__setattr__(self, "partition", check_partition(self.partition))
+        if headers.__class__ is not tuple or headers:
+            object.__setattr__(self, "headers", check_headers(headers))
+        if not isinstance(self.topic, str):
+            raise InvalidTopicException(f"Topic name is invalid: {shown(self.topic)} is no text.")
 
 
 class Producer:
@@ -101,6 +114,7 @@ class Producer:
         self._flushing = 0
         self._retry_at = 0
         self._closed = False
+        self._fault: BaseException | None = None
         pulse.add(self)
 
     # Sending
@@ -116,15 +130,23 @@ class Producer:
             raised there.
         Raises:
             SerializationException: key or value cannot be turned into bytes.
+            IllegalArgumentException: it is no record, or the partitioner chose no partition of the topic.
             IllegalStateException: the producer is closed.
+            KafkaException: its background work has failed.
         """
-        topic, headers, settings = record.topic, record.headers, self._settings
+        if not isinstance(record, ProducerRecord):
+            raise IllegalArgumentException(
+                f"send() takes a ProducerRecord, not {shown(record)}. Give ProducerRecord(topic, value, key)."
+            )
+        if callback is not None and not callable(callback):
+            raise IllegalArgumentException(f"Invalid callback: {shown(callback)} cannot be called.")
+        topic, headers, settings = record.topic, check_headers(record.headers) if record.headers else (), self._settings
         key = _bytes(settings.key_serializer, topic, record.key, headers, "key")
         value = _bytes(settings.value_serializer, topic, record.value, headers, "value")
         size = size_of(key, value, headers)
         try:
-            future = self._send(record, key, value, size)
-        except (SerializationException, IllegalStateException, IllegalArgumentException):
+            future = self._send(record, key, value, headers, size)
+        except (SerializationException, IllegalStateException, IllegalArgumentException, BackgroundThreadException):
             raise
         except KafkaException as error:
             future = Future()
@@ -134,10 +156,10 @@ class Producer:
         return future
 
     def _send(
-        self, record: ProducerRecord, key: bytes | None, value: bytes | None, size: int
+        self, record: ProducerRecord, key: bytes | None, value: bytes | None, headers: Headers, size: int
     ) -> Future[RecordMetadata]:
         settings, topic = self._settings, record.topic
-        too_large = check_request_size(key, value, record.headers, settings.max_request_size)
+        too_large = check_request_size(key, value, headers, settings.max_request_size)
         if too_large is not None:
             raise too_large
         with self._lock:
@@ -148,10 +170,8 @@ class Producer:
             if self._memory + size > settings.buffer_memory:
                 self._wait_for_memory(size)
             now = now_ms()
-            timestamp = int(time.time() * 1000) if record.timestamp is None else record.timestamp
-            future, opened, may_leave = self._accumulator.add(
-                partition, key, value, timestamp, record.headers, size, now
-            )
+            timestamp = int(time.time() * 1000) if record.timestamp is None else check_timestamp(record.timestamp)
+            future, opened, may_leave = self._accumulator.add(partition, key, value, timestamp, headers, size, now)
             self._memory += size
             if may_leave:
                 self._dispatch(now, (partition,))
@@ -167,7 +187,7 @@ class Producer:
         number = record.partition
         if number is None:
             if self._settings.partitioner is not None:
-                number = self._settings.partitioner(topic, record.key, record.value, count)
+                number = self._chosen(record, count)
             elif key is not None:
                 return partition_for(key, count)
             else:
@@ -177,6 +197,18 @@ class Producer:
                 f"Invalid partition: {number}. Topic {topic!r} has {count} partitions, 0 to {count - 1}."
             )
         return number
+
+    def _chosen(self, record: ProducerRecord, count: int) -> int:
+        choose = self._settings.partitioner
+        assert choose is not None
+        number: object = choose(record.topic, record.key, record.value, count)
+        if number.__class__ is int:
+            return number
+        try:
+            return check_partition(number)
+        except IllegalArgumentException as error:
+            said = f"The partitioner {choose!r} failed for topic {record.topic!r}: {error}"
+            raise IllegalArgumentException(said) from None
 
     def _stick(self, topic: str, count: int, size: int) -> int:
         """Records without a key stay with one partition for about a batch, then go on to the next one."""
@@ -232,8 +264,10 @@ class Producer:
                     self._lock.wait(left)
             finally:
                 self._flushing -= 1
-            answers = self._take_answers()
+            fault, answers = self._fault, self._take_answers()
         self._tell(answers)
+        if fault is not None:
+            raise _background(fault)
 
     def close(self, timeout: Duration | None = None) -> None:
         """Flushes, then gives everything back. A second call does nothing.
@@ -245,7 +279,7 @@ class Producer:
             if self._closed:
                 return
         try:
-            with suppress(TimeoutException):  # the futures say so, one by one
+            with suppress(TimeoutException, BackgroundThreadException):  # the futures say so, one by one
                 self.flush(timeout)
         finally:
             pulse.remove(self)
@@ -338,6 +372,10 @@ class Producer:
                 self._writer.send(pending.partition, pending.batch(), partial(self._sent, pending))
             except KafkaException:
                 self._retry_at = now + RETRY_MS  # the writer has it, and tries again
+            except Exception as error:  # it cannot be made into bytes, a fault of ours: the other batches go on
+                failed = InvalidRecordException(f"{pending.partition}: the batch could not be made: {error!r}")
+                failed.__cause__ = error
+                self._sent(pending, Sent(pending.partition, -1, -1, failed))
 
     def _sent(self, pending: Pending, sent: Sent) -> None:
         self._unfinished.discard(pending)
@@ -354,32 +392,59 @@ class Producer:
     def _check_open(self) -> None:
         if self._closed:
             raise IllegalStateException("Cannot perform operation after producer has been closed")
+        if self._fault is not None:
+            raise _background(self._fault)
+
+    def failed(self, error: BaseException) -> None:
+        """See `Beat.failed`: nothing is sent any more, and every record that waits is told so."""
+        with self._lock:
+            self._fault = self._fault or error
+            self._accumulator.drop(self._unfinished)
+            for pending in self._unfinished:
+                self._answers.append((pending, Sent(pending.partition, -1, -1, _background(error))))
+            self._unfinished.clear()
+            self._memory = 0
+            answers = self._take_answers()
+            self._lock.notify_all()
+        self._tell(answers)
 
     def _tell(self, answers: list[Answer]) -> None:
-        """Without the lock: callbacks of futures may call this producer."""
+        """Without the lock: callbacks of futures may call this producer. All are told, whatever one of them raises."""
+        ended: BaseException | None = None
         for pending, sent in answers:
             for future, result in pending.results(sent):
-                with suppress(InvalidStateError):  # it was cancelled
+                try:
                     if isinstance(result, BaseException):
                         future.set_exception(result)
                     else:
                         future.set_result(result)
+                except InvalidStateError:  # it was cancelled
+                    continue
+                except BaseException as error:  # a callback asks for the end: of SystemExit, Future takes no notice
+                    ended = ended or error
+        if ended is not None:
+            raise ended
 
 
 def _bytes(serde: Serde[object] | None, topic: str, thing: object, headers: Headers, what: str) -> bytes | None:
     if serde is not None:
         return serde.serialize(topic, thing, headers)
-    if thing is None or isinstance(thing, bytes):
-        return thing
-    raise SerializationException(
-        f"Topic {topic!r}: the {what} is {type(thing).__name__}, not bytes. "
-        f"Give bytes, or set {what}.serializer to a serde, e.g. Serdes.string()."
-    )
+    hint = f"Give bytes, or set {what}.serializer to a serde, e.g. Serdes.string()."
+    return check_bytes(thing, f"Topic {topic!r}: the {what}", hint)
 
 
 def _call_back(callback: Callback, future: Future[RecordMetadata]) -> None:
     error = future.exception()
     callback(None if error is not None else future.result(), error)
+
+
+def _background(error: BaseException) -> BackgroundThreadException:
+    failure = BackgroundThreadException(
+        f"The producer's background work failed: {error!r}. What had no answer may not have been stored; close this "
+        "producer and make another."
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def _transactions(what: str) -> NotYetBuiltException:

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from streams.durations import Duration, Instant, instant_ms, to_ms
-from streams.errors import ClassCastException, StreamsException
+from streams.durations import Duration, Instant, to_ms
+from streams.errors import ClassCastException, IllegalArgumentException, StreamsException
 from streams.metrics import Metrics
 from streams.processor import PunctuationType, Punctuator
 from streams.record import FixedKeyRecord, Headers, Record, RecordMetadata
@@ -18,6 +18,7 @@ from streams.runtime.fuse import Opened
 from streams.runtime.punctuate import Schedule
 from streams.serdes.base import AnySerde
 from streams.serdes.choose import default_serde
+from streams.validation import check_instant, shown
 
 GUIDE = (
     "If you add stores manually via '.addStateStore()' make sure to connect the added store to the processor by "
@@ -113,7 +114,13 @@ class BareContext:
         call: Punctuator,
         start: Instant | None = None,
     ) -> Schedule:
-        at = None if start is None else instant_ms(start, "startTime")
+        if not isinstance(kind, PunctuationType):
+            raise IllegalArgumentException(
+                f"Invalid type of punctuation: {shown(kind)}. Give PunctuationType.STREAM_TIME or WALL_CLOCK_TIME."
+            )
+        if not callable(call):
+            raise IllegalArgumentException(f"Invalid punctuator: {shown(call)} cannot be called with the time.")
+        at = None if start is None else check_instant(start, "startTime")
         return self._schedule(self._node, to_ms(interval, "interval"), kind, call, at)
 
     def commit(self) -> None:

@@ -9,8 +9,9 @@ from statestore.api import Found, RowIterator, SessionStore, WindowStore
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, Window, Windowed
-from streams.runtime.facades import Hand, Keys, plain, timestamped
+from streams.runtime.facades import Hand, Keys, plain, timestamped, value_and_time
 from streams.runtime.iterators import StoreIterator
+from streams.validation import check_instant
 
 FOREVER = (1 << 63) - 1
 ONE_KEY: Final = object()
@@ -60,7 +61,8 @@ class WindowFacade:
         raw = self._keys.written(key)
         hand = self._hand
         hand.may_write()
-        self._store.put(raw, window_start, value, hand.timestamp(), hand.origin())
+        start = check_instant(window_start, "window start")
+        self._store.put(raw, start, value, hand.timestamp(), hand.origin())
 
     def fetch(self, *args: Any) -> Any:
         """`fetch(key, time)` gives the value of the window that starts then, or None; `fetch(key, time_from,
@@ -136,8 +138,9 @@ class TimestampedWindowFacade(WindowFacade):
         raw = self._keys.written(key)
         hand = self._hand
         hand.may_write()
-        new, time = (None, hand.timestamp()) if value is None else value
-        self._store.put(raw, window_start, new, time, hand.origin())
+        start = check_instant(window_start, "window start")
+        new, time = (None, hand.timestamp()) if value is None else value_and_time(value)
+        self._store.put(raw, start, new, time, hand.origin())
 
 
 class SessionFacade:
@@ -181,7 +184,8 @@ class SessionFacade:
             raise NullPointerException("sessionKey cannot be null")
         raw = self._keys.written(session.key)
         self._hand.may_write()
-        return raw, session.window.start, session.window.end
+        start, end = (check_instant(time, "end of a window") for time in session.window)
+        return raw, start, end
 
     def _stamp(self) -> tuple[int, object]:
         """Timestamp and origin of a write."""

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from statestore.api import Found, KeyValueStore, RowIterator, VersionedStore
-from streams.errors import NullPointerException, UnsupportedOperationException
+from streams.errors import IllegalArgumentException, NullPointerException, UnsupportedOperationException
 from streams.metrics import Counter
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, VersionedRecord
 from streams.runtime.iterators import Lease, StoreIterator
 from streams.serdes.base import AnySerde
+from streams.validation import check_instant, shown
 
 NOT_PUT: Final = -(2**63)
 """What `VersionedKeyValueStore.put` returns for a version that is older than the history."""
@@ -97,6 +98,17 @@ def plain(found: Found) -> Any:
 def timestamped(found: Found) -> ValueAndTimestamp:
     """The value and its timestamp."""
     return ValueAndTimestamp(found[0], found[1])
+
+
+def value_and_time(given: object) -> tuple[object, int]:
+    """What a store of `ValueAndTimestamp` is given.
+
+    Raises:
+        IllegalArgumentException: it is none, or its timestamp is none.
+    """
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise IllegalArgumentException(f"Invalid value: {shown(given)}. Give ValueAndTimestamp(value, timestamp).")
+    return given[0], check_instant(given[1])
 
 
 class ReadOnlyKeyValueStore:
@@ -227,7 +239,7 @@ class TimestampedKeyValueFacade(KeyValueFacade):
         if value is None:
             self._store.put(raw, None, hand.timestamp(), hand.origin())
         else:
-            self._store.put(raw, value[0], value[1], hand.origin())
+            self._store.put(raw, *value_and_time(value), hand.origin())
 
 
 class VersionedFacade:
@@ -257,7 +269,7 @@ class VersionedFacade:
         """
         raw = self._keys.written(key)
         self._hand.may_write()
-        written = self._store.put(raw, value, timestamp)
+        written = self._store.put(raw, value, check_instant(timestamp))
         self._hand.dropped.value += written == NOT_PUT
         return written
 
@@ -265,7 +277,7 @@ class VersionedFacade:
         """Adds a deletion as of `timestamp`; returns what was valid then."""
         raw = self._keys.written(key)
         self._hand.may_write()
-        return _version(self._store.delete(raw, timestamp))
+        return _version(self._store.delete(raw, check_instant(timestamp)))
 
     def get(self, key: Any, as_of: int | None = None) -> VersionedRecord | None:
         """The newest version, or the one that was valid at a time (ms); None where there is none."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 
-from streams.errors import IllegalArgumentException, StreamsException
+from streams.errors import IllegalArgumentException, InvalidTopicException, StreamsException
+from streams.names import check_topic
 from streams.operators.base import Code, Down, Rec, RecordContext
 from streams.partition import partition_for
 from streams.processor import RecordContext as ShownContext
@@ -16,6 +17,7 @@ from streams.runtime.code import HEADERS, Sheet
 from streams.runtime.handlers import Guard, Handlers
 from streams.runtime.outbox import ANY, Outbox
 from streams.serdes.base import Serde
+from streams.validation import check_partition, shown
 
 Chooser = Callable[[object, object, ShownContext], str]
 Partitioner = Callable[[str, object, object, int], int | Iterable[int] | None]
@@ -153,9 +155,12 @@ def _encoded(sheet: Sheet, topic: str, serde: Serde[object], name: str) -> str:
 def _named(choose: Chooser, key: object, value: object, timestamp: int, headers: Headers, here: RecordContext) -> str:
     """The topic that the extractor names."""
     name = choose(key, value, ShownContext(here.topic or "", here.partition, here.offset, timestamp, headers))
-    if not isinstance(name, str):
-        raise StreamsException(f"A topic name extractor must return the name of a topic, got {name!r} from {choose!r}.")
-    return name
+    try:
+        return check_topic(name)
+    except InvalidTopicException as error:
+        raise StreamsException(
+            f"A topic name extractor must return the name of a topic, got {shown(name)} from {choose!r}: {error}"
+        ) from error
 
 
 def _places(
@@ -173,10 +178,13 @@ def _places(
             return [ANY]
         inner = key_serde.partition_bytes
         return [partition_for(raw_key if inner is None else inner(raw_key), count)]
-    places = [chosen] if isinstance(chosen, int) else list(chosen)
-    for place in places:
-        if not 0 <= place < count:
+    several = chosen if isinstance(chosen, Iterable) and not isinstance(chosen, str | bytes) else (chosen,)
+    places: dict[int, None] = {}  # as in Java's set, one that is named twice is one
+    for each in several:
+        place = check_partition(each)
+        if place >= count:
             raise IllegalArgumentException(
                 f"The partitioner chose partition {place} of {topic}, which has partitions 0 to {count - 1}."
             )
-    return places
+        places[place] = None
+    return list(places)

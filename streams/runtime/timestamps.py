@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from streams.errors import StreamsException
+from streams.errors import IllegalArgumentException, StreamsException
 from streams.processor import (
     FailOnInvalidTimestamp,
     LogAndSkipOnInvalidTimestamp,
@@ -20,6 +20,7 @@ from streams.processor import (
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.entry import Fault
 from streams.serdes.base import Serde
+from streams.validation import LARGEST, check_instant
 
 _OWN = (FailOnInvalidTimestamp, LogAndSkipOnInvalidTimestamp, UsePartitionTimeOnInvalidTimestamp)
 """Extractors that take a record's own timestamp unless it is negative."""
@@ -47,7 +48,7 @@ class Reading(NamedTuple):
     @property
     def wall_clock(self) -> bool:
         """Timestamps are the time of processing."""
-        return isinstance(self.extractor, WallclockTimestampExtractor)
+        return type(self.extractor) is WallclockTimestampExtractor
 
 
 class Stamped(NamedTuple):
@@ -65,7 +66,7 @@ def stamped(reading: Reading, partition: TopicPartition, batch: RecordBatch, par
     Args:
         partition_time: the highest timestamp of the partition before this batch, -1 if there is none.
     """
-    if reading.wall_clock or (isinstance(reading.extractor, _OWN) and min(batch.timestamps) >= 0):
+    if reading.wall_clock or (type(reading.extractor) in _OWN and min(batch.timestamps) >= 0):
         return Stamped(batch.timestamps, {})
     times: list[int] = []
     faults: dict[int, Fault] = {}
@@ -95,7 +96,21 @@ def _extracted(
     except StreamsException as error:
         return Fault(error)
     except Exception as error:
-        failure = StreamsException(f"Fatal user code error in TimestampExtractor callback for record {record}.")
-        failure.__cause__ = error
-        return Fault(failure)
+        return _fault(f"Fatal user code error in TimestampExtractor callback for record {record}.", error)
+    if time.__class__ is not int or time > LARGEST:
+        try:
+            time = check_instant(time)
+        except IllegalArgumentException as error:
+            named = getattr(reading.extractor, "__qualname__", type(reading.extractor).__qualname__)
+            return _fault(
+                f"The TimestampExtractor {named} gave no timestamp for the record at offset {record.offset} of topic "
+                f"{record.topic}, partition {record.partition}: {error}",
+                error,
+            )
     return time if time >= 0 else Fault(None)
+
+
+def _fault(said: str, cause: Exception) -> Fault:
+    failure = StreamsException(said)
+    failure.__cause__ = cause
+    return Fault(failure)

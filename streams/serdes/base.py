@@ -15,6 +15,8 @@ from streams.record import Headers
 
 V = TypeVar("V")
 
+OURS = "streams.serdes."
+
 EncodeWith = Callable[[str, Headers, V], bytes]
 DecodeWith = Callable[[str, Headers, bytes], V]
 
@@ -58,6 +60,12 @@ class Serde(Generic[V]):
     partition_bytes: Callable[[bytes], bytes] | None = None
     fixed_width: int | None = None
 
+    def __post_init__(self) -> None:
+        for field in ("encode", "encode_with"):
+            call = getattr(self, field)
+            if call is not None and not _ours(call):
+                object.__setattr__(self, field, _Encoder(self.name, call))
+
     def serialize(self, topic: str, value: V | None, headers: Headers = ()) -> bytes | None:
         """The bytes of `value` for `topic`; None for None."""
         if value is None:
@@ -90,6 +98,35 @@ class Serde(Generic[V]):
 
     def __repr__(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    """A function of the user's that makes bytes, as it has promised."""
+
+    name: str
+    call: Callable[..., object]
+
+    def __call__(self, *given: object) -> bytes:
+        return written(self.name, self.call(*given))
+
+
+def _ours(call: object) -> bool:
+    """A function of this room: it makes bytes."""
+    return isinstance(call, _Encoder) or str(getattr(call, "__module__", "")).startswith(OURS)
+
+
+def written(name: str, data: object) -> bytes:
+    """What a serde of the user's has made of a value.
+
+    Raises:
+        SerializationException: it is not bytes.
+    """
+    if data.__class__ is bytes:
+        return data
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise SerializationException(f"{name}: serialize returned {type_name(data)}, expected bytes.")
 
 
 AnySerde = Serde[Any]

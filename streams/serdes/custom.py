@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any, cast
 
-from streams.errors import IllegalArgumentException, SerializationException
+from streams.errors import IllegalArgumentException
 from streams.record import Headers
-from streams.serdes.base import Serde, V, type_name
+from streams.serdes.base import Serde, V, written
 
 FORMS = "(value), (topic, value) or (topic, headers, value)"
 
@@ -36,22 +36,15 @@ def of(
     read, read_form = _callable(deserialize, "deserialize")
     called = name or f"Serdes.of({_named(serialize)}, {_named(deserialize)})"
 
-    def checked(data: object) -> bytes:
-        if type(data) is bytes:
-            return data
-        if isinstance(data, bytearray | memoryview):
-            return bytes(data)
-        raise SerializationException(f"{called}: serialize returned {type_name(data)}, expected bytes.")
-
     def encode_with(topic: str, headers: Headers, value: V) -> bytes:
-        return checked(_call(write, write_form, topic, headers, value))
+        return written(called, _call(write, write_form, topic, headers, value))
 
     def decode_with(topic: str, headers: Headers, data: bytes) -> V:
         return cast(V, _call(read, read_form, topic, headers, data))
 
     return Serde(
         name=called,
-        encode=(lambda value: checked(write(value))) if write_form == 1 else _without_topic(encode_with),
+        encode=(lambda value: written(called, write(value))) if write_form == 1 else _without_topic(encode_with),
         decode=read if read_form == 1 else _without_topic(decode_with),
         canonical=canonical,
         encode_with=encode_with if write_form > 1 else None,

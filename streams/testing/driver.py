@@ -49,6 +49,7 @@ from streams.testing.turns import Turns
 from streams.topology.graph import Topology
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.topology.store import StoreKind
+from streams.validation import check_timestamp
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -172,7 +173,7 @@ class TopologyTestDriver:
             now.
             auto_advance: how much it moves on with each such record, timedelta or ms.
         """
-        start = self.clock.now_ms() if start_timestamp is None else instant_ms(start_timestamp, "start_timestamp")
+        start = self.clock.now_ms() if start_timestamp is None else check_timestamp(start_timestamp, "start_timestamp")
         return TestInputTopic(self._pipe, topic, key_serde, value_serde, start, to_ms(auto_advance, "auto_advance"))
 
     def create_output_topic(self, topic: str, key_serde: Serde[K], value_serde: Serde[V]) -> TestOutputTopic[K, V]:

@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from streams.durations import Duration, Instant, instant_ms, to_ms
+from streams.durations import Duration, Instant, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException
 from streams.record import Headers
 from streams.serdes.base import Serde
+from streams.validation import GivenHeaders, check_bytes, check_headers, check_timestamp
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -37,6 +38,8 @@ class TestRecord(NamedTuple, Generic[K, V]):
 
 TestRecord.__test__ = False  # type: ignore[attr-defined]  # for pytest
 
+RAW = "Give bytes, or pipe what the topic's serdes take: pipe_input()."
+
 Pipe = Callable[[str, bytes | None, bytes | None, int, Headers], None]
 
 
@@ -62,7 +65,7 @@ class TestInputTopic(Generic[K, V]):
         key: K | TestRecord[K, V] | None,
         value: V | None = None,
         timestamp: Instant | None = None,
-        headers: Headers | None = None,
+        headers: GivenHeaders = None,
     ) -> None:
         """Pipes one record in and processes all that follows from it.
 
@@ -70,22 +73,21 @@ class TestInputTopic(Generic[K, V]):
             key: the key, or a whole `TestRecord`.
             value: the value; None is a tombstone.
             timestamp: ms or aware datetime; None: the topic's time, which then moves on.
-            headers: header pairs.
+            headers: pairs of name and bytes (or None), or a mapping.
         Raises:
-            IllegalArgumentException: the topology does not read the topic.
+            IllegalArgumentException: the topology does not read the topic, or timestamp or headers are none.
+            SerializationException: key or value cannot be turned into bytes.
             StreamsException: processing failed.
         """
         if isinstance(key, TestRecord):
             self.pipe_input(key.key, key.value, key.timestamp, key.headers)
             return
-        if timestamp is None:
-            time = self._time
-            self._time += self._auto_advance
-        else:
-            time = instant_ms(timestamp, "timestamp")
-        carried = tuple(headers or ())
+        time = check_timestamp(self._time if timestamp is None else timestamp)
+        carried = check_headers(headers)
         raw_key = self._key_serde.serialize(self._topic, key, carried)
         raw_value = self._value_serde.serialize(self._topic, value, carried)
+        if timestamp is None:
+            self._time += self._auto_advance
         self._pipe(self._topic, raw_key, raw_value, time, carried)
 
     def pipe_value(self, value: V | None, timestamp: Instant | None = None) -> None:
@@ -93,10 +95,17 @@ class TestInputTopic(Generic[K, V]):
         self.pipe_input(None, value, timestamp)
 
     def pipe_raw(
-        self, key: bytes | None, value: bytes | None, timestamp: Instant, headers: Headers = ()
+        self, key: bytes | None, value: bytes | None, timestamp: Instant, headers: GivenHeaders = ()
     ) -> None:
-        """Pipes bytes in as they are."""
-        self._pipe(self._topic, key, value, instant_ms(timestamp, "timestamp"), tuple(headers))
+        """Pipes bytes in as they are; raises as `pipe_input`."""
+        where = f"Topic {self._topic!r}:"
+        self._pipe(
+            self._topic,
+            check_bytes(key, f"{where} the key", RAW),
+            check_bytes(value, f"{where} the value", RAW),
+            check_timestamp(timestamp),
+            check_headers(headers),
+        )
 
     def pipe_record_list(self, records: Iterable[TestRecord[K, V]]) -> None:
         """Pipes records in, one after the other."""
@@ -115,7 +124,7 @@ class TestInputTopic(Generic[K, V]):
             start_timestamp: of the first, ms or aware datetime; None: the topic's time.
             advance: how much later each next one is, timedelta or ms (with `start_timestamp` only).
         """
-        time = None if start_timestamp is None else instant_ms(start_timestamp, "start_timestamp")
+        time = None if start_timestamp is None else check_timestamp(start_timestamp, "start_timestamp")
         step = to_ms(advance, "advance")
         for key, value in pairs:
             self.pipe_input(key, value, time)

@@ -10,7 +10,14 @@ import pytest
 from tests.house.source import Import, Module, imports, modules
 
 # Every room and what it may know besides itself. `streams.cli` and such name whole rooms.
-GROUND = {"streams.durations", "streams.record", "streams.errors", "streams.clock", "streams.names"}
+GROUND = {
+    "streams.durations",
+    "streams.record",
+    "streams.errors",
+    "streams.clock",
+    "streams.names",
+    "streams.validation",
+}
 SEVENTH = GROUND | {"streams.metrics", "streams.partition", "streams.processor", "streams.serdes", "streams.config"}
 INTERFACES = {"statestore.api"}
 SIXTH = {"streams.topology", "streams.operators", "streams.clients"} | SEVENTH
@@ -35,6 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.clock": GROUND,
     "streams.durations": GROUND,
     "streams.names": GROUND,
+    "streams.validation": GROUND,
     "statestore": set(),
     "broker_local": set(),
 }

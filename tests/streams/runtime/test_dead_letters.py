@@ -296,11 +296,11 @@ def test_a_handler_that_returns_something_else_is_told_what_to_return(given: Any
         ("text", "A dead letter is a DeadLetter"),
         (ProducerRecord("dead", b"v"), "A dead letter is a DeadLetter"),
         (DeadLetter("no topic", b"k", b"v", 1), "Topic name is invalid"),
-        (DeadLetter("dead", "k", b"v", 1), "The key of a dead letter is bytes or None, not 'k'"),  # type: ignore[arg-type]
-        (DeadLetter("dead", b"k", 7, 1), "The value of a dead letter is bytes or None, not 7"),  # type: ignore[arg-type]
-        (DeadLetter("dead", b"k", b"v", 1.5), "The timestamp of a dead letter"),  # type: ignore[arg-type]
-        (DeadLetter("dead", b"k", b"v", -1), "The timestamp of a dead letter"),
-        (DeadLetter("dead", b"k", b"v", 1, (("h", "x"),)), "The headers of a dead letter"),  # type: ignore[arg-type]
+        (DeadLetter("dead", "k", b"v", 1), "The key of a dead letter is str, not bytes"),  # type: ignore[arg-type]
+        (DeadLetter("dead", b"k", 7, 1), "The value of a dead letter is int, not bytes"),  # type: ignore[arg-type]
+        (DeadLetter("dead", b"k", b"v", 1.5), "Invalid timestamp of a dead letter: 1.5"),  # type: ignore[arg-type]
+        (DeadLetter("dead", b"k", b"v", -1), "Invalid timestamp of a dead letter: -1"),
+        (DeadLetter("dead", b"k", b"v", 1, (("h", "x"),)), r"Invalid header 'h': its value is 'x'"),  # type: ignore[arg-type]
     ],
 )
 def test_a_dead_letter_that_cannot_be_sent_is_refused_inside_the_handler(letter: Any, words: str) -> None:
