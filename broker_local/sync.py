@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from broker_local.faults import Broken
 from broker_local.files import Files
 from broker_local.store import Flush
 
@@ -25,7 +24,7 @@ class Syncer:
         self._files = files
         self._wake = wake
         self._wanted: SimpleQueue[Flush | None] = SimpleQueue()
-        self._done: SimpleQueue[Flush | Broken] = SimpleQueue()
+        self._done: SimpleQueue[Flush | BaseException] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="broker-fsync", daemon=True)
         self._thread.start()
 
@@ -38,13 +37,13 @@ class Syncer:
         """The flush that has ended since it was last asked; None if none has.
 
         Raises:
-            Broken: it failed; nothing that waited for it may be acknowledged.
+            Broken: it failed; nothing that waited for it may be acknowledged. So does whatever else ended it.
         """
         if self._done.empty():
             return None
         self.busy = False
         done = self._done.get()
-        if isinstance(done, Broken):
+        if isinstance(done, BaseException):
             raise done
         return done
 
@@ -60,8 +59,8 @@ class Syncer:
                 return
             try:
                 flush.run(self._files)
-            except Broken as broken:
-                self._done.put(broken)
+            except BaseException as error:  # a disk that failed, or a fault of ours: the loop ends with it
+                self._done.put(error)
             else:
                 self._done.put(flush)
             self._wake()

@@ -325,7 +325,7 @@ class KafkaStreams:
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT
         try:
             response = self._handler(error)
-        except Exception:
+        except BaseException:  # also sys.exit(): it would end the worker's thread before anybody knows
             log.exception("The uncaught exception handler failed; the client shuts down.")
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT
         if response is StreamThreadExceptionResponse.SHUTDOWN_APPLICATION:

@@ -15,6 +15,7 @@ import os
 import select
 import threading
 import time
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 log = logging.getLogger("streams.clients")
@@ -37,6 +38,10 @@ class Beat(Protocol):
 
     def beat(self, now: int) -> None:
         """Does what there is to do at `now`."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """It is served no longer: one of its methods raised this, or the pulse itself did. Its owner is to know."""
         ...
 
 
@@ -85,35 +90,70 @@ class Pulse:
                     os.write(self._waker, b"!")
 
     def _run(self, woken: int, waker: int) -> None:
-        while True:
+        try:
+            while self._serve(woken, waker):
+                pass
+        except BaseException as error:  # a fault of ours: nobody may go on waiting for what nobody does any more
+            log.exception("the thread that serves the clients of this process failed")
             with self._lock:
-                beats = self._beats
-                if not beats:
-                    self._thread = None
-                    os.close(woken)
-                    os.close(waker)
-                    return
-            ready = _wait(beats, woken)
-            now = now_ms()
+                beats, self._beats, self._thread = self._beats, (), None
+                os.close(woken)
+                os.close(waker)
             for beat in beats:
+                _fail(beat, error)
+
+    def _serve(self, woken: int, waker: int) -> bool:
+        """One round; False: there was nobody left, and the thread ends."""
+        with self._lock:
+            beats = self._beats
+            if not beats:
+                self._thread = None
+                os.close(woken)
+                os.close(waker)
+                return False
+        times: dict[Beat, tuple[int, int]] = {}
+        for beat in beats:
+            with self._spared(beat):
+                times[beat] = (beat.fileno(), beat.next_due())
+        ready = _wait(times.values(), woken)
+        now = now_ms()
+        for beat in times:
+            with self._spared(beat):
                 if beat.fileno() in ready or beat.next_due() <= now:
-                    try:
-                        beat.beat(now)
-                    except Exception:  # a fault of ours; the other clients must live on
-                        log.exception("%r failed and is served no longer", beat)
-                        self.remove(beat)
+                    beat.beat(now)
+        return True
+
+    @contextlib.contextmanager
+    def _spared(self, beat: Beat) -> Iterator[None]:
+        """What a beat raises ends that beat, by name; the other clients live on."""
+        try:
+            yield
+        except BaseException as error:
+            log.exception("%r failed and is served no longer", beat)
+            self.remove(beat)
+            _fail(beat, error)
 
 
-def _wait(beats: tuple[Beat, ...], woken: int) -> set[int]:
-    """Waits until something can be read or is due; returns the readable descriptors."""
+def _fail(beat: Beat, error: BaseException) -> None:
+    try:
+        beat.failed(error)
+    except BaseException:
+        log.exception("%r could not be told that it is served no longer", beat)
+
+
+def _wait(times: Collection[tuple[int, int]], woken: int) -> set[int]:
+    """Waits until something can be read or is due; returns the readable descriptors.
+
+    Args:
+        times: of each beat, its descriptor and when it is due.
+    """
     poll = select.poll()
     poll.register(woken, select.POLLIN)
     due = now_ms() + LONGEST_WAIT_MS
-    for beat in beats:
-        descriptor = beat.fileno()
+    for descriptor, wanted in times:
         if descriptor >= 0:
             poll.register(descriptor, select.POLLIN)
-        due = min(due, beat.next_due())
+        due = min(due, wanted)
     ready = {descriptor for descriptor, _ in poll.poll(max(0, due - now_ms()))}
     if woken in ready:
         with contextlib.suppress(BlockingIOError):

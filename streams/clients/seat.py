@@ -6,6 +6,7 @@ mailbox until it calls `take`, and `notify` is called when something was put the
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -35,6 +36,7 @@ from streams.clients.member import (
 )
 from streams.clients.pulse import LOCK_S, now_ms, pulse
 from streams.errors import (
+    BackgroundThreadException,
     IllegalGenerationException,
     KafkaException,
     RebalanceInProgressException,
@@ -43,6 +45,8 @@ from streams.errors import (
     UnknownMemberIdException,
 )
 from streams.record import TopicPartition
+
+log = logging.getLogger("streams.clients")
 
 News = Assigned | Lead | Rebalance | Lost | Failed
 Done = Callable[[KafkaException | None], None]
@@ -79,6 +83,7 @@ class Seat:
         self._auto_done: Mapping[TopicPartition, Position] = {}
         self._wanted = False  # a membership is what its owner counts on
         self._closed = False
+        self._fault: BaseException | None = None
         pulse.add(self)
 
     @property
@@ -100,6 +105,7 @@ class Seat:
 
     def rejoin(self, offer: Offer) -> None:
         """Joins the group, or joins anew. See `Member.rejoin`."""
+        self._check_served()
         with self._lock:
             self._wanted = True
             self._perform(self._member.rejoin(offer, now_ms()))
@@ -126,14 +132,19 @@ class Seat:
         return news
 
     def tell(self) -> None:
-        """Runs the `done` of commits that have been answered."""
+        """Runs the `done` of commits that have been answered.
+
+        Raises:
+            BackgroundThreadException: nobody beats for this membership any more.
+        """
+        self._check_served()
         while self._told:
             self._told.popleft()()
 
     def wait(self, timeout_s: float) -> None:
         """Waits until a commit has been answered, at most so many seconds."""
         with self._lock:
-            self._lock.wait_for(lambda: self._told or self._closed, timeout_s)
+            self._lock.wait_for(lambda: self._told or self._closed or self._fault, timeout_s)
 
     def leave(self) -> None:
         """Ends the membership, and waits a moment for the group to know."""
@@ -148,7 +159,7 @@ class Seat:
             self._send(requests[0], left.append)
             self._receive()
             pulse.nudge()
-            self._lock.wait_for(lambda: left or self._closed, LEAVE_S)
+            self._lock.wait_for(lambda: left or self._closed or self._fault, LEAVE_S)
 
     def close(self, leave: bool = True) -> None:
         """Ends the membership and the connection. A second call does nothing.
@@ -170,6 +181,7 @@ class Seat:
 
     def commit(self, offsets: Mapping[TopicPartition, Position], done: Done | None = None) -> None:
         """Commits as this member, in its generation; `done` gets the error, if any, in a later `take`."""
+        self._check_served()
         with self._lock:
             if self._is_out():
                 self._committed(done, Committed(self._out_of_the_group()))
@@ -218,6 +230,7 @@ class Seat:
 
     def safe(self, offsets: Mapping[TopicPartition, Position]) -> None:
         """These positions may be committed: what lies before them has been dealt with."""
+        self._check_served()
         self._auto = offsets
 
     # The pulse's side
@@ -250,6 +263,20 @@ class Seat:
             self._lock.release()
         if news:
             self._notify()
+
+    def failed(self, error: BaseException) -> None:
+        """See `Beat.failed`: the owner's next call raises it."""
+        with self._lock:
+            self._fault = error
+            self._lock.notify_all()
+        self._notify()
+
+    def _check_served(self) -> None:
+        if self._fault is not None:
+            raise BackgroundThreadException(
+                f"The membership in group {self.settings.group!r} has ended: the thread that sends its heartbeats and "
+                f"commits failed: {self._fault!r}. Close this client and make another."
+            ) from self._fault
 
     def _auto_waits(self) -> bool:
         return bool(self._interval_ms) and self._auto != self._auto_done and not self._is_out()
@@ -294,23 +321,28 @@ class Seat:
             self._told.append(partial(done, error_of(reply)))
 
     def _committed_by_itself(self, positions: Mapping[TopicPartition, Position], reply: GroupReply) -> None:
-        if error_of(reply) is None:
+        error = error_of(reply)
+        if error is None:
             self._auto_done = positions
+        elif not isinstance(error, RetriableException):
+            log.warning("The automatic commit of group %s failed: %s", self.settings.group, error)
 
     def _ask(self, request: Callable[[], GroupRequest], timeout_ms: int) -> GroupReply:
         """Asks until the answer is not a passing error, or the time is over."""
         deadline = time.monotonic() + timeout_ms / 1000
         while True:
+            self._check_served()
             answers: list[GroupReply] = []
             with self._lock:
                 self._send(request(), answers.append)
                 self._receive()
                 pulse.nudge()
-                while not answers and not self._closed:
+                while not answers and not self._closed and self._fault is None:
                     left = deadline - time.monotonic()
                     if left <= 0 or not self._lock.wait(left):
                         break
             if not answers:
+                self._check_served()
                 raise TimeoutException(
                     f"Group {self.settings.group!r}: no answer from the coordinator in {timeout_ms} ms."
                 )

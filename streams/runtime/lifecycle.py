@@ -97,7 +97,9 @@ class Lifecycle:
         if listener is not None:
             try:
                 listener(new, old)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # also sys.exit(): in a worker's thread it would end that thread without a word
                 log.exception("%s: the state listener failed at the change from %s to %s.", self._name, old, new)
         return True
 

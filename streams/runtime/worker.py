@@ -193,9 +193,11 @@ class Worker:
         except Exception as error:
             log.exception("%s failed while it was closed.", self.settings.name)
             failure = failure or error
-        if failure is not None:
-            self._around.on_error(self, failure)
-        self.become(WorkerState.DEAD)
+        try:
+            if failure is not None:
+                self._around.on_error(self, failure)
+        finally:  # nobody waits for the end of a thread that has ended
+            self.become(WorkerState.DEAD)
 
     def become(self, state: WorkerState) -> None:
         """Goes to a state and says so; once it is ending, only to its end."""

@@ -182,11 +182,11 @@ def test_an_application_refuses_it_with_the_same_words_and_good_records_go_on(
             heard.append(error)
             return super().handle_error(context, record, error)
 
-    with_topics(address, name)
+    with_topics(address)
     builder = builder_of(build)
-    produce_rows(address, ROWS)
     settings = {**SERDES, "processing_exception_handler": Listening}
     with running(builder, address, name, **settings) as app:
+        produce_rows(address, ROWS)
         wait_for(lambda: app.failure is not None or len(values(address)) >= 2)
         assert app.failure is None, app.failure
     (error,) = heard
@@ -194,7 +194,7 @@ def test_an_application_refuses_it_with_the_same_words_and_good_records_go_on(
     assert values(address) == ["before", "after"]
 
 
-def with_topics(address: str, name: str) -> None:
+def with_topics(address: str) -> None:
     with Admin(bootstrap_servers=address) as admin:
         for topic in ("in", "out"):
             if topic in admin.list_topics():
@@ -239,9 +239,9 @@ def test_an_extractor_that_gives_no_time_is_named_with_the_record(address: str, 
         with pytest.raises(KafkaException) as caught:
             topic.pipe_input("k", "odd", 15)
         assert str(caught.value).startswith(f"{words}of topic in, partition 0: Invalid timestamp: {shown}")
-    with_topics(address, "extractor")
-    produce_rows(address, ROWS)
+    with_topics(address)
     with running(extracting(time), address, f"user-code-{next(_numbers)}") as app:
+        produce_rows(address, ROWS)
         wait_for(lambda: app.state is State.ERROR)
         assert chain(app.failure).count(f"{words}of topic in, partition 0: Invalid timestamp: {shown}") == 1
     assert values(address) in (["before"], [])

@@ -1,0 +1,57 @@
+"""The thread that waits for the disk: what ends a flush ends the loop, whatever it is."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from broker_local.client import ConnectionLost
+from broker_local.faults import Broken
+from broker_local.memfiles import MemFiles
+from broker_local.requests import NewTopic, Produce, ProducePart, TopicCreate
+from broker_local.store import Flush
+from broker_local.sync import Syncer
+from tests.broker_local.engines import batch
+from tests.broker_local.test_server import Running
+from tests.engines import until
+
+
+@pytest.mark.parametrize("error", [Broken("f", 0, "full"), ZeroDivisionError("planted"), SystemExit(3)], ids=repr)
+def test_a_flush_that_fails_reaches_the_loop(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def planted(self: Flush, files: object) -> None:
+        raise error
+
+    woken = threading.Event()
+    syncer = Syncer(MemFiles(), woken.set)
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Flush, "run", planted)
+        syncer.start(Flush((), (), None))
+        assert woken.wait(30)
+    with pytest.raises(type(error)):
+        syncer.poll()
+    done = Flush((), (), None)
+    syncer.start(done)
+    until(lambda: syncer.poll() is done)
+    syncer.close()
+
+
+def test_a_broker_whose_disk_thread_fails_ends_with_that_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def planted(self: Flush, files: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    ended: list[object] = []
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Flush, "run", planted)
+        faulty.setattr(threading, "excepthook", lambda raised: ended.append(raised.exc_value))
+        server = Running(tmp_path, durability="durable")
+        link = server.link()
+        link.call(TopicCreate((NewTopic("t", 1, {}),)))
+        with pytest.raises(ConnectionLost):  # what is not on the disk is not acknowledged
+            link.call(Produce(-1, (ProducePart("t", 0, batch(b"v")),)))
+        server.thread.join(30)
+    assert [str(error) for error in ended] == ["planted"]
+    link.close()
