@@ -427,19 +427,23 @@ def _joined(state: GroupState, member_id: str, skip: bool = False) -> JoinReply:
 
 
 def _replace_static(group: Group, call: Call, request: Join, holder: Member, new_id: str) -> list[Effect]:
-    """A static member was started again: it takes the place of its predecessor, which is fenced."""
+    """A static member was started again: it takes the place of its predecessor, which is fenced.
+
+    Where that one had missed this generation, its plan rests on what it had told long before: there is a new one.
+    """
     effects = _fence(group, holder.member_id)
     member = replace(_member(request, new_id, call.client), assignment=holder.assignment)
     state = group.state
     group.seen.pop(holder.member_id, None)
     group.unsynced.discard(holder.member_id)
     members = tuple(member if each.member_id == holder.member_id else each for each in state.members)
-    if group.phase == STABLE and _vote(_leader(state, members, member), members) == state.protocol:
+    kept = group.phase == STABLE and not holder.absent
+    if kept and _vote(_leader(state, members, member), members) == state.protocol:
         leader = new_id if state.leader == holder.member_id else state.leader
-        kept = replace(state, members=members, leader=leader, since=call.at)
+        same = replace(state, members=members, leader=leader, since=call.at)
         group.seen[new_id] = Seen(call.peer, call.now + member.session_timeout_ms)
-        effects.append(Record(StateRecord(group.name, kept)))
-        effects.append(Reply(call.to, _joined(kept, new_id, skip=True)))
+        effects.append(Record(StateRecord(group.name, same)))
+        effects.append(Reply(call.to, _joined(same, new_id, skip=True)))
         return effects
     effects.extend(_prepare(group, call.now))
     assert group.candidates is not None

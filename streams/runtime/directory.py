@@ -102,15 +102,23 @@ class InstanceDirectory:
         home.mkdir(mode=0o700, exist_ok=True)
         return home
 
-    def give_back(self, task: TaskId) -> None:
-        """Moves a task's directory, whose database is closed, to where the next owner finds it."""
+    def give_back(self, task: TaskId, position_of: Callable[[Path], int]) -> None:
+        """Moves a task's directory, whose database is closed, to where the next owner finds it.
+
+        Another copy may lie there: a worker that was frozen while its task moved is behind whoever had it since. The
+        copy with the higher position stays, by `position_of` as in `take`.
+        """
         home, resting = self.path / str(task), self.root / "unowned" / str(task)
         if not home.exists():
             return
         resting.parent.mkdir(mode=0o700, exist_ok=True)
         os.utime(home)  # `clean` counts from here
         while True:
-            remove(resting)
+            if resting.exists():
+                behind = min(resting, home, key=position_of)
+                remove(behind)
+                if behind == home:
+                    return
             try:
                 home.rename(resting)
                 return

@@ -239,6 +239,8 @@ class Roster:
         def position(task: TaskId) -> int:
             sub = self._subs[task.subtopology]
             own = [spec.name for spec in sub.stores if spec.source_topic is None]
+            if not (path / DATABASE).exists():
+                return 0
             try:
                 engine = self._open_engine(path / DATABASE)
             except EngineLocked:  # another worker takes it over, or looks as well
@@ -357,4 +359,4 @@ class Roster:
             place.task.close(clean)
         finally:
             place.disk.close()
-            self._directory.give_back(id)
+            self._directory.give_back(id, lambda path: self._position_in(path)(id))

@@ -105,6 +105,7 @@ class Rounds:
         self._unanswered_since: int | None = None
         self._sources: dict[str, int] = {}
         self._grown = False
+        self._newcomer = True
         self._looked_at = clock.now_ms()
 
     def look(self, now: int) -> None:
@@ -194,6 +195,7 @@ class Rounds:
             *(self._me.name, str(reason).rstrip("."), len(tasks), held, batches, records),
         )
         self._host.become(WorkerState.PARTITIONS_REVOKED)
+        self._newcomer = True
         self._news = deque(() if self._host.stopping else (Rebalance(),))
 
     def _rejoin(self) -> None:
@@ -236,7 +238,11 @@ class Rounds:
         self._host.settled_in(news.generation)
         told = (self._me.name, len(mine), news.generation, len(fresh), len(going))
         log.info("%s has %d tasks in generation %d: %d new, %d given up.", *told)
-        if going:
+        # A static member that has come back may have its predecessor's plan, in which others wait for what that one was
+        # to give up: nobody else asks for the round in which they get it.
+        inherited = self._newcomer and settings.instance_id is not None and given.again
+        self._newcomer = False
+        if going or inherited:
             self.ask()
 
     def _give_up(self, going: frozenset[TaskId]) -> None:

@@ -129,7 +129,9 @@ def test_a_static_member_that_missed_a_round_is_out_until_it_joins_again(desk: D
     desk.ask(Sync("g", leads.generation, leads.member_id, None, plan), 2)
     again = desk.restarted()
     assert refused(again, write(frozen, b"late"))
-    back = joined(again, join(again, 1, instance="one"))
+    rejoin = join(again, 1, instance="one")
+    join(again, 2, leads.member_id)
+    back = joined(again, rejoin)
     assert not refused(again, write(GroupMember("g", back.member_id, "one"), b"anew"))
     error, _ = again.fails(write(frozen, b"late"))
     assert error == ErrorCode.FENCED_INSTANCE_ID

@@ -39,10 +39,21 @@ def test_the_lowest_free_instance_is_taken(tmp_path: Path) -> None:
 def test_a_task_moves_between_workers_without_a_copy(tmp_path: Path) -> None:
     first, second = claim(tmp_path, "app"), claim(tmp_path, "app")
     put(first.take(TASK, position_of), 7)
-    first.give_back(TASK)
+    first.give_back(TASK, position_of)
     assert set(second.unowned()) == {TASK}
     assert position_of(second.take(TASK, position_of)) == 7
     assert set(first.unowned()) == set()
+
+
+@pytest.mark.parametrize(("newer", "stale"), [(9, 7), (7, 9)])
+def test_a_copy_that_is_behind_does_not_take_the_place_of_a_newer_one(tmp_path: Path, newer: int, stale: int) -> None:
+    first, second = claim(tmp_path, "app"), claim(tmp_path, "app")
+    put(first.take(TASK, position_of), newer)
+    put(second.take(TASK, position_of), stale)  # the first is frozen, and its directory locked
+    first.give_back(TASK, position_of)
+    second.give_back(TASK, position_of)
+    assert position_of(tmp_path / "app" / "unowned" / "0_1") == 9
+    assert not (first.path / "0_1").exists() and not (second.path / "0_1").exists()
 
 
 def test_the_tasks_of_a_living_worker_are_not_touched(tmp_path: Path) -> None:
