@@ -7,17 +7,16 @@ uses in the map. Source: `CachingKeyValueStore` over `MemoryLRUCache`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NoReturn
 
 from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
 from statestore.entries import Entries, Entry
-from statestore.lru import LruMap
+from statestore.lru import LruMap, beginning, between, in_order
 from statestore.rows import Rows
 from statestore.sizes import Sizes
 
 
 class CachedLruMap:
-    """Implements `KeyValueStore` without ranges.
+    """Implements `KeyValueStore`; a range sees what the cache remembers, and below it what the map holds.
 
     Args:
         name, codec, max_entries, timestamped: of the map.
@@ -69,15 +68,24 @@ class CachedLruMap:
     def approximate_entries(self) -> int:
         return self._map.approximate_entries()
 
-    def range(self, low: bytes | None, high: bytes | None, backwards: bool = False) -> NoReturn:
-        self._map.range(low, high, backwards)
+    def range(
+        self, low: bytes | None, high: bytes | None, backwards: bool = False
+    ) -> Rows[tuple[bytes, object, int]]:
+        return in_order(self._entries, between(self._merged(), low, high), backwards)
 
-    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> NoReturn:
-        self._map.prefix_scan(prefix, backwards)
+    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> Rows[tuple[bytes, object, int]]:
+        return in_order(self._entries, beginning(self._merged(), prefix), backwards)
 
     def all(self, backwards: bool = False) -> Rows[tuple[bytes, object, int]]:
-        """The keys that the map holds, below the cache."""
-        return self._map.all(backwards)
+        return self.range(None, None, backwards)
+
+    def _merged(self) -> dict[bytes, Entry]:
+        return {**self._map.held(), **self._seen}
+
+    def forget(self) -> None:
+        """Empties the cache, but for what is not flushed yet: only what the map holds is found."""
+        for key in self._seen.keys() - self._dirty.keys():
+            del self._seen[key]
 
     # layers
 

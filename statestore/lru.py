@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NoReturn
 
 from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
 from statestore.entries import ABSENT, Entries, Entry, is_deleted
@@ -11,9 +10,27 @@ from statestore.rows import Rows
 from statestore.sizes import Sizes
 
 
+def between(rows: Mapping[bytes, Entry], low: bytes | None, high: bytes | None) -> dict[bytes, Entry]:
+    """The rows from one key to another, both included; None: open."""
+    return {
+        key: entry for key, entry in rows.items() if (low is None or low <= key) and (high is None or key <= high)
+    }
+
+
+def beginning(rows: Mapping[bytes, Entry], prefix: bytes) -> dict[bytes, Entry]:
+    """The rows whose keys begin so."""
+    return {key: entry for key, entry in rows.items() if key.startswith(prefix)}
+
+
+def in_order(entries: Entries, rows: Mapping[bytes, Entry], backwards: bool) -> Rows[tuple[bytes, object, int]]:
+    """The rows as they are now, by key bytes; a snapshot, as in Java."""
+    opened = [(key, entries.open(rows[key])) for key in sorted(rows, reverse=backwards)]
+    return Rows((key, *found) for key, found in opened if found is not None)
+
+
 class LruMap:
-    """Implements `KeyValueStore` without ranges, as Java's. Never caches; restored from its changelog at
-    each start.
+    """Implements `KeyValueStore`; ranges are no use of a key. Never caches; restored from its changelog at each start.
+    Source: `MemoryNavigableLRUCache`.
 
     A key that gives way is deleted in the changelog, before the row of the put that drove it out; not so where
     `logs_evictions` is false, as under a table in Java, whose changelogging layer does not see the evictions there.
@@ -81,17 +98,20 @@ class LruMap:
     def approximate_entries(self) -> int:
         return len(self._rows)
 
-    def range(self, low: bytes | None, high: bytes | None, backwards: bool = False) -> NoReturn:
-        raise NotImplementedError("MemoryLRUCache does not support range() function.")
+    def range(
+        self, low: bytes | None, high: bytes | None, backwards: bool = False
+    ) -> Rows[tuple[bytes, object, int]]:
+        return in_order(self._entries, between(self._rows, low, high), backwards)
 
-    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> NoReturn:
-        raise NotImplementedError("MemoryLRUCache does not support prefixScan() function.")
+    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> Rows[tuple[bytes, object, int]]:
+        return in_order(self._entries, beginning(self._rows, prefix), backwards)
 
     def all(self, backwards: bool = False) -> Rows[tuple[bytes, object, int]]:
-        """The keys that are held, in byte order; it does not count as a use. Java refuses this one too."""
-        held = sorted(self._rows.items(), reverse=backwards)
-        opened = ((key, self._entries.open(entry)) for key, entry in held)
-        return Rows((key, *found) for key, found in opened if found is not None)
+        return self.range(None, None, backwards)
+
+    def held(self) -> Mapping[bytes, Entry]:
+        """What is in the map; not to be changed."""
+        return self._rows
 
     # layers
 

@@ -101,6 +101,8 @@ class TopologyTestDriver:
         self._records: dict[str, list[RawRecord]] = {}
         self._unread: dict[str, deque[RawRecord]] = {}
         self._ends: dict[str, int] = {}
+        self._counted: dict[str, str] = {}
+        """Topics of a pattern, and the pattern: as in Java's driver they count their offsets together."""
         self._lease = Lease()
         self._turns = Turns()
         built = topology.built(self._config)
@@ -336,8 +338,10 @@ class TopologyTestDriver:
             return False
         if not task.reads(partition):
             patterns = (n.topics for n in self._topology.nodes if isinstance(n, SourceNode))
-            if not any(isinstance(p, re.Pattern) and p.fullmatch(topic) for p in patterns):
+            matching = [p for p in patterns if isinstance(p, re.Pattern) and p.fullmatch(topic)]
+            if not matching:
                 return False
+            self._counted[topic] = matching[0].pattern
             task.include(partition)
             task.add(Fetched(partition, None, 0, 0, 0))
         task.add(self._fetched(partition, record))
@@ -357,8 +361,9 @@ class TopologyTestDriver:
             found.commit()
 
     def _fetched(self, partition: TopicPartition, record: RawRecord) -> Fetched:
-        offset = self._ends.get(partition.topic, 0)
-        self._ends[partition.topic] = end = offset + 1
+        counted = self._counted.get(partition.topic, partition.topic)
+        offset = self._ends.get(counted, 0)
+        self._ends[counted] = end = offset + 1
         headers = [record.headers] if record.headers else None
         batch = RecordBatch([record.key], [record.value], [record.timestamp], headers, range(offset, end), end)
         return Fetched(partition, batch, end, 0, 0)

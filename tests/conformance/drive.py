@@ -78,9 +78,9 @@ def chain(error: BaseException | None) -> list[dict[str, str]]:
 class Differs(Exception):
     """A difference from what was recorded; `what` names the part: an event, a store, `describe` …"""
 
-    def __init__(self, what: str, text: str) -> None:
+    def __init__(self, what: str, text: str, got: Any = None, recorded: Any = None) -> None:
         super().__init__(f"{what}: {text}")
-        self.what = what
+        self.what, self.got, self.recorded = what, got, recorded
 
     @property
     def part(self) -> str:
@@ -131,7 +131,7 @@ def differences(case: Mapping[str, Any]) -> Iterator[Differs]:
 
 def differing(what: str, got: Any, wanted: Any) -> Iterator[Differs]:
     if got != wanted:
-        yield Differs(what, f"got {short(got)}, recorded {short(wanted)}")
+        yield Differs(what, f"got {short(got)}, recorded {short(wanted)}", got, wanted)
 
 
 def play(driver: TopologyTestDriver, case: Mapping[str, Any]) -> Iterator[Differs]:

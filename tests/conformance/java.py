@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import select
 import shutil
 import subprocess
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 HERE = Path(__file__).parent / "recorder"
 JARS, CLASSES = HERE / "target" / "lib", HERE / "target" / "classes"
-AHEAD = 8
-"""Cases handed over before the first answer is read: Java works while we do."""
+AHEAD = 4
+"""Cases handed over before the first answer is read: Java works while we do. They fit into a pipe."""
+PATIENCE_S = 30.0
+"""How long an answer may take."""
 
 
 class CannotRecord(Exception):
@@ -55,9 +60,16 @@ def prepare() -> list[str]:
 class Recorder:
     """A Java process that stays for many cases; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._command = prepare()
+        self._patience = patience_s
+        self._asked: deque[Mapping[str, Any]] = deque()
+        self._unread = b""
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(prepare(), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(self._command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0)
 
     def __enter__(self) -> Self:
         return self
@@ -73,31 +85,51 @@ class Recorder:
                 pipe.close()
 
     def answer(self, case: Mapping[str, Any]) -> dict[str, Any]:
-        """The case with Java's answers."""
-        self._ask(case)
-        return self._read()
+        """The case with Java's answers; `expect` is empty where none came in time (records that go in a circle)."""
+        return next(self.answers([case]))
 
     def answers(self, cases: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         """Each case with Java's answers, in order."""
-        asked = 0
         for case in cases:
             self._ask(case)
-            asked += 1
-            if asked == AHEAD:
+            if len(self._asked) == AHEAD:
                 yield self._read()
-                asked -= 1
-        for _ in range(asked):
+        while self._asked:
             yield self._read()
 
     def _ask(self, case: Mapping[str, Any]) -> None:
+        self._asked.append(case)
+        self._write(case)
+
+    def _write(self, case: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(case).encode() + b"\n")
-        self._process.stdin.flush()
+        line = json.dumps(case).encode() + b"\n"
+        while line:
+            line = line[self._process.stdin.write(line) :]
 
     def _read(self) -> dict[str, Any]:
+        line = self._line()
+        case = self._asked.popleft()
+        if line is not None:
+            found: dict[str, Any] = json.loads(line)
+            return found
+        self.close()
+        self._unread = b""
+        self._process = self._start()
+        for waiting in self._asked:
+            self._write(waiting)
+        return {**case, "kind": "run", "expect": {}}
+
+    def _line(self) -> bytes | None:
+        """An answer; None if none comes in time."""
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise CannotRecord("the recorder ended; run it by hand on this case to see why (recorder/README.md)")
-        found: dict[str, Any] = json.loads(line)
-        return found
+        until = time.monotonic() + self._patience
+        while b"\n" not in self._unread:
+            if not select.select([self._process.stdout], [], [], max(0.0, until - time.monotonic()))[0]:
+                return None
+            more = self._process.stdout.read(1 << 20)
+            if not more:
+                raise CannotRecord("the recorder ended; run it by hand on this case to see why (recorder/README.md)")
+            self._unread += more
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from statestore.cached_lru import CachedLruMap
 from statestore.session import LayeredSessionStore
 from statestore.window import LayeredWindowStore
 from streams.record import Windowed
@@ -51,6 +52,8 @@ def drop_cache(driver: TopologyTestDriver, name: str) -> None:
     if isinstance(store, LayeredWindowStore | LayeredSessionStore):
         segments = store._timed.segments
         segments.shown_from = segments.visible_from
+    elif isinstance(store, CachedLruMap):
+        store.forget()
 
 
 KINDS: dict[str, Callable[[TopologyTestDriver, str], Rows]] = {

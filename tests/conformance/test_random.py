@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,28 @@ def test_an_excuse_holds_for_the_very_exception_alone() -> None:
     assert excuse(case, Differs("topics", "got null, recorded …")) is None
     other = {"expect": {"error": {"chain": [{"class": "TopologyException", "message": words}]}}}
     assert excuse(other, Differs("error", "got null, recorded …")) is None
+
+
+ECHO = """
+import json, sys, time
+for line in sys.stdin:
+    case = json.loads(line)
+    if case["name"] == "circle":
+        time.sleep(600)
+    print(json.dumps({**case, "expect": {"outputs": []}}), flush=True)
+"""
+
+
+def test_a_case_that_java_never_ends_is_left_without_answers_and_the_next_ones_are_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(java, "prepare", lambda: [sys.executable, "-c", ECHO])
+    names = ["a", "circle", "b", "c", "d", "e", "f"]
+    with java.Recorder(patience_s=8.0) as recorder:
+        answered = list(recorder.answers({"name": name} for name in names))
+        assert [case["name"] for case in answered] == names
+        assert [case["name"] for case in answered if not case["expect"]] == ["circle"]
+        assert recorder.answer({"name": "g"})["expect"] == {"outputs": []}
 
 
 @pytest.mark.parametrize("missing", ["java", "mvn"])

@@ -53,12 +53,25 @@ def test_an_old_value_is_given_by_delete() -> None:
     assert rows.delete(b"c", 10) is None
 
 
-def test_there_are_no_ranges() -> None:
-    rows, _ = filled()
-    with pytest.raises(NotImplementedError, match="MemoryLRUCache does not support range"):
-        rows.range(None, None)
-    with pytest.raises(NotImplementedError, match="prefixScan"):
-        rows.prefix_scan(b"")
+def test_ranges_are_by_key_bytes_and_are_no_use_of_a_key() -> None:
+    rows = LruMap("lru", TEXT, 3)
+    for key in (b"b", b"a", b"bb"):
+        rows.put(key, key.decode(), 1)
+    assert [key for key, _, _ in rows.range(b"a", b"b")] == [b"a", b"b"]
+    assert [key for key, _, _ in rows.range(b"b", None, backwards=True)] == [b"bb", b"b"]
+    assert [key for key, _, _ in rows.prefix_scan(b"b")] == [b"b", b"bb"]
+    rows.put(b"c", "c", 2)
+    assert [key for key, _, _ in rows.all()] == [b"a", b"bb", b"c"]
+
+
+def test_a_range_through_the_cache_sees_what_gave_way_below_it() -> None:
+    rows, _, _ = cached(1)
+    for key in (b"a", b"b"):
+        rows.put(key, "1", 1)
+        rows.flush()
+    assert [key for key, _, _ in rows.range(None, None)] == [b"a", b"b"]
+    rows.forget()
+    assert [key for key, _, _ in rows.all()] == [b"b"]
 
 
 def test_a_map_without_room_is_refused() -> None:
