@@ -21,7 +21,7 @@ from streams.runtime.leader import Surveyor
 from streams.runtime.progress import Heard, Speaker, Word, write_word
 from streams.runtime.roster import Place, Roster
 from streams.runtime.sender import Sender
-from streams.runtime.skew import UNHEARD, Bound, Part, Passed, Skew, Standing
+from streams.runtime.skew import UNHEARD, Bound, Limit, Part, Passed, Skew, Standing
 from streams.runtime.unsent import Unsent
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.alignment import AlignedSet, aligned_sets
@@ -48,7 +48,7 @@ def bounds_of(
         return ()
 
     def bound(one: AlignedSet) -> Bound:
-        skew = given if isinstance(given, int) else max(one.grace_ms // 4, LEAST_SKEW_MS)
+        skew = given if isinstance(given, int) else max(one.grace_ms // 4 // one.hops, LEAST_SKEW_MS)
         topics = frozenset(map(topic_name, one.topics))
         return Bound(one.subtopologies, topics, one.caches, one.above, skew)
 
@@ -101,7 +101,7 @@ class Alignment:
         self._clock = clock
         self._metrics = metrics
         self._subs = frozenset[int]().union(*(bound.subtopologies for bound in skew.bounds))
-        self._inner = frozenset[str]().union(*(bound.topics for bound in skew.bounds))
+        self._inner = sender.watched = frozenset[str]().union(*(bound.topics for bound in skew.bounds))
         self._heard = Heard(me.key)
         self._speaker = Speaker(min(bound.skew_ms for bound in skew.bounds) // 4)
         self._standings: list[Standing] = []
@@ -134,8 +134,9 @@ class Alignment:
         self._elsewhere = frozenset()
         if generation < 0:
             return
-        tasks = self._surveyor.blueprint().partitions
-        elsewhere = frozenset(task for task in tasks if task.subtopology in self._subs) - self._roster.tasks
+        self._forget()
+        tasks = frozenset(t for t in self._surveyor.blueprint().partitions if t.subtopology in self._subs)
+        elsewhere = tasks - self._roster.tasks if tasks & self._roster.tasks else frozenset[TaskId]()
         if elsewhere and not self._reads:
             if self._me.topic not in self._admin.describe_topics([self._me.topic]):
                 log.info("%s waits for no other worker: there is no topic %s.", self._me.name, self._me.topic)
@@ -147,6 +148,12 @@ class Alignment:
             self._reader.drop([self._me.words])
             self._reads, self._begin = False, self._end_of_words()
         self._elsewhere = elsewhere
+
+    def _forget(self) -> None:
+        """Tasks that have gone leave no metrics."""
+        for task in self._leads.keys() - self._roster.tasks:
+            self._metrics.remove(thread=self._me.name, task_id=str(task))
+            del self._leads[task]
 
     def hear(self, fetched: Fetched) -> None:
         """Takes in what other workers have said, if it is that."""
@@ -165,30 +172,30 @@ class Alignment:
         if not self._elsewhere or self._generation < 0:
             return
         now = self._clock.monotonic_ms()
-        times: dict[TaskId, int | None] = dict.fromkeys(
-            task for task in self._roster.tasks if task.subtopology in self._subs
-        )
+        own = [task for task in self._roster.tasks if task.subtopology in self._subs]
+        times: dict[TaskId, int | None] = dict.fromkeys(own)
         if not paused:
-            for standing in self._standings:
-                if standing.task in times:
-                    times[standing.task] = self._told(standing)
+            times |= {s.task: self._told(s) for s in self._standings if s.task in times}
         word = Word(self._generation, times)
         if self._speaker.due(word, now):
             batch = RecordBatch([self._me.key], [write_word(word)], [self._clock.now_ms()], None, range(1), 1)
             self._sender.tell(self._me.words, batch)
 
     def _told(self, standing: Standing) -> int | None:
-        """A task's time, what it has put out and not sent included; None where it is not behind."""
-        if not self._skew.catches_up(standing.task):
+        """A task's time, with all that it has put out and that is not acknowledged yet: another worker's output may
+        come before that. None where it is not behind."""
+        task = standing.task
+        if not self._skew.catches_up(task) and not self._speaker.told(task):
             return None
-        times = [self._skew.time(standing)]
-        times += [self._unsent.oldest(standing.task, bound) for bound in self._skew.bounds]
+        times = [self._skew.time(standing), self._sender.unacknowledged(task)]
+        if not standing.restoring:
+            times += [self._unsent.oldest(task, bound) for bound in self._skew.bounds]
         return min((time for time in times if time is not None), default=None)
 
     # one look
 
-    def limits(self) -> Mapping[TaskId, int]:
-        """Up to which timestamp tasks may go now; those that are absent as far as they like."""
+    def limits(self) -> Mapping[TaskId, Limit]:
+        """How far tasks may go now; those that are absent as far as they like."""
         now = self._clock.monotonic_ms()
         if not self._skew.catching and now < self._look_at:
             return {}
@@ -197,12 +204,12 @@ class Alignment:
         for standing in self._standings:
             self._unsent.note(standing)
         elsewhere = self._heard.elsewhere(self._generation, self._elsewhere)
-        lows = self._skew.look(self._standings, elsewhere, self._clock.now_ms(), now)
-        for bound, low in zip(self._skew.bounds, lows, strict=True):
-            if low is not None:
+        leaving = self._skew.look(self._standings, elsewhere, self._clock.now_ms(), now)
+        for bound, before in zip(self._skew.bounds, leaving, strict=True):
+            if before is not None:
                 for task in self._writing(bound):
-                    self._unsent.let_go(task, bound, low - bound.skew_ms // 2)
-        limits = self._skew.limits([self._oldest_unsent(bound) for bound in self._skew.bounds])
+                    self._unsent.let_go(task, bound, before)
+        limits = self._skew.limits([dict(self._kept(bound)) for bound in self._skew.bounds])
         self._tell_of(limits)
         return limits
 
@@ -211,9 +218,11 @@ class Alignment:
             if standing.task.subtopology in bound.subtopologies and not standing.restoring:
                 yield standing.task
 
-    def _oldest_unsent(self, bound: Bound) -> int | None:
-        found = (self._unsent.oldest(task, bound) for task in self._writing(bound))
-        return min((time for time in found if time is not None), default=None)
+    def _kept(self, bound: Bound) -> Iterator[tuple[TaskId, int]]:
+        for task in self._writing(bound):
+            oldest = self._unsent.oldest(task, bound)
+            if oldest is not None:
+                yield task, oldest
 
     def _looked_at(self) -> Iterator[Standing]:
         for id, place in self._roster.places.items():
@@ -237,10 +246,11 @@ class Alignment:
 
     # what it tells
 
-    def _tell_of(self, limits: Mapping[TaskId, int]) -> None:
+    def _tell_of(self, limits: Mapping[TaskId, Limit]) -> None:
         """Counts who waits, and logs when waiting begins, ends, and is given up."""
         leads = self._skew.leads()
-        held = {s.task: s for s in self._standings if (h := s.head) is not None and h > limits.get(s.task, h)}
+        heads = {s.task: head for s in self._standings if (head := s.head) is not None}
+        held = [task for task, limit in limits.items() if heads.get(task, limit.upto) > limit.upto]
         self._held.value += len(held)
         for task in leads.keys() - self._leads.keys():
             self._metrics.gauge(
@@ -271,7 +281,7 @@ class Alignment:
         times = {s.task: time for s in self._standings if (time := self._skew.time(s)) is not None}
         elsewhere = self._heard.elsewhere(self._generation, self._elsewhere)
         far = {each: time for each, time in elsewhere.items() if time is not None}
-        oldest, time = min({**times, **far}.items(), key=lambda each: each[1])
+        oldest, time = min({**times, **far}.items(), key=lambda each: each[1], default=(task, UNHEARD))
         where = "another worker's task" if oldest in far else "task"
         return (
             f"catches up, with its tasks in step of event time: task {task} waits for {where} {oldest}, which is "

@@ -16,7 +16,7 @@ from streams.metrics import Counter
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.entry import Fault, Run, highest
 from streams.runtime.merging import Slice, merged_run
-from streams.runtime.skew import Part
+from streams.runtime.skew import Limit, Part
 from streams.runtime.timestamps import Reading, stamped
 from streams.serdes.offset_metadata import decode_offset_metadata, encode_offset_metadata
 
@@ -28,6 +28,8 @@ SHORT_RUNS = 4
 """After so many short runs in a row the partitions are merged."""
 NO_LIMIT = 2**63 - 1
 """Beyond every timestamp."""
+FREE = Limit(NO_LIMIT)
+"""As far as it likes."""
 
 
 class InboxSettings(NamedTuple):
@@ -230,19 +232,20 @@ class Inbox:
         queue.order = (first[0] - 1, 0)
         self._queues = {partition: queue, **self._queues}
 
-    def next_run(self, now: int, deadline: int | None, most: int = MAX_RUN, upto: int = NO_LIMIT) -> Run | None:
+    def next_run(self, now: int, deadline: int | None, most: int = MAX_RUN, limit: Limit = FREE) -> Run | None:
         """The next run; None where there is nothing, or an empty partition is still waited for.
 
         Args:
             now: wall clock in ms.
             deadline: the timestamp that ends a run, after the record that reaches it; None: there is none.
             most: records of the run at most.
-            upto: no record after this timestamp is taken, unless it is that of the wall clock.
+            limit: how far it may go; records with the time of the wall clock are free of it.
         """
+        upto = limit.upto
         full = [queue for queue in self._queues.values() if queue.batches]
         if not full or (upto < NO_LIMIT and self._all_after(upto, full, now)):
             return None
-        if len(full) < len(self._queues) and self._waits(now):
+        if len(full) < len(self._queues) and not limit.complete and self._waits(now):
             return None
         last = NO_LIMIT if deadline is None else deadline
         if len(full) == 1:
@@ -254,8 +257,7 @@ class Inbox:
         heads = sorted(((queue.head(now), queue.order, queue) for queue in full), key=lambda each: each[:2])
         first, (head, order, _) = heads[0][2], heads[1]
         # At equal timestamps the one that comes first in the order goes on.
-        limit = min(upto, head if first.order < order else head - 1)
-        run = first.run(now, limit, last, most)
+        run = first.run(now, min(upto, head if first.order < order else head - 1), last, most)
         self._short = self._short + 1 if run.stop - run.start < SHORT else 0
         return run
 

@@ -114,6 +114,10 @@ class Speaker:
         self._said, self._said_at = word, now
         return True
 
+    def told(self, task: TaskId) -> bool:
+        """Were others last told that this task is behind?"""
+        return self._said is not None and self._said.times.get(task) is not None
+
     def _due(self, word: Word, silent: float) -> bool:
         said = self._said
         if said is None or said.generation != word.generation:

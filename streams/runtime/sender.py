@@ -40,6 +40,14 @@ class Refusal(NamedTuple):
     error: StreamsException
 
 
+class OnItsWay(NamedTuple):
+    """A batch that is not acknowledged yet: whose it is, and the lowest timestamp in it."""
+
+    task: TaskId
+    partition: TopicPartition
+    oldest: int
+
+
 class Sender:
     """The output of one worker.
 
@@ -65,7 +73,9 @@ class Sender:
         self._dead_letter = dead_letter
         self._largest = largest
         self._ends: dict[TopicPartition, int] = {}
-        self._on_its_way: dict[TopicPartition, int] = {}
+        self._on_its_way: dict[int, OnItsWay] = {}
+        self.watched: frozenset[str] = frozenset()
+        """Topics whose batches are known by their age until they are acknowledged."""
         self.refusals: list[Refusal] = []
         self._closed = False
         self._fenced: KafkaException | None = None
@@ -113,8 +123,9 @@ class Sender:
             if not len(batch):
                 continue
             self.outstanding += 1
-            self._on_its_way[partition] = self._on_its_way.get(partition, 0) + 1
             self._unsure += len(batch)
+            if partition.topic in self.watched:
+                self._on_its_way[id(batch)] = OnItsWay(task, partition, min(batch.timestamps))
             count += 1
             self._writer.send(partition, batch, partial(self._sent, task, batch, dead_letters))
         return count
@@ -166,8 +177,13 @@ class Sender:
         return self._ends.get(partition)
 
     def reaches(self, partition: TopicPartition, offset: int) -> bool:
-        """Has something been sent to the partition that lies at this offset or after it, or may?"""
-        return self._on_its_way.get(partition, 0) > 0 or self._ends.get(partition, 0) > offset
+        """Has something been sent to a watched partition that lies at this offset or after it, or may?"""
+        waits = any(each.partition == partition for each in self._on_its_way.values())
+        return waits or self._ends.get(partition, 0) > offset
+
+    def unacknowledged(self, task: TaskId) -> int | None:
+        """The lowest timestamp of what a task has sent to watched topics without an answer yet; None: nothing."""
+        return min((each.oldest for each in self._on_its_way.values() if each.task == task), default=None)
 
     def take_refusals(self) -> list[Refusal]:
         """What was refused since the last call."""
@@ -186,7 +202,7 @@ class Sender:
 
     def _sent(self, task: TaskId, batch: RecordBatch, dead_letters: bool, sent: Sent) -> None:
         self.outstanding -= 1
-        self._on_its_way[sent.partition] -= 1
+        self._on_its_way.pop(id(batch), None)
         if self._closed:
             return
         if isinstance(sent.error, (FencedMemberEpochException, FencedInstanceIdException)):

@@ -18,6 +18,8 @@ from streams.topology.node import TaskId
 
 UNHEARD = -1
 """Stands in the place of a timestamp that is not known yet: it is older than all."""
+NEVER = 2**63 - 1
+"""Later than every timestamp."""
 AGAIN_AFTER_MS = 10_000
 """A task that has been live catches up again after so long without an end."""
 
@@ -88,6 +90,18 @@ class Standing(NamedTuple):
         return min((part.head for part in self.parts if part.head is not None), default=None)
 
 
+class Limit(NamedTuple):
+    """How far a task may go.
+
+    Args:
+        upto: no record after this timestamp.
+        complete: all that is older than its next record is there, so that it need not idle for an empty partition.
+    """
+
+    upto: int
+    complete: bool = False
+
+
 class Passed(NamedTuple):
     """A task that is no longer waited for, though it stands behind."""
 
@@ -137,8 +151,10 @@ class _Watch:
     """Who stood where when something last moved."""
     moved_at: float = 0.0
     low: int | None = None
-    waiting: dict[TaskId, int | None] = field(default_factory=dict)
-    """Tasks here that wait for others, each with its head."""
+    mine: Sequence[Standing] = ()
+    """Tasks here that keep in step with others."""
+    times: dict[TaskId, int] = field(default_factory=dict)
+    """The times of all who are behind and waited for."""
 
 
 class Skew:
@@ -197,36 +213,52 @@ class Skew:
             wall: the wall clock in ms.
             now: a time that never goes back, in ms.
         Returns:
-            for each set the oldest time of all who are behind; None where nobody has to wait for anybody.
+            for each set the timestamp before which what was put out must leave now, so that nobody is held up by it;
+            None where nobody has to wait for anybody.
         """
         self.passed = []
         self._passed_far = {task: time for task, time in self._passed_far.items() if elsewhere.get(task) == time}
         elsewhere = {task: time for task, time in elsewhere.items() if task not in self._passed_far}
         self._follow(standings, elsewhere, wall, now)
-        return [self._low(at, standings, elsewhere, now) for at in range(len(self.bounds))]
+        return [self._leave_before(at, standings, elsewhere, now) for at in range(len(self.bounds))]
 
-    def limits(self, kept: Sequence[int | None]) -> dict[TaskId, int]:
-        """Up to which timestamp each task may go; tasks that are absent may go as far as they like.
+    def limits(self, kept: Sequence[Mapping[TaskId, int]]) -> dict[TaskId, Limit]:
+        """How far each task may go; tasks that are absent may go as far as they like.
 
         Args:
-            kept: for each set, the oldest timestamp of what its tasks here have put out and not sent.
+            kept: for each set, the oldest timestamp of what each task here has put out and not sent.
         """
-        limits: dict[TaskId, int] = {}
-        for bound, watch, oldest in zip(self.bounds, self._watches, kept, strict=True):
+        limits: dict[TaskId, Limit] = {}
+        for bound, watch, unsent in zip(self.bounds, self._watches, kept, strict=True):
             if watch.low is None:
                 continue
-            limit = (watch.low if oldest is None else min(watch.low, oldest)) + bound.skew_ms
-            for task in watch.waiting:
-                limits[task] = min(limit, limits.get(task, limit))
+            upto = min([watch.low, *unsent.values()]) + bound.skew_ms
+            for standing in watch.mine:
+                task = standing.task
+                complete = self._complete(bound, standing, watch.times, unsent)
+                other = limits.get(task, Limit(upto))
+                limits[task] = Limit(min(upto, other.upto), complete or other.complete)
         return limits
+
+    def _complete(
+        self, bound: Bound, standing: Standing, times: Mapping[TaskId, int], unsent: Mapping[TaskId, int]
+    ) -> bool:
+        """Are all who write for the task's empty partitions beyond its next record, with all that they have sent?"""
+        head, above = standing.head, bound.above[standing.task.subtopology]
+        empty = [part for part in standing.parts if part.head is None]
+        if head is None or not empty or not all(p.at_end and p.partition.topic in bound.topics for p in empty):
+            return False
+        older = [time for each in (times, unsent) for task, time in each.items() if task.subtopology in above]
+        return bool(older) and head < min(older)
 
     def leads(self) -> dict[TaskId, int]:
         """How far each task's next record is ahead of the oldest of its set, in ms, as of the last look."""
         found: dict[TaskId, int] = {}
         for watch in self._watches:
-            for task, head in watch.waiting.items():
-                if watch.low is not None and head is not None and watch.low != UNHEARD:
-                    found[task] = max(found.get(task, 0), head - watch.low)
+            for standing in watch.mine if watch.low is not None and watch.low != UNHEARD else ():
+                head = standing.head
+                if head is not None and watch.low is not None:
+                    found[standing.task] = max(found.get(standing.task, 0), head - watch.low)
         return found
 
     def _follow(
@@ -243,9 +275,7 @@ class Skew:
             if course is None:
                 course = self._courses[standing.task] = _Course(since_end=now)
             above = self._above[standing.task.subtopology]
-            if standing.restoring:
-                course.catching = True
-            elif above & behind or (course.catching and above & unheard):
+            if standing.restoring or above & behind or (course.catching and above & unheard):
                 course.catching = True
                 course.reset()
             elif course.look(standing.parts):
@@ -262,44 +292,49 @@ class Skew:
             if course.passed is not None and (oldest is None or oldest[0] != course.passed):
                 course.passed = None
 
-    def _low(
+    def _leave_before(
         self, at: int, standings: Sequence[Standing], elsewhere: Mapping[TaskId, int | None], now: float
     ) -> int | None:
         bound, watch = self.bounds[at], self._watches[at]
         mine = [s for s in standings if s.task.subtopology in bound.subtopologies and self.catches_up(s.task)]
         far = {t: v for t, v in elsewhere.items() if t.subtopology in bound.subtopologies and v is not None}
-        watch.waiting = {standing.task: standing.head for standing in mine}
-        watch.low = None
+        watch.mine, watch.times, watch.low = mine, {}, None
         if len(mine) + len(far) < 2 or not mine:
             return None
-        stands = ([(s.task, s.oldest()) for s in mine], far)
+        stands = ([(s.task, [(part.head, part.position) for part in s.parts]) for s in mine], far)
         if stands != watch.stands:
             watch.stands, watch.moved_at = stands, now
         waited = now - watch.moved_at
-        if waited >= min(self._wait_ms, self._far_ms):
-            self._pass_by(bound, mine, far, waited)
-        watch.low = self._oldest(mine, far)
-        return watch.low
+        watch.times = self._times(mine, far)
+        if waited >= min(self._wait_ms, self._far_ms) and watch.times:
+            self._pass_by(bound, watch, far, waited)
+            watch.times = self._times(mine, far)
+        watch.low = min(watch.times.values(), default=None)
+        if watch.low is None:
+            return None
+        # Half a bound of output may be kept, counted from what waits here: were it counted from the oldest of all, two
+        # workers could wait for each other's output. Where nothing waits, nothing more comes to what is kept.
+        waiting = [watch.times[s.task] for s in mine if s.task in watch.times]
+        return min(waiting) - bound.skew_ms // 2 if waiting else NEVER
 
-    def _oldest(self, mine: Sequence[Standing], far: Mapping[TaskId, int]) -> int | None:
-        times = [time for s in mine if (time := self.time(s)) is not None]
-        return min([*times, *(time for task, time in far.items() if task not in self._passed_far)], default=None)
+    def _times(self, mine: Sequence[Standing], far: Mapping[TaskId, int]) -> dict[TaskId, int]:
+        times = {s.task: time for s in mine if (time := self.time(s)) is not None}
+        return times | {task: time for task, time in far.items() if task not in self._passed_far}
 
-    def _pass_by(self, bound: Bound, mine: Sequence[Standing], far: Mapping[TaskId, int], waited: float) -> None:
+    def _pass_by(self, bound: Bound, watch: _Watch, far: Mapping[TaskId, int], waited: float) -> None:
         """Ceases to wait for those who have held others up for too long: they might have moved, and have not."""
-        heads = [head for s in mine if (head := s.head) is not None]
-        low = self._oldest(mine, far)
-        if not heads or low is None:
+        heads = [head for s in watch.mine if (head := s.head) is not None]
+        if not heads:
             return
-        until = min(max(heads) - bound.skew_ms, low + bound.skew_ms + 1)
-        for standing in mine:
-            time, oldest = self.time(standing), standing.oldest()
+        until = min(max(heads) - bound.skew_ms, min(watch.times.values()) + bound.skew_ms + 1)
+        for standing in watch.mine:
+            time, oldest = watch.times.get(standing.task), standing.oldest()
             patience = self._far_ms if standing.restoring else self._wait_ms
             if time is not None and oldest is not None and time < until and waited >= patience:
                 self._courses[standing.task].passed = time
                 self.passed.append(Passed(standing.task, *oldest, int(waited)))
         for task, time in far.items():
-            if time < until and waited >= self._far_ms and task not in self._passed_far:
+            if time < until and waited >= self._far_ms:
                 self._passed_far[task] = time
                 self.passed.append(Passed(task, time, None, int(waited)))
 

@@ -33,7 +33,7 @@ from streams.runtime.facades import Hand
 from streams.runtime.fuse import Fuse, SourceStep
 from streams.runtime.handlers import Handlers
 from streams.runtime.idleness import Idle
-from streams.runtime.inbox import MAX_RUN, NO_LIMIT, Inbox, InboxSettings, Reads
+from streams.runtime.inbox import FREE, MAX_RUN, Inbox, InboxSettings, Reads
 from streams.runtime.iterators import Lease
 from streams.runtime.layout import flush_order, graph_of, source_of
 from streams.runtime.outbox import Column, Outbox
@@ -41,6 +41,7 @@ from streams.runtime.processors import Processing
 from streams.runtime.punctuate import Punctuations, Schedule
 from streams.runtime.scope import KeptNumber, NodeScope
 from streams.runtime.sinks import Sink, Target
+from streams.runtime.skew import Limit
 from streams.runtime.sources import source_step
 from streams.runtime.stores import Engines, Opened, changelog_headers, logged, opened, serde_of
 from streams.runtime.timestamps import Reading
@@ -436,21 +437,21 @@ class Task:
         """Takes what a poll brought for one of the task's partitions."""
         self.inbox.add(fetched)
 
-    def run(self, now: int, most: int = MAX_RUN, upto: int = NO_LIMIT) -> int:
+    def run(self, now: int, most: int = MAX_RUN, limit: Limit = FREE) -> int:
         """Processes one run; returns how many records that were (0: nothing to do, or waiting for a
         partition).
 
         Args:
             now: wall clock in ms.
             most: records at most.
-            upto: no record after this timestamp (`runtime.alignment`).
+            limit: how far it may go (`runtime.alignment`).
         Raises:
             StreamsException: user code failed and its handler said so; the task must be revived or closed.
         """
         walk = self._walk
         walk.now = now
         self._adapt(now)
-        run = self.inbox.next_run(now, self._punctuations.stream.deadline, min(most, self._most), upto)
+        run = self.inbox.next_run(now, self._punctuations.stream.deadline, min(most, self._most), limit)
         if run is None:
             self._last = (now, 0)
             return 0

@@ -37,8 +37,7 @@ class Unsent:
         stores = self._roster.places[task].task.stores
         if not any(stores[name].layers.dirty_bytes for name in self._caches if name in stores):
             self._dirty.pop(task, None)
-            if oldest is not None:
-                self._clean[task] = oldest[0]
+            self._clean[task] = min(part.last for part in standing.parts) if oldest is None else oldest[0]
         elif task not in self._dirty and task in self._clean:
             self._dirty[task] = self._clean[task]
 

@@ -37,7 +37,7 @@ from streams.runtime.assign import AssignSettings
 from streams.runtime.commit import Commit, Guarantee
 from streams.runtime.directory import InstanceDirectory
 from streams.runtime.globals import Globals
-from streams.runtime.inbox import MAX_RUN, NO_LIMIT
+from streams.runtime.inbox import FREE, MAX_RUN
 from streams.runtime.leader import Surveyor
 from streams.runtime.lifecycle import WorkerState
 from streams.runtime.mailbox import Mailbox
@@ -46,7 +46,7 @@ from streams.runtime.restore import RestoreListener, Restorer
 from streams.runtime.roster import OpenEngine, Roster
 from streams.runtime.rounds import BETWEEN, PASSING, Rounds, WorkerSelf
 from streams.runtime.sender import Sender, migrated
-from streams.runtime.skew import Skew
+from streams.runtime.skew import Limit, Skew
 from streams.runtime.spill import spill
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
@@ -395,7 +395,7 @@ class Worker:
                 return self._in_step(limits)
         return self._run_all(RUNS, {})
 
-    def _in_step(self, limits: Mapping[TaskId, int]) -> int:
+    def _in_step(self, limits: Mapping[TaskId, Limit]) -> int:
         """Runs every task up to its limit, and again as the limits move: as much as without them."""
         assert self._alignment is not None
         end, total = self._clock.now_ms() + STEPS_MS, 0
@@ -406,13 +406,13 @@ class Worker:
                 return total
             limits = self._alignment.limits()
 
-    def _run_all(self, runs: int, limits: Mapping[TaskId, int]) -> int:
+    def _run_all(self, runs: int, limits: Mapping[TaskId, Limit]) -> int:
         total = 0
         for place in self._roster.running:
             task = place.task
             try:
                 for _ in range(runs):
-                    count = task.run(self._clock.now_ms(), MAX_RUN, limits.get(task.id, NO_LIMIT))
+                    count = task.run(self._clock.now_ms(), MAX_RUN, limits.get(task.id, FREE))
                     task.punctuate_stream_time()
                     total += count
                     if not count:

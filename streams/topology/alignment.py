@@ -43,6 +43,7 @@ class AlignedSet:
         topics: undecorated names of what they write for each other and for what keeps time.
         caches: names of the stores whose record caches hold back what goes to these topics.
         grace_ms: the smallest grace behind.
+        hops: how many of these topics a record passes one after the other, at most: the disorder of each adds up.
         above: of each of them: those that write for it, directly or not, and for which it does not write.
     """
 
@@ -50,6 +51,7 @@ class AlignedSet:
     topics: frozenset[str]
     caches: frozenset[str]
     grace_ms: int
+    hops: int
     above: Mapping[int, frozenset[int]]
 
 
@@ -148,7 +150,14 @@ class _Flows:
             for id in members
         }
         caches = frozenset(name for id in members for name in self._caches(id, topics))
-        return AlignedSet(members, topics, caches, grace_ms, above)
+        return AlignedSet(members, topics, caches, grace_ms, self._hops(topics, above), above)
+
+    def _hops(self, topics: frozenset[str], above: Mapping[int, frozenset[int]]) -> int:
+        writers = frozenset[int]().union(*(self.writers[topic] for topic in topics))
+        hops: dict[int, int] = {}
+        for id in sorted(writers, key=lambda id: len(above[id])):  # those above come first, since they have fewer above
+            hops[id] = 1 + max((hops[other] for other in above[id] & writers), default=0)
+        return max(hops.values(), default=1)
 
     def _caches(self, id: int, topics: frozenset[str]) -> Iterator[str]:
         sub = self._subs[id]

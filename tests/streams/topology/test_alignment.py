@@ -84,7 +84,7 @@ def test_two_streams_joined_behind_repartitions_are_in_step_with_each_other_and_
     rekeyed(builder, "a").join(rekeyed(builder, "b"), lambda a, b: a, near).to("out")
     [found] = sets(builder)
     assert found.subtopologies == {0, 1, 2} and len(found.topics) == 2
-    assert found.grace_ms == 77
+    assert found.grace_ms == 77 and found.hops == 1
     assert found.above[2] == {0, 1} and found.above[0] == found.above[1] == frozenset()
 
 
@@ -107,7 +107,9 @@ def test_two_repartitions_in_a_row_are_one_set_without_the_last_reader() -> None
     builder = StreamsBuilder()
     again = rekeyed(builder, "a").repartition().select_key(lambda key, value: key)
     hourly(again, HOUR)
-    assert members(sets(builder)) == [{0, 1}]
+    [found] = sets(builder)
+    assert found.subtopologies == {0, 1}
+    assert found.hops == 2, "the disorder of both topics adds up"
 
 
 def test_windows_counted_again_by_another_key_send_what_their_cache_holds() -> None:
