@@ -15,12 +15,21 @@ Instant = datetime | int
 _MS = timedelta(milliseconds=1)
 
 
+LONG_MIN, LONG_MAX = -(1 << 63), (1 << 63) - 1
+
+
 def to_ms(value: Duration | None, name: str) -> int:
     """The duration in milliseconds; parts of one are cut off.
 
     Raises:
-        IllegalArgumentException: it is None, or no duration; `name` is the parameter's, for the message.
+        IllegalArgumentException: it is None, no duration, or more than 64 bits hold; `name` is the parameter's, for the
+            message.
     """
+    return duration_ms(value, name)
+
+
+def duration_ms(value: object, name: str) -> int:
+    """`to_ms` of what need not be a duration at all."""
     if value is None:
         raise IllegalArgumentException(
             f'Invalid value for parameter "{name}" (value was: null). It shouldn\'t be null.'
@@ -31,6 +40,10 @@ def to_ms(value: Duration | None, name: str) -> int:
         raise IllegalArgumentException(
             f'Invalid value for parameter "{name}" (value was: {value!r}). '
             "Give a datetime.timedelta, or whole milliseconds."
+        )
+    if not LONG_MIN <= value <= LONG_MAX:
+        raise IllegalArgumentException(
+            f'Invalid value for parameter "{name}" (value was: {value}). It can\'t be converted to milliseconds.'
         )
     return value
 

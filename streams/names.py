@@ -39,15 +39,17 @@ def _fault(name: str) -> str | None:
     return None
 
 
-def check_topic(name: str) -> str:
+def check_topic(name: str, where: str = "") -> str:
     """Returns `name` if a topic may have it.
 
+    Args:
+        where: what was given the name, for the message.
     Raises:
         InvalidTopicException: with the words of Kafka's `Topic.validate`.
     """
     fault = _fault(name)
     if fault is not None:
-        raise InvalidTopicException(f"Topic name is invalid: {fault}")
+        raise InvalidTopicException(f"{where and f'{where}: '}Topic name is invalid: {fault}")
     return name
 
 

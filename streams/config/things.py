@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 
-from streams import processor
+from streams import arguments, processor
+from streams.config.table import invalid
+from streams.errors import ConfigException
 from streams.serdes.choose import SERDE_NAMES, named_serde
 
 _BUILT_IN: Mapping[str, Callable[[], object]] = {
@@ -22,6 +25,9 @@ _BUILT_IN: Mapping[str, Callable[[], object]] = {
         processor.DefaultProductionExceptionHandler,
     )
 }
+
+HANDLER = "context, record, error"
+EXTRACTOR = "record, partition_time"
 
 _JAVA_PACKAGES = ("org.apache.kafka.streams.errors.", "org.apache.kafka.streams.processor.")
 
@@ -49,6 +55,44 @@ def thing_called(name: str) -> object:
         if made is not None:
             return made()
     return imported(name, "Give an object, or package.module:Name.")
+
+
+def check_handler(name: str, value: object) -> None:
+    """A function `(context, record, error)`, or an object or class with Java's method of that form."""
+    methods = ("handle_error", "handle", "handle_serialization_error")
+    found = next((method for method in methods if hasattr(value, method)), None)
+    if found is None:
+        _check_call(name, value, HANDLER)
+    elif isinstance(value, type):
+        _check_made(name, value)
+        function = inspect.getattr_static(value, found)
+        if inspect.isfunction(function):
+            _check_call(name, function, f"self, {HANDLER}")
+    else:
+        _check_call(name, getattr(value, found), HANDLER)
+
+
+def check_extractor(name: str, value: object) -> None:
+    """A function `(record, partition_time)`, or a class whose objects are such."""
+    if not isinstance(value, type):
+        _check_call(name, value, EXTRACTOR)
+        return
+    _check_made(name, value)
+    if not any("__call__" in vars(base) for base in value.__mro__):
+        raise invalid(name, value, f"Its objects cannot be called as ({EXTRACTOR})")
+    _check_call(name, value.__call__, f"self, {EXTRACTOR}")
+
+
+def _check_made(name: str, value: type) -> None:
+    if not arguments.accepts(value)(0):
+        raise invalid(name, value, "The class is called without arguments, and does not allow it. Give an object of it")
+
+
+def _check_call(name: str, value: object, form: str) -> None:
+    def error(message: str) -> ConfigException:
+        return invalid(name, value, message)
+
+    arguments.function(value, form, name, error=error)
 
 
 def imported(name: str, hint: str = "") -> object:

@@ -7,10 +7,10 @@ whenever the function can be called with it: `round`, `str.split` and `lambda v,
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
 
+from streams import arguments
 from streams.errors import NullPointerException, TopologyException
+from streams.functions import Plain, said
 from streams.operators.base import Call
 
 VALUE_FORMS = ("value", "key, value")
@@ -21,7 +21,7 @@ MERGE_FORM = "key, left, right"
 REDUCE_FORM = "left, right"
 
 
-def either(fn: object, forms: tuple[str, str], method: str, missing: str) -> Call:
+def either(fn: object, forms: tuple[str, str], method: str, missing: str, *, may_yield: bool = False) -> Call:
     """A function of the shorter or the longer form.
 
     Args:
@@ -29,38 +29,47 @@ def either(fn: object, forms: tuple[str, str], method: str, missing: str) -> Cal
         forms: the parameters of both forms, shorter first.
         method: what it was given to, for messages.
         missing: the text where it is None.
+        may_yield: it may be a generator, whose values are taken one by one.
     Raises:
         NullPointerException: it is None.
-        TopologyException: it is no function, or fits neither form.
+        TopologyException: it is no plain function, or fits neither form.
     """
-    given = _function(fn, method, missing)
+    present(fn, missing)
+    return _fitting(arguments.plain_function(fn, f"{method}()", may_yield=may_yield), forms, method)
+
+
+def awaited(fn: object, forms: tuple[str, str], method: str, missing: str) -> Call:
+    """The same for a function whose result is awaited."""
+    present(fn, missing)
+    if not callable(fn):
+        raise TopologyException(f"{method}() takes a function, got {fn!r}. Give the function itself.")
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        raise TopologyException(f"{method}() takes a function that gives one value; {said(fn)} has `yield` in it.")
+    return _fitting(fn, forms, method)
+
+
+def _fitting(fn: Plain, forms: tuple[str, str], method: str) -> Call:
     short, long = (len(form.split(",")) for form in forms)
-    accepted = _accepts(given)
+    accepted = arguments.accepts(fn)
     if accepted(short):
-        return Call(given, False)
+        return Call(fn, False)
     if accepted(long):
-        return Call(given, True)
+        return Call(fn, True)
     raise TopologyException(
-        f"{method}() takes a function of ({forms[0]}) or ({forms[1]}), and {_said(given)} can be called with neither. "
-        f"Write it as `lambda {forms[0]}: …` or `lambda {forms[1]}: …`."
+        f"{method}() takes a function of ({forms[0]}) or ({forms[1]}), and {said(fn)} can be called with neither. "
+        f"{arguments.class_hint(fn)}Write it as `lambda {forms[0]}: …` or `lambda {forms[1]}: …`."
     )
 
 
-def fixed(fn: object, form: str, method: str, missing: str) -> Callable[..., Any]:
+def fixed(fn: object, form: str, method: str, missing: str, *, may_yield: bool = False) -> Plain:
     """A function of one form. What it takes and gives is the user's affair from here on.
 
     Raises:
         NullPointerException: it is None; `missing` is the text.
-        TopologyException: it is no function, or cannot be called so.
+        TopologyException: it is no plain function, or cannot be called so.
     """
-    given = _function(fn, method, missing)
-    count = len(form.split(",")) if form else 0
-    if _accepts(given)(count):
-        return given
-    raise TopologyException(
-        f"{method}() takes a function of ({form}), and {_said(given)} cannot be called so. "
-        f"Write it as `lambda {form}: …`."
-    )
+    present(fn, missing)
+    return arguments.function(fn, form, f"{method}()", may_yield=may_yield)
 
 
 def present(value: object, missing: str) -> None:
@@ -71,31 +80,3 @@ def present(value: object, missing: str) -> None:
     """
     if value is None:
         raise NullPointerException(missing)
-
-
-def _function(given: object, method: str, missing: str) -> Callable[..., Any]:
-    present(given, missing)
-    if not callable(given):
-        raise TopologyException(f"{method}() takes a function, got {given!r}.")
-    return given
-
-
-def _accepts(fn: Callable[..., object]) -> Callable[[int], bool]:
-    try:
-        parameters = inspect.signature(fn).parameters.values()
-    except (TypeError, ValueError):
-        return lambda count: True
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    required = sum(p.default is p.empty for p in positional)
-    unbounded = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
-        return lambda count: False
-    return lambda count: required <= count and (unbounded or count <= len(positional))
-
-
-def _said(fn: Callable[..., object]) -> str:
-    name = getattr(fn, "__qualname__", None) or repr(fn)
-    try:
-        return f"{name}{inspect.signature(fn)}"
-    except (TypeError, ValueError):
-        return str(name)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import isasyncgenfunction
 from typing import Any
 
 from streams.dsl import arity
 from streams.dsl.flow import Flow, NamedFields, name_of, new_value
 from streams.dsl.options import Named
 from streams.durations import Duration, to_ms
-from streams.errors import IllegalArgumentException, TopologyException
+from streams.errors import IllegalArgumentException
 from streams.operators.async_step import map_values_async as step
 
 
@@ -26,11 +25,9 @@ def map_values_async(
 
     Raises:
         IllegalArgumentException: `max_in_flight` is no positive number, or the timeout not positive.
-        TopologyException: the function cannot be called so, or is an asynchronous generator.
+        TopologyException: the function cannot be called so, or has `yield` in it.
     """
-    call = arity.either(mapper, arity.VALUE_FORMS, "map_values_async", "mapper cannot be null")
-    if isasyncgenfunction(mapper):
-        raise TopologyException("map_values_async() takes a function that gives one value; it has `yield` in it.")
+    call = arity.awaited(mapper, arity.VALUE_FORMS, "map_values_async", "mapper cannot be null")
     if isinstance(max_in_flight, bool) or not isinstance(max_in_flight, int) or max_in_flight < 1:
         raise IllegalArgumentException(f"max_in_flight must be at least 1, got {max_in_flight!r}.")
     timeout_ms = None if timeout is None else to_ms(timeout, "timeout")

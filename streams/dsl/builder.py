@@ -12,11 +12,13 @@ from streams.dsl.options import Consumed
 from streams.dsl.pick import pick, pick_two
 from streams.dsl.stream import KStream
 from streams.errors import IllegalArgumentException, NullPointerException
+from streams.names import check_topic
 from streams.serdes.base import Serde
-from streams.topology.graph import StoreBuilder, Topology, check_supplier, spec_of
+from streams.topology.graph import StoreBuilder, Topology, spec_of
 from streams.topology.node import SourceNode
 from streams.topology.plan import GlobalStep, Plan, StateStore, StreamSource
 from streams.topology.rewrite import build
+from streams.topology.suppliers import check_supplier
 
 if TYPE_CHECKING:
     from streams.dsl.fields import ConsumedFields, SourceTableFields
@@ -131,7 +133,9 @@ class StreamsBuilder:
         if any(thing is None for thing in given):
             raise NullPointerException("consumed can't be null")
         consumed = next((thing for thing in given if isinstance(thing, Consumed)), Consumed())
-        supplier = next((thing for thing in given if not isinstance(thing, Consumed)), None)
+        supplier, *rest = [*(thing for thing in given if not isinstance(thing, Consumed)), None]
+        if rest[:-1]:
+            raise IllegalArgumentException(f"add_global_store() takes one supplier of processors, got {rest[0]!r} too.")
         make = check_supplier(supplier)
         source = self._plan.names.named(consumed.name, "KSTREAM-SOURCE-", "-source")
         name = self._plan.names.named(consumed.name, "KTABLE-SOURCE-")
@@ -155,16 +159,19 @@ def _one_topic(topic: object) -> None:
         raise NullPointerException("topic can't be null")
     if not isinstance(topic, str):
         raise IllegalArgumentException(f"a table is read from one topic, got {topic!r}.")
+    check_topic(topic, "a table")
 
 
 def _topics(topics: object) -> tuple[str, ...] | re.Pattern[str]:
     if topics is None:
         raise NullPointerException("topicPattern can't be null")
     if isinstance(topics, re.Pattern):
+        if not isinstance(topics.pattern, str):
+            raise IllegalArgumentException(f"stream() takes a pattern of text, not of bytes, got {topics!r}.")
         return topics
     if isinstance(topics, str):
-        return (topics,)
-    if not isinstance(topics, Iterable):
+        return (check_topic(topics, "stream()"),)
+    if isinstance(topics, bytes) or not isinstance(topics, Iterable):
         raise IllegalArgumentException(f"stream() takes topics or a compiled pattern, got {topics!r}.")
     names = tuple(dict.fromkeys(topics))
     for name in names:
@@ -172,4 +179,5 @@ def _topics(topics: object) -> tuple[str, ...] | re.Pattern[str]:
             raise NullPointerException("topic can't be null")
         if not isinstance(name, str):
             raise IllegalArgumentException(f"stream() takes topics or a compiled pattern, got {name!r}.")
+        check_topic(name, "stream()")
     return names

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from streams.dsl import arity
-from streams.dsl.flow import Flow, MaybeSerde
+from streams.dsl.flow import Flow, MaybeSerde, same_builder
 from streams.dsl.grouped import MISSING, KGroupedStream
 from streams.dsl.grouping import Settled
 from streams.dsl.materialized import Materialized, key_value_store
@@ -15,8 +15,8 @@ from streams.dsl.pick import pick_two
 from streams.dsl.repartition import add_repartition, planned_repartition
 from streams.dsl.table import KTable
 from streams.dsl.windowing import Frame, session_frame, sliding_frame, time_frame
-from streams.dsl.windows import SessionWindows, SlidingWindows, TimeShape
-from streams.errors import NullPointerException
+from streams.dsl.windows import SessionWindows, SlidingWindows, TimeShape, check_windows
+from streams.errors import IllegalArgumentException
 from streams.operators.aggregate import stream_aggregate
 from streams.operators.base import StepMaker
 from streams.operators.stateless import pass_through
@@ -108,6 +108,9 @@ class CogroupedKStream(Generic[K, VR]):
     def cogroup(self, grouped: KGroupedStream[K, V], aggregator: Callable[[K, V, VR], VR]) -> CogroupedKStream[K, VR]:
         """Adds a grouped stream, whose records `aggregator(key, value, aggregate)` takes in."""
         arity.present(grouped, "groupedStream can't be null")
+        if not isinstance(grouped, KGroupedStream):
+            raise IllegalArgumentException(f"cogroup() takes a KGroupedStream, got {grouped!r}.")
+        same_builder("cogroup", self._groups.flow, grouped._flow)
         fn = arity.fixed(aggregator, arity.AGGREGATE_FORM, "cogroup", "aggregator can't be null")
         self._groups.streams[grouped] = fn
         return self
@@ -140,8 +143,7 @@ class CogroupedKStream(Generic[K, VR]):
         self, windows: TimeShape | SlidingWindows | SessionWindows
     ) -> TimeWindowedCogroupedKStream[K, VR] | SessionWindowedCogroupedKStream[K, VR]:
         """Groups further by windows of time."""
-        if windows is None:
-            raise NullPointerException("windows can't be null")
+        check_windows("windowed_by", windows)
         if isinstance(windows, SessionWindows):
             return SessionWindowedCogroupedKStream(self._groups, session_frame(windows))
         frame = sliding_frame(windows) if isinstance(windows, SlidingWindows) else time_frame(windows)

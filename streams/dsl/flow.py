@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from streams.dsl.options import Named
 from streams.dsl.pick import pick
-from streams.errors import NullPointerException
+from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
 from streams.operators.base import StepMaker
 from streams.serdes.base import Serde
 from streams.topology.plan import Plan, Step
@@ -76,6 +76,19 @@ def end(flow: Flow, prefix: str, name: str | None, make: StepMaker) -> None:
     same_key(flow, prefix, name, make)
 
 
+def same_builder(method: str, flow: Flow, other: Flow | Plan) -> None:
+    """What is put together must come from one builder, whose topology it becomes.
+
+    Raises:
+        TopologyException: it does not.
+    """
+    if flow.plan is not (other if isinstance(other, Plan) else other.plan):
+        raise TopologyException(
+            f"{method}() puts together what comes from two StreamsBuilders, and a topology is built of one. Make both "
+            "sides by the same builder."
+        )
+
+
 def store_names(
     method: str, given: tuple[object, ...], fields: Mapping[str, object]
 ) -> tuple[str | None, tuple[str, ...]]:
@@ -83,4 +96,9 @@ def store_names(
     if any(thing is None for thing in given):
         raise NullPointerException("state store name cannot be null")
     stores = tuple(thing for thing in given if isinstance(thing, str))
+    if any(hasattr(thing, "spec") for thing in given):
+        raise IllegalArgumentException(
+            f"{method}() takes the names of state stores, got a builder of one. Add it by builder.add_state_store(…), "
+            "or let the supplier bring it by its `stores`."
+        )
     return name_of(method, tuple(thing for thing in given if not isinstance(thing, str)), fields), stores

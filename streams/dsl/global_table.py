@@ -19,9 +19,10 @@ V = TypeVar("V")
 class GlobalKTable(Generic[K, V]):
     """A table of a whole topic, for joins by any key; it needs no co-partitioning."""
 
-    __slots__ = ("_store", "_view")
+    __slots__ = ("_plan", "_store", "_view")
 
-    def __init__(self, view: View, store: str | None) -> None:
+    def __init__(self, plan: Plan, view: View, store: str | None) -> None:
+        self._plan = plan
         self._view = view
         self._store = store
 
@@ -49,4 +50,4 @@ def global_table(
     name = plan.names.named(consumed.name, "KTABLE-SOURCE-")
     node = source_node(source, topic, Consumed(m.key_serde, m.value_serde, consumed.timestamp_extractor))
     plan.add(name, GlobalTable(node, source_table(store_name), key_value_store(m, store_name)))
-    return GlobalKTable(StoreView(store_name), m.queryable)
+    return GlobalKTable(plan, StoreView(store_name), m.queryable)

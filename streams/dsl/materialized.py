@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from streams.dsl.checks import check_fields, check_store, topic_settings
 from streams.dsl.stores import StoreSupplier, spec, window_segment
 from streams.dsl.stores import StoreType as Place
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException
-from streams.names import check_name
 from streams.serdes.base import Serde
 from streams.topology.plan import PlannedStore
 from streams.topology.store import StoreKind
@@ -52,8 +52,7 @@ class Materialized(Generic[K, V]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "store_type", Place.of(self.store_type))
-        if self.store is not None:
-            check_name(self.store)
+        check_fields(self)
         if self.supplier is not None and self.store is not None and self.supplier.name != self.store:
             raise IllegalArgumentException(
                 f"The store is named {self.store} and its supplier {self.supplier.name}; name it once."
@@ -74,7 +73,7 @@ class Materialized(Generic[K, V]):
             return Materialized(supplier=what)
         if isinstance(what, Place):
             return Materialized(store_type=what)
-        return Materialized(what)
+        return Materialized(check_store(what))
 
     @classmethod
     def with_(cls, key_serde: Serde[K] | None = None, value_serde: Serde[V] | None = None) -> Materialized[K, V]:
@@ -87,7 +86,7 @@ class Materialized(Generic[K, V]):
         return replace(self, value_serde=serde)
 
     def with_logging_enabled(self, config: Mapping[str, object]) -> Materialized[K, V]:
-        return replace(self, logging=dict(config))
+        return replace(self, logging=topic_settings(config, "with_logging_enabled()"))
 
     def with_logging_disabled(self) -> Materialized[K, V]:
         return replace(self, logging=None)

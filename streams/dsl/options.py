@@ -5,30 +5,28 @@ Each method of a stream or table that takes one takes it as an argument or its f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeGuard, TypeVar
 
+from streams import arguments
+from streams.dsl.checks import check_fields, topic_settings
 from streams.dsl.stores import StoreSupplier, StoreType
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
-from streams.names import check_name
 from streams.processor import TimestampExtractor
-from streams.serdes.base import Serde
+from streams.serdes.base import AnySerde, Serde
 from streams.topology.reset import AutoOffsetReset
 
 K = TypeVar("K")
 V = TypeVar("V")
 VO = TypeVar("VO")
+T = TypeVar("T")
 Partitioner = Callable[..., object]
 
 
 def _is_extractor(thing: object) -> TypeGuard[TimestampExtractor]:
     return callable(thing)
-
-
-def _checked_name(name: str | None) -> str | None:
-    return None if name is None else check_name(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Named:
     def __post_init__(self) -> None:
         if self.name is None:
             raise NullPointerException("name cannot be null")
-        check_name(self.name)
+        check_fields(self)
 
     @classmethod
     def as_(cls, name: str) -> Named:
@@ -72,7 +70,7 @@ class Consumed(Generic[K, V]):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        _checked_name(self.name)
+        check_fields(self)
 
     @classmethod
     def as_(cls, name: str) -> Consumed[Any, Any]:
@@ -81,11 +79,23 @@ class Consumed(Generic[K, V]):
     @classmethod
     def with_(cls, *args: object) -> Consumed[Any, Any]:
         """`with_([key_serde, value_serde], [timestamp_extractor], [offset_reset])`."""
-        serdes = [a for a in args[:2] if a is None or isinstance(a, Serde)]
-        key, value = (*serdes, None, None)[:2]
-        rest = args[len(serdes) :]
-        reset = next((a for a in rest if isinstance(a, AutoOffsetReset)), None)
-        return Consumed(key, value, next((a for a in rest if _is_extractor(a)), None), reset)
+        rest = [*args]
+        if len(rest) == 1 and (isinstance(rest[0], AutoOffsetReset) or _is_extractor(rest[0])):
+            rest = [None, None, *rest]
+        key, value = (_serde(a) for a in (*rest[:2], None, None)[:2])
+        extractor: TimestampExtractor | None = None
+        reset = None
+        for given in rest[2:]:
+            if isinstance(given, AutoOffsetReset):
+                reset = given
+            elif _is_extractor(given):
+                extractor = given
+            elif given is not None:
+                raise IllegalArgumentException(
+                    "Consumed.with_ takes (key_serde, value_serde, timestamp_extractor, offset_reset), got "
+                    f"{given!r} among them."
+                )
+        return Consumed(key, value, extractor, reset)
 
     def with_key_serde(self, serde: Serde[Any] | None) -> Consumed[Any, V]:
         return replace(self, key_serde=serde)
@@ -119,7 +129,7 @@ class Produced(Generic[K, V]):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        _checked_name(self.name)
+        check_fields(self)
 
     @classmethod
     def as_(cls, name: str) -> Produced[Any, Any]:
@@ -167,6 +177,9 @@ class Grouped(Generic[K, V]):
     key_serde: Serde[K] | None = None
     value_serde: Serde[V] | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     @classmethod
     def as_(cls, name: str) -> Grouped[Any, Any]:
         return Grouped(name)
@@ -175,7 +188,9 @@ class Grouped(Generic[K, V]):
     def with_(cls, *args: object) -> Grouped[Any, Any]:
         """`with_([name], key_serde, value_serde)`."""
         name = args[0] if args and isinstance(args[0], str) else None
-        key, value = (*(args[1:] if len(args) > 2 or name is not None else args), None, None)[:2]
+        rest = args[1:] if len(args) > 2 or name is not None else args
+        _at_most(2, rest, "Grouped.with_ takes (name, key_serde, value_serde)")
+        key, value = (*rest, None, None)[:2]
         return Grouped(name, _serde(key), _serde(value))
 
     def with_name(self, name: str | None) -> Grouped[K, V]:
@@ -188,10 +203,19 @@ class Grouped(Generic[K, V]):
         return replace(self, value_serde=serde)
 
 
-def _serde(given: object) -> Serde[Any] | None:
-    if given is None or isinstance(given, Serde):
-        return given
-    raise IllegalArgumentException(f"{given!r} is no serde; make one by Serdes, such as Serdes.string().")
+def _serde(given: object) -> AnySerde | None:
+    return arguments.serde(given, "with_()")
+
+
+def _at_most(count: int, given: Sequence[object], form: str) -> None:
+    if len(given) > count:
+        raise IllegalArgumentException(f"{form}, got {len(given)}: {given!r}.")
+
+
+def _present(given: T | None, message: str) -> T:
+    if given is None:
+        raise NullPointerException(message)
+    return given
 
 
 @dataclass(frozen=True)
@@ -209,6 +233,9 @@ class Joined(Generic[K, V, VO]):
     other_value_serde: Serde[VO] | None = None
     name: str | None = None
     grace_period: Duration | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
     def as_(cls, name: str) -> Joined[Any, Any, Any]:
@@ -266,8 +293,7 @@ class StreamJoined(Generic[K, V, VO]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "store_type", StoreType.of(self.store_type))
-        _checked_name(self.name)
-        _checked_name(self.store_name)
+        check_fields(self)
 
     @classmethod
     def as_(cls, store_name: str) -> StreamJoined[Any, Any, Any]:
@@ -277,11 +303,12 @@ class StreamJoined(Generic[K, V, VO]):
     def with_(cls, *args: object) -> StreamJoined[Any, Any, Any]:
         """`with_(key_serde, value_serde, other_value_serde)`, `with_(this_store, other_store)` or
         `with_(store_type)`."""
-        if args and isinstance(args[0], StoreType):
+        if len(args) == 1 and isinstance(args[0], StoreType):
             return StreamJoined(store_type=args[0])
-        suppliers = [a for a in args if isinstance(a, StoreSupplier)]
-        if suppliers:
-            return StreamJoined(this_store=suppliers[0], other_store=(*suppliers, None)[1])
+        this, that, *_ = (*args, None, None)
+        if isinstance(this, StoreSupplier) and isinstance(that, StoreSupplier | None) and len(args) < 3:
+            return StreamJoined(this_store=this, other_store=that)
+        _at_most(3, args, "StreamJoined.with_ takes three serdes, two suppliers of stores, or a store type")
         key, value, other = (*args, None, None, None)[:3]
         return StreamJoined(_serde(key), _serde(value), _serde(other))
 
@@ -310,7 +337,7 @@ class StreamJoined(Generic[K, V, VO]):
         return replace(self, store_type=store_type)
 
     def with_logging_enabled(self, config: Mapping[str, object]) -> StreamJoined[K, V, VO]:
-        return replace(self, logging=dict(config))
+        return replace(self, logging=topic_settings(config, "with_logging_enabled()"))
 
     def with_logging_disabled(self) -> StreamJoined[K, V, VO]:
         return replace(self, logging=None)
@@ -323,6 +350,9 @@ class TableJoined:
     partitioner: Partitioner | None = None
     other_partitioner: Partitioner | None = None
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
     def as_(cls, name: str) -> TableJoined:
@@ -355,6 +385,9 @@ class Repartitioned(Generic[K, V]):
     value_serde: Serde[V] | None = None
     partitions: int | None = field(default=None, metadata={"also": "number_of_partitions"})
     partitioner: Partitioner | None = field(default=None, metadata={"also": "stream_partitioner"})
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
     def as_(cls, name: str) -> Repartitioned[Any, Any]:
@@ -405,7 +438,7 @@ class Branched:
     consumer: Callable[..., object] | None = None
 
     def __post_init__(self) -> None:
-        _checked_name(self.name)
+        check_fields(self)
 
     @classmethod
     def as_(cls, name: str) -> Branched:
@@ -413,11 +446,11 @@ class Branched:
 
     @classmethod
     def with_function(cls, function: Callable[..., object], name: str | None = None) -> Branched:
-        return cls(name, function)
+        return cls(name, _present(function, "chain function cannot be null"))
 
     @classmethod
     def with_consumer(cls, consumer: Callable[..., object], name: str | None = None) -> Branched:
-        return cls(name, None, consumer)
+        return cls(name, None, _present(consumer, "chain consumer cannot be null"))
 
     def with_name(self, name: str | None) -> Branched:
         return replace(self, name=name)
@@ -442,7 +475,7 @@ class Printed:
     def __post_init__(self) -> None:
         if self.file is not None and not self.file:
             raise TopologyException("filePath can't be an empty string")
-        _checked_name(self.name)
+        check_fields(self)
 
     @classmethod
     def to_sys_out(cls) -> Printed:
@@ -458,11 +491,11 @@ class Printed:
 
     def with_label(self, label: str) -> Printed:
         """With this label in brackets before each line."""
-        return replace(self, label=label)
+        return replace(self, label=_present(label, "label can't be null"))
 
     def with_key_value_mapper(self, mapper: Callable[[Any, Any], object]) -> Printed:
         """With the text that `mapper(key, value)` gives."""
-        return replace(self, mapper=mapper)
+        return replace(self, mapper=_present(mapper, "mapper can't be null"))
 
     def with_name(self, name: str | None) -> Printed:
         return replace(self, name=name)

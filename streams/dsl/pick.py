@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from streams.arguments import nearest
 from streams.errors import IllegalArgumentException, NullPointerException
 
 A = TypeVar("A")
@@ -59,7 +60,7 @@ def _sorted(
             raise NullPointerException(missing)
         kind = next((k for k in kinds if isinstance(option, k)), None)
         if kind is None:
-            raise IllegalArgumentException(f"{method}() takes {takes} as options, got {option!r}.")
+            raise IllegalArgumentException(f"{method}() takes {takes} as options, got {option!r}.{_class_hint(option)}")
         if kind in found:
             raise IllegalArgumentException(f"{method}() was given {kind.__name__} twice.")
         found[kind] = option
@@ -73,8 +74,10 @@ def _from_keywords(
     for name, value in keywords.items():
         having = [kind for kind in kinds if name in _keywords(kind)]
         if not having:
-            known = ", ".join(dict.fromkeys(n for kind in kinds for n in _keywords(kind)))
-            raise IllegalArgumentException(f"{method}() knows no keyword {name!r}; it takes {known}.")
+            known = list(dict.fromkeys(n for kind in kinds for n in _keywords(kind)))
+            raise IllegalArgumentException(
+                f"{method}() knows no keyword {name!r}; it takes {', '.join(known)}.{nearest(name, known)}"
+            )
         free = [kind for kind in having if kind not in found]
         if not free:
             raise IllegalArgumentException(
@@ -84,6 +87,10 @@ def _from_keywords(
         for kind in free:
             given.setdefault(kind, {})[_keywords(kind)[name]] = value
     return {kind: kind(**arguments) for kind, arguments in given.items()}
+
+
+def _class_hint(option: object) -> str:
+    return f" Give an object of it: {option.__name__}(…)." if isinstance(option, type) else ""
 
 
 def _keywords(kind: type[Any]) -> dict[str, str]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from streams.dsl.flow import Flow, store_names
-from streams.topology.graph import brought_stores, check_supplier
 from streams.topology.plan import UserStep
+from streams.topology.suppliers import brought_stores, check_supplier
 
 
 def process(

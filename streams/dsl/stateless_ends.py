@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from streams import arguments
 from streams.dsl.flow import Flow, end
 from streams.dsl.options import Printed, Produced, Repartitioned
 from streams.dsl.pick import pick
 from streams.dsl.repartition import add_repartition, planned_repartition
 from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
+from streams.names import check_topic
 from streams.operators.stateless import pass_through, print_
 from streams.topology.node import SinkNode
 from streams.topology.plan import Sink, Step
@@ -26,7 +28,11 @@ def write_to(flow: Flow, topic: object, options: tuple[object, ...], fields: Map
     """`to`: a sink, with the serdes that came downstream where none are given."""
     if topic is None:
         raise NullPointerException("topic cannot be null")
-    if not isinstance(topic, str) and not callable(topic):
+    if isinstance(topic, str):
+        check_topic(topic, "to()")
+    elif callable(topic):
+        topic = arguments.function(topic, "key, value, record_context", "to()")
+    else:
         raise IllegalArgumentException(f"to() takes a topic or a topic name extractor, got {topic!r}.")
     produced = pick("to", Produced, options, fields, "produced cannot be null") or Produced()
     name = flow.plan.names.named(produced.name, "KSTREAM-SINK-")

@@ -9,6 +9,7 @@ from streams.dsl import arity
 from streams.dsl import flow as at
 from streams.dsl.flow import Flow, NamedFields, name_of
 from streams.dsl.options import Grouped, Named, Printed, Produced, Repartitioned
+from streams.errors import IllegalArgumentException
 from streams.operators import stateless
 from streams.processor import TopicNameExtractor
 
@@ -156,7 +157,7 @@ class KStream(Generic[K, V]):
         self, mapper: Callable[[K, V], Iterable[tuple[KR, VR]]], *options: Named, **fields: Unpack[NamedFields]
     ) -> KStream[KR, VR]:
         """Makes of each record the pairs that `mapper(key, value)` gives."""
-        fn = arity.fixed(mapper, arity.PAIR_FORM, "flat_map", "mapper cannot be null")
+        fn = arity.fixed(mapper, arity.PAIR_FORM, "flat_map", "mapper cannot be null", may_yield=True)
         name = name_of("flat_map", options, fields)
         return KStream(at.new_key(self._flow, "KSTREAM-FLATMAP-", name, stateless.flat_map(fn)))
 
@@ -172,7 +173,7 @@ class KStream(Generic[K, V]):
         self, mapper: Callable[..., object], *options: Named, **fields: Unpack[NamedFields]
     ) -> KStream[Any, Any]:
         """Makes of each value the values that `mapper(value)`, or `mapper(key, value)`, gives; the key stays."""
-        call = arity.either(mapper, arity.VALUE_FORMS, "flat_map_values", "mapper cannot be null")
+        call = arity.either(mapper, arity.VALUE_FORMS, "flat_map_values", "mapper cannot be null", may_yield=True)
         name = name_of("flat_map_values", options, fields)
         return KStream(at.new_value(self._flow, "KSTREAM-FLATMAPVALUES-", name, stateless.flat_map_values(call)))
 
@@ -206,6 +207,9 @@ class KStream(Generic[K, V]):
         from streams.dsl.stateless_ends import merged
 
         arity.present(other, "otherStream cannot be null")
+        if not isinstance(other, KStream):
+            raise IllegalArgumentException(f"merge() takes another KStream, got {other!r}.")
+        at.same_builder("merge", self._flow, other._flow)
         return KStream(merged(self._flow, other._flow, name_of("merge", options, fields)))
 
     def split(self, *options: Named, **fields: Unpack[NamedFields]) -> BranchedKStream[K, V]:

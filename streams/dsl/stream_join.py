@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from streams.dsl import arity
-from streams.dsl.flow import Flow, MaybeSerde
+from streams.dsl.flow import Flow, MaybeSerde, same_builder
 from streams.dsl.options import StreamJoined
 from streams.dsl.pick import pick
 from streams.dsl.repartition import add_repartition, after, planned_repartition
@@ -57,6 +57,7 @@ def join_streams(
         StreamsException: store suppliers that do not fit the windows, or have one name.
     """
     joiner, windows, options = (*given, None, None)[0], (*given, None, None)[1], given[2:]
+    same_builder(method, stream._flow, other._flow)
     call = arity.either(joiner, arity.JOIN_FORMS, method, "joiner cannot be null")
     if windows is None:
         raise NullPointerException("windows cannot be null")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from streams.dsl import arity
-from streams.dsl.flow import name_of
+from streams.dsl.flow import name_of, same_builder
 from streams.dsl.global_table import GlobalKTable
 from streams.dsl.options import Joined, grace_ms
 from streams.dsl.pick import pick
@@ -34,6 +34,7 @@ def join_table(
     Raises:
         IllegalArgumentException: the grace period is negative, or the table not versioned.
     """
+    same_builder(method, stream._flow, table._flow)
     call = arity.either(_at(given, 0), arity.JOIN_FORMS, method, "joiner cannot be null")
     j = pick(method, Joined, given[1:], fields, "joined cannot be null") or Joined()
     plan = stream._flow.plan
@@ -82,6 +83,7 @@ def join_global_table(
     fields: Mapping[str, object],
 ) -> KStream[Any, Any]:
     """`join(global_table, key_selector, joiner, [Named])`: each stream record meets the row of the selected key."""
+    same_builder(method, stream._flow, table._plan)
     selector = arity.fixed(_at(given, 0), arity.PAIR_FORM, method, "keySelector cannot be null")
     call = arity.either(_at(given, 1), arity.JOIN_FORMS, method, "joiner cannot be null")
     flow = stream._flow

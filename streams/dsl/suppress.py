@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.dsl.suppressed import Suppressed
 from streams.dsl.table import KTable
-from streams.errors import NullPointerException, TopologyException
+from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
 from streams.operators.suppress import suppress as suppress_step
 from streams.operators.views import SuppressedView
 from streams.topology.plan import Plan, PlannedStore, Step, TableKind, TablePlan
@@ -24,6 +24,10 @@ def suppress(table: KTable[Any, Any], suppressed: Suppressed) -> KTable[Any, Any
     """
     if suppressed is None:
         raise NullPointerException("suppressed can't be null")
+    if not isinstance(suppressed, Suppressed):
+        raise IllegalArgumentException(
+            f"suppress() takes Suppressed.until_window_closes(…) or Suppressed.until_time_limit(…), got {suppressed!r}."
+        )
     flow = table._flow
     plan = flow.plan
     if plan.nodes[flow.node].versioned:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from streams.dsl.checks import check_fields, topic_settings
 from streams.dsl.windows import idle_ms
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException
-from streams.names import check_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,9 @@ class BufferConfig:
     byte_limit: int | None = None
     emit_early: bool = False
     logging: Mapping[str, object] | None = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
     def max_records(cls, limit: int) -> BufferConfig:
@@ -67,7 +70,7 @@ class BufferConfig:
 
     def with_logging_enabled(self, config: Mapping[str, object]) -> BufferConfig:
         """With a changelog, whose topic has these settings."""
-        return replace(self, logging=dict(config))
+        return replace(self, logging=topic_settings(config, "with_logging_enabled()"))
 
 
 _Buffer = BufferConfig
@@ -91,6 +94,9 @@ class Suppressed:
     name: str | None = None
     idle_ms: int | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     @classmethod
     def until_time_limit(cls, time_to_wait: Duration, buffer: _Buffer) -> Suppressed:
         """Waits so long after the first update of a row; only the last of the updates is passed on."""
@@ -111,7 +117,7 @@ class Suppressed:
         return cls(None, buffer)
 
     def with_name(self, name: str | None) -> Suppressed:
-        return replace(self, name=None if name is None else check_name(name))
+        return replace(self, name=name)
 
     def close_when_idle(self, after: Duration) -> Suppressed:
         """Windows also close when their task has had no input for so long, by the wall clock. Not in Java.
@@ -127,6 +133,8 @@ class Suppressed:
 def _given(buffer: BufferConfig) -> BufferConfig:
     if buffer is None:
         raise NullPointerException("bufferConfig can't be null")
+    if not isinstance(buffer, BufferConfig):
+        raise IllegalArgumentException(f"Suppressed takes a BufferConfig, such as .unbounded(), got {buffer!r}.")
     return buffer
 
 

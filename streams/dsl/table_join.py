@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from streams.dsl import arity
-from streams.dsl.flow import Flow
+from streams.dsl.flow import Flow, same_builder
 from streams.dsl.materialized import Materialized, key_value_store
 from streams.dsl.options import Named
 from streams.dsl.pick import pick_two
@@ -36,6 +36,7 @@ def join(
         raise NullPointerException("other can't be null")
     if not isinstance(other, KTable):
         raise IllegalArgumentException(f"{method}() joins a table with a KTable, got {other!r}.")
+    same_builder(method, table._flow, other._flow)
     functions = 0
     while functions < len(given) and (given[functions] is None or callable(given[functions])):
         functions += 1

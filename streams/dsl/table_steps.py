@@ -17,8 +17,9 @@ from streams.errors import NullPointerException
 from streams.operators import stateless, table_steps
 from streams.operators.base import StepMaker
 from streams.operators.views import FilteredView, MappedView, StoreView, TransformedView, View
-from streams.topology.graph import brought_stores, check_supplier, spec_of
+from streams.topology.graph import spec_of
 from streams.topology.plan import StateStore, Step, TableKind, TablePlan
+from streams.topology.suppliers import TRANSFORMER, brought_stores, check_supplier
 
 Options = tuple[object, ...]
 Fields = Mapping[str, object]
@@ -69,7 +70,7 @@ def transformed(
     table: KTable[Any, Any], supplier: Callable[[], object], given: Options, fields: Fields
 ) -> KTable[Any, Any]:
     """`transform_values`."""
-    make = check_supplier(supplier)
+    make = check_supplier(supplier, TRANSFORMER)
     if any(thing is None for thing in given):
         raise NullPointerException("stateStoreName can't be null")
     own = tuple(thing for thing in given if isinstance(thing, str))

@@ -14,7 +14,7 @@ from streams.dsl.pick import pick_two
 from streams.dsl.suppressed import EmitStrategy
 from streams.dsl.table import KTable
 from streams.dsl.windowing import Frame, session_frame, sliding_frame, time_frame
-from streams.dsl.windows import SessionWindows, SlidingWindows, TimeShape, UnlimitedWindows
+from streams.dsl.windows import SessionWindows, SlidingWindows, TimeShape, UnlimitedWindows, check_windows
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import StepMaker
 from streams.record import Windowed
@@ -36,8 +36,7 @@ def windowed_by(
     Raises:
         NullPointerException: the windows are None.
     """
-    if windows is None:
-        raise NullPointerException("windows can't be null")
+    check_windows("windowed_by", windows)
     if isinstance(windows, SessionWindows):
         return SessionWindowedKStream(grouping, session_frame(windows))
     frame = sliding_frame(windows) if isinstance(windows, SlidingWindows) else time_frame(windows)
@@ -89,6 +88,13 @@ def _table(
     )
 
 
+def _check_strategy(strategy: object) -> None:
+    if strategy is None:
+        raise NullPointerException("emitStrategy can't be null")
+    if not isinstance(strategy, EmitStrategy):
+        raise IllegalArgumentException(f"emit_strategy() takes an EmitStrategy, got {strategy!r}.")
+
+
 class TimeWindowedKStream(Generic[K, V]):
     """Records grouped by key and window; the keys of the results are `Windowed`."""
 
@@ -131,6 +137,7 @@ class TimeWindowedKStream(Generic[K, V]):
         Raises:
             IllegalArgumentException: windows that never end cannot wait for their end.
         """
+        _check_strategy(strategy)
         if self._unlimited and strategy.on_close:
             raise IllegalArgumentException("ON_WINDOW_CLOSE emit strategy cannot be used for UnlimitedWindows")
         self._on_close = strategy.on_close
@@ -177,5 +184,6 @@ class SessionWindowedKStream(Generic[K, V]):
 
     def emit_strategy(self, strategy: EmitStrategy) -> SessionWindowedKStream[K, V]:
         """Sets when results are passed on, and gives the stream itself."""
+        _check_strategy(strategy)
         self._on_close = strategy.on_close
         return self

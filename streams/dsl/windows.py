@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from streams import arguments
 from streams.durations import Duration, instant_ms, to_ms
-from streams.errors import IllegalArgumentException, IllegalStateException
+from streams.errors import IllegalArgumentException, IllegalStateException, NullPointerException
 from streams.operators.windows import LONG_MAX, Aligned, Custom, Shape, Unlimited
 
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -31,6 +32,31 @@ def idle_ms(after: Duration) -> int:
     if ms <= 0:
         raise IllegalArgumentException("The time without input must be larger than zero.")
     return ms
+
+
+def check_windows(method: str, windows: object) -> None:
+    """Refuses what are no windows of a grouped stream.
+
+    Raises:
+        NullPointerException: None.
+        IllegalArgumentException: something else than windows.
+        TopologyException: windows of the user's own whose `windows_for` is no plain function.
+    """
+    if windows is None:
+        raise NullPointerException("windows can't be null")
+    if isinstance(windows, TimeWindows | UnlimitedWindows | SlidingWindows | SessionWindows):
+        return
+    if not isinstance(windows, Windows):
+        kinds = "TimeWindows, SlidingWindows, SessionWindows or UnlimitedWindows"
+        raise IllegalArgumentException(
+            f"{method}() takes {kinds}, got {windows!r}. Write e.g. "
+            "TimeWindows.of_size_with_no_grace(timedelta(minutes=5))."
+        )
+    name = type(windows).__name__
+    arguments.function(windows.windows_for, "timestamp", f"{name}.windows_for()", may_yield=True)
+    if to_ms(windows.size(), f"{name}.size()") <= 0:
+        raise IllegalArgumentException(f"{name}.size() must be larger than zero.")
+    _not_negative(to_ms(windows.grace_period_ms(), f"{name}.grace_period_ms()"), "Grace period must not be negative.")
 
 
 class TimeShape(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from streams.operators.base import Code, Down, Rec, StepMaker
+from streams.operators.calls import truth
 from streams.operators.stateless import Step
 
 
@@ -25,7 +26,8 @@ def branch(predicates: Sequence[Callable[[object, object], object] | None], chil
             if predicate is None:
                 last = str(at)
                 break
-            asked += f"{at} if {code.use(predicate)}({rec.key}, {rec.value}) else "
+            held = truth(code, f"{code.use(predicate)}({rec.key}, {rec.value})")
+            asked += f"{at} if {held} else "
         with code.attempt(rec, "branch", asked + last) as chosen:
             for at, child in enumerate(children[: len(predicates)]):
                 with code.block(f"{'el' if at else ''}if {chosen} == {at}"):

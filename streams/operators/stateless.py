@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from typing import TextIO
 
-from streams.errors import NullPointerException
+from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
+from streams.operators.calls import done, refuse_unrun, truth
 
 Predicate = Callable[[object, object], object]
 Write = Callable[[Code, Rec, Down], None]
@@ -41,15 +42,25 @@ def with_key(rec: Rec, key: str, value: str | None = None) -> Rec:
     return rec._replace(key=key, value=rec.value if value is None else value, raw_key="", key_serde=None)
 
 
-def _refuse(what: str) -> Callable[[], None]:
-    def refuse() -> None:
-        raise NullPointerException(f"The provided {what} returned null which is not allowed.")
+def _refuse(what: str) -> Callable[[object], bool]:
+    """What looks at the result of a mapper that is none of the usual ones."""
+
+    def refuse(given: object) -> bool:
+        if given is None:
+            raise NullPointerException(f"The provided {what} returned null which is not allowed.")
+        return refuse_unrun(given, may_yield=True)
 
     return refuse
 
 
-_no_pair = _refuse("KeyValueMapper")
-_no_values = _refuse("ValueMapper")
+_refuse_pairs = _refuse("KeyValueMapper")
+_refuse_values = _refuse("ValueMapper")
+
+
+def _refuse_pair(given: object) -> None:
+    _refuse_pairs(given)
+    if isinstance(given, str | bytes | Mapping | Set):  # of two characters, or two entries, it would be taken apart
+        raise IllegalArgumentException(f"map() needs a pair (key, value), and its function gave {given!r}.")
 
 
 def filter_(predicate: Predicate, negate: bool = False) -> StepMaker:
@@ -58,7 +69,7 @@ def filter_(predicate: Predicate, negate: bool = False) -> StepMaker:
     def walk(code: Code, rec: Rec, down: Down) -> None:
         fn = code.use(predicate)
         with (
-            code.attempt(rec, "passed", f"{fn}({rec.key}, {rec.value})") as passed,
+            code.attempt(rec, "passed", truth(code, f"{fn}({rec.key}, {rec.value})")) as passed,
             code.block(f"if not {passed}" if negate else f"if {passed}"),
         ):
             down(rec)
@@ -70,10 +81,14 @@ def map_(fn: Callable[[object, object], tuple[object, object]]) -> StepMaker:
     """`fn(key, value)` gives the new key and value."""
 
     def walk(code: Code, rec: Rec, down: Down) -> None:
-        call, refuse = code.use(fn), code.use(_no_pair)
-        text = f"{call}({rec.key}, {rec.value}) or {refuse}()"
-        with code.attempt(rec, "key, value", text) as names:
-            key, value = names.split(", ")
+        call, refuse = code.use(fn), code.use(_refuse_pair)
+        key, value = code.name("key"), code.name("value")
+        with code.guarded(rec):
+            pair = code.let("pair", f"{call}({rec.key}, {rec.value})")
+            with code.block(f"if {pair}.__class__ is not {code.use(tuple)}"):
+                code.line(f"{refuse}({pair})")
+            code.line(f"{key}, {value} = {pair}")
+        with code.block("else"):
             down(with_key(rec, key, value))
 
     return _maker(walk)
@@ -93,11 +108,11 @@ def flat_map(fn: Callable[[object, object], object]) -> StepMaker:
     """`fn(key, value)` gives any number of pairs. A generator is read as its pairs are passed on."""
 
     def walk(code: Code, rec: Rec, down: Down) -> None:
-        call, refuse = code.use(fn), code.use(_no_pair)
+        call, refuse = code.use(fn), code.use(_refuse_pairs)
         with code.guarded(rec):
             pairs = code.let("pairs", f"{call}({rec.key}, {rec.value})")
-            with code.block(f"if {pairs} is None"):
-                code.line(f"{refuse}()")
+            with code.block(f"if {pairs}.__class__ is not {code.use(list)}"):
+                code.line(f"{refuse}({pairs})")
             key, value = code.name("key"), code.name("value")
             with code.block(f"for {key}, {value} in {pairs}"):
                 down(with_key(rec, key, value))
@@ -111,11 +126,11 @@ def flat_map_values(call: Call) -> StepMaker:
     """
 
     def walk(code: Code, rec: Rec, down: Down) -> None:
-        refuse = code.use(_no_values)
+        refuse = code.use(_refuse_values)
         with code.guarded(rec):
             values = code.let("values", applied(code, call, rec))
-            with code.block(f"if {values} is None"):
-                code.line(f"{refuse}()")
+            with code.block(f"if {values}.__class__ is not {code.use(list)}"):
+                code.line(f"{refuse}({values})")
             value = code.name("value")
             with code.block(f"for {value} in {values}"):
                 down(rec._replace(value=value))
@@ -137,7 +152,7 @@ def peek(fn: Callable[[object, object], object]) -> StepMaker:
     """Calls `fn(key, value)` and passes the record on as it was."""
 
     def walk(code: Code, rec: Rec, down: Down) -> None:
-        with code.attempt(rec, "seen", f"{code.use(fn)}({rec.key}, {rec.value})"):
+        with code.attempt(rec, "seen", done(code, f"{code.use(fn)}({rec.key}, {rec.value})")):
             down(rec)
 
     return _maker(walk)
@@ -147,7 +162,7 @@ def foreach(fn: Callable[[object, object], object]) -> StepMaker:
     """Calls `fn(key, value)`; nothing comes after it."""
 
     def walk(code: Code, rec: Rec, down: Down) -> None:
-        with code.attempt(rec, "seen", f"{code.use(fn)}({rec.key}, {rec.value})"):
+        with code.attempt(rec, "seen", done(code, f"{code.use(fn)}({rec.key}, {rec.value})")):
             pass
 
     return _maker(walk)
@@ -190,7 +205,12 @@ class Print:
 
     def write(self, key: object, value: object) -> None:
         mapper = self._mapper
-        text = f"{_shown(key)}, {_shown(value)}" if mapper is None else _shown(mapper(key, value))
+        if mapper is None:
+            text = f"{_shown(key)}, {_shown(value)}"
+        else:
+            said = mapper(key, value)
+            refuse_unrun(said)
+            text = _shown(said)
         out = self._file or sys.stdout
         out.write(f"[{self._label}]: {text}\n")
         out.flush()

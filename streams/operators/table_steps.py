@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from streams.errors import StreamsException
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
-from streams.operators.calls import called
+from streams.operators.calls import called, truth
 from streams.operators.materialize import Materialized
 from streams.operators.stateless import with_key
 from streams.operators.views import start_transformer, stop_transformer
@@ -97,7 +97,7 @@ def table_filter(
     """
 
     def derive(code: Code, rec: Rec, value: str) -> str:
-        held = f"{code.use(predicate)}({rec.key}, {value})"
+        held = truth(code, f"{code.use(predicate)}({rec.key}, {value})")
         return f"{value} if {value} is not None and {'not ' if negate else ''}{held} else None"
 
     def make(scope: Scope) -> Operator:

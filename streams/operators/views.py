@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from statestore.api import Found, KeyValueStore, SessionStore, VersionedStore, WindowStore
 from streams.operators.base import Call, Rec, Scope, StoreAccess, ValueContext
-from streams.operators.calls import joined, keyed, settled
+from streams.operators.calls import holds, joined, keyed, refuse_unrun, settled
 from streams.operators.materialize import VERSIONED
 from streams.record import Windowed
 from streams.serdes.base import Serde
@@ -171,7 +171,7 @@ class FilteredView:
         predicate, negate = self.predicate, self.negate
         return _derived(
             self.parent.bind(scope),
-            lambda key, value: value if bool(predicate(key, value)) is not negate else None,
+            lambda key, value: value if holds(predicate(key, value)) is not negate else None,
         )
 
     def stores(self) -> tuple[str, ...]:
@@ -204,7 +204,7 @@ def start_transformer(supplier: Callable[[], object], scope: Scope) -> tuple[Tra
     context = scope.value_context()
     init = getattr(transformer, "init", None)
     if init is not None:
-        init(context)
+        refuse_unrun(init(context))
     return transformer, context
 
 
@@ -212,7 +212,7 @@ def stop_transformer(transformer: Transformer) -> None:
     """Closes it, where it can be closed."""
     close = getattr(transformer, "close", None)
     if close is not None:
-        close()
+        refuse_unrun(close())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from streams import arguments
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import ClassCastException, IllegalArgumentException, StreamsException
 from streams.metrics import Metrics
@@ -114,12 +115,11 @@ class BareContext:
         call: Punctuator,
         start: Instant | None = None,
     ) -> Schedule:
+        arguments.function(call, "timestamp", "schedule()", error=IllegalArgumentException)
         if not isinstance(kind, PunctuationType):
             raise IllegalArgumentException(
-                f"Invalid type of punctuation: {shown(kind)}. Give PunctuationType.STREAM_TIME or WALL_CLOCK_TIME."
+                f"schedule() takes PunctuationType.STREAM_TIME or WALL_CLOCK_TIME as its second argument, got {shown(kind)}."
             )
-        if not callable(call):
-            raise IllegalArgumentException(f"Invalid punctuator: {shown(call)} cannot be called with the time.")
         at = None if start is None else check_instant(start, "startTime")
         return self._schedule(self._node, to_ms(interval, "interval"), kind, call, at)
 

@@ -16,8 +16,10 @@ from streams.errors import (
     IllegalArgumentException,
     NullPointerException,
     StreamsException,
+    TopologyException,
 )
 from streams.metrics import Counter
+from streams.operators.calls import refuse_unrun
 from streams.processor import Answer, DeadLetter, ErrorHandler, ErrorHandlerContext, Response, error_handler
 from streams.record import Headers, Record
 from streams.runtime.entry import Failed, Walk
@@ -153,6 +155,8 @@ class Handlers:
                 raise error
             if isinstance(error, ClassCastException):
                 raise Failed(node, _wrong_types(node, key, value, error), final=True)
+            if isinstance(error, TopologyException):  # it is wrong for each record
+                raise Failed(node, error)
             record = Record(key, value, max(timestamp, 0), headers or ())
             response = self._asked(self._processing, node, record, error, "processing")
             if response.answer is not Answer.RESUME:
@@ -164,6 +168,8 @@ class Handlers:
         """For what a punctuation raised: the cause of the end, or None to go on."""
         if isinstance(error, Failed):
             return error.error
+        if isinstance(error, TopologyException):
+            return error
         try:
             response = self._asked(self._processing, node, None, error, "processing")
         except Failed as fatal:
@@ -218,6 +224,8 @@ class Handlers:
 
         def unwritable(error: Exception, key: object, value: object, timestamp: int, headers: Headers | None) -> None:
             try:
+                refuse_unrun(key)
+                refuse_unrun(value)
                 side, error = _proper(error, topic, key_serde, key, value_serde, value, headers or ())
                 if isinstance(error, ClassCastException):
                     serde, thing = (key_serde, key) if side == "key" else (value_serde, value)

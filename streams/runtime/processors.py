@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from streams.operators.base import Code, Down, Rec
+from streams.operators.calls import done, refuse_unrun
 from streams.record import FixedKeyRecord, Record
 from streams.runtime.code import HEADERS
 from streams.runtime.contexts import ForwardingContext
@@ -46,7 +47,7 @@ class Processing:
         process = code.use(self._processor.process, "process")
         code.line(f"{code.use(self._context, 'context')}.timestamp = {rec.ts}")
         record = _record(code, rec, FixedKeyRecord if self._fixed_key else Record)
-        with code.attempt(rec, "done", f"{process}({record})"):
+        with code.attempt(rec, "done", done(code, f"{process}({record})")):
             pass
 
     def close(self) -> None:
@@ -70,4 +71,4 @@ def _called(thing: object, method: str, *arguments: object) -> None:
     """Calls a method that may be left out."""
     found = getattr(thing, method, None)
     if found is not None:
-        found(*arguments)
+        refuse_unrun(found(*arguments))

@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 from streams.errors import IllegalArgumentException, InvalidTopicException, StreamsException
 from streams.names import check_topic
 from streams.operators.base import Code, Down, Rec, RecordContext
+from streams.operators.calls import refuse_unrun
 from streams.partition import partition_for
 from streams.processor import RecordContext as ShownContext
 from streams.record import Headers, TopicPartition
@@ -122,6 +123,7 @@ class Sink:
                 chosen = None
                 if target.partitioner is not None:
                     chosen = target.partitioner(topic, key, value, count)
+                    refuse_unrun(chosen, may_yield=True)
             except Exception as error:
                 parent(error, key, value, timestamp, headers)
                 return
@@ -155,6 +157,7 @@ def _encoded(sheet: Sheet, topic: str, serde: Serde[object], name: str) -> str:
 def _named(choose: Chooser, key: object, value: object, timestamp: int, headers: Headers, here: RecordContext) -> str:
     """The topic that the extractor names."""
     name = choose(key, value, ShownContext(here.topic or "", here.partition, here.offset, timestamp, headers))
+    refuse_unrun(name)
     try:
         return check_topic(name)
     except InvalidTopicException as error:

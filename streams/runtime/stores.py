@@ -17,6 +17,7 @@ from statestore.versioned import LayeredVersionedStore
 from statestore.window import LayeredWindowStore
 from streams.errors import ClassCastException, ConfigException, StreamsException
 from streams.operators.base import RecordContext, StoreAccess
+from streams.operators.calls import refuse_unrun
 from streams.operators.fixes import KEEPS_WINDOWS, SETTING, named
 from streams.processor import RecordContext as ShownContext
 from streams.record import Headers
@@ -94,6 +95,7 @@ def _told(encode: Callable[[object], bytes], serde: AnySerde, value: object) -> 
     try:
         return encode(value)
     except ClassCastException as error:
+        refuse_unrun(value)
         raise StreamsException(
             f"A serializer ({serde}) is not compatible to the actual value type (value type: "
             f"{type_name(value)}). Change the default Serdes in StreamConfig or provide correct Serdes via "

@@ -23,6 +23,7 @@ from streams.errors import ClassCastException, ProcessorStateException, StreamsE
 from streams.metrics import Counter, Metrics
 from streams.names import decorated_topic
 from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
+from streams.operators.calls import refuse_unrun
 from streams.processor import DeadLetter, PunctuationType
 from streams.record import TopicPartition
 from streams.runtime import dead_letters
@@ -195,6 +196,8 @@ class Task:
         place, node = source_of(self.topology, partition.topic, self._ground.topic_name)
         config, unread = self._ground.config, cast(AnySerde, BYTES)
         extractor: Any = node.timestamps or config.get("default.timestamp.extractor")
+        if isinstance(extractor, type):
+            extractor = extractor()
         return Reads(
             node.name,
             place,
@@ -549,7 +552,7 @@ class Task:
         walk.active = self.commit_needed = True
         self._punctuated.value += 1
         try:
-            schedule.call(now)
+            refuse_unrun(schedule.call(now))
             self._drains.run()
         except Exception as error:
             cause = self._handlers.in_punctuation(schedule.node, error)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from streams.errors import IllegalArgumentException
+from streams.functions import said, why_not_plain
 from streams.record import Headers
 from streams.serdes.base import Serde, V, written
 
@@ -69,6 +70,9 @@ def _callable(given: Any, method: str) -> tuple[Callable[..., Any], int]:
         raise IllegalArgumentException(
             f"Serdes.of: {given!r} can neither be called nor has it a method {method}. Give one {FORMS}."
         )
+    why = why_not_plain(call)
+    if why is not None:
+        raise IllegalArgumentException(f"Serdes.of: {method} takes a plain function, and {said(call)} {why}.")
     try:
         parameters = inspect.signature(call).parameters.values()
     except (ValueError, TypeError):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Protocol, TypeGuard, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
+from streams import arguments
+from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException, TopologyException
 from streams.serdes.base import Serde
 from streams.topology.describe import TopologyDescription, describe
 from streams.topology.node import BuiltTopology, GlobalStore, ProcessorNode, SinkNode, SourceNode
 from streams.topology.reset import AutoOffsetReset
 from streams.topology.store import StoreSpec
+from streams.topology.suppliers import brought_stores, check_supplier
 from streams.topology.wiring import Wiring
+
+EXTRACTOR = "record, partition_time"
+PARTITIONER = "topic, key, value, partitions"
+"""How timestamp extractors and partitioners are called."""
 
 
 @runtime_checkable
@@ -31,61 +36,20 @@ def spec_of(builder: object, logging: bool = True) -> StoreSpec:
     if builder is None:
         raise NullPointerException("builder can't be null")
     if not isinstance(builder, StoreBuilder):
+        if hasattr(builder, "build") and hasattr(builder, "name"):
+            raise NotYetBuiltException(
+                f"stores of one's own ({type(builder).__qualname__}) are not built yet; make a builder by "
+                "Stores.key_value_store_builder(supplier, key, value)"
+            )
         raise IllegalArgumentException(
             f"{builder!r} is no store builder; make one by Stores.key_value_store_builder(supplier, key, value)"
         )
+    if isinstance(builder, type):
+        raise IllegalArgumentException(f"{builder!r} is a class; a store is added by a builder that Stores makes")
     spec = builder.spec()
+    if not isinstance(spec, StoreSpec):
+        raise IllegalArgumentException(f"spec() of {type(builder).__qualname__} gave {spec!r}, which is no store")
     return spec if logging else replace(spec, logging=None)
-
-
-def brought_stores(supplier: object) -> tuple[object, ...]:
-    """Store builders that a supplier names by its attribute or method `stores` (decision 30)."""
-    stores = getattr(supplier, "stores", None)
-    if isinstance(supplier, type) and inspect.isfunction(stores):
-        raise IllegalArgumentException(
-            f"`stores` of {_named(supplier)} is asked before there is an instance; make it a classmethod"
-        )
-    if callable(stores):
-        stores = stores()
-    if stores is None:
-        return ()
-    if not isinstance(stores, Iterable):
-        raise IllegalArgumentException(f"`stores` of {_named(supplier)} must be an iterable of store builders")
-    return tuple(stores)
-
-
-def check_supplier(supplier: object) -> Callable[[], object]:
-    """A supplier that gives a fresh processor at each call.
-
-    Raises:
-        NullPointerException: it is None.
-        IllegalArgumentException: it gives the same object twice, or cannot be called without arguments.
-    """
-    if supplier is None:
-        raise NullPointerException("processorSupplier cannot be null")
-    if not callable(supplier):
-        raise IllegalArgumentException(
-            f"{supplier!r} is no supplier of processors; give the class, or a callable without arguments that "
-            "makes a new processor"
-        )
-    try:
-        inspect.signature(supplier).bind()
-    except TypeError as error:
-        raise IllegalArgumentException(
-            f"{_named(supplier)} is called without arguments to make a processor, and does not allow it: {error}"
-        ) from error
-    except ValueError:
-        pass
-    if not isinstance(supplier, type) and supplier() is supplier():
-        name = _named(supplier)
-        raise IllegalArgumentException(
-            f"{name} generates single reference. {name}#get() must return a new object each time it is called."
-        )
-    return supplier
-
-
-def _named(thing: object) -> str:
-    return str(getattr(thing, "__qualname__", None) or type(thing).__qualname__)
 
 
 class Topology:
@@ -116,17 +80,23 @@ class Topology:
         if isinstance(first, AutoOffsetReset):
             offset_reset, rest = first, rest[1:]
         if rest and callable(rest[0]):
-            timestamp_extractor = _callable(rest.pop(0))
+            timestamp_extractor = arguments.function(rest.pop(0), EXTRACTOR, "add_source()")
         name = _name(rest)
         serdes, rest = _serdes(rest)
         if serdes:
             key_serde, value_serde = serdes
+        if timestamp_extractor is not None:
+            arguments.function(timestamp_extractor, EXTRACTOR, "timestamp_extractor of add_source()")
+        if offset_reset is not None and not isinstance(offset_reset, AutoOffsetReset):
+            raise IllegalArgumentException(
+                f"offset_reset of add_source() takes AutoOffsetReset.earliest() and its like, got {offset_reset!r}."
+            )
         self._wiring.add_source(
             SourceNode(
                 name,
                 _topics(rest),
-                key_serde,
-                value_serde,
+                arguments.serde(key_serde, "key_serde of add_source()"),
+                arguments.serde(value_serde, "value_serde of add_source()"),
                 timestamp_extractor,
                 None if offset_reset is None else offset_reset.text,
             )
@@ -166,14 +136,22 @@ class Topology:
         Raises:
             TopologyException: a name used twice, or an unknown parent.
         """
-        _present(name, "name cannot be null")
+        _name([name])
         _present(topic, "topic cannot be null")
+        if callable(topic):
+            arguments.function(topic, "key, value, record_context", "add_sink()")
+        else:
+            arguments.topic(topic, "add_sink()")
         serdes, rest = _serdes(list(args))
         if serdes:
             key_serde, value_serde = serdes
         if rest and callable(rest[0]):
-            partitioner = _callable(rest.pop(0))
-        parents = tuple(str(_present(parent, "predecessor name can't be null")) for parent in rest)
+            partitioner = arguments.function(rest.pop(0), PARTITIONER, "add_sink()", may_yield=True)
+        if partitioner is not None:
+            arguments.function(partitioner, PARTITIONER, "partitioner of add_sink()", may_yield=True)
+        key_serde = arguments.serde(key_serde, "key_serde of add_sink()")
+        value_serde = arguments.serde(value_serde, "value_serde of add_sink()")
+        parents = _names("add_sink() takes names of parents", rest, "predecessor name can't be null")
         self._wiring.add_sink(SinkNode(name, parents, topic, key_serde, value_serde, partitioner))
         return self
 
@@ -183,7 +161,9 @@ class Topology:
         Raises:
             TopologyException: another store has the name, or a processor is not there.
         """
-        self._wiring.add_store(spec_of(builder), builder, *processors)
+        spec = spec_of(builder)
+        users = _names("add_state_store() takes names of processors", processors, "processor name must not be null")
+        self._wiring.add_store(spec, builder, *users)
         return self
 
     def connect_processor_and_state_stores(self, processor: str, *stores: str) -> Topology:
@@ -195,9 +175,8 @@ class Topology:
         _present(processor, "processorName cannot be null")
         if not stores:
             raise TopologyException("stateStoreNames cannot be empty")
-        for store in stores:
-            _present(store, "state store name cannot be null")
-        self._wiring.connect(processor, stores)
+        names = _names("state stores are connected by their names", stores, "state store name cannot be null")
+        self._wiring.connect(processor, names)
         return self
 
     def add_global_store(self, builder: StoreBuilder, *args: object) -> Topology:
@@ -245,9 +224,8 @@ class Topology:
         return f"Topology({len(self._wiring.nodes)} nodes, {len(self._wiring.stores)} stores)"
 
     def _add_user_step(self, name: str, supplier: object, parents: tuple[str, ...], fixed_key: bool) -> None:
-        _present(name, "name cannot be null")
-        for parent in parents:
-            _present(parent, "predecessor name can't be null")
+        _name([name])
+        parents = _names("a processor takes names of parents", parents, "predecessor name can't be null")
         make = check_supplier(supplier)
         self._wiring.add_step(ProcessorNode(name, parents, (), make, fixed_key))
         for builder in brought_stores(supplier):
@@ -267,14 +245,14 @@ def _name(rest: list[object]) -> str:
     return name
 
 
-def _is_call(thing: object) -> TypeGuard[Callable[..., int]]:
-    return callable(thing)
-
-
-def _callable(thing: object) -> Callable[..., int]:
-    if not _is_call(thing):
-        raise IllegalArgumentException(f"{thing!r} cannot be called")
-    return thing
+def _names(what: str, given: Iterable[object], missing: str) -> tuple[str, ...]:
+    names = []
+    for name in given:
+        _present(name, missing)
+        if not isinstance(name, str):
+            raise IllegalArgumentException(f"{what}, got {name!r}.")
+        names.append(name)
+    return tuple(names)
 
 
 def _serdes(rest: list[object]) -> tuple[tuple[Serde[object] | None, Serde[object] | None] | None, list[object]]:
@@ -296,7 +274,7 @@ def _serdes(rest: list[object]) -> tuple[tuple[Serde[object] | None, Serde[objec
 def _topics(rest: list[object]) -> tuple[str, ...] | re.Pattern[str]:
     if len(rest) == 1 and isinstance(rest[0], re.Pattern):
         return rest[0]
-    return tuple(str(_present(topic, "topic name cannot be null")) for topic in rest)
+    return tuple(arguments.topic(_present(topic, "topic name cannot be null"), "add_source()") for topic in rest)
 
 
 def _topics_of(source: SourceNode) -> tuple[str, ...]:
@@ -309,7 +287,9 @@ def _filled(args: tuple[object, ...]) -> tuple[SourceNode, str, Callable[[], obj
     """Source, processor name and supplier of a store that is filled from a topic."""
     rest = list(args)
     source = _name(rest)
-    extractor = _callable(rest.pop(0)) if rest and callable(rest[0]) else None
+    extractor = None
+    if rest and callable(rest[0]):
+        extractor = arguments.function(rest.pop(0), EXTRACTOR, "the timestamp extractor of a global store")
     serdes, rest = _serdes(rest)
     if serdes is None and rest[:2] == [None, None]:
         rest = rest[2:]
@@ -318,8 +298,8 @@ def _filled(args: tuple[object, ...]) -> tuple[SourceNode, str, Callable[[], obj
             "expected (builder, source name, [timestamp extractor], key serde, value serde, topic, processor name, "
             "supplier)"
         )
-    topic = str(_present(rest[0], "topic cannot be null"))
-    name = str(_present(rest[1], "processorName cannot be null"))
+    topic = arguments.topic(_present(rest[0], "topic cannot be null"), "a global store")
+    name = _name([_present(rest[1], "processorName cannot be null")])
     key_serde, value_serde = serdes or (None, None)
     node = SourceNode(source, (topic,), key_serde, value_serde, extractor)
     return node, name, check_supplier(rest[2])

@@ -59,7 +59,7 @@ if planted == "offsets-first":
     commit.STEPS = {Guarantee.AT_LEAST_ONCE: (flush, offsets, send, settle, purge)}
 elif planted == "no-changelog":
     honest = Sender.send
-    setattr(Sender, "send", lambda self, task, batches: honest(self, task, without_changelog(task, batches)))  # noqa: B010
+    setattr(Sender, "send", lambda self, task, batches, *more: honest(self, task, without_changelog(task, batches), *more))  # noqa: B010
 if killed:
     name, _, number = killed.partition(":")
     commit.STEPS = {Guarantee.AT_LEAST_ONCE: killed_after(name, int(number))}

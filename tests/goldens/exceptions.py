@@ -35,6 +35,12 @@ DIFFERS: dict[str, Instead] = {
     "time window end before start": Instead(
         "NullPointerException", "Inner serializer is `null`.", "there is no constructor without an inner serde"
     ),
+    "default.timestamp.extractor=java.lang.String": Instead(
+        "ConfigException", "for configuration default.timestamp.extractor: Its objects cannot be called", AT_ONCE
+    ),
+    "sink topic with a space": Instead("InvalidTopicException", "Topic name is invalid: 'a topic' contains", AT_ONCE),
+    "grouped with bad name": Instead("TopologyException", 'Name "a name" is illegal', AT_ONCE),
+    "repartition with bad name": Instead("TopologyException", 'Name "a name" is illegal', AT_ONCE),
     "branch(null)": Instead("NullPointerException", "predicate cannot be null", AT_ONCE),
     "suppress of windows with default serdes only": Instead(
         "StreamsException",

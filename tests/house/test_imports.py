@@ -11,14 +11,11 @@ from tests.house.source import Import, Module, imports, modules
 
 # Every room and what it may know besides itself. `streams.cli` and such name whole rooms.
 GROUND = {
-    "streams.durations",
-    "streams.record",
-    "streams.errors",
-    "streams.clock",
-    "streams.names",
-    "streams.validation",
+    f"streams.{name}" for name in ("durations", "record", "errors", "clock", "names", "validation", "functions")
 }
-SEVENTH = GROUND | {"streams.metrics", "streams.partition", "streams.processor", "streams.serdes", "streams.config"}
+SEVENTH = GROUND | {
+    f"streams.{name}" for name in ("metrics", "partition", "processor", "serdes", "config", "arguments")
+}
 INTERFACES = {"statestore.api"}
 SIXTH = {"streams.topology", "streams.operators", "streams.clients"} | SEVENTH
 ROOMS: dict[str, set[str]] = {
@@ -35,6 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.metrics": GROUND,
     "streams.partition": GROUND,
     "streams.processor": SEVENTH,
+    "streams.arguments": SEVENTH,
     "streams.serdes": SEVENTH,
     "streams.config": SEVENTH,
     "streams.record": GROUND,
@@ -43,6 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.durations": GROUND,
     "streams.names": GROUND,
     "streams.validation": GROUND,
+    "streams.functions": GROUND,
     "statestore": set(),
     "broker_local": set(),
 }

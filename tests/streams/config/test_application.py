@@ -201,7 +201,7 @@ def test_objects_and_names_of_objects() -> None:
             of("production.exception.handler", name)
 
 
-def answer() -> None:
+def answer(context: object, record: object, error: Exception) -> None:
     """Stands for a handler of the user's own."""
 
 

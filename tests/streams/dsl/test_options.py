@@ -34,6 +34,10 @@ STRING, LONG = Serdes.string(), Serdes.long()
 NEAR = JoinWindows.of_time_difference_with_no_grace(10)
 
 
+def to_zero(topic: str, key: object, value: object, partitions: int) -> int:
+    return 0
+
+
 def pair(left: object, right: object) -> object:
     return (left, right)
 
@@ -96,7 +100,7 @@ def test_javas_factories_and_withers() -> None:
     assert Consumed.with_(STRING, LONG).with_name("c") == Consumed(STRING, LONG, name="c")
     assert Consumed.with_(extractor) == Consumed(timestamp_extractor=extractor)
     assert Consumed.with_(AutoOffsetReset.latest()).offset_reset == AutoOffsetReset("latest")
-    assert Produced.with_(STRING, LONG).with_stream_partitioner(pair) == Produced(STRING, LONG, pair)
+    assert Produced.with_(STRING, LONG).with_stream_partitioner(to_zero) == Produced(STRING, LONG, to_zero)
     assert Grouped.with_("g", STRING, LONG) == Grouped("g", STRING, LONG) == Grouped.with_(STRING, LONG).with_name("g")
     assert Joined.with_(STRING, LONG, STRING).with_grace_period(5).with_name("j") == Joined(
         STRING, LONG, STRING, "j", 5
@@ -104,7 +108,7 @@ def test_javas_factories_and_withers() -> None:
     assert StreamJoined.as_("s").with_name("n").with_logging_disabled() == StreamJoined(
         store_name="s", name="n", logging=None
     )
-    assert TableJoined.as_("t").with_partitioner(pair) == TableJoined(pair, None, "t")
+    assert TableJoined.as_("t").with_partitioner(to_zero) == TableJoined(to_zero, None, "t")
     assert Repartitioned.number_of_partitions(3).with_name("r") == Repartitioned("r", partitions=3)
     assert Materialized.as_("s").with_caching_disabled().with_logging_disabled() == Materialized(
         "s", caching=False, logging=None
@@ -115,7 +119,7 @@ def test_javas_factories_and_withers() -> None:
 
 def test_javas_names_of_fields_work_as_keywords() -> None:
     builder = StreamsBuilder()
-    builder.stream("in").repartition(name="r", number_of_partitions=8).to("out", stream_partitioner=pair)
+    builder.stream("in").repartition(name="r", number_of_partitions=8).to("out", stream_partitioner=to_zero)
     built = builder.build().built()
     assert built.subtopologies[1].repartition_topics["r-repartition"].partitions == 8
 
@@ -172,14 +176,15 @@ def test_foreign_keys_by_position_and_by_keyword() -> None:
         builder = StreamsBuilder()
         left, right = builder.table("l"), builder.table("r")
         if by_keyword:
-            left.join(right, pair, TableJoined("fk"), foreign_key=lambda v: v)
+            left.join(right, pair, TableJoined.as_("fk"), foreign_key=lambda v: v)
         else:
             left.join(right, lambda v: v, pair, name="fk")
         return text(builder.build())
 
     builder = StreamsBuilder()
     table = builder.table("t")
-    assert "KTABLE-FK-JOIN" in joined(True)
+    assert "fk-subscription-registration-topic" in joined(True)
+    assert joined(True) == joined(False)
     with pytest.raises(IllegalArgumentException, match="at most one foreign key extractor"):
         table.join(table, lambda v: v, pair, foreign_key=lambda v: v)  # type: ignore[call-overload]
     with pytest.raises(IllegalArgumentException, match="no outer join by foreign key"):

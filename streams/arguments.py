@@ -1,0 +1,130 @@
+"""Arguments that many calls take, checked where they are handed over: functions, serdes, topics, truth values, counts.
+
+What is wrong is said with the name of the argument, when it is written, rather than by the first record.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+from streams.errors import IllegalArgumentException, KafkaException, NullPointerException, TopologyException
+from streams.functions import ASYNC_STEP, Plain, said, why_not_plain
+from streams.names import check_topic
+from streams.serdes.base import AnySerde, Serde
+
+Error = Callable[[str], KafkaException]
+
+INT_MAX = (1 << 31) - 1
+LONG_MAX = (1 << 63) - 1
+
+
+def accepts(fn: Callable[..., object]) -> Callable[[int], bool]:
+    """Can it be called with so many positional arguments? Yes, where its signature cannot be read."""
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):
+        return lambda count: True
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = sum(p.default is p.empty for p in positional)
+    unbounded = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+        return lambda count: False
+    return lambda count: required <= count and (unbounded or count <= len(positional))
+
+
+def plain_function(given: object, what: str, *, may_yield: bool = False, error: Error = TopologyException) -> Plain:
+    """Something that can be called, and runs when it is.
+
+    Args:
+        given: the user's function, or whatever was given for one.
+        what: what takes it, for messages.
+        may_yield: it may be a generator, whose values are taken one by one.
+        error: makes what is raised.
+    """
+    if not callable(given):
+        raise error(f"{what} takes a function, got {given!r}. Give the function itself, not what calling it gave.")
+    why = why_not_plain(given, may_yield)
+    if why is not None:
+        raise error(f"{what} takes a plain function, and {said(given)} {why}. {ASYNC_STEP}")
+    return given
+
+
+def function(
+    given: object, form: str, what: str, *, may_yield: bool = False, error: Error = TopologyException
+) -> Plain:
+    """A plain function that can be called in one form, e.g. `key, value`; see `plain_function`."""
+    fn = plain_function(given, what, may_yield=may_yield, error=error)
+    if accepts(fn)(len(form.split(",")) if form else 0):
+        return fn
+    raise error(
+        f"{what} takes a function of ({form}), and {said(fn)} cannot be called so. "
+        f"{class_hint(fn)}Write it as `lambda {form}: …`."
+    )
+
+
+def class_hint(given: object) -> str:
+    """A class whose objects can be called was probably meant to be one of them."""
+    if isinstance(given, type) and any("__call__" in vars(base) for base in given.__mro__):
+        return f"It is a class; give an object of it, {given.__name__}(). "
+    return ""
+
+
+def serde(given: object, what: str) -> AnySerde | None:
+    """A serde, or None where none is given.
+
+    Raises:
+        IllegalArgumentException: it is something else.
+    """
+    if given is None or isinstance(given, Serde):
+        return given
+    call = ""
+    if callable(given) and getattr(given, "__module__", "").startswith("streams.serdes"):
+        call = f" It was not called: write Serdes.{getattr(given, '__name__', 'string')}()."
+    raise IllegalArgumentException(f"{what} takes a serde, such as Serdes.string(), got {given!r}.{call}")
+
+
+def topic(given: object, what: str) -> str:
+    """The name of a topic.
+
+    Raises:
+        NullPointerException: it is None.
+        IllegalArgumentException: it is no text.
+        InvalidTopicException: no topic may have that name.
+    """
+    if given is None:
+        raise NullPointerException(f"{what}: topic can't be null")
+    if not isinstance(given, str):
+        raise IllegalArgumentException(f"{what} takes the name of a topic, got {given!r}.")
+    return check_topic(given, what)
+
+
+def flag(given: object, what: str) -> bool:
+    """True or False.
+
+    Raises:
+        IllegalArgumentException: it is something else.
+    """
+    if isinstance(given, bool):
+        return given
+    raise IllegalArgumentException(f"{what} takes True or False, got {given!r}.")
+
+
+def whole(given: object, what: str, low: int | None = None, high: int = LONG_MAX) -> int:
+    """A whole number from `low` to `high`.
+
+    Raises:
+        IllegalArgumentException: it is something else.
+    """
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise IllegalArgumentException(f"{what} takes a whole number, got {given!r}.")
+    if given > high or (low is not None and given < low):
+        raise IllegalArgumentException(f"{what} takes a whole number from {low} to {high}, got {given}.")
+    return given
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """` Did you mean …?`, where one of the known names is near."""
+    near = get_close_matches(str(name), list(known), 1, 0.6)
+    return f" Did you mean {near[0]}?" if near else ""
