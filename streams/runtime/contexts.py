@@ -118,7 +118,7 @@ class BareContext:
         arguments.function(call, "timestamp", "schedule()", error=IllegalArgumentException)
         if not isinstance(kind, PunctuationType):
             raise IllegalArgumentException(
-                f"schedule() takes PunctuationType.STREAM_TIME or WALL_CLOCK_TIME as its second argument, got {shown(kind)}."
+                f"Invalid type of punctuation: {shown(kind)}. Give PunctuationType.STREAM_TIME or WALL_CLOCK_TIME."
             )
         at = None if start is None else check_instant(start, "startTime")
         return self._schedule(self._node, to_ms(interval, "interval"), kind, call, at)

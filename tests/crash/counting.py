@@ -59,7 +59,11 @@ if planted == "offsets-first":
     commit.STEPS = {Guarantee.AT_LEAST_ONCE: (flush, offsets, send, settle, purge)}
 elif planted == "no-changelog":
     honest = Sender.send
-    setattr(Sender, "send", lambda self, task, batches, *more: honest(self, task, without_changelog(task, batches), *more))  # noqa: B010
+
+    def send(self: Sender, task: TaskId, batches: Iterable[Outgoing], dead_letters: bool = False) -> int:
+        return honest(self, task, without_changelog(task, batches), dead_letters)
+
+    setattr(Sender, "send", send)  # noqa: B010
 if killed:
     name, _, number = killed.partition(":")
     commit.STEPS = {Guarantee.AT_LEAST_ONCE: killed_after(name, int(number))}

@@ -86,7 +86,7 @@ CASES: dict[str, tuple[Callable[[StreamsBuilder], None], str]] = {
     ),
     "a punctuator": (
         processing(lambda context, record: context.schedule(5, PunctuationType.STREAM_TIME, None)),
-        "Invalid punctuator: None (NoneType)",
+        "schedule() takes a function, got None",
     ),
     "a time of a window": (
         processing(
