@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import signal
 import sys
 from collections.abc import Generator, Sequence
@@ -66,6 +68,9 @@ def consume(
     if bootstrap_servers is not None:
         config["bootstrap.servers"] = bootstrap_servers
     last_ms = None if to_time is None else utc_ms(to_time)
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="backslashreplace")  # what the terminal's encoding does not have is shown so
     with refusals(), Consumer(config) as consumer:
         stop_on_signals(consumer)
         ends = place(consumer, topic, partition, group, from_time, exit_at_end or to_time is not None)
@@ -174,10 +179,18 @@ def as_line(record: ConsumerRecord, timestamps: bool, headers: bool) -> str:
     return "\t".join(parts)
 
 
-def as_object(record: ConsumerRecord) -> str:
-    def plain(value: object) -> object:
-        return value if value is None or isinstance(value, (dict, list, int, float, bool)) else shown(value)
+def plain(value: object) -> object:
+    """A value as JSON has it. Java's JSON writes numbers that are none as text, and so do we."""
+    if isinstance(value, dict):
+        return {str(shown(name)): plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value if value is None or isinstance(value, (int, float)) else str(shown(value))
 
+
+def as_object(record: ConsumerRecord) -> str:
     fields = {
         "topic": record.topic,
         "partition": record.partition,
@@ -187,4 +200,4 @@ def as_object(record: ConsumerRecord) -> str:
         "value": plain(record.value),
         "headers": [[name, plain(value)] for name, value in record.headers],
     }
-    return json.dumps(fields, ensure_ascii=False, default=str)
+    return json.dumps(fields, ensure_ascii=False)

@@ -67,9 +67,19 @@ def serde(name: str) -> Serde[Any]:
 def settings(pairs: tuple[str, ...], option: str = "--config") -> dict[str, str]:
     """`name=value` pairs of a repeated option."""
     found = {}
-    for pair in pairs:
-        name, sign, value = pair.partition("=")
-        if not sign or not name:
-            raise Refused(f"{option} {pair!r} is not of the form name=value.")
+    for each in pairs:
+        name, value = pair(each, option)
         found[name.strip()] = value.strip()
     return found
+
+
+def pair(given: str, option: str) -> tuple[str, str]:
+    """`name=value`, both as they stand.
+
+    Raises:
+        Refused: it is not of this form.
+    """
+    name, sign, value = given.partition("=")
+    if not sign or not name:
+        raise Refused(f"{option} {given!r} is not of the form name=value.")
+    return name, value

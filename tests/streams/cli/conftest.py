@@ -30,7 +30,7 @@ def command() -> Iterator[Command]:
     """`command("topics", "list", input=…)`: runs `streams-app` with an engine of the test's own."""
     name = f"cli-{next(_numbers)}"
 
-    def run(*arguments: str, input: str | None = None, engine: str = f"memory://{name}") -> Result:
+    def run(*arguments: str, input: str | bytes | None = None, engine: str = f"memory://{name}") -> Result:
         environment = {"STREAMS_APP_BOOTSTRAP_SERVERS": engine}
         return CliRunner().invoke(cli, arguments_of(arguments), input=input, env=environment, prog_name="streams-app")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import uuid
 
 import pytest
 
@@ -105,14 +107,99 @@ def test_what_cannot_be_is_said(command: Command, arguments: tuple[str, ...], co
     assert "Traceback" not in result.output
 
 
-def test_a_line_that_is_no_number(command: Command) -> None:
-    result = command("produce", "numbers", "--value-serde", "long", input="1\ntwo\n")
-    assert result.exit_code == 2 and "Line 2: 'two' cannot be read" in result.output
+@pytest.mark.parametrize(
+    ("line", "options", "says"),
+    [
+        (b"two", ("--value-serde", "long"), "'two' cannot be read for Serdes.long()"),
+        (b"9223372036854775808", ("--value-serde", "long"), "9223372036854775808"),
+        (b"true", ("--value-serde", "long"), "only whole numbers are"),
+        (b"1.0", ("--value-serde", "integer"), "only whole numbers are"),
+        (b"", ("--value-serde", "short"), "'' cannot be read for Serdes.short()"),
+        (b"[1, true]", ("--value-serde", "list:long"), "only whole numbers are"),
+        (b"1_000", ("--value-serde", "double"), "no number of 64 bits"),
+        (b"1e400", ("--value-serde", "double"), "no number of 64 bits"),
+        (b"1e39", ("--value-serde", "float"), "too large for Serdes.float()"),
+        (b"yes", ("--value-serde", "boolean"), "'yes' cannot be read for Serdes.boolean()"),
+        (b"1234", ("--value-serde", "uuid"), "'1234' cannot be read for"),
+        (b'{"a": ', ("--value-serde", "json"), "cannot be read for Serdes.json()"),
+        (b'{"a": 1, "a": 2}', ("--value-serde", "json"), "the name 'a' stands in it twice"),
+        (b"1e400", ("--value-serde", "json"), "does not write inf"),
+        (b"NaN", ("--value-serde", "msgpack"), "nan"),
+        (b'"\\ud800"', ("--value-serde", "json"), "surrogates not allowed"),
+        (b"caf\xe9", (), "its value is no text in UTF-8: byte 0xe9 at 3 of 'caf\\\\xe9'"),
+        (b"\xff:1", ("-k", ":"), "its key is no text in UTF-8: byte 0xff at 0"),
+        (b"\xff", ("--value-serde", "json"), "its value is no text in UTF-8"),
+        (b"two:1", ("-k", ":", "--key-serde", "long"), "'two' cannot be read for Serdes.long()"),
+        (b"no separator", ("-k", ":"), "it has no key separator ':': 'no separator'"),
+        (b"x" * 3_000_000, (), "The message is 3000088 bytes when serialized"),
+    ],
+    ids=lambda given: str(given)[:30],
+)
+def test_a_line_that_cannot_be_sent_is_named_and_what_was_sent_is_said(
+    command: Command, line: bytes, options: tuple[str, ...], says: str
+) -> None:
+    good = {"uuid": str(uuid.UUID(int=1)), "boolean": "true", "list:long": "[1]"}.get(options[-1] if options else "")
+    before = (good or "1").encode()
+    if "-k" in options:
+        before = b"1:1"
+    result = command("produce", "t", *options, input=before + b"\n" + line + b"\n" + before + b"\n")
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert "Line 2: " in result.output and says in result.output, result.output
+    assert "line 2 is the first that was not" in result.output
+    ends = command(
+        "consume", "t", "--from-beginning", "--exit-at-end", "--key-serde", "bytes", "--value-serde", "bytes"
+    )
+    sent = int(re.findall(r"Sent (\d+) record", result.output)[0])
+    assert len(ends.output.splitlines()) == sent >= 1
 
 
-def test_a_line_without_its_separator(command: Command) -> None:
-    result = command("produce", "pairs", "--key-separator", ":", input="a:1\nb\n")
-    assert result.exit_code == 2 and "Line 2 has no key separator ':'" in result.output
+def test_bytes_stay_as_they_are(command: Command) -> None:
+    """One end of a line goes, LF or CR LF; a last line may have none."""
+    given = b"caf\xe9\n\xff\xfe\x00x\na\r\r\nb\r\n\nlast\r"
+    assert "Sent 6 records" in command("produce", "raw", "--value-serde", "bytes", input=given).output
+    assert values(command, "raw") == [b"caf\xe9", b"\xff\xfe\x00x", b"a\r", b"b", b"", b"last\r"]
+
+
+def test_bytes_split_at_the_bytes_of_a_separator(command: Command) -> None:
+    both = ("--key-serde", "bytes", "--value-serde", "bytes")
+    command("produce", "raw", "-k", "é", "--null-marker", "ø", *both, input=b"\xff\xc3\xa9\xfe\nk\xc3\xa9\xc3\xb8\n")
+    assert values(command, "raw") == [b"\xfe", None]
+
+
+def test_headers_of_one_name_are_all_kept_as_they_stand(command: Command) -> None:
+    command("produce", "h", "-H", "a=1", "-H", "b= x ", "-H", "a=2", "-H", "a=", input="v\n")
+    shown = command("consume", "h", "--from-beginning", "--exit-at-end", "--json")
+    assert json.loads(shown.output)["headers"] == [["a", "1"], ["b", " x "], ["a", "2"], ["a", ""]]
+
+
+def test_an_empty_separator_is_refused(command: Command) -> None:
+    result = command("produce", "t", "-k", "", input="x\n")
+    assert result.exit_code == 2 and "--key-separator is empty" in result.output
+
+
+def test_what_is_no_text_is_shown_and_json_is_json(command: Command) -> None:
+    command("produce", "raw", "--value-serde", "bytes", input=b"\xffx\n")
+    whole = ("--from-beginning", "--exit-at-end")
+    assert command("consume", "raw", *whole, "--value-serde", "bytes").output == "null\t\\xffx\n"
+    command("produce", "d", "--value-serde", "double", input="nan\n-inf\n1.5\n")
+    shown = command("consume", "d", *whole, "--value-serde", "double", "--json").output
+    assert [strict(line)["value"] for line in shown.splitlines()] == ["NaN", "-Infinity", 1.5]
+
+
+def values(command: Command, topic: str) -> list[bytes | None]:
+    """Values of a topic with one partition, as bytes."""
+    shown = command("consume", topic, "--from-beginning", "--exit-at-end", "--json", "--value-serde", "bytes",
+                    "--key-serde", "bytes").output  # fmt: skip
+    found = [json.loads(line)["value"] for line in shown.splitlines()]
+    return [None if text is None else text.encode().decode("unicode_escape").encode("latin-1") for text in found]
+
+
+def strict(line: str) -> dict[str, object]:
+    def refuse(name: str) -> object:
+        raise ValueError(name)
+
+    found: dict[str, object] = json.loads(line, parse_constant=refuse)
+    return found
 
 
 def test_kafka_is_not_built_yet_and_says_so(command: Command) -> None:
