@@ -31,17 +31,23 @@ origin)`. `old` is the value as last flushed; it is None unless `sends_old` was 
 """
 
 
+def _unreadable(error: Exception) -> Exception:
+    return ValueError(f"A value of a store cannot be read: {error}")
+
+
 class Codec(NamedTuple):
     """The two directions of a value's bytes, and when the object itself may stand for them.
 
     `exact(x)` is True only if `decode(encode(x))` is x again, in value and type, and x cannot be changed;
     then the upper layers of a store keep x and encode it when bytes are needed. All else is encoded at the
     put, where an error of `encode` then surfaces with the caller's stack. `exact` None means never.
+    `unreadable` makes of an error of `decode` the one to be raised.
     """
 
     encode: Callable[[object], bytes]
     decode: Callable[[bytes], object]
     exact: Callable[[object], bool] | None = None
+    unreadable: Callable[[Exception], Exception] = _unreadable
 
 
 class ChangelogHook(Protocol):

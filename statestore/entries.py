@@ -32,11 +32,12 @@ unpack_time = _unpack = _TIME.unpack_from
 class Entries:
     """Makes entries of values and bytes, and back, for one store."""
 
-    __slots__ = ("_timestamped", "decode", "encode", "exact")
+    __slots__ = ("_timestamped", "decode", "encode", "exact", "unreadable")
 
     def __init__(self, codec: Codec, timestamped: bool) -> None:
-        self.encode, self.decode, exact = codec
+        self.encode, self.decode, exact, unreadable = codec
         self.exact: Callable[[object], bool] = _never if exact is None else exact
+        self.unreadable = unreadable
         self._timestamped = timestamped
 
     @property
@@ -62,7 +63,10 @@ class Entries:
     def open(self, entry: Entry) -> Found | None:
         """Value and timestamp; None if there is no value."""
         if isinstance(entry, bytes):
-            return self.decode(entry[8:]), _unpack(entry)[0]
+            try:
+                return self.decode(entry[8:]), _unpack(entry)[0]
+            except Exception as error:
+                raise self.unreadable(error) from error
         return None if entry[0] is None else entry
 
     def data(self, entry: Entry) -> bytes | None:
@@ -88,7 +92,10 @@ class Entries:
         raw = row if self._timestamped else _pack(UNKNOWN_TIME) + row
         if not self.ever_exact:
             return raw
-        value = self.decode(raw[8:])
+        try:
+            value = self.decode(raw[8:])
+        except Exception as error:
+            raise self.unreadable(error) from error
         return (value, _unpack(raw)[0]) if self.exact(value) else raw
 
     def restored(self, value: bytes | None, timestamp: int) -> bytes | None:

@@ -121,7 +121,11 @@ class LayeredVersionedStore:
         timestamp, data = history[place]
         if data is None:
             return None
-        return VersionedRecord(self._codec.decode(data), timestamp, history[place - 1][0] if place else None)
+        try:
+            value = self._codec.decode(data)
+        except Exception as error:
+            raise self._codec.unreadable(error) from error
+        return VersionedRecord(value, timestamp, history[place - 1][0] if place else None)
 
     def _insert(self, key: bytes, data: bytes | None, timestamp: int) -> int:
         self.observed_time = max(self.observed_time, timestamp)

@@ -192,11 +192,14 @@ class LayeredWindowStore:
         if not cells:
             return NO_ROWS
         decode, rows = self._decode, []
-        for (start, _), entry in zip(cells, entries, strict=True):  # none is deleted
-            if isinstance(entry, bytes):
-                rows.append((start, decode(entry[8:]), unpack_time(entry)[0]))
-            else:
-                rows.append((start, *entry))
+        try:
+            for (start, _), entry in zip(cells, entries, strict=True):  # none is deleted
+                if isinstance(entry, bytes):
+                    rows.append((start, decode(entry[8:]), unpack_time(entry)[0]))
+                else:
+                    rows.append((start, *entry))
+        except Exception as error:
+            raise self._entries.unreadable(error) from error
         return FewRows(reversed(rows) if backwards else iter(rows))
 
     def fetch_keys(

@@ -13,9 +13,10 @@ from typing import Protocol
 
 from statestore.api import Layered
 from streams.clients.api import Fetched, Reader
-from streams.errors import LogTruncatedException, OffsetOutOfRangeException
+from streams.errors import LogTruncatedException, OffsetOutOfRangeException, ProcessorStateException
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.marks import Mark, name_of, write_mark
+from streams.runtime.source_rows import Row, SourceRows
 from streams.topology.node import TaskId
 
 log = logging.getLogger("streams.runtime.restore")
@@ -45,6 +46,7 @@ class StoreRestore:
         position: the next offset to be applied.
         target: where it is done.
         wipe: empties the store, for the case that its position is worthless.
+        source: makes the rows, where the log is a source topic; None: its records are rows.
     """
 
     task: TaskId
@@ -60,10 +62,16 @@ class StoreRestore:
     log_epoch: int = 0
     kept: int = 0
     """Up to where the store had its log before, until the log was seen and this is known to be worth something."""
+    source: SourceRows | None = None
 
     @property
     def done(self) -> bool:
         return self.position >= self.target
+
+    def rows(self, batch: RecordBatch) -> list[Row]:
+        """What is still to be applied of a batch."""
+        make = rows_of if self.source is None else self.source.rows
+        return make(batch, self.position, self.target)
 
     def mark(self) -> Mark:
         return Mark(self.topic_id, self.log_epoch, self.position)
@@ -154,9 +162,12 @@ class Restorer:
         count = 0
         batch = fetched.batch
         if batch is not None:
-            rows = rows_of(batch, each.position, each.target)
+            before, rows = each.position, each.rows(batch)
             each.position = min(max(each.position, batch.next_offset), max(each.target, each.position))
-            each.layers.apply(rows, {name_of(each.store): write_mark(each.mark())})
+            try:
+                each.layers.apply(rows, {name_of(each.store): write_mark(each.mark())})
+            except Exception as error:
+                raise _no_row(each, batch, before) from error
             count = len(rows)
             each.total += count
             self.restored += count
@@ -191,6 +202,8 @@ class Restorer:
         self._reader.place({each.changelog: 0})
 
     def _end(self, each: StoreRestore) -> None:
+        if each.source is not None:
+            each.source.tell()
         self._told("on_restore_end", each.changelog, each.store, each.total)
 
     def _told(self, what: str, partition: TopicPartition, store: str, *numbers: int) -> None:
@@ -212,7 +225,23 @@ def outdated(each: StoreRestore, fetched: Fetched) -> str | None:
     return None
 
 
-def rows_of(batch: RecordBatch, start: int, stop: int) -> list[tuple[bytes, bytes | None, int]]:
+def _no_row(each: StoreRestore, batch: RecordBatch, start: int) -> ProcessorStateException:
+    """The error for a batch that holds something else than rows of the store: names the first such record."""
+    where = f"offsets {start} to {batch.next_offset - 1}"
+    for offset in batch.offsets:
+        try:
+            each.layers.apply(rows_of(batch, max(offset, start), min(offset + 1, each.target)))
+        except Exception:
+            where = f"offset {offset}"
+            break
+    return ProcessorStateException(
+        f"Store {each.store} of task {each.task} cannot be restored from {each.changelog}: what lies at {where} is no "
+        "row of this store. Only the application itself may write its changelogs. Where another kind of store had this "
+        "name, take another name, or delete the changelog and the state directory."
+    )
+
+
+def rows_of(batch: RecordBatch, start: int, stop: int) -> list[Row]:
     """The batch's records at offsets from `start` and below `stop`; those without a key are no rows."""
     offsets = batch.offsets
     if len(offsets) and offsets[0] >= start and offsets[-1] < stop:

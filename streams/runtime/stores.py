@@ -15,7 +15,7 @@ from statestore.lru import LruMap
 from statestore.session import LayeredSessionStore
 from statestore.versioned import LayeredVersionedStore
 from statestore.window import LayeredWindowStore
-from streams.errors import ClassCastException, ConfigException, StreamsException
+from streams.errors import ClassCastException, ConfigException, ProcessorStateException, StreamsException
 from streams.operators.base import RecordContext, StoreAccess
 from streams.operators.calls import refuse_unrun
 from streams.operators.fixes import KEEPS_WINDOWS, SETTING, named
@@ -103,6 +103,19 @@ def _told(encode: Callable[[object], bytes], serde: AnySerde, value: object) -> 
         ) from error
 
 
+def _named(codec: Codec, store: str, serde: AnySerde) -> Codec:
+    """The codec; what it cannot read is told as the fault of the store that holds it, not of the record in hand."""
+
+    def unreadable(error: Exception) -> Exception:
+        return ProcessorStateException(
+            f"Store {store} holds a value that {serde} cannot read: {str(error).rstrip('.')}. Either another serde "
+            "wrote it, or its changelog holds what the application did not write. Give the serde that it was "
+            "written with, or delete the changelog and the state directory, so that the store starts empty."
+        )
+
+    return codec._replace(unreadable=unreadable)
+
+
 def opened(
     spec: StoreSpec,
     engines: Engines,
@@ -121,7 +134,7 @@ def opened(
         StreamsException: a serde is missing.
     """
     key_serde, value_serde, lacking = _serdes(spec, config)
-    codec = RAW if spec.kind in _OF_BYTES else codec_of(value_serde, changelog_topic)
+    codec = RAW if spec.kind in _OF_BYTES else _named(codec_of(value_serde, changelog_topic), spec.name, value_serde)
     engine = engines.disk if spec.persistent else engines.memory
     if spec.kind is StoreKind.SESSION and not spec.persistent and named(config.get(SETTING), KEEPS_WINDOWS):
         # Java's store in memory hides a session 1 ms before it closes.

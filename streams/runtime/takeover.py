@@ -23,7 +23,10 @@ from streams.record import TopicPartition
 from streams.runtime.layout import source_of
 from streams.runtime.marks import Mark, name_of, read_mark
 from streams.runtime.restore import StoreRestore
+from streams.runtime.source_rows import SourceRows
+from streams.runtime.stores import Opened
 from streams.runtime.task import Task
+from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.node import SubTopology
 from streams.topology.store import StoreKind, StoreSpec
 
@@ -103,9 +106,8 @@ def restores(
     made = []
     for store, changelog in logs.items():
         opened = task.stores[store]
-        target = ends[changelog]
+        target, done = ends[changelog], committed.get(changelog)
         if opened.spec.source_topic is not None:
-            done = committed.get(changelog)
             target = min(target, done.offset) if done is not None else 0
         kept = disk if lies_on_disk(opened.spec) else None
         wipe = wiper(kept, store, opened.layers) if kept is not None else _nothing
@@ -123,9 +125,24 @@ def restores(
                 wipe,
                 log_epoch=epoch,
                 kept=start,
+                source=_source_rows(task, opened, changelog, done if start else None),
             )
         )
     return made
+
+
+def _source_rows(
+    task: Task, store: Opened, changelog: TopicPartition, since: Position | None
+) -> SourceRows | None:
+    """What makes the rows of a store on its source topic.
+
+    Args:
+        since: the committed position, where the store has a part of the topic already.
+    """
+    if store.spec.source_topic is None:
+        return None
+    time = -1 if since is None else decode_offset_metadata(since.metadata).partition_time
+    return SourceRows(changelog, task.reading(changelog), store.access, time)
 
 
 def judged(

@@ -427,6 +427,10 @@ class Task:
         """Is this one of the task's source partitions?"""
         return partition in self._reads
 
+    def reading(self, partition: TopicPartition) -> Reading:
+        """Serdes and timestamp extractor of one of its source partitions."""
+        return self._reads[partition].reading
+
     def include(self, partition: TopicPartition) -> None:
         """One more source partition: of a topic that has come to match a pattern.
 
