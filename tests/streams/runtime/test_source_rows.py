@@ -121,7 +121,7 @@ EXTRACTED: list[list[object]] = [["a", 2, 50], ["e", 10, 40], [MALFORMED, 8, 120
     [
         (MIXED, {}, PLAIN),
         (MIXED, {"timestamp_extractor": event_time}, EXTRACTED),
-        (MIXED, {"timestamp_extractor": LogAndSkipOnInvalidTimestamp}, PLAIN),
+        (MIXED, {"timestamp_extractor": LogAndSkipOnInvalidTimestamp()}, PLAIN),
         (
             [(b'{"n": 1, "a":2}', b'{"v" : [1, 2.0]}', 1), (b'{"a":2,"n":1}', b"{", 2), (b"[", b"3", 3)],
             {"key": JSON, "value": JSON},
