@@ -249,6 +249,7 @@ def _explained(error: Exception, path: str) -> EngineError:
     text = str(error)
     if "lock" in text.lower() and text.startswith("IO error"):
         return EngineLocked(f"the state in {path} is in use by another process or by an iterator left open: {text}")
-    if text.startswith("Corruption") or "may be corrupted" in text:
+    missing = text.startswith("IO error: No such file")  # one that its manifest or CURRENT names
+    if missing or text.startswith("Corruption") or "may be corrupted" in text:
         return EngineDamaged(f"the state in {path} is damaged and must be rebuilt from the changelogs: {text}")
     return EngineError(f"the state in {path} cannot be read or written: {text}")

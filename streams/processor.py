@@ -80,7 +80,8 @@ class BaseContext(Protocol):
 
     @property
     def record_metadata(self) -> RecordMetadata | None:
-        """Topic, partition and offset of the record being processed; None inside a punctuation."""
+        """Topic, partition and offset of the record being processed. None where there is none: in a punctuation (where
+        Java has an empty one, of topic null and offset -1), for what it forwards, in `init` and `close`."""
         ...
 
     @property

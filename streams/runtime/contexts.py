@@ -14,7 +14,7 @@ from streams.errors import ClassCastException, IllegalArgumentException, Streams
 from streams.metrics import Metrics
 from streams.processor import PunctuationType, Punctuator
 from streams.record import FixedKeyRecord, Headers, Record, RecordMetadata
-from streams.runtime.entry import Walk
+from streams.runtime.entry import NOWHERE, Walk
 from streams.runtime.fuse import Opened
 from streams.runtime.punctuate import Schedule
 from streams.serdes.base import AnySerde
@@ -94,14 +94,11 @@ class BareContext:
 
     @property
     def record_metadata(self) -> RecordMetadata | None:
-        """Where the record in hand came from. None outside of processing; in a punctuation, as in Java, an
-        empty
-        shell: topic "", partition and offset -1."""
+        """Where the record in hand came from; None where there is none: outside of processing, in a punctuation,
+        and for what a punctuation has forwarded."""
         walk = self._walk
-        if not walk.active:
-            return None
-        here = walk.context()
-        return RecordMetadata(here.topic or "", here.partition, here.offset, here.timestamp)
+        here = walk.context() if walk.active else NOWHERE
+        return None if here.topic is None else RecordMetadata(here.topic, here.partition, here.offset, here.timestamp)
 
     @property
     def headers(self) -> Headers:

@@ -195,7 +195,7 @@ def claim(state_dir: Path, application_id: str) -> InstanceDirectory:
                 return InstanceDirectory(root, number, descriptor)
     except OSError as error:
         raise LockException(
-            f"State directory {root} cannot be used: {error.strerror}. "
+            f"State directory {root} cannot be used: {error.filename or root}: {error.strerror}. "
             "Give a directory that this user may write as state.dir."
         ) from None
     raise LockException(f"All {MOST_INSTANCES} instance directories in {root} are locked.")
@@ -230,8 +230,11 @@ def worker_uuid(path: Path) -> str:
         known = json.loads(file.read_text("utf-8"))
         if known.get("version") == VERSION and all(known.get(name) == value for name, value in here.items()):
             return str(uuid.UUID(known["uuid"]))
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        log.info("%s is of another place or version; this worker gets an id of its own.", file)
+    except FileNotFoundError:
         pass
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as damage:
+        log.warning("%s is damaged (%s); this worker gets a new id.", file, damage)
     fresh = str(uuid.uuid4())
     replace_file(file, json.dumps({"version": VERSION, "uuid": fresh, **here}))
     return fresh
@@ -240,14 +243,17 @@ def worker_uuid(path: Path) -> str:
 def disk_id(root: Path) -> str:
     """One name for this disk, the same for all workers on it; bound to the directory's inode."""
     file, inode = root / "directory-id", str(root.stat().st_ino)
-    for _ in range(2):
+    while True:
         try:
             name, _, bound = file.read_text("utf-8").partition("@")
             if bound == inode:
-                return name
-            file.unlink(missing_ok=True)
+                return str(uuid.UUID(name))
+            file.unlink(missing_ok=True)  # copied from elsewhere
         except FileNotFoundError:
             pass
+        except ValueError as damage:
+            log.warning("%s is damaged (%s) and is written anew.", file, damage)
+            file.unlink(missing_ok=True)
         fresh = root / f".directory-id-{uuid.uuid4().hex}"
         fresh.write_text(f"{uuid.uuid4()}@{inode}", "utf-8")
         try:
@@ -256,7 +262,6 @@ def disk_id(root: Path) -> str:
             pass
         finally:
             fresh.unlink()
-    return file.read_text("utf-8").partition("@")[0]
 
 
 def replace_file(file: Path, text: str) -> None:

@@ -24,6 +24,7 @@ from streams.errors import (
     FencedMemberEpochException,
     KafkaException,
     LogTruncatedException,
+    NoOffsetForPartitionException,
     OffsetOutOfRangeException,
     TaskCorruptedException,
     TaskMigratedException,
@@ -485,7 +486,10 @@ class Worker:
         if isinstance(error, LogTruncatedException):
             at = error.diverged_at
         else:
-            at = self._roster.restart_at(partition, self._clock.now_ms())
+            try:
+                at = self._roster.restart_at(partition, self._clock.now_ms())
+            except NoOffsetForPartitionException:  # an offset is committed; it is the log that no longer has it
+                raise error from None
         log.warning("%s: %s Reading goes on at offset %d.", self.settings.name, error, at)
         self._reader.place({partition: at})
 

@@ -123,7 +123,8 @@ class Tick(Step):
         from streams.record import Record
 
         stream = self.context.current_stream_time_ms()
-        meta = "true" if self.context.record_metadata is not None else "false"
+        # Java has empty metadata here, we have none (docs/differences-from-java.md).
+        meta = "true" if self.context.record_metadata is None else "false"
         self.context.forward(Record("tick", f"ts={time} stream={stream} meta={meta}", time))
         self.calls += 1
         if self.calls == self.most:
@@ -200,7 +201,7 @@ class ForwardTwiceFixedKey(Step):
 class ContextInfo(Step):
     def process(self, record: Any) -> None:
         c, at = self.context, self.context.record_metadata
-        where = f"{at.topic or 'null'}-{at.partition}@{at.offset}"  # in punctuations there is none
+        where = "null--1@-1" if at is None else f"{at.topic}-{at.partition}@{at.offset}"  # None: of a punctuation
         times = f"stream={c.current_stream_time_ms()} wall={c.current_system_time_ms()}"
         shown = f"{text(record.value)} {where} {times} task={c.task_id} app={c.application_id}"
         self.context.forward(record.with_value(shown))

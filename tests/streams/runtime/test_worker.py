@@ -31,7 +31,7 @@ from streams.clients.api import (
 )
 from streams.clients.connect import connect
 from streams.errors import (
-    NoOffsetForPartitionException,
+    OffsetOutOfRangeException,
     StreamsException,
     TimeoutException,
 )
@@ -274,7 +274,7 @@ def test_a_position_that_is_gone_ends_the_worker_where_there_is_no_policy(
         **options,
     )  # fmt: skip
     app.start()
-    with pytest.raises(NoOffsetForPartitionException, match="words-0"):
+    with pytest.raises(OffsetOutOfRangeException, match=r"words-0: position 50 lies outside the log.* from 0 to 0"):
         app.wait(30_000)
     app.close()
 
