@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, cast
 from weakref import WeakSet
 
 from rocksdict import (
+    AccessType,
     BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
@@ -104,23 +105,30 @@ class RocksScan:
 class RocksEngine:
     """Implements `Engine`. `path` is a directory, made if it is missing; its parent must exist.
 
+    Args:
+        path: the directory.
+        shared: memory that several databases share.
+        read_only: takes no lock, so whoever writes is neither waited for nor kept out; shows what was written before
+            it was opened, and refuses writes with `EngineError`.
+
     Opening raises `EngineLocked`, `EngineDamaged`, `EngineTooNew` or `EngineError`.
     """
 
     __slots__ = ("_closed", "_database", "_numbers", "_scans", "path")
 
-    def __init__(self, path: str, shared: Budget | None = None) -> None:
+    def __init__(self, path: str, shared: Budget | None = None, read_only: bool = False) -> None:
         self.path = path
         self._scans: WeakSet[RocksScan] = WeakSet()
         self._closed = False
         try:
-            self._database = Rdict(path, _options(shared or process_budget()))
+            access = AccessType.read_only() if read_only else AccessType.read_write()
+            self._database = Rdict(path, _options(shared or process_budget()), access_type=access)
         except Exception as error:
             raise _explained(error, path) from error
         found = self._database.get(_FORMAT)
-        if found is None:
+        if found is None and not read_only:
             self._database.put(_FORMAT, FORMAT)
-        elif found != FORMAT:
+        elif found not in (None, FORMAT):
             self._database.close()
             raise EngineTooNew(
                 f"the state in {path} has layout {found.hex()}, this version reads {FORMAT.hex()};"

@@ -8,12 +8,11 @@ taken ─▶ restoring ─▶ running ─▶ given up (clean: its directory is f
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from statestore.engine import Engine, EngineDamaged, EngineLocked
+from statestore.engine import Engine, EngineDamaged
 from statestore.memory import MemoryEngine
 from streams.clients.api import Admin, Fetched, Position, Reader
 from streams.metrics import Metrics
@@ -32,9 +31,6 @@ log = logging.getLogger("streams.runtime.roster")
 DATABASE = "rocksdb"
 SLICE_ROWS = 2_000
 """Rows that go to the database between two runs: 3 ms."""
-
-LOCKED_S = 5.0
-"""How long a database that is open elsewhere is waited for."""
 
 OpenEngine = Callable[[Path], Engine]
 Committed = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, Position]]
@@ -95,6 +91,7 @@ class Roster:
         ground: what all tasks stand on; `disk` and `state_dir` are set for each.
         directory: where state lies.
         open_engine: opens a task's database.
+        read_engine: opens a database that is nobody's, without its lock: who is frozen over it keeps it from nobody.
         admin, reader, restorer, sender: of the worker.
         committed: fetches the group's positions.
         reset: the default reset policy.
@@ -107,6 +104,7 @@ class Roster:
         ground: Ground,
         directory: InstanceDirectory,
         open_engine: OpenEngine,
+        read_engine: OpenEngine,
         admin: Admin,
         reader: Reader,
         restorer: Restorer,
@@ -119,6 +117,7 @@ class Roster:
         self._ground = ground
         self._directory = directory
         self._open_engine = open_engine
+        self._read_engine = read_engine
         self._admin = admin
         self._reader = reader
         self._restorer = restorer
@@ -217,23 +216,12 @@ class Roster:
         if not any(lies_on_disk(spec) for spec in sub.stores):
             return MemoryEngine()
         try:
-            return self._opened(home / DATABASE)
+            return self._open_engine(home / DATABASE)
         except EngineDamaged as damage:
             log.warning("The state of task %s is rebuilt from its changelogs: %s.", id, damage)
             self._directory.discard(id)
             home.mkdir(mode=0o700)
             return self._open_engine(home / DATABASE)
-
-    def _opened(self, path: Path) -> Engine:
-        """Opens a database. Another worker may have it open for a moment, to look how far it is."""
-        deadline = time.monotonic() + LOCKED_S
-        while True:
-            try:
-                return self._open_engine(path)
-            except EngineLocked:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(LOCKED_S / 100)
 
     def _position_in(self, path: Path) -> Callable[[TaskId], int]:
         def position(task: TaskId) -> int:
@@ -242,16 +230,14 @@ class Roster:
             if not (path / DATABASE).exists():
                 return 0
             try:
-                engine = self._open_engine(path / DATABASE)
-            except EngineLocked:  # another worker takes it over, or looks as well
+                engine = self._read_engine(path / DATABASE)
+                try:
+                    return position_of(engine, own)
+                finally:
+                    engine.close()
+            except Exception as error:  # another worker may have taken it over meanwhile
+                log.warning("The copy of task %s in %s cannot be read and counts for nothing: %s", task, path, error)
                 return 0
-            except Exception as error:
-                log.warning("The copy of task %s in %s cannot be opened and counts for nothing: %s", task, path, error)
-                return 0
-            try:
-                return position_of(engine, own)
-            finally:
-                engine.close()
 
         return position
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from streams import Materialized, Stores, StreamsBuilder
 from streams.clients.api import Position
 from streams.errors import TimeoutException
 from streams.record import TopicPartition
-from streams.runtime.equip import open_rocks
+from streams.runtime.equip import open_rocks, read_rocks
 from streams.runtime.marks import name_of, read_mark
 from streams.runtime.roster import DATABASE
 from streams.topology.node import TaskId
@@ -121,17 +120,22 @@ def test_damaged_state_is_rebuilt(engines: Engines, tmp_path: Path, caplog: pyte
     second.close()
 
 
-def test_a_database_that_another_looks_into_is_waited_for(engines: Engines, tmp_path: Path) -> None:
+def test_whoever_looks_into_a_copy_keeps_it_from_nobody_and_may_be_frozen_over_it(
+    engines: Engines, tmp_path: Path
+) -> None:
     first = worked(Estate(engines, tmp_path), "a")
     first.close()
-    looking = open_rocks(tmp_path / "app" / "unowned" / "0_0" / DATABASE)
+    looking = read_rocks(tmp_path / "app" / "unowned" / "0_0" / DATABASE)
     second = Estate(engines, tmp_path)
-    assert second.roster.copies() == {ZERO: 0}  # it counts for nothing as long as it is in use
+    assert second.roster.copies() == {ZERO: 1}
     second.committed = first.committed
-    threading.Timer(0.1, looking.close).start()
     second.take(ZERO)
-    assert second.count("a") == 1
+    assert second.count("a") == 1 and second.restorer.restored == 0
+    looking.close()  # it wakes up
     second.close()
+    third = Estate(engines, tmp_path)
+    assert third.roster.copies() == {ZERO: 1}
+    third.close()
 
 
 def test_a_take_that_fails_leaves_nothing_half_done(engines: Engines, tmp_path: Path) -> None:
