@@ -2,13 +2,17 @@
 
     PLANTED=offsets-first   commits positions before the output is sent: words are lost
     PLANTED=no-changelog    drops every changelog batch: state is lost
+    PLANTED=no-stamp        and retried-refusal: see `tests.crash.planted`
     KILLED_AFTER=send:3     the process kills itself after that step of its third commit
+    SLOW=DIRECTORY          the user's function stands still while there is a file there with the number of the process;
+                            of several threads, one
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterable
 
 from streams import Serdes, StreamsBuilder
@@ -17,10 +21,13 @@ from streams.runtime.commit import Commit, Guarantee, Step
 from streams.runtime.outbox import Outgoing
 from streams.runtime.sender import Sender
 from streams.topology.node import TaskId
+from tests.crash.planted import PLANTED
 
 
 def topology(builder: StreamsBuilder) -> None:
     lines = builder.stream("words-in", key_serde=Serdes.string(), value_serde=Serdes.string())
+    if "SLOW" in os.environ:
+        lines = lines.peek(slow)
     (
         lines.flat_map_values(lambda line: line.split())
         .group_by(lambda _, word: word, key_serde=Serdes.string(), value_serde=Serdes.string())
@@ -28,6 +35,19 @@ def topology(builder: StreamsBuilder) -> None:
         .to_stream()
         .to("word-counts", key_serde=Serdes.string(), value_serde=Serdes.long())
     )
+
+
+def slow(key: str, line: str) -> None:
+    """Stands still for as long as it is asked to."""
+    asked = os.path.join(os.environ["SLOW"], str(os.getpid()))
+    if os.path.exists(asked):
+        taken = f"{asked}-taken"
+        try:
+            os.rename(asked, taken)
+        except FileNotFoundError:  # another thread was quicker
+            return
+        while os.path.exists(taken):
+            time.sleep(0.02)
 
 
 def killed_after(name: str, number: int) -> tuple[Step, ...]:
@@ -64,6 +84,8 @@ elif planted == "no-changelog":
         return honest(self, task, without_changelog(task, batches), dead_letters)
 
     setattr(Sender, "send", send)  # noqa: B010
+elif planted:
+    PLANTED[planted]()
 if killed:
     name, _, number = killed.partition(":")
     commit.STEPS = {Guarantee.AT_LEAST_ONCE: killed_after(name, int(number))}

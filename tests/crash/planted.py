@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from broker_local import requests as wire
-from broker_local.errorcodes import ErrorCode
-from streams.clients.api import GroupMember
-from streams.clients.local import errors
+from broker_local.format import Packed
+from streams.clients.api import GroupMember, Sent
+from streams.clients.local.lane import Lane, Parcel
 from streams.clients.local.writer import LocalWriter
-from streams.errors import KafkaStorageException
-from streams.runtime.sender import Sender
+from streams.errors import KafkaException
+from streams.record import TopicPartition
 
 
 def no_stamp() -> None:
@@ -20,20 +22,33 @@ def no_stamp() -> None:
 
 
 def retried_refusal() -> None:
-    """A refusal is taken for a passing error: the batch stays, and is sent again in the name of the next member."""
+    """What was refused is sent again after the rejoin, in the name of the new member."""
+    kept: list[tuple[LocalWriter, TopicPartition, Packed]] = []
+    honest_bind, honest_fenced = LocalWriter.bind, LocalWriter._fenced
+
+    def fenced(self: LocalWriter, member: wire.GroupMember | None, error: KafkaException, now: float) -> None:
+        for lane in self._busy.values():
+            kept.extend((self, lane.partition, parcel.packed) for parcel in lane.queue if parcel.member == member)
+        honest_fenced(self, member, error, now)
 
     def bind(self: LocalWriter, member: GroupMember | None) -> None:
-        self._member = None if member is None else wire.GroupMember(*member)
-        for lane in self._lanes.values():
-            for parcel in lane.queue:
-                parcel.member = self._member or parcel.member
+        honest_bind(self, member)
+        if member is None:
+            return
+        again = [each for each in kept if each[0] is self]
+        kept[:] = [each for each in kept if each[0] is not self]
+        for _, partition, packed in again:
+            lane = self._lanes.setdefault(partition, Lane(partition, True, 0.1))
+            parcel = Parcel(packed, time.monotonic() + 60.0, forget, self._member)
+            lane.queue.append(parcel)
+            self._busy[partition] = lane
+            self._parcels += 1
+            self._bytes += parcel.size
 
-    def abort(self: Sender) -> tuple[int, int]:
-        return 0, 0
+    def forget(sent: Sent) -> None: ...
 
     setattr(LocalWriter, "bind", bind)  # noqa: B010
-    setattr(Sender, "abort", abort)  # noqa: B010
-    errors.EXCEPTIONS = {**errors.EXCEPTIONS, ErrorCode.FENCED_MEMBER_EPOCH: KafkaStorageException}
+    setattr(LocalWriter, "_fenced", fenced)  # noqa: B010
 
 
 PLANTED = {"no-stamp": no_stamp, "retried-refusal": retried_refusal}

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from streams.clients import Admin
-from tests.crash.trial import APPLICATION, PARTITIONS, Instance, Trial, kill_at_random, trial
+from tests.crash.trial import PARTITIONS, Instance, Trial, kill_at_random, trial
 from tests.crash.verdict import Evidence, wrong
 from tests.streams.apps import wait_for
 
@@ -40,12 +39,6 @@ def feed_until_its_end(one: Trial, dying: Instance) -> None:
         one.feed(20)
         with contextlib.suppress(subprocess.TimeoutExpired):
             dying.ended(0.1)
-
-
-def members(one: Trial) -> int:
-    with Admin({"bootstrap.servers": one.servers}) as admin:
-        groups = {listed.group for listed in admin.list_groups()}
-        return len(admin.describe_group(APPLICATION).members) if APPLICATION in groups else 0
 
 
 def tasks(instance: Instance) -> int:
@@ -103,7 +96,7 @@ def test_clean_stops_count_exactly_and_say_so_by_their_exit_codes(one: Trial) ->
     together = [one.start(), one.start()]
     wait_for(lambda: all(instance.is_up for instance in together))
     together.append(one.start())
-    wait_for(lambda: members(one) == 3)
+    wait_for(lambda: one.members() == 3)
     for instance in together:
         instance.signal(signal.SIGTERM)
     assert [instance.ended() for instance in together] == [0, 0, 0]
@@ -153,6 +146,7 @@ MORE = {"a": 1, "b": 3}
         ({"counts": {"a": 1, "b": 1}}, "b: counted 1 times, came 2 times"),
         ({"counts": {"a": 1}}, "b: counted 0 times"),
         ({"changelog": {"a": 1}, "stored": {"a": 1}}, "b: 0 in the changelog, came 2 times"),
+        ({"updates": [("b", 2), ("a", 1), ("b", 1), ("b", 2)]}, "b: goes back from 2 to 1 in the changelog"),
         ({"stored": {"a": 1}}, r"not the fold of the changelog: 1 words differ, as ['b']"),
     ],
 )

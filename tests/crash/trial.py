@@ -10,14 +10,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.rocks import RocksEngine
 from streams import Serdes
-from streams.clients import Producer, ProducerRecord
+from streams.clients import Admin, Producer, ProducerRecord
+from streams.clients.admin import ConsumerGroupDescription
 from streams.runtime.directory import task_directories
 from streams.runtime.roster import DATABASE
 from streams.runtime.stores import codec_of
@@ -43,12 +45,23 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class Instance:
-    """One process that runs the word count."""
+    """One process that runs the word count.
+
+    Args:
+        members: how many workers it has.
+    """
 
     def __init__(
-        self, log: Path, script: Path, arguments: Sequence[str], planted: Mapping[str, str], limit: int | None
+        self,
+        log: Path,
+        script: Path,
+        arguments: Sequence[str],
+        planted: Mapping[str, str],
+        limit: int | None,
+        members: int = 1,
     ) -> None:
         self.log = log
+        self.members = members
         command = [sys.executable, "-m", "streams.cli.main", "run", str(script), "--application-id", APPLICATION]
         if limit is not None:
             command = [sys.executable, "-c", LIMITED, str(limit), *command]
@@ -110,19 +123,41 @@ class Trial:
 
     # instances and the broker
 
-    def start(self, *arguments: str, script: Path = SCRIPT, limit: int | None = None, **planted: str) -> Instance:
+    def start(
+        self, *arguments: str, script: Path = SCRIPT, limit: int | None = None, members: int = 1, **planted: str
+    ) -> Instance:
         """Starts an instance.
 
         Args:
             arguments: of the command; the last one counts where one is given twice.
             limit: bytes that a file of it may have.
+            members: how many workers these arguments make.
             planted: see `tests.crash.counting`.
         """
         arguments = ("--config", "commit.interval.ms=50", "--bootstrap-servers", self.servers, *arguments)
         log = self.directory / f"instance-{len(self.instances)}.log"
-        instance = Instance(log, script, arguments, planted, limit)
+        instance = Instance(log, script, arguments, planted, limit, members)
         self.instances.append(instance)
         return instance
+
+    def members(self) -> int:
+        """How many members the group has."""
+        return len(self._group().members)
+
+    def generation(self) -> int:
+        return self._group().generation
+
+    def is_stable(self) -> bool:
+        """Is no rebalance on?"""
+        return self._group().state == "Stable"
+
+    def committed(self) -> int:
+        """How far the input has been committed."""
+        return committed(self.servers, APPLICATION, "words-in")
+
+    def _group(self) -> ConsumerGroupDescription:
+        with Admin({"bootstrap.servers": self.servers}) as admin:
+            return admin.describe_group(APPLICATION)
 
     def alive(self) -> list[Instance]:
         return [instance for instance in self.instances if instance.runs]
@@ -207,13 +242,20 @@ class Trial:
 
     def evidence(self) -> Evidence:
         """What is in topics and databases; the instances must have been stopped."""
+        updates = self.updates()
         return Evidence(
             self.acknowledged,
             [record.value for record in records(self.servers, "words-in", TEXT, TEXT)],
             table(self.servers, "word-counts"),
-            table(self.servers, f"{APPLICATION}-counts-changelog", TEXT, Serdes.long()),
+            dict(updates),
             self.stored(),
+            updates,
         )
+
+    def updates(self) -> list[tuple[str, int]]:
+        """The rows of the changelog, those of a word in their order."""
+        rows = records(self.servers, f"{APPLICATION}-counts-changelog", TEXT, Serdes.long())
+        return [(record.key, record.value) for record in rows]
 
     def stored(self) -> dict[str, int]:
         """The rows of all databases of the application."""
@@ -243,18 +285,24 @@ def kill_at_random(one: Trial, instances: int, brokers: int, running: int = 2, p
 
     Another instance is started for each that was killed, so that about `running` are alive.
     """
-    deeds = ["instance"] * instances + ["broker"] * brokers
-    one.random.shuffle(deeds)
-    for _ in range(running):
-        one.start()
-    wait_for(lambda: committed(one.servers, APPLICATION, "words-in") > 0)
-    for deed in deeds:
+    deeds = [partial(kill_instance, one, one.start)] * instances + [one.kill_broker] * brokers
+    begin(one, one.start, running)
+    for deed in one.random.sample(deeds, len(deeds)):
         time.sleep(one.random.uniform(0.2, 2 * pause_s))
-        if deed == "broker":
-            one.kill_broker()
-            continue
-        wait_for(lambda: any(instance.is_up for instance in one.alive()))
-        assert not one.fallen(), one.fallen()[0].said
-        some = [instance for instance in one.alive() if instance.is_up or one.random.random() < YOUNG]
-        one.random.choice(some).kill()
-        one.start()
+        deed()
+
+
+def begin(one: Trial, start: Callable[[], object], running: int) -> None:
+    """Starts instances and waits until they work."""
+    for _ in range(running):
+        start()
+    wait_for(lambda: one.committed() > 0)
+
+
+def kill_instance(one: Trial, start: Callable[[], object]) -> None:
+    """Kills one of the instances, and starts another."""
+    wait_for(lambda: any(instance.is_up for instance in one.alive()))
+    assert not one.fallen(), one.fallen()[0].said
+    some = [instance for instance in one.alive() if instance.is_up or one.random.random() < YOUNG]
+    one.random.choice(some).kill()
+    start()

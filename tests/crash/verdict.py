@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -17,6 +17,7 @@ class Evidence:
         counts: the last count of every word in the output topic.
         changelog: the last row of every word in the changelog.
         stored: the rows in the databases.
+        updates: all rows of the changelog, those of a word in the order in which they were written.
     """
 
     acknowledged: list[str] = field(default_factory=list)
@@ -24,6 +25,7 @@ class Evidence:
     counts: Mapping[str, int] = field(default_factory=dict)
     changelog: Mapping[str, int] = field(default_factory=dict)
     stored: Mapping[str, int] = field(default_factory=dict)
+    updates: Sequence[tuple[str, int]] = ()
 
     @property
     def truth(self) -> Counter[str]:
@@ -54,9 +56,25 @@ def wrong(evidence: Evidence, exactly: bool = False) -> list[str]:
             found.append(f"{word}: counted {told} times, came {count} times")
         if evidence.changelog.get(word, 0) < count:
             found.append(f"{word}: {evidence.changelog.get(word, 0)} in the changelog, came {count} times")
+    found += lost_updates(evidence.updates)
     if evidence.stored != evidence.changelog:
         other = sorted(w for w in {**evidence.stored, **evidence.changelog} if differ(evidence, w))
         found.append(f"the databases are not the fold of the changelog: {len(other)} words differ, as {other[:3]}")
+    return found
+
+
+def lost_updates(updates: Iterable[tuple[str, int]]) -> list[str]:
+    """Counts that a later row of the changelog takes back.
+
+    Whoever takes a task over reads its changelog to the end before it counts on, and counts only go up. So each word's
+    rows never go down, whoever was killed or frozen between them; where they do, someone wrote who had not read them.
+    """
+    found: list[str] = []
+    highest: dict[str, int] = {}
+    for word, count in updates:
+        if count < highest.get(word, 0):
+            found.append(f"{word}: goes back from {highest[word]} to {count} in the changelog")
+        highest[word] = max(count, highest.get(word, 0))
     return found
 
 
