@@ -26,19 +26,19 @@ from tests.crash.planted import PLANTED
 
 def topology(builder: StreamsBuilder) -> None:
     lines = builder.stream("words-in", key_serde=Serdes.string(), value_serde=Serdes.string())
-    if "SLOW" in os.environ:
-        lines = lines.peek(slow)
-    (
+    counts = (
         lines.flat_map_values(lambda line: line.split())
         .group_by(lambda _, word: word, key_serde=Serdes.string(), value_serde=Serdes.string())
         .count(store="counts")
         .to_stream()
-        .to("word-counts", key_serde=Serdes.string(), value_serde=Serdes.long())
     )
+    if "SLOW" in os.environ:
+        counts = counts.peek(slow)
+    counts.to("word-counts", key_serde=Serdes.string(), value_serde=Serdes.long())
 
 
-def slow(key: str, line: str) -> None:
-    """Stands still for as long as it is asked to."""
+def slow(word: str, count: int) -> None:
+    """Stands still for as long as it is asked to; the row of the changelog is in the outbox by then."""
     asked = os.path.join(os.environ["SLOW"], str(os.getpid()))
     if os.path.exists(asked):
         taken = f"{asked}-taken"

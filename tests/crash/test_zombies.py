@@ -37,11 +37,11 @@ def test_no_zombie_takes_back_what_others_have_counted(one: Trial, kinds: tuple[
 
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_bug_that_lets_a_zombie_write_is_found(one: Trial, bug: str) -> None:
-    begin(one, lambda: one.start(*zombies.SETTINGS, *zombies.RARELY, PLANTED=bug), 2)
+    begin(one, lambda: zombies.start(one, threads=1, PLANTED=bug), 2)
 
     def found() -> bool:
         zombies.settle(one)
-        zombies.frozen(one)
+        zombies.slow(one)
         return any("goes back" in problem for problem in lost_updates(one.updates()))
 
     assert any(found() for _ in range(8))

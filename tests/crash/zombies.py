@@ -22,7 +22,7 @@ RARELY = ("--config", "commit.interval.ms=2000")
 """With the cache, a worker then has much in hand at any time."""
 
 
-def start(one: Trial, *more: str, threads: int | None = None, workers: int = 1) -> Instance:
+def start(one: Trial, *more: str, threads: int | None = None, workers: int = 1, **planted: str) -> Instance:
     """An instance whose session is short; with much in hand or little, with one thread or two if none is said."""
     (one.directory / "slow").mkdir(exist_ok=True)
     threads = threads or one.random.choice((1, 1, 2))
@@ -30,7 +30,7 @@ def start(one: Trial, *more: str, threads: int | None = None, workers: int = 1) 
     more = (*SETTINGS, *hand, "--config", f"num.stream.threads={threads}", *more)
     if workers > 1:
         more = (*more, "--workers", str(workers))
-    return one.start(*more, members=threads * workers, SLOW=str(one.directory / "slow"))
+    return one.start(*more, members=threads * workers, SLOW=str(one.directory / "slow"), **planted)
 
 
 def make(one: Trial) -> None:

@@ -133,7 +133,7 @@ def test_clean_joins_and_leaves_process_every_record_once_and_by_one_task_at_a_t
             if not apps:
                 join()
             wait_for(lambda: table(engines.servers, "out") == truth)
-            assert sum(len(app.tasks()) for app in apps) >= 3 or not truth
+            wait_for(lambda: sum(len(app.tasks()) for app in apps) >= 3 or not truth)
         finally:
             for app in apps:
                 assert app.close(30_000)
