@@ -194,8 +194,9 @@ def claim(state_dir: Path, application_id: str) -> InstanceDirectory:
             if descriptor is not None:
                 return InstanceDirectory(root, number, descriptor)
     except OSError as error:
+        inside = "" if str(error.filename or root) == str(root) else f"{error.filename}: "
         raise LockException(
-            f"State directory {root} cannot be used: {error.filename or root}: {error.strerror}. "
+            f"State directory {root} cannot be used: {inside}{error.strerror}. "
             "Give a directory that this user may write as state.dir."
         ) from None
     raise LockException(f"All {MOST_INSTANCES} instance directories in {root} are locked.")
