@@ -83,7 +83,12 @@ class Link(Protocol):
 
     def fileno(self) -> int:
         """A descriptor that is readable when `receive` has something to take, for whoever waits on several
-        links. Replies that came during a `send` or a `call` do not show there: `receive(0)` after those."""
+        links. Replies that came during a `send` or a `call` do not show there, see `holds`."""
+        ...
+
+    @property
+    def holds(self) -> bool:
+        """Has `receive` something to take that has left the descriptor already?"""
         ...
 
     def wake(self) -> None:
@@ -177,6 +182,11 @@ class SocketLink:
     def fileno(self) -> int:
         """See `Link.fileno`."""
         return self._socket.fileno()
+
+    @property
+    def holds(self) -> bool:
+        """See `Link.holds`."""
+        return bool(self._ready)
 
     def wake(self) -> None:
         """See `Link.wake`."""

@@ -171,6 +171,17 @@ def pack(
     return Packed(payload, flags, count, timestamps[0], max(timestamps))
 
 
+def halves(packed: Packed) -> tuple[Packed, Packed]:
+    """The records of a batch of at least two as two batches, in their order."""
+    keys, values, times, headers, _ = unpack(packed.payload, packed.records)
+    timestamps, middle = _ints(times), packed.records // 2
+    first, last = slice(middle), slice(middle, None)
+    return (
+        pack(keys[first], values[first], timestamps[first], None if headers is None else headers[first]),
+        pack(keys[last], values[last], timestamps[last], None if headers is None else headers[last]),
+    )
+
+
 def numbered(
     packed: Packed,
     *,

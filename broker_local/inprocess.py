@@ -181,6 +181,11 @@ class MemoryLink:
         """See `Link.fileno`."""
         return self._readable.fileno()
 
+    @property
+    def holds(self) -> bool:
+        """See `Link.holds`."""
+        return bool(self._ready)
+
     def wake(self) -> None:
         """See `Link.wake`."""
         with self._engine.changed:

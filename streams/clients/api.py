@@ -142,7 +142,10 @@ WRITER_DEFAULTS = WriterSettings()
 
 
 class Sent(NamedTuple):
-    """The fate of one batch: offset and timestamp (ms) of its first record, or the error that ended it.
+    """The fate of one batch, or of a part of it: offset and timestamp (ms) of its first record, or the error that
+    ended it.
+
+    The part is so many `records` from index `first` on, by default (-1) all.
 
     `timestamp` is the log's append time where the topic says `LogAppendTime`, else -1: the records' own hold.
     `base_offset` is -1 where the engine was not asked for an answer (`acks` 0).
@@ -152,6 +155,12 @@ class Sent(NamedTuple):
     base_offset: int
     timestamp: int
     error: KafkaException | None
+    first: int = 0
+    records: int = -1
+
+    def part(self, whole: int) -> slice:
+        """Which records it is about, of a batch of so many."""
+        return slice(self.first, whole if self.records < 0 else self.first + self.records)
 
 
 class GroupMember(NamedTuple):
@@ -188,7 +197,9 @@ class Writer(Protocol):
         ...
 
     def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
-        """Sends a batch. `done` is called once, with the outcome, inside a later `send`, `settle` or `close`.
+        """Sends a batch. `done` is called with the outcome, inside a later `send`, `settle` or `close`: once, or, where
+        the engine refuses the batch for what single records are (too large, no key, a time out of range), once for
+        each part of it, so that a bad record fails alone.
 
         The offsets of the batch are not looked at. Waits only where too many batches are in flight. Retriable
         errors and lost connections are retried until the delivery timeout; `done` is told only the last word.

@@ -378,9 +378,10 @@ class Producer:
                 self._sent(pending, Sent(pending.partition, -1, -1, failed))
 
     def _sent(self, pending: Pending, sent: Sent) -> None:
-        self._unfinished.discard(pending)
-        self._accumulator.back(pending.partition)
-        self._memory -= pending.size
+        if pending.told(sent):
+            self._unfinished.discard(pending)
+            self._accumulator.back(pending.partition)
+            self._memory -= pending.size
         self._answers.append((pending, sent))
 
     def _take_answers(self) -> list[Answer]:

@@ -74,6 +74,8 @@ class Sender:
         self._largest = largest
         self._ends: dict[TopicPartition, int] = {}
         self._on_its_way: dict[int, OnItsWay] = {}
+        self._in_parts: dict[int, int] = {}
+        """Records without an answer of the batches that were divided."""
         self.watched: frozenset[str] = frozenset()
         """Topics whose batches are known by their age until they are acknowledged."""
         self.refusals: list[Refusal] = []
@@ -82,7 +84,7 @@ class Sender:
         self.member: GroupMember | None = None
         """In whose name output leaves."""
         self.outstanding = 0
-        """Batches without an answer."""
+        """Records without an answer."""
         self._unsure = 0
         """Records in them, and in the batches that the group's word has refused."""
         self._fenced_batches = 0
@@ -105,6 +107,7 @@ class Sender:
         self._fenced = None
         self._ends.clear()
         self._on_its_way.clear()
+        self._in_parts.clear()
         self.refusals.clear()
         return dropped
 
@@ -122,7 +125,7 @@ class Sender:
             batch = self._fitting(task, partition, whole, dead_letters) if look else whole
             if not len(batch):
                 continue
-            self.outstanding += 1
+            self.outstanding += len(batch)
             self._unsure += len(batch)
             if partition.topic in self.watched:
                 self._on_its_way[id(batch)] = OnItsWay(task, partition, min(batch.timestamps))
@@ -132,11 +135,12 @@ class Sender:
 
     def tell(self, partition: TopicPartition, batch: RecordBatch) -> None:
         """Sends a batch that is no task's output. If it does not arrive, that is only logged."""
-        self.outstanding += 1
-        self._writer.send(partition, batch, self._told)
+        self.outstanding += len(batch)
+        self._writer.send(partition, batch, partial(self._told, len(batch)))
 
-    def _told(self, sent: Sent) -> None:
-        self.outstanding -= 1
+    def _told(self, records: int, sent: Sent) -> None:
+        part = sent.part(records)
+        self.outstanding -= part.stop - part.start
         if isinstance(sent.error, (FencedMemberEpochException, FencedInstanceIdException)):
             self._fenced = sent.error
         elif sent.error is not None and not self._closed:
@@ -164,7 +168,7 @@ class Sender:
         self._raise_fenced()
         if left:
             raise TimeoutException(
-                f"{self.outstanding} batches were not acknowledged within {timeout_ms} ms. "
+                f"{self.outstanding} records were not acknowledged within {timeout_ms} ms. "
                 "Is the broker alive and its disk writable?"
             )
 
@@ -200,9 +204,15 @@ class Sender:
         if self._fenced is not None:
             raise self._fenced
 
-    def _sent(self, task: TaskId, batch: RecordBatch, dead_letters: bool, sent: Sent) -> None:
-        self.outstanding -= 1
-        self._on_its_way.pop(id(batch), None)
+    def _sent(self, task: TaskId, whole: RecordBatch, dead_letters: bool, sent: Sent) -> None:
+        part = sent.part(len(whole))
+        batch = whole if part.stop - part.start == len(whole) else _chosen(whole, list(range(part.start, part.stop)))
+        self.outstanding -= len(batch)
+        left = self._in_parts.pop(id(whole), len(whole)) - len(batch)
+        if left:
+            self._in_parts[id(whole)] = left
+        else:
+            self._on_its_way.pop(id(whole), None)
         if self._closed:
             return
         if isinstance(sent.error, (FencedMemberEpochException, FencedInstanceIdException)):

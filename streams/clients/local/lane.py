@@ -5,6 +5,7 @@ the broker remembers that many per producer and partition; only one until the fi
 knows nothing of a producer takes any sequence. When one fails for the moment, those behind it fail too (their
 sequence has a gap): the lane stops, waits for the answers still out, and sends all from the first one again.
 When one fails for good its sequence is never filled: the lane goes on under a new producer id, from sequence 0.
+Where that is for what one record is, the batch is sent again in halves, down to that record.
 """
 
 from __future__ import annotations
@@ -13,27 +14,45 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from broker_local.format import Packed
+from broker_local.format import Packed, halves
 from broker_local.requests import GroupMember
 from streams.clients.api import Sent
-from streams.errors import KafkaException, OutOfOrderSequenceException, RetriableException, TimeoutException
+from streams.errors import (
+    InvalidRecordException,
+    InvalidTimestampException,
+    KafkaException,
+    OutOfOrderSequenceException,
+    RecordTooLargeException,
+    RetriableException,
+    TimeoutException,
+)
 from streams.record import TopicPartition
 
 MOST_OUT = 5
 """Batches of one lane without an answer; Kafka's `max.in.flight.requests.per.connection` with idempotence."""
 SEQUENCES = 0x7FFFFFFF
 NEVER = float("inf")
+OF_ONE_RECORD = (InvalidRecordException, InvalidTimestampException, RecordTooLargeException)
+"""Errors of a batch that may be those of one record in it."""
 
 
 class Parcel:
     """One batch until it has its last word."""
 
-    __slots__ = ("data", "deadline", "done", "member", "out", "packed", "sequence")
+    __slots__ = ("data", "deadline", "done", "first", "member", "out", "packed", "part", "sequence")
 
     def __init__(
-        self, packed: Packed, deadline: float, done: Callable[[Sent], None], member: GroupMember | None = None
+        self,
+        packed: Packed,
+        deadline: float,
+        done: Callable[[Sent], None],
+        member: GroupMember | None = None,
+        first: int = 0,
+        part: bool = False,
     ) -> None:
         self.packed = packed
+        self.first = first  # which record of the batch that was handed over it begins with
+        self.part = part  # of that batch, not all of it
         self.deadline = deadline  # seconds, monotonic
         self.done = done
         self.member = member  # in whose name it was handed over, and stays
@@ -45,6 +64,18 @@ class Parcel:
     def size(self) -> int:
         """Its bytes, but for the header."""
         return len(self.packed.payload)
+
+    def halves(self) -> tuple[Parcel, Parcel]:
+        """The same records as two batches."""
+        one, other = halves(self.packed)
+        return (
+            Parcel(one, self.deadline, self.done, self.member, self.first, True),
+            Parcel(other, self.deadline, self.done, self.member, self.first + one.records, True),
+        )
+
+    def sent(self, partition: TopicPartition, offset: int, timestamp: int, error: KafkaException | None) -> Sent:
+        """What is told of it."""
+        return Sent(partition, offset, timestamp, error, self.first, self.packed.records if self.part else -1)
 
 
 class Lane:
@@ -109,6 +140,23 @@ class Lane:
         self._renew()
         self._stop(now)
         return True
+
+    def divided(self, parcel: Parcel, error: KafkaException | None, now: float) -> tuple[Parcel, Parcel] | None:
+        """Puts its halves in the place of a batch that is refused for what single records are; None: it is not.
+
+        So those that nothing is wrong with are stored, in their place. There is nothing to wait for between the tries.
+        """
+        if not isinstance(error, OF_ONE_RECORD) or parcel.packed.records == 1 or now >= parcel.deadline:
+            return None
+        self._back(parcel)
+        at = self.queue.index(parcel)
+        self.queue.remove(parcel)
+        both = parcel.halves()
+        self.queue.insert(at, both[1])
+        self.queue.insert(at, both[0])
+        self._renew()
+        self._stop(now - self._backoff_s)
+        return both
 
     def expired(self, now: float) -> list[Parcel]:
         """Takes out the batches whose time is over."""

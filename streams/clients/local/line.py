@@ -102,6 +102,11 @@ class Line:
         """The connection's descriptor, -1 where there is none."""
         return -1 if self._link is None else self._link.fileno()
 
+    @property
+    def holds(self) -> bool:
+        """Is there an answer that `fileno` does not tell of? It came while another one was waited for."""
+        return self._link is not None and self._link.holds
+
     def wake(self) -> None:
         """Ends a waiting `receive`, or the next one. From any thread."""
         link = self._link

@@ -151,7 +151,7 @@ class LocalWriter:
                     f"{lane.partition}: the producer was closed before the broker had answered; whether "
                     "the batch was stored is not known. Flush before closing."
                 )
-                self._finish(lane, lane.queue.popleft(), Sent(lane.partition, -1, -1, lost))
+                self._finish(lane, lane.queue.popleft(), lost)
         self._line.close()
         self._tell()
 
@@ -194,7 +194,7 @@ class LocalWriter:
                 self._out[correlation] = (lane, parcel)
             else:
                 lane.answered(parcel, None, 0.0)
-                self._finish(lane, parcel, Sent(lane.partition, -1, -1, None))
+                self._finish(lane, parcel, None)
 
     def _producer_of(self, lane: Lane) -> tuple[int, int]:
         """The writer's own id, or, for a lane whose sequences have a gap, another one."""
@@ -223,7 +223,7 @@ class LocalWriter:
         for lane in list(self._busy.values()):
             for parcel in lane.expired(now):
                 error = too_late(lane.partition, parcel, self._settings.delivery_timeout_ms)
-                self._finish(lane, parcel, Sent(lane.partition, -1, -1, error))
+                self._finish(lane, parcel, error)
         self._send_all()
         return bool(replies)
 
@@ -253,24 +253,32 @@ class LocalWriter:
             return
         if isinstance(error, UnknownTopicOrPartitionException):
             self._counts.pop(lane.partition.topic, None)
-        if lane.answered(parcel, error, now):
-            self._finish(lane, parcel, Sent(lane.partition, offset, timestamp, error))
+        parts = lane.divided(parcel, error, now)
+        if parts is not None:
+            self._parcels += 1
+            self._bytes += parts[0].size + parts[1].size - parcel.size
+        elif lane.answered(parcel, error, now):
+            self._finish(lane, parcel, error, offset, timestamp)
 
     def _fenced(self, member: wire.GroupMember | None, error: KafkaException, now: float) -> None:
         """What one batch was told holds for all in the same name: none of them is sent again."""
         for lane in list(self._busy.values()):
             for parcel in lane.fenced(member, now):
-                self._finish(lane, parcel, Sent(lane.partition, -1, -1, error))
+                self._finish(lane, parcel, error)
 
     def _due(self) -> float:
+        if self._line.holds:
+            return 0.0
         return min((lane.next_due() for lane in self._busy.values()), default=NEVER)
 
-    def _finish(self, lane: Lane, parcel: Parcel, sent: Sent) -> None:
+    def _finish(
+        self, lane: Lane, parcel: Parcel, error: KafkaException | None, offset: int = -1, timestamp: int = -1
+    ) -> None:
         self._parcels -= 1
         self._bytes -= parcel.size
         if not lane.queue:
             self._busy.pop(lane.partition, None)
-        self._told.append((parcel.done, sent))
+        self._told.append((parcel.done, parcel.sent(lane.partition, offset, timestamp, error)))
 
     def _tell(self) -> None:
         while self._told:

@@ -14,6 +14,8 @@ from broker_local.requests import GroupMember
 from streams.clients.local.lane import MOST_OUT, NEVER, Lane, Parcel, too_late
 from streams.errors import (
     DuplicateSequenceException,
+    InvalidRecordException,
+    InvalidTimestampException,
     KafkaException,
     KafkaStorageException,
     OutOfOrderSequenceException,
@@ -225,3 +227,120 @@ def test_every_batch_is_stored_once_and_in_order(count: int, happenings: list[st
     assert world.log == world.acknowledged == list(range(count))
 
 
+
+
+# A batch that is refused for what one record is
+
+
+def batch_of(first: int, count: int) -> Parcel:
+    numbers = list(range(first, first + count))
+    packed = batches.pack([None] * count, [b"%d" % n for n in numbers], numbers, [[("n", b"%d" % n)] for n in numbers])
+    return Parcel(packed, FAR, lambda sent: None)
+
+
+class Judge(World):
+    """A broker that refuses a batch with a record it does not like, without saying which."""
+
+    def __init__(self, sizes: list[int], disliked: set[int]) -> None:
+        super().__init__(0)
+        self.disliked = disliked
+        self.count = 0
+        for size in sizes:
+            self.lane.queue.append(batch_of(self.count, size))
+            self.count += size
+        self.sent: dict[int, bytes] = {}
+        self.refused: list[int] = []
+        self.told: dict[int, list[int]] = {}
+
+    def send(self) -> None:
+        before = len(self.asked)
+        super().send()
+        for each in list(self.asked)[before:]:  # what is under way does not change with the parcel
+            self.sent[id(each)] = each.data
+
+    def serve(self, full: bool) -> None:
+        if not self.asked:
+            return
+        each = self.asked.popleft()
+        data = self.sent[id(each)]
+        header = batches.produced(data)
+        columns = batches.read(batches.seal(data, 0, 0) + data)
+        times = list(columns[2])
+        assert [headers[0] for headers in columns[3] or ()] == [("n", b"%d" % n) for n in times]
+        error: KafkaException | None = None
+        try:
+            if self.producers.check(header) is None:
+                if full:
+                    raise Refused("KAFKA_STORAGE_ERROR", "no space")
+                if self.disliked.intersection(times):
+                    error = InvalidTimestampException("one of them")
+                else:
+                    self.producers.stored(header._replace(base_offset=len(self.log)), 0)
+                    self.log += times
+        except Refused as refused:
+            gap = refused.code == "OUT_OF_ORDER_SEQUENCE_NUMBER"
+            error = OutOfOrderSequenceException("gap") if gap else KafkaStorageException("full")
+        self.answers.append((each, error))
+
+    def hear(self) -> None:
+        if not self.answers:
+            return
+        each, error = self.answers.popleft()
+        if not each.out or self.lane.divided(each, error, self.now) or not self.lane.answered(each, error, self.now):
+            return
+        sent = each.sent(PARTITION, 0, -1, error)
+        numbers = list(range(each.packed.first_timestamp, each.packed.first_timestamp + each.packed.records))
+        (self.acknowledged if error is None else self.refused).extend(numbers)
+        part = sent.part(each.packed.records)
+        self.told.setdefault(numbers[0] - part.start, []).extend(range(part.start, part.stop))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    st.sets(st.integers(0, 44), max_size=6),
+    st.lists(st.sampled_from(["send", "serve", "full", "hear", "cut", "wait"]), max_size=60),
+)
+def test_only_the_records_that_are_disliked_are_refused_and_the_others_keep_their_order(
+    sizes: list[int], disliked: set[int], happenings: list[str]
+) -> None:
+    world = Judge(sizes, disliked)
+    for what in happenings:
+        match what:
+            case "send":
+                world.send()
+            case "serve" | "full":
+                world.serve(what == "full")
+            case "hear":
+                world.hear()
+            case "cut":
+                world.cut()
+            case _:
+                world.now += 1.0
+    for _ in range(60 * world.count):
+        world.now += 1.0
+        world.send()
+        world.serve(False)
+        world.hear()
+    good = [number for number in range(world.count) if number not in disliked]
+    assert world.log == world.acknowledged == good
+    assert world.refused == [number for number in range(world.count) if number in disliked]
+    starts = [sum(sizes[:at]) for at in range(len(sizes))]
+    assert {start: sorted(told) for start, told in world.told.items()} == {
+        start: list(range(size)) for start, size in zip(starts, sizes, strict=True)
+    }
+
+
+def test_a_batch_is_divided_no_longer_than_its_time_allows_and_not_for_what_is_not_its_own() -> None:
+    lane = lane_of(0)
+    lane.queue.append(batch_of(0, 4))
+    (whole,) = lane.to_send(0)
+    assert lane.divided(whole, KafkaStorageException("full"), 0) is None and lane.divided(whole, None, 0) is None
+    assert lane.divided(whole, InvalidRecordException("one"), FAR) is None
+    assert lane.divided(whole, InvalidRecordException("one"), 5) is not None
+    assert [len(batches.read(batches.seal(each, 0, 0) + each)[0]) for each in map(produced, lane.queue)] == [2, 2]
+    assert len(lane.to_send(5)) == 1  # at once: there is nothing to wait for
+
+
+def produced(each: Parcel) -> bytes:
+    return batches.numbered(each.packed)

@@ -62,7 +62,7 @@ def test_acknowledged_ends_are_known(engines: Engines) -> None:
     sender = Case(engines.writer).sender
     assert sender.end_of(OUT) is None
     assert sender.send(TASK, [outgoing(b"1", b"2"), outgoing(b"3")]) == 2
-    assert sender.outstanding == 2
+    assert sender.outstanding == 3
     sender.settle(10_000)
     assert sender.outstanding == 0 and sender.end_of(OUT) == 3
     sender.look()
@@ -159,7 +159,7 @@ def test_acknowledgements_that_do_not_come_are_an_error() -> None:
     sender = Case(Failing()).sender
     sender.send(TASK, [outgoing(b"1")])
     assert sender.next_due() == 5
-    with pytest.raises(TimeoutException, match="1 batches were not acknowledged within 10 ms"):
+    with pytest.raises(TimeoutException, match="1 records were not acknowledged within 10 ms"):
         sender.settle(10)
 
 
