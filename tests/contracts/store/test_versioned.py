@@ -67,7 +67,19 @@ class Run:
         self.note(key, at, value, before)
 
     def note(self, key: bytes, at: int, value: object, before: int) -> None:
-        self.rows.setdefault(key, {})[at] = value
+        versions = self.rows.setdefault(key, {})
+        # Java: a newest value that is deleted as of its own time leaves no trace, unless it ends a value before it.
+        ended = max((time for time in versions if time < at), default=None)
+        traceless = (
+            value is None
+            and versions.get(at) is not None
+            and max(versions) == at
+            and (ended is None or versions[ended] is None)
+        )
+        if traceless:
+            del versions[at]
+        else:
+            versions[at] = value
         self.observed = max(self.observed, at)
         assert self.changelog.open[before:] == [(key, None if value is None else JSON.encode(value), at)]
 
