@@ -16,6 +16,8 @@ POLL_MS = 3_000
 SETTINGS = (
     "--config", f"consumer.session.timeout.ms={SESSION_MS}", "--config", f"consumer.max.poll.interval.ms={POLL_MS}",
 )  # fmt: skip
+BUSY_S = 10.0
+"""Whoever counts has counted something by then."""
 UNCACHED = ("--config", "statestore.cache.max.bytes=0")
 """Output then leaves at once, and not only at the commit."""
 RARELY = ("--config", "commit.interval.ms=2000")
@@ -60,14 +62,26 @@ def frozen(one: Trial) -> None:
 
 def slow(one: Trial) -> None:
     """The user's function takes longer than max.poll.interval.ms; the heartbeats go on."""
-    zombie = one.random.choice(one.alive())
-    told, before = _losses(zombie), one.members()
-    ask = one.directory / "slow" / str(zombie.process.pid)
-    ask.touch()
+    before = one.members()
+    zombie = next(each for each in one.random.sample(one.alive(), len(one.alive())) if _stands_still(one, each))
+    told = _losses(zombie)
     _others_go_on(one, before)
-    for mark in ask.parent.iterdir():
+    for mark in (one.directory / "slow").iterdir():
         mark.unlink()
     _learns(zombie, told)
+
+
+def _stands_still(one: Trial, instance: Instance) -> bool:
+    """Asks an instance to stand still; it cannot if it has no task that counts."""
+    asked = one.directory / "slow" / str(instance.process.pid)
+    asked.touch()
+    deadline = time.monotonic() + BUSY_S
+    while asked.exists():
+        if time.monotonic() > deadline:
+            asked.unlink(missing_ok=True)
+            return asked.with_name(f"{asked.name}-taken").exists()
+        time.sleep(0.02)
+    return True
 
 
 def frozen_while_the_broker_is_killed(one: Trial) -> None:
