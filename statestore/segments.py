@@ -35,6 +35,11 @@ SLOTS: Final = 16
 _STATE = Struct(">qq")
 
 
+def default_interval(retention: int) -> int:
+    """Ms of a segment, where nobody says otherwise: Java's."""
+    return max(retention // 2, SMALLEST_INTERVAL)
+
+
 class RowFormat(Generic[TimedCell]):
     """How cells and Java's keys are made of each other, and the sequence number in a cell, if it has one."""
 
@@ -83,7 +88,7 @@ class Segments(Generic[TimedCell]):
         self.caching = caching
         self._needs_kept = needs_kept
         self._seen = retention - 1 + longer
-        self.interval = interval or max(retention // 2, SMALLEST_INTERVAL)
+        self.interval = interval or default_interval(retention)
         self._engine = engine
         self._entries = entries
         self._sizes = sizes

@@ -44,7 +44,7 @@ def global_table(
     given = unexpiring(materialized or Materialized(), "a global table mirrors its topic and has no changelog.")
     if given.versioned:
         raise TopologyException("GlobalTables cannot be versioned.")
-    m = as_consumed(given, consumed).with_logging_disabled().with_caching_disabled()
+    m = as_consumed(given, consumed).with_logging_disabled()
     store_name = m.queryable or plan.names.store(f"{topic}-")
     source = plan.names.named(consumed.name, "KSTREAM-SOURCE-", SOURCE_SUFFIX)
     name = plan.names.named(consumed.name, "KTABLE-SOURCE-")

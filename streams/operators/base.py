@@ -143,6 +143,8 @@ class StoreAccess(NamedTuple):
     kind: str
     ttl_ms: int | None = None
     """Entries expire after so much stream time (`operators.expiry`)."""
+    reads_take_room: bool = False
+    """What is read stays in the record cache, and other rows may give way to it: each read of Java's is one here."""
 
 
 class RecordContext(NamedTuple):

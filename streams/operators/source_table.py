@@ -37,6 +37,8 @@ class _Stored:
             if self._scope.sends_old and not table.access.caching:
                 found = code.let("found", f"{code.use(table.store.get, 'get')}({key})")
                 old = code.let("old", f"None if {found} is None else {found}[0]")
+            elif table.access.reads_take_room:
+                code.line(f"{code.use(table.store.get, 'get')}({key})")
             value = table.living(code, rec.value, rec.ts)
             written = table.put(code, key, value, rec.ts, table.origin(code, rec))
         with code.block("else"):

@@ -41,7 +41,8 @@ class GlobalTask:
         if not config.get(HANDLED):
             config = {**config, PROCESSING: LogAndFailProcessingExceptionHandler}
         config = {**config, "max.task.idle.ms": -1}
-        self._task = Task(GLOBAL, _alone(topology), self.partitions, replace(ground, config=config))
+        alone = _alone(topology, ground.record_cache is not None)
+        self._task = Task(GLOBAL, alone, self.partitions, replace(ground, config=config))
 
     @property
     def store(self) -> Opened:
@@ -99,10 +100,14 @@ class GlobalTask:
         self._task.close(clean)
 
 
-def _alone(topology: GlobalStore) -> SubTopology:
-    """The store, its source and its processor as a sub-topology. It is not cached and has no changelog: the
-    topic itself is one."""
-    store = replace(topology.store, caching=False, logging=None)
+def _alone(topology: GlobalStore, takes_room: bool) -> SubTopology:
+    """The store, its source and its processor as a sub-topology. It has no changelog: the topic itself is one.
+
+    Args:
+        takes_room: its rows lie in a record cache that the tasks' stores share, as in Java's driver, and it is flushed
+            after each record. Otherwise nobody could tell it from one that is not cached.
+    """
+    store = replace(topology.store, caching=topology.store.caching and takes_room, logging=None)
     processor = topology.processor
     parents, stores = (topology.source.name,), (store.name,)
     node: Node

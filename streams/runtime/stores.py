@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 from statestore.api import ChangelogHook, Codec, Layered
 from statestore.buffer import ChangeBuffer, Parts, RowFormat
+from statestore.cached import CachedKeyValue, CachedSession, CachedWindow
 from statestore.cached_lru import CachedLruMap
 from statestore.engine import Engine
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.lru import LruMap
+from statestore.record_cache import NO_CONTEXT, RecordCache
+from statestore.segments import default_interval
 from statestore.session import LayeredSessionStore
 from statestore.versioned import LayeredVersionedStore
 from statestore.window import LayeredWindowStore
@@ -43,6 +46,9 @@ RAW = Codec(_bytes_only, bytes, lambda value: type(value) is bytes)
 """Of stores whose values are bytes already."""
 
 _OF_BYTES = frozenset({StoreKind.OUTER_JOIN, StoreKind.JOIN_BUFFER})
+SMALL_CACHE = 64 * 1024
+"""A record cache of at most so many bytes is kept to the byte."""
+
 _BUFFERS = frozenset({StoreKind.SUPPRESS_BUFFER, StoreKind.JOIN_BUFFER})
 
 
@@ -123,12 +129,14 @@ def opened(
     changelog_topic: str,
     cached: bool,
     refused: Callable[[], None],
+    small: RecordCache | None = None,
 ) -> Opened:
     """Opens a store.
 
     Args:
         changelog_topic: what serdes that ask are told.
         cached: is there a record cache at all (`statestore.cache.max.bytes` above 0)?
+        small: the record cache, where it is so small that rows give way within a record.
         refused: called for each row that a window or session store does not take, because it is too old.
     Raises:
         StreamsException: a serde is missing.
@@ -139,10 +147,22 @@ def opened(
     if spec.kind is StoreKind.SESSION and not spec.persistent and named(config.get(SETTING), KEEPS_WINDOWS):
         # Java's store in memory hides a session 1 ms before it closes.
         spec = replace(spec, retention_ms=spec.retention_ms + 1)
-    layers = _layers(spec, engine, codec, spec.caching and cached)
-    if isinstance(layers, LayeredWindowStore | LayeredSessionStore):
+    caching = spec.caching and cached
+    layers = _layers(spec, engine, codec, caching and small is None)
+    if caching and small is not None:
+        layers = _under(small, spec, layers, codec)
+    if isinstance(layers, LayeredWindowStore | LayeredSessionStore | CachedWindow | CachedSession):
         layers.count_refused(refused)
-    access = StoreAccess(spec.name, layers, key_serde, value_serde, layers.caching, spec.kind.value, spec.ttl_ms)
+    access = StoreAccess(
+        spec.name,
+        layers,
+        key_serde,
+        value_serde,
+        layers.caching,
+        spec.kind.value,
+        spec.ttl_ms,
+        isinstance(layers, CachedKeyValue),
+    )
     return Opened(spec, access, layers, lacking)
 
 
@@ -204,6 +224,29 @@ def _layers(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Lay
     return LruMap(
         spec.name, codec, spec.max_entries, timestamped=spec.timestamped, logs_evictions=not spec.timestamped
     )
+
+
+def _under(cache: RecordCache, spec: StoreSpec, below: Layered, codec: Codec) -> Layered:
+    """The store under a record cache, where its kind has one."""
+    segment = (spec.segment_ms or default_interval(spec.retention_ms)) if spec.persistent else 1
+    if isinstance(below, LayeredWindowStore):
+        timestamped = spec.kind is StoreKind.TIMESTAMPED_WINDOW
+        return CachedWindow(cache, below, codec, timestamped, segment, spec.time_first and spec.persistent)
+    if isinstance(below, LayeredSessionStore):
+        return CachedSession(cache, below, codec, segment)
+    if isinstance(below, LayeredKeyValueStore | LruMap):
+        return CachedKeyValue(cache, below, codec, spec.timestamped or spec.kind is StoreKind.TIMESTAMPED_KEY_VALUE)
+    return below
+
+
+def small_cache(limit: int) -> RecordCache | None:
+    """Java's record cache, to the byte, where it has at most `SMALL_CACHE` bytes; None: stores keep what was not
+    flushed, and let it go at the end of a run."""
+    return RecordCache(limit, _origin_size) if 0 < limit <= SMALL_CACHE else None
+
+
+def _origin_size(origin: object) -> int:
+    return NO_CONTEXT if origin is None else _context_size(origin)
 
 
 def changelog_headers(spec: StoreSpec) -> Headers:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 from statestore.api import Layered
 from statestore.engine import Engine
 from statestore.memory import MemoryEngine
+from statestore.record_cache import RecordCache
 from streams.clients.api import Fetched, Position
 from streams.clients.request_size import LARGEST
 from streams.errors import ClassCastException, ProcessorStateException, StreamsException
@@ -44,7 +45,7 @@ from streams.runtime.scope import KeptNumber, NodeScope
 from streams.runtime.sinks import Sink, Target
 from streams.runtime.skew import Limit
 from streams.runtime.sources import source_step
-from streams.runtime.stores import Engines, Opened, changelog_headers, logged, opened, serde_of
+from streams.runtime.stores import Engines, Opened, changelog_headers, logged, opened, serde_of, small_cache
 from streams.runtime.timestamps import Reading
 from streams.runtime.typed import Facade, facade
 from streams.serdes.base import AnySerde
@@ -75,6 +76,7 @@ class Ground:
         state_dir: the task's directory, shown to processors.
         global_stores: read by all tasks.
         cache_bytes: the task's share of `statestore.cache.max.bytes`; 0: no record cache.
+        record_cache: the one that it shares with other tasks; None: it has its own.
         linger_ms: the producer's `linger.ms`, see `Outbox`.
         log_prefix: begins messages, as in `stream-thread [app-1] task [0_0] `.
         column: makes the outbox's columns.
@@ -90,6 +92,7 @@ class Ground:
     state_dir: Path = Path()
     global_stores: Mapping[str, Opened] = field(default_factory=dict)
     cache_bytes: int = 10 * 1024 * 1024
+    record_cache: RecordCache | None = None
     log_prefix: str = ""
     linger_ms: int = 0
     column: Callable[[str], Column] = Column
@@ -166,11 +169,12 @@ class Task:
     def _open_stores(self) -> None:
         ground = self._ground
         engines = Engines(ground.disk, self._memory)
+        small = self._small_cache = ground.record_cache or small_cache(ground.cache_bytes)
         by_name = {spec.name: spec for spec in self.topology.stores}
         for spec in (by_name[name] for name in dict.fromkeys([*flush_order(self.topology), *by_name])):
             changelog = self.changelog(spec.name)
             topic = "" if changelog is None else changelog.topic
-            store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0, self._refused)
+            store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0, self._refused, small)
             if changelog is not None and spec.source_topic is None:
                 logged(store, self.outbox.changelog(*changelog, changelog_headers(spec)))
             self.stores[spec.name] = store
@@ -272,7 +276,7 @@ class Task:
             self._operators,
             handlers.guard,
             walk,
-            lambda name: name in asking and asking[name](),
+            lambda name: name in asking and (asking[name]() or self._small_cache is not None),
             several=len(self._reads) > 1,
         )
         compiled = fuse.compile()

@@ -40,7 +40,7 @@ from streams.runtime.global_task import GlobalTask
 from streams.runtime.handlers import DESERIALIZATION
 from streams.runtime.iterators import Lease
 from streams.runtime.outbox import Column
-from streams.runtime.stores import Opened
+from streams.runtime.stores import Opened, small_cache
 from streams.runtime.task import Ground, Task
 from streams.runtime.typed import Facade, facade
 from streams.serdes.base import Serde
@@ -129,6 +129,7 @@ class TopologyTestDriver:
             internal_topics=built.internal_topics,
             state_dir=Path(config.find_string("state.dir") or "."),
             cache_bytes=config.get_int("statestore.cache.max.bytes"),
+            record_cache=small_cache(config.get_int("statestore.cache.max.bytes")),
             log_prefix=LOG_PREFIX,
             column=self._column,
         )

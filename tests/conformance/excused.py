@@ -26,9 +26,12 @@ def fails_in_java_alone(kind: str, words: str) -> Rule:
 
 def reverse_range_with_deleted_keys(case: Mapping[str, Any], difference: Differs) -> bool:
     """`range_store` writes `forwards | backwards`: Java lists deleted keys backwards, and nothing else is off."""
-    if difference.part != "event" or len(difference.got) != len(difference.recorded):
+    got, recorded = difference.got, difference.recorded
+    if difference.part != "event" or not (isinstance(got, list) and isinstance(recorded, list)):
         return False
-    pairs = [(g, r) for g, r in zip(difference.got, difference.recorded, strict=True) if g != r]
+    if len(got) != len(recorded):
+        return False
+    pairs = [(g, r) for g, r in zip(got, recorded, strict=True) if g != r]
     return all([*g[:2], *g[3:]] == [*r[:2], *r[3:]] and lists_more_backwards(g[2], r[2]) for g, r in pairs)
 
 

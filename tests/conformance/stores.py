@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from statestore.cached import CachedKeyValue, CachedSession, CachedWindow
 from statestore.cached_lru import CachedLruMap
 from statestore.session import LayeredSessionStore
 from statestore.window import LayeredWindowStore
@@ -52,7 +53,7 @@ def drop_cache(driver: TopologyTestDriver, name: str) -> None:
     if isinstance(store, LayeredWindowStore | LayeredSessionStore):
         segments = store._timed.segments
         segments.shown_from = segments.visible_from
-    elif isinstance(store, CachedLruMap):
+    elif isinstance(store, CachedLruMap | CachedKeyValue | CachedWindow | CachedSession):
         store.forget()
 
 

@@ -16,6 +16,7 @@ from streams.operators.base import Call
 from streams.operators.source_table import source_table
 from streams.processor import PunctuationType, Response
 from streams.record import Record, TopicPartition
+from streams.runtime.stores import SMALL_CACHE
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.node import Node, ProcessorNode
 from tests.streams.runtime.walking import LONGS, STRING, Row, Walked, sink, source, step, table
@@ -192,15 +193,16 @@ def test_a_full_cache_is_let_go_at_the_end_of_a_run() -> None:
     import dataclasses
 
     walk = counting(caching=True)
-    small = dataclasses.replace(walk.ground, cache_bytes=30)
-    task = type(walk.task)(walk.task.id, walk.topology, [IN], small)
+    room = dataclasses.replace(walk.ground, cache_bytes=SMALL_CACHE + 1)
+    task = type(walk.task)(walk.task.id, walk.topology, [IN], room)
     task.start(0)
     walk.task = task
     assert walk.pipe("in", ("a", "v", 1)) == []
-    assert sorted(walk.pipe("in", *((f"k{at}", "v", 2) for at in range(9)))) == [
-        (b"a", n(1), 1),
-        *((f"k{at}".encode(), n(1), 2) for at in range(9)),
-    ]
+    keys = [f"k{at:05}" for at in range(10_000)]
+    out = walk.pipe("in", *((key, "v", 2) for key in keys))
+    assert out[0] == (b"a", n(1), 1)
+    assert out[1:] == [(key.encode(), n(1), 2) for key in keys[: len(out) - 1]]
+    assert 0 < task.dirty_bytes <= SMALL_CACHE + 1
 
 
 def test_headers_and_context_of_the_last_update_come_out_of_the_cache() -> None:

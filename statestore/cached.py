@@ -1,0 +1,478 @@
+"""Stores under Java's record cache (`record_cache`): it is asked first and written to; the store below takes what it
+lets go.
+
+What is in the cache is seen whatever the retention of the store below. Ranges are the rows of both, the cache's before
+those of the same key below. Source: `CachingKeyValueStore`, `CachingWindowStore`, `TimeOrderedCachingWindowStore` and
+`CachingSessionStore`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from statestore.api import ChangelogHook, Codec, Forward, Found, Layered, RowIterator
+from statestore.cache import after
+from statestore.keys import (
+    segment_prefix,
+    session_key,
+    split_session_key,
+    split_window_key,
+    window_key,
+    window_key_time_first,
+)
+from statestore.keyvalue import LayeredKeyValueStore
+from statestore.lru import LruMap
+from statestore.record_cache import RecordCache, StoreCache, Written
+from statestore.rows import FewRows, Rows
+from statestore.session import LayeredSessionStore, Session
+from statestore.timed import ALL, MAX_TIME, Keys
+from statestore.window import LayeredWindowStore
+
+Row = TypeVar("Row")
+KeyValueRow = tuple[bytes, object, int]
+WindowRow = tuple[bytes, int, object, int]
+
+_LAST = 0x7FFFFFFF
+_FOREVER = 2**63 - 1
+_TIME_BYTES = 8
+
+
+class Front:
+    """The cache of one store, and what all kinds leave to it.
+
+    Args:
+        cache: the task's.
+        below: the store, which does not cache.
+        codec: of its values.
+        timestamped: values have a timestamp, which takes room in the cache.
+        cell: what stands before the value in a put of the store below, from a key of the cache.
+        old: the value of such a cell below; None if there is none.
+        put: of the store below: `(*cell, value, timestamp, origin)`.
+    """
+
+    def __init__(
+        self,
+        cache: RecordCache,
+        below: Layered,
+        codec: Codec,
+        timestamped: bool,
+        cell: Callable[[bytes], tuple[object, ...]],
+        old: Callable[..., object],
+        put: Callable[..., object],
+    ) -> None:
+        self.rows = StoreCache(cache, self._write)
+        self._below = below
+        self._encode, self._decode = codec.encode, codec.decode
+        self._time = _TIME_BYTES if timestamped else 0
+        self._cell, self._old, self._put = cell, old, put
+        self._forward: Forward | None = None
+        self._sends_old = False
+        self.commit, self.spill, self.apply = below.commit, below.spill, below.apply
+
+    def put(self, key: bytes, value: object, timestamp: int, origin: object) -> None:
+        """A value, None for a deletion, under its key in the cache."""
+        data = None if value is None else self._encode(value)
+        self.rows.put(key, data, 0 if data is None else self._time + len(data), timestamp, origin)
+
+    def remember(self, key: bytes, found: Found) -> None:
+        """What was read from the store below."""
+        data = self._encode(found[0])
+        self.rows.remember(key, data, self._time + len(data), found[1])
+
+    def value(self, data: bytes | None) -> object:
+        """A value in the cache."""
+        return None if data is None else self._decode(data)
+
+    def _write(self, written: Sequence[Written]) -> None:
+        """To the store below, and on; a deletion of what is not there goes nowhere, if somebody listens."""
+        forward, sends_old = self._forward, self._sends_old
+        for key, row in written:
+            cell, new = self._cell(key), self.value(row.data)
+            if forward is None:
+                self._put(*cell, new, row.timestamp, row.origin)
+                continue
+            old = self._old(*cell) if sends_old or new is None else None
+            if new is not None or old is not None:
+                self._put(*cell, new, row.timestamp, row.origin)
+                forward(*cell, new, old if sends_old else None, row.timestamp, row.origin)
+
+    # Layered
+
+    def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
+        self._below.bind(changelog, None, False)
+        self.listen(forward, sends_old)
+
+    def listen(self, forward: Forward | None, sends_old: bool) -> None:
+        self._forward, self._sends_old = forward, sends_old
+
+    def flush(self, forward: Forward | None = None) -> bool:
+        before = self._forward
+        self._forward = forward or before
+        try:
+            return self.rows.flush()
+        finally:
+            self._forward = before
+
+    def abort(self) -> None:
+        self.rows.clear()
+        self._below.abort()
+
+    def forget(self) -> None:
+        """Empties the cache, but for what is not flushed yet: only what the store below shows is found."""
+        self.rows.forget()
+
+    def close(self) -> None:
+        self.rows.clear()
+        self._below.close()
+
+
+Positioned = Iterator[tuple[bytes, Row | None]]
+"""Rows under their keys in the cache; None for one that is deleted."""
+
+
+def merged(cached: Positioned[Row], below: Iterator[tuple[bytes, Row]], backwards: bool) -> Iterator[Row]:
+    """Rows of the cache and of the store below, both in the order of their keys in the cache."""
+    upper, lower = next(cached, None), next(below, None)
+    while upper is not None or lower is not None:
+        if upper is None or (lower is not None and (lower[0] > upper[0] if backwards else lower[0] < upper[0])):
+            assert lower is not None
+            yield lower[1]
+            lower = next(below, None)
+            continue
+        if lower is not None and lower[0] == upper[0]:
+            lower = next(below, None)
+        if upper[1] is not None:
+            yield upper[1]
+        upper = next(cached, None)
+
+
+class CachedKeyValue:
+    """Implements `KeyValueStore`; see `Front` for the arguments."""
+
+    caching = True
+
+    def __init__(
+        self, cache: RecordCache, below: LayeredKeyValueStore | LruMap, codec: Codec, timestamped: bool
+    ) -> None:
+        self.name = below.name
+        self.below = below
+
+        def cell(key: bytes) -> tuple[bytes]:
+            return (key,)
+
+        def old(key: bytes) -> object:
+            found = below.get(key)
+            return None if found is None else found[0]
+
+        self._front = front = Front(cache, below, codec, timestamped, cell, old, below.put)
+        self.bind, self.listen, self.flush, self.close = front.bind, front.listen, front.flush, front.close
+        self.forget = front.forget
+        self.commit, self.abort, self.spill, self.apply = front.commit, front.abort, front.spill, front.apply
+
+    def get(self, key: bytes) -> Found | None:
+        row = self._front.rows.get(key)
+        if row is not None:
+            return None if row.data is None else (self._front.value(row.data), row.timestamp)
+        found = self.below.get(key)
+        if found is not None:
+            self._front.remember(key, found)
+        return found
+
+    def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
+        self._front.put(key, value, timestamp, origin)
+
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+        before = self.get(key)
+        self.put(key, None, timestamp, origin)
+        return before
+
+    def range(self, low: bytes | None, high: bytes | None, backwards: bool = False) -> Rows[KeyValueRow]:
+        below = self.below.range(low, high, backwards)
+        return self._rows(self._front.rows.between(low, high, backwards), below, backwards)
+
+    def prefix_scan(self, prefix: bytes, backwards: bool = False) -> Rows[KeyValueRow]:
+        below = self.below.prefix_scan(prefix, backwards)
+        rows = self._front.rows.between(prefix, after(prefix), backwards)
+        return self._rows((row for row in rows if row[0].startswith(prefix)), below, backwards)
+
+    def all(self, backwards: bool = False) -> Rows[KeyValueRow]:
+        return self._rows(self._front.rows.between(None, None, backwards), self.below.all(backwards), backwards)
+
+    def _rows(
+        self, cached: Iterator[Written], below: RowIterator[KeyValueRow], backwards: bool
+    ) -> Rows[KeyValueRow]:
+        value = self._front.value
+        upper = ((key, None if row.data is None else (key, value(row.data), row.timestamp)) for key, row in cached)
+        return Rows(merged(upper, ((row[0], row) for row in below), backwards), below.close)
+
+    def approximate_entries(self) -> int:
+        return self.below.approximate_entries()
+
+    @property
+    def logged(self) -> bool:
+        return self.below.logged
+
+    @property
+    def dirty_bytes(self) -> int:
+        return self._front.rows.dirty_bytes
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return self.dirty_bytes + self.below.uncommitted_bytes
+
+    @property
+    def committed_bytes(self) -> int:
+        return self.below.committed_bytes
+
+
+class CachedWindow:
+    """Implements `WindowStore`; see `Front` for the arguments.
+
+    Args:
+        segment: ms of a segment in the cache: that of the store below, 1 where it is in memory.
+        time_first: rows lie by time, not by key.
+    """
+
+    caching = True
+
+    def __init__(
+        self,
+        cache: RecordCache,
+        below: LayeredWindowStore,
+        codec: Codec,
+        timestamped: bool,
+        segment: int,
+        time_first: bool,
+    ) -> None:
+        self.name, self.retention = below.name, below.retention
+        self.below = below
+        self._segment, self._time_first = segment, time_first
+        self._highest = -1
+
+        def old(key: bytes, start: int) -> object:
+            found = below.fetch(key, start)
+            return None if found is None else found[0]
+
+        self._front = front = Front(cache, below, codec, timestamped, self._cell, old, below.put)
+        self.bind, self.listen, self.flush, self.close = front.bind, front.listen, front.flush, front.close
+        self.forget = front.forget
+        self.commit, self.abort, self.spill, self.apply = front.commit, front.abort, front.spill, front.apply
+        self.count_refused = below.count_refused
+
+    def _key(self, key: bytes, start: int, seq: int = 0) -> bytes:
+        """A row's key in the cache."""
+        row = window_key_time_first if self._time_first else window_key
+        return segment_prefix(start // self._segment) + row(key, start, seq)
+
+    def _cell(self, cached: bytes) -> tuple[bytes, int]:
+        if self._time_first:
+            return cached[17:-4], int.from_bytes(cached[9:17], "big")
+        return split_window_key(cached[8:])[:2]
+
+    @property
+    def observed_time(self) -> int:
+        return max(self._highest, self.below.observed_time)
+
+    def put(self, key: bytes, start: int, value: object, timestamp: int, origin: object = None) -> None:
+        self._highest = max(self._highest, start)
+        self._front.put(self._key(key, start), value, timestamp, origin)
+
+    def fetch(self, key: bytes, start: int) -> Found | None:
+        row = self._front.rows.get(self._key(key, start))
+        if row is None:
+            return self.below.fetch(key, start)
+        return None if row.data is None else (self._front.value(row.data), row.timestamp)
+
+    def fetch_range(
+        self, key: bytes, time_from: int, time_to: int, backwards: bool = False
+    ) -> FewRows[tuple[int, object, int]]:
+        low, high = max(0, time_from), min(time_to, self.observed_time)
+        if low > high:
+            return FewRows(iter(()))
+        first, last = self._key(key, low), self._key(key, high, _LAST)
+
+        def cached() -> Positioned[tuple[int, object, int]]:
+            for at, row in self._between(first, last, backwards):
+                of, start = self._cell(at)
+                if of == key and low <= start <= high:
+                    value = self._front.value(row.data)
+                    yield at, None if value is None else (start, value, row.timestamp)
+
+        # The rows below are those of now: as in Java, what gives way while somebody reads is not seen again.
+        below = [(self._key(key, row[0]), row) for row in self.below.fetch_range(key, low, high, backwards)]
+        return FewRows(merged(cached(), iter(below), backwards))
+
+    def _between(self, first: bytes, last: bytes, backwards: bool) -> Iterator[Written]:
+        """Rows of the cache, segment by segment, each within the two keys."""
+        rows = self._front.rows
+        if self._segment == 1:
+            yield from rows.between(first, last, backwards)
+            return
+        for head in rows.segments(first[:8], last[:8], backwards):
+            yield from rows.between(head + first[8:], head + last[8:], backwards)
+
+    def fetch_keys(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        time_from: int,
+        time_to: int,
+        backwards: bool = False,
+    ) -> Rows[WindowRow]:
+        below = self.below.fetch_keys(key_from, key_to, time_from, time_to, backwards)
+        return self._rows(below, Keys(key_from, key_to), time_from, time_to, backwards)
+
+    def fetch_all(self, time_from: int, time_to: int, backwards: bool = False) -> Rows[WindowRow]:
+        below = self.below.fetch_all(time_from, time_to, backwards)
+        return self._rows(below, ALL, time_from, time_to, backwards)
+
+    def all(self, backwards: bool = False) -> Rows[WindowRow]:
+        return self.fetch_all(0, MAX_TIME, backwards)
+
+    def _rows(
+        self, below: RowIterator[WindowRow], keys: Keys, time_from: int, time_to: int, backwards: bool
+    ) -> Rows[WindowRow]:
+        # Java's iterator passes all rows of the cache, or, where they lie by time, those of the segments in question
+        low = high = None
+        if self._time_first:
+            low = self._key(b"", max(0, time_from))
+            high = segment_prefix(min(time_to, self.observed_time) // self._segment + 1)
+
+        def cached() -> Positioned[WindowRow]:
+            for at, row in self._front.rows.between(low, high, backwards):
+                key, start = self._cell(at)
+                if self._time_first and not backwards and start > time_to:
+                    return
+                if time_from <= start <= time_to and keys.has(key):
+                    value = self._front.value(row.data)
+                    yield at, None if value is None else (key, start, value, row.timestamp)
+
+        found = ((self._key(row[0], row[1]), row) for row in below)
+        return Rows(merged(cached(), found, backwards), below.close)
+
+    @property
+    def logged(self) -> bool:
+        return self.below.logged
+
+    @property
+    def dirty_bytes(self) -> int:
+        return self._front.rows.dirty_bytes
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return self.dirty_bytes + self.below.uncommitted_bytes
+
+    @property
+    def committed_bytes(self) -> int:
+        return self.below.committed_bytes
+
+
+class CachedSession:
+    """Implements `SessionStore`; see `Front` and `CachedWindow` for the arguments."""
+
+    caching = True
+
+    def __init__(self, cache: RecordCache, below: LayeredSessionStore, codec: Codec, segment: int) -> None:
+        self.name, self.retention = below.name, below.retention
+        self.below = below
+        self._segment = segment
+        self._highest = -1
+        self._front = front = Front(cache, below, codec, False, self._cell, below.fetch_session, below.put)
+        self.bind, self.listen, self.flush, self.close = front.bind, front.listen, front.flush, front.close
+        self.forget = front.forget
+        self.commit, self.abort, self.spill, self.apply = front.commit, front.abort, front.spill, front.apply
+        self.count_refused = below.count_refused
+
+    def _key(self, key: bytes, start: int, end: int) -> bytes:
+        """A row's key in the cache."""
+        return segment_prefix(end // self._segment) + session_key(key, start, end)
+
+    def _cell(self, cached: bytes) -> tuple[bytes, int, int]:
+        return split_session_key(cached[8:])
+
+    @property
+    def observed_time(self) -> int:
+        return max(self._highest, self.below.observed_time)
+
+    def put(self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None) -> None:
+        self._highest = max(self._highest, end)
+        self._front.put(self._key(key, start, end), value, timestamp, origin)
+
+    def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> None:
+        self.put(key, start, end, None, timestamp, origin)
+
+    def fetch_session(self, key: bytes, start: int, end: int) -> object:
+        row = self._front.rows.get(self._key(key, start, end))
+        return self.below.fetch_session(key, start, end) if row is None else self._front.value(row.data)
+
+    def find(self, key: bytes, earliest_end: int, latest_start: int, backwards: bool = False) -> FewRows[Session]:
+        low = max(0, earliest_end)
+
+        def cached() -> Positioned[Session]:
+            for at, row in self._from(key, low, latest_start, backwards):
+                cell = self._cell(at)
+                if cell[0] == key and cell[2] >= earliest_end and cell[1] <= latest_start:
+                    value = self._front.value(row.data)
+                    yield at, None if value is None else (*cell, value)
+
+        below = [(self._key(*row[:3]), row) for row in self.below.find(key, earliest_end, latest_start, backwards)]
+        return FewRows(merged(cached(), iter(below), backwards))
+
+    def _from(self, key: bytes, low: int, latest_start: int, backwards: bool) -> Iterator[Written]:
+        """Rows of the cache, segment by segment, of sessions that may end from `low` on."""
+        rows = self._front.rows
+        if self._segment == 1:
+            yield from rows.between(self._key(key, 0, low), None, backwards)
+            return
+        for head in rows.segments(segment_prefix(low // self._segment), segment_prefix(_FOREVER), backwards):
+            begin = int.from_bytes(head, "big") * self._segment
+            end = begin + self._segment - 1
+            first, last = session_key(key, 0, max(low, begin)), session_key(key, min(latest_start, end), end)
+            yield from rows.between(head + first, head + last, backwards)
+
+    def find_keys(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        earliest_end: int,
+        latest_start: int,
+        backwards: bool = False,
+    ) -> Rows[Session]:
+        keys = Keys(key_from, key_to)
+
+        def cached() -> Positioned[Session]:
+            for at, row in self._front.rows.between(None, None, backwards):
+                key, start, end = self._cell(at)
+                if end >= earliest_end and start <= latest_start and keys.has(key):
+                    value = self._front.value(row.data)
+                    yield at, None if value is None else (key, start, end, value)
+
+        below = self.below.find_keys(key_from, key_to, earliest_end, latest_start, backwards)
+        return Rows(merged(cached(), ((self._key(*row[:3]), row) for row in below), backwards), below.close)
+
+    def find_all(self, earliest_end: int, latest_end: int) -> Rows[Session]:
+        found = {row[:3]: row for row in self.find_keys(None, None, earliest_end, _FOREVER) if row[2] <= latest_end}
+        return Rows(found[cell] for cell in sorted(found, key=lambda cell: (cell[2], cell[1], cell[0])))
+
+    def fetch(self, key: bytes, backwards: bool = False) -> FewRows[Session]:
+        return self.find(key, 0, MAX_TIME, backwards)
+
+    def fetch_keys(self, key_from: bytes | None, key_to: bytes | None, backwards: bool = False) -> Rows[Session]:
+        return self.find_keys(key_from, key_to, 0, MAX_TIME, backwards)
+
+    @property
+    def logged(self) -> bool:
+        return self.below.logged
+
+    @property
+    def dirty_bytes(self) -> int:
+        return self._front.rows.dirty_bytes
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return self.dirty_bytes + self.below.uncommitted_bytes
+
+    @property
+    def committed_bytes(self) -> int:
+        return self.below.committed_bytes
