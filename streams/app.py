@@ -18,6 +18,7 @@ from streams.clients.api import Door
 from streams.clients.connect import connect, is_address
 from streams.clock import Clock, SystemClock
 from streams.config.application import StreamsConfig
+from streams.config.derived import unread
 from streams.dsl.builder import StreamsBuilder
 from streams.durations import to_ms
 from streams.errors import (
@@ -93,6 +94,11 @@ class KafkaStreams:
         refuse_empty(self._built)
         if door is None:
             self._check_address()
+        for name in unread(self._config):
+            log.warning(
+                "The setting %s changes nothing in an application: its clients are the runtime's own "
+                "(docs/settings.md says which of their settings they read).", name
+            )  # fmt: skip
         given = self._config.find_string("client.id")
         self.client_id = given or f"{self._config.application_id}-{uuid.uuid4()}"
         self._clock = clock or SystemClock()

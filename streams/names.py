@@ -65,16 +65,18 @@ def check_group(name: str) -> str:
     return name
 
 
-def check_application_id(name: str) -> str:
+def check_application_id(name: str, setting: str = "application.id") -> str:
     """Returns `name` if an application may have it: it becomes a group id, a directory and a prefix of
     topics.
 
+    Args:
+        setting: what was given the name, for the message.
     Raises:
         ConfigException: it is not allowed.
     """
     fault = _fault(name)
     if fault is not None:
-        raise ConfigException(f"Invalid value {name} for configuration application.id: {fault}")
+        raise ConfigException(f"Invalid value {name} for configuration {setting}: {fault}")
     return name
 
 

@@ -96,7 +96,7 @@ class Admin:
     def __init__(
         self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object
     ) -> None:
-        settings = admin_settings(config or {}, keywords)
+        settings = admin_settings({} if config is None else config, keywords)
         self._own_door = door is None
         self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
         self._admin = self._door.admin()

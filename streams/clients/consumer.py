@@ -74,7 +74,7 @@ class Consumer:
     def __init__(
         self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object
     ) -> None:
-        settings: ConsumerSettings = consumer_settings(config or {}, keywords)
+        settings: ConsumerSettings = consumer_settings({} if config is None else config, keywords)
         self._settings = settings
         self._own_door = door is None
         self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door

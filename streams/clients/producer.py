@@ -99,7 +99,7 @@ class Producer:
     def __init__(
         self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object
     ) -> None:
-        settings: ProducerSettings = producer_settings(config or {}, keywords)
+        settings: ProducerSettings = producer_settings({} if config is None else config, keywords)
         self._settings = settings
         self._own_door = door is None
         self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
@@ -188,7 +188,7 @@ class Producer:
         if number is None:
             if self._settings.partitioner is not None:
                 number = self._chosen(record, count)
-            elif key is not None:
+            elif key is not None and not self._settings.ignores_keys:
                 return partition_for(key, count)
             else:
                 return self._stick(topic, count, size)

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from streams.clients.api import Isolation, ReaderSettings, WriterSettings
 from streams.clients.assignors import assignor_names
 from streams.clients.member import MemberSettings
-from streams.config.clients import ADMIN, CONSUMER, PRODUCER
-from streams.config.table import Setting, invalid, unknown
-from streams.config.things import imported, serde_called
+from streams.config.clients import ADMIN, CONSUMER, PRODUCER, is_bundled
+from streams.config.table import Setting, invalid, named, unknown
 from streams.errors import ConfigException, NotYetBuiltException
-from streams.names import check_group
 from streams.serdes.base import Serde
 
 Partitioner = Callable[[str, object, object, int], int]
 """`(topic, key, value, partitions)`, as they were given to `send`, to the number of a partition."""
 
-_JAVA_SERDES = "org.apache.kafka.common.serialization."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +27,7 @@ class ProducerSettings:
     key_serializer: Serde[object] | None
     value_serializer: Serde[object] | None
     partitioner: Partitioner | None
+    ignores_keys: bool
     batch_size: int
     linger_ms: int
     buffer_memory: int
@@ -72,7 +70,7 @@ class _Given:
     def __init__(
         self, table: Mapping[str, Setting], config: Mapping[str, object], keywords: Mapping[str, object]
     ) -> None:
-        given = dict(config)
+        given = named(config)
         for name, value in keywords.items():
             dotted = name.replace("_", ".")
             if dotted in given:
@@ -84,6 +82,9 @@ class _Given:
                 raise unknown(name, table)
             self.given[name] = table[name].parse(value)
         self._table = table
+        bundled = is_bundled(self["bootstrap.servers"])
+        for name, value in self.given.items():
+            table[name].refuse_unbuilt(value, bundled=bundled)
 
     def __getitem__(self, name: str) -> object:
         return self.given.get(name, self._table[name].default)
@@ -102,25 +103,10 @@ class _Given:
         return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
     def serde(self, name: str) -> Serde[object] | None:
-        """A serde, or the name of one as in `string`, or Kafka's `org.apache.kafka…StringSerializer`."""
+        """A serde, as the table has checked it."""
         value = self[name]
-        if isinstance(value, str):
-            short = value.removeprefix(_JAVA_SERDES) if value.startswith(_JAVA_SERDES) else value
-            for ending in ("Serializer", "Deserializer"):
-                short = short.removesuffix(ending) if short != value else short
-            try:
-                value = serde_called(short.lower() if short != value else value)
-            except LookupError as error:
-                raise invalid(name, value, f"Class {value} could not be found. {error}") from None
-        if value is None or isinstance(value, Serde):
-            return value
-        raise invalid(name, value, "Expected a serde, e.g. Serdes.string(), or the name of one, e.g. string")
-
-    def refuse(self, name: str, unless: object, comes_with: str) -> None:
-        if self[name] != unless:
-            raise NotYetBuiltException(
-                f"{name}={self[name]} comes with {comes_with}; not built yet. Leave it out."
-            )
+        assert value is None or isinstance(value, Serde)
+        return value
 
 
 def producer_settings(config: Mapping[str, object], keywords: Mapping[str, object]) -> ProducerSettings:
@@ -134,8 +120,6 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
         NotYetBuiltException: a setting is known, but not built yet.
     """
     given = _Given(PRODUCER, config, keywords)
-    given.refuse("transactional.id", None, "exactly-once")
-    given.refuse("compression.type", "none", "compression")
     acks = {"all": -1, "-1": -1, "0": 0, "1": 1}[given.text("acks")]
     in_flight = given.number("max.in.flight.requests.per.connection")
     idempotent = bool(given["enable.idempotence"])
@@ -150,13 +134,7 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
             )
         idempotent = False
     partitioner = given["partitioner.class"]
-    if isinstance(partitioner, str):
-        try:
-            partitioner = imported(partitioner, "Give a callable, or package.module:name.")
-        except LookupError as error:
-            raise invalid("partitioner.class", partitioner, str(error)) from None
-    if partitioner is not None and not callable(partitioner):
-        raise invalid("partitioner.class", partitioner, "Expected a callable (topic, key, value, partitions)")
+    assert partitioner is None or callable(partitioner)
     linger, delivery = given.number("linger.ms"), given.number("delivery.timeout.ms")
     if delivery < linger + given.number("request.timeout.ms") and "delivery.timeout.ms" in given.given:
         raise ConfigException(
@@ -170,6 +148,7 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
         key_serializer=given.serde("key.serializer"),
         value_serializer=given.serde("value.serializer"),
         partitioner=partitioner,
+        ignores_keys=bool(given["partitioner.ignore.keys"]),
         batch_size=given.number("batch.size"),
         linger_ms=linger,
         buffer_memory=memory,
@@ -183,7 +162,7 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
 def consumer_settings(config: Mapping[str, object], keywords: Mapping[str, object]) -> ConsumerSettings:
     """Reads the settings of a consumer; see `producer_settings`."""
     given = _Given(CONSUMER, config, keywords)
-    group = None if given["group.id"] is None else check_group(given.text("group.id"))
+    group = None if given["group.id"] is None else given.text("group.id")
     reset = given.text("auto.offset.reset").lower()
     if reset.startswith("by_duration"):
         raise NotYetBuiltException(

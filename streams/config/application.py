@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from streams.config.clients import ADMIN, CONSUMER, PRODUCER
+from streams.config.clients import ADMIN, CONSUMER, PRODUCER, is_bundled
 from streams.config.streams import EXACTLY_ONCE_V2, SETTINGS, optimizations
-from streams.config.table import Setting, invalid, text_of, unknown
+from streams.config.table import Setting, invalid, named, text_of, unknown
 from streams.config.topics import TOPIC
 from streams.errors import ConfigException, NotYetBuiltException
 from streams.serdes.base import Serde
@@ -78,7 +78,8 @@ class StreamsConfig(Mapping[str, object]):
     __slots__ = ("_originals", "_prefixed", "_unprefixed", "_values")
 
     def __init__(self, settings: Mapping[str, object] | None = None, /, **keywords: object) -> None:
-        self._read({**(settings or {}), **{dotted(name): value for name, value in keywords.items()}}, SETTINGS)
+        given = {} if settings is None else named(settings)
+        self._read({**given, **{dotted(name): value for name, value in keywords.items()}}, SETTINGS)
 
     @classmethod
     def of(cls, settings: Mapping[str, object] | StreamsConfig | None) -> StreamsConfig:
@@ -91,7 +92,7 @@ class StreamsConfig(Mapping[str, object]):
         if isinstance(settings, StreamsConfig):
             return settings
         made = cls.__new__(cls)
-        made._read(settings or {}, {})
+        made._read({} if settings is None else named(settings), {})
         return made
 
     def _read(self, given: Mapping[str, object], required: Mapping[str, Setting]) -> None:
@@ -113,8 +114,9 @@ class StreamsConfig(Mapping[str, object]):
             # Java's newer setting beats the older one.
             self._values["default.dsl.store"] = self._values["dsl.store.suppliers.class"]
         self._check_together(given)
+        bundled = is_bundled(self._values["bootstrap.servers"])
         for setting, parsed, name in read:
-            setting.refuse_unbuilt(parsed, name)
+            setting.refuse_unbuilt(parsed, name, bundled)
 
     def _take(self, name: str, value: object) -> tuple[Setting, object, str]:
         """Parses one setting into its place."""

@@ -10,8 +10,9 @@ import logging
 from collections.abc import Mapping
 from typing import Literal
 
-from streams.config.application import StreamsConfig
+from streams.config.application import PREFIXES, StreamsConfig
 from streams.config.clients import ADMIN, CONSUMER, PRODUCER
+from streams.config.streams import SETTINGS
 from streams.config.table import Setting, invalid
 from streams.errors import IllegalArgumentException
 
@@ -24,6 +25,25 @@ _FORCED_CONSUMER: Mapping[str, object] = {
     "enable.auto.commit": False,
     "group.protocol": "classic",
     "allow.auto.create.topics": False,
+}
+READ_BY_CONSUMER = frozenset(
+    {
+        *("auto.offset.reset", "group.instance.id", "metadata.max.age.ms"),
+        *("session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms"),
+        *("fetch.max.wait.ms", "fetch.min.bytes", "fetch.max.bytes", "max.partition.fetch.bytes"),
+    }
+)
+"""What the consumer of an application's input reads of a consumer's settings. Those of changelogs and of global tables
+read none: they take what there is, as fast as it comes."""
+READ_BY_PRODUCER = frozenset({"delivery.timeout.ms", "linger.ms", "max.request.size", "retry.backoff.ms"})
+"""What the producer of an application reads of a producer's settings: its batches are the runtime's."""
+_READ: Mapping[str, frozenset[str]] = {
+    "consumer.": READ_BY_CONSUMER,
+    "main.consumer.": READ_BY_CONSUMER,
+    "restore.consumer.": frozenset(),
+    "global.consumer.": frozenset(),
+    "producer.": READ_BY_PRODUCER,
+    "admin.": frozenset(),
 }
 _TRANSACTION_TIMEOUT = 10_000
 _NEVER = 2_147_483_647
@@ -96,6 +116,23 @@ def producer_settings(config: StreamsConfig, client_id: str, exactly_once: bool)
 def admin_settings(config: StreamsConfig, client_id: str) -> Settings:
     """Settings of the admin."""
     return {"enable.metrics.push": True, **_given(config, ADMIN, "admin."), "client.id": client_id}
+
+
+def unread(config: StreamsConfig) -> list[str]:
+    """Settings of clients that were given, differ from the default, and change nothing in an application: with their
+    prefix. A plain client reads them; here the runtime does what they are about, or Kafka Streams needs another value.
+    """
+    found = []
+    for prefix, read in _READ.items():
+        table = PREFIXES[prefix]
+        given = config.prefixed(prefix).items()
+        found += [prefix + name for name, value in given if name not in read and value != table[name].default]
+    everywhere = READ_BY_CONSUMER | READ_BY_PRODUCER | SETTINGS.keys()
+    for name, value in config.unprefixed().items():
+        defaults = [table[name].default for table in (CONSUMER, PRODUCER, ADMIN) if name in table]
+        if name not in everywhere and value not in defaults:
+            found.append(name)
+    return found
 
 
 def _given(config: StreamsConfig, table: Mapping[str, Setting], *prefixes: str) -> Settings:

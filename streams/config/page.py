@@ -6,9 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from streams.config.clients import ADMIN, CONSUMER, PRODUCER
+from streams.config.derived import READ_BY_CONSUMER, READ_BY_PRODUCER
 from streams.config.streams import DIFFERENT, SETTINGS
-from streams.config.table import Setting, text_of
+from streams.config.table import Setting, Type, text_of
 from streams.config.topics import TOPIC
+
+
+def _names(settings: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(settings))
+
 
 _HEAD = """# Settings
 
@@ -23,6 +29,11 @@ hand settings to one client or to all internal topics; a specific prefix beats a
 This page is made from the tables: `python -m streams.config.page > docs/settings.md`.
 """
 
+_APPLICATION = f"""An application's clients are the runtime's own. Of the settings below its consumer reads
+{_names(READ_BY_CONSUMER)}; its producer reads
+{_names(READ_BY_PRODUCER)}.
+What else is given for them, with a prefix or without, changes nothing, which a warning tells at the start."""
+
 
 def page() -> str:
     """The page as Markdown."""
@@ -34,6 +45,7 @@ def page() -> str:
             "* `linger.ms` of the application's producer: 0; Kafka Streams waits 100, here the outbox "
             "makes the batches.\n",
             _section("Application", SETTINGS),
+            f"## Clients of an application\n\n{_APPLICATION}\n",
             _section("Consumer", CONSUMER),
             _section("Producer", PRODUCER, CONSUMER),
             _section("Admin", ADMIN, CONSUMER, PRODUCER),
@@ -57,7 +69,11 @@ def _table(settings: Iterable[Setting]) -> list[str]:
 
 def _row(setting: Setting) -> str:
     note = ""
-    if setting.no_meaning is not None:
+    if setting.of_kafka:
+        note = " Of Apache Kafka: the bundled engine refuses it."
+    elif setting.no_meaning is not None and setting.type is Type.BOOLEAN and setting.built_values:
+        note = f" Changes nothing: {setting.no_meaning}."
+    elif setting.no_meaning is not None:
         note = f" Refused: {setting.no_meaning}."
     elif setting.not_built is not None:
         note = f" Other values come with {setting.not_built}; not built yet."

@@ -7,8 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from streams.config.table import Setting, Type, at_least, at_most, invalid, one_of, one_of_in_any_case, table
-from streams.config.things import check_extractor, check_handler, imported, serde_called, thing_called
+from streams.config.table import (
+    Setting,
+    Type,
+    at_least,
+    at_most,
+    invalid,
+    of_kafka,
+    one_of,
+    one_of_in_any_case,
+    table,
+    texts,
+)
+from streams.config.things import check_extractor, check_handler, check_serde, imported, serde_called, thing_called
 from streams.errors import ConfigException
 from streams.names import check_application_id, check_topic
 from streams.processor import (
@@ -38,7 +49,7 @@ INTERNAL_TOPIC_PREFIX = "__internal.override.topic.prefix__"
 
 UPGRADE_FROM = (
     *("2.4", "2.5", "2.6", "2.7", "2.8", "3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9"),
-    *("4.0", "4.1", "4.2"),
+    *("4.0", "4.1", "4.2", "4.3"),
 )
 
 JVM = "it belongs to the Java virtual machine"
@@ -53,6 +64,7 @@ DIFFERENT: Mapping[str, str] = {
     "state.dir": "empty: beside the data for local://, temporary for memory://, $XDG_STATE_HOME/streams-app for Kafka.",
     "metric.reporters": "empty: JMX belongs to the Java virtual machine.",
     "default.client.supplier": "none: `bootstrap.servers` chooses the door.",
+    "enable.transactional.statestores": "true: stores hold committed state only, always.",
     "dsl.store.suppliers.class": "none: `default.dsl.store` says it.",
     "processor.wrapper.class": "none.",
 }
@@ -61,12 +73,12 @@ DIFFERENT: Mapping[str, str] = {
 
 def _check_application_id(name: str, value: object) -> None:
     if isinstance(value, str):
-        check_application_id(value)
+        check_application_id(value, name)
 
 
 def _check_dead_letter_topic(name: str, value: object) -> None:
     if isinstance(value, str):
-        check_topic(value)
+        check_topic(value, name)
 
 
 def _check_server(name: str, value: object) -> None:
@@ -75,7 +87,7 @@ def _check_server(name: str, value: object) -> None:
         return
     _, colon, port = str(value).rpartition(":")
     if not colon or not port.isdigit():
-        raise ConfigException(f"Error parsing host address {value}. Expected format host:port.")
+        raise ConfigException(f"{name}: Error parsing host address {value}. Expected format host:port.")
 
 
 def check_optimization(name: str, value: object) -> None:
@@ -125,20 +137,30 @@ def _dsl_suppliers(name: str) -> str:
     return found
 
 
+def _check_replicas(name: str, value: object) -> None:
+    """At least 1, or -1."""
+    at_least(-1)(name, value)
+    if value == 0:
+        raise invalid(name, value, "Value must be at least 1, or -1 for the broker's default")
+
+
 # fmt: off
 _MAIN = (
     Setting("application.id", Type.STRING, None, "Group id, prefix of internal topics and directory of the state.",
             _check_application_id, required=True),
-    Setting("bootstrap.servers", Type.LIST, ("local://",), "local://DIR, memory://NAME, or host:port,… of Kafka."),
+    Setting("bootstrap.servers", Type.LIST, ("local://",), "local://DIR, memory://NAME, or host:port,… of Kafka.",
+            texts),
     Setting("state.dir", Type.STRING, "", "Directory for the state; empty: chosen by the door."),
-    Setting("num.standby.replicas", Type.INT, 0, "Copies of each store kept warm by other instances.",
+    Setting("num.standby.replicas", Type.INT, 0, "Copies of each store kept warm by other instances.", at_least(0),
             not_built=STANDBYS),
     Setting("processing.guarantee", Type.STRING, AT_LEAST_ONCE, "at_least_once or exactly_once_v2.",
             one_of(AT_LEAST_ONCE, EXACTLY_ONCE_V2), not_built=EXACTLY_ONCE),
-    Setting("num.stream.threads", Type.INT, 1, "Workers in this process (Java's behaviour, not more speed)."),
-    Setting("replication.factor", Type.INT, -1, "Of internal topics; -1: the broker's default."),
+    Setting("num.stream.threads", Type.INT, 1, "Workers in this process (Java's behaviour, not more speed).",
+            at_least(1)),
+    Setting("replication.factor", Type.INT, -1, "Of internal topics; -1: the broker's default.", _check_replicas,
+            of_kafka=True, built_values=(1,)),
     Setting("client.id", Type.STRING, "", "Prefix of the clients' names; empty: <application.id>-<process id>."),
-    Setting("security.protocol", Type.STRING, "PLAINTEXT", "How to talk to Kafka.",
+    of_kafka("security.protocol", Type.STRING, "PLAINTEXT", "How to talk to Kafka.",
             one_of_in_any_case("SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT")),
     Setting("topology.optimization", Type.STRING, NO_OPTIMIZATION, "none, all, or names of optimisations with commas.",
             check_optimization),
@@ -147,8 +169,8 @@ _MAIN = (
 )
 
 _PROCESSING = (
-    Setting("default.key.serde", Type.CLASS, None, "Serde of keys where none is given.", resolve=serde_called),
-    Setting("default.value.serde", Type.CLASS, None, "Serde of values where none is given.", resolve=serde_called),
+    Setting("default.key.serde", Type.CLASS, None, "Serde of keys where none is given.", check_serde, serde_called),
+    Setting("default.value.serde", Type.CLASS, None, "Serde of values where none is given.", check_serde, serde_called),
     Setting("default.list.key.serde.inner", Type.CLASS, None, "Use Serdes.list(inner).",
             no_meaning="say default.key.serde=Serdes.list(inner)"),
     Setting("default.list.key.serde.type", Type.CLASS, None, "Use Serdes.list(inner).",
@@ -177,15 +199,17 @@ _PROCESSING = (
             "Older name of production.exception.handler.", check=check_handler, resolve=thing_called),
     Setting("errors.dead.letter.queue.topic.name", Type.STRING, None, "Where the built-in handlers send bad records.",
             _check_dead_letter_topic),
-    Setting("max.task.idle.ms", Type.LONG, 0, "How long to wait for records of an empty partition; -1: never."),
+    Setting("max.task.idle.ms", Type.LONG, 0, "How long to wait for records of an empty partition; -1: never.",
+            at_least(-1)),
     Setting("max.task.skew.ms", Type.LONG, None,
             "Event time between tasks that catch up; -1: any. Unset: a quarter of the grace, at least 1,000.",
             at_least(-1)),
     Setting("max.task.skew.wait.ms", Type.LONG, 5_000,
             "How long tasks that catch up wait for one that does not move.", at_least(0)),
     Setting("task.timeout.ms", Type.LONG, 300_000, "How long a task may retry; 0: not at all.", at_least(0)),
-    Setting("buffered.records.per.partition", Type.INT, 1_000, "Records of a partition that wait in memory."),
-    Setting("poll.ms", Type.LONG, 100, "How long a poll waits for records."),
+    Setting("buffered.records.per.partition", Type.INT, 1_000, "Records of a partition that wait in memory.",
+            at_least(1)),
+    Setting("poll.ms", Type.LONG, 100, "How long a poll waits for records.", at_least(0)),
     Setting("commit.interval.ms", Type.LONG, 100, "Time from commit to commit.", at_least(0)),
     Setting("repartition.purge.interval.ms", Type.LONG, 30_000, "How often read repartition records are deleted.",
             at_least(0)),
@@ -206,7 +230,7 @@ _STATE = (
     Setting("enable.transactional.statestores", Type.BOOLEAN, True, "Stores hold committed state only, always.",
             no_meaning="stores hold committed state only, under both guarantees"),
     Setting("windowstore.changelog.additional.retention.ms", Type.LONG, 86_400_000,
-            "Added to the retention of windowed changelogs."),
+            "Added to the retention of windowed changelogs.", at_least(0)),
     Setting("default.dsl.store", Type.STRING, "rocksDB", "Stores of the DSL: rocksDB or in_memory.",
             one_of("rocksDB", "in_memory")),
     Setting("dsl.store.suppliers.class", Type.CLASS, None,
@@ -217,7 +241,8 @@ _STATE = (
             built_values=("default", "Default")),
     Setting("rocksdb.config.setter", Type.CLASS, None, "Sets RocksDB's options.",
             resolve=imported, not_built="RocksDB options"),
-    Setting("state.cleanup.delay.ms", Type.LONG, 600_000, "How long a task directory that nobody owns is kept."),
+    Setting("state.cleanup.delay.ms", Type.LONG, 600_000, "How long a task directory that nobody owns is kept.",
+            at_least(0)),
     Setting("state.cleanup.dir.max.age.ms", Type.LONG, -1, "At start, older directories are removed; -1: none.",
             not_built="cleaning at start"),
     Setting("allow.os.group.write.access", Type.BOOLEAN, False, "Let the group write to the state directory.",
@@ -251,20 +276,22 @@ _GROUP = (
 
 _CLIENTS = (
     Setting("config.providers", Type.LIST, (), "Where secrets come from.", no_meaning="use environment variables"),
-    Setting("connections.max.idle.ms", Type.LONG, 540_000, "Idle connections to Kafka are closed after this."),
+    of_kafka("connections.max.idle.ms", Type.LONG, 540_000, "Idle connections to Kafka are closed after this."),
     Setting("default.client.supplier", Type.CLASS, None, "Makes the clients.",
             no_meaning="bootstrap.servers chooses the clients"),
-    Setting("metadata.max.age.ms", Type.LONG, 300_000, "How long Kafka's metadata are believed.", at_least(0)),
-    Setting("metadata.recovery.rebootstrap.trigger.ms", Type.LONG, 300_000, "After which Kafka is looked up anew.",
+    of_kafka("metadata.cluster.check.enable", Type.BOOLEAN, True, "Refuse answers of another cluster."),
+    Setting("metadata.max.age.ms", Type.LONG, 300_000, "How often partitions and topics of patterns are looked up.",
             at_least(0)),
-    Setting("metadata.recovery.strategy", Type.STRING, "rebootstrap", "rebootstrap or none.",
+    of_kafka("metadata.recovery.rebootstrap.trigger.ms", Type.LONG, 300_000, "After which Kafka is looked up anew.",
+            at_least(0)),
+    of_kafka("metadata.recovery.strategy", Type.STRING, "rebootstrap", "rebootstrap or none.",
             one_of_in_any_case("REBOOTSTRAP", "NONE")),
-    Setting("receive.buffer.bytes", Type.INT, 32_768, "Receive buffer of Kafka's sockets.", at_least(-1)),
-    Setting("reconnect.backoff.max.ms", Type.LONG, 1_000, "Longest wait before connecting again.", at_least(0)),
-    Setting("reconnect.backoff.ms", Type.LONG, 50, "First wait before connecting again.", at_least(0)),
-    Setting("request.timeout.ms", Type.INT, 40_000, "How long an answer may take.", at_least(0)),
+    of_kafka("receive.buffer.bytes", Type.INT, 32_768, "Receive buffer of Kafka's sockets.", at_least(-1)),
+    of_kafka("reconnect.backoff.max.ms", Type.LONG, 1_000, "Longest wait before connecting again.", at_least(0)),
+    of_kafka("reconnect.backoff.ms", Type.LONG, 50, "First wait before connecting again.", at_least(0)),
+    of_kafka("request.timeout.ms", Type.INT, 40_000, "How long an answer may take.", at_least(0)),
     Setting("retry.backoff.ms", Type.LONG, 100, "Wait before a request is sent again.", at_least(0)),
-    Setting("send.buffer.bytes", Type.INT, 131_072, "Send buffer of Kafka's sockets.", at_least(-1)),
+    of_kafka("send.buffer.bytes", Type.INT, 131_072, "Send buffer of Kafka's sockets.", at_least(-1)),
 )
 
 _WATCHING = (
@@ -284,8 +311,10 @@ _WATCHING = (
 )
 
 _INTERNAL = (
-    Setting(INTERNAL_EMIT_FINAL, Type.LONG, 1_000, "Wall clock between two emissions of closed windows, ms."),
-    Setting(INTERNAL_OUTER_JOIN, Type.LONG, 1_000, "Wall clock between two emissions of unjoined records, ms."),
+    Setting(INTERNAL_EMIT_FINAL, Type.LONG, 1_000, "Wall clock between two emissions of closed windows, ms.",
+            at_least(0)),
+    Setting(INTERNAL_OUTER_JOIN, Type.LONG, 1_000, "Wall clock between two emissions of unjoined records, ms.",
+            at_least(0)),
     Setting(INTERNAL_PROCESS_VALUE_FIX, Type.BOOLEAN, False, "Optimisations mind process and process_values."),
     Setting(INTERNAL_TOPIC_PREFIX, Type.STRING, None, "Prefix of internal topics instead of the application id.",
             _check_application_id),

@@ -5,6 +5,8 @@ Types and texts are those of Kafka's `ConfigDef`.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,7 +39,17 @@ Check = Callable[[str, object], None]
 Resolve = Callable[[str], object]
 """From the name of a thing to the thing; raises `LookupError`."""
 
+_digits = re.compile(r"[+-]?[0-9]{1,40}").fullmatch
 _BITS = {Type.SHORT: 16, Type.INT: 32, Type.LONG: 64}
+_SAID = {
+    Type.SHORT: "a 16-bit integer (short)",
+    Type.INT: "a 32-bit integer",
+    Type.LONG: "a 64-bit integer (long)",
+    Type.DOUBLE: "a double",
+    Type.STRING: "a string",
+    Type.PASSWORD: "a string",
+}
+"""Types in the words of Kafka's `ConfigDef.parseType`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,8 @@ class Setting:
         not_built: why a value other than the default is refused for now; None: it is built.
         built_values: values other than the default that work although `not_built` is said.
         no_meaning: why it can never have a meaning here; None: it has one.
+        of_kafka: it is about connections to Apache Kafka, or what only Apache Kafka does: the bundled engine refuses
+            it.
     """
 
     name: str
@@ -67,6 +81,7 @@ class Setting:
     not_built: str | None = None
     built_values: tuple[object, ...] = ()
     no_meaning: str | None = None
+    of_kafka: bool = False
 
     @property
     def built(self) -> bool:
@@ -88,22 +103,38 @@ class Setting:
             self.check(shown, value)
         return value
 
-    def refuse_unbuilt(self, value: object, name: str | None = None) -> None:
-        """Refuses a parsed value that does not work here (decision 38).
+    def refuse_unbuilt(self, value: object, name: str | None = None, bundled: bool = True) -> None:
+        """Refuses a parsed value that does not work here (decision 38): nothing is taken and ignored.
 
+        Args:
+            value: as `parse` gave it.
+            name: with its prefix, for messages.
+            bundled: is it for the bundled engine?
         Raises:
             ConfigException: it can never have a meaning here.
             NotYetBuiltException: it is known, but not built yet.
         """
-        if self.built or value == self.default or value in self.built_values:
+        works = self.built and not (self.of_kafka and bundled)
+        if works or value == self.default or value in self.built_values:
             return
         shown = name or self.name
         if self.no_meaning is not None:
             raise ConfigException(f"The setting {shown} has no meaning here: {self.no_meaning}. Leave it out.")
+        if self.not_built is None:
+            raise ConfigException(
+                f"The setting {shown} has no meaning for the bundled engine: it is about connections to Apache Kafka, "
+                "or what only Kafka does. Leave it out."
+            )
+        said = "[hidden]" if self.type is Type.PASSWORD else text_of(value)
         raise NotYetBuiltException(
-            f"{shown}={text_of(value)} comes with {self.not_built}; not built yet. "
+            f"{shown}={said} comes with {self.not_built}; not built yet. "
             f"Leave it out, or set it to {text_of(self.default)}."
         )
+
+
+def of_kafka(name: str, kind: Type, default: object, doc: str, check: Check | None = None) -> Setting:
+    """A setting about connections to Apache Kafka, or of what only Apache Kafka does."""
+    return Setting(name, kind, default, doc, check, of_kafka=True)
 
 
 def invalid(name: str, value: object, why: str) -> ConfigException:
@@ -130,14 +161,28 @@ def _parse(setting: Setting, name: str, given: object) -> object:
     if kind in _BITS:
         return _whole(name, kind, value)
     if kind is Type.DOUBLE:
-        return _double(name, value)
+        return _double(name, kind, value)
     if kind is Type.LIST:
         return _list(name, value)
     if kind is Type.CLASS:
         return _thing(setting, name, value)
     if not isinstance(value, str):
-        raise invalid(name, value, f"Expected value to be a string, but it was a {type(value).__name__}")
+        raise _other(name, kind, "[hidden]" if kind is Type.PASSWORD else value, value)
+    _check_encodable(name, value)
     return value
+
+
+def _check_encodable(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise invalid(
+            name, ascii(value), f"It has a lone surrogate at character {error.start}, which UTF-8 cannot hold"
+        ) from None
+
+
+def _other(name: str, kind: Type, shown: object, value: object) -> ConfigException:
+    return invalid(name, shown, f"Expected value to be {_SAID[kind]}, but it was a {type(value).__name__}")
 
 
 def _boolean(name: str, value: object) -> bool:
@@ -151,30 +196,35 @@ def _boolean(name: str, value: object) -> bool:
 def _whole(name: str, kind: Type, value: object) -> int:
     if isinstance(value, timedelta):
         value = to_ms(value, name)
+    found = value
     if isinstance(value, str):
-        try:
-            value = int(value)
-        except ValueError:
-            raise invalid(name, value, f"Not a number of type {kind.value}") from None
+        if _digits(value) is None:
+            raise invalid(name, value, f"Not a number of type {kind.value}")
+        found = int(value)
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise _other(name, kind, value, value)
     bits = _BITS[kind]
-    if isinstance(value, bool) or not isinstance(value, int) or not -1 << bits - 1 <= value < 1 << bits - 1:
+    if not -1 << bits - 1 <= found < 1 << bits - 1:
         raise invalid(name, value, f"Not a number of type {kind.value}")
-    return value
+    return found
 
 
-def _double(name: str, value: object) -> float:
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    raise invalid(name, value, "Not a number of type DOUBLE")
+def _double(name: str, kind: Type, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise _other(name, kind, value, value)
+    try:
+        found = float(value) if not isinstance(value, str) or "_" not in value else math.nan
+    except (ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):  # no bound would hold it: it is neither below nor above any
+        raise invalid(name, value, f"Not a number of type {kind.value}")
+    return found
 
 
 def _list(name: str, value: object) -> tuple[object, ...]:
     if isinstance(value, str):
         return tuple(entry.strip() for entry in value.split(",")) if value else ()
-    if isinstance(value, Iterable):
+    if isinstance(value, Iterable) and not isinstance(value, bytes | bytearray | Mapping):
         return tuple(value)
     raise invalid(name, value, "Expected a comma separated list.")
 
@@ -245,10 +295,32 @@ def at_most(size: int) -> Check:
     return check
 
 
+def texts(name: str, value: object) -> None:
+    """A list of text, none of it empty."""
+    for entry in value if isinstance(value, tuple) else ():
+        if not isinstance(entry, str) or not entry:
+            raise invalid(name, value, f"Its entries are text, and {entry!r} is none")
+        _check_encodable(name, entry)
+
+
 def not_empty(name: str, value: object) -> None:
     """Text with at least one character."""
     if value == "":
         raise invalid(name, value, "String must be non-empty")
+
+
+def named(settings: object) -> dict[str, object]:
+    """A copy of settings that were handed over.
+
+    Raises:
+        ConfigException: they are no mapping, or one of them has no name.
+    """
+    if not isinstance(settings, Mapping):
+        raise ConfigException(f"Settings are a mapping of names to values, got {settings!r}.")
+    for name in settings:
+        if not isinstance(name, str):
+            raise ConfigException(f"The name of a setting is text, got {name!r}.")
+    return dict(settings)
 
 
 def table(settings: Iterable[Setting]) -> dict[str, Setting]:
@@ -260,4 +332,5 @@ def unknown(name: str, known: Mapping[str, object] | Iterable[str]) -> ConfigExc
     """The error for a setting that nobody knows, with the nearest one that is."""
     near = get_close_matches(name, list(known), 1, 0.6)
     hint = f" Did you mean {near[0]}?" if near else " The documentation lists the known ones."
-    return ConfigException(f"Unknown configuration {name}.{hint}")
+    said = name if name.isprintable() and name else repr(name)
+    return ConfigException(f"Unknown configuration {said}.{hint}")

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from streams import arguments, processor
 from streams.config.table import invalid
 from streams.errors import ConfigException
-from streams.serdes.choose import SERDE_NAMES, named_serde
+from streams.serdes.base import Serde
+from streams.serdes.choose import SERDE_NAMES, default_serde, named_serde
 
 _BUILT_IN: Mapping[str, Callable[[], object]] = {
     made.__name__: made
@@ -29,6 +30,7 @@ _BUILT_IN: Mapping[str, Callable[[], object]] = {
 HANDLER = "context, record, error"
 EXTRACTOR = "record, partition_time"
 
+_JAVA_SERDES = "org.apache.kafka.common.serialization."
 _JAVA_PACKAGES = ("org.apache.kafka.streams.errors.", "org.apache.kafka.streams.processor.")
 
 
@@ -55,6 +57,45 @@ def thing_called(name: str) -> object:
         if made is not None:
             return made()
     return imported(name, "Give an object, or package.module:Name.")
+
+
+def check_serde(name: str, value: object) -> None:
+    """A serde, the name of one, or none; what is wrong is said as Java does, when the settings are read."""
+    default_serde({name: value}, "key" if name == "default.key.serde" else "value")
+
+
+def client_serde_called(name: str) -> object:
+    """The serde of a client by its name, or by that of Kafka's `org.apache.kafka…StringSerializer`.
+
+    Raises:
+        LookupError: there is none.
+    """
+    short = name.removeprefix(_JAVA_SERDES)
+    for ending in ("Serializer", "Deserializer"):
+        if short != name and short.endswith(ending):
+            return serde_called(short.removesuffix(ending).lower())
+    return serde_called(name)
+
+
+def check_client_serde(name: str, value: object) -> None:
+    """A serde, or none."""
+    if value is not None and not isinstance(value, Serde):
+        raise invalid(name, value, "Expected a serde, e.g. Serdes.string(), or the name of one, e.g. string")
+
+
+def partitioner_called(name: str) -> object:
+    """The user's partitioner.
+
+    Raises:
+        LookupError: there is none.
+    """
+    return imported(name, "Give a callable, or package.module:name.")
+
+
+def check_partitioner(name: str, value: object) -> None:
+    """A function `(topic, key, value, partitions)`, or none."""
+    if value is not None:
+        _check_call(name, value, "topic, key, value, partitions")
 
 
 def check_handler(name: str, value: object) -> None:
@@ -101,11 +142,13 @@ def imported(name: str, hint: str = "") -> object:
     Raises:
         LookupError: there is no such module or no such name in it.
     """
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    module, _, attribute = name.partition(":")
+    if not attribute or not all(map(str.isidentifier, module.split("."))):
         raise LookupError(hint)
     try:
         found: object = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise LookupError(f"{error}. {hint}".strip()) from None
+    except Exception as error:  # the user's module may raise anything
+        raise LookupError(f"Importing {module} failed: {type(error).__name__}: {error}") from error
     return found

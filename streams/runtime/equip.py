@@ -71,6 +71,7 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
             delivery_timeout_ms=_number(producer, "delivery.timeout.ms", 120_000),
             retry_backoff_ms=_number(producer, "retry.backoff.ms", 100),
         ),
+        linger_ms=_number(producer, "linger.ms", 0),
         cleanup_delay_ms=config.get_int("state.cleanup.delay.ms"),
         max_request_size=_number(producer, "max.request.size", LARGEST),
     )
@@ -112,6 +113,7 @@ def make_worker(
         internal_topics=built.internal_topics,
         cache_bytes=max(1, cache // threads) if cache else 0,
         log_prefix=f"stream-thread [{settings.name}] ",
+        linger_ms=settings.linger_ms,
         max_request_size=settings.max_request_size,
     )
     around = Surroundings(

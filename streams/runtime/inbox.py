@@ -21,7 +21,7 @@ from streams.runtime.timestamps import Reading, stamped
 from streams.serdes.offset_metadata import decode_offset_metadata, encode_offset_metadata
 
 MAX_RUN = 1_000
-"""`max.run.records`: records of a run at most."""
+"""Default of `max.run.records`: records of a run at most."""
 SHORT = 16
 """Runs that are shorter are better merged (decision 6)."""
 SHORT_RUNS = 4

@@ -35,7 +35,7 @@ from streams.runtime.facades import Hand
 from streams.runtime.fuse import Fuse, SourceStep
 from streams.runtime.handlers import Handlers
 from streams.runtime.idleness import Idle
-from streams.runtime.inbox import FREE, MAX_RUN, Inbox, InboxSettings, Reads
+from streams.runtime.inbox import FREE, MAX_RUN, NO_LIMIT, Inbox, InboxSettings, Reads
 from streams.runtime.iterators import Lease
 from streams.runtime.layout import flush_order, graph_of, source_of
 from streams.runtime.outbox import Column, Outbox
@@ -125,6 +125,7 @@ class Task:
         self._memory = MemoryEngine()
         self._lease = Lease()
         self._tags = {"task_id": str(id)}
+        self._longest = ground.number("max.run.records", MAX_RUN)
         self._dropped = ground.metrics.counter("dropped-records-total", **self._tags)
         self._processed = ground.metrics.counter("process-total", **self._tags)
         self._punctuated = ground.metrics.counter("punctuate-total", **self._tags)
@@ -156,7 +157,7 @@ class Task:
         self._positions: dict[TopicPartition, Position] = {}
         self._drains = Drains(walk)
         self._idles: list[Idle] = []
-        self._most = MAX_RUN
+        self._most = self._longest
         self._last: tuple[int, int] = (0, 0)
         self.text = ""
         """The entry functions, as `topology code` prints them."""
@@ -448,7 +449,7 @@ class Task:
         """Takes what a poll brought for one of the task's partitions."""
         self.inbox.add(fetched)
 
-    def run(self, now: int, most: int = MAX_RUN, limit: Limit = FREE) -> int:
+    def run(self, now: int, most: int = NO_LIMIT, limit: Limit = FREE) -> int:
         """Processes one run; returns how many records that were (0: nothing to do, or waiting for a
         partition).
 
@@ -491,9 +492,10 @@ class Task:
         before, count = self._last
         elapsed = now - before
         if count and elapsed > TARGET_MS:
-            self._most = max(min(self._drains.width, MAX_RUN), min(MAX_RUN, count * TARGET_MS // elapsed))
-        elif self._most < MAX_RUN:
-            self._most = min(MAX_RUN, self._most * 2)
+            longest = self._longest
+            self._most = max(1, min(self._drains.width, longest), min(longest, count * TARGET_MS // elapsed))
+        elif self._most < self._longest:
+            self._most = min(self._longest, self._most * 2)
 
     def _skip(self, run: Run) -> None:
         """A record without a usable timestamp: dropped, or the end (decision 3)."""

@@ -85,6 +85,7 @@ class WorkerSettings:
     reader: ReaderSettings
     writer: WriterSettings
     cleanup_delay_ms: int
+    linger_ms: int = 0
     max_request_size: int = LARGEST
     endpoint: str = ""
     look_every_ms: int = 300_000
@@ -415,7 +416,7 @@ class Worker:
             task = place.task
             try:
                 for _ in range(runs):
-                    count = task.run(self._clock.now_ms(), MAX_RUN, limits.get(task.id, FREE))
+                    count = task.run(self._clock.now_ms(), limit=limits.get(task.id, FREE))
                     task.punctuate_stream_time()
                     total += count
                     if not count:

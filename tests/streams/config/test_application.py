@@ -125,6 +125,9 @@ def test_keywords_are_names_with_underscores() -> None:
         ("application.server", "localhost:80", "queries between instances"),
         ("dsl.store.format", "headers", "stores that keep headers"),
         ("consumer.group.protocol", "consumer", "the consumer rebalance protocol"),
+        ("producer.transactional.id", "mine", "exactly-once"),
+        ("producer.compression.type", "zstd", "compression"),
+        ("compression.lz4.level", 3, "compression"),
     ],
 )
 def test_what_is_known_but_not_built_is_refused_by_name(name: str, value: object, comes_with: str) -> None:
@@ -248,9 +251,16 @@ def test_an_empty_entry_means_the_default() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    shown = repr(StreamsConfig({**BASE, "sasl.jaas.config": "hunter2", "ssl.key.password": "hunter2"}))
+    secrets = {"sasl.jaas.config": "hunter2", "ssl.key.password": "hunter2"}
+    shown = repr(StreamsConfig({**BASE, **secrets, "bootstrap.servers": "localhost:9092"}))
     assert "hunter2" not in shown
     assert "'application.id': 'app'" in shown
+    with pytest.raises(ConfigException, match=r"sasl\.jaas\.config has no meaning for the bundled engine") as raised:
+        StreamsConfig({**BASE, **secrets})
+    assert "hunter2" not in str(raised.value)
+    with pytest.raises(ConfigException, match="Expected value to be a string") as raised:
+        of("ssl.key.password", b"hunter2")
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "..", "x" * 250])

@@ -15,31 +15,37 @@ from streams.config.streams import DIFFERENT, SETTINGS
 from streams.config.table import Setting, Type
 from streams.errors import ConfigException
 
-RECORDED: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "goldens" / "data" / "config.json").read_text("utf-8")
-)
+DATA = Path(__file__).parents[2] / "goldens" / "data"
+RECORDED: dict[str, dict[str, Any]] = {
+    version: json.loads((DATA / file).read_text("utf-8"))
+    for version, file in (("4.3", "config.json"), ("4.4", "config-4.4.json"))
+}
+NEWEST = RECORDED["4.4"]
 TABLES: dict[str, Mapping[str, Setting]] = {"streams": SETTINGS, "consumer": CONSUMER, "producer": PRODUCER}
 OURS = {
     "max.run.records",
     "max.task.skew.ms",
     "max.task.skew.wait.ms",
     "streams.fixes",
-    "enable.transactional.statestores",
-    "statestore.uncommitted.max.bytes",
 }
-LATER_THAN_RECORDED = {"default.interactive.query.isolation.level", "topology.description.push.enabled"}
 # Java's classes and their names have no meaning; `retries` of Java's maximum is "as long as it takes".
 CLIENT_DEFAULTS_OF_OUR_OWN = {"metric.reporters", "bootstrap.servers", "partition.assignment.strategy"}
 
 
+@pytest.mark.parametrize("version", RECORDED)
 @pytest.mark.parametrize("kind", TABLES)
-def test_every_setting_of_kafkas_is_known_with_its_type(kind: str) -> None:
+def test_every_setting_of_kafkas_is_known_with_its_type(kind: str, version: str) -> None:
     table = TABLES[kind]
-    types = {row["name"]: row["type"] for row in RECORDED[kind]}
+    types = {row["name"]: row["type"] for row in RECORDED[version][kind]}
     assert {name: table[name].type.value for name in types if name in table} == types
-    more = set(table) - set(types)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_no_setting_is_of_nobody(kind: str) -> None:
+    table = TABLES[kind]
+    more = set(table) - {row["name"] for row in NEWEST[kind]}
     if kind == "streams":
-        assert more == OURS | LATER_THAN_RECORDED | {name for name in table if name.startswith("__")}
+        assert more == OURS | {name for name in table if name.startswith("__")}
     else:
         assert more == set()
 
@@ -49,7 +55,7 @@ def test_defaults_are_kafkas_but_for_the_listed(kind: str) -> None:
     table = TABLES[kind]
     different = DIFFERENT if kind == "streams" else CLIENT_DEFAULTS_OF_OUR_OWN
     wrong = {}
-    for row in RECORDED[kind]:
+    for row in NEWEST[kind]:
         ours, java = table[row["name"]].default, row["default"]
         if row["name"] in different:
             assert not same_default(ours, java), f"{row['name']} is listed as different and is not"
@@ -67,10 +73,11 @@ def same_default(ours: object, java: object) -> bool:
     return ours == java and type(ours) is type(java)
 
 
+@pytest.mark.parametrize("version", RECORDED)
 @pytest.mark.parametrize("kind", TABLES)
-def test_bounds_and_words_are_kafkas(kind: str) -> None:
+def test_bounds_and_words_are_kafkas(kind: str, version: str) -> None:
     """Where Kafka records a lower bound or a list of words, the values around it get the same answers."""
-    for row in RECORDED[kind]:
+    for row in RECORDED[version][kind]:
         setting, valid = TABLES[kind][row["name"]], row.get("valid") or ""
         if found := re.fullmatch(r"\[(-?[\d.]+),\.\.\.(?:,(-?[\d.]+))?\]", valid):
             low, high = found.groups()
