@@ -51,7 +51,9 @@ def stored(address: str, topic: str) -> list[tuple[int, object]]:
     return found
 
 
-@pytest.mark.parametrize("bad", [{0}, {3}, {19}, {3, 4, 11}, set(range(20))], ids=str)
+@pytest.mark.parametrize(
+    "bad", [{0}, {3}, {19}, {3, 4, 11}, set(range(20))], ids=lambda bad: "+".join(map(str, sorted(bad)))
+)
 @pytest.mark.parametrize(("config", "fields", "error"), CASES.values(), ids=CASES)
 def test_a_record_that_the_engine_refuses_fails_alone(
     address: str,
