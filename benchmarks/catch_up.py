@@ -49,7 +49,7 @@ class Asked:
         partitions: of the input.
         empty: partitions of it that get no record.
         hot: the part of the records that goes to one partition; 0: all get the same.
-        records: how many of the data are taken; None: all.
+        every: each so-manieth record is taken, over the whole time.
     """
 
     processes: int = 1
@@ -61,7 +61,7 @@ class Asked:
     partitions: int = 4
     empty: int = 0
     hot: float = 0.0
-    records: int | None = None
+    every: int = 1
 
 
 class Ran(NamedTuple):
@@ -90,7 +90,7 @@ class Runs:
 
     def __init__(self, engine: Engine, back_fill: BackFill, asked: Asked) -> None:
         self.engine, self.back_fill, self.asked = engine, back_fill, asked
-        self.lines = read_lines(back_fill.data)[: asked.records]
+        self.lines = read_lines(back_fill.data)[:: asked.every]
         self.admin = Admin({"bootstrap.servers": engine.address})
         self.expected = {output.topic: output.expected(self.lines) for output in back_fill.outputs}
         self._turn = 0
@@ -276,7 +276,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("name", choices=BACK_FILLS, help="which back-fill")
     parser.add_argument("--data", type=Path, default=None, help="a file of your own in place of the one carried here")
-    parser.add_argument("--records", type=int, default=None, help="the first so many of it")
+    parser.add_argument("--every", type=int, default=1, help="each so-manieth record only, over the whole time")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--processes", type=int, default=1, help="how many times the application is started")
     parser.add_argument("--workers", type=int, default=1, help="`--workers` of each")
@@ -307,7 +307,7 @@ def asked_by(given: argparse.Namespace) -> Asked:
         given.partitions,
         given.empty,
         given.hot,
-        given.records,
+        given.every,
     )
 
 

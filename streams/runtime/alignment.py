@@ -21,7 +21,7 @@ from streams.runtime.leader import Surveyor
 from streams.runtime.progress import Heard, Speaker, Word, write_word
 from streams.runtime.roster import Place, Roster
 from streams.runtime.sender import Sender
-from streams.runtime.skew import UNHEARD, Bound, Limit, Part, Passed, Skew, Standing
+from streams.runtime.skew import NEVER, UNHEARD, Bound, Limit, Part, Passed, Skew, Standing
 from streams.runtime.unsent import Unsent
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.alignment import AlignedSet, aligned_sets
@@ -33,6 +33,8 @@ LEAST_SKEW_MS = 1_000
 """A bound that is derived is no smaller."""
 LOOK_EVERY_MS = 1_000
 """While nothing is behind."""
+AWAITED_WAIT_MS = 1
+"""A worker does not wait longer for input while others wait for what it has sent to arrive (`Alignment.awaited`)."""
 
 
 def bounds_of(
@@ -167,6 +169,11 @@ class Alignment:
             at = error.diverged_at if isinstance(error, LogTruncatedException) else error.log_start
             self._reader.place({partition: at})
 
+    @property
+    def awaited(self) -> bool:
+        """Others may wait for what its tasks have sent to be acknowledged."""
+        return bool(self._elsewhere) and self._skew.catching
+
     def speak(self, paused: bool) -> None:
         """Says how far its tasks are, where others want to know and it has changed."""
         if not self._elsewhere or self._generation < 0:
@@ -209,6 +216,9 @@ class Alignment:
             if before is not None:
                 for task in self._writing(bound):
                     self._unsent.let_go(task, bound, before)
+            for task in self._skew.arrived:
+                if task.subtopology in bound.subtopologies:
+                    self._unsent.let_go(task, bound, NEVER)
         limits = self._skew.limits([dict(self._kept(bound)) for bound in self._skew.bounds])
         self._tell_of(limits)
         return limits

@@ -184,6 +184,8 @@ class Skew:
         }
         self.passed: list[Passed] = []
         """Tasks that the last look has ceased to wait for."""
+        self.arrived: list[TaskId] = []
+        """Tasks that were behind until the last look: what they have put out must leave before others go on."""
 
     @property
     def catching(self) -> bool:
@@ -216,7 +218,7 @@ class Skew:
             for each set the timestamp before which what was put out must leave now, so that nobody is held up by it;
             None where nobody has to wait for anybody.
         """
-        self.passed = []
+        self.passed, self.arrived = [], []
         self._passed_far = {task: time for task, time in self._passed_far.items() if elsewhere.get(task) == time}
         elsewhere = {task: time for task, time in elsewhere.items() if task not in self._passed_far}
         self._follow(standings, elsewhere, wall, now)
@@ -279,6 +281,8 @@ class Skew:
                 course.catching = True
                 course.reset()
             elif course.look(standing.parts):
+                if course.catching:
+                    self.arrived.append(standing.task)
                 course.catching = False
                 course.since_end = now
                 course.reset()

@@ -33,7 +33,7 @@ from streams.metrics import Metrics
 from streams.processor import DeadLetter
 from streams.record import TopicPartition
 from streams.runtime import commit as commits
-from streams.runtime.alignment import Alignment, Me, bounds_of
+from streams.runtime.alignment import AWAITED_WAIT_MS, Alignment, Me, bounds_of
 from streams.runtime.assign import AssignSettings
 from streams.runtime.commit import Commit, Guarantee
 from streams.runtime.directory import InstanceDirectory
@@ -500,7 +500,7 @@ class Worker:
         """How long the worker may wait for input."""
         wait = min(self.settings.poll_ms, LONGEST_WAIT_MS)
         if self._sender.outstanding:
-            wait = min(wait, OUTSTANDING_WAIT_MS)
+            wait = min(wait, AWAITED_WAIT_MS if self._alignment and self._alignment.awaited else OUTSTANDING_WAIT_MS)
         if any(place.task.commit_needed for place in self._roster.running):
             due = max(self._committed_at + self.settings.commit_interval_ms, self._retry_commit_at)
             wait = min(wait, max(0, due - now))

@@ -126,6 +126,16 @@ def test_what_is_put_out_and_not_sent_holds_up_like_what_waits() -> None:
     assert one.limits([{A: 20}]) == {A: Limit(120), B: Limit(120)}
 
 
+def test_a_task_that_has_just_come_to_its_end_is_named_once_so_that_its_last_records_leave_first() -> None:
+    one = skew()
+    looked(one, at(A, 50), at(B, 500))
+    assert one.arrived == []
+    looked(one, ended(A), at(B, 500), now=1)
+    assert one.arrived == [A]
+    looked(one, ended(A), at(B, 500), now=2)
+    assert one.arrived == []
+
+
 def test_an_empty_topic_need_not_be_idled_for_when_all_who_write_it_are_beyond() -> None:
     reader = TaskId(1, 0)
     full = Part(TopicPartition("other", 0), 60, 50, 3, None)
