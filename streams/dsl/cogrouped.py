@@ -63,7 +63,7 @@ class _Groups:
     ) -> KTable[Any, Any]:
         """One aggregating node for each stream, all on one store, and a merge."""
         plan, given = self.flow.plan, None if named is None else named.name
-        sources = self._partitioned(settled.name)
+        sources = self._partitioned(settled)
         nodes, names = [], []
         for i, (stream, aggregator) in enumerate(self.streams.items()):
             name = plan.names.named(given, AGGREGATE, f"-cogroup-agg-{i}")
@@ -78,15 +78,15 @@ class _Groups:
         flow = Flow(plan, node, merge, sources, key_serde, m.value_serde)
         return KTable(flow, table, view, m.queryable)
 
-    def _partitioned(self, store: str) -> frozenset[str]:
+    def _partitioned(self, settled: Settled) -> frozenset[str]:
         """Repartitions what needs it, and notes that all must be partitioned alike."""
         sources: frozenset[str] = frozenset()
         for stream in self.streams:
             grouping = stream._grouping
             flow = grouping.flow
             if flow.rekeyed:
-                prefix = grouping.user_name or store
-                named = grouping.user_name is not None
+                prefix = grouping.user_name or settled.name
+                named = grouping.user_name is not None or settled.materialized.queryable is not None
                 part = planned_repartition(flow, prefix, flow.key_serde, flow.value_serde, named=named)
                 if stream not in self._parents:
                     self._parents[stream] = (add_repartition(flow, part), frozenset({part.source}))

@@ -105,7 +105,7 @@ class _ForeignKeyJoin:
         """Left side up to the registration topic, and its source on the right side."""
         plan, left, right = self.plan, self.table._flow, self.other._flow
         topic = self.registration_topic = self.name(REGISTRATION, "-subscription-registration") + TOPIC
-        plan.internal_topics[topic] = self.tj.name is not None
+        plan.internal_topics.append(topic)
         send_name = self.name(REGISTRATION, "-subscription-registration-processor")
         send = steps.fk_subscription_send(self.left, self.key, right.key_serde, left.value_serde, left.key_serde, topic)
         node = plan.add(send_name, Step(send), (left.node,))
@@ -142,7 +142,7 @@ class _ForeignKeyJoin:
         """The response topic and its source on the left side."""
         plan, left = self.plan, self.table._flow
         topic = self.name(RESPONSE, "-subscription-response") + TOPIC
-        plan.internal_topics[topic] = self.tj.name is not None
+        plan.internal_topics.append(topic)
         around = SerdeAround(lambda inner: answer_serde(inner), self.other._flow.value_serde, "value")
         sink_name = self.name(SINK, "-subscription-response-sink")
         partitioner = _single(self.tj.partitioner) or answer_partition

@@ -324,8 +324,8 @@ class Plan:
     demands: list[Demand] = field(default_factory=list)
     copartitioned: list[frozenset[str]] = field(default_factory=list)
     """Names of source nodes whose topics must have equally many partitions."""
-    internal_topics: dict[str, bool] = field(default_factory=dict)
-    """Topics of foreign-key joins, and whether the user named them; those of repartitions are in their entries."""
+    internal_topics: list[str] = field(default_factory=list)
+    """Topics of foreign-key joins; those of repartitions are in their entries."""
     _priority: int = 0
 
     def add(

@@ -15,6 +15,7 @@ from streams.errors import IllegalArgumentException, TopologyException
 from streams.topology import plan as p
 from streams.topology.copartition import check_fixed_counts
 from streams.topology.demand import Met, meet
+from streams.topology.generated_names import refuse_generated_names
 from streams.topology.graph import Topology, spec_of
 from streams.topology.node import GlobalStore, ProcessorNode, SinkNode, SourceNode, StepFactory, StepNode
 from streams.topology.optimise import (
@@ -52,8 +53,8 @@ def build(plan: p.Plan, config: Settings | None = None, asked: Settings | None =
         merge_repartitions(works, wiring)
     if SINGLE_STORE_SELF_JOIN in wanted:
         self_joins = single_store_self_joins(works)
-    for topic, named in plan.internal_topics.items():
-        wiring.note_internal(topic, None, named)
+    for topic in plan.internal_topics:
+        wiring.internal_topics[topic] = None
     met = meet(plan)
     writer = _Writer(
         wiring,
@@ -67,7 +68,7 @@ def build(plan: p.Plan, config: Settings | None = None, asked: Settings | None =
     writer.write_all(works[0])
     check_fixed_counts(wiring)
     if any(each.get_boolean("ensure.explicit.internal.resource.naming") for each in settings):
-        _refuse_unnamed(wiring)
+        refuse_generated_names(plan)
     return Topology(wiring)
 
 
@@ -87,16 +88,6 @@ def _parents_versioned(work: Work) -> bool:
         parent.node.versioned if parent.node.versioned is not None else _parents_versioned(parent)
         for parent in work.parents
     )
-
-
-def _refuse_unnamed(wiring: Wiring) -> None:
-    lines = [
-        f"Following {kind}(s) has not been named: {', '.join(wiring.unnamed[kind])}\n"
-        for kind in ("changelog topic", "state store", "repartition topic")
-        if kind in wiring.unnamed
-    ]
-    if lines:
-        raise TopologyException("".join(lines))
 
 
 class _Writer:
@@ -142,17 +133,6 @@ class _Writer:
 
     def store(self, store: p.PlannedStore, *processors: str) -> None:
         self._wiring.add_store(store.spec, store, *processors)
-        self.note_unnamed(store)
-
-    def note_unnamed(self, store: p.PlannedStore) -> None:
-        """Java notes the name when it is generated, whether the store is made in the end or not; of a buffer only the
-        changelog's."""
-        if store.named:
-            return
-        if store.spec.kind is not StoreKind.SUPPRESS_BUFFER:
-            self._wiring.note_unnamed("state store", store.spec.name)
-        if store.spec.logging is not None:
-            self._wiring.note_unnamed("changelog topic", f"{store.spec.name}-changelog")
 
     def stream_source(self, work: Work, part: p.StreamSource) -> None:
         self._wiring.add_source(part.node)
@@ -165,7 +145,6 @@ class _Writer:
         name = part.store.spec.name
         self.step(work.name, (part.source.name,), part.make(name if has_store else None))
         if not has_store:
-            self.note_unnamed(part.store)
             return
         # The source topic of a table whose entries expire has no tombstones for them.
         if self._reuse_topics and isinstance(part.source.topics, tuple) and part.store.spec.ttl_ms is None:
@@ -177,7 +156,6 @@ class _Writer:
     def global_table(self, work: Work, part: p.GlobalTable) -> None:
         step = StepNode(work.name, (part.source.name,), (part.store.spec.name,), part.make)
         self._wiring.add_global(GlobalStore(part.store.spec, part.source, step))
-        self.note_unnamed(part.store)
 
     def global_step(self, work: Work, part: p.GlobalStep) -> None:
         spec = spec_of(part.builder, logging=False)
@@ -202,8 +180,6 @@ class _Writer:
         self.step(work.name, work.parent_names(), part.make(part.store.spec.name if has_store else None))
         if has_store:
             self.store(part.store, work.name)
-        else:
-            self.note_unnamed(part.store)
 
     def user_step(self, work: Work, part: p.UserStep) -> None:
         node = ProcessorNode(work.name, work.parent_names(), (), part.supplier, part.fixed_key)
@@ -221,7 +197,7 @@ class _Writer:
             self._wiring.arounds[n.name] = part.value_around
 
     def repartition(self, work: Work, part: p.Repartition) -> None:
-        self._wiring.note_internal(part.topic, part.partitions, part.named)
+        self._wiring.internal_topics[part.topic] = part.partitions
         keep = part.keep_null_keys if work in self._keep_null_keys else part.drop_null_keys
         self.step(part.filter, work.parent_names(), keep)
         self._wiring.add_sink(
@@ -230,8 +206,7 @@ class _Writer:
         self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde, part.value_serde))
 
     def table_repartition(self, work: Work, part: p.TableRepartition) -> None:
-        # Java does not ask for a name of the repartition topics of tables.
-        self._wiring.note_internal(part.topic, None, named=True)
+        self._wiring.internal_topics[part.topic] = None
         self._wiring.add_sink(SinkNode(part.sink, work.parent_names(), part.topic, part.key_serde))
         self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde))
         self._wiring.arounds[part.sink] = self._wiring.arounds[part.source] = part.value_around

@@ -39,8 +39,6 @@ class Wiring:
     copartitioned: list[frozenset[str]] = field(default_factory=list)
     arounds: dict[str, SerdeAround] = field(default_factory=dict)
     """By node: the value serde still waits for the configured default."""
-    unnamed: dict[str, list[str]] = field(default_factory=dict)
-    """By kind (`changelog topic`, `state store`, `repartition topic`): resources with generated names."""
     used: dict[str, dict[str, None]] = field(default_factory=dict)
     """By processor: names of its stores, in the order they were connected."""
     _roots: dict[str, str] = field(default_factory=dict)
@@ -136,18 +134,6 @@ class Wiring:
     def replace_source(self, old: str, new: str) -> None:
         """One source takes another's place in the co-partitioned groups."""
         self.copartitioned = [group - {old} | {new} if old in group else group for group in self.copartitioned]
-
-    def note_internal(self, topic: str, partitions: int | None, named: bool) -> None:
-        """A topic that the application makes for itself; `partitions` None: as many as its sources have."""
-        self.internal_topics[topic] = partitions
-        if not named:
-            self.note_unnamed("repartition topic", topic)
-
-    def note_unnamed(self, kind: str, name: str) -> None:
-        """A resource whose name was generated, for `ensure.explicit.internal.resource.naming`."""
-        names = self.unnamed.setdefault(kind, [])
-        if name not in names:
-            names.append(name)
 
     def root(self, name: str) -> str:
         """One node that stands for the whole connected group."""

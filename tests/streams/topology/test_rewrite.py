@@ -156,14 +156,16 @@ def test_generated_names_can_be_forbidden() -> None:
     builder.stream("in").group_by(lambda k, v: v, Grouped("g")).count(store="n")
     builder.build()
     builder.table("t").join(builder.table("u"), lambda v: v, pair)
+    builder.stream("s").select_key(lambda k, v: v).repartition()
     with pytest.raises(TopologyException) as raised:
         builder.build()
     for kind, name in (
         ("changelog topic", "t-STATE-STORE-0000000006-changelog"),
         ("state store", "t-STATE-STORE-0000000006"),
-        ("repartition topic", "KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-0000000012-topic"),
+        ("repartition topic", "KSTREAM-REPARTITION-0000000028-repartition"),
     ):
         assert f"Following {kind}(s) has not been named: {name}" in str(raised.value)
+    assert "SUBSCRIPTION" not in str(raised.value)  # Java asks nobody to name those
 
 
 def test_changelog_settings_by_priority() -> None:
