@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import resource
 import signal
@@ -27,6 +28,7 @@ from benchmarks.figures import aligned
 from streams.clients import Admin, PartitionLag
 from streams.record import TopicPartition
 
+_turns = itertools.count(1)
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 500
 LOOK_S = 0.1
@@ -93,7 +95,6 @@ class Runs:
         self.lines = read_lines(back_fill.data)[:: asked.every]
         self.admin = Admin({"bootstrap.servers": engine.address})
         self.expected = {output.topic: output.expected(self.lines) for output in back_fill.outputs}
-        self._turn = 0
         self._fill()
 
     def _fill(self) -> None:
@@ -122,8 +123,7 @@ class Runs:
 
     def run(self) -> Ran:
         """One run, from an application that has never run to the end of the input."""
-        self._turn += 1
-        application = f"catch-up-{os.getpid()}-{self._turn}"
+        application = f"catch-up-{os.getpid()}-{next(_turns)}"
         for output in self.back_fill.outputs:
             self.engine.forget(output.topic)
             self.admin.create_topic(output.topic, self.asked.partitions, FOR_EVER)

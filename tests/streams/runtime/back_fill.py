@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from streams import StreamsBuilder
-from streams.clients.api import READER_DEFAULTS, Door, Fetched, Isolation, Reader, ReaderSettings, Sent
+from streams.clients.api import READER_DEFAULTS, Door, Fetched, Isolation, Reader, ReaderSettings, Sent, Writer
 from streams.clients.connect import connect
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
@@ -239,6 +239,51 @@ class _Sparing:
             return [fetched for fetched in found if fetched.partition != self._withheld.partition]
         kept, self._kept = self._kept, []
         return kept + found
+
+
+class Unacknowledged:
+    """A door whose writers keep what goes to one topic until it is let go: a broker that is slow, or is gone a while.
+
+    Args:
+        door: the real one.
+        topic: which.
+    """
+
+    def __init__(self, door: Door, topic: str) -> None:
+        self._door = door
+        self.topic = topic
+        self.address = door.address
+        self.kept = False
+        """Are they kept, from now on?"""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._door, name)
+
+    def writer(self, *given: Any) -> Any:
+        return _Keeping(self._door.writer(*given), self)
+
+
+class _Keeping:
+    def __init__(self, writer: Writer, door: Unacknowledged) -> None:
+        self._writer = writer
+        self._door = door
+        self._kept: list[tuple[TopicPartition, RecordBatch, Callable[[Sent], None]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+    def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
+        if self._door.kept and partition.topic == self._door.topic:
+            self._kept.append((partition, batch, done))
+        else:
+            self._writer.send(partition, batch, done)
+
+    def settle(self, timeout_ms: int) -> int:
+        if not self._door.kept:
+            kept, self._kept = self._kept, []
+            for each in kept:
+                self._writer.send(*each)
+        return self._writer.settle(timeout_ms) + sum(len(batch) for _, batch, _ in self._kept)
 
 
 def windows(rows: Iterable[Row], size: int) -> dict[str, str]:

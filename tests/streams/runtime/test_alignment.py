@@ -15,7 +15,8 @@ from streams.clients.api import Isolation
 from streams.errors import GroupIdNotFoundException
 from streams.partition import partition_for
 from streams.record import TopicPartition
-from tests.streams.runtime.back_fill import HOUR, NOW, START, BackFill, Row, Withheld, windows
+from streams.runtime.sender import Sender
+from tests.streams.runtime.back_fill import HOUR, NOW, START, BackFill, Row, Unacknowledged, Withheld, windows
 
 SIZE = 6 * HOUR
 DAY = 24 * HOUR
@@ -311,6 +312,52 @@ def test_live_traffic_with_a_slow_and_a_silent_partition_waits_for_nobody(tmp_pa
         assert crew.total("dropped-records-total") == 0
 
 
+def test_a_replay_of_old_records_at_a_steady_rate_waits_for_no_silent_partition(tmp_path: Path) -> None:
+    """Records of 2020 come live, faster than they are read for longer than ten seconds; a third partition is silent."""
+    with BackFill(counted(HOUR), tmp_path, {"in": 3}, **{"poll.ms": 1}) as crew:
+        crew.join(2)
+        crew.until(lambda: crew.settled() and crew.clock.now_ms() > NOW + 300)
+        rows: list[Row] = []
+        for second in range(60):
+            now = START + second * 60_000
+            more = [("k", "abc"[n % 3], now + n) for n in range(20)]
+            for partition in (0, 1):
+                crew.write("in", partition, more)
+                rows += more
+            crew.clock.advance(1_000)
+            crew.turn()
+        crew.until(crew.done)
+        assert crew.table() == windows(rows, SIZE)
+        assert crew.total("dropped-records-total") == crew.total("task-skew-passed-total") == 0
+
+
+@pytest.mark.parametrize("heeded", [True, False], ids=["", "planted: it does not count"])
+def test_what_one_worker_has_sent_and_is_not_acknowledged_holds_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heeded: bool
+) -> None:
+    topic = "app-counts-repartition"
+    with BackFill(counted(HOUR), tmp_path, {"in": 2}, **{"commit.interval.ms": 30_000}) as crew:
+        rows = fill(crew, "in", history(22, 200, 5, 5))
+        slow = Unacknowledged(crew.door, topic)
+        crew.join(door=slow)
+        crew.join()
+        crew.until(lambda: crew.settled() and crew.total("process-total") > 200)
+        if not heeded:
+            monkeypatch.setattr(Sender, "unacknowledged", lambda *_: None)
+        slow.kept = True
+        for _ in range(1_000):
+            crew.turn()
+        slow.kept = False
+        crew.until(lambda: crew.total("process-total") >= 2 * len(rows))
+        late = crew.disorder(topic, 2) > HOUR // 4
+        assert late is not heeded
+        if heeded:
+            crew.tick = 100
+            crew.until(crew.done)
+            assert crew.total("dropped-records-total") == 0
+            assert crew.table() == windows(rows, SIZE)
+
+
 def test_at_rest_and_in_live_operation_workers_say_nothing(tmp_path: Path) -> None:
     with BackFill(counted(HOUR), tmp_path, {"in": 2}) as crew:
         fill(crew, "in", history(15, 50, 5, 5))
@@ -370,6 +417,7 @@ def test_a_worker_that_ends_or_dies_in_the_middle_leaves_nothing_late(tmp_path: 
         crew.part(crew.workers[0], clean=clean)
         crew.until(crew.done)
         at_least_once(crew, rows)
+        assert crew.total("task-skew-passed-total") == 0, "who gets its tasks speaks for them before they are restored"
 
 
 def test_a_worker_that_joins_in_the_middle_finds_its_step(tmp_path: Path) -> None:

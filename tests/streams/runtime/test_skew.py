@@ -188,6 +188,18 @@ def test_whoever_moves_slowly_is_not_passed_by() -> None:
         assert one.passed == []
 
 
+def test_those_who_still_move_within_the_bound_put_off_the_end_of_the_wait_and_not_for_ever() -> None:
+    """Whoever moves comes to the bound, here or elsewhere: nothing that moves can keep a stuck one waited for."""
+    one, now, stuck = skew(), 0, at(A, None, last=50)
+    for here in range(60, 160, 10):
+        now += WAIT - 1
+        looked(one, stuck, at(B, min(here, 151)), elsewhere={C: min(here + 5, 151)}, now=now)
+        assert one.passed == []
+    looked(one, stuck, at(B, 151), elsewhere={C: 151}, now=now + 1)
+    assert looked(one, stuck, at(B, 151), elsewhere={C: 151}, now=now + 1 + WAIT) == {A: 251, B: 251}
+    assert [passed.task for passed in one.passed] == [A]
+
+
 def test_tasks_elsewhere_and_restores_are_waited_for_longer() -> None:
     one = skew()
     restoring = at(A, None, last=50)._replace(restoring=True)
