@@ -731,5 +731,5 @@ APIS: dict[Api, Spec] = {
     Api.OFFSETS_DELETE: Spec(OffsetsDelete, OffsetsDeleteReply),
 }
 API_OF: dict[type, Api] = {spec.request: api for api, spec in APIS.items()}
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 1
 """What `Hello` settles: the version of the frames and of the meaning of all APIs together."""

@@ -144,9 +144,6 @@ class Trial:
         """How many members the group has."""
         return len(self._group().members)
 
-    def generation(self) -> int:
-        return self._group().generation
-
     def is_stable(self) -> bool:
         """Is no rebalance on?"""
         return self._group().state == "Stable"
