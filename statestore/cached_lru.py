@@ -30,7 +30,7 @@ class CachedLruMap:
         self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True, cache_bytes: int = 8 * 1024 * 1024
     ) -> None:
         self.name = name
-        self._map = LruMap(name, codec, max_entries, timestamped=timestamped, logs_evictions=False)
+        self._map = LruMap(name, codec, max_entries, timestamped=timestamped, logs_evictions=not timestamped)
         self._entries = Entries(codec, timestamped)
         self._cache_bytes = cache_bytes
         self._sizes = Sizes()

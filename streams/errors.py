@@ -40,7 +40,13 @@ class UnsupportedOperationException(KafkaException, NotImplementedError):
 
 
 class ClassCastException(KafkaException, TypeError):
-    """A value is not of the type that its serde writes."""
+    """A value is not of the type that its serde writes.
+
+    `serde`: the serde, where it was one that refused the value; `given`: the value's type.
+    """
+
+    serde: str | None = None
+    given: str = ""
 
 
 # Kafka clients

@@ -24,7 +24,7 @@ from streams.processor import Answer, DeadLetter, ErrorHandler, ErrorHandlerCont
 from streams.record import Headers, Record
 from streams.runtime.entry import Failed, Walk
 from streams.runtime.sources import Reread
-from streams.serdes.base import Serde, type_name
+from streams.serdes.base import Serde, incompatible, type_name
 
 log = logging.getLogger("streams.runtime")
 
@@ -93,6 +93,7 @@ class Handlers:
         task_id: for messages.
         dead_letter: takes the dead letters, whatever the answer is.
         dropped: counts what is dropped.
+        buffering: nodes that serialise for themselves (`stores.buffering`).
     Raises:
         ConfigException: a handler can be called in no known way.
     """
@@ -104,7 +105,9 @@ class Handlers:
         task_id: object,
         dead_letter: Callable[[DeadLetter], None],
         dropped: Counter,
+        buffering: Mapping[str, bool],
     ) -> None:
+        self._buffering = buffering
         self._walk = walk
         self._task_id = task_id
         self._dead_letter = dead_letter
@@ -154,7 +157,13 @@ class Handlers:
             if isinstance(error, Failed):
                 raise error
             if isinstance(error, ClassCastException):
-                raise Failed(node, _wrong_types(node, key, value, error), final=True)
+                fed_by_source = self._buffering.get(node)
+                if error.serde is None or fed_by_source is not None:
+                    error = _wrong_types(node, key, value, error)
+                    if fed_by_source is not False:  # Java asks the handler of the node before, if there is one
+                        raise Failed(node, error, final=True)
+                else:
+                    error = incompatible("key", error.serde, error)  # a value is told by its store (`codec_of`)
             if isinstance(error, TopologyException):  # it is wrong for each record
                 raise Failed(node, error)
             record = Record(key, value, max(timestamp, 0), headers or ())

@@ -24,7 +24,7 @@ from streams.operators.calls import refuse_unrun
 from streams.operators.fixes import KEEPS_WINDOWS, SETTING, named
 from streams.processor import RecordContext as ShownContext
 from streams.record import Headers
-from streams.serdes.base import AnySerde, type_name
+from streams.serdes.base import AnySerde, incompatible
 from streams.serdes.buffered import (
     CHANGELOG_HEADER,
     BufferValue,
@@ -33,6 +33,7 @@ from streams.serdes.buffered import (
 )
 from streams.serdes.choose import Side, choose
 from streams.serdes.simple import BYTES
+from streams.topology.node import SourceNode, StepNode, SubTopology
 from streams.topology.store import StoreKind, StoreSpec
 
 
@@ -83,15 +84,32 @@ def serde_of(config: Mapping[str, object], side: Side, chosen: AnySerde | None, 
         raise StreamsException(f"Failed to initialize {side} serdes for {where}") from missing
 
 
-def codec_of(serde: AnySerde, topic: str) -> Codec:
-    """The codec of a store's values. `topic` is that of its changelog, for serdes that ask."""
+def buffering(topology: SubTopology) -> dict[str, bool]:
+    """The nodes that keep records in a buffer, and whether a source feeds them.
+
+    They serialise for it themselves: a wrong type is their failure and not their store's, as in Java.
+    """
+    buffers = {spec.name for spec in topology.stores if spec.kind in _BUFFERS}
+    sources = {node.name for node in topology.nodes if isinstance(node, SourceNode)}
+    return {
+        node.name: not sources.isdisjoint(node.parents)
+        for node in topology.nodes
+        if isinstance(node, StepNode) and not buffers.isdisjoint(node.stores)
+    }
+
+
+def codec_of(serde: AnySerde, topic: str, own: bool = True) -> Codec:
+    """The codec of a store's values. `topic` is that of its changelog, for serdes that ask.
+
+    Not `own`: whoever writes to the store serialises for it (`buffering`).
+    """
     encode, quick = serde.encoder(topic), serde.quick_encode or serde.encoder(topic)
 
     def written(value: object) -> bytes:
         try:
             return quick(value)
         except Exception:
-            return _told(encode, serde, value)
+            return _told(encode, serde, value) if own else encode(value)
 
     return Codec(written, serde.decoder(topic), serde.exact)
 
@@ -102,11 +120,7 @@ def _told(encode: Callable[[object], bytes], serde: AnySerde, value: object) -> 
         return encode(value)
     except ClassCastException as error:
         refuse_unrun(value)
-        raise StreamsException(
-            f"A serializer ({serde}) is not compatible to the actual value type (value type: "
-            f"{type_name(value)}). Change the default Serdes in StreamConfig or provide correct Serdes via "
-            "method parameters."
-        ) from error
+        raise incompatible("value", serde, error) from error
 
 
 def _named(codec: Codec, store: str, serde: AnySerde) -> Codec:
@@ -142,7 +156,10 @@ def opened(
         StreamsException: a serde is missing.
     """
     key_serde, value_serde, lacking = _serdes(spec, config)
-    codec = RAW if spec.kind in _OF_BYTES else _named(codec_of(value_serde, changelog_topic), spec.name, value_serde)
+    codec = RAW
+    if spec.kind not in _OF_BYTES:
+        own = spec.kind not in _BUFFERS
+        codec = _named(codec_of(value_serde, changelog_topic, own), spec.name, value_serde)
     engine = engines.disk if spec.persistent else engines.memory
     if spec.kind is StoreKind.SESSION and not spec.persistent and named(config.get(SETTING), KEEPS_WINDOWS):
         # Java's store in memory hides a session 1 ms before it closes.

@@ -45,7 +45,16 @@ from streams.runtime.scope import KeptNumber, NodeScope
 from streams.runtime.sinks import Sink, Target
 from streams.runtime.skew import Limit
 from streams.runtime.sources import source_step
-from streams.runtime.stores import Engines, Opened, changelog_headers, logged, opened, serde_of, small_cache
+from streams.runtime.stores import (
+    Engines,
+    Opened,
+    buffering,
+    changelog_headers,
+    logged,
+    opened,
+    serde_of,
+    small_cache,
+)
 from streams.runtime.timestamps import Reading
 from streams.runtime.typed import Facade, facade
 from streams.serdes.base import AnySerde
@@ -256,7 +265,9 @@ class Task:
             walk,
             self._request_commit,
         )
-        handlers = Handlers(ground.config, walk, self.id, self.put_dead_letter, self._dropped)
+        handlers = Handlers(
+            ground.config, walk, self.id, self.put_dead_letter, self._dropped, buffering(topology)
+        )
         self._handlers = handlers
         asking: dict[str, Callable[[], bool]] = {}
         sources: dict[str, SourceStep] = {}

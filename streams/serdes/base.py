@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from streams.errors import ClassCastException, SerializationException
+from streams.errors import ClassCastException, SerializationException, StreamsException
 from streams.record import Headers
 
 V = TypeVar("V")
@@ -145,10 +145,29 @@ def shown(value: object, limit: int = 60) -> str:
 
 def wrong_type(serde: str, expected: str, value: object) -> ClassCastException:
     """The error for a value that `serde` does not write."""
-    return ClassCastException(
+    return refused(
+        serde,
+        value,
         f"expected {expected} for {serde}, got {type_name(value)} {shown(value)}. "
-        "Give the serde that fits the value, or map the value first."
+        "Give the serde that fits the value, or map the value first.",
     )
+
+
+def refused(serde: str, value: object, message: str) -> ClassCastException:
+    """The error of a serde that does not write this value."""
+    error = ClassCastException(message)
+    error.serde, error.given = serde, type_name(value)
+    return error
+
+
+def incompatible(side: str, serde: object, error: ClassCastException) -> StreamsException:
+    """A store's key or value is of a type that its serde does not write, with Java's words (`StateSerdes`)."""
+    failure = StreamsException(
+        f"A serializer ({serde}) is not compatible to the actual {side} type ({side} type: {error.given}). Change "
+        "the default Serdes in StreamConfig or provide correct Serdes via method parameters."
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def wrong_size(deserializer: str, size: int) -> SerializationException:

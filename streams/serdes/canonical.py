@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from streams.errors import ClassCastException, SerializationException
-from streams.serdes.base import shown, type_name
+from streams.serdes.base import refused, shown, type_name
 
 encode_as_it_is = msgspec.msgpack.Encoder().encode
 """MessagePack without an order."""
@@ -54,7 +54,7 @@ def _is_plain(value: object) -> bool:
 
 def unfit(name: str, value: object, error: Exception) -> ClassCastException:
     """The error for a value of a type that has no form here."""
-    return ClassCastException(f"{name} cannot write {type_name(value)} {shown(value)}: {error}")
+    return refused(name, value, f"{name} cannot write {type_name(value)} {shown(value)}: {error}")
 
 
 def unreadable(name: str, data: bytes, error: Exception) -> SerializationException:

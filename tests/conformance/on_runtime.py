@@ -143,7 +143,7 @@ class Lab:
             serdes = self.spec["inputs"][topic]
             key = bytes.fromhex(event["kx"]) if "kx" in event else serde(serdes["key"]).serialize(topic, event["k"])
             value = bytes.fromhex(event["vx"]) if "vx" in event else serde(serdes["value"]).serialize(topic, event["v"])
-            headers = tuple((name, text.encode()) for name, text in event.get("h", ()))
+            headers = tuple((name, None if text is None else text.encode()) for name, text in event.get("h", ()))
             place = 0 if key is None else partition_for(key, self.partitions)
             batch = RecordBatch([key], [value], [event["ts"]], [headers] if headers else None, range(1), 1)
             self.writer.send(TopicPartition(topic, place), batch, sent)

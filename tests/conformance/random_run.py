@@ -37,8 +37,26 @@ class Findings:
     unanswered: list[str] = field(default_factory=list)
     """Cases for which Java did not end in time."""
     excused: Counter[str] = field(default_factory=Counter)
+    """Cases that differ only as the page says, by the row; one that two rows are about counts for both."""
+    named: int = 0
+    """Cases that differ only as the page says."""
     differing: dict[str, str] = field(default_factory=dict)
     coverage: Coverage = field(default_factory=Coverage)
+
+    @property
+    def same(self) -> int:
+        return self.cases - self.named - len(self.differing) - len(self.unanswered)
+
+    def take(self, case: Mapping[str, Any], found: list[Differs]) -> Differs | None:
+        """Counts a case; gives the first difference that no rule excuses."""
+        names = [excuse(case, difference) for difference in found]
+        left = [difference for difference, words in zip(found, names, strict=True) if words is None]
+        if left:
+            self.differing[case["name"]] = str(left[0])
+            return left[0]
+        self.named += bool(found)
+        self.excused.update({words for words in names if words is not None})
+        return None
 
 
 class Hangs(Exception):
@@ -93,16 +111,9 @@ def on_runtime(case: Mapping[str, Any]) -> list[Differs]:
     return []
 
 
-def meant(case: Mapping[str, Any], found: list[Differs], findings: Findings | None = None) -> list[Differs]:
+def not_meant(case: Mapping[str, Any], found: list[Differs]) -> list[Differs]:
     """The differences that no rule excuses."""
-    left = []
-    for difference in found:
-        words = excuse(case, difference)
-        if words is None:
-            left.append(difference)
-        elif findings is not None:
-            findings.excused[words] += 1
-    return left
+    return [difference for difference in found if excuse(case, difference) is None]
 
 
 def kind(case: Mapping[str, Any], difference: Differs) -> tuple[str, ...]:
@@ -131,7 +142,7 @@ def smallest(case: Case, difference: Differs, recorder: Recorder, compare: Compa
         answered = recorder.answer(candidate)
         if not answered["expect"] or out_of_words(answered):
             return False
-        return any(kind(answered, one) == wanted for one in meant(answered, compare(answered)))
+        return any(kind(answered, one) == wanted for one in not_meant(answered, compare(answered)))
 
     return recorder.answer(reduced(case, same_kind))
 
@@ -157,11 +168,10 @@ def run_random(
                 continue
             findings.errors += case["kind"] == "error"
             findings.coverage.count(case)
-            left = meant(case, compare(case), findings)
-            if left:
-                findings.differing[case["name"]] = str(left[0])
-                say(f"DIFFERS {case['name']}: {left[0]}")
-                differing.append((case, left[0]))
+            difference = findings.take(case, compare(case))
+            if difference is not None:
+                say(f"DIFFERS {case['name']}: {difference}")
+                differing.append((case, difference))
         for case, difference in differing if directory is not None else ():
             small = smallest(case, difference, recorder, compare)
             assert directory is not None

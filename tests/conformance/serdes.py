@@ -28,5 +28,5 @@ def serde(spec: Spec | None) -> Any:
     if isinstance(spec, str):
         return PLAIN[spec]
     if spec[0] == "time_windowed":
-        return Serdes.time_windowed(PLAIN[spec[1]], spec[2])
-    return Serdes.session_windowed(PLAIN[spec[1]])
+        return Serdes.time_windowed(serde(spec[1]), spec[2])
+    return Serdes.session_windowed(serde(spec[1]))

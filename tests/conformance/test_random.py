@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from streams import TimeWindows, errors
+from streams import errors
 from streams.testing import TopologyTestDriver
 from tests.conformance import java
 from tests.conformance.build import Failed, build
@@ -29,7 +29,8 @@ from tests.conformance.functions import (
 )
 from tests.conformance.generate.case import random_case
 from tests.conformance.generate.coverage import Coverage
-from tests.conformance.random_run import kind, on_driver, quiet, smallest
+from tests.conformance.planted import PLANTED
+from tests.conformance.random_run import Findings, kind, on_driver, quiet, smallest
 from tests.conformance.reduce import reduced
 
 MANY = 900
@@ -96,7 +97,9 @@ def test_options_are_drawn(word: str) -> None:
 def test_caches_are_off_small_and_on_and_all_kinds_of_events_come() -> None:
     caches = [random_case(7, number)["config"].get("statestore.cache.max.bytes") for number in range(100)]
     assert None in caches and 0 in caches and any(cache is not None and 0 < cache < 2000 for cache in caches)
-    assert COVERED.of("event").keys() == {"record", "clock", "null key", "tombstone", "headers", "damaged value"}
+    assert COVERED.of("event").keys() == {
+        *("record", "clock", "null key", "tombstone", "headers", "damaged key", "damaged value")
+    }
 
 
 def test_every_case_can_be_built_or_is_refused_by_name() -> None:
@@ -129,14 +132,13 @@ def recorded(case: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Planted:
-    """A grace of tumbling and hopping windows that is one ms too long, which can be lifted to ask for answers."""
+    """A planted bug, which can be lifted to ask for answers."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.monkeypatch = monkeypatch
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        self.monkeypatch, self.bug = monkeypatch, PLANTED[name]
 
     def __enter__(self) -> None:
-        right = TimeWindows.of_size_and_grace
-        self.monkeypatch.setattr(TimeWindows, "of_size_and_grace", lambda size, grace: right(size, grace + 1))
+        self.bug(self.monkeypatch.setattr)
 
     def __exit__(self, *error: object) -> None:
         self.monkeypatch.undo()
@@ -149,15 +151,36 @@ class Planted:
         return recorded(case)
 
 
-def test_a_planted_bug_of_one_ms_is_found_and_reduced(monkeypatch: pytest.MonkeyPatch) -> None:
-    bug = Planted(monkeypatch)
+def found_by(bug: Planted, word: str, cases: int = 40) -> list[tuple[dict[str, Any], Differs]]:
+    """What differs with the bug, of so many cases that hold this word and end well."""
+    with_word = (case for case in (random_case(7, n) for n in range(2000)) if word in repr(case["spec"]))
+    answered = (case for case in map(recorded, with_word) if "error" not in case["expect"])
+    found = [(case, bug.compare(case)) for case, _ in zip(answered, range(cases), strict=False)]
+    return [(case, differences[0]) for case, differences in found if differences]
+
+
+WHERE = {
+    "window-end": "'tumbling'",
+    "grace": "'tumbling'",
+    "session-gap": "'session'",
+    "early-release": "'suppress'",
+    "early-verdict": "'outer_join'",
+    "short-history": "'versioned'",
+    "sliding-edge": "'sliding'",
+}
+"""A word of the cases that a planted bug can show itself in."""
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_each_planted_bug_of_a_millisecond_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with quiet():
-        windowed = (case for case in (random_case(7, n) for n in range(400)) if "'tumbling'" in repr(case["spec"]))
-        answered = (recorded(case) for case in windowed)
-        answered = (case for case in answered if "error" not in case["expect"])
-        found = [(case, bug.compare(case)) for case, _ in zip(answered, range(40), strict=False)]
-        differing = [(case, differences[0]) for case, differences in found if differences]
-        assert len(differing) >= 3
+        assert len(found_by(Planted(monkeypatch, name), WHERE[name])) >= 1
+
+
+def test_a_planted_bug_is_reduced_to_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    bug = Planted(monkeypatch, "grace")
+    with quiet():
+        differing = found_by(bug, "'tumbling'")
         case, difference = next((c, d) for c, d in differing if d.part == "event")
         small = smallest(case, difference, bug, bug.compare)  # type: ignore[arg-type]
         assert kind(small, bug.compare(small)[0]) == kind(case, difference)
@@ -197,6 +220,29 @@ def test_an_excuse_holds_for_the_very_exception_alone() -> None:
     assert excuse(case, Differs("topics", "got null, recorded …")) is None
     other = {"expect": {"error": {"chain": [{"class": "TopologyException", "message": words}]}}}
     assert excuse(other, Differs("error", "got null, recorded …")) is None
+
+
+def test_an_excuse_holds_from_the_event_on_at_which_java_lost_a_record() -> None:
+    lost = [[3, "UnsupportedOperationException", "This API is not supported by this implementation of SessionStore."]]
+    case = {"expect": {"outputs": [], "handled": lost}}
+    words = "emission on close from a supplied session store"
+    assert excuse(case, Differs("event 2 {}", "")) is None
+    assert excuse(case, Differs("event 3 {}", "")) == words
+    assert excuse(case, Differs("dropped_records_total", "")) == words
+    assert excuse({"expect": {"outputs": []}}, Differs("event 3 {}", "")) is None
+
+
+def test_a_run_counts_each_case_once() -> None:
+    global_table = "Global stores must pass in suppliers with exactly one store but got 0"
+    refused = {"error": {"chain": [{"class": "IllegalArgumentException", "message": global_table}]}}
+    findings = Findings(cases=4, unanswered=["d"])
+    assert findings.take({"name": "a", "expect": {}}, []) is None
+    named = [Differs("error", "got null"), Differs("error's classes", "")]
+    assert findings.take({"name": "b", "expect": refused}, named) is None
+    other = Differs("topics", "got {}")
+    assert findings.take({"name": "c", "expect": refused}, [*named, other]) is other
+    assert (findings.same, findings.named, list(findings.differing)) == (1, 1, ["c"])
+    assert findings.excused == {"a global table with options but no name": 1}
 
 
 ECHO = """

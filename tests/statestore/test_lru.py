@@ -105,6 +105,16 @@ def test_a_cache_over_the_map_remembers_what_gave_way() -> None:
     assert [row[:3] for row in told] == [(b"a", "1", None), (b"b", "1", None)]
 
 
+def test_a_cached_map_of_a_processor_deletes_what_gives_way_in_the_changelog() -> None:
+    logged: list[tuple[object, ...]] = []
+    rows = CachedLruMap("lru", TEXT, 1, timestamped=False)
+    rows.bind(lambda key, value, ts, origin: logged.append((key, value, ts)), None, False)
+    for key in (b"a", b"b"):
+        rows.put(key, "1", 1)
+        rows.flush()
+    assert logged == [(b"a", b"1", 1), (b"a", None, 1), (b"b", b"1", 1)]
+
+
 def test_a_cache_over_the_map_merges_updates_and_forgets_what_was_never_there() -> None:
     rows, logged, told = cached(3)
     rows.put(b"a", "1", 1)

@@ -21,7 +21,7 @@ OPERATORS: dict[Callable[[Plan], bool], float] = {
     streams.process: 2,
     streams.join_streams: 2,
     streams.join_table: 2,
-    streams.join_global: 1,
+    streams.join_global: 2,
     grouping.group_stream: 4,
     grouping.cogroup: 1,
     grouping.group_table: 1.5,
@@ -45,7 +45,7 @@ WINDOW_THROTTLE = "__emit.interval.ms.kstreams.windowed.aggregation__"
 JOIN_THROTTLE = "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__"
 
 
-def settings(draw: Draw) -> dict[str, Any]:
+def settings(draw: Draw, damaged: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     cache = draw.weighted({None: 4, 0: 3, 1: 0.3, draw.between(50, 2000): 2, 10_000: 0.5})
     if cache is not None:
@@ -54,7 +54,7 @@ def settings(draw: Draw) -> dict[str, Any]:
     found |= draw.maybe(0.08, **{WINDOW_THROTTLE: draw.pick([0, 100, 1000])})
     found |= draw.maybe(0.08, **{JOIN_THROTTLE: draw.pick([0, 100, 1000])})
     found |= draw.maybe(0.15, **{"processing.exception.handler": "log_and_continue"})
-    found |= draw.maybe(0.15, **{"deserialization.exception.handler": "log_and_continue"})
+    found |= draw.maybe(0.6 if damaged else 0.1, **{"deserialization.exception.handler": "log_and_continue"})
     found |= draw.maybe(0.05, **{"default.key.serde": "string"})
     found |= draw.maybe(0.05, **{"default.value.serde": draw.pick(["string", "long", "json"])})
     return found | draw.maybe(0.015, **{"ensure.explicit.internal.resource.naming": "true"})
@@ -82,12 +82,14 @@ def random_case(seed: int, number: int) -> dict[str, Any]:
     by_hand = draw.chance(0.08)
     (low_level.topology if by_hand else dsl)(plan)
     api = {"api": "topology"} if by_hand else {}
+    script = events(draw, plan.inputs, plan.steps)
+    damaged = any("kx" in event or "vx" in event for event in script)
     return {
         "format": 1,
         "name": f"random_{seed}_{number}",
         "kind": "run",
-        "config": settings(draw),
+        "config": settings(draw, damaged),
         "spec": {**api, "inputs": plan.inputs, "outputs": plan.outputs, "steps": plan.steps},
-        "events": events(draw, plan.inputs, plan.steps),
+        "events": script,
         "raw": True,
     }

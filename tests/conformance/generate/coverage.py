@@ -67,6 +67,6 @@ def words_of_event(event: Mapping[str, Any]) -> Iterator[str]:
     for field, word in (("k", "null key"), ("v", "tombstone")):
         if event.get(field, "") is None:
             yield f"event {word}"
-    for field, word in (("h", "headers"), ("vx", "damaged value")):
+    for field, word in (("h", "headers"), ("kx", "damaged key"), ("vx", "damaged value")):
         if field in event:
             yield f"event {word}"

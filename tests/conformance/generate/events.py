@@ -41,6 +41,9 @@ def spans(steps: list[dict[str, Any]]) -> list[int]:
             length = window.get("size", window.get("gap", 2 * window.get("diff", 0)))
             found.add(length + window.get("grace", 0))
             found.add(length + 2 * window.get("grace", 0))
+            kept = (2 * length if window.get("kind") == "hopping" else length) + window.get("grace", 0)
+            found.add(kept + max(kept // 2, LEAST_SEGMENT))
+            found.add(max(kept // 2, LEAST_SEGMENT))
         retention = step.get("store", {}).get("retention") or step.get("store", {}).get("history")
         if retention and retention < LONGEST:
             found.add(retention + max(retention // 2, LEAST_SEGMENT))
@@ -79,7 +82,7 @@ class Times:
         elif how == "jump":
             time = now + draw.pick(self._spans) * draw.between(2, 5) + near
         else:
-            time = now + draw.pick([LEAST_SEGMENT, 2 * LEAST_SEGMENT, 86_400_000]) + near
+            time = now + draw.pick([LEAST_SEGMENT, 2 * LEAST_SEGMENT, 86_400_000, 3_000_000_000_000]) + near
         if time > now + 300_000 and draw.chance(0.6):
             time = now + self._unit
         time = max(0, time)
@@ -99,11 +102,11 @@ def events(draw: Draw, inputs: dict[str, dict[str, Any]], steps: list[dict[str, 
             shared = draw.some(values, 2, 4)
             keys |= {topic: shared for topic, types in inputs.items() if types["key"] == kind}
     emptiness = draw.pick([0.0, 0.05, 0.15, 0.3])
-    wall = draw.pick([0.0, 0.0, 0.05, 0.1])
-    damaged = 0.01 if draw.chance(0.06) else 0.0
+    wall = 0.15 if "wall" in repr(steps) else draw.pick([0.0, 0.0, 0.05, 0.1])
+    damaged = 0.04 if draw.chance(0.08) else 0.0
     headers = draw.pick([0.0, 0.0, 0.2])
     found: list[dict[str, Any]] = []
-    for _ in range(draw.between(10, 70)):
+    for _ in range(draw.weighted({draw.between(10, 70): 20, draw.between(100, 250): 1})):
         if draw.chance(wall):
             found.append({"advance_wall_ms": draw.pick([1, 10, 99, 100, 101, 500, 1000, 5000])})
             continue
@@ -112,9 +115,9 @@ def events(draw: Draw, inputs: dict[str, dict[str, Any]], steps: list[dict[str, 
         event["v"] = None if draw.chance(emptiness) else value(draw, inputs[topic]["value"])
         event["ts"] = times.next()
         if draw.chance(headers):
-            event["h"] = [[draw.pick(["h1", "h2"]), draw.pick(["x", "é", ""])] for _ in range(draw.between(1, 2))]
+            event["h"] = [[draw.pick(["h1", "h2"]), draw.pick(["x", "é", "", None])] for _ in range(draw.between(1, 2))]
         if draw.chance(damaged):
-            event |= {"vx": draw.pick(["00", "ff", "0000000000000001", "7b"])}
+            event |= {draw.pick(["vx", "vx", "kx"]): draw.pick(["00", "ff", "0000000000000001", "7b"])}
         found.append(event)
     return found
 

@@ -91,7 +91,7 @@ def window(draw: Draw) -> Options:
     if kind == "hopping":
         return {"kind": kind, "size": size, "advance": max(1, size * draw.between(2, 10) // 10), **grace}
     if kind == "sliding":
-        return {"kind": kind, "diff": draw.pick([0, size, size]), **grace}
+        return {"kind": kind, "diff": draw.weighted({0: 0.06, size: 1}), **grace}
     if kind == "session":
         return {"kind": kind, "gap": draw.pick([size, size, 1]), **grace}
     return {"kind": kind, **draw.maybe(0.5, start=draw.pick([0, 5, 100]))}
@@ -146,7 +146,9 @@ def buffer(draw: Draw, strict: bool) -> Options:
 def store_builder(draw: Draw, kind: str, key: Serde, value: str) -> Options:
     """A `StoreBuilder`; `kind` as in SPEC.md."""
     found: Options = {"name": draw.name("ps"), "kind": kind, "key": key, "value": value}
-    if kind == "kv":
+    if kind == "kv" and draw.chance(0.2):
+        found |= {"kind": "timestamped_kv", **draw.maybe(0.3, impl="in_memory")}
+    elif kind == "kv":
         found |= draw.maybe(0.3, impl="in_memory")
         if "impl" not in found and draw.chance(0.1):
             found |= {"impl": "lru", "max": draw.between(1, 4)}

@@ -44,7 +44,7 @@ def table(plan: Plan) -> None:
     name, key, value = topic(plan)
     draw, store = plan.draw, dict[str, Any]()
     if draw.chance(0.7):
-        versioned = draw.chance(0.2)
+        versioned = draw.chance(0.3)
         make = options.versioned_store if versioned else options.key_value_store
         store = {"store": make(draw, key, value, True)}
     fields = {"topic": name, "key": key, "value": value, **extractor(plan, value), **plan.named(), **store}

@@ -102,7 +102,7 @@ def repartition(plan: Plan) -> bool:
         return False
     draw = plan.draw
     given: dict[str, Any] = {}
-    if not (flow.key_serde and flow.value_serde and draw.chance(0.4)):
+    if not (flow.key_serde and flow.value_serde and draw.chance(0.04)):
         given = {**options.key_field(flow.key), "value": flow.value, **draw.maybe(0.3, name=draw.name("rep"))}
         if isinstance(flow.key, list) and not flow.key_serde:
             return False
@@ -119,8 +119,9 @@ def to_table(plan: Plan) -> bool:
     draw, store = plan.draw, {}
     known = flow.key_serde and flow.value_serde
     if not (known and draw.chance(0.4)):
+        known = known and draw.chance(0.1)
         kept = options.key_value_store(draw, flow.key, flow.value, known)
-        if not flow.windowed_key and draw.chance(0.1):
+        if not flow.windowed_key and draw.chance(0.25):
             kept = options.versioned_store(draw, flow.key, flow.value, known)
         store = {"store": kept}
     id = plan.add("to_table", **{"in": flow.id}, **plan.named(), **store)
@@ -164,7 +165,7 @@ def processors(plan: Plan, flow: Flow) -> list[tuple[Any, dict[str, Any], dict[s
     ]
     if draw.chance(0.35):
         found += [("swallow", {}, {}), (["raise_if_prefix", prefix], {}, {}), (["forward_then_raise", prefix], {}, {})]
-    if draw.chance(0.1):
+    if draw.chance(0.2):
         found.append(("same_instance", {}, {}))
     if value == "long":
         found.append((("process_values", "drop_odd"), {}, {}))
@@ -193,7 +194,7 @@ def with_stores(plan: Plan, flow: Flow) -> list[tuple[Any, dict[str, Any], dict[
         (["lookup_store", values["name"]], values, text),
         (["range_store", values["name"]], values, text),
         (("process_values", ["previous", values["name"]]), values, text),
-        (["dedup", counts["name"], draw.pick(NEAR), every], counts, {}),
+        (["dedup", counts["name"], draw.pick(NEAR), every], {**counts, "kind": "kv"}, {}),
         (["window_count", window["name"], draw.pick(NEAR)], window, text),
         (["session_count", session["name"], draw.pick(NEAR)], session, text),
         (["version_lookup", versions["name"], draw.pick(NEAR)], versions, text),
@@ -201,6 +202,9 @@ def with_stores(plan: Plan, flow: Flow) -> list[tuple[Any, dict[str, Any], dict[
     if value == "long":
         found += [(["sum_on_stream_time", counts["name"], every, clear], counts, {})] * 2
         found.append((["sum_on_wall_clock", counts["name"], every, clear], counts, {}))
+    for table in plan.all("global_table"):
+        if table.store is not None and table.key == key:  # a global store is there for all
+            found.append((["lookup_store", table.store], {}, text))
     for table in plan.all("table"):
         if table.store is not None and table.key == key and table.history is None:
             found.append((["lookup_store", table.store], {"name": table.store, "there": True}, text))
@@ -220,7 +224,7 @@ def join_streams(plan: Plan) -> bool:
     joiner, value = words.joiner(draw, flow.value, other.value)
     known = flow.key_serde and flow.value_serde and other.key_serde and other.value_serde
     given = {"joined": options.stream_joined(draw, flow.key, flow.value, other.value)}
-    if known and draw.chance(0.03):
+    if known and draw.chance(0.01):
         given = {}
     windows = options.join_windows(draw)
     id = plan.add(op, **{"in": flow.id}, other=other.id, joiner=joiner, windows=windows, **given)
@@ -233,7 +237,9 @@ def join_table(plan: Plan) -> bool:
     tables = [] if flow is None else [t for t in plan.all("table") if t.key == flow.key]
     if flow is None or not tables or (flow.windowed_key and not flow.key_serde):
         return False
-    draw, table = plan.draw, plan.draw.pick(tables)
+    draw = plan.draw
+    versioned = [table for table in tables if table.history is not None]
+    table = draw.pick(versioned if versioned and draw.chance(0.6) else tables)
     op = draw.pick(["join", "left_join"])
     joiner, value = words.joiner(draw, flow.value, table.value)
     given: dict[str, Any] = {}

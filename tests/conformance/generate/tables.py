@@ -15,6 +15,7 @@ def materialised(plan: Plan, flow: Flow, value: str, known: bool, often: float =
     draw = plan.draw
     if not draw.chance(often):
         return {}
+    known = known and draw.chance(0.1)  # Java knows the serdes and does not give them to the store
     if not flow.windowed_key and flow.history is not None and draw.chance(0.4):
         return {"store": options.versioned_store(draw, flow.key, value, known)}
     return {"store": options.key_value_store(draw, flow.key, value, known)}
@@ -53,7 +54,7 @@ def transformer(plan: Plan, flow: Flow) -> dict[str, Any]:
     draw = plan.draw
     if flow.windowed_key or draw.chance(0.5):
         return {"transformer": draw.pick(["key_value_text", "null_to_none"])}
-    store = options.store_builder(draw, "kv", flow.key, "long")
+    store = {**options.store_builder(draw, "kv", flow.key, "long"), "kind": "kv"}
     plan.add("add_state_store", store=store)
     return {"transformer": ["call_count", store["name"]], "stores": [store["name"]]}
 
@@ -80,7 +81,7 @@ def suppress(plan: Plan) -> bool:
     flow = draw.pick(closing) if closing and draw.chance(0.7) else plan.any("table")
     if flow is None or (flow.history is not None and not draw.chance(0.02)):
         return False
-    if not (flow.key_serde and flow.value_serde) and not draw.chance(0.15):
+    if not (flow.key_serde and flow.value_serde) and not draw.chance(0.04):
         return False
     strict = draw.chance(0.7) if flow.closes else draw.chance(0.01)
     fields: dict[str, Any] = {"mode": "until_window_closes", "buffer": options.buffer(draw, True)}
@@ -100,7 +101,7 @@ def join_tables(plan: Plan) -> bool:
     foreign = draw.chance(0.45) and not flow.windowed_key
     others = [t for t in plan.all("table") if (not t.windowed_key if foreign else t.key == flow.key)]
     if foreign and not draw.chance(0.05):
-        others = [t for t in others if t.key_serde and t.value_serde and flow.key_serde]
+        others = [t for t in others if t.key_serde and t.value_serde and flow.key_serde and flow.value_serde]
     if not others:
         return False
     other = flow if draw.chance(0.1) and flow in others else draw.pick(others)

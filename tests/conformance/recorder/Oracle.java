@@ -454,13 +454,14 @@ public final class Oracle {
         Map<String, Object> out = new LinkedHashMap<>();
         List<Object> outputs = new ArrayList<>();
         TopologyTestDriver driver = null;
+        Handled.running = this;
         try {
             Properties p = new Properties();
             p.put("application.id", APP);
             p.put("bootstrap.servers", "none:9092");
             p.put("state.dir", state.toString());
             p.putAll((Map) cs.getOrDefault("config", Map.of()));
-            for (Map.Entry<String, String> h : Map.of("processing.exception.handler", "org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler",
+            for (Map.Entry<String, String> h : Map.of("processing.exception.handler", Handled.class.getName(),
                 "deserialization.exception.handler", "org.apache.kafka.streams.errors.LogAndContinueExceptionHandler").entrySet())
                 if ("log_and_continue".equals(p.get(h.getKey()))) p.put(h.getKey(), h.getValue());
             p.replaceAll((k, v) -> v instanceof Long ? v.toString() : v);
@@ -514,6 +515,9 @@ public final class Oracle {
                 String msg = x.getMessage();
                 if (msg != null) { int i = msg.indexOf(", stacktrace="); if (i >= 0) msg = msg.substring(0, i); }
                 Map<String, Object> c = new LinkedHashMap<>();
+                if (msg != null) msg = msg.replaceAll("A serializer \\([\\s\\S]*", "A serializer (SUPPLIER");
+                if (msg != null) msg = msg.replaceAll("^class \\S+ cannot be cast to class [\\s\\S]*", "SUPPLIER");
+                if (msg != null) msg = msg.replaceAll("((ClassCastException while producing data to topic \\S+ The (key|value) serializer )|can accept the deserialized input of type key: )[\\s\\S]*", "$1SUPPLIER");
                 if (msg != null) msg = msg.replaceAll("OptimizableRepartitionNode\\{[\\s\\S]*", "SUPPLIER");
                 if (msg != null) msg = msg.replaceAll("Lib\\$\\$Lambda[^ #]*", "SUPPLIER");
                 c.put("class", x.getClass().getSimpleName()); c.put("message", msg);
@@ -523,10 +527,21 @@ public final class Oracle {
             out.put("error", err);
             if (Boolean.getBoolean("trace")) e.printStackTrace(System.out);
         } finally {
+            if (!handled.isEmpty()) out.put("handled", new ArrayList<>(handled));
             if (driver != null) try { driver.close(); } catch (Throwable e) { /* a failed driver may not close cleanly */ }
         }
         return out;
     }
+
+    /** Goes on after an error, and notes which it was. */
+    public static final class Handled extends org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler {
+        static Oracle running;
+        public Response handleError(org.apache.kafka.streams.errors.ErrorHandlerContext c, org.apache.kafka.streams.processor.api.Record<?, ?> r, Exception e) {
+            running.handled.add(Arrays.asList((long) running.event, e.getClass().getSimpleName(), e.getMessage()));
+            return super.handleError(c, r, e);
+        }
+    }
+    final List<Object> handled = new ArrayList<>();
 
     static boolean internal(String t) {
         return t.startsWith(APP + "-") && (t.endsWith("-changelog") || t.endsWith("-repartition") || t.endsWith("-topic"));
