@@ -126,7 +126,7 @@ def static(one: Trial) -> None:
     _stops_between_rounds(one, zombie)
     another = start(one, threads=1)
     # the round that takes the other one in has begun after the stop, and ends without the zombie, which stays a member
-    wait_for(lambda: one.members() > before and one.is_stable())
+    wait_for(lambda: another.is_up)
     _others_go_on(one, before + 2)
     zombie.signal(signal.SIGCONT)
     _learns(zombie, told)
