@@ -18,6 +18,7 @@ USERS = (
     "getting-started.md",
     "processor-api.md",
     "testing.md",
+    "results.md",
     "guarantees.md",
     "differences-from-java.md",
     "beyond-java.md",
