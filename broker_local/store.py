@@ -483,8 +483,8 @@ class Store:
                     yield self.partition(topic.name, number)
 
     def _compacted_logs(self) -> Iterator[Partition]:
-        for partition in list(self._partitions.values()):
-            if partition.topic.settings.compacts:
+        for place, partition in list(self._partitions.items()):
+            if partition.topic.settings.compacts and self._partitions.get(place) is partition:  # else deleted meanwhile
                 yield partition
 
     def verify(self) -> list[Damaged]:

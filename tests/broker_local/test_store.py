@@ -300,6 +300,24 @@ def wait(store: Store, until: Callable[[], bool]) -> None:
     raise AssertionError("it did not come")
 
 
+def test_a_topic_that_is_deleted_in_the_middle_of_a_round_of_compaction_ends_nothing(files: Files) -> None:
+    """A round goes on at the next tick, over logs that were there when it began."""
+    store = Store(files, NOW)
+    for name in ("first", "second"):
+        store.create_topic(name, 1, {"cleanup.policy": "compact", "segment.bytes": "300"})
+        for n in range(20):
+            store.partition(name, 0).append(batch([b"x" * 50], [b"k"]), NOW)
+    flush(store)
+    store.close()
+    store = Store(files, NOW)
+    first, _ = store.partition("first", 0), store.partition("second", 0)
+    store.tick(NOW + COMPACTION_CHECK_MS)
+    assert first.size < 1_000, "the round has begun with this one"
+    store.delete_topic("second")
+    store.tick(NOW + COMPACTION_CHECK_MS + 1)
+    assert read_all(first)
+
+
 def test_compaction_in_a_child_process(tmp_path: Path) -> None:
     files = OsFiles(str(tmp_path))
     store = Store(files, NOW, compactor=ChildCompactor(str(tmp_path)))
