@@ -305,7 +305,7 @@ def test_a_topic_that_is_deleted_in_the_middle_of_a_round_of_compaction_ends_not
     store = Store(files, NOW)
     for name in ("first", "second"):
         store.create_topic(name, 1, {"cleanup.policy": "compact", "segment.bytes": "300"})
-        for n in range(20):
+        for _ in range(20):
             store.partition(name, 0).append(batch([b"x" * 50], [b"k"]), NOW)
     flush(store)
     store.close()
