@@ -57,9 +57,11 @@ class Times:
     def __init__(self, draw: Draw, steps: list[dict[str, Any]]) -> None:
         self._draw = draw
         self._spans = spans(steps)
+        # Java looks for closed windows in its cache a minute at a time, from the epoch on
+        self._latest = 1_000_000_000 if "on_window_close" in repr(steps) else 1_700_000_000_000
         small = [n for n in self._spans if n <= 2000] or [10]
         self._unit = draw.pick(small)
-        self._now = draw.weighted({0: 3, draw.between(1, 2 * self._unit): 3, 1_000_000: 2, 1_700_000_000_000: 1})
+        self._now = draw.weighted({0: 3, draw.between(1, 2 * self._unit): 3, 1_000_000: 2, self._latest: 1})
         self._all = [self._now]
 
     def next(self) -> int:
@@ -82,7 +84,7 @@ class Times:
         elif how == "jump":
             time = now + draw.pick(self._spans) * draw.between(2, 5) + near
         else:
-            time = now + draw.pick([LEAST_SEGMENT, 2 * LEAST_SEGMENT, 86_400_000, 3_000_000_000_000]) + near
+            time = now + draw.pick([LEAST_SEGMENT, 2 * LEAST_SEGMENT, 86_400_000, self._latest]) + near
         if time > now + 300_000 and draw.chance(0.6):
             time = now + self._unit
         time = max(0, time)
