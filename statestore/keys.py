@@ -25,6 +25,11 @@ def store_prefix(number: int) -> bytes:
     return _SHORT.pack(number)
 
 
+def observed_mark(prefix: bytes) -> bytes:
+    """The name of the mark in which a store keeps the time it has observed; it is emptied with the store."""
+    return b"observed:" + prefix
+
+
 segment_prefix = _LONG.pack
 """The eight bytes of a segment's number that follow in stores with segments; of a time in a key, too."""
 

@@ -22,7 +22,7 @@ from typing import Final, Generic
 from statestore.cache import CACHE_BYTES
 from statestore.engine import Engine
 from statestore.entries import ABSENT, Entries, Entry
-from statestore.keys import segment_prefix, store_prefix
+from statestore.keys import observed_mark, segment_prefix, store_prefix
 from statestore.shelf import TimedCell
 from statestore.sizes import Sizes
 
@@ -97,10 +97,10 @@ class Segments(Generic[TimedCell]):
         self._width = max(1, self.interval // SLOTS)
         self._slots: dict[int, dict[TimedCell, Entry]] = {}
         self._cached = 0
-        self._mark = b"observed:" + self.prefix
+        self._mark = observed_mark(self.prefix)
         state = engine.mark(self._mark)
         self.observed, self.sequence = -1, 0
-        if state is not None:
+        if state:
             self.observed, self.sequence = _STATE.unpack(state)
         self._kept = (self.observed, self.sequence)
         self.highest = self.observed
@@ -207,6 +207,10 @@ class Segments(Generic[TimedCell]):
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
         unpack, restored = self._rows.unpack, self._entries.restored
         read = [(unpack(key), restored(value, timestamp)) for key, value, timestamp in rows]
+        if self._engine.mark(self._mark) == b"":  # the store was emptied: its time begins anew with its rows
+            self.observed = self.highest = -1
+            self.sequence = self._dropped_to = 0
+            self._set_live()
         self.advance(max((cell[0] for cell, _ in read), default=self.observed))
         if self._rows.sequence is not None:
             self.sequence = max(self.sequence, *(self._rows.sequence(cell) for cell, _ in read), 0)

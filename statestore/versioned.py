@@ -20,7 +20,7 @@ from statestore.cache import CACHE_BYTES, CachedRows
 from statestore.engine import Engine
 from statestore.entries import Entries
 from statestore.history import OPEN_END, History, insert, pack, place_of, prune, unpack
-from statestore.keys import store_prefix
+from statestore.keys import observed_mark, store_prefix
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.rows import Rows
@@ -59,10 +59,10 @@ class LayeredVersionedStore:
             CachedRows(engine, prefix, entries, sizes, cache_bytes), entries, sizes, False, _same
         )
         self._life = Lifecycle(self._layers, Shelf(self._layers), _by_key)
-        self._mark = b"observed:" + prefix
+        self._engine, self._mark = engine, observed_mark(prefix)
         kept = engine.mark(self._mark)
         self.observed_time = -1
-        if kept is not None:
+        if kept:
             (self.observed_time,) = _TIME.unpack(kept)
         self._kept = self.observed_time
         self._deleted: deque[tuple[int, bytes]] = deque()
@@ -170,6 +170,8 @@ class LayeredVersionedStore:
     def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
         if self._layers.uncommitted:
             raise ValueError("changelog rows cannot be applied over uncommitted writes; commit or abort first")
+        if self._engine.mark(self._mark) == b"":  # the store was emptied: its time begins anew with its rows
+            self.observed_time = -1
         for key, value, timestamp in rows:
             if timestamp >= self.observed_time - self.history_retention:
                 self._insert(key, value, timestamp)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from statestore.api import Layered
 from statestore.engine import Engine
-from statestore.keys import store_prefix
+from statestore.keys import observed_mark, store_prefix
 from streams.clients.api import Admin, Isolation, Position, TopicDescription
 from streams.errors import NoOffsetForPartitionException
 from streams.record import TopicPartition
@@ -184,8 +184,9 @@ def wiper(engine: Engine, store: str, layers: Layered, mark: str | None = None) 
     def wipe() -> None:
         number = engine.number(store)
         # The mark goes with the rows: a death right afterwards must not leave an empty store that says it is full.
-        gone = {name_of(mark or store): b""}
-        engine.write((), [(store_prefix(number), store_prefix(number + 1))], gone)
+        rows = store_prefix(number)
+        gone = {name_of(mark or store): b"", observed_mark(rows): b""}
+        engine.write((), [(rows, store_prefix(number + 1))], gone)
         layers.apply(())
 
     return wipe

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from streams import Serdes
-from streams.testing import TopologyTestDriver
+from streams.record import Headers
+from streams.testing import RawRecord, TopologyTestDriver
 from tests.conformance.build import Built, Failed, build
 from tests.conformance.serdes import serde
 from tests.conformance.stores import rows_of, shown_key
@@ -38,33 +39,40 @@ def pipe(driver: TopologyTestDriver, spec: Mapping[str, Any], event: Mapping[str
     if "advance_wall_ms" in event:
         driver.advance_wall_clock_time(event["advance_wall_ms"])
         return
+    raw = driver.create_input_topic(event["in"], Serdes.bytes(), Serdes.bytes())
+    raw.pipe_input(*record_of(spec, event))
+
+
+def record_of(spec: Mapping[str, Any], event: Mapping[str, Any]) -> RawRecord:
+    """The record of an event, as bytes."""
     topic = event["in"]
     serdes = spec["inputs"][topic]
     key = bytes.fromhex(event["kx"]) if "kx" in event else serde(serdes["key"]).serialize(topic, event["k"])
     value = bytes.fromhex(event["vx"]) if "vx" in event else serde(serdes["value"]).serialize(topic, event["v"])
     headers = tuple((name, None if text is None else text.encode()) for name, text in event.get("h", ()))
-    raw = driver.create_input_topic(topic, Serdes.bytes(), Serdes.bytes())
-    raw.pipe_input(key, value, event["ts"], headers)
+    return RawRecord(key, value, event["ts"], headers)
 
 
 def outputs(driver: TopologyTestDriver, spec: Mapping[str, Any], seen: dict[str, int]) -> list[Any]:
     """The records on the output topics since the last look."""
     found = []
     for topic in sorted(spec["outputs"]):
-        serdes = spec["outputs"][topic]
         rows = driver.records_of(topic)
-        for key, value, timestamp, headers in rows[seen.get(topic, 0) :]:
-            row = [
-                topic,
-                shown_key(serde(serdes["key"]).deserialize(topic, key)),
-                serde(serdes["value"]).deserialize(topic, value),
-                timestamp,
-            ]
-            if headers:
-                row.append([[name, None if data is None else data.decode()] for name, data in headers])
-            found.append(row)
+        found += [shown(spec, topic, *row) for row in rows[seen.get(topic, 0) :]]
         seen[topic] = len(rows)
     return found
+
+
+def shown(
+    spec: Mapping[str, Any], topic: str, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers
+) -> list[Any]:
+    """A record on an output topic as the cases have it."""
+    serdes = spec["outputs"][topic]
+    key_shown = shown_key(serde(serdes["key"]).deserialize(topic, key))
+    row = [topic, key_shown, serde(serdes["value"]).deserialize(topic, value), timestamp]
+    if headers:
+        row.append([[name, None if data is None else data.decode()] for name, data in headers])
+    return row
 
 
 def chain(error: BaseException | None) -> list[dict[str, str]]:

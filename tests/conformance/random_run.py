@@ -19,7 +19,7 @@ from tests.conformance.excused import excuse
 from tests.conformance.generate.case import random_case
 from tests.conformance.generate.coverage import Coverage
 from tests.conformance.java import Recorder
-from tests.conformance.on_runtime import fits, run_on_runtime
+from tests.conformance.on_runtime import Way, left_out, run_on_runtime
 from tests.conformance.reduce import reduced
 
 Case = dict[str, Any]
@@ -99,7 +99,7 @@ def on_driver(case: Mapping[str, Any]) -> list[Differs]:
 
 
 def on_runtime(case: Mapping[str, Any]) -> list[Differs]:
-    if not fits(case, 1, False):
+    if left_out(case, Way()):
         return []
     try:
         with deadline(TIMEOUT_S):

@@ -178,9 +178,7 @@ class Chance:
     def script(self) -> Script:
         words = "duplicates" if self.duplicates else "single"
         head = f"{self.kind} {self.place} {self.cache} {self.retention} {words}"
-        events = [
-            [self.time(), ";".join(self.call() for _ in range(self.random.randint(1, 4)))] for _ in range(EVENTS)
-        ]
+        events = [[self.time(), ";".join(self.call() for _ in range(self.random.randint(1, 4)))] for _ in range(EVENTS)]
         return {"open": head, "events": events}
 
     def time(self) -> int:

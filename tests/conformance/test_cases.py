@@ -8,7 +8,7 @@ import pytest
 
 from tests.conformance.__main__ import SHIPPED
 from tests.conformance.drive import load, run
-from tests.conformance.on_runtime import fits, run_on_runtime
+from tests.conformance.on_runtime import Way, left_out, run_on_runtime
 
 PATHS = sorted(SHIPPED.glob("*.json.gz"))
 EVENTS = 60
@@ -24,20 +24,23 @@ def test_same_as_java(path: Path) -> None:
     run(load(path))
 
 
-def on_runtime(partitions: int, crash: bool) -> list[Path]:
-    return [path for path in PATHS if fits(load(path), partitions, crash)]
+def that_run(way: Way) -> list[Path]:
+    return [path for path in PATHS if left_out(load(path), way) is None]
 
 
-@pytest.mark.parametrize("path", on_runtime(1, False), ids=name_of)
+ALONE, THREE_PARTITIONS, CRASHES = Way(), Way(3), Way(crashes=2)
+
+
+@pytest.mark.parametrize("path", that_run(ALONE), ids=name_of)
 def test_same_as_java_on_the_runtime(path: Path) -> None:
-    run_on_runtime(load(path), most=EVENTS)
+    run_on_runtime(load(path), ALONE, EVENTS)
 
 
-@pytest.mark.parametrize("path", on_runtime(3, False), ids=name_of)
-def test_same_as_java_on_three_partitions(path: Path) -> None:
-    run_on_runtime(load(path), partitions=3, most=EVENTS)
+@pytest.mark.parametrize("path", that_run(THREE_PARTITIONS), ids=name_of)
+def test_right_on_three_partitions(path: Path) -> None:
+    run_on_runtime(load(path), THREE_PARTITIONS, EVENTS)
 
 
-@pytest.mark.parametrize("path", on_runtime(1, True), ids=name_of)
-def test_same_as_java_after_a_crash_in_the_middle(path: Path) -> None:
-    run_on_runtime(load(path), crash=True, most=EVENTS)
+@pytest.mark.parametrize("path", that_run(CRASHES), ids=name_of)
+def test_nothing_is_lost_by_crashes(path: Path) -> None:
+    run_on_runtime(load(path), CRASHES, EVENTS)

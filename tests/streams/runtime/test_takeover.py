@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from statestore.api import Codec
 from statestore.keys import store_prefix
 from statestore.memory import MemoryEngine
+from statestore.session import LayeredSessionStore
+from statestore.versioned import LayeredVersionedStore
+from statestore.window import LayeredWindowStore
 from streams import AutoOffsetReset, StreamsBuilder
 from streams.clients.api import Position
 from streams.errors import NoOffsetForPartitionException
@@ -140,6 +144,44 @@ def test_wiping_takes_the_rows_and_the_mark_of_one_store(engines: Engines, tmp_p
     assert engine.get(one + b"a") is None and engine.get(two + b"a") == b"2"
     assert read_mark(engine, "one") is None and read_mark(engine, "two") is not None
     estate.close()
+
+
+CODEC = Codec(lambda value: str(value).encode(), lambda data: data.decode(), lambda value: type(value) is str)
+
+
+def test_a_store_that_was_emptied_takes_rows_of_any_time_again() -> None:
+    """Its changelog was made again, say, and the application works through its input from the beginning."""
+    engine, old, new = MemoryEngine(), 1_000, 10_000_000
+
+    def windows() -> LayeredWindowStore:
+        return LayeredWindowStore("windows", engine, CODEC, retention=1_000)
+
+    def sessions() -> LayeredSessionStore:
+        return LayeredSessionStore("sessions", engine, CODEC, retention=1_000)
+
+    def versions() -> LayeredVersionedStore:
+        return LayeredVersionedStore("versions", engine, CODEC, history_retention=1_000)
+
+    window, session, versioned = windows(), sessions(), versions()
+    window.put(b"k", new, "v", new)
+    session.put(b"k", new, new, "v", new)
+    versioned.put(b"k", "v", new)
+    for store in (window, session, versioned):
+        store.commit()
+        store.spill(10, {name_of(store.name): b"mark"})
+        wiper(engine, store.name, store)()
+        assert store.observed_time == -1
+
+    def takes(window: LayeredWindowStore, session: LayeredSessionStore, versioned: LayeredVersionedStore) -> None:
+        window.put(b"k", old, "v", old)
+        session.put(b"k", old, old, "v", old)
+        versioned.put(b"k", "v", old)
+        assert window.fetch(b"k", old) and session.fetch_session(b"k", old, old) and versioned.get(b"k")
+        for store in (window, session, versioned):
+            store.abort()
+
+    takes(window, session, versioned)
+    takes(windows(), sessions(), versions())
 
 
 def test_what_lies_on_disk() -> None:

@@ -1,0 +1,207 @@
+"""One case in a real worker over `memory://` that is turned by hand, and that can die.
+
+Every event is produced to the log and worked off, commit by commit, before the next one. Nothing is left to threads:
+each poll brings all there is, and tasks begin when all of them are restored, so that they take turns as `tasks` has it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from streams.clients.api import Isolation, Sent
+from streams.clients.connect import connect
+from streams.clients.local.door import forget
+from streams.clock import ManualClock
+from streams.config.application import StreamsConfig
+from streams.metrics import Metrics
+from streams.partition import partition_for
+from streams.record import RecordBatch, TopicPartition
+from streams.runtime import commit
+from streams.runtime.equip import Watchers, make_worker
+from streams.runtime.restore import Restorer
+from streams.runtime.worker import Worker
+from tests.conformance.build import build
+from tests.conformance.drive import record_of, settings, shown
+from tests.conformance.tasks import Death, Died
+from tests.conformance.whole_polls import WholePollsDoor
+
+EMIT = "__emit.interval.ms.kstreams.windowed.aggregation__"
+EMIT_OUTER = "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__"
+
+
+def config_of(case: Mapping[str, Any], **more: object) -> StreamsConfig:
+    """The settings of a case on the runtime: nothing is throttled, each turn commits, each commit goes to the disk."""
+    throttles = {EMIT: 0, EMIT_OUTER: 0}
+    slices = {"max.partition.fetch.bytes": 1}  # one batch at a time
+    own = {**slices, "commit.interval.ms": 0, "statestore.uncommitted.max.bytes": 1}
+    return StreamsConfig({**throttles, **settings(case), **own, **more})
+
+
+def named_topics(spec: Mapping[str, Any]) -> set[str]:
+    """All topics a case names, but for the internal ones."""
+    found = {*spec["inputs"], *spec["outputs"]}
+    for step in spec["steps"]:
+        found.update([step["topic"]] if "topic" in step else step.get("topics", ()))
+    return found
+
+
+class Lab:
+    """A broker in memory, a clock that stands, and one worker at a time."""
+
+    def __init__(self, case: Mapping[str, Any], partitions: int, home: Path) -> None:
+        self.name = f"conformance-{case['name']}-{partitions}"
+        self.spec = case["spec"]
+        self.partitions = partitions
+        self.home = home
+        self.clock = ManualClock(0)
+        self.config = config_of(case, **{"state.dir": str(home), "bootstrap.servers": f"memory://{self.name}"})
+        self.built = build(case["spec"], self.config).topology.built(self.config)
+        self.door = connect(f"memory://{self.name}", "lab")
+        self.admin = self.door.admin()
+        for topic in sorted(named_topics(self.spec)):
+            self.admin.create_topic(topic, partitions, {"retention.ms": "-1"})
+        self.writer = self.door.writer()
+        self.outputs = [TopicPartition(t, p) for t in self.spec["outputs"] for p in range(partitions)]
+        self.reader = self.door.reader(Isolation.READ_UNCOMMITTED)
+        self.seen = dict.fromkeys(self.outputs, 0)
+        self.reader.place(self.seen)
+        self.worker = self.start()
+
+    def start(self) -> Worker:
+        """Another worker on the same disk; returns when all its tasks run."""
+        watchers = Watchers(lambda worker, state: None, lambda worker, error: None)
+        door: Any = WholePollsDoor(self.door)
+        worker = make_worker(self.config, self.built, door, self.clock, Metrics(), "lab", 1, watchers)
+        worker.open()
+        worker.pause(True)  # none of the tasks goes ahead of those that are still restored
+        try:
+            while self.built.subtopologies and not worker.settled:
+                worker.turn()
+        except Died:
+            worker.close(clean=False)
+            raise
+        worker.pause(False)
+        return worker
+
+    def crash(self, lose_disk: bool = False, restoring: int = 0) -> None:
+        """The worker is gone without a commit, and another one takes over.
+
+        Args:
+            lose_disk: its database is gone, too.
+            restoring: first there is one that dies as well, when it has restored so many slices; 0: there is none.
+        """
+        self.worker.close(clean=False)
+        if lose_disk:
+            shutil.rmtree(self.home)
+            self.home.mkdir()
+        if restoring:
+            with dying_while_restoring(restoring), suppress(Died):
+                self.start().close(clean=False)  # it had less to restore
+        self.worker = self.start()
+
+    def close(self) -> None:
+        self.worker.close()
+        self.reader.close()
+        self.writer.close()
+        self.door.close()
+        forget(self.name)
+
+    def feed(self, event: Mapping[str, Any], death: Death | None = None) -> None:
+        """One event of the case, and all that follows from it.
+
+        Raises:
+            Died: as `death` says.
+        """
+        with dying(death):
+            if "advance_wall_ms" in event:
+                self.clock.advance(event["advance_wall_ms"])
+                self.worker.turn()
+            else:
+                topic, (key, value, timestamp, headers) = event["in"], record_of(self.spec, event)
+                place = 0 if key is None else partition_for(key, self.partitions)
+                batch = RecordBatch([key], [value], [timestamp], [headers] if headers else None, range(1), 1)
+                self.writer.send(TopicPartition(topic, place), batch, sent)
+                self.writer.settle(10_000)
+            self.work_off()
+
+    def work_off(self) -> None:
+        """Turns the worker until everything there is has been processed and committed."""
+        if not self.built.subtopologies:
+            return
+        while True:
+            self.worker.turn()
+            sources = [p for p in self.worker.partitions() if self.end(p)]
+            committed = self.admin.describe_group(self.config.application_id).offsets
+            if all(p in committed and committed[p].offset == self.end(p) for p in sources):
+                return
+
+    def end(self, partition: TopicPartition) -> int:
+        return self.admin.end_offsets([partition], Isolation.READ_UNCOMMITTED)[partition]
+
+    def taken(self) -> list[Any]:
+        """Rows on the output topics since the last call, as the cases have them."""
+        ends = self.admin.end_offsets(self.outputs, Isolation.READ_UNCOMMITTED)
+        rows: list[Any] = []
+        while any(self.seen[p] < ends[p] for p in self.outputs):
+            for fetched in self.reader.poll(1_000):
+                if fetched.batch is not None:
+                    self.seen[fetched.partition] = fetched.batch.next_offset
+                    rows += self.rows(fetched.partition.topic, fetched.batch)
+        return sorted(rows, key=lambda row: row[0])
+
+    def rows(self, topic: str, batch: RecordBatch) -> Iterator[list[Any]]:
+        for at, timestamp in enumerate(batch.timestamps):
+            headers = batch.headers[at] if batch.headers is not None else ()
+            yield shown(self.spec, topic, batch.keys[at], batch.values[at], timestamp, headers)
+
+
+def sent(outcome: Sent) -> None:
+    if outcome.error is not None:
+        raise outcome.error
+
+
+@contextmanager
+def dying(death: Death | None) -> Iterator[None]:
+    """Commits end where `death` says, whatever their order is."""
+    if death is None:
+        yield
+        return
+
+    def after(step: str) -> commit.Step:
+        def end(one: commit.Commit) -> None:
+            if death.comes(step):
+                raise Died
+
+        return end
+
+    before = commit.STEPS
+    steps: list[commit.Step] = [after("process")]
+    for step in before[commit.Guarantee.AT_LEAST_ONCE]:
+        steps += [step, after(step.__name__)]
+    setattr(commit, "STEPS", {commit.Guarantee.AT_LEAST_ONCE: tuple(steps)})  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(commit, "STEPS", before)  # noqa: B010
+
+
+@contextmanager
+def dying_while_restoring(slices: int) -> Iterator[None]:
+    """A restore ends after so many slices that had rows."""
+    death, step = Death("restore", slices), Restorer.step
+
+    def end(self: Restorer, timeout_ms: int) -> int:
+        count = step(self, timeout_ms)
+        if count and death.comes("restore"):
+            raise Died
+        return count
+
+    setattr(Restorer, "step", end)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(Restorer, "step", step)  # noqa: B010

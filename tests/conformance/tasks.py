@@ -1,0 +1,196 @@
+"""What a case must give where Java's recorded answers do not apply: its tasks by themselves.
+
+There is no worker, broker, disk, changelog or group: topics are lists, stores are never restored. Each round every task
+works off what it has, then all of them flush, send and commit. That is the driver, task by task: with one partition,
+and nothing in the way, it gives what Java recorded (`test_tasks`).
+
+A crash is the guarantee of at-least-once and no more (docs/guarantees.md). What was committed stays: positions,
+partition times, kept numbers, and stores. Processors, operators and their own times begin anew, in Java as here. What
+was done since the last commit is done again: on stores as they were, or, where the commit had come so far that
+everything was acknowledged, on stores that have it already, and its results come twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from statestore.memory import MemoryEngine
+from streams.clients.api import Fetched, Position
+from streams.clock import ManualClock
+from streams.config.application import StreamsConfig
+from streams.metrics import Metrics
+from streams.record import RecordBatch, TopicPartition
+from streams.runtime.blueprint import draw
+from streams.runtime.global_task import GlobalTask
+from streams.runtime.outbox import Outgoing
+from streams.runtime.stores import Opened
+from streams.runtime.task import Ground, Task
+from streams.testing import RawRecord
+from streams.topology.node import BuiltTopology, TaskId
+
+
+class Died(BaseException):
+    """The process is gone. Nobody takes it for an error."""
+
+
+class Death:
+    """Where to die: after this step of the commit of this number, from 1. `process` is before its first step."""
+
+    def __init__(self, step: str, number: int = 1) -> None:
+        self.step, self._left = step, number
+
+    def comes(self, step: str) -> bool:
+        """Is it now, after this step?"""
+        if step != self.step:
+            return False
+        self._left -= 1
+        return self._left == 0
+
+
+class Tasks:
+    """The tasks of an application.
+
+    Args:
+        built: the topology.
+        config: its settings.
+        topics: partitions of the topics there are.
+    """
+
+    def __init__(self, built: BuiltTopology, config: StreamsConfig, topics: Mapping[str, int]) -> None:
+        prefix = config.application_id
+        plan = draw(built, topics, prefix)
+        counts = {**topics, **{wanted.name: wanted.partitions for wanted in plan.topics}}
+        self.clock = ManualClock(0)
+        self.log: dict[TopicPartition, list[RawRecord]] = {
+            TopicPartition(topic, p): [] for topic, count in counts.items() for p in range(count)
+        }
+        ground = Ground(
+            config=config,
+            metrics=Metrics(),
+            partitions_for=counts.__getitem__,
+            disk=MemoryEngine(),
+            prefix=prefix,
+            internal_topics=built.internal_topics,
+            cache_bytes=config.get_int("statestore.cache.max.bytes"),
+        )
+        self._globals = [
+            GlobalTask(each, [p for p in self.log if p.topic in (each.source.topics or ())], ground)  # type: ignore[operator]
+            for each in built.global_stores
+        ]
+        for each in self._globals:
+            each.start(0)
+        stores: dict[str, Opened] = {each.store_name: each.store for each in self._globals}
+        subs = {sub.id: sub for sub in built.subtopologies}
+        self._tasks: dict[TaskId, Task] = {}
+        for id, partitions in plan.partitions.items():
+            own = replace(ground, disk=MemoryEngine(), global_stores=stores)
+            self._tasks[id] = Task(id, subs[id.subtopology], partitions, own)
+        self._committed: dict[TopicPartition, Position] = {}
+        for task in self._tasks.values():
+            self._begin(task)
+
+    def _begin(self, task: Task) -> None:
+        """It starts from what is committed, and has all that comes after it."""
+        places = {p: self._committed.get(p, Position(0)) for p in task.inbox.partitions}
+        task.place(places)
+        task.start(self.clock.now_ms())
+        for partition, position in places.items():
+            self._give(task, partition, position.offset)
+
+    def _give(self, task: Task, partition: TopicPartition, start: int) -> None:
+        rows = self.log[partition][start:]
+        end = start + len(rows)
+        batch = None
+        if rows:
+            keys, values, times, headers = (list(column) for column in zip(*rows, strict=True))
+            batch = RecordBatch(keys, values, times, headers if any(headers) else None, range(start, end), end)
+        task.add(Fetched(partition, batch, end, 0, 0))
+
+    def append(self, partition: TopicPartition, rows: Iterable[RawRecord]) -> None:
+        """Records for a topic; whoever reads it has them."""
+        log = self.log[partition]
+        start = len(log)
+        log += rows
+        for task in self._tasks.values():
+            if task.reads(partition):
+                self._give(task, partition, start)
+        for each in self._globals:
+            if partition in each.partitions:
+                columns: Any = [list(column) for column in zip(*log[start:], strict=True)]
+                batch = RecordBatch(*columns, range(start, len(log)), len(log))
+                each.apply(Fetched(partition, batch, len(log), 0, 0), self.clock.now_ms())
+                each.commit()
+
+    def work(self, death: Death | None = None) -> None:
+        """Rounds until nothing is left.
+
+        Raises:
+            Died: as `death` says.
+        """
+        while due := self._round():
+            self._commit(due, death)
+
+    def _round(self) -> list[Task]:
+        """Everything that is there is processed; the tasks that have something to commit."""
+        now = self.clock.now_ms()
+        for task in self._tasks.values():
+            while task.run(now):
+                task.punctuate_stream_time()
+            task.punctuate_stream_time()
+            task.punctuate_wall_clock(now)
+        return [task for task in self._tasks.values() if task.commit_needed]
+
+    def _commit(self, tasks: list[Task], death: Death | None) -> None:
+        def after(step: str) -> None:
+            if death is not None and death.comes(step):
+                raise Died
+
+        after("process")
+        for task in tasks:
+            task.flush()
+        after("flush")
+        sent: list[Outgoing] = []
+        for task in tasks:
+            sent += [*task.outbox.due(0, True), *task.dead_letters.due(0, True)]
+        for partition, batch in sent:
+            self.append(partition, _rows(batch))
+        if death is not None and death.comes("send"):
+            for task in tasks:
+                _keep_logged(task)
+            raise Died
+        for task in tasks:
+            self._committed.update(task.committable())
+            task.committed()
+        for step in ("offsets", "settle", "purge"):
+            after(step)
+
+    def crash(self) -> None:
+        """Everything but what is committed is gone, and another process takes over."""
+        for task in self._tasks.values():
+            task.dead_letters.drop()
+            task.revive()
+            for box in (task.outbox, task.dead_letters):
+                box._turns.clear()  # another process begins anew with records without a key
+            for store in task.stores.values():
+                store.layers.apply(())  # a process that is gone takes its read caches with it
+            self._begin(task)
+
+    def close(self) -> None:
+        for task in self._tasks.values():
+            task.close(clean=False)
+        for each in self._globals:
+            each.close(clean=False)
+
+
+def _keep_logged(task: Task) -> None:
+    """What is in the changelogs is in the stores; one on a source topic is restored to the position committed."""
+    for store in task.stores.values():
+        if store.spec.source_topic is None:
+            store.layers.commit()
+
+
+def _rows(batch: RecordBatch) -> Iterator[RawRecord]:
+    headers = batch.headers or [()] * len(batch)
+    return map(RawRecord, batch.keys, batch.values, batch.timestamps, headers)
