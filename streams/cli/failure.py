@@ -80,8 +80,13 @@ def said(error: BaseException) -> str:
     return "\n".join(lines)
 
 
+MOST_FRAMES = 20
+"""A recursion without end has a thousand."""
+
+
 def own_frames(error: BaseException) -> list[str]:
-    """The user's own lines that led to an exception and its causes, without those of this package or of Python's."""
+    """The user's own lines that led to an exception and its causes, without those of this package or of Python's; of
+    many the last."""
     lines: list[str] = []
     at: BaseException | None = error
     while at is not None:
@@ -89,6 +94,8 @@ def own_frames(error: BaseException) -> list[str]:
             if not frame.filename.startswith(NOT_THE_USERS):
                 lines.append(f"  {frame.filename}:{frame.lineno}  {frame.line}")
         at = at.__cause__
+    if len(lines) > MOST_FRAMES:
+        lines[:-MOST_FRAMES] = [f"  ({len(lines) - MOST_FRAMES} lines before)"]
     return lines
 
 

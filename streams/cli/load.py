@@ -15,7 +15,9 @@ from types import ModuleType
 from typing import NamedTuple
 
 from streams.cli.failure import FAILED, USAGE, Refused, own_frames
+from streams.clients.connect import working_directory
 from streams.dsl.builder import StreamsBuilder
+from streams.functions import why_not_plain
 from streams.topology.graph import Topology
 
 NAME = "topology"
@@ -67,7 +69,7 @@ def from_file(path: Path) -> ModuleType:
 
 def from_package(name: str) -> ModuleType:
     """Imports `package.module`, the working directory first."""
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path.insert(0, working_directory())
     try:
         missing = importlib.util.find_spec(name) is None
     except (ImportError, ValueError):
@@ -95,6 +97,9 @@ def run_user_code(run: Callable[[], None], what: str) -> None:
 
 def own_lines(error: BaseException) -> str:
     """The exception with the user's own lines: frames of this package and of the import machinery are left out."""
+    if isinstance(error, SyntaxError) and error.text:
+        lines = [f"  {error.filename}:{error.lineno}  {error.text.strip()}"]
+        return "\n".join([*lines, f"  {type(error).__name__}: {error.msg}"])
     return "\n".join([*own_frames(error), f"  {type(error).__name__}: {error}"])
 
 
@@ -136,9 +141,14 @@ def built(found: object, settings: Mapping[str, object] | None, where: str) -> T
     assert callable(found)
     builder = StreamsBuilder(settings)
     made: list[object] = []
+    why = why_not_plain(found, may_yield=False)
+    if why is not None:
+        raise Refused(f"{where}: {NAME}() {why}; it has to be a plain function that takes a StreamsBuilder.")
     run_user_code(lambda: made.append(found(builder)), f"{where}: {NAME}()")
     if made[0] is None or made[0] is builder:
         return builder.build(settings)
     if isinstance(made[0], Topology):
         return made[0]
+    if isinstance(made[0], StreamsBuilder):
+        return made[0].build(settings)
     raise Refused(f"{where}: {NAME}() returned a {type(made[0]).__name__}; a Topology, or nothing, is expected.", USAGE)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
+from typing import TextIO
 
 import click
 
-from streams.cli.failure import INTERRUPTED
+from streams.cli.failure import FAILED, INTERRUPTED, STOPPED
 
 COMMANDS = {
     "run": "Run a topology script (the default command).",
@@ -67,10 +70,34 @@ def misspelt(word: str) -> bool:
 
 def main() -> None:
     """What the command `streams-app` runs."""
+    open_what_is_closed()
     try:
-        cli.main(arguments_of(sys.argv[1:]), prog_name="streams-app")
+        try:
+            cli.main(arguments_of(sys.argv[1:]), prog_name="streams-app")
+        finally:
+            sys.stdout.flush()  # here, where a full disk or a reader that has gone can still be told
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        leave_unsaid(sys.stdout)
+        sys.exit(STOPPED)
+    except OSError as error:
+        leave_unsaid(sys.stdout)
+        click.echo(f"streams-app: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
+        sys.exit(FAILED)
+
+
+def open_what_is_closed() -> None:
+    """Whoever closes a standard stream wants nothing of it; without one, the next file opened would stand for it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  (open as long as we run)
+
+
+def leave_unsaid(stream: TextIO) -> None:
+    """What could not be written is not tried again while Python ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -27,7 +27,9 @@ def data_directory(given: str, start: str | None = None) -> str:
             that is given is taken as it is.
         start: where the search begins; None: the working directory.
     """
-    here = os.path.abspath(os.getcwd() if start is None else start)
+    if start is None and os.path.isabs(given):
+        return given
+    here = working_directory() if start is None else os.path.abspath(start)
     if given not in ("", DEFAULT_DIRECTORY):
         return os.path.join(here, os.path.expanduser(given))
     at = here
@@ -38,6 +40,21 @@ def data_directory(given: str, start: str | None = None) -> str:
         if above == at:
             return os.path.join(here, DEFAULT_DIRECTORY)
         at = above
+
+
+def working_directory() -> str:
+    """The directory in which the process works.
+
+    Raises:
+        ConfigException: it was deleted.
+    """
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise ConfigException(
+            f"The working directory is gone ({error.strerror}): change to one that is there, or give local:// and an "
+            "absolute path."
+        ) from None
 
 
 def is_address(bootstrap: str) -> bool:
@@ -64,6 +81,10 @@ def connect(bootstrap: str = "local://", client_id: str = "client") -> Door:
     from streams.clients.local import door  # here, so that Kafka's users do not pay for it
 
     address = bootstrap.strip()
+    if sum(map(address.count, ("local://", "memory://"))) > 1:
+        raise ConfigException(
+            f"Invalid value {bootstrap} for configuration bootstrap.servers: give one local:// or memory:// address."
+        )
     if address.startswith("local://"):
         return door.local_door(data_directory(address.removeprefix("local://")), client_id)
     if address.startswith("memory://"):

@@ -120,6 +120,22 @@ def from_yaml(path: str | Path, environment: Mapping[str, str] | None = None) ->
         raise ConfigException(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigException(f"The configuration file {path} is no YAML: {error}") from None
+    try:
+        entries = _entries(path, documents, env)
+    except RecursionError:
+        raise ConfigException(
+            f"The configuration file {path} leads round in a circle: an alias stands in what it names."
+        ) from None
+    if any(name == "spring" or name.startswith("spring.") for name in entries):
+        settings, unused = from_spring(entries)
+        if unused:
+            log.info("Not used of %s, since it is Spring's own: %s", path, ", ".join(sorted(unused)))
+        return settings
+    return entries
+
+
+def _entries(path: str | Path, documents: Iterable[object], env: Mapping[str, str]) -> dict[str, object]:
+    """What the documents that count say, flat, their placeholders filled."""
     entries: dict[str, object] = {}
     for document in documents:
         if document is None:
@@ -129,13 +145,7 @@ def from_yaml(path: str | Path, environment: Mapping[str, str] | None = None) ->
         rows = flatten(document)
         if _is_active(rows, env):
             entries.update(rows)
-    entries = {name: _filled(str(path), value, entries, env) for name, value in entries.items()}
-    if any(name.startswith("spring.") for name in entries):
-        settings, unused = from_spring(entries)
-        if unused:
-            log.info("Not used of %s, since it is Spring's own: %s", path, ", ".join(sorted(unused)))
-        return settings
-    return entries
+    return {name: _filled(str(path), value, entries, env) for name, value in entries.items()}
 
 
 def flatten(document: Mapping[object, object], prefix: str = "") -> dict[str, object]:

@@ -103,6 +103,9 @@ def from_spring(entries: Mapping[str, object]) -> tuple[dict[str, object], list[
     """
     found: dict[str, object] = {}
     unused: list[str] = []
+    for name in ("spring", "spring.kafka"):
+        if entries.get(name) is not None:
+            raise ConfigException(f"{name} holds names and values, and not {entries[name]!r}.")
     general = [name for name in entries if name.startswith(_ROOT) and name[len(_ROOT) :].split(".")[0] not in _KINDS]
     special = [name for name in entries if name.startswith(_ROOT) and name not in set(general)]
     for name in (*general, *special):
