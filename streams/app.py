@@ -19,7 +19,7 @@ from streams.clients.connect import connect, is_address
 from streams.clock import Clock, SystemClock
 from streams.config.application import StreamsConfig
 from streams.config.derived import unread
-from streams.dsl.builder import StreamsBuilder
+from streams.dsl.builder import StreamsBuilder, topology_of
 from streams.durations import to_ms
 from streams.errors import (
     ConfigException,
@@ -89,8 +89,7 @@ class KafkaStreams:
         **settings: object,
     ) -> None:
         self._config = StreamsConfig(config, **settings)
-        built = topology.build(self._config) if isinstance(topology, StreamsBuilder) else topology
-        self._built = built.built(self._config)
+        self._built = topology_of(topology, self._config, "KafkaStreams()").built(self._config)
         refuse_empty(self._built)
         if door is None:
             self._check_address()

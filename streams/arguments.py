@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from streams.errors import IllegalArgumentException, KafkaException, NullPointerException, TopologyException
 from streams.functions import ASYNC_STEP, Plain, said, why_not_plain
 from streams.names import check_topic
-from streams.serdes.base import AnySerde, Serde
+from streams.serdes.base import AnySerde, Serde, no_serde
 
 Error = Callable[[str], KafkaException]
 
@@ -79,10 +79,7 @@ def serde(given: object, what: str) -> AnySerde | None:
     """
     if given is None or isinstance(given, Serde):
         return given
-    call = ""
-    if callable(given) and getattr(given, "__module__", "").startswith("streams.serdes"):
-        call = f" It was not called: write Serdes.{getattr(given, '__name__', 'string')}()."
-    raise IllegalArgumentException(f"{what} takes a serde, such as Serdes.string(), got {given!r}.{call}")
+    raise no_serde(given, what)
 
 
 def topic(given: object, what: str) -> str:

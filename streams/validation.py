@@ -12,13 +12,17 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from operator import index
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex, TypeVar
 
 from streams.durations import instant_ms
 from streams.errors import IllegalArgumentException, SerializationException
 
 if TYPE_CHECKING:
     from streams.record import Headers
+
+K = TypeVar("K")
+V = TypeVar("V")
+T = TypeVar("T")
 
 LARGEST = 2**63 - 1
 """Of times and offsets: what a signed integer of 64 bits holds."""
@@ -48,6 +52,8 @@ def check_instant(given: object, what: str = "timestamp") -> int:
     Raises:
         IllegalArgumentException: it is none, or has no place in 64 bits.
     """
+    if given.__class__ is int and -LARGEST - 1 <= given <= LARGEST:  # as nearly always
+        return given
     if isinstance(given, datetime):
         if given.tzinfo is None:
             raise IllegalArgumentException(f"Invalid {what}: {shown(given)} has no time zone. {_TIME}")
@@ -134,10 +140,35 @@ def texts(given: object, what: str) -> list[str]:
         IllegalArgumentException: something else is given.
     """
     if isinstance(given, str):
-        return [given]
+        return [check_text(given, f"name among {what}")]
     if isinstance(given, bytes) or not isinstance(given, Iterable):
         raise IllegalArgumentException(f"Invalid {what}: {shown(given)}. Give a list of names.")
     return [check_text(each, f"name among {what}") for each in given]
+
+
+def several(given: Iterable[T], what: str) -> Iterable[T]:
+    """An iterable of records, pairs or values; text and bytes are one value, and no iterable.
+
+    Raises:
+        IllegalArgumentException: it is none.
+    """
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray | memoryview):
+        return given
+    raise IllegalArgumentException(f"Invalid {what}: {shown(given)}. Give a list.")
+
+
+def pairs(given: Iterable[tuple[K, V]] | Mapping[K, V], what: str) -> list[tuple[K, V]]:
+    """Pairs of key and value, or those of a mapping.
+
+    Raises:
+        IllegalArgumentException: something in it is no pair.
+    """
+    found = []
+    for pair in given.items() if isinstance(given, Mapping) else several(given, what):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise IllegalArgumentException(f"Invalid pair among {what}: {shown(pair)}. Give (key, value).")
+        found.append((pair[0], pair[1]))
+    return found
 
 
 def check_bytes(given: object, what: str, hint: str) -> bytes | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
+from streams.clients.api import Admin as EngineAdmin
 from streams.clients.api import (
     Door,
     GroupListing,
@@ -23,6 +24,7 @@ from streams.errors import (
     ConfigException,
     GroupNotEmptyException,
     IllegalArgumentException,
+    IllegalStateException,
     InvalidPartitionsException,
     SerializationException,
 )
@@ -100,6 +102,7 @@ class Admin:
         self._own_door = door is None
         self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
         self._admin = self._door.admin()
+        self._closed = False
 
     # Topics
 
@@ -117,15 +120,15 @@ class Admin:
         """
         settings = {key: value for key, value in _settings(configs).items() if value is not None}
         count = None if partitions is None else _count(partitions)
-        return self._admin.create_topic(check_topic(name), count, settings)
+        return self._open().create_topic(check_topic(name), count, settings)
 
     def list_topics(self) -> tuple[str, ...]:
         """The names of all topics, sorted."""
-        return self._admin.list_topics()
+        return self._open().list_topics()
 
     def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
         """Topics by name; one that does not exist is absent."""
-        return self._admin.describe_topics(texts(names, "topics"))
+        return self._open().describe_topics(texts(names, "topics"))
 
     def alter_topic(self, name: str, configs: Mapping[str, object]) -> TopicDescription:
         """Changes settings of a topic; None takes one back to its default.
@@ -133,7 +136,7 @@ class Admin:
         Raises:
             UnknownTopicOrPartitionException, ConfigException.
         """
-        return self._admin.alter_topic(check_topic(name), _settings(configs))
+        return self._open().alter_topic(check_topic(name), _settings(configs))
 
     def delete_topic(self, name: str) -> None:
         """Deletes a topic and its records.
@@ -141,7 +144,7 @@ class Admin:
         Raises:
             UnknownTopicOrPartitionException: there is none.
         """
-        self._admin.delete_topic(check_topic(name))
+        self._open().delete_topic(check_topic(name))
 
     def create_partitions(self, name: str, total: int) -> TopicDescription:
         """Raises the number of partitions to `total`. Keys may then belong to other partitions than before.
@@ -149,13 +152,13 @@ class Admin:
         Raises:
             UnknownTopicOrPartitionException, InvalidPartitionsException.
         """
-        return self._admin.add_partitions(check_topic(name), _count(total))
+        return self._open().add_partitions(check_topic(name), _count(total))
 
     # Offsets
 
     def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The first offsets still there."""
-        return self._admin.beginning_offsets(partitions_of(partitions))
+        return self._open().beginning_offsets(partitions_of(partitions))
 
     def end_offsets(
         self, partitions: Iterable[TopicPartition], isolation: Isolation = Isolation.READ_UNCOMMITTED
@@ -163,7 +166,7 @@ class Admin:
         """The offsets after the last records, as a consumer of this isolation sees them."""
         if not isinstance(isolation, Isolation):
             raise IllegalArgumentException(f"Invalid isolation: {shown(isolation)}. Give one of Isolation.")
-        return self._admin.end_offsets(partitions_of(partitions), isolation)
+        return self._open().end_offsets(partitions_of(partitions), isolation)
 
     def offsets_for_times(
         self, times: Mapping[TopicPartition, Instant]
@@ -171,7 +174,7 @@ class Admin:
         """The first record at or after each time (ms since the epoch, or an aware datetime); None where there is
         none.
         """
-        return self._admin.offsets_for_times(times_of(times))
+        return self._open().offsets_for_times(times_of(times))
 
     def delete_records(self, before: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Deletes all records below the given offsets (-1: all); returns the new first offsets.
@@ -179,7 +182,7 @@ class Admin:
         Raises:
             UnknownTopicOrPartitionException, OffsetOutOfRangeException.
         """
-        return self._admin.delete_records(
+        return self._open().delete_records(
             {
                 (where := partition_of(partition)): check_whole(offset, f"offset of {where}", lowest=-1)
                 for partition, offset in mapping_of(before, "offsets").items()
@@ -190,7 +193,7 @@ class Admin:
 
     def list_groups(self) -> tuple[GroupListing, ...]:
         """All groups, sorted by name."""
-        return self._admin.list_groups()
+        return self._open().list_groups()
 
     def describe_group(self, group: str) -> ConsumerGroupDescription:
         """A group with its members and its lag in every partition that it has or has committed.
@@ -198,15 +201,15 @@ class Admin:
         Raises:
             GroupIdNotFoundException: there is no such group.
         """
-        found = self._admin.describe_group(check_group(group))
+        found = self._open().describe_group(check_group(group))
         members = tuple(_member(member) for member in found.members)
         owners = {partition: member for member in members for partition in member.partitions}
         wanted = sorted(owners.keys() | found.offsets.keys())
-        topics = self._admin.describe_topics({partition.topic for partition in wanted})
+        topics = self._open().describe_topics({partition.topic for partition in wanted})
         there = [
             each for each in wanted if each.topic in topics and each.partition < topics[each.topic].partitions
         ]
-        ends = self._admin.end_offsets(there, Isolation.READ_UNCOMMITTED)
+        ends = self._open().end_offsets(there, Isolation.READ_UNCOMMITTED)
         return ConsumerGroupDescription(
             group,
             found.state,
@@ -253,8 +256,8 @@ class Admin:
         time = 0 if to_datetime is None else check_timestamp(to_datetime, "to_datetime")
         check_group(group)
         partitions = self._partitions(topics)
-        first = self._admin.beginning_offsets(partitions)
-        ends = self._admin.end_offsets(partitions, Isolation.READ_UNCOMMITTED)
+        first = self._open().beginning_offsets(partitions)
+        ends = self._open().end_offsets(partitions, Isolation.READ_UNCOMMITTED)
         if to_earliest:
             targets = first
         elif to_latest:
@@ -262,13 +265,13 @@ class Admin:
         elif to_offset is not None:
             targets = dict.fromkeys(partitions, offset)
         elif to_datetime is not None:
-            found = self._admin.offsets_for_times(dict.fromkeys(partitions, time))
+            found = self._open().offsets_for_times(dict.fromkeys(partitions, time))
             targets = {each: ends[each] if row is None else row.offset for each, row in found.items()}
         else:
             targets = self._shifted(group, partitions, shift)
         offsets = {each: min(max(target, first[each]), ends[each]) for each, target in targets.items()}
         self._check_empty(group)
-        self._admin.alter_group_offsets(
+        self._open().alter_group_offsets(
             check_group(group), {each: Position(offset) for each, offset in offsets.items()}
         )
         return offsets
@@ -279,7 +282,7 @@ class Admin:
         Raises:
             GroupIdNotFoundException, GroupNotEmptyException.
         """
-        self._admin.delete_group(check_group(group))
+        self._open().delete_group(check_group(group))
 
     def _partitions(self, topics: Iterable[str | TopicPartition]) -> list[TopicPartition]:
         single: list[TopicPartition] = []
@@ -291,7 +294,7 @@ class Admin:
                 names.append(check_topic(each))
             else:
                 single.append(partition_of(each))
-        found = self._admin.describe_topics(names)
+        found = self._open().describe_topics(names)
         for name in names:
             # For one that is missing, partition 0 is asked for and refused with the error that says so.
             count = found[name].partitions if name in found else 1
@@ -299,7 +302,7 @@ class Admin:
         return single
 
     def _shifted(self, group: str, partitions: list[TopicPartition], by: int) -> dict[TopicPartition, int]:
-        committed = self._admin.describe_group(group).offsets
+        committed = self._open().describe_group(group).offsets
         without = [str(each) for each in partitions if each not in committed]
         if without:
             raise IllegalArgumentException(
@@ -308,7 +311,7 @@ class Admin:
         return {each: committed[each].offset + by for each in partitions}
 
     def _check_empty(self, group: str) -> None:
-        listed = {row.group: row.state for row in self._admin.list_groups()}
+        listed = {row.group: row.state for row in self._open().list_groups()}
         state = listed.get(group, "Dead")
         if state not in EMPTY_STATES:
             raise GroupNotEmptyException(
@@ -316,8 +319,14 @@ class Admin:
                 f"{state}. Stop its members first."
             )
 
+    def _open(self) -> EngineAdmin:
+        if self._closed:
+            raise IllegalStateException("This admin has already been closed.")
+        return self._admin
+
     def close(self) -> None:
-        """Gives the connection back."""
+        """Gives the connection back. A second call does nothing."""
+        self._closed = True
         self._admin.close()
         if self._own_door:
             self._door.close()

@@ -154,6 +154,23 @@ class StreamsBuilder:
         return build(self._plan, config, self._config)
 
 
+def topology_of(given: object, config: Mapping[str, object], what: str) -> Topology:
+    """A topology, or what a builder has gathered, built with these settings.
+
+    Raises:
+        NullPointerException: it is None.
+        IllegalArgumentException: it is something else.
+    """
+    if isinstance(given, StreamsBuilder):
+        return given.build(config)
+    if isinstance(given, Topology):
+        return given
+    if given is None:
+        raise NullPointerException(f"{what}: topology can't be null")
+    hint = " Call it with a StreamsBuilder, and give that." if callable(given) else ""
+    raise IllegalArgumentException(f"{what} takes a Topology, or a StreamsBuilder, got {given!r}.{hint}")
+
+
 def _one_topic(topic: object) -> None:
     if topic is None:
         raise NullPointerException("topic can't be null")

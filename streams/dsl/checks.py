@@ -111,6 +111,7 @@ CHECKS: Mapping[str, Check] = {
     "retention": duration_ms,
     "ttl": duration_ms,
     "caching": arguments.flag,
+    "retain_duplicates": arguments.flag,
     "logging": topic_settings,
     "supplier": supplier,
     "this_store": supplier,

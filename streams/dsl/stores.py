@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Never
 
+from streams import arguments
+from streams.dsl.checks import check_fields, topic_settings
+from streams.dsl.checks import supplier as check_supplier
 from streams.durations import Duration, iso, to_ms
 from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException
 from streams.serdes.base import Serde
@@ -50,6 +53,9 @@ class StoreSupplier:
     retain_duplicates: bool = False
     max_entries: int = 0
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def __str__(self) -> str:
         place = "RocksDb" if self.persistent else "InMemory"
         if self.kind not in _WINDOWS:
@@ -79,6 +85,9 @@ class KeyedStoreBuilder:
     caching: bool = False
     logging: Mapping[str, object] | None = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     @property
     def name(self) -> str:
         """The store's name."""
@@ -93,7 +102,7 @@ class KeyedStoreBuilder:
 
     def with_logging_enabled(self, config: Mapping[str, object]) -> KeyedStoreBuilder:
         """With a changelog topic that has these settings."""
-        return replace(self, logging=dict(config))
+        return replace(self, logging=topic_settings(config, "with_logging_enabled()"))
 
     def with_logging_disabled(self) -> KeyedStoreBuilder:
         """Without a changelog: the store is empty after it was lost."""
@@ -181,7 +190,7 @@ class Stores:
             IllegalArgumentException: the size is negative.
         """
         _named(name)
-        if max_cache_size < 0:
+        if arguments.whole(max_cache_size, "Stores.lru_map(max_cache_size)") < 0:
             raise IllegalArgumentException("maxCacheSize cannot be negative")
         return StoreSupplier(name, StoreKind.LRU, persistent=False, max_entries=max_cache_size)
 
@@ -320,6 +329,7 @@ def _named(name: str) -> str:
 def _of(supplier: StoreSupplier, *kinds: StoreKind) -> StoreSupplier:
     if supplier is None:
         raise NullPointerException("supplier cannot be null")
+    check_supplier(supplier, "The builder of a store")
     if supplier.kind not in kinds:
         raise IllegalArgumentException(
             f"The store {supplier.name} is a {supplier.kind.value} store; the builder takes "

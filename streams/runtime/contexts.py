@@ -19,7 +19,7 @@ from streams.runtime.fuse import Opened
 from streams.runtime.punctuate import Schedule
 from streams.serdes.base import AnySerde
 from streams.serdes.choose import default_serde
-from streams.validation import check_instant, shown
+from streams.validation import check_instant, check_text, shown
 
 GUIDE = (
     "If you add stores manually via '.addStateStore()' make sure to connect the added store to the processor by "
@@ -124,7 +124,7 @@ class BareContext:
         self._view.request_commit()
 
     def get_state_store(self, name: str) -> Any:
-        found = self._store(name)
+        found = self._store(name) if isinstance(name, str) else None
         if found is None:
             raise StreamsException(
                 f"Processor {self._node} has no access to StateStore {name} as the store is not connected to the "
@@ -142,6 +142,7 @@ class BareContext:
         return self._view.config
 
     def app_configs_with_prefix(self, prefix: str) -> Mapping[str, object]:
+        check_text(prefix, "prefix")
         return {
             name.removeprefix(prefix): value for name, value in self._view.config.items() if name.startswith(prefix)
         }
@@ -180,7 +181,7 @@ class ForwardingContext(BareContext):
                 entry.call(record.key, record.value, record.timestamp, None, None, True)
 
     def _child(self, name: str) -> Opened:
-        found = self._children.get(name)
+        found = self._children.get(name) if isinstance(name, str) else None
         if found is None:
             raise StreamsException(
                 f"Unknown downstream node: {name} either does not exist or is not connected to this processor."

@@ -11,7 +11,7 @@ from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, Window, Windowed
 from streams.runtime.facades import Hand, Keys, plain, timestamped, value_and_time
 from streams.runtime.iterators import StoreIterator
-from streams.validation import check_instant
+from streams.validation import check_instant, shown
 
 FOREVER = (1 << 63) - 1
 ONE_KEY: Final = object()
@@ -70,7 +70,7 @@ class WindowFacade:
         `(Windowed, value)`; keys may be None there.
         """
         if len(args) == 2:
-            found = self._store.fetch(self._keys.written(args[0]), args[1])
+            found = self._store.fetch(self._keys.written(args[0]), check_instant(args[1], "time"))
             return None if found is None else self._value(found)
         return self._fetched(args, False)
 
@@ -80,11 +80,11 @@ class WindowFacade:
 
     def fetch_all(self, time_from: int, time_to: int) -> WindowedRows:
         """All windows that start between two times."""
-        return self._rows(self._opened().fetch_all(time_from, time_to))
+        return self._rows(self._opened().fetch_all(*_between(time_from, time_to)))
 
     def backward_fetch_all(self, time_from: int, time_to: int) -> WindowedRows:
         """As `fetch_all`, from the last to the first."""
-        return self._rows(self._opened().fetch_all(time_from, time_to, True))
+        return self._rows(self._opened().fetch_all(*_between(time_from, time_to), True))
 
     def all(self) -> WindowedRows:
         """All windows."""
@@ -101,20 +101,20 @@ class WindowFacade:
     def _fetched(self, args: tuple[Any, ...], backwards: bool) -> Any:
         if len(args) == 3:
             key, time_from, time_to = args
-            rows = self._store.fetch_range(self._keys.written(key), time_from, time_to, backwards)
+            rows = self._store.fetch_range(self._keys.written(key), *_between(time_from, time_to), backwards)
             value = self._value
 
             def one(row: tuple[int, object, int]) -> tuple[int, Any]:
                 return row[0], value((row[1], row[2]))
 
-            return StoreIterator(self.name, rows, one)
+            return StoreIterator(self.name, rows, one, self._hand.lease)
         if len(args) != 4:
             raise IllegalArgumentException(
                 "fetch takes (key, time), (key, time_from, time_to) or (key_from, key_to, time_from, time_to); "
                 f"got {len(args)} arguments."
             )
         low, high = self._keys.bound(args[0]), self._keys.bound(args[1])
-        return self._rows(self._store.fetch_keys(low, high, args[2], args[3], backwards))
+        return self._rows(self._store.fetch_keys(low, high, *_between(args[2], args[3]), backwards))
 
     def _rows(self, rows: RowIterator[tuple[bytes, int, object, int]]) -> WindowedRows:
         read, size, value = self._keys.read, self._size, self._value
@@ -124,7 +124,7 @@ class WindowFacade:
             window = Window(start, min(start + size, FOREVER))
             return Windowed(read(row[0]), window), value((row[2], row[3]))
 
-        return StoreIterator(self.name, rows, decoded)
+        return StoreIterator(self.name, rows, decoded, self._hand.lease)
 
 
 class TimestampedWindowFacade(WindowFacade):
@@ -182,6 +182,10 @@ class SessionFacade:
         """Key, start and end of a session that is written."""
         if session is None:
             raise NullPointerException("sessionKey cannot be null")
+        if not isinstance(session, Windowed) or not isinstance(session.window, tuple) or len(session.window) != 2:
+            raise IllegalArgumentException(
+                f"Invalid session: {shown(session)}. Give Windowed(key, Window(start, end))."
+            )
         raw = self._keys.written(session.key)
         self._hand.may_write()
         start, end = (check_instant(time, "end of a window") for time in session.window)
@@ -193,7 +197,8 @@ class SessionFacade:
 
     def fetch_session(self, key: Any, start: int, end: int) -> Any:
         """The aggregate of exactly this session, or None."""
-        return self._store.fetch_session(self._keys.written(key), start, end)
+        raw = self._keys.written(key)
+        return self._store.fetch_session(raw, check_instant(start, "start"), check_instant(end, "end"))
 
     def find_sessions(self, *args: Any) -> WindowedRows:
         """`find_sessions(key, earliest_end, latest_start)`: the key's sessions that end at or after the one
@@ -226,17 +231,17 @@ class SessionFacade:
     def _found(self, args: tuple[Any, ...], backwards: bool) -> WindowedRows:
         store = self._store
         if len(args) == 3:
-            return self._rows(store.find(self._keys.written(args[0]), args[1], args[2], backwards))
+            return self._rows(store.find(self._keys.written(args[0]), *_between(args[1], args[2]), backwards))
         if len(args) == 4:
             low, high = self._keys.bound(args[0]), self._keys.bound(args[1])
-            return self._rows(store.find_keys(low, high, args[2], args[3], backwards))
+            return self._rows(store.find_keys(low, high, *_between(args[2], args[3]), backwards))
         if len(args) != 2 or backwards:
             raise IllegalArgumentException(
                 "find_sessions takes (key, earliest_end, latest_start), (key_from, key_to, earliest_end, "
                 f"latest_start) or (earliest_end, latest_end); got {len(args)} arguments."
             )
         self._hand.lease.check(self.name)
-        return self._rows(store.find_all(args[0], args[1]))
+        return self._rows(store.find_all(*_between(args[0], args[1])))
 
     def _rows(self, rows: RowIterator[tuple[bytes, int, int, object]]) -> WindowedRows:
         read = self._keys.read
@@ -244,4 +249,9 @@ class SessionFacade:
         def decoded(row: tuple[bytes, int, int, object]) -> tuple[Windowed, Any]:
             return Windowed(read(row[0]), Window(row[1], row[2])), row[3]
 
-        return StoreIterator(self.name, rows, decoded)
+        return StoreIterator(self.name, rows, decoded, self._hand.lease)
+
+
+def _between(first: object, last: object) -> tuple[int, int]:
+    """Two times of a search."""
+    return check_instant(first, "first time"), check_instant(last, "last time")

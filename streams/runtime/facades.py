@@ -6,17 +6,18 @@ writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from statestore.api import Found, KeyValueStore, RowIterator, VersionedStore
+from streams import arguments
 from streams.errors import IllegalArgumentException, NullPointerException, UnsupportedOperationException
 from streams.metrics import Counter
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, VersionedRecord
 from streams.runtime.iterators import Lease, StoreIterator
 from streams.serdes.base import AnySerde
-from streams.validation import check_instant, shown
+from streams.validation import check_instant, pairs, shown
 
 NOT_PUT: Final = -(2**63)
 """What `VersionedKeyValueStore.put` returns for a version that is older than the history."""
@@ -171,7 +172,10 @@ class ReadOnlyKeyValueStore:
         key's).
         """
         self._hand.lease.check(self.name)
-        start = self._access.key_serde.encode(prefix) if serde is None else serde.encode(prefix)
+        written = arguments.serde(serde, "serde of prefix_scan()") or self._access.key_serde
+        if prefix is None:
+            raise NullPointerException("prefix cannot be null")
+        start = written.encode(prefix)
         return self._rows(self._store.prefix_scan(start))
 
     def approximate_num_entries(self) -> int:
@@ -185,7 +189,7 @@ class ReadOnlyKeyValueStore:
         def decoded(row: tuple[bytes, object, int]) -> tuple[Any, Any]:
             return read(row[0]), value((row[1], row[2]))
 
-        return StoreIterator(self.name, rows, decoded)
+        return StoreIterator(self.name, rows, decoded, self._hand.lease)
 
 
 class KeyValueFacade(ReadOnlyKeyValueStore):
@@ -209,9 +213,13 @@ class KeyValueFacade(ReadOnlyKeyValueStore):
             return None
         return self._value(found)
 
-    def put_all(self, rows: Iterable[tuple[Any, Any]]) -> None:
-        """`put` for each `(key, value)`."""
-        for key, value in rows:
+    def put_all(self, rows: Iterable[tuple[Any, Any]] | Mapping[Any, Any]) -> None:
+        """`put` for each `(key, value)`, or for those of a mapping.
+
+        Raises:
+            IllegalArgumentException: something in it is no pair; none is put.
+        """
+        for key, value in pairs(rows, "rows"):
             self.put(key, value)
 
     def delete(self, key: Any) -> Any:
@@ -281,7 +289,8 @@ class VersionedFacade:
 
     def get(self, key: Any, as_of: int | None = None) -> VersionedRecord | None:
         """The newest version, or the one that was valid at a time (ms); None where there is none."""
-        return _version(self._store.get(self._keys.written(key), as_of))
+        when = None if as_of is None else check_instant(as_of, "as_of")
+        return _version(self._store.get(self._keys.written(key), when))
 
 
 def _version(found: Any) -> VersionedRecord | None:

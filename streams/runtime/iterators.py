@@ -20,10 +20,11 @@ class StoreIterator(Generic[T]):
     open, the store keeps what is overwritten. It closes itself at its end.
     """
 
-    __slots__ = ("_decode", "_held", "_name", "_rows")
+    __slots__ = ("_decode", "_held", "_lease", "_name", "_rows")
 
-    def __init__(self, name: str, rows: RowIterator[Any], decode: Callable[[Any], T]) -> None:
+    def __init__(self, name: str, rows: RowIterator[Any], decode: Callable[[Any], T], lease: Lease) -> None:
         self._name = name
+        self._lease = lease
         self._rows: RowIterator[Any] | None = rows
         self._decode = decode
         self._held: list[T] = []
@@ -37,6 +38,11 @@ class StoreIterator(Generic[T]):
         rows = self._rows
         if rows is None:
             raise StopIteration
+        if not self._lease.is_open:
+            self.close()
+            raise InvalidStateStoreException(
+                f"The task of the store {self._name} has been closed: what is left of the iterator cannot be read."
+            )
         try:
             row = next(rows)
         except StopIteration:
@@ -45,7 +51,11 @@ class StoreIterator(Generic[T]):
         return self._decode(row)
 
     def has_next(self) -> bool:
-        """Is there another row?"""
+        """Is there another row?
+
+        Raises:
+            InvalidStateStoreException: its task was closed.
+        """
         if not self._held:
             try:
                 self._held.append(next(self))

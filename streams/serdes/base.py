@@ -10,7 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from streams.errors import ClassCastException, SerializationException, StreamsException
+from streams.errors import (
+    ClassCastException,
+    IllegalArgumentException,
+    NullPointerException,
+    SerializationException,
+    StreamsException,
+)
 from streams.record import Headers
 
 V = TypeVar("V")
@@ -130,6 +136,27 @@ def written(name: str, data: object) -> bytes:
 
 
 AnySerde = Serde[Any]
+
+
+def no_serde(given: object, what: str) -> IllegalArgumentException:
+    """The error for what is no serde; `Serdes.string` without its brackets is the usual case."""
+    call = ""
+    if callable(given) and getattr(given, "__module__", "").startswith("streams.serdes"):
+        call = f" It was not called: write Serdes.{getattr(given, '__name__', 'string')}()."
+    return IllegalArgumentException(f"{what} takes a serde, such as Serdes.string(), got {given!r}.{call}")
+
+
+def check_inner(inner: object, what: str, example: str) -> None:
+    """The serde inside another.
+
+    Raises:
+        NullPointerException: there is none.
+        IllegalArgumentException: it is something else.
+    """
+    if inner is None:
+        raise NullPointerException(f"Inner serializer is `null`. Give the serde of what is inside: Serdes.{example}.")
+    if not isinstance(inner, Serde):
+        raise no_serde(inner, what)
 
 
 def type_name(value: object) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from streams.errors import ClassCastException, SerializationException
+from streams.errors import ClassCastException, IllegalArgumentException, SerializationException
 from streams.serdes.base import refused, shown, type_name
 
 encode_as_it_is = msgspec.msgpack.Encoder().encode
@@ -18,6 +19,22 @@ encode_as_it_is = msgspec.msgpack.Encoder().encode
 may_hold_nan = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]").search
 """Finds, in MessagePack, a 64-bit float with all bits of the exponent set (inside a text it may be something
 else)."""
+
+
+@contextmanager
+def of_a_type(what: str, type_: object) -> Iterator[None]:
+    """Making a serde of a type fails in many ways where it is no type, or holds one that cannot be read.
+
+    Raises:
+        IllegalArgumentException: it failed.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise IllegalArgumentException(
+            f"{what} takes a dataclass, TypedDict, NamedTuple, msgspec Struct or other type to read into, got "
+            f"{shown(type_)}: {error}"
+        ) from error
 
 
 def refuse_not_a_number(name: str, value: object, infinities: bool) -> None:

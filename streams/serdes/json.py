@@ -8,7 +8,15 @@ from typing import Any
 import msgspec
 
 from streams.serdes.base import Serde
-from streams.serdes.canonical import encode_as_it_is, label, may_hold_nan, refuse_not_a_number, unfit, unreadable
+from streams.serdes.canonical import (
+    encode_as_it_is,
+    label,
+    may_hold_nan,
+    of_a_type,
+    refuse_not_a_number,
+    unfit,
+    unreadable,
+)
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -19,8 +27,11 @@ def json(type_: Any = None) -> Serde[Any]:
     Args:
         type_: a dataclass, TypedDict, NamedTuple (written as an array), msgspec Struct, or any type that
             msgspec knows; None reads into dicts, lists, texts and numbers.
+    Raises:
+        IllegalArgumentException: it is no type that msgspec knows.
     """
-    return _json(type_)
+    with of_a_type("Serdes.json()", type_):
+        return _json(type_)
 
 
 @cache

@@ -12,16 +12,26 @@ import struct
 from functools import cache
 
 from streams.errors import SerializationException
-from streams.serdes.base import Serde, V, wrong_type
+from streams.serdes.base import Serde, V, check_inner, wrong_type
 
 _FIXED = b"\x00"
 _VARIABLE = b"\x01"
 _i32 = struct.Struct(">i")
 
 
-@cache
 def list_of(inner: Serde[V]) -> Serde[list[V | None]]:
-    """Lists of what `inner` writes; entries may be None."""
+    """Lists of what `inner` writes; entries may be None.
+
+    Raises:
+        NullPointerException: there is no inner serde.
+        IllegalArgumentException: what is given for it is none.
+    """
+    check_inner(inner, "Serdes.list()", "list(Serdes.string())")
+    return _list_of(inner)
+
+
+@cache
+def _list_of(inner: Serde[V]) -> Serde[list[V | None]]:
     name = f"Serdes.list({inner.name})"
     width = inner.fixed_width
 

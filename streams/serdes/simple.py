@@ -37,7 +37,8 @@ def string(encoding: str = "utf-8") -> Serde[str]:
     """
     try:
         known = codecs.lookup(encoding).name
-    except LookupError:
+        "".encode(known)  # base64 is a codec too, and no encoding of text
+    except (LookupError, TypeError, ValueError):
         raise ConfigException(
             f"Unsupported encoding {encoding} for Serdes.string(). Give a name such as utf-8 or latin-1."
         ) from None

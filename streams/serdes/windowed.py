@@ -11,9 +11,9 @@ import struct
 from functools import cache
 
 from streams.durations import Duration, to_ms
-from streams.errors import IllegalArgumentException, NullPointerException, SerializationException
+from streams.errors import IllegalArgumentException, KafkaException, SerializationException
 from streams.record import Window, Windowed
-from streams.serdes.base import AnySerde, Serde, wrong_type
+from streams.serdes.base import AnySerde, Serde, check_inner, shown, wrong_type
 
 _i64 = struct.Struct(">q")
 _two = struct.Struct(">qq")
@@ -34,8 +34,9 @@ def time_windowed(inner: AnySerde, size: Duration | None = None, for_changelog: 
     Raises:
         IllegalArgumentException: the size is negative.
         NullPointerException: there is no inner serde.
+        IllegalArgumentException: what is given for it is none.
     """
-    _present(inner, "time_windowed(Serdes.string(), size)")
+    check_inner(inner, "Serdes.time_windowed()", "time_windowed(Serdes.string(), size)")
     size_ms = None if size is None else to_ms(size, "size")
     if size_ms is not None and size_ms < 0:
         raise IllegalArgumentException(f"The window size must not be negative, got {size_ms} ms.")
@@ -53,7 +54,7 @@ def _time_windowed(inner: AnySerde, size_ms: int | None, for_changelog: bool) ->
         try:
             key, window = value
             return inner_encode(key) + pack(window[0])
-        except (ValueError, TypeError, struct.error, IndexError) as error:
+        except (ValueError, TypeError, struct.error, LookupError) as error:
             raise _unfit(name, value, error) from error
 
     def decode(data: bytes) -> Windowed:
@@ -76,7 +77,6 @@ def _time_windowed(inner: AnySerde, size_ms: int | None, for_changelog: bool) ->
     )
 
 
-@cache
 def session_windowed(inner: AnySerde) -> Serde[Windowed]:
     """Keys in session windows.
 
@@ -84,8 +84,14 @@ def session_windowed(inner: AnySerde) -> Serde[Windowed]:
         inner: writes the key itself.
     Raises:
         NullPointerException: there is no inner serde.
+        IllegalArgumentException: what is given for it is none.
     """
-    _present(inner, "session_windowed(Serdes.string())")
+    check_inner(inner, "Serdes.session_windowed()", "session_windowed(Serdes.string())")
+    return _session_windowed(inner)
+
+
+@cache
+def _session_windowed(inner: AnySerde) -> Serde[Windowed]:
     name = f"Serdes.session_windowed({inner.name})"
     pack, unpack_from = _two.pack, _two.unpack_from
     inner_encode, inner_decode = inner.encode, inner.decode
@@ -94,7 +100,7 @@ def session_windowed(inner: AnySerde) -> Serde[Windowed]:
         try:
             key, window = value
             return inner_encode(key) + pack(window[1], window[0])
-        except (ValueError, TypeError, struct.error, IndexError) as error:
+        except (ValueError, TypeError, struct.error, LookupError) as error:
             raise _unfit(name, value, error) from error
 
     def decode(data: bytes) -> Windowed:
@@ -110,15 +116,14 @@ def session_windowed(inner: AnySerde) -> Serde[Windowed]:
     return Serde(name=name, encode=encode, decode=decode, canonical=inner.canonical, partition_bytes=inner_bytes)
 
 
-def _present(inner: AnySerde | None, example: str) -> None:
-    if inner is None:
-        raise NullPointerException(f"Inner serializer is `null`. Give the serde of the key itself: Serdes.{example}.")
-
-
 def _unfit(name: str, value: object, error: Exception) -> Exception:
     """The error for what could not be written: the inner serde's own where the value is a windowed key."""
     if not isinstance(value, Windowed):
         return wrong_type(name, "Windowed", value)
     if value.key is None:
         return SerializationException(f"{name} cannot write a window without a key.")
-    return error
+    if isinstance(error, KafkaException):
+        return error
+    return SerializationException(
+        f"{name} cannot write {shown(value)}: a window has a start and an end, whole ms of 64 bits."
+    )

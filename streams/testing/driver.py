@@ -19,12 +19,15 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from statestore.memory import MemoryEngine
+from streams import arguments
 from streams.clients.api import Fetched
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.config.streams import INTERNAL_EMIT_FINAL, INTERNAL_OUTER_JOIN, INTERNAL_TOPIC_PREFIX
-from streams.durations import Duration, Instant, instant_ms, to_ms
-from streams.errors import IllegalArgumentException, NoSuchElementException
+from streams.config.table import named
+from streams.dsl.builder import StreamsBuilder, topology_of
+from streams.durations import Duration, Instant, to_ms
+from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException, NullPointerException
 from streams.metrics import MetricName, Metrics
 from streams.processor import LogAndContinueExceptionHandler
 from streams.record import Headers, RecordBatch, TopicPartition
@@ -49,7 +52,7 @@ from streams.testing.turns import Turns
 from streams.topology.graph import Topology
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.topology.store import StoreKind
-from streams.validation import check_timestamp
+from streams.validation import check_instant, check_text, check_timestamp
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -73,7 +76,7 @@ class TopologyTestDriver:
     """See the module. A context manager.
 
     Args:
-        topology: what is tested.
+        topology: what is tested: a `Topology`, or a `StreamsBuilder` that is built with these settings.
         config: settings, dotted; `application.id` need not be given. Emission of closed windows and of
         records
             without a partner is not throttled unless the settings say so.
@@ -87,15 +90,15 @@ class TopologyTestDriver:
 
     def __init__(
         self,
-        topology: Topology,
+        topology: Topology | StreamsBuilder,
         config: Mapping[str, object] | None = None,
         initial_wall_clock_time: Instant | None = None,
         **settings: object,
     ) -> None:
-        given = config.originals if isinstance(config, StreamsConfig) else config or {}
+        given = config.originals if isinstance(config, StreamsConfig) else named({} if config is None else config)
         unthrottled = {INTERNAL_EMIT_FINAL: 0, INTERNAL_OUTER_JOIN: 0}
         self._config = StreamsConfig({"application.id": APPLICATION, **unthrottled, **given}, **settings)
-        self.clock = ManualClock(instant_ms(initial_wall_clock_time or 0, "initial_wall_clock_time"))
+        self.clock = ManualClock(check_instant(initial_wall_clock_time or 0, "initial_wall_clock_time"))
         self._metrics = Metrics()
         self._journal: deque[str] = deque()
         self._records: dict[str, list[RawRecord]] = {}
@@ -105,7 +108,7 @@ class TopologyTestDriver:
         """Topics of a pattern, and the pattern: as in Java's driver they count their offsets together."""
         self._lease = Lease()
         self._turns = Turns()
-        built = topology.built(self._config)
+        built = topology_of(topology, self._config, "TopologyTestDriver()").built(self._config)
         self._topology = _as_one(built)
         ground = self._ground(built)
         self._globals = [
@@ -177,10 +180,14 @@ class TopologyTestDriver:
             auto_advance: how much it moves on with each such record, timedelta or ms.
         """
         start = self.clock.now_ms() if start_timestamp is None else check_timestamp(start_timestamp, "start_timestamp")
+        arguments.topic(topic, "create_input_topic()")
+        _check_serdes("create_input_topic()", key_serde, value_serde)
         return TestInputTopic(self._pipe, topic, key_serde, value_serde, start, to_ms(auto_advance, "auto_advance"))
 
     def create_output_topic(self, topic: str, key_serde: Serde[K], value_serde: Serde[V]) -> TestOutputTopic[K, V]:
         """A topic to read results from."""
+        arguments.topic(topic, "create_output_topic()")
+        _check_serdes("create_output_topic()", key_serde, value_serde)
         return TestOutputTopic(self._queue, topic, key_serde, value_serde)
 
     def produced_topic_names(self) -> set[str]:
@@ -191,7 +198,7 @@ class TopologyTestDriver:
         """All records written to a topic so far, as bytes, in order; internal topics under their full
         names.
         """
-        return list(self._records.get(topic, ()))
+        return list(self._records.get(arguments.topic(topic, "records_of()"), ()))
 
     # time
 
@@ -201,6 +208,7 @@ class TopologyTestDriver:
         Args:
             by: timedelta or ms.
         """
+        self._check_open()
         self.clock.advance(to_ms(by, "by"))
         task = self._task
         if task is None:
@@ -224,7 +232,7 @@ class TopologyTestDriver:
         Raises:
             IllegalArgumentException: it is of a built-in kind.
         """
-        found = self._stores().get(name)
+        found = self._store(name)
         if found is not None and found.spec.kind in _ACCESS:
             kind, method = _ACCESS[found.spec.kind]
             raise IllegalArgumentException(f"Store {name} is a {kind} and should be accessed via `{method}()`")
@@ -233,7 +241,7 @@ class TopologyTestDriver:
         """The key-value store of that name; one with timestamps shows its values alone. None if there is
         none.
         """
-        found = self._stores().get(name)
+        found = self._store(name)
         if found is None or found.spec.kind not in (
             StoreKind.KEY_VALUE,
             StoreKind.LRU,
@@ -255,7 +263,7 @@ class TopologyTestDriver:
         """The window store of that name; one with timestamps shows its values alone. None if there is
         none.
         """
-        found = self._stores().get(name)
+        found = self._store(name)
         if found is None or found.spec.kind not in (StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW):
             return None
         store: Any = found.access.store
@@ -301,7 +309,20 @@ class TopologyTestDriver:
 
     # inside
 
+    def _check_open(self) -> None:
+        if not self._lease.is_open:
+            raise IllegalStateException("This TopologyTestDriver has already been closed.")
+
+    def _store(self, name: str) -> Opened | None:
+        """The store of that name, or None.
+
+        Raises:
+            IllegalArgumentException: the name is no text.
+        """
+        return self._stores().get(check_text(name, "name of a store"))
+
     def _stores(self) -> dict[str, Opened]:
+        self._check_open()
         own = {} if self._task is None else self._task.stores
         return {**own, **{each.store_name: each.store for each in self._globals}}
 
@@ -312,7 +333,7 @@ class TopologyTestDriver:
         return facade(store.spec, store.access, self._hand())
 
     def _of(self, name: str, kind: type[T]) -> T | None:
-        found = self._stores().get(name)
+        found = self._store(name)
         if found is None:
             return None
         shown = self._facade(found)
@@ -325,6 +346,7 @@ class TopologyTestDriver:
         return found
 
     def _pipe(self, topic: str, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers) -> None:
+        self._check_open()
         record = RawRecord(key, value, timestamp, headers)
         if not self._enqueue(topic, record) and topic not in self._global_by_topic:
             raise IllegalArgumentException(f"Unknown topic: {topic}")
@@ -437,3 +459,10 @@ def _as_one(built: BuiltTopology) -> SubTopology:
         changelogs=changelogs,
         copartitioned=(),
     )
+
+
+def _check_serdes(what: str, *serdes: object) -> None:
+    for side, given in zip(("key_serde", "value_serde"), serdes, strict=True):
+        if given is None:
+            raise NullPointerException(f"{what}: {side} can't be null")
+        arguments.serde(given, f"{side} of {what}")

@@ -10,7 +10,8 @@ from streams.durations import Duration, Instant, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException
 from streams.record import Headers
 from streams.serdes.base import Serde
-from streams.validation import GivenHeaders, check_bytes, check_headers, check_timestamp
+from streams.validation import GivenHeaders, check_bytes, check_headers, check_timestamp, several, shown
+from streams.validation import pairs as pairs_of
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -109,7 +110,11 @@ class TestInputTopic(Generic[K, V]):
 
     def pipe_record_list(self, records: Iterable[TestRecord[K, V]]) -> None:
         """Pipes records in, one after the other."""
-        for record in records:
+        for record in several(records, "records"):
+            if not isinstance(record, TestRecord):
+                raise IllegalArgumentException(
+                    f"Invalid record: {shown(record)}. Give TestRecord(key, value, timestamp)."
+                )
             self.pipe_input(record)
 
     def pipe_key_value_list(
@@ -126,7 +131,7 @@ class TestInputTopic(Generic[K, V]):
         """
         time = None if start_timestamp is None else check_timestamp(start_timestamp, "start_timestamp")
         step = to_ms(advance, "advance")
-        for key, value in pairs:
+        for key, value in pairs_of(pairs, "pairs"):
             self.pipe_input(key, value, time)
             if time is not None:
                 time += step
@@ -138,7 +143,7 @@ class TestInputTopic(Generic[K, V]):
         advance: Duration = 0,
     ) -> None:
         """As `pipe_key_value_list`, without keys."""
-        self.pipe_key_value_list(((None, value) for value in values), start_timestamp, advance)
+        self.pipe_key_value_list([(None, value) for value in several(values, "values")], start_timestamp, advance)
 
     def advance_time(self, by: Duration) -> None:
         """Moves the topic's time on (timedelta or ms).

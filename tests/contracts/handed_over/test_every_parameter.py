@@ -1,0 +1,290 @@
+"""Every parameter of the clients, of an application and of the test driver with a table of values: an answer, or a
+refusal with words. Nothing from further within."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from streams import KafkaStreams, Serdes, StreamsBuilder
+from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord
+from streams.errors import IllegalStateException, KafkaException
+from streams.record import TopicPartition
+from streams.testing import TestRecord, TopologyTestDriver
+from tests.wrong import VALUES, faults, refusal
+
+Calls = list[tuple[str, Callable[..., object]]]
+TEXT = Serdes.string()
+QUICK = [value for value in VALUES if value not in (None, 10**400)]
+"""A timeout that is none waits for ever."""
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def topic(address: str) -> str:
+    name = f"every-{next(_numbers)}"
+    with Admin(bootstrap_servers=address) as admin:
+        admin.create_topic(name, 2)
+    return name
+
+
+def of_producer(producer: Producer, topic: str) -> Calls:
+    def sent(**fields: Any) -> None:
+        producer.send(ProducerRecord(**{"topic": topic, "value": b"v", **fields})).exception(30)
+
+    return [
+        ("send(record)", producer.send),
+        ("send(callback)", lambda x: producer.send(ProducerRecord(topic, b"v"), x)),
+        ("ProducerRecord(topic)", lambda x: sent(topic=x)),
+        ("ProducerRecord(value)", lambda x: sent(value=x)),
+        ("ProducerRecord(key)", lambda x: sent(key=x)),
+        ("ProducerRecord(partition)", lambda x: sent(partition=x)),
+        ("ProducerRecord(timestamp)", lambda x: sent(timestamp=x)),
+        ("ProducerRecord(headers)", lambda x: sent(headers=x)),
+        ("ProducerRecord(a header)", lambda x: sent(headers=[("h", x)])),
+        ("ProducerRecord(a header's name)", lambda x: sent(headers=[(x, b"")])),
+        ("partitions_for", producer.partitions_for),
+        ("flush", producer.flush),
+    ]
+
+
+def of_consumer(consumer: Consumer, topic: str) -> Calls:
+    zero, there = TopicPartition(topic, 0), OffsetAndMetadata(0)
+
+    def with_zero(call: Callable[[Any], object]) -> Callable[[Any], object]:
+        def tried(value: Any) -> object:
+            consumer.unsubscribe()
+            consumer.assign([zero])
+            return call(value)
+
+        return tried
+
+    def afresh(call: Callable[[Any], object]) -> Callable[[Any], object]:
+        def tried(value: Any) -> object:
+            consumer.unsubscribe()
+            return call(value)
+
+        return tried
+
+    made: Calls = [
+        ("seek(partition)", lambda x: consumer.seek(x, 0)),
+        ("seek(offset)", lambda x: consumer.seek(zero, x)),
+        ("seek(OffsetAndMetadata)", lambda x: consumer.seek(zero, OffsetAndMetadata(x))),
+        ("seek_to_beginning", consumer.seek_to_beginning),
+        ("seek_to_end", consumer.seek_to_end),
+        ("pause", consumer.pause),
+        ("resume", consumer.resume),
+        ("position", consumer.position),
+        ("current_lag", consumer.current_lag),
+        ("commit_sync", consumer.commit_sync),
+        ("commit_sync(offset)", lambda x: consumer.commit_sync({zero: x})),
+        ("commit_sync(OffsetAndMetadata)", lambda x: consumer.commit_sync({zero: OffsetAndMetadata(x)})),
+        ("commit_sync(metadata)", lambda x: consumer.commit_sync({zero: OffsetAndMetadata(0, x)})),
+        ("commit_sync(partition)", lambda x: consumer.commit_sync({TopicPartition(topic, hashed(x)): there})),
+        ("commit_sync(topic)", lambda x: consumer.commit_sync({TopicPartition(hashed(x), 0): there})),
+        ("commit_async(callback)", consumer.commit_async),
+        ("commit_async(offsets)", lambda x: consumer.commit_async({zero: x})),
+        ("committed", consumer.committed),
+        ("committed(partition)", lambda x: consumer.committed([x])),
+        ("beginning_offsets", consumer.beginning_offsets),
+        ("end_offsets(partition)", lambda x: consumer.end_offsets([x])),
+        ("end_offsets(number)", lambda x: consumer.end_offsets([TopicPartition(topic, x)])),
+        ("offsets_for_times", consumer.offsets_for_times),
+        ("offsets_for_times(time)", lambda x: consumer.offsets_for_times({zero: x})),
+        ("partitions_for", consumer.partitions_for),
+    ]
+    quick: Calls = [
+        ("subscribe", afresh(consumer.subscribe)),
+        ("subscribe(one)", afresh(lambda x: consumer.subscribe([x]))),
+        ("subscribe(listener)", afresh(lambda x: consumer.subscribe([topic], x))),
+        ("assign", afresh(consumer.assign)),
+        ("assign(one)", afresh(lambda x: consumer.assign([x]))),
+        ("assign(number)", afresh(lambda x: consumer.assign([TopicPartition(topic, x)]))),
+    ]
+    return quick + [(name, with_zero(call)) for name, call in made]
+
+
+def of_admin(admin: Admin, topic: str) -> Calls:
+    zero = TopicPartition(topic, 0)
+    return [
+        ("create_topic(name)", admin.create_topic),
+        ("create_topic(partitions)", lambda x: x == 2**31 or admin.create_topic(f"made-{next(_numbers)}", x)),
+        ("create_topic(configs)", lambda x: admin.create_topic(f"made-{next(_numbers)}", 1, x)),
+        ("create_topic(a config)", lambda x: admin.create_topic(f"made-{next(_numbers)}", 1, {"retention.ms": x})),
+        ("create_topic(a config's name)", lambda x: admin.create_topic(f"made-{next(_numbers)}", 1, {hashed(x): 1})),
+        ("describe_topics", admin.describe_topics),
+        ("describe_topics(one)", lambda x: admin.describe_topics([x])),
+        ("alter_topic(name)", lambda x: admin.alter_topic(x, {})),
+        ("alter_topic(configs)", lambda x: admin.alter_topic(topic, x)),
+        ("delete_topic", admin.delete_topic),
+        ("create_partitions(name)", lambda x: admin.create_partitions(x, 3)),
+        ("create_partitions(total)", lambda x: x == 2**31 or admin.create_partitions(topic, x)),
+        ("beginning_offsets", admin.beginning_offsets),
+        ("end_offsets", admin.end_offsets),
+        ("end_offsets(one)", lambda x: admin.end_offsets([x])),
+        ("end_offsets(isolation)", lambda x: admin.end_offsets([zero], x)),
+        ("offsets_for_times", admin.offsets_for_times),
+        ("offsets_for_times(time)", lambda x: admin.offsets_for_times({zero: x})),
+        ("delete_records", admin.delete_records),
+        ("delete_records(before)", lambda x: admin.delete_records({zero: x})),
+        ("describe_group", admin.describe_group),
+        ("reset_offsets(group)", lambda x: admin.reset_offsets(x, [topic], to_earliest=True)),
+        ("reset_offsets(topics)", lambda x: admin.reset_offsets("g", x, to_earliest=True)),
+        ("reset_offsets(to_offset)", lambda x: admin.reset_offsets("g", [topic], to_offset=x)),
+        ("reset_offsets(to_datetime)", lambda x: admin.reset_offsets("g", [topic], to_datetime=x)),
+        ("reset_offsets(shift_by)", lambda x: admin.reset_offsets("g", [topic], shift_by=x)),
+        ("reset_offsets(to_latest)", lambda x: admin.reset_offsets("g", [topic], to_latest=x)),
+        ("delete_group", admin.delete_group),
+    ]
+
+
+def hashed(value: Any) -> Any:
+    """The value where it may be a key of a mapping."""
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value
+
+
+def test_a_producer(address: str, topic: str) -> None:
+    with Producer(bootstrap_servers=address) as producer:
+        assert faults(of_producer(producer, topic), QUICK) == []
+        assert producer.send(ProducerRecord(topic, b"v")).result(30).topic == topic
+
+
+def test_a_consumer(address: str, topic: str) -> None:
+    with Consumer(bootstrap_servers=address, group_id=f"g-{topic}", default_api_timeout_ms=200) as consumer:
+        assert faults(of_consumer(consumer, topic), QUICK) == []
+        assert faults([("poll", lambda x: x == 2**31 or x == 2**63 or consumer.poll(x))]) == []
+
+
+def test_an_admin(address: str, topic: str) -> None:
+    with Admin(bootstrap_servers=address) as admin:
+        assert faults(of_admin(admin, topic)) == []
+        assert admin.describe_topics([topic])[topic].partitions >= 2
+
+
+def test_after_close_each_call_is_refused(address: str, topic: str) -> None:
+    producer, consumer = Producer(bootstrap_servers=address), Consumer(bootstrap_servers=address, group_id="g")
+    admin = Admin(bootstrap_servers=address)
+    for client in (producer, consumer, admin):
+        client.close()
+        client.close()
+    zero = [TopicPartition(topic, 0)]
+    for call in (
+        lambda: producer.send(ProducerRecord(topic, b"v")),
+        lambda: producer.partitions_for(topic),
+        lambda: consumer.poll(0),
+        lambda: consumer.subscribe([topic]),
+        lambda: consumer.assign(zero),
+        lambda: consumer.commit_sync(),
+        lambda: consumer.position(zero[0]),
+        lambda: consumer.end_offsets(zero),
+        lambda: admin.list_topics(),
+        lambda: admin.create_topic("later", 1),
+        lambda: admin.end_offsets(zero),
+    ):
+        with pytest.raises(IllegalStateException, match="closed"):
+            call()
+
+
+def test_a_consumer_in_two_threads_is_refused_in_the_second(address: str, topic: str) -> None:
+    said: list[str | None] = []
+    with Consumer(bootstrap_servers=address) as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        entered = threading.Event()
+
+        def elsewhere() -> None:
+            while not entered.is_set():
+                try:
+                    consumer.poll(0)
+                except KafkaException as error:
+                    said.append(f"{type(error).__name__}: {error}")
+                    return
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        try:
+            while thread.is_alive():
+                refusal(consumer.poll, 5)
+        finally:
+            entered.set()
+            thread.join()
+    assert said and said[0] is not None and "thread" in said[0]
+
+
+@pytest.fixture
+def driver() -> Iterator[TopologyTestDriver]:
+    builder = StreamsBuilder()
+    builder.stream("in", key_serde=TEXT, value_serde=TEXT).to("out")
+    with TopologyTestDriver(builder.build(), {"default.key.serde": TEXT, "default.value.serde": TEXT}) as made:
+        yield made
+
+
+def test_the_test_driver(driver: TopologyTestDriver) -> None:
+    topic = driver.create_input_topic("in", TEXT, TEXT)
+    out = driver.create_output_topic("out", TEXT, TEXT)
+    calls: Calls = [
+        ("create_input_topic(topic)", lambda x: driver.create_input_topic(x, TEXT, TEXT)),
+        ("create_input_topic(key_serde)", lambda x: driver.create_input_topic("in", x, TEXT).pipe_input("k", "v")),
+        ("create_input_topic(value_serde)", lambda x: driver.create_input_topic("in", TEXT, x).pipe_input("k", "v")),
+        ("create_input_topic(start)", lambda x: driver.create_input_topic("in", TEXT, TEXT, x)),
+        ("create_input_topic(advance)", lambda x: driver.create_input_topic("in", TEXT, TEXT, 0, x)),
+        ("create_output_topic(topic)", lambda x: driver.create_output_topic(x, TEXT, TEXT).is_empty),
+        ("create_output_topic(serde)", lambda x: driver.create_output_topic("out", x, TEXT)),
+        ("records_of", driver.records_of),
+        ("create_input_topic", lambda x: driver.create_input_topic("in", TEXT, TEXT).pipe_raw(b"k", b"v", x)),
+        ("advance_wall_clock_time", driver.advance_wall_clock_time),
+        ("get_state_store", driver.get_key_value_store),
+        ("pipe_input(key)", lambda x: topic.pipe_input(x, "v")),
+        ("pipe_input(value)", lambda x: topic.pipe_input("k", x)),
+        ("pipe_input(timestamp)", lambda x: topic.pipe_input("k", "v", x)),
+        ("pipe_input(headers)", lambda x: topic.pipe_input(TestRecord("k", "v", 0, x))),
+        ("pipe_value", topic.pipe_value),
+        ("pipe_raw(key)", lambda x: topic.pipe_raw(x, b"v", 0)),
+        ("pipe_raw(value)", lambda x: topic.pipe_raw(b"k", x, 0)),
+        ("pipe_record_list", topic.pipe_record_list),
+        ("pipe_key_value_list", topic.pipe_key_value_list),
+        ("pipe_key_value_list(one)", lambda x: topic.pipe_key_value_list([x])),
+        ("pipe_key_value_list(start)", lambda x: topic.pipe_key_value_list([("k", "v")], x)),
+        ("pipe_value_list", topic.pipe_value_list),
+        ("advance_time", topic.advance_time),
+    ]
+    assert faults(calls) == []
+    topic.pipe_input("k", "last", 1)
+    assert out.read_values_to_list()[-1] == "last"
+
+
+def test_a_driver_takes_a_topology_and_settings() -> None:
+    builder = StreamsBuilder()
+    builder.stream("in").to("out")
+    assert faults([("TopologyTestDriver(topology)", TopologyTestDriver)]) == []
+    assert faults([("TopologyTestDriver(config)", lambda x: TopologyTestDriver(builder.build(), x).close())]) == []
+
+
+def test_an_application() -> None:
+    builder = StreamsBuilder()
+    builder.stream("in").to("out")
+    config = {"application.id": "every", "bootstrap.servers": "memory://every"}
+    with KafkaStreams(builder, config) as app:
+        calls: Calls = [
+            ("KafkaStreams(topology)", lambda x: KafkaStreams(x, config)),
+            ("KafkaStreams(config)", lambda x: KafkaStreams(builder, x)),
+            ("KafkaStreams(a setting)", lambda x: KafkaStreams(builder, config, state_dir=x)),
+            ("set_state_listener", app.set_state_listener),
+            ("set_uncaught_exception_handler", app.set_uncaught_exception_handler),
+            ("set_global_state_restore_listener", app.set_global_state_restore_listener),
+            ("set_standby_update_listener", app.set_standby_update_listener),
+            ("store", app.store),
+            ("query", app.query),
+            ("remove_stream_thread", app.remove_stream_thread),
+        ]
+        assert faults(calls) == []
+    assert (
+        faults([("wait", app.wait), ("wait_until_running", app.wait_until_running), ("close", app.close)], QUICK) == []
+    )
