@@ -19,6 +19,7 @@ from streams.clients.connect import connect, is_address
 from streams.clock import Clock, SystemClock
 from streams.config.application import StreamsConfig
 from streams.config.derived import unread
+from streams.dropped import Dropped
 from streams.dsl.builder import StreamsBuilder, topology_of
 from streams.durations import to_ms
 from streams.errors import (
@@ -34,7 +35,7 @@ from streams.errors import (
     TimeoutException,
 )
 from streams.metrics import MetricName, Metrics
-from streams.runtime.equip import Watchers, make_worker, state_directory
+from streams.runtime.equip import Watchers, make_worker, state_directory, summary_interval_ms
 from streams.runtime.lifecycle import Lifecycle, Listener, State, WorkerState
 from streams.runtime.restore import RestoreListener
 from streams.runtime.worker import Worker
@@ -104,6 +105,7 @@ class KafkaStreams:
         self._own_door = door is None
         self._door = door
         self._metrics = Metrics()
+        self._dropped = Dropped(self._config.application_id, summary_interval_ms(self._config))
         self._life = Lifecycle(self.client_id)
         self._listener: RestoreListener | None = None
         self._handler: UncaughtExceptionHandler | None = None
@@ -280,7 +282,7 @@ class KafkaStreams:
             self._metrics,
             self.client_id,
             number,
-            Watchers(self._worker_is, self._worker_failed, self._listener),
+            Watchers(self._worker_is, self._worker_failed, self._listener, self._dropped),
         )
         worker.pause(self._paused)
         self._workers.append(worker)

@@ -145,8 +145,9 @@ class Metrics:
             del self._descriptions[key]
 
     def total(self, name: str) -> int:
-        """The sum of a counter over all its tags."""
-        return sum(counter.value for key, counter in self._counters.items() if key.name == name)
+        """The sum of a count over all its tags."""
+        values = [metric.value for metric in self if metric.name.name == name]
+        return sum(value for value in values if isinstance(value, int))
 
     def __iter__(self) -> Iterator[Metric]:
         for key, description in list(self._descriptions.items()):

@@ -307,7 +307,9 @@ _WATCHING = (
             built_values=(False,)),
     Setting("topology.description.push.enabled", Type.BOOLEAN, True, "Send the topology to the broker.",
             no_meaning="nothing is pushed", built_values=(False,)),
-    Setting("log.summary.interval.ms", Type.LONG, 120_000, "How often a summary is logged.", not_built="log summaries"),
+    Setting("log.summary.interval.ms", Type.LONG, 120_000,
+            "Between two lines of the log about one thing: the application's summary, what a node drops. Not given: "
+            "10 s. Negative: no summaries."),
 )
 
 _INTERNAL = (

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from streams.operators.base import Code, Down, Operator, Rec, Scope, StepMaker
+from streams.operators.dropping import Nulls
 from streams.operators.materialize import Materialized
 
 
@@ -29,18 +30,17 @@ class Fold(NamedTuple):
 
 
 class _Aggregate:
-    __slots__ = ("_dropped", "_fold", "_scope", "_table")
+    __slots__ = ("_fold", "_nulls", "_scope", "_table")
 
     def __init__(self, scope: Scope, store: str, fold: Fold) -> None:
         self._scope = scope
         self._fold = fold
         self._table = Materialized(scope, store)
-        self._dropped = scope.counter("dropped-records")
+        self._nulls = Nulls(scope)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         self._table.listen(code, down)
-        with code.block(f"if {rec.key} is None or {rec.value} is None"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"):
             self._update(code, rec, down)
 

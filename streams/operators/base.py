@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol, TypeVar
 
+from streams.dropped import Drop
 from streams.metrics import Counter
 from streams.processor import BaseContext, Cancellable, PunctuationType
 from streams.record import Headers
@@ -214,7 +215,16 @@ class Scope(Protocol):
         ...
 
     def counter(self, name: str) -> Counter:
-        """A metric of this node, such as `dropped-records`."""
+        """A metric of this node, such as `suppression-emit`."""
+        ...
+
+    def drop(self, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:
+        """The count of the records that this node drops for a cause of `streams.dropped`.
+
+        Args:
+            time: the stream time that the node goes by; None: the task's.
+            counted: they are part of `dropped-records-total`, as in Java.
+        """
         ...
 
     def shared(self, name: str, make: Callable[[], T]) -> T:

@@ -15,8 +15,10 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 from statestore.api import KeyValueStore
+from streams.dropped import NULL_FOREIGN_KEY, NULL_KEY, SUPERSEDED
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
 from streams.operators.calls import joined, keyed, settled
+from streams.operators.dropping import drop, unwanted_row
 from streams.operators.foreign_key_messages import Answered
 from streams.operators.materialize import key_bytes
 from streams.operators.source_table import source_table
@@ -46,19 +48,16 @@ class Sent(NamedTuple):
     registration: Registration
 
 
-def _not_newest(rec: Rec) -> str:
-    return f" or not {rec.latest}" if rec.latest else ""
-
-
 class _Send:
     __slots__ = (
-        "_dropped",
         "_encode_foreign",
         "_encode_value",
         "_extract",
         "_foreign_serde",
         "_key_serde",
         "_left_join",
+        "_no_foreign_key",
+        "_old",
         "_partition",
         "_topic",
         "_version",
@@ -85,13 +84,13 @@ class _Send:
         self._topic = topic
         self._partition = scope.partition
         self._version = version_for(scope.setting("upgrade.from"))
-        self._dropped = scope.counter("dropped-records")
+        self._old, self._no_foreign_key = scope.drop(SUPERSEDED), scope.drop(NULL_FOREIGN_KEY)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         key, raw, value = code.name("key"), code.name("raw"), code.name("value")
         if rec.latest:
             with code.block(f"if not {rec.latest}"):
-                code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+                drop(code, self._old)
         with code.block("else") if rec.latest else nullcontext(), code.guarded(rec):
             arguments = f"{rec.key}, {self._primary(code, rec)}, {rec.value}, {rec.old or 'None'}"
             with code.block(f"for {key}, {raw}, {value} in {code.use(self._sent, 'send')}({arguments})"):
@@ -140,7 +139,7 @@ class _Send:
                 yield False, _ANSWER
             return
         if not deleted:
-            self._dropped.value += 1
+            self._no_foreign_key.add()
         if old is not None:
             yield True, _DELETE_AND_ANSWER
 
@@ -174,17 +173,17 @@ def fk_subscription_send(
 
 
 class _Receive:
-    __slots__ = ("_dropped", "_serde", "_store")
+    __slots__ = ("_no_foreign_key", "_serde", "_store")
 
     def __init__(self, scope: Scope, store: str, foreign_key_serde: Serde[object] | None) -> None:
         self._store: KeyValueStore = settled(scope.store(store).store)
         self._serde = scope.serde("key", foreign_key_serde)
-        self._dropped = scope.counter("dropped-records")
+        self._no_foreign_key = scope.drop(NULL_FOREIGN_KEY)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         wants_none = f"{rec.value}.instruction != {int(_ANSWER)}"
         with code.block(f"if {rec.key} is None and {wants_none}"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+            drop(code, self._no_foreign_key)
         with code.block("else"):
             with code.guarded(rec), code.block(f"if {rec.key} is not None"):
                 raw = key_bytes(code, rec, self._serde)
@@ -264,17 +263,16 @@ def fk_subscription_join(right: View) -> StepMaker:
 
 
 class _ForeignJoin:
-    __slots__ = ("_dropped", "_serde", "_store")
+    __slots__ = ("_no_key", "_old", "_serde", "_store")
 
     def __init__(self, scope: Scope, store: str, foreign_key_serde: Serde[object] | None) -> None:
         self._store: KeyValueStore = settled(scope.store(store).store)
         self._serde = scope.serde("key", foreign_key_serde)
-        self._dropped = scope.counter("dropped-records")
+        self._no_key, self._old = scope.drop(NULL_KEY), scope.drop(SUPERSEDED)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         key, value = code.name("key"), code.name("value")
-        with code.block(f"if {rec.key} is None{_not_newest(rec)}"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        unwanted_row(code, rec, self._no_key, self._old)
         with code.block("else"), code.guarded(rec):
             raw = key_bytes(code, rec, self._serde)
             answers = f"{code.use(self._answers, 'answers')}({raw}, {rec.value})"
@@ -308,7 +306,7 @@ def fk_foreign_join(store: str, foreign_key_serde: Serde[object] | None = None) 
 
 
 class _Resolve:
-    __slots__ = ("_dropped", "_encode", "_join", "_left", "_left_join")
+    __slots__ = ("_encode", "_join", "_left", "_left_join", "_old")
 
     def __init__(
         self, scope: Scope, left_join: bool, left: View, call: Call, value_serde: Serde[object] | None, topic: str
@@ -317,7 +315,7 @@ class _Resolve:
         self._left = left.bind(scope)
         self._join = joined(call)
         self._encode = scope.serde("value", value_serde).encoder(f"{topic}-vh")
-        self._dropped = scope.counter("dropped-records")
+        self._old = scope.drop(SUPERSEDED)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         with code.guarded(rec):
@@ -332,7 +330,7 @@ class _Resolve:
         """The joined value (None: a deletion) as a tuple of one; None where the answer is out of date."""
         value = None if left is None else left[0]
         if answer.hash != (None if left is None else murmur3_128(self._encode(value))):
-            self._dropped.value += 1
+            self._old.add()
             return None
         if answer.foreign_value is None and (not self._left_join or left is None):
             return (None,)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from statestore.api import NOT_PUT, VALID_TO_UNDEFINED, KeyValueStore
+from streams.dropped import EXPIRED, LATE
 from streams.operators.base import Code, Down, Entry, Rec, Scope
 from streams.operators.calls import settled
+from streams.operators.dropping import drop
 from streams.operators.expiry import Expiry
 from streams.serdes.base import Serde
 
@@ -29,11 +31,11 @@ class Materialized:
     In `walk`: `listen` once, `arrive` before a step reads or writes the store, and where it has written, `forward`.
     """
 
-    __slots__ = ("_dropped", "_expiry", "_scope", "access")
+    __slots__ = ("_expired", "_expiry", "_late", "_scope", "access")
 
     def __init__(self, scope: Scope, store: str) -> None:
         self._scope = scope
-        self._dropped = scope.counter("dropped-records")
+        self._late, self._expired = scope.drop(LATE), scope.drop(EXPIRED)
         access = self.access = scope.store(store)
         self._expiry: Expiry | None = None
         ttl_ms = access.ttl_ms
@@ -72,7 +74,7 @@ class Materialized:
         if self.versioned:
             written = code.let("written", call)
             with code.block(f"if {written} == {NOT_PUT}"):
-                code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+                drop(code, self._late)
             return written
         code.line(call)
         return ""
@@ -102,7 +104,7 @@ class Materialized:
         living = code.let("living", value)
         with code.block(f"if {living} is not None and {expired}"):
             code.line(f"{living} = None")
-            self.drop(code)
+            self.drop_expired(code)
         return living
 
     def late(self, code: Code, found: str, timestamp: str) -> str:
@@ -113,12 +115,12 @@ class Materialized:
             return ""
         late = code.let("late", f"{found} is None and {expired}")
         with code.block(f"if {late}"):
-            self.drop(code)
+            self.drop_expired(code)
         return late
 
-    def drop(self, code: Code) -> None:
-        """Counts the record as dropped."""
-        code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+    def drop_expired(self, code: Code) -> None:
+        """Counts the record as dropped, because its entry would be expired."""
+        drop(code, self._expired)
 
     def spoken(self, entry: Entry) -> None:
         """Lets the flush of the store call an entry that takes the key's bytes."""

@@ -8,11 +8,12 @@ from statestore.api import WindowStore
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
 from streams.operators.calls import joined, settled
 from streams.operators.close import StreamTime
+from streams.operators.dropping import Nulls
 from streams.operators.materialize import key_bytes
 
 
 class _SelfJoin:
-    __slots__ = ("_after", "_before", "_dropped", "_join", "_retention", "_serde", "_store", "_time")
+    __slots__ = ("_after", "_before", "_join", "_nulls", "_retention", "_serde", "_store", "_time")
 
     def __init__(self, scope: Scope, store: str, call: Call, before: int, after: int, grace: int) -> None:
         access = scope.store(store)
@@ -22,12 +23,11 @@ class _SelfJoin:
         self._before, self._after = before, after
         self._retention = before + after + grace
         self._time = StreamTime()
-        self._dropped = scope.counter("dropped-records")
+        self._nulls = Nulls(scope)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         value, ts = code.name("value"), code.name("ts")
-        with code.block(f"if {rec.key} is None or {rec.value} is None"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"), code.guarded(rec):
             key = key_bytes(code, rec, self._serde)
             results = f"{code.use(self._results, 'results')}({rec.key}, {key}, {rec.value}, {rec.ts})"

@@ -6,10 +6,12 @@ import struct
 from collections.abc import Callable, Iterable
 
 from statestore.api import SessionStore
+from streams.dropped import LATE
 from streams.operators import windows
 from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker, StoreAccess
 from streams.operators.calls import Aggregator, one_more, reducing, settled
 from streams.operators.close import Closer
+from streams.operators.dropping import Nulls
 from streams.operators.idle import time_of
 from streams.operators.materialize import key_bytes
 from streams.operators.stateless import with_key
@@ -28,13 +30,14 @@ class _SessionAggregate:
         "_access",
         "_aggregator",
         "_closer",
-        "_dropped",
         "_entry",
         "_gap",
         "_idles",
         "_init",
         "_late",
+        "_late_ones",
         "_merger",
+        "_nulls",
         "_scope",
         "_store",
         "_tells",
@@ -66,7 +69,8 @@ class _SessionAggregate:
         self._idles = idle_ms is not None
         if idle_ms is not None:
             scope.when_idle(idle_ms, self._close_idle)
-        self._dropped = scope.counter("dropped-records")
+        self._late_ones = scope.drop(LATE, lambda: self._time.time)
+        self._nulls = Nulls(scope, value=False)
         self._entry: Entry | None = None
         self._closer = None
         if emit_on_close:
@@ -81,8 +85,7 @@ class _SessionAggregate:
         closer = self._closer
         if closer is None or self._idles:
             self._listen(code, down)
-        with code.block(f"if {rec.key} is None"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"), code.guarded(rec):
             kb = key_bytes(code, rec, self._access.key_serde)
             if closer is not None and closer.first:
@@ -134,7 +137,7 @@ class _SessionAggregate:
             if old_end > end:
                 end = old_end
         if end < time.time - self._late:
-            self._dropped.value += 1
+            self._late_ones.add()
             return
         if start != ts or end != ts:
             for _, old_start, old_end, old in found:

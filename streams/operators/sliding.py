@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from statestore.api import Found
+from streams.dropped import LATE
 from streams.errors import IllegalArgumentException
 from streams.operators import windows
 from streams.operators.base import Code, Down, Operator, Rec, RecordContext, Scope, StepMaker
 from streams.operators.calls import Aggregator, one_more, reducing
 from streams.operators.close import Closer
+from streams.operators.dropping import Nulls
 from streams.operators.idle import time_of
 from streams.operators.materialize import key_bytes
 from streams.operators.stateless import with_key
@@ -56,10 +58,11 @@ class _SlidingAggregate:
         "_aggregator",
         "_closer",
         "_difference",
-        "_dropped",
         "_grace",
         "_idles",
         "_init",
+        "_late",
+        "_nulls",
         "_scope",
         "_table",
         "_tell",
@@ -90,7 +93,8 @@ class _SlidingAggregate:
         self._idles = idle_ms is not None
         if idle_ms is not None:
             scope.when_idle(idle_ms, self._close_idle)
-        self._dropped = scope.counter("dropped-records")
+        self._late = scope.drop(LATE, lambda: self._time.time)
+        self._nulls = Nulls(scope)
         self._closer = None
         if emit_on_close:
             difference = self._difference
@@ -107,8 +111,7 @@ class _SlidingAggregate:
         if closer is not None and self._idles:
             self._tell = table.outside(code, down)
         start, new, old, ts = (code.name(hint) for hint in ("start", "new", "old", "ts"))
-        with code.block(f"if {rec.key} is None or {rec.value} is None"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"), code.guarded(rec):
             kb = key_bytes(code, rec, table.access.key_serde)
             arguments = f"({rec.key}, {kb}, {rec.value}, {rec.ts}, {table.origin(code, rec)})"
@@ -167,7 +170,7 @@ class _SlidingAggregate:
         time.time = max(time.time, ts)
         record = Incoming(key, key_bytes, value, ts, time.time - self._grace, origin)
         if ts + self._difference < record.close_time:
-            self._dropped.value += 1
+            self._late.add()
         elif ts < self._difference:
             yield from self._early(record)
         else:
@@ -250,7 +253,7 @@ class _SlidingAggregate:
     def _update(self, record: Incoming, start: int, window: tuple[object, int]) -> Iterator[Update]:
         """Adds the record to a window that is open."""
         if start + self._difference < record.close_time:
-            self._dropped.value += 1
+            self._late.add()
             return
         old, last = window
         new = self._aggregator(record.key, record.value, old)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from streams.operators.base import Code, Down, Operator, Rec, Scope, StepMaker
+from streams.operators.dropping import Nulls
 from streams.operators.materialize import Materialized
 
 
 class _Stored:
     """Keeps the table in a store and passes on what was put."""
 
-    __slots__ = ("_dropped", "_scope", "_skip_null_key", "_table")
+    __slots__ = ("_nulls", "_scope", "_skip_null_key", "_table")
 
     def __init__(self, scope: Scope, store: str, skip_null_key: bool) -> None:
         self._scope = scope
         self._table = Materialized(scope, store)
         self._skip_null_key = skip_null_key
-        self._dropped = scope.counter("dropped-records")
+        self._nulls = Nulls(scope, value=False)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         self._table.listen(code, down)
         if not self._skip_null_key:
             self._update(code, rec, down)
             return
-        with code.block(f"if {rec.key} is None"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"):
             self._update(code, rec, down)
 
@@ -51,19 +51,18 @@ class _Stored:
 class _Passed:
     """A table that nobody keeps: updates pass, old values are not known."""
 
-    __slots__ = ("_dropped", "_skip_null_key")
+    __slots__ = ("_nulls", "_skip_null_key")
 
     def __init__(self, scope: Scope, skip_null_key: bool) -> None:
         self._skip_null_key = skip_null_key
-        self._dropped = scope.counter("dropped-records")
+        self._nulls = Nulls(scope, value=False)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         update = rec._replace(old="None", latest="")
         if not self._skip_null_key:
             down(update)
             return
-        with code.block(f"if {rec.key} is None"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"):
             down(update)
 

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from statestore.api import WindowStore
+from streams.dropped import NULL_KEY, NULL_VALUE
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
 from streams.operators.calls import called, joined, settled
 from streams.operators.close import Throttle
+from streams.operators.dropping import Nulls
 from streams.operators.materialize import key_bytes
 from streams.operators.outer_store import OuterStore, Waiting
 from streams.serdes.base import Serde
@@ -89,10 +91,12 @@ class _Side:
         "_after",
         "_before",
         "_call",
-        "_dropped",
         "_grace",
         "_is_left",
         "_join",
+        "_no_key",
+        "_no_value",
+        "_nulls",
         "_outer",
         "_serde",
         "_store",
@@ -128,7 +132,8 @@ class _Side:
         self._serde = access.key_serde
         self._time = scope.shared(shared, lambda: JoinTime(scope))
         self._time.serdes[not is_left] = access.value_serde
-        self._dropped = scope.counter("dropped-records")
+        self._nulls = Nulls(scope)
+        self._no_key, self._no_value = scope.drop(NULL_KEY), scope.drop(NULL_VALUE)
         self._waiting = None
         if stores[1] is not None:
             waiting = scope.store(stores[1])
@@ -144,8 +149,7 @@ class _Side:
             self._walk_inner(code, rec, down)
 
     def _walk_inner(self, code: Code, rec: Rec, down: Down) -> None:
-        with code.block(f"if {rec.key} is None or {rec.value} is None"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"), code.guarded(rec):
             fetch = code.use(self._store.fetch_range, "fetch")
             key = key_bytes(code, rec, self._serde)
@@ -171,7 +175,7 @@ class _Side:
     def _results(self, key: object, key_bytes: bytes | None, value: object, ts: int) -> Iterator[Result]:
         """What a record of a left or outer join brings about, in order."""
         if value is None or (key is None and not self._outer):
-            self._dropped.value += 1
+            (self._no_value if value is None else self._no_key).add()
             return
         if key_bytes is None:
             yield Result(None, None, self._joined(None, value, None), ts)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import Call, Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker
 from streams.operators.calls import called, joined, settled
+from streams.operators.dropping import Nulls
 from streams.operators.grace_buffer import GraceBuffer
 from streams.operators.materialize import key_bytes
 from streams.operators.views import Getter, View
@@ -31,18 +32,16 @@ def _join(code: Code, rec: Rec, down: Down, call: Call, left: bool, found: str) 
 
 
 class _StreamTableJoin:
-    __slots__ = ("_call", "_dropped", "_getter", "_left")
+    __slots__ = ("_call", "_getter", "_left", "_nulls")
 
     def __init__(self, scope: Scope, view: View, call: Call, left: bool) -> None:
         self._call = call
         self._left = left
         self._getter = view.bind(scope)
-        self._dropped = scope.counter("dropped-records")
+        self._nulls = Nulls(scope, key=not left)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        unwanted = f"{rec.value} is None" if self._left else f"{rec.key} is None or {rec.value} is None"
-        with code.block(f"if {unwanted}"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"), code.guarded(rec):
             lookup = _lookup(code, self._getter, rec.key, self._getter.raw_of(rec), rec.ts)
             found = code.let("found", f"None if {rec.key} is None else {lookup}" if self._left else lookup)
@@ -59,11 +58,11 @@ class _GraceJoin:
     __slots__ = (
         "_buffer",
         "_context",
-        "_dropped",
         "_entry",
         "_getter",
         "_join",
         "_left",
+        "_nulls",
         "_scope",
         "_serde",
         "_value_serde",
@@ -81,14 +80,12 @@ class _GraceJoin:
         self._serde = access.key_serde
         self._value_serde = access.value_serde
         self._buffer = GraceBuffer(settled(access.store), grace_ms)
-        self._dropped = scope.counter("dropped-records")
+        self._nulls = Nulls(scope, key=not left)
         self._entry: Entry | None = None
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         self._entry = code.entry(down, "joined", self._serde, change=False)
-        unwanted = f"{rec.value} is None" if self._left else f"{rec.key} is None or {rec.value} is None"
-        with code.block(f"if {unwanted}"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"), code.guarded(rec):
             with code.block(f"if {rec.key} is None"):
                 code.line(f"{code.use(_no_key)}()")
@@ -151,7 +148,7 @@ def stream_table_join(
 
 
 class _GlobalJoin:
-    __slots__ = ("_call", "_dropped", "_getter", "_left", "_selector")
+    __slots__ = ("_call", "_getter", "_left", "_nulls", "_selector")
 
     def __init__(
         self, scope: Scope, view: View, selector: Callable[[object, object], object], call: Call, left: bool
@@ -160,15 +157,12 @@ class _GlobalJoin:
         self._call = call
         self._left = left
         self._getter = view.bind(scope)
-        self._dropped = scope.counter("dropped-records")
+        self._nulls = Nulls(scope, key=not left)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        dropped = f"{code.use(self._dropped, 'dropped')}.value += 1"
         with code.guarded(rec):
             mapped = code.let("mapped", f"{code.use(self._selector, 'select')}({rec.key}, {rec.value})")
-            unwanted = f"{rec.value} is None" if self._left else f"{mapped} is None or {rec.value} is None"
-            with code.block(f"if {unwanted}"):
-                code.line(dropped)
+            self._nulls.walk(code, rec._replace(key=mapped))
             with code.block("else"):
                 lookup = _lookup(code, self._getter, mapped, "None", rec.ts)
                 found = code.let("found", f"None if {mapped} is None else {lookup}" if self._left else lookup)

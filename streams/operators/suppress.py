@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from streams.dropped import LATE
 from streams.errors import StreamsException
 from streams.operators.base import Code, Down, Entry, Kept, Operator, Rec, RecordContext, Scope, StepMaker
 from streams.operators.calls import settled
@@ -96,10 +97,10 @@ class _Suppress:
         "_buffer",
         "_closed",
         "_context",
-        "_dropped",
         "_emitted",
         "_entry",
         "_final",
+        "_late",
         "_limits",
         "_prior",
         "_scope",
@@ -133,7 +134,7 @@ class _Suppress:
         self._emitted = scope.counter("suppression-emit")
         self._entry: Entry | None = None
         self._prior = fixed(scope, OLD_VALUE)
-        self._dropped = scope.counter("dropped-records")
+        self._late = scope.drop(LATE, lambda: self._time.time)
         self._closed: Kept | None = None
         """The time to which idleness moved this operator."""
         if idle_ms is not None:
@@ -164,7 +165,7 @@ class _Suppress:
             buffered_at = windowed.window.end
             if self._closed is not None and buffered_at + self._wait <= self._closed.value:
                 # Its result was let go for want of input; that was the last one.
-                self._dropped.value += 1
+                self._late.add()
                 return
         now = scope.now_ms()
         buffer.put(key, buffered_at, old, new, ts, context, now)

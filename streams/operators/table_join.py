@@ -3,8 +3,10 @@ merging node after both keeps the result where it is materialised."""
 
 from __future__ import annotations
 
+from streams.dropped import NULL_KEY, SUPERSEDED
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
 from streams.operators.calls import called
+from streams.operators.dropping import unwanted_row
 from streams.operators.materialize import Materialized
 from streams.operators.views import View
 
@@ -18,7 +20,7 @@ class _TableJoin:
     * outer: a result while either is there
     """
 
-    __slots__ = ("_call", "_dropped", "_kind", "_other", "_scope", "_this_is_left")
+    __slots__ = ("_call", "_kind", "_no_key", "_old", "_other", "_scope", "_this_is_left")
 
     def __init__(self, scope: Scope, kind: str, this_is_left: bool, other: View, call: Call) -> None:
         self._scope = scope
@@ -26,12 +28,10 @@ class _TableJoin:
         self._this_is_left = this_is_left
         self._other = other.bind(scope)
         self._call = call
-        self._dropped = scope.counter("dropped-records")
+        self._no_key, self._old = scope.drop(NULL_KEY), scope.drop(SUPERSEDED)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        unwanted = f"{rec.key} is None" + (f" or not {rec.latest}" if rec.latest else "")
-        with code.block(f"if {unwanted}"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        unwanted_row(code, rec, self._no_key, self._old)
         with code.block("else"), code.guarded(rec):
             get = code.use(self._other.get, "get")
             found = code.let("other", f"{get}({rec.key}, {self._other.raw_of(rec)})")

@@ -6,12 +6,14 @@ import struct
 from collections.abc import Callable, Iterable
 
 from statestore.api import WindowStore
+from streams.dropped import LATE
 from streams.errors import IllegalArgumentException
 from streams.operators import windows
 from streams.operators.aggregate import Fold, aggregate_fold, count_fold, reduce_fold
 from streams.operators.base import Code, Down, Operator, Rec, Scope, StepMaker, StoreAccess
 from streams.operators.calls import settled
 from streams.operators.close import Closer
+from streams.operators.dropping import Nulls, drop
 from streams.operators.idle import time_of
 from streams.operators.materialize import key_bytes
 from streams.operators.stateless import with_key
@@ -70,7 +72,19 @@ class WindowedTable:
 
 
 class _WindowAggregate:
-    __slots__ = ("_closer", "_dropped", "_fold", "_grace", "_idles", "_scope", "_shape", "_table", "_tell", "_time")
+    __slots__ = (
+        "_closer",
+        "_fold",
+        "_grace",
+        "_idles",
+        "_late",
+        "_nulls",
+        "_scope",
+        "_shape",
+        "_table",
+        "_tell",
+        "_time",
+    )
 
     def __init__(
         self, scope: Scope, store: str, shape: Shape, fold: Fold, emit_on_close: bool, idle_ms: int | None
@@ -85,7 +99,8 @@ class _WindowAggregate:
         self._idles = idle_ms is not None
         if idle_ms is not None:
             scope.when_idle(idle_ms, self._close_idle)
-        self._dropped = scope.counter("dropped-records")
+        self._late = scope.drop(LATE, lambda: self._time.time)
+        self._nulls = Nulls(scope, value=False)
         self._closer = None
         if emit_on_close and isinstance(shape, Aligned):
             aligned = shape
@@ -102,8 +117,7 @@ class _WindowAggregate:
             self._table.listen(code, down)
         elif self._idles:
             self._tell = self._table.outside(code, down)
-        with code.block(f"if {rec.key} is None"):
-            code.line(f"{code.use(self._dropped, 'dropped')}.value += 1")
+        self._nulls.walk(code, rec)
         with code.block("else"), code.guarded(rec):
             self._process(code, rec, down)
 
@@ -115,18 +129,18 @@ class _WindowAggregate:
             if self._closer is not None and self._closer.first:
                 self._emit(code, rec, down, self._closer.closed, f"{rec.ts} - {self._grace}")
         close = code.let("close", f"{time} - {self._grace}" if self._grace else time)
-        shape, dropped = self._shape, f"{code.use(self._dropped, 'dropped')}.value"
+        shape = self._shape
         if isinstance(shape, Aligned) and shape.size == shape.advance:
             start = code.let("start", f"{rec.ts} - {rec.ts} % {shape.size}")
             with code.block(f"if {start} + {shape.size} > {close}"):
                 self._update(code, rec, down, key, start)
             with code.block("else"):
-                code.line(f"{dropped} += 1")
+                drop(code, self._late)
         else:
             opened, late, start = code.name("opened"), code.name("late"), code.name("start")
             code.line(f"{opened}, {late} = {code.use(windows.opener(shape), 'open')}({rec.ts}, {close})")
             with code.block(f"if {late}"):
-                code.line(f"{dropped} += {late}")
+                drop(code, self._late, late)
             with code.block(f"for {start} in {opened}"):
                 self._update(code, rec, down, key, start)
         if self._closer is not None and not self._closer.first:

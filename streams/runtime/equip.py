@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from statestore.engine import Engine
@@ -15,6 +15,7 @@ from streams.clients.member import MemberSettings
 from streams.clients.request_size import LARGEST
 from streams.clock import Clock
 from streams.config.application import StreamsConfig
+from streams.dropped import INTERVAL_MS, Dropped
 from streams.errors import IllegalStateException
 from streams.metrics import Metrics
 from streams.runtime.assign import AssignSettings
@@ -79,11 +80,12 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
 
 @dataclass(frozen=True, slots=True)
 class Watchers:
-    """Who is told what a worker does: its states, what ended it, the restores of its stores."""
+    """Who is told what a worker does: its states, what ended it, the restores of its stores, what it drops."""
 
     on_state: Callable[[Worker, WorkerState], None]
     on_error: Callable[[Worker, BaseException], None]
     listener: RestoreListener | None = None
+    dropped: Dropped = field(default_factory=Dropped)
 
 
 def make_worker(
@@ -115,6 +117,7 @@ def make_worker(
         log_prefix=f"stream-thread [{settings.name}] ",
         linger_ms=settings.linger_ms,
         max_request_size=settings.max_request_size,
+        dropped=watchers.dropped,
     )
     around = Surroundings(
         built=built,
@@ -130,6 +133,12 @@ def make_worker(
         on_error=watchers.on_error,
     )
     return Worker(settings, around)
+
+
+def summary_interval_ms(config: StreamsConfig) -> int:
+    """Between two lines about one thing: `log.summary.interval.ms` where it is given, and is no -1."""
+    given = config.get_int("log.summary.interval.ms") if config.is_given("log.summary.interval.ms") else -1
+    return given if given >= 0 else INTERVAL_MS
 
 
 def _no_partitions(topic: str) -> int:

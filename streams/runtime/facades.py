@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from statestore.api import Found, KeyValueStore, RowIterator, VersionedStore
 from streams import arguments
+from streams.dropped import Drop
 from streams.errors import IllegalArgumentException, NullPointerException, UnsupportedOperationException
-from streams.metrics import Counter
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, VersionedRecord
 from streams.runtime.iterators import Lease, StoreIterator
@@ -44,13 +44,13 @@ class Hand:
         timestamp: Callable[[], int],
         origin: Callable[[], object] = lambda: None,
         read_only: str | None = None,
-        dropped: Counter | None = None,
+        dropped: Drop | None = None,
     ) -> None:
         self.lease = lease
         self.timestamp = timestamp
         self.origin = origin
         self.read_only = read_only
-        self.dropped = dropped or Counter()
+        self.dropped = dropped or Drop()
 
     def may_write(self) -> None:
         """
@@ -278,7 +278,8 @@ class VersionedFacade:
         raw = self._keys.written(key)
         self._hand.may_write()
         written = self._store.put(raw, value, check_instant(timestamp))
-        self._hand.dropped.value += written == NOT_PUT
+        if written == NOT_PUT:
+            self._hand.dropped.add()
         return written
 
     def delete(self, key: Any, timestamp: int) -> VersionedRecord | None:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
+from streams.dropped import Drop
 from streams.errors import (
     ClassCastException,
     IllegalArgumentException,
@@ -18,7 +19,6 @@ from streams.errors import (
     StreamsException,
     TopologyException,
 )
-from streams.metrics import Counter
 from streams.operators.calls import refuse_unrun
 from streams.processor import Answer, DeadLetter, ErrorHandler, ErrorHandlerContext, Response, error_handler
 from streams.record import Headers, Record
@@ -92,7 +92,7 @@ class Handlers:
         walk: knows the record in hand.
         task_id: for messages.
         dead_letter: takes the dead letters, whatever the answer is.
-        dropped: counts what is dropped.
+        drop: the count of what a node drops for a cause: the kind of handler.
         buffering: nodes that serialise for themselves (`stores.buffering`).
     Raises:
         ConfigException: a handler can be called in no known way.
@@ -104,14 +104,14 @@ class Handlers:
         walk: Walk,
         task_id: object,
         dead_letter: Callable[[DeadLetter], None],
-        dropped: Counter,
+        drop: Callable[[str, str], Drop],
         buffering: Mapping[str, bool],
     ) -> None:
         self._buffering = buffering
         self._walk = walk
         self._task_id = task_id
         self._dead_letter = dead_letter
-        self._dropped = dropped
+        self._drop = drop
         self._reading = error_handler(config[DESERIALIZATION], config)
         self._processing = error_handler(config[PROCESSING], config)
         self._writing = error_handler(config[PRODUCTION], config, "handle_serialization_error")
@@ -144,7 +144,7 @@ class Handlers:
         except StreamsException as fatal:
             raise Failed(node, fatal, final=True) from None
         if response.answer is Answer.RESUME:
-            self._dropped.value += 1
+            self._drop(node, kind).add()
         return response
 
     def guard(self, node: str) -> Guard:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
+from streams.dropped import Drop
 from streams.errors import ConfigException
 from streams.metrics import Counter
 from streams.operators.base import Kept, Outcome, RecordContext, StoreAccess
@@ -39,13 +40,15 @@ class Host(Protocol):
         """An open store, global ones included; ConfigException: it lacks a serde."""
         ...
 
-    def facade(self, name: str, context: Any) -> Any:
+    def facade(self, name: str, node: str, context: Any) -> Any:
         """The store as that node's processor sees it."""
         ...
 
     def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None: ...
 
     def counter(self, name: str, node: str) -> Counter: ...
+
+    def drop(self, node: str, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop: ...
 
     def shared(self, name: str, make: Callable[[], T]) -> T: ...
 
@@ -99,6 +102,9 @@ class NodeScope:
     def counter(self, name: str) -> Counter:
         return self._host.counter(name, self.node)
 
+    def drop(self, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:
+        return self._host.drop(self.node, cause, time, counted)
+
     def shared(self, name: str, make: Callable[[], T]) -> T:
         return self._host.shared(name, make)
 
@@ -122,7 +128,7 @@ class NodeScope:
 
     def value_context(self) -> ValueContext:
         def store(name: str) -> Any:
-            return self._host.facade(name, context) if name in self._stores else None
+            return self._host.facade(name, self.node, context) if name in self._stores else None
 
         context = ValueContext(self.node, self._host.view, store, self._host.schedule)
         self.asks = True

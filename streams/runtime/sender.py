@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from streams.clients.api import GroupMember, Sent, Writer
 from streams.clients.request_size import LARGEST, check_request_size
+from streams.dropped import Drop
 from streams.errors import (
     FencedInstanceIdException,
     FencedMemberEpochException,
@@ -23,7 +24,6 @@ from streams.errors import (
     TaskMigratedException,
     TimeoutException,
 )
-from streams.metrics import Counter
 from streams.processor import Answer, DeadLetter, ErrorHandlerContext, error_handler
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.handlers import PRODUCTION, UnsentRecord, answered
@@ -63,7 +63,7 @@ class Sender:
         self,
         writer: Writer,
         config: Mapping[str, object],
-        dropped: Counter,
+        dropped: Drop,
         dead_letter: Callable[[TaskId, DeadLetter], None],
         largest: int = LARGEST,
     ) -> None:

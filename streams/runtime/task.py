@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,8 +21,9 @@ from statestore.memory import MemoryEngine
 from statestore.record_cache import RecordCache
 from streams.clients.api import Fetched, Position
 from streams.clients.request_size import LARGEST
+from streams.dropped import LATE, NEGATIVE_TIMESTAMP, Drop, Dropped, First
 from streams.errors import ClassCastException, ProcessorStateException, StreamsException
-from streams.metrics import Counter, Metrics
+from streams.metrics import COUNTED, Counter, Metrics
 from streams.names import decorated_topic
 from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
 from streams.operators.calls import refuse_unrun
@@ -90,6 +92,7 @@ class Ground:
         log_prefix: begins messages, as in `stream-thread [app-1] task [0_0] `.
         column: makes the outbox's columns.
         max_request_size: bytes of a request with one record at most.
+        dropped: counts what is dropped.
     """
 
     config: Mapping[str, object]
@@ -106,6 +109,7 @@ class Ground:
     linger_ms: int = 0
     column: Callable[[str], Column] = Column
     max_request_size: int = LARGEST
+    dropped: Dropped = field(default_factory=Dropped)
 
     def topic_name(self, topic: str) -> str:
         """The real name of a topic of the topology: internal ones are prefixed."""
@@ -135,7 +139,8 @@ class Task:
         self._lease = Lease()
         self._tags = {"task_id": str(id)}
         self._longest = ground.number("max.run.records", MAX_RUN)
-        self._dropped = ground.metrics.counter("dropped-records-total", **self._tags)
+        total = "dropped-records-total"
+        ground.metrics.gauge(total, *COUNTED[total], partial(ground.dropped.total, str(id)), **self._tags)
         self._processed = ground.metrics.counter("process-total", **self._tags)
         self._punctuated = ground.metrics.counter("punctuate-total", **self._tags)
         self.outbox = Outbox(ground.partitions_for, ground.linger_ms, self._produced, ground.column)
@@ -184,14 +189,15 @@ class Task:
         for spec in (by_name[name] for name in dict.fromkeys([*flush_order(self.topology), *by_name])):
             changelog = self.changelog(spec.name)
             topic = "" if changelog is None else changelog.topic
-            store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0, self._refused, small)
+            store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0, self._refused(spec.name), small)
             if changelog is not None and spec.source_topic is None:
                 logged(store, self.outbox.changelog(*changelog, changelog_headers(spec)))
             self.stores[spec.name] = store
 
-    def _refused(self) -> None:
-        """A store has not taken a row."""
-        self._dropped.value += 1
+    def _refused(self, store: str) -> Callable[[], None]:
+        """For a store that does not take a row, since it is too old."""
+        nodes = (node.name for node in self.topology.nodes if store in getattr(node, "stores", ()))
+        return self.drop(next(nodes, store), LATE).add
 
     def changelog(self, store: str) -> TopicPartition | None:
         """Where a store is restored from: its changelog, or the source topic that serves as one; None:
@@ -266,7 +272,7 @@ class Task:
             self._request_commit,
         )
         handlers = Handlers(
-            ground.config, walk, self.id, self.put_dead_letter, self._dropped, buffering(topology)
+            ground.config, walk, self.id, self.put_dead_letter, self.drop, buffering(topology)
         )
         self._handlers = handlers
         asking: dict[str, Callable[[], bool]] = {}
@@ -329,7 +335,7 @@ class Task:
     def _processor(self, node: ProcessorNode) -> Processing:
         def store(name: str) -> Any:
             known = name in node.stores or name in self._ground.global_stores
-            return self.facade(name, context) if known else None
+            return self.facade(name, node.name, context) if known else None
 
         kind = FixedKeyContext if node.fixed_key else ForwardingContext
         context = self._contexts[node.name] = kind(node.name, self.view, store, self.schedule)
@@ -362,8 +368,8 @@ class Task:
             raise found.lacking
         return None if found is None else found.access
 
-    def facade(self, name: str, context: Any) -> Facade | None:
-        """The store as the node of `context` sees it."""
+    def facade(self, name: str, node: str, context: Any) -> Facade | None:
+        """The store as a node sees it, which has that context."""
         found, walk = self.stores.get(name), self._walk
         if found is None:
             found = self._ground.global_stores.get(name)
@@ -377,7 +383,7 @@ class Task:
         origin: Callable[[], object] = _nothing
         if found.access.caching:
             origin = lambda: walk.capture(timestamp(), None)  # noqa: E731
-        hand = Hand(self._lease, timestamp, origin, dropped=self._dropped)
+        hand = Hand(self._lease, timestamp, origin, dropped=self.drop(node, LATE))
         return facade(found.spec, found.access, hand)
 
     def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None:
@@ -385,11 +391,19 @@ class Task:
         self.stores[name].layers.listen(listener, sends_old)
 
     def counter(self, name: str, node: str) -> Counter:
-        """A node's metric; dropped records are the task's."""
+        """A node's metric."""
         full = name if name.endswith("-total") else f"{name}-total"
-        if full == "dropped-records-total":
-            return self._dropped
         return self._ground.metrics.counter(full, processor_node_id=node, **self._tags)
+
+    def drop(self, node: str, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:
+        """What a node drops for a cause."""
+
+        def first() -> First:
+            here = self._walk.context()
+            seen = self._walk.current_stream_time() if time is None else time()
+            return First(here.topic, here.partition, here.offset, here.timestamp, seen)
+
+        return self._ground.dropped.drop(str(self.id), node, cause, first, counted)
 
     def shared(self, name: str, make: Callable[[], T]) -> T:
         """One object for all nodes that ask by this name."""
@@ -514,13 +528,10 @@ class Task:
         assert fault is not None
         if fault.error is not None:
             raise fault.error
-        self._dropped.value += 1
-        log.warning(
-            "Skipping record due to negative extracted timestamp. topic=[%s] partition=[%d] offset=[%d]",
-            run.partition.topic,
-            run.partition.partition,
-            run.batch.offsets[run.start],
-        )
+        drop = self.drop(run.source, NEGATIVE_TIMESTAMP)
+        at = run.start
+        drop.look = lambda: First(*run.partition, run.batch.offsets[at], run.timestamps[at], self._walk.stream_time)
+        drop.add()
         self.inbox.taken(run, run.stop, frozenset((run.start,)))
 
     def _failure(self, error: Exception, run: Run) -> StreamsException:

@@ -15,13 +15,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
-from streams.clients.api import Door, Isolation, Position, ReaderSettings, WriterSettings
+from streams.clients.api import Door, Isolation, ReaderSettings, WriterSettings
 from streams.clients.member import MemberSettings
 from streams.clients.request_size import LARGEST
 from streams.clients.seat import Seat
 from streams.clock import Clock
+from streams.dropped import Drop
 from streams.errors import (
-    FencedMemberEpochException,
     KafkaException,
     LogTruncatedException,
     NoOffsetForPartitionException,
@@ -29,7 +29,7 @@ from streams.errors import (
     TaskCorruptedException,
     TaskMigratedException,
 )
-from streams.metrics import Metrics
+from streams.metrics import COUNTED, Metrics
 from streams.processor import DeadLetter
 from streams.record import TopicPartition
 from streams.runtime import commit as commits
@@ -43,10 +43,11 @@ from streams.runtime.leader import Surveyor
 from streams.runtime.lifecycle import WorkerState
 from streams.runtime.mailbox import Mailbox
 from streams.runtime.progress import progress_topic
+from streams.runtime.purge import Purge
 from streams.runtime.restore import RestoreListener, Restorer
 from streams.runtime.roster import OpenEngine, Roster
 from streams.runtime.rounds import BETWEEN, PASSING, Rounds, WorkerSelf
-from streams.runtime.sender import Sender, migrated
+from streams.runtime.sender import Sender
 from streams.runtime.skew import Limit, Skew
 from streams.runtime.spill import spill
 from streams.runtime.task import Ground, Task
@@ -226,7 +227,7 @@ class Worker:
         self._sender = Sender(
             self._writer,
             ground.config,
-            around.metrics.counter("dropped-records-total", thread=settings.name),
+            self._drops_of_sends(),
             self._dead_letter,
             settings.max_request_size,
         )
@@ -273,6 +274,12 @@ class Worker:
         )
         self._begin()
 
+    def _drops_of_sends(self) -> Drop:
+        """Counts what the production exception handler lets go."""
+        name, dropped, total = self.settings.name, self._around.ground.dropped, "dropped-records-total"
+        self._around.metrics.gauge(total, *COUNTED[total], partial(dropped.total, name), thread_id=name)
+        return dropped.drop(name, "producer", "production")
+
     def _align(self, ground: Ground) -> Surveyor:
         """Makes what keeps tasks in step, where the topology has tasks that must be, and the surveyor."""
         around, settings = self._around, self.settings
@@ -304,7 +311,11 @@ class Worker:
     def _begin(self) -> None:
         self._paused: set[TopicPartition] = set()
         now = self._clock.now_ms()
-        self._committed_at = self._purged_at = self._cleaned_at = now
+        self._committed_at = self._cleaned_at = now
+        built, settings = self._around.built.subtopologies, self.settings
+        self._purge = Purge(
+            settings.name, settings.prefix, built, self._admin, self._sender, settings.purge_interval_ms, now
+        )
         self._retry_commit_at = 0
         self._ready = True
         self._globals.start(now)
@@ -331,6 +342,7 @@ class Worker:
             first, clean = error, False
         if not clean:
             self._last_dead_letters()
+        self._around.ground.dropped.tell(self._clock.now_ms(), last=True)
         for task in self._roster.tasks:
             try:
                 self._roster.give_up(task, clean)
@@ -382,6 +394,7 @@ class Worker:
             self._alignment.speak(self.paused)
         if self._commit_due(now):
             self._commit_now(now)
+        self._around.ground.dropped.tell(now)
         spill(self._roster, now, self.settings.uncommitted_max_bytes)
         self._pace()
         if not worked:
@@ -557,30 +570,14 @@ class Worker:
         if not tasks:
             return
         now = self._clock.now_ms()
-        purging = now - self._purged_at >= self.settings.purge_interval_ms
-        one = Commit(
-            tasks, self._sender, self._seat, self.settings.task_timeout_ms, now, self._purge if purging else None
-        )
+        purge = partial(self._purge.run, now_ms=now) if self._purge.due(now) else None
+        one = Commit(tasks, self._sender, self._seat, self.settings.task_timeout_ms, now, purge)
         try:
             commits.run(one, Guarantee.AT_LEAST_ONCE)
         except commits.Refused:
             self._refused()
             return
         self._roster.committed(tasks, one.positions)
-
-    def _purge(self, positions: Mapping[TopicPartition, Position]) -> None:
-        """Repartition topics lose what has been processed."""
-        self._purged_at = self._clock.now_ms()
-        inside = {
-            f"{self.settings.prefix}-{t}" for sub in self._around.built.subtopologies for t in sub.repartition_topics
-        }
-        before = {p: position.offset for p, position in positions.items() if p.topic in inside}
-        try:
-            self._admin.delete_records(before, self._sender.member)
-        except FencedMemberEpochException as error:
-            raise migrated(error) from error
-        except KafkaException as error:  # the next purge does it
-            log.warning("%s could not purge its repartition topics: %s", self.settings.name, error)
 
     def _clean_up(self, now: int) -> None:
         """State that has been nobody's for `state.cleanup.delay.ms` is deleted."""

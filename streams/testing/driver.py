@@ -25,6 +25,7 @@ from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.config.streams import INTERNAL_EMIT_FINAL, INTERNAL_OUTER_JOIN, INTERNAL_TOPIC_PREFIX
 from streams.config.table import named
+from streams.dropped import Dropped
 from streams.dsl.builder import StreamsBuilder, topology_of
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException, NullPointerException
@@ -100,6 +101,7 @@ class TopologyTestDriver:
         self._config = StreamsConfig({"application.id": APPLICATION, **unthrottled, **given}, **settings)
         self.clock = ManualClock(check_instant(initial_wall_clock_time or 0, "initial_wall_clock_time"))
         self._metrics = Metrics()
+        self._dropped = Dropped()
         self._journal: deque[str] = deque()
         self._records: dict[str, list[RawRecord]] = {}
         self._unread: dict[str, deque[RawRecord]] = {}
@@ -135,6 +137,7 @@ class TopologyTestDriver:
             record_cache=small_cache(config.get_int("statestore.cache.max.bytes")),
             log_prefix=LOG_PREFIX,
             column=self._column,
+            dropped=self._dropped,
         )
 
     def _made(self, built: BuiltTopology, ground: Ground) -> Task | None:
@@ -217,6 +220,7 @@ class TopologyTestDriver:
             task.punctuate_wall_clock(self.clock.now_ms())
             self._commit(task)
         finally:
+            self._dropped.tell(self.clock.now_ms(), last=True)
             self._capture()
         self._work()
 
@@ -296,6 +300,7 @@ class TopologyTestDriver:
             if self._task is not None:
                 self._task.close(clean=True)
         finally:
+            self._dropped.tell(self.clock.now_ms(), last=True)
             for each in self._globals:
                 each.close(clean=True)
 

@@ -231,6 +231,25 @@ def test_what_fails_may_be_skipped_and_counted(servers: str, settings: dict[str,
         assert total(app, "dropped-records-total") == 1
 
 
+def test_what_is_dropped_is_told_while_the_application_runs(
+    servers: str, settings: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    topics(servers, words=2, out=1)
+    produce(servers, "words", [(None, "a"), ("k", "b"), (None, "c")])
+    builder = StreamsBuilder()
+    counts = builder.stream("words", key_serde=TEXT, value_serde=TEXT).group_by_key().count()
+    counts.to_stream().to("out", value_serde=COUNT)
+
+    def told() -> list[str]:
+        return [r.getMessage() for r in caplog.records if r.name == "streams.dropped"]
+
+    with running(builder, servers, log_summary_interval_ms=200, **settings) as app:
+        wait_for(lambda: sum("null-key" in line for line in told()) > 0)
+        wait_for(lambda: total(app, "dropped-records-total") == 2)
+    assert sum(int(re.findall(r"(\d+) null-key", line)[0]) for line in told()) == 2
+    assert all("topic=[words]" in line and line.startswith("app: KSTREAM-AGGREGATE") for line in told())
+
+
 @pytest.mark.parametrize("dead_letters", [False, True])
 def test_a_record_that_cannot_be_read(servers: str, settings: dict[str, Any], dead_letters: bool) -> None:
     topics(servers, numbers=1, out=1, dead=1)

@@ -13,6 +13,7 @@ from streams import StreamsBuilder
 from streams.clients.api import READER_DEFAULTS, Isolation, Position, ReaderSettings, Sent, Writer
 from streams.clients.connect import connect
 from streams.config.application import StreamsConfig
+from streams.dropped import Drop
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.assign import AssignSettings
@@ -109,7 +110,7 @@ class Estate:
         self.reader = engines.door.reader(Isolation.READ_UNCOMMITTED)
         reading = ReaderSettings(max_partition_bytes=1) if slices else READER_DEFAULTS
         self.restorer = Restorer(engines.door.reader(Isolation.READ_UNCOMMITTED, reading), None)
-        dropped = self.metrics.counter("dropped-records-total")
+        dropped = Drop()
         self.sender = Sender(engines.writer, self.config, dropped, lambda task, letter: None)
         self.surveyor = Surveyor(self.built, engines.admin, "app", AssignSettings())
         self.ground = Ground(

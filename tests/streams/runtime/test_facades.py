@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statestore.memory import MemoryEngine
+from streams.dropped import Drop
 from streams.errors import (
     ClassCastException,
     IllegalArgumentException,
@@ -19,7 +20,6 @@ from streams.errors import (
     NullPointerException,
     UnsupportedOperationException,
 )
-from streams.metrics import Counter
 from streams.record import ValueAndTimestamp, VersionedRecord, Window, Windowed
 from streams.runtime.facades import NOT_PUT, VALID_TO_UNDEFINED, Hand
 from streams.runtime.iterators import Lease
@@ -41,7 +41,7 @@ KINDS = {
 
 def make(kind: StoreKind, read_only: str | None = None, **fields: Any) -> tuple[Any, Hand]:
     spec = table("store", LONGS, kind=kind, **{**KINDS[kind], **fields})
-    dropped = Counter()
+    dropped = Drop()
 
     def refused() -> None:
         dropped.value += 1

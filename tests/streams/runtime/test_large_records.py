@@ -9,8 +9,8 @@ import pytest
 from streams.clients.api import Writer, WriterSettings
 from streams.clients.local.door import forget, memory_door
 from streams.clients.request_size import LARGEST
+from streams.dropped import Drop
 from streams.errors import RecordTooLargeException
-from streams.metrics import Counter
 from streams.processor import DefaultProductionExceptionHandler, ErrorHandlerContext, Response
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.handlers import PRODUCTION
@@ -42,13 +42,13 @@ def let_go(context: ErrorHandlerContext, record: object, error: Exception) -> Re
     return Response.resume()
 
 
-def sender_over(writer: Writer, handler: object, dropped: Counter, largest: int) -> Sender:
+def sender_over(writer: Writer, handler: object, dropped: Drop, largest: int) -> Sender:
     config = {PRODUCTION: handler, "errors.dead.letter.queue.topic.name": None}
     return Sender(writer, config, dropped, lambda task, letter: None, largest)
 
 
 def test_only_the_large_ones_are_let_go(writer: Writer) -> None:
-    dropped = Counter()
+    dropped = Drop()
     sender = sender_over(writer, let_go, dropped, 500)
     sender.send(TASK, [outgoing(b"1", b"x" * 1_000, b"2"), outgoing(b"y" * 1_000)])
     sender.settle(10_000)
@@ -58,7 +58,7 @@ def test_only_the_large_ones_are_let_go(writer: Writer) -> None:
 
 
 def test_they_fail_the_task_by_default(writer: Writer) -> None:
-    sender = sender_over(writer, DefaultProductionExceptionHandler, Counter(), 500)
+    sender = sender_over(writer, DefaultProductionExceptionHandler, Drop(), 500)
     sender.send(TASK, [outgoing(b"x" * 1_000)])
     ((task, error),) = sender.take_refusals()
     assert task == TASK
@@ -68,7 +68,7 @@ def test_they_fail_the_task_by_default(writer: Writer) -> None:
 
 
 def test_the_default_is_kafkas(writer: Writer) -> None:
-    dropped = Counter()
+    dropped = Drop()
     sender = sender_over(writer, let_go, dropped, LARGEST)
     sender.send(TASK, [outgoing(b"x" * (LARGEST - 150)), outgoing(b"x" * LARGEST)])
     sender.settle(10_000)

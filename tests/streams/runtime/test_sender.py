@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from streams.clients.api import GroupMember, Sent, Writer
+from streams.dropped import Drop
 from streams.errors import (
     FencedInstanceIdException,
     FencedMemberEpochException,
@@ -17,7 +18,6 @@ from streams.errors import (
     TaskMigratedException,
     TimeoutException,
 )
-from streams.metrics import Counter
 from streams.processor import DeadLetter, DefaultProductionExceptionHandler, ErrorHandlerContext, Response
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.handlers import PRODUCTION
@@ -39,7 +39,7 @@ class Case:
     """A sender over a writer, with a handler."""
 
     def __init__(self, writer: Writer, handler: object = DefaultProductionExceptionHandler) -> None:
-        self.dropped = Counter()
+        self.dropped = Drop()
         self.dead_letters: list[tuple[TaskId, DeadLetter]] = []
         config = {PRODUCTION: handler, "errors.dead.letter.queue.topic.name": None}
         self.sender = Sender(writer, config, self.dropped, lambda *letter: self.dead_letters.append(letter))
