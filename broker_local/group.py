@@ -57,6 +57,9 @@ from broker_local.requests import (
     SyncReply,
 )
 
+DEPARTED = 64
+"""Of so many members that have gone the last words are kept."""
+
 
 def resume(group: Group, now: int) -> None:
     """After all records of the log were replayed: members have until the end of the grace period to come
@@ -148,6 +151,7 @@ def on_heartbeat(group: Group, call: Call, request: Heartbeat) -> list[Effect]:
     if wrong is not None:
         return [Reply(call.to, wrong)]
     _heard(group, call, group.members[request.member_id])
+    _told(group, request.member_id, request.status)
     if group.phase == PREPARING:
         return _fail(call, ErrorCode.REBALANCE_IN_PROGRESS, "the group is rebalancing: join again")
     return [Reply(call.to, HeartbeatReply())]
@@ -168,8 +172,25 @@ def on_leave(group: Group, call: Call, request: Leave) -> list[Effect]:
         if error == ErrorCode.NONE:
             gone.append(name)
         results.append(LeftMember(leaver.member_id, leaver.instance_id, error))
+    if gone:
+        _told(group, gone[0], request.status)
     effects = _remove(group, gone, call.now, call.at)
     return [*effects, Reply(call.to, LeaveReply(tuple(results)))]
+
+
+def _told(group: Group, member_id: str, status: bytes) -> None:
+    """Keeps what a member tells of itself, and the last words of a bounded number of those that have gone."""
+    if not status:
+        return
+    statuses = group.statuses
+    statuses.pop(member_id, None)  # the latest are at the end
+    statuses[member_id] = status
+    if len(statuses) <= DEPARTED:
+        return
+    members = group.members
+    gone = [name for name in statuses if name not in members]
+    for name in gone[: max(0, len(gone) - DEPARTED)]:
+        del statuses[name]
 
 
 def on_commit(group: Group, call: Call, request: Commit) -> list[Effect]:
@@ -284,7 +305,7 @@ def not_recorded(group: Group) -> None:
 
 def describe(group: Group) -> DescribedGroup:
     """The group as tools show it."""
-    state = group.state
+    state, members = group.state, group.members
     return DescribedGroup(
         group.name,
         ErrorCode.NONE,
@@ -300,9 +321,11 @@ def describe(group: Group) -> DescribedGroup:
                 member.client,
                 member.metadata(state.protocol),
                 member.assignment,
+                group.statuses.get(member.member_id, b""),
             )
-            for member in group.members.values()
+            for member in members.values()
         ),
+        tuple(status for name, status in group.statuses.items() if name not in members),
     )
 
 

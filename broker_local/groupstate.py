@@ -168,6 +168,8 @@ class Group:
     sync_deadline: int | None = None
     unsynced: set[str] = field(default_factory=set)
     seen: dict[str, Seen] = field(default_factory=dict)
+    statuses: dict[str, bytes] = field(default_factory=dict)
+    """What members tell of themselves, also some that have gone; not kept over a restart."""
 
     @property
     def phase(self) -> str:

@@ -17,6 +17,8 @@ R_co = TypeVar("R_co", covariant=True)
 
 Name = Annotated[str, Longest(1000)]
 Text = Annotated[str, Longest(32_767)]
+Status = Annotated[bytes, Longest(1024)]
+"""What a member tells of itself."""
 Small = Annotated[int, Range(0, 2**31 - 1)]
 SmallOrNone = Annotated[int, Range(-1, 2**31 - 1)]
 
@@ -471,12 +473,14 @@ class HeartbeatReply:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat(Asks[HeartbeatReply]):
-    """Failure REBALANCE_IN_PROGRESS: join again."""
+    """`status` is what the member tells of itself, for `GroupDescribe`; the broker does not read it. Failure
+    REBALANCE_IN_PROGRESS: join again."""
 
     group: Name
     generation: int
     member_id: Name
     instance_id: Name | None
+    status: Status = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,8 +505,11 @@ class Leaver:
 
 @dataclass(frozen=True, slots=True)
 class Leave(Asks[LeaveReply]):
+    """`status`: the last that the first of them tells of itself."""
+
     group: Name
     members: tuple[Leaver, ...]
+    status: Status = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -591,11 +598,13 @@ class DescribedMember:
     client: Name
     metadata: bytes
     assignment: bytes
+    status: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class DescribedGroup:
-    """`state` is Kafka's word: Empty, PreparingRebalance, CompletingRebalance, Stable, Dead."""
+    """`state` is Kafka's word: Empty, PreparingRebalance, CompletingRebalance, Stable, Dead. `departed`: the last words
+    of those that are members no more, as far as the broker still has them."""
 
     group: Name
     error: int
@@ -605,6 +614,7 @@ class DescribedGroup:
     generation: int
     leader: Name
     members: tuple[DescribedMember, ...]
+    departed: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from streams.runtime.restore import RestoreListener
 from streams.runtime.worker import Worker
 from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
+from streams.troubles import Troubles
 
 __all__ = ["KafkaStreams", "State", "StreamThreadExceptionResponse"]
 
@@ -105,7 +106,9 @@ class KafkaStreams:
         self._own_door = door is None
         self._door = door
         self._metrics = Metrics()
-        self._dropped = Dropped(self._config.application_id, summary_interval_ms(self._config))
+        interval_ms = summary_interval_ms(self._config)
+        self._dropped = Dropped(self._config.application_id, interval_ms)
+        self._troubles = Troubles(self._config.application_id, interval_ms)
         self._life = Lifecycle(self.client_id)
         self._listener: RestoreListener | None = None
         self._handler: UncaughtExceptionHandler | None = None
@@ -282,7 +285,7 @@ class KafkaStreams:
             self._metrics,
             self.client_id,
             number,
-            Watchers(self._worker_is, self._worker_failed, self._listener, self._dropped),
+            Watchers(self._worker_is, self._worker_failed, self._listener, self._dropped, self._troubles),
         )
         worker.pause(self._paused)
         self._workers.append(worker)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -119,6 +120,8 @@ class Dropped:
     """
 
     def __init__(self, owner: str = "", interval_ms: int = INTERVAL_MS) -> None:
+        self.id = uuid.uuid4().hex[:16]
+        """Whose counts these are, as told to others."""
         self._owner = owner
         self._interval_ms = interval_ms
         self._gather_ms = min(GATHER_MS, interval_ms)

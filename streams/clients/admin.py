@@ -19,6 +19,7 @@ from streams.clients.api import (
 from streams.clients.assignors import read_assignment
 from streams.clients.connect import connect
 from streams.clients.settings import admin_settings
+from streams.clients.status import MemberStatus, dropped_of, read_status
 from streams.durations import Instant
 from streams.errors import (
     ConfigException,
@@ -44,6 +45,8 @@ class GroupMember:
     client_id: str
     host: str
     partitions: tuple[TopicPartition, ...]
+    status: MemberStatus | None = None
+    """What it tells of itself; None: it tells nothing, or the engine does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class ConsumerGroupDescription:
     coordinator: str
     members: tuple[GroupMember, ...]
     partitions: tuple[PartitionLag, ...]
+    dropped: Mapping[str, int] | None = None
+    """Records that its members, and those that have gone, have dropped, by cause; None: that is not known."""
 
     @property
     def lag(self) -> int:
@@ -210,6 +215,8 @@ class Admin:
             each for each in wanted if each.topic in topics and each.partition < topics[each.topic].partitions
         ]
         ends = self._open().end_offsets(there, Isolation.READ_UNCOMMITTED)
+        told = [read_status(data) for data in (*(member.status for member in found.members), *found.departed)]
+        known = [status for status in told if status is not None]
         return ConsumerGroupDescription(
             group,
             found.state,
@@ -218,6 +225,7 @@ class Admin:
             self._door.address,
             members,
             tuple(_lag(each, found.offsets.get(each), ends[each], owners.get(each)) for each in there),
+            dropped_of(known) if known else None,
         )
 
     def reset_offsets(
@@ -375,7 +383,8 @@ def _member(member: MemberDescription) -> GroupMember:
         partitions = read_assignment(member.assignment).partitions
     except SerializationException:  # not a consumer's: another kind of group has its own bytes
         partitions = ()
-    return GroupMember(member.member_id, member.instance_id, member.client_id, member.host, partitions)
+    status = read_status(member.status)
+    return GroupMember(member.member_id, member.instance_id, member.client_id, member.host, partitions, status)
 
 
 def _lag(

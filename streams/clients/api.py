@@ -26,6 +26,14 @@ class Isolation(enum.Enum):
 # Reading
 
 
+Troubled = Callable[[str, str], None]
+"""Takes the kind and the words of what keeps a client from its work for the moment; called again while it lasts."""
+
+
+def nobody(cause: str, words: str) -> None:
+    """A `Troubled` where nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReaderSettings:
     """How a reader asks. Sizes are in bytes, as the records are stored.
@@ -35,12 +43,14 @@ class ReaderSettings:
         min_bytes: how much it waits for (`fetch.min.bytes`).
         max_bytes: most that one answer holds (`fetch.max.bytes`); one batch is always given.
         max_partition_bytes: most of one partition in it (`max.partition.fetch.bytes`).
+        troubled: takes cause and words of what is tried again and again.
     """
 
     max_wait_ms: int = 500
     min_bytes: int = 1
     max_bytes: int = 8 * 1024 * 1024
     max_partition_bytes: int = 1024 * 1024
+    troubled: Troubled = nobody
 
 
 READER_DEFAULTS = ReaderSettings()
@@ -128,6 +138,7 @@ class WriterSettings:
         retry_backoff_ms: the pause before it is tried again.
         max_bytes_out: `send` waits while more bytes than this are without an answer.
         metadata_timeout_ms: how long a topic's partitions are asked for.
+        troubled: takes cause and words of what is tried again and again.
     """
 
     acks: int = -1
@@ -136,6 +147,7 @@ class WriterSettings:
     retry_backoff_ms: int = 100
     max_bytes_out: int = 64 * 1024 * 1024
     metadata_timeout_ms: int = 60_000
+    troubled: Troubled = nobody
 
 
 WRITER_DEFAULTS = WriterSettings()
@@ -275,6 +287,8 @@ class Heartbeat:
     member_id: str
     instance_id: str | None
     generation: int
+    status: bytes = b""
+    """What the member tells of itself, at most 1 kB; an engine that has no place for it lets it go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +298,8 @@ class LeaveGroup:
     group: str
     member_id: str
     instance_id: str | None
+    status: bytes = b""
+    """As in `Heartbeat`: its last words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,7 +442,8 @@ class GroupListing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MemberDescription:
-    """A member of a group, with the bytes it joined with and the bytes it was assigned."""
+    """A member of a group, with the bytes it joined with, the bytes it was assigned and those it tells of itself (b"":
+    it tells nothing, or the engine does not know)."""
 
     member_id: str
     instance_id: str | None
@@ -434,11 +451,13 @@ class MemberDescription:
     host: str
     metadata: bytes
     assignment: bytes
+    status: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupDescription:
-    """A group as its coordinator sees it, and what it has committed."""
+    """A group as its coordinator sees it, and what it has committed. `departed`: the last words of members that have
+    gone."""
 
     group: str
     state: str
@@ -448,6 +467,7 @@ class GroupDescription:
     leader: str
     members: tuple[MemberDescription, ...]
     offsets: Mapping[TopicPartition, Position]
+    departed: tuple[bytes, ...] = ()
 
 
 class Admin(Protocol):

@@ -219,6 +219,11 @@ class Member:
             return [Send(Heartbeat(settings.group, self.member_id, settings.instance_id, self.generation))]
         return []
 
+    @property
+    def waits_for_beat(self) -> bool:
+        """A heartbeat is out, and not answered."""
+        return self._beat_out and self.phase in _BEATING
+
     def next_due(self) -> int:
         """When `on_time` has something to do, NEVER if nothing is due."""
         if self.phase is Phase.IDLE:

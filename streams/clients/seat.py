@@ -11,7 +11,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from streams.clients.api import (
     Committed,
@@ -19,8 +21,12 @@ from streams.clients.api import (
     GroupLink,
     GroupReply,
     GroupRequest,
+    Heartbeat,
+    LeaveGroup,
     OffsetsFetched,
     Position,
+    Troubled,
+    nobody,
 )
 from streams.clients.member import (
     Assigned,
@@ -53,8 +59,25 @@ Done = Callable[[KafkaException | None], None]
 
 RETRY_S = 0.1
 LEAVE_S = 1.0
+SILENT_MS = 3_000
+"""A heartbeat that is not answered for so long is told of."""
 _FINAL = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
 """Kinds of retriable errors that only a new membership can heal."""
+
+
+class Telling(NamedTuple):
+    """What is told of an owner, and to it. Both are called from the pulse's thread and must not wait.
+
+    Args:
+        status: gives what heartbeats tell of the owner, at most 1 kB.
+        troubled: takes the cause and the words of what keeps the owner from its work.
+    """
+
+    status: Callable[[], bytes]
+    troubled: Troubled
+
+
+NOTHING = Telling(bytes, nobody)
 
 
 class Seat:
@@ -66,9 +89,17 @@ class Seat:
         link: a connection of its own; the seat closes it.
         settings: names and timeouts.
         notify: called from the pulse's thread when the mailbox has got something; must not wait.
+        telling: what is told with the heartbeats, and to the owner.
     """
 
-    def __init__(self, link: GroupLink, settings: MemberSettings, notify: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        link: GroupLink,
+        settings: MemberSettings,
+        notify: Callable[[], None],
+        telling: Telling = NOTHING,
+    ) -> None:
+        self._telling = telling
         self._link = link
         self._member = Member(settings)
         self._notify = notify
@@ -79,6 +110,7 @@ class Seat:
         self._told: deque[Callable[[], None]] = deque()
         self._interval_ms = 0
         self._auto_due = 0
+        self._beat_at = self._silence_due = 0
         self._auto: Mapping[TopicPartition, Position] = {}
         self._auto_done: Mapping[TopicPartition, Position] = {}
         self._wanted = False  # a membership is what its owner counts on
@@ -156,7 +188,7 @@ class Seat:
             if not requests or self._link.fileno() < 0:  # no broker is started to be told good-bye
                 return
             left: list[GroupReply] = []
-            self._send(requests[0], left.append)
+            self._send(self._with_status(requests[0]), left.append)
             self._receive()
             pulse.nudge()
             self._lock.wait_for(lambda: left or self._closed or self._fault, LEAVE_S)
@@ -242,6 +274,8 @@ class Seat:
     def next_due(self) -> int:
         """See `Beat.next_due`."""
         due = self._member.next_due()
+        if self._member.waits_for_beat:
+            due = min(due, max(self._beat_at + SILENT_MS, self._silence_due))
         return min(due, self._auto_due) if self._auto_waits() else due
 
     def beat(self, now: int) -> None:
@@ -252,6 +286,7 @@ class Seat:
             if self._closed:
                 return
             before = len(self._news) + len(self._told)
+            self._look_for_silence(now)
             self._perform(self._member.on_time(now))
             if self._auto_waits() and now >= self._auto_due:
                 self._auto_due = now + self._interval_ms
@@ -293,11 +328,30 @@ class Seat:
     def _perform(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Send):
-                self._asked[self._link.send(event.request)] = self._life
+                self._asked[self._link.send(self._with_status(event.request))] = self._life
                 continue
             if isinstance(event, Lost | Failed):
                 self._life += 1
             self._news.append(event)
+
+    def _with_status(self, request: GroupRequest) -> GroupRequest:
+        """The request with the owner's status, where it has a place for that."""
+        if isinstance(request, Heartbeat):
+            self._beat_at = now_ms()
+        elif not isinstance(request, LeaveGroup):
+            return request
+        return replace(request, status=self._telling.status())
+
+    def _look_for_silence(self, now: int) -> None:
+        """Tells the owner of a heartbeat that is not answered, again every second."""
+        if self._member.waits_for_beat and now >= self._beat_at + SILENT_MS:
+            silent_s = (now - self._beat_at) / 1000
+            self._telling.troubled(
+                "broker",
+                f"The broker has not answered for {silent_s:.0f} s. Does its process run ("
+                "`broker-local status`), or is it stopped, or its disk stuck? Work goes on when it answers.",
+            )
+            self._silence_due = now + 1_000
 
     def _send(self, request: GroupRequest, then: Callable[[GroupReply], None]) -> None:
         self._asked[self._link.send(request)] = then

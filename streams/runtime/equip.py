@@ -10,7 +10,7 @@ from pathlib import Path
 
 from statestore.engine import Engine
 from statestore.memory import MemoryEngine
-from streams.clients.api import Door, ReaderSettings, WriterSettings
+from streams.clients.api import Door, ReaderSettings, Troubled, WriterSettings, nobody
 from streams.clients.member import MemberSettings
 from streams.clients.request_size import LARGEST
 from streams.clock import Clock
@@ -26,6 +26,7 @@ from streams.runtime.restore import RestoreListener
 from streams.runtime.task import Ground
 from streams.runtime.worker import Surroundings, Worker, WorkerSettings
 from streams.topology.node import BuiltTopology
+from streams.troubles import Troubles
 
 MOST_BYTES = 8 * 1024 * 1024
 """Of one fetch: more would only wait in the inboxes."""
@@ -35,8 +36,10 @@ HEARTBEAT_MS = 300
 a broker on the same host it costs next to nothing."""
 
 
-def worker_settings(config: StreamsConfig, client_id: str, number: int) -> WorkerSettings:
-    """The settings of one worker of an application."""
+def worker_settings(
+    config: StreamsConfig, client_id: str, number: int, troubled: Troubled = nobody
+) -> WorkerSettings:
+    """The settings of one worker of an application; `troubled` takes what keeps its clients from their work."""
     name = f"{client_id}-StreamThread-{number}"
     consumer = config.get_main_consumer_configs(f"{name}-consumer", number)
     producer = config.get_producer_configs(f"{name}-producer")
@@ -67,10 +70,12 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
             min_bytes=_number(consumer, "fetch.min.bytes", 1),
             max_bytes=min(_number(consumer, "fetch.max.bytes", MOST_BYTES), MOST_BYTES),
             max_partition_bytes=_number(consumer, "max.partition.fetch.bytes", 1024 * 1024),
+            troubled=troubled,
         ),
         writer=WriterSettings(
             delivery_timeout_ms=_number(producer, "delivery.timeout.ms", 120_000),
             retry_backoff_ms=_number(producer, "retry.backoff.ms", 100),
+            troubled=troubled,
         ),
         linger_ms=_number(producer, "linger.ms", 0),
         cleanup_delay_ms=config.get_int("state.cleanup.delay.ms"),
@@ -80,12 +85,14 @@ def worker_settings(config: StreamsConfig, client_id: str, number: int) -> Worke
 
 @dataclass(frozen=True, slots=True)
 class Watchers:
-    """Who is told what a worker does: its states, what ended it, the restores of its stores, what it drops."""
+    """Who is told what a worker does: its states, what ended it, the restores of its stores, what it drops,
+    what keeps it from its work."""
 
     on_state: Callable[[Worker, WorkerState], None]
     on_error: Callable[[Worker, BaseException], None]
     listener: RestoreListener | None = None
     dropped: Dropped = field(default_factory=Dropped)
+    troubles: Troubles = field(default_factory=Troubles)
 
 
 def make_worker(
@@ -103,7 +110,7 @@ def make_worker(
     Raises:
         LockException: the state directory cannot be used.
     """
-    settings = worker_settings(config, client_id, number)
+    settings = worker_settings(config, client_id, number, watchers.troubles.tell)
     threads = max(1, config.get_int("num.stream.threads"))
     cache = config.get_int("statestore.cache.max.bytes")
     ground = Ground(
@@ -131,6 +138,7 @@ def make_worker(
         listener=watchers.listener,
         on_state=watchers.on_state,
         on_error=watchers.on_error,
+        troubles=watchers.troubles,
     )
     return Worker(settings, around)
 

@@ -106,6 +106,8 @@ class Rounds:
         self._sources: dict[str, int] = {}
         self._grown = False
         self._newcomer = True
+        self.refusal = ""
+        """Why the group gives it nothing to do."""
         self._looked_at = clock.now_ms()
 
     def look(self, now: int) -> None:
@@ -188,6 +190,7 @@ class Rounds:
         batches, records = self._sender.abort()
         for task in tasks:
             self._roster.give_up(task, clean=False)
+        self.refusal = ""
         self._host.settled_in(-1)
         log.warning(
             "%s lost its place in the group: %s. It gives up %d tasks without a commit and drops %d records that were "
@@ -231,8 +234,7 @@ class Rounds:
                 self._roster.extend(task, partitions[task], now)
             self._roster.take({task: partitions[task] for task in sorted(fresh)}, now)
             self._grown = False
-        if given.refusal:
-            log.error("%s has another topology than its group: %s", self._me.name, given.refusal)
+        self.refusal = given.refusal and f"has another topology than its group: {given.refusal}"
         if not self._sources.keys() >= {p.topic for p in self._roster.partitions()}:
             _, self._sources = self._survey()  # the leader has made repartition topics since
         self._host.settled_in(news.generation)

@@ -12,17 +12,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from streams.clients.api import Door, Isolation, ReaderSettings, WriterSettings
 from streams.clients.member import MemberSettings
 from streams.clients.request_size import LARGEST
-from streams.clients.seat import Seat
+from streams.clients.seat import Seat, Telling
+from streams.clients.status import MemberStatus, write_status
 from streams.clock import Clock
 from streams.dropped import Drop
 from streams.errors import (
-    KafkaException,
     LogTruncatedException,
     NoOffsetForPartitionException,
     OffsetOutOfRangeException,
@@ -33,6 +33,7 @@ from streams.metrics import COUNTED, Metrics
 from streams.processor import DeadLetter
 from streams.record import TopicPartition
 from streams.runtime import commit as commits
+from streams.runtime import dead_letter_sends
 from streams.runtime.alignment import AWAITED_WAIT_MS, Alignment, Me, bounds_of
 from streams.runtime.assign import AssignSettings
 from streams.runtime.commit import Commit, Guarantee
@@ -52,6 +53,7 @@ from streams.runtime.skew import Limit, Skew
 from streams.runtime.spill import spill
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
+from streams.troubles import Troubles
 
 log = logging.getLogger("streams.runtime.worker")
 
@@ -91,6 +93,11 @@ class WorkerSettings:
     endpoint: str = ""
     look_every_ms: int = 300_000
 
+    @property
+    def short_name(self) -> str:
+        """The name in the log, as `StreamThread-1`: the application is said elsewhere."""
+        return self.name[self.name.rfind("StreamThread-") :] if "StreamThread-" in self.name else self.name
+
 
 @dataclass(slots=True)
 class Surroundings:
@@ -107,6 +114,7 @@ class Surroundings:
     listener: RestoreListener | None
     on_state: Callable[[Worker, WorkerState], None]
     on_error: Callable[[Worker, BaseException], None]
+    troubles: Troubles = field(default_factory=Troubles)
 
 
 class Worker:
@@ -176,6 +184,20 @@ class Worker:
         """What its tasks read."""
         return self._roster.partitions() if self._ready else ()
 
+    def _status(self) -> bytes:
+        """What the group's coordinator is told of it with each heartbeat."""
+        ground, restores = self._around.ground, self.progress().values()
+        return write_status(
+            MemberStatus(
+                ground.dropped.id,
+                self.state.value,
+                ground.dropped.by_cause(),
+                sum(done for done, _ in restores),
+                sum(total for _, total in restores),
+                self._around.troubles.text,
+            )
+        )
+
     @property
     def settled(self) -> bool:
         """It has tasks, and all of them run."""
@@ -195,7 +217,7 @@ class Worker:
         try:
             self.close(self._clean)
         except Exception as error:
-            log.exception("%s failed while it was closed.", self.settings.name)
+            log.exception("%s failed while it was closed.", self.settings.short_name)
             failure = failure or error
         try:
             if failure is not None:
@@ -238,7 +260,7 @@ class Worker:
         self._globals = Globals(around.built, ground, home, around.open_engine, self._admin, self._reader)
         closing(self._globals.close, False)
         ground = replace(ground, global_stores=self._globals.stores)
-        self._seat = Seat(door.link(), settings.member, self._reader.wake)
+        self._seat = Seat(door.link(), settings.member, self._reader.wake, Telling(self._status, around.troubles.tell))
         closing(self._seat.close, settings.member.instance_id is None)
         self._roster = Roster(
             around.built,
@@ -261,7 +283,7 @@ class Worker:
             self._roster,
             self._sender,
             WorkerSelf(
-                settings.name,
+                settings.short_name,
                 around.directory,
                 around.built,
                 settings.prefix,
@@ -314,7 +336,7 @@ class Worker:
         self._committed_at = self._cleaned_at = now
         built, settings = self._around.built.subtopologies, self.settings
         self._purge = Purge(
-            settings.name, settings.prefix, built, self._admin, self._sender, settings.purge_interval_ms, now
+            settings.short_name, settings.prefix, built, self._admin, self._sender, settings.purge_interval_ms, now
         )
         self._retry_commit_at = 0
         self._ready = True
@@ -341,7 +363,8 @@ class Worker:
         except Exception as error:
             first, clean = error, False
         if not clean:
-            self._last_dead_letters()
+            limit = int(LAST_COMMIT_S * 1000)
+            dead_letter_sends.send_last(self.settings.short_name, self._sender, self._all_tasks, self._clock, limit)
         self._around.ground.dropped.tell(self._clock.now_ms(), last=True)
         for task in self._roster.tasks:
             try:
@@ -365,7 +388,7 @@ class Worker:
                 return False
             except (*BETWEEN, *PASSING) as error:
                 if not isinstance(error, BETWEEN) or time.monotonic() > deadline:
-                    log.warning("%s could not commit before it ends: %s", self.settings.name, error)
+                    log.warning("%s could not commit before it ends: %s", self.settings.short_name, error)
                     return False
             self._seat.wait(OUTSTANDING_WAIT_MS / 1000)
             self._rounds.heed()
@@ -398,6 +421,8 @@ class Worker:
         spill(self._roster, now, self.settings.uncommitted_max_bytes)
         self._pace()
         if not worked:
+            if self._rounds.refusal:
+                self._around.troubles.tell("topology", f"{self.settings.short_name} {self._rounds.refusal}")
             self._rounds.look(now)
             self._clean_up(now)
         self._fetch(0 if worked or self._restorer.busy else self._patience(now))
@@ -446,31 +471,11 @@ class Worker:
             due = place.task.outbox.due(now, idle)
             if due:
                 self._sender.send(place.task.id, due)
-        self._send_dead_letters(now, idle)
+        dead_letter_sends.send(self._sender, self._all_tasks, now, idle)
 
-    def _send_dead_letters(self, now: int, idle: bool = True) -> int:
-        """Of all tasks, also of those that were taken back to their last commit; how many batches?"""
-        tasks = [place.task for place in self._roster.places.values()]
-        return sum(self._sender.send(task.id, task.dead_letters.due(now, idle), True) for task in tasks)
-
-    def _last_dead_letters(self) -> None:
-        """What made the worker end is in the dead letter topic before it does; where that fails, it is told."""
-        tasks = [place.task for place in self._roster.places.values()]
-        count = sum(sum(task.dead_letters.held.values()) for task in tasks)
-        if not count:
-            return
-        sender, limit = self._sender, int(LAST_COMMIT_S * 1000)
-        why: Exception | None = None
-        try:
-            sender.settle(limit)
-            sender.take_refusals()  # of output, which is made again
-            while self._send_dead_letters(self._clock.now_ms()):
-                sender.settle(limit)
-            why = next((refusal.error for refusal in sender.take_refusals()), None)
-        except KafkaException as error:
-            why = error
-        if why is not None:
-            log.error("%s ends, and not all of its %d dead letters were sent: %s", self.settings.name, count, why)
+    @property
+    def _all_tasks(self) -> list[Task]:
+        return [place.task for place in self._roster.places.values()]
 
     def _fetch(self, timeout_ms: int) -> None:
         try:
@@ -506,7 +511,7 @@ class Worker:
                 at = self._roster.restart_at(partition, self._clock.now_ms())
             except NoOffsetForPartitionException:  # an offset is committed; it is the log that no longer has it
                 raise error from None
-        log.warning("%s: %s Reading goes on at offset %d.", self.settings.name, error, at)
+        log.warning("%s: %s Reading goes on at offset %d.", self.settings.short_name, error, at)
         self._reader.place({partition: at})
 
     def _patience(self, now: int) -> int:
@@ -542,7 +547,7 @@ class Worker:
     def _started(self, now: int) -> None:
         started = self._roster.start_restored(now)
         if started:
-            log.info("%s runs %s.", self.settings.name, ", ".join(map(str, sorted(started))))
+            log.info("%s runs %s.", self.settings.short_name, ", ".join(map(str, sorted(started))))
         if self.state is WorkerState.PARTITIONS_ASSIGNED and self._roster.all_run:
             self.become(WorkerState.RUNNING)
 
@@ -560,7 +565,7 @@ class Worker:
             self.commit([place.task for place in self._roster.running if place.task.commit_needed])
             self._globals.commit()
         except BETWEEN as error:
-            log.info("%s commits later: %s", self.settings.name, error)
+            log.info("%s commits later: %s", self.settings.short_name, error)
             self._retry_commit_at = now + OUTSTANDING_WAIT_MS
             return
         self._committed_at = self._clock.now_ms()
@@ -596,7 +601,7 @@ class Worker:
             self._revive(task, error)
 
     def _revive(self, task: TaskId, error: Exception) -> None:
-        log.warning("%s takes task %s back to its last commit: %s", self.settings.name, task, error)
+        log.warning("%s takes task %s back to its last commit: %s", self.settings.short_name, task, error)
         self._roster.revive(task, self._clock.now_ms())
 
     def _dead_letter(self, task: TaskId, letter: DeadLetter) -> None:

@@ -14,7 +14,8 @@ GROUND = {
     f"streams.{name}" for name in ("durations", "record", "errors", "clock", "names", "validation", "functions")
 }
 SEVENTH = GROUND | {
-    f"streams.{name}" for name in ("metrics", "dropped", "partition", "processor", "serdes", "config", "arguments")
+    f"streams.{name}"
+    for name in ("metrics", "dropped", "troubles", "partition", "processor", "serdes", "config", "arguments")
 }
 INTERFACES = {"statestore.api"}
 SIXTH = {"streams.topology", "streams.operators", "streams.clients"} | SEVENTH
@@ -31,6 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.clients": SEVENTH,
     "streams.metrics": GROUND,
     "streams.dropped": GROUND,
+    "streams.troubles": GROUND,
     "streams.partition": GROUND,
     "streams.processor": SEVENTH,
     "streams.arguments": SEVENTH,

@@ -188,6 +188,7 @@ class LocalAdmin:
                     "localhost",
                     member.metadata,
                     member.assignment,
+                    member.status,
                 )
                 for member in row.members
             ),
@@ -196,6 +197,7 @@ class LocalAdmin:
                 for part in committed
                 if part.offset != wire.NO_OFFSET
             },
+            row.departed,
         )
 
     def alter_group_offsets(self, group: str, offsets: Mapping[TopicPartition, Position]) -> None:

@@ -97,9 +97,11 @@ def to_wire(request: api.GroupRequest) -> Asked:
             plan = tuple(wire.MemberAssignment(name, data) for name, data in request.assignments.items())
             return wire.Sync(request.group, request.generation, request.member_id, request.instance_id, plan)
         case api.Heartbeat():
-            return wire.Heartbeat(request.group, request.generation, request.member_id, request.instance_id)
+            return wire.Heartbeat(
+                request.group, request.generation, request.member_id, request.instance_id, request.status
+            )
         case api.LeaveGroup():
-            return wire.Leave(request.group, (wire.Leaver(request.member_id, request.instance_id),))
+            return wire.Leave(request.group, (wire.Leaver(request.member_id, request.instance_id),), request.status)
         case api.CommitOffsets():
             rows = tuple(
                 wire.CommitPart(topic, number, position.offset, position.metadata)

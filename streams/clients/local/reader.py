@@ -292,6 +292,8 @@ class LocalReader:
             error = errors.exception(answer.error, answer.message, partition)
             if isinstance(error, RetriableException) and answer.error != ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
                 place.retry_at = time.monotonic() + RETRY_S
+                said = str(error).rstrip(".")
+                self._settings.troubled("read", f"The broker cannot read: {said}. It is tried again by itself.")
                 return
         place.resting = True
         self._errors.append(error)

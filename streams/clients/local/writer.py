@@ -28,6 +28,7 @@ from streams.errors import (
     FencedMemberEpochException,
     IllegalArgumentException,
     KafkaException,
+    KafkaStorageException,
     UnknownTopicOrPartitionException,
 )
 from streams.record import RecordBatch, TopicPartition
@@ -259,6 +260,12 @@ class LocalWriter:
             self._bytes += parts[0].size + parts[1].size - parcel.size
         elif lane.answered(parcel, error, now):
             self._finish(lane, parcel, error, offset, timestamp)
+        elif isinstance(error, KafkaStorageException):
+            self._settings.troubled(
+                "write",
+                f"The broker cannot write: {str(error).rstrip('.')}. What is to be written waits, for "
+                "delivery.timeout.ms at most, and is tried again by itself.",
+            )
 
     def _fenced(self, member: wire.GroupMember | None, error: KafkaException, now: float) -> None:
         """What one batch was told holds for all in the same name: none of them is sent again."""
