@@ -38,6 +38,7 @@ from streams.metrics import MetricName, Metrics
 from streams.runtime.equip import Watchers, make_worker, state_directory, summary_interval_ms
 from streams.runtime.lifecycle import Lifecycle, Listener, State, WorkerState
 from streams.runtime.restore import RestoreListener
+from streams.runtime.summary import Pace, Summary
 from streams.runtime.worker import Worker
 from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
@@ -46,6 +47,9 @@ from streams.troubles import Troubles
 __all__ = ["KafkaStreams", "State", "StreamThreadExceptionResponse"]
 
 log = logging.getLogger("streams.app")
+summaries = logging.getLogger("streams.summary")
+
+NEVER_MS = 1 << 62
 
 
 class StreamThreadExceptionResponse(Enum):
@@ -109,6 +113,11 @@ class KafkaStreams:
         interval_ms = summary_interval_ms(self._config)
         self._dropped = Dropped(self._config.application_id, interval_ms)
         self._troubles = Troubles(self._config.application_id, interval_ms)
+        self._summaries_ms = interval_ms if self._config.get_int("log.summary.interval.ms") >= 0 else NEVER_MS
+        self._summary_due = 0
+        self._said_last = False
+        self._looking = threading.Lock()
+        self._pace = Pace(time.monotonic())
         self._life = Lifecycle(self.client_id)
         self._listener: RestoreListener | None = None
         self._handler: UncaughtExceptionHandler | None = None
@@ -151,7 +160,8 @@ class KafkaStreams:
             except BaseException as error:
                 self._fail(error)
                 raise
-        log.info("Application %s has started as %s.", self._config.application_id, self.client_id)
+        log.info("Application %s has started.", self._config.application_id)
+        log.debug("Its client id is %s.", self.client_id)
 
     def wait(self, timeout: timedelta | int | None = None) -> bool:
         """Waits until the application has ended, at most `timeout` (ms or a timedelta).
@@ -201,9 +211,23 @@ class KafkaStreams:
             self._ended()
         return all(ended)
 
+    def _look(self, now: int) -> None:
+        """Called at each turn of each worker: the summary, when it is due."""
+        if now < self._summary_due:
+            return
+        with self._looking:
+            if now < self._summary_due:
+                return
+            first, self._summary_due = not self._summary_due, now + self._summaries_ms
+            if not first:
+                summaries.info("%s: %s", self._config.application_id, self._pace.line(self.summary(), time.monotonic()))
+
     def _ended(self) -> None:
         """All workers are gone: the last steps."""
         with self._lock:
+            if self._door is not None and not self._said_last:
+                self._said_last = True
+                summaries.info("%s has ended: %s.", self._config.application_id, self.summary().totals)
             if self._own_door and self._door is not None:
                 self._door.close()
                 self._door = None
@@ -285,7 +309,7 @@ class KafkaStreams:
             self._metrics,
             self.client_id,
             number,
-            Watchers(self._worker_is, self._worker_failed, self._listener, self._dropped, self._troubles),
+            Watchers(self._worker_is, self._worker_failed, self._listener, self._dropped, self._troubles, self._look),
         )
         worker.pause(self._paused)
         self._workers.append(worker)
@@ -293,7 +317,7 @@ class KafkaStreams:
         return worker
 
     def _worker_is(self, worker: Worker, state: WorkerState) -> None:
-        log.info("%s is %s.", worker.settings.name, state.value)
+        log.info("%s is %s.", worker.settings.short_name, state.value)
         with self._lock:  # also while the state changes: what another worker has become meanwhile must not be undone
             alive = [w for w in self._workers if w.alive]
             if state is WorkerState.DEAD:
@@ -305,7 +329,7 @@ class KafkaStreams:
                 self._life.go(State.RUNNING)
 
     def _worker_failed(self, worker: Worker, error: BaseException) -> None:
-        log.error("%s failed.", worker.settings.name, exc_info=error)
+        log.error("%s failed.", worker.settings.short_name, exc_info=error)
         response = self._response(error)
         if response is StreamThreadExceptionResponse.REPLACE_THREAD:
             self._life.wait_for(lambda state: state.is_ending, REPLACE_PAUSE_S)
@@ -316,7 +340,7 @@ class KafkaStreams:
                     self._add_worker()
                     return
                 except Exception as another:
-                    log.exception("%s could not be replaced.", worker.settings.name)
+                    log.exception("%s could not be replaced.", worker.settings.short_name)
                     self._workers.append(worker)
                     error = another
             self._fail(error)
@@ -394,6 +418,22 @@ class KafkaStreams:
     def metrics(self) -> Mapping[MetricName, object]:
         """All metrics by name."""
         return self._metrics.snapshot()
+
+    def summary(self) -> Summary:
+        """How the application is at this moment, in this process: what the log says now and then
+        (`log.summary.interval.ms`)."""
+        with self._lock:
+            workers = list(self._workers)
+        restores = [row for worker in workers for row in worker.progress().values()]
+        return Summary(
+            self.state.value,
+            self._metrics.total("process-total"),
+            sum(worker.lag() for worker in workers if worker.alive),
+            self._dropped.by_cause(),
+            sum(done for done, _ in restores),
+            sum(total for _, total in restores),
+            self._troubles.text,
+        )
 
     def restore_progress(self) -> Iterable[tuple[str, int, int]]:
         """Stores that are being restored: what, records done, records to be done."""

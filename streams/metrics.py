@@ -146,8 +146,9 @@ class Metrics:
 
     def total(self, name: str) -> int:
         """The sum of a count over all its tags."""
-        values = [metric.value for metric in self if metric.name.name == name]
-        return sum(value for value in values if isinstance(value, int))
+        counted = sum(counter.value for key, counter in list(self._counters.items()) if key.name == name)
+        read = [gauge() for key, gauge in list(self._gauges.items()) if key.name == name]
+        return counted + sum(value for value in read if isinstance(value, int))
 
     def __iter__(self) -> Iterator[Metric]:
         for key, description in list(self._descriptions.items()):

@@ -59,9 +59,10 @@ def bounds_of(
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """A worker as it shows itself: its name in logs, the key of its words, and where words are written."""
+    """A worker as it shows itself: its name, that in logs, the key of its words, and where words are written."""
 
     name: str
+    short_name: str
     key: bytes
     topic: str
 
@@ -141,7 +142,7 @@ class Alignment:
         elsewhere = tasks - self._roster.tasks if tasks & self._roster.tasks else frozenset[TaskId]()
         if elsewhere and not self._reads:
             if self._me.topic not in self._admin.describe_topics([self._me.topic]):
-                log.info("%s waits for no other worker: there is no topic %s.", self._me.name, self._me.topic)
+                log.info("%s waits for no other worker: there is no topic %s.", self._me.short_name, self._me.topic)
                 return
             begin = self._admin.beginning_offsets([self._me.words])[self._me.words]
             self._reader.place({self._me.words: max(begin, self._begin or 0)})
@@ -274,14 +275,14 @@ class Alignment:
         self._leads = {**dict.fromkeys(self._leads, 0), **leads}
         for passed in self._skew.passed:
             self._overrun.value += 1
-            log.warning("%s %s", self._me.name, _passed(passed))
+            log.warning("%s %s", self._me.short_name, _passed(passed))
         if held and not self._holding:
             self._holding = True
             first = max(held, key=lambda task: leads.get(task, 0))
-            log.info("%s %s", self._me.name, self._who_waits(first, leads.get(first, 0)))
+            log.info("%s %s", self._me.short_name, self._who_waits(first, leads.get(first, 0)))
         elif self._holding and not self._skew.catching:
             self._holding = False
-            log.info("%s has caught up: its tasks no longer wait for each other.", self._me.name)
+            log.info("%s has caught up: its tasks no longer wait for each other.", self._me.short_name)
 
     def _lead(self, task: TaskId) -> int:
         return self._leads.get(task, 0)

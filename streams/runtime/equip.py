@@ -24,7 +24,7 @@ from streams.runtime.lifecycle import WorkerState
 from streams.runtime.membership import PROTOCOL
 from streams.runtime.restore import RestoreListener
 from streams.runtime.task import Ground
-from streams.runtime.worker import Surroundings, Worker, WorkerSettings
+from streams.runtime.worker import Surroundings, Worker, WorkerSettings, nobody_looks
 from streams.topology.node import BuiltTopology
 from streams.troubles import Troubles
 
@@ -86,13 +86,14 @@ def worker_settings(
 @dataclass(frozen=True, slots=True)
 class Watchers:
     """Who is told what a worker does: its states, what ended it, the restores of its stores, what it drops,
-    what keeps it from its work."""
+    what keeps it from its work. `look` is called at each of its turns, with the wall clock."""
 
     on_state: Callable[[Worker, WorkerState], None]
     on_error: Callable[[Worker, BaseException], None]
     listener: RestoreListener | None = None
     dropped: Dropped = field(default_factory=Dropped)
     troubles: Troubles = field(default_factory=Troubles)
+    look: Callable[[int], None] = nobody_looks
 
 
 def make_worker(
@@ -121,7 +122,7 @@ def make_worker(
         prefix=settings.prefix,
         internal_topics=built.internal_topics,
         cache_bytes=max(1, cache // threads) if cache else 0,
-        log_prefix=f"stream-thread [{settings.name}] ",
+        log_prefix=f"stream-thread [{settings.short_name}] ",
         linger_ms=settings.linger_ms,
         max_request_size=settings.max_request_size,
         dropped=watchers.dropped,
@@ -139,6 +140,7 @@ def make_worker(
         on_state=watchers.on_state,
         on_error=watchers.on_error,
         troubles=watchers.troubles,
+        look=watchers.look,
     )
     return Worker(settings, around)
 

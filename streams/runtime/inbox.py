@@ -65,6 +65,7 @@ class _Queue:
         "buffered",
         "caught_up_at",
         "committed",
+        "end",
         "fetched_to",
         "idle_until",
         "order",
@@ -84,12 +85,14 @@ class _Queue:
         self.fetched_to: int | None = None
         self.committed: int | None = None
         self.caught_up_at: int | None = None
+        self.end = -1
         self.idle_until: int | None = None
         self.time = self.read_time = -1
 
     def add(self, fetched: Fetched) -> None:
         batch = fetched.batch
         self.caught_up_at = fetched.caught_up_at
+        self.end = max(self.end, fetched.log_end)
         if batch is None:
             return
         self.fetched_to = batch.next_offset
@@ -224,6 +227,12 @@ class Inbox:
             if not queue.reads.reading.wall_clock:
                 head = queue.batches[0].timestamps[queue.at] if queue.batches else None
                 yield Part(partition, head, queue.time, queue.position(), queue.caught_up_at)
+
+    @property
+    def lag(self) -> int:
+        """Records beyond what is processed, as far as was told. Any thread may ask."""
+        places = [(queue.end, queue.position()) for queue in list(self._queues.values())]
+        return sum(max(0, end - position) for end, position in places if position is not None)
 
     def favour(self, partition: TopicPartition) -> None:
         """At equal timestamps this partition comes first from now on, whatever its source's place."""

@@ -19,7 +19,6 @@ from streams.clients.api import Door, Isolation, ReaderSettings, WriterSettings
 from streams.clients.member import MemberSettings
 from streams.clients.request_size import LARGEST
 from streams.clients.seat import Seat, Telling
-from streams.clients.status import MemberStatus, write_status
 from streams.clock import Clock
 from streams.dropped import Drop
 from streams.errors import (
@@ -43,6 +42,7 @@ from streams.runtime.inbox import FREE, MAX_RUN
 from streams.runtime.leader import Surveyor
 from streams.runtime.lifecycle import WorkerState
 from streams.runtime.mailbox import Mailbox
+from streams.runtime.member_status import status_of
 from streams.runtime.progress import progress_topic
 from streams.runtime.purge import Purge
 from streams.runtime.restore import RestoreListener, Restorer
@@ -99,6 +99,10 @@ class WorkerSettings:
         return self.name[self.name.rfind("StreamThread-") :] if "StreamThread-" in self.name else self.name
 
 
+def nobody_looks(now: int) -> None:
+    """What is called at each turn where nobody reports."""
+
+
 @dataclass(slots=True)
 class Surroundings:
     """What a worker is handed by the application."""
@@ -115,6 +119,7 @@ class Surroundings:
     on_state: Callable[[Worker, WorkerState], None]
     on_error: Callable[[Worker, BaseException], None]
     troubles: Troubles = field(default_factory=Troubles)
+    look: Callable[[int], None] = nobody_looks
 
 
 class Worker:
@@ -176,6 +181,10 @@ class Worker:
             return {}
         return {**self._globals.progress(), **self._restorer.progress()}
 
+    def lag(self) -> int:
+        """Records that its tasks have not processed yet."""
+        return sum(task.inbox.lag for task in self._all_tasks) if self._ready else 0
+
     def tasks(self) -> frozenset[TaskId]:
         """The tasks this worker has now."""
         return self._roster.tasks if self._ready else frozenset()
@@ -186,17 +195,8 @@ class Worker:
 
     def _status(self) -> bytes:
         """What the group's coordinator is told of it with each heartbeat."""
-        ground, restores = self._around.ground, self.progress().values()
-        return write_status(
-            MemberStatus(
-                ground.dropped.id,
-                self.state.value,
-                ground.dropped.by_cause(),
-                sum(done for done, _ in restores),
-                sum(total for _, total in restores),
-                self._around.troubles.text,
-            )
-        )
+        around = self._around
+        return status_of(self.state, around.ground.dropped, self.progress(), around.troubles)
 
     @property
     def settled(self) -> bool:
@@ -314,7 +314,7 @@ class Worker:
             far_ms = settings.member.session_timeout_ms + settings.member.rebalance_timeout_ms
             self._alignment = Alignment(
                 Skew(bounds, settings.skew_wait_ms, far_ms),
-                Me(settings.name, around.directory.uuid.encode(), words.name),
+                Me(settings.name, settings.short_name, around.directory.uuid.encode(), words.name),
                 self._roster,
                 self._sender,
                 self._reader,
@@ -418,6 +418,7 @@ class Worker:
         if self._commit_due(now):
             self._commit_now(now)
         self._around.ground.dropped.tell(now)
+        self._around.look(now)
         spill(self._roster, now, self.settings.uncommitted_max_bytes)
         self._pace()
         if not worked:
@@ -475,7 +476,7 @@ class Worker:
 
     @property
     def _all_tasks(self) -> list[Task]:
-        return [place.task for place in self._roster.places.values()]
+        return [place.task for place in list(self._roster.places.values())]
 
     def _fetch(self, timeout_ms: int) -> None:
         try:

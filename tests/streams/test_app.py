@@ -393,3 +393,35 @@ def test_partitions_that_are_added_to_a_source_topic_are_refused_by_name(
     with pytest.raises(StreamsException, match="has invalid partitions: expected: 3; actual: 1"):
         app.wait(60_000)
     app.close()
+
+
+def test_a_summary_is_logged_each_interval_and_totals_at_the_end(
+    servers: str, settings: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    topics(servers, words_in=2, word_counts=1)
+    produce(servers, "words-in", LINES)
+
+    def told() -> list[str]:
+        return [r.getMessage() for r in caplog.records if r.name == "streams.summary"]
+
+    with caplog.at_level("INFO"), running(word_count(), servers, log_summary_interval_ms=100, **settings) as app:
+        wait_for(lambda: table(servers, "word-counts").get("the") == 100)
+        wait_for(lambda: any("RUNNING, " in line and "lag 0, none dropped" in line for line in told()))
+        summary = app.summary()
+        assert (summary.state, summary.lag, summary.dropped, summary.trouble) == ("RUNNING", 0, {}, "")
+        processed = summary.records
+    assert processed >= len(LINES)
+    assert told()[-1] == f"app has ended: {processed:,} records processed, none dropped."
+    assert sum("has ended" in line for line in told()) == 1
+    long = [r.getMessage() for r in caplog.records if app.client_id in r.getMessage() and r.levelname != "DEBUG"]
+    assert long == []
+
+
+def test_summaries_can_be_switched_off(
+    servers: str, settings: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    topics(servers, words_in=1, word_counts=1)
+    with caplog.at_level("INFO"), running(word_count(), servers, log_summary_interval_ms=-1, **settings):
+        produce(servers, "words-in", LINES)
+        wait_for(lambda: table(servers, "word-counts").get("the") == 100)
+    assert [r.getMessage().split(":")[0] for r in caplog.records if r.name == "streams.summary"] == ["app has ended"]

@@ -1,0 +1,35 @@
+"""The line about an application: rates between two looks, what is dropped, how long a restore takes."""
+
+from __future__ import annotations
+
+from streams.runtime.summary import Pace, Summary
+
+
+def test_rates_are_between_two_looks() -> None:
+    pace = Pace(100.0)
+    assert pace.line(Summary("RUNNING", 50_000), 110.0) == (
+        "RUNNING, 5,000 records/s (50,000 in all), lag 0, none dropped"
+    )
+    assert "100 records/s (50,200 in all), lag 7" in pace.line(Summary("RUNNING", 50_200, 7), 112.0)
+
+
+def test_what_was_dropped_is_said_by_cause() -> None:
+    now = Summary("RUNNING", 9, dropped={"null-key": 1_000, "late": 2})
+    assert now.totals == "9 records processed, 1,002 dropped (2 late, 1,000 null-key)"
+    assert "1,002 dropped (2 late, 1,000 null-key)" in Pace(0.0).line(now, 1.0)
+
+
+def test_a_restore_says_how_far_it_is_and_how_long_it_takes() -> None:
+    pace = Pace(0.0)
+    first = pace.line(Summary("REBALANCING", restored=1_000, to_restore=5_000), 10.0)
+    assert first.endswith("restoring 1,000 of 5,000 (20 %, about 40 s left)")
+    stuck = pace.line(Summary("REBALANCING", restored=1_000, to_restore=5_000), 20.0)
+    assert stuck.endswith("restoring 1,000 of 5,000 (20 %)")
+    long = pace.line(Summary("REBALANCING", restored=1_100, to_restore=1_000_000), 30.0)
+    assert long.endswith("about 28 h left)")
+    short = pace.line(Summary("REBALANCING", restored=2_000, to_restore=12_000), 40.0)
+    assert short.endswith("about 2 min left)")
+
+
+def test_a_trouble_stands_at_the_end() -> None:
+    assert Pace(0.0).line(Summary("RUNNING", trouble="The disk is full."), 1.0).endswith(", The disk is full.")
