@@ -47,7 +47,9 @@ from streams.troubles import Troubles
 __all__ = ["KafkaStreams", "State", "StreamThreadExceptionResponse"]
 
 log = logging.getLogger("streams.app")
-summaries = logging.getLogger("streams.summary")
+SUMMARIES = "streams.summary"
+"""The logger of the summaries of running applications."""
+summaries = logging.getLogger(SUMMARIES)
 
 NEVER_MS = 1 << 62
 
@@ -135,6 +137,11 @@ class KafkaStreams:
         """Where the application is; Java's states."""
         return self._life.state
 
+    @property
+    def application_id(self) -> str:
+        """The application's name."""
+        return self._config.application_id
+
     def start(self) -> None:
         """Starts the workers. Returns at once; `wait_until_running` waits.
 
@@ -220,14 +227,14 @@ class KafkaStreams:
                 return
             first, self._summary_due = not self._summary_due, now + self._summaries_ms
             if not first:
-                summaries.info("%s: %s", self._config.application_id, self._pace.line(self.summary(), time.monotonic()))
+                summaries.info("%s: %s", self.application_id, self._pace.line(self.summary(), time.monotonic()))
 
     def _ended(self) -> None:
         """All workers are gone: the last steps."""
         with self._lock:
             if self._door is not None and not self._said_last:
                 self._said_last = True
-                summaries.info("%s has ended: %s.", self._config.application_id, self.summary().totals)
+                log.info("%s has ended: %s.", self.application_id, self.summary().totals)
             if self._own_door and self._door is not None:
                 self._door.close()
                 self._door = None

@@ -1,16 +1,17 @@
-"""What people see: tables, and progress where a terminal is attached. JSON for programs."""
+"""What people see: tables, and one status line where a terminal is attached. JSON for programs."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -46,36 +47,63 @@ def fields(pairs: Mapping[str, object], as_json: bool) -> None:
         click.echo(f"{name.ljust(width)}  {'-' if value is None else value}")
 
 
-class Bar(Protocol):
-    """A progress bar, or nothing where no terminal is attached."""
+class Terminal:
+    """A terminal with one status line at its foot. What is logged, or printed by the user's code, scrolls above it: all
+    of it goes through one console, so that nothing is written into anything else. A context manager: leaving it takes
+    the line away.
 
-    def show(self, what: str, done: int, total: int) -> None:
-        """`done` of `total` records of `what`."""
-        ...
+    Args:
+        console: the terminal; None: standard error.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._live = Live(
+            Text(""),
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),
+            redirect_stderr=console is None,
+        )
+
+    def show(self, line: str) -> None:
+        """Puts a text in the place of the status line; what does not fit into one line is cut."""
+        self._live.update(Text(line, style="dim", no_wrap=True, overflow="ellipsis"), refresh=True)
+
+    def print(self, line: str, style: str = "") -> None:
+        """One line above the status line."""
+        self._console.print(Text(line, style=style), soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
 
 
-class _Shown:
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._bars: dict[str, TaskID] = {}
-
-    def show(self, what: str, done: int, total: int) -> None:
-        if what not in self._bars:
-            self._bars[what] = self._progress.add_task(what, total=total)
-        self._progress.update(self._bars[what], completed=done, total=total, visible=done < total)
+def terminal() -> Terminal | None:
+    """Standard error, where it is a terminal that can move its cursor; else None."""
+    console = Console(stderr=True, highlight=False)
+    return Terminal() if console.is_terminal and not console.is_dumb_terminal else None
 
 
-class _Silent:
-    def show(self, what: str, done: int, total: int) -> None:
-        """No terminal: the log has a line for each change of state instead."""
+class TerminalHandler(logging.Handler):
+    """Writes log records above the status line of a terminal."""
 
+    STYLES = ((logging.ERROR, "red"), (logging.WARNING, "yellow"))
 
-@contextmanager
-def progress() -> Iterator[Bar]:
-    """Progress on standard error, if it is a terminal."""
-    if not sys.stderr.isatty():
-        yield _Silent()
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        yield _Shown(bars)
+    def __init__(self, shown: Terminal) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        try:
+            style = next((style for level, style in self.STYLES if record.levelno >= level), "")
+            self._shown.print(self.format(record), style)
+        except Exception:
+            self.handleError(record)

@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from types import FrameType
 
 import click
 
-from streams.app import KafkaStreams, State
+from streams.app import SUMMARIES, KafkaStreams, State
 from streams.cli import render
 from streams.cli.collector import relax
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
@@ -20,8 +22,11 @@ from streams.cli.load import Script, load
 from streams.cli.supervise import supervise
 from streams.clients.connect import data_directory
 from streams.config.load import from_environment, from_pairs, from_yaml, merge
+from streams.runtime.summary import Pace
 
 CLOSE_MS = 30_000
+STATUS_S = 1.0
+"""Between two states of the status line."""
 
 
 @click.command(help="Run SCRIPT, a Python file or package.module[:name] that builds a topology.")
@@ -49,7 +54,8 @@ def run(
     log_level: str,
     worker_of: str | None,
 ) -> None:
-    start_logging(log_level)
+    terminal = render.terminal() if workers == 1 and worker_of is None else None
+    start_logging(log_level, terminal, worker_of is not None)
     with refusals():
         loaded = load(script)
         given = merge(
@@ -70,7 +76,7 @@ def run(
             click.echo(first_line(given, servers), err=True)
         if workers > 1:
             sys.exit(supervise(sys.argv[1:], workers))
-        sys.exit(run_here(loaded, given))
+        sys.exit(run_here(loaded, given, terminal))
 
 
 def existing(path: str) -> str:
@@ -97,17 +103,27 @@ def first_line(given: Mapping[str, object], servers: str) -> str:
     return f"streams-app: application {given['application.id']}, {where}"
 
 
-def start_logging(level: str) -> None:
+def start_logging(level: str, terminal: render.Terminal | None = None, one_of_several: bool = False) -> None:
+    """Logs to standard error.
+
+    Args:
+        terminal: has a status line, which takes the place of the summaries.
+        one_of_several: processes write to the same place, so that lines name theirs.
+    """
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise Refused(f"--log-level {level!r} is none of debug, info, warning, error.")
-    line = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    handler = logging.StreamHandler(sys.stderr)
+    process = "[%(process)d] " if one_of_several else ""
+    line = f"%(asctime)s %(levelname)s {process}%(name)s: %(message)s"
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if terminal is not None:
+        handler = render.TerminalHandler(terminal)
+        handler.addFilter(lambda record: record.name != SUMMARIES)
     handler.setFormatter(logging.Formatter(line) if number <= logging.DEBUG else Brief(line))
     logging.basicConfig(level=number, handlers=[handler])
 
 
-def run_here(loaded: Script, given: Mapping[str, object]) -> int:
+def run_here(loaded: Script, given: Mapping[str, object], terminal: render.Terminal | None) -> int:
     """Runs the application in this process; gives the exit code."""
     app = KafkaStreams(loaded.build(given), given)
     stopped = Stop()
@@ -120,18 +136,26 @@ def run_here(loaded: Script, given: Mapping[str, object]) -> int:
             done.set()
 
     app.set_state_listener(heed)
-    app.start()
-    try:
-        with render.progress() as bar:
-            while not done.wait(0.1) and stopped.signal is None:
-                for what, finished, total in app.restore_progress():
-                    bar.show(what, finished, total)
-    finally:
-        app.close(CLOSE_MS)
+    with terminal or nullcontext():
+        app.start()
+        try:
+            watch(app, done, stopped, terminal)
+        finally:
+            app.close(CLOSE_MS)
     if app.failure is not None:
         click.echo(f"streams-app: {said(app.failure)}", err=True)
         return FAILED
     return INTERRUPTED if stopped.signal == signal.SIGINT else STOPPED
+
+
+def watch(app: KafkaStreams, done: threading.Event, stopped: Stop, terminal: render.Terminal | None) -> None:
+    """Waits for the end, or for a signal; meanwhile the status line says how the application is."""
+    pace, due = Pace(time.monotonic()), 0.0
+    while not done.wait(0.1) and stopped.signal is None:
+        now = time.monotonic()
+        if terminal is not None and now >= due:
+            due = now + STATUS_S
+            terminal.show(f"{app.application_id}: {pace.line(app.summary(), now)}")
 
 
 class Stop:
