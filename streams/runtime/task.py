@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -21,9 +20,9 @@ from statestore.memory import MemoryEngine
 from statestore.record_cache import RecordCache
 from streams.clients.api import Fetched, Position
 from streams.clients.request_size import LARGEST
-from streams.dropped import LATE, NEGATIVE_TIMESTAMP, Drop, Dropped, First
+from streams.dropped import LATE, Drop, Dropped
 from streams.errors import ClassCastException, ProcessorStateException, StreamsException
-from streams.metrics import COUNTED, Counter, Metrics
+from streams.metrics import Counter, Metrics
 from streams.names import decorated_topic
 from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
 from streams.operators.calls import refuse_unrun
@@ -32,6 +31,7 @@ from streams.record import TopicPartition
 from streams.runtime import dead_letters
 from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskView
 from streams.runtime.drains import Drain, Drains
+from streams.runtime.drops import Drops, measured
 from streams.runtime.entry import Failed, Run, SourceEntry, Walk
 from streams.runtime.facades import Hand
 from streams.runtime.fuse import Fuse, SourceStep
@@ -139,8 +139,8 @@ class Task:
         self._lease = Lease()
         self._tags = {"task_id": str(id)}
         self._longest = ground.number("max.run.records", MAX_RUN)
-        total = "dropped-records-total"
-        ground.metrics.gauge(total, *COUNTED[total], partial(ground.dropped.total, str(id)), **self._tags)
+        self._drops = Drops(str(id), ground.dropped, lambda: self._walk)
+        measured(ground.dropped, ground.metrics, str(id), **self._tags)
         self._processed = ground.metrics.counter("process-total", **self._tags)
         self._punctuated = ground.metrics.counter("punctuate-total", **self._tags)
         self.outbox = Outbox(ground.partitions_for, ground.linger_ms, self._produced, ground.column)
@@ -189,15 +189,11 @@ class Task:
         for spec in (by_name[name] for name in dict.fromkeys([*flush_order(self.topology), *by_name])):
             changelog = self.changelog(spec.name)
             topic = "" if changelog is None else changelog.topic
-            store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0, self._refused(spec.name), small)
+            refused = self._drops.by_store(self.topology, spec.name).add
+            store = opened(spec, engines, ground.config, topic, ground.cache_bytes > 0, refused, small)
             if changelog is not None and spec.source_topic is None:
                 logged(store, self.outbox.changelog(*changelog, changelog_headers(spec)))
             self.stores[spec.name] = store
-
-    def _refused(self, store: str) -> Callable[[], None]:
-        """For a store that does not take a row, since it is too old."""
-        nodes = (node.name for node in self.topology.nodes if store in getattr(node, "stores", ()))
-        return self.drop(next(nodes, store), LATE).add
 
     def changelog(self, store: str) -> TopicPartition | None:
         """Where a store is restored from: its changelog, or the source topic that serves as one; None:
@@ -397,13 +393,7 @@ class Task:
 
     def drop(self, node: str, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:
         """What a node drops for a cause."""
-
-        def first() -> First:
-            here = self._walk.context()
-            seen = self._walk.current_stream_time() if time is None else time()
-            return First(here.topic, here.partition, here.offset, here.timestamp, seen)
-
-        return self._ground.dropped.drop(str(self.id), node, cause, first, counted)
+        return self._drops.of(node, cause, time, counted)
 
     def shared(self, name: str, make: Callable[[], T]) -> T:
         """One object for all nodes that ask by this name."""
@@ -528,10 +518,7 @@ class Task:
         assert fault is not None
         if fault.error is not None:
             raise fault.error
-        drop = self.drop(run.source, NEGATIVE_TIMESTAMP)
-        at = run.start
-        drop.look = lambda: First(*run.partition, run.batch.offsets[at], run.timestamps[at], self._walk.stream_time)
-        drop.add()
+        self._drops.unstamped(run)
         self.inbox.taken(run, run.stop, frozenset((run.start,)))
 
     def _failure(self, error: Exception, run: Run) -> StreamsException:

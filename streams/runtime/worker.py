@@ -28,7 +28,7 @@ from streams.errors import (
     TaskCorruptedException,
     TaskMigratedException,
 )
-from streams.metrics import COUNTED, Metrics
+from streams.metrics import Metrics
 from streams.processor import DeadLetter
 from streams.record import TopicPartition
 from streams.runtime import commit as commits
@@ -37,6 +37,7 @@ from streams.runtime.alignment import AWAITED_WAIT_MS, Alignment, Me, bounds_of
 from streams.runtime.assign import AssignSettings
 from streams.runtime.commit import Commit, Guarantee
 from streams.runtime.directory import InstanceDirectory
+from streams.runtime.drops import measured
 from streams.runtime.globals import Globals
 from streams.runtime.inbox import FREE, MAX_RUN
 from streams.runtime.leader import Surveyor
@@ -298,8 +299,8 @@ class Worker:
 
     def _drops_of_sends(self) -> Drop:
         """Counts what the production exception handler lets go."""
-        name, dropped, total = self.settings.name, self._around.ground.dropped, "dropped-records-total"
-        self._around.metrics.gauge(total, *COUNTED[total], partial(dropped.total, name), thread_id=name)
+        name, dropped = self.settings.name, self._around.ground.dropped
+        measured(dropped, self._around.metrics, name, thread_id=name)
         return dropped.drop(name, "producer", "production")
 
     def _align(self, ground: Ground) -> Surveyor:
