@@ -150,9 +150,7 @@ class Task:
         self.stores: dict[str, Opened] = {}
         self._open_stores()
         self._flushed: list[tuple[str, Layered]] = [
-            (name, self.stores[name].layers)
-            for name in flush_order(topology)
-            if self.stores[name].layers.caching
+            (name, self.stores[name].layers) for name in flush_order(topology) if self.stores[name].layers.caching
         ]
         self._reads = {partition: self._reading(partition) for partition in partitions}
         self.inbox = self._new_inbox()
@@ -622,7 +620,7 @@ class Task:
         except Exception as error:
             cause = error.error if isinstance(error, Failed) else error
             judged = isinstance(error, Failed) and not (
-                error.final and isinstance(cause.__cause__, ClassCastException) and self._is_fed_by(name, error.node)
+                isinstance(cause.__cause__, ClassCastException) and self._is_fed_by(name, error.node)
             )
             if isinstance(cause, StreamsException) and not judged:
                 # Java wraps only what has been before the processing exception handler; wrong types come to that of
