@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
+from streams.arguments import flag
 from streams.clients.api import Admin as EngineAdmin
 from streams.clients.api import (
     Door,
@@ -254,6 +255,8 @@ class Admin:
             GroupNotEmptyException: the group has members.
             UnknownTopicOrPartitionException: a topic does not exist.
         """
+        flag(to_earliest, "to_earliest")
+        flag(to_latest, "to_latest")
         chosen = [to_earliest, to_latest, to_offset is not None, to_datetime is not None, shift_by is not None]
         if sum(chosen) != 1:
             raise IllegalArgumentException(
@@ -279,9 +282,7 @@ class Admin:
             targets = self._shifted(group, partitions, shift)
         offsets = {each: min(max(target, first[each]), ends[each]) for each, target in targets.items()}
         self._check_empty(group)
-        self._open().alter_group_offsets(
-            check_group(group), {each: Position(offset) for each, offset in offsets.items()}
-        )
+        self._open().alter_group_offsets(group, {each: Position(offset) for each, offset in offsets.items()})
         return offsets
 
     def delete_group(self, group: str) -> None:
