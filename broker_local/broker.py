@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from broker_local.groupstate import Group, GroupSettings
+from broker_local.readfaults import ReadFaults
 from broker_local.requests import Reply
 from broker_local.store import UPKEEP, Durability, Store, Upkeep
 from broker_local.waits import Key
@@ -69,6 +70,7 @@ class Broker:
     next_tick: int = 0
     next_expiry: int = 0
     next_flush: int = 0
+    read_faults: ReadFaults = field(default_factory=ReadFaults)
 
     def wake(self, key: Key) -> None:
         """Whoever waits for this is to be asked again."""

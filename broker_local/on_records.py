@@ -14,6 +14,7 @@ from broker_local.grouplog import ProducerIds
 from broker_local.heads import EMPTY, Body, Stretch
 from broker_local.on_groups import append_records, fenced_member
 from broker_local.partition import Partition
+from broker_local.readfaults import READ_ERRORS
 from broker_local.requests import (
     EARLIEST,
     LARGEST_TIMESTAMP,
@@ -145,21 +146,21 @@ def fetch(broker: Broker, peer: Peer, request: Fetch, at: Instant) -> Answer:
 
 
 def _look(broker: Broker, request: Fetch, deadline: int, at: Instant) -> Answer:
-    taken = _take(broker, request)
+    taken = _take(broker, request, at.now)
     if taken.urgent or taken.size >= max(1, request.min_bytes) or at.now >= deadline:
         return FetchReply(tuple(taken.parts))
     keys = tuple(end_key(each.topic, each.partition) for each in request.positions)
     return Later(keys, deadline, partial(_look, broker, request, deadline))
 
 
-def _take(broker: Broker, request: Fetch) -> _Taken:
+def _take(broker: Broker, request: Fetch, now: int) -> _Taken:
     """Looks at all positions, each time beginning with another one, so that none goes hungry."""
     positions = request.positions
     broker.rotation += 1
     first = broker.rotation % len(positions) if positions else 0
     left, urgent, parts = request.max_bytes, False, list[FetchedPart]()
     for position in (*positions[first:], *positions[:first]):
-        part = _part(broker, position, left, none_yet=left == request.max_bytes)
+        part = _part(broker, position, now, left, none_yet=left == request.max_bytes)
         if part is None:
             continue
         size = part.batches.length if isinstance(part.batches, Stretch) else 0
@@ -169,7 +170,31 @@ def _take(broker: Broker, request: Fetch) -> _Taken:
     return _Taken(parts, request.max_bytes - left, urgent)
 
 
-def _part(broker: Broker, position: FetchPosition, left: int, none_yet: bool) -> FetchedPart | None:
+def _readable(
+    broker: Broker, partition: Partition, position: FetchPosition, most: int, end: int, now: int
+) -> list[FileSlice]:
+    """What is to be sent of a position.
+
+    Raises:
+        Refused: as `Partition.read`; KAFKA_STORAGE_ERROR, the disk cannot read what lies there.
+    """
+    faults = broker.read_faults
+    try:
+        slices = partition.read(position.offset, most, end)
+    except OSError as error:
+        if error.errno not in READ_ERRORS:
+            raise
+        raise Refused("KAFKA_STORAGE_ERROR", faults.note(error.filename or repr(partition), error, now)) from error
+    for at, piece in enumerate(slices):
+        said = faults.said(piece.file.path, now)
+        if said is not None:
+            if at:  # what comes before can be read
+                return slices[:at]
+            raise Refused("KAFKA_STORAGE_ERROR", said)
+    return slices
+
+
+def _part(broker: Broker, position: FetchPosition, now: int, left: int, none_yet: bool) -> FetchedPart | None:
     """What there is to say of one position; None: nothing."""
     topic, number = position.topic, position.partition
     try:
@@ -187,7 +212,7 @@ def _part(broker: Broker, position: FetchPosition, left: int, none_yet: bool) ->
     if error == ErrorCode.NONE:
         try:
             if none_yet or left > 0:
-                slices = partition.read(position.offset, min(position.max_bytes, max(left, 0)), end)
+                slices = _readable(broker, partition, position, min(position.max_bytes, max(left, 0)), end, now)
         except Refused as refused:
             error, message = code_of(refused), refused.message
     if not slices and error == ErrorCode.NONE and (position.offset < end or position.known_end == end):

@@ -20,6 +20,7 @@ from broker_local.clock import Clock, instant
 from broker_local.dispatch import due_flush, flushed, handle, next_due, peer_gone, turn
 from broker_local.errorcodes import ErrorCode
 from broker_local.files import FileSlice
+from broker_local.readfaults import READ_ERRORS, Truncated
 from broker_local.requests import PROTOCOL_VERSION, Failure, Hello, HelloReply, Produce, Reply
 from broker_local.sync import Syncer
 from broker_local.waits import Answer, Instant, Later, Waits
@@ -269,6 +270,8 @@ class Server:
                 self._drop(connection)
                 return
             self._took(connection, count)
+            if connection.closed:
+                return
             if connection.last or not connection.incoming.held:
                 break
         self._flush(connection)
@@ -282,7 +285,7 @@ class Server:
             frames = []
         self._held += connection.incoming.held - before
         for frame in frames:
-            if connection.last:
+            if connection.last or connection.closed:
                 return
             try:
                 self._request(connection, frame)
@@ -359,15 +362,26 @@ class Server:
                     self._flush(connection)
 
     def _send(self, connection: Connection, parts: Parts) -> None:
+        if connection.closed:
+            return
         for part in parts:
             if isinstance(part, FileSlice) and (part.fd < 0 or part.length <= SMALL_SLICE):
-                part = part.read()
+                piece = part
+                try:
+                    part = piece.read()
+                    if len(part) < piece.length:
+                        raise Truncated
+                except OSError as error:  # the head before it promises bytes that there are not
+                    self._unread(connection, piece, error)
+                    return
             connection.out.append(part)
             if not isinstance(part, FileSlice):
                 connection.queued += len(part)
 
     def _flush(self, connection: Connection) -> None:
         out = connection.out
+        if connection.closed:
+            return
         try:
             while out:
                 if isinstance(out[0], FileSlice):
@@ -377,13 +391,22 @@ class Server:
         except BlockingIOError:
             self._listen(connection)
             return
-        except OSError:
-            self._drop(connection)
+        except OSError as error:
+            first = out[0] if out else None
+            if isinstance(first, FileSlice) and error.errno in READ_ERRORS:
+                self._unread(connection, first, error)
+            else:
+                self._drop(connection)
             return
         if connection.last:
             self._drop(connection)
         else:
             self._listen(connection)
+
+    def _unread(self, connection: Connection, piece: FileSlice, error: OSError) -> None:
+        """What was promised cannot be sent: the connection ends, and whoever asks again is told."""
+        self._broker.read_faults.note(piece.file.path, error, self._at.now)
+        self._drop(connection)
 
     def _send_bytes(self, connection: Connection) -> None:
         out = connection.out
@@ -405,7 +428,7 @@ class Server:
         count = min(piece.length, SENDFILE)
         sent = os.sendfile(connection.socket.fileno(), piece.fd, piece.position, count)
         if not sent:
-            raise OSError("the file ends before the slice does")
+            raise Truncated
         if sent == piece.length:
             connection.out.popleft()
         else:

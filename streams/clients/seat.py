@@ -45,6 +45,7 @@ from streams.errors import (
     BackgroundThreadException,
     IllegalGenerationException,
     KafkaException,
+    KafkaStorageException,
     RebalanceInProgressException,
     RetriableException,
     TimeoutException,
@@ -348,8 +349,8 @@ class Seat:
             silent_s = (now - self._beat_at) / 1000
             self._telling.troubled(
                 "broker",
-                f"The broker has not answered for {silent_s:.0f} s. Does its process run ("
-                "`broker-local status`), or is it stopped, or its disk stuck? Work goes on when it answers.",
+                f"The broker has not answered for {silent_s:.0f} s. Is its process stopped, its machine overloaded or "
+                "its disk stuck (the file endpoint in the data directory has its pid)? Work goes on when it answers.",
             )
             self._silence_due = now + 1_000
 
@@ -362,6 +363,10 @@ class Seat:
             if not replies:
                 return
             for ticket, reply in replies:
+                error = error_of(reply)
+                if isinstance(error, KafkaStorageException):
+                    said = f"The broker cannot write for group {self.settings.group}: {str(error).rstrip('.')}"
+                    self._telling.troubled("write", f"{said}. It is tried again by itself.")
                 then = self._asked.pop(ticket, None)
                 if isinstance(then, int):
                     if then == self._life:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord
 from streams.clients.pulse import pulse
 from streams.errors import TimeoutException
@@ -92,3 +93,21 @@ def test_closing_a_consumer_takes_no_longer_than_it_may(engine: tuple[str, int])
     started = time.monotonic()
     consumer.close(200)
     assert time.monotonic() - started < 10
+
+
+def test_a_running_application_says_that_its_broker_does_not_answer(
+    engine: tuple[str, int], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    address, pid = engine
+    builder = StreamsBuilder()
+    builder.stream("t", key_serde=Serdes.bytes(), value_serde=Serdes.bytes()).foreach(lambda key, value: None)
+    with KafkaStreams(builder, application_id="app", bootstrap_servers=address, state_dir=str(tmp_path)) as app:
+        assert app.wait_until_running(60_000)
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: "The broker has not answered for" in app.summary().trouble)
+        os.kill(pid, signal.SIGCONT)
+        until(lambda: not app.summary().trouble)
+        assert app.state.value in ("RUNNING", "REBALANCING")
+    told = [r.getMessage() for r in caplog.records if r.name == "streams.troubles"]
+    assert told and all(line.startswith("app: The broker has not answered for") for line in told)
+    assert "Work goes on when it answers" in told[0]

@@ -1,0 +1,131 @@
+"""What keeps an application from its work is said once a cause and interval, with what to do, and passes by itself."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker_local.clock import SystemClock, instant
+from broker_local.inprocess import Engine
+from broker_local.memfiles import MemFiles, Plan
+from streams import KafkaStreams, StreamsBuilder
+from streams.clients import Admin, Producer, ProducerRecord, TopicPartition
+from streams.clients.api import Fetched, Isolation, ReaderSettings
+from streams.clients.local.door import LocalDoor
+from streams.troubles import FADES_S, Troubles
+from tests.streams.apps import COUNT, TEXT, wait_for
+
+numbers = itertools.count()
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.name == "streams.troubles"]
+
+
+class Hand:
+    """A clock that is turned by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_there_is_one_line_a_cause_and_interval(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Hand()
+    troubles = Troubles("app", 10_000, clock)
+    for second in range(10):
+        clock.now = 100.0 + second
+        troubles.tell("write", f"no space {second}")
+    troubles.tell("read", "bad disk")
+    assert lines(caplog) == ["app: no space 0", "app: bad disk"]
+    clock.now = 110.0
+    troubles.tell("write", "no space 10")
+    assert lines(caplog)[2:] == ["app: no space 10"]
+
+
+def test_a_trouble_is_over_when_nobody_tells_of_it_any_more() -> None:
+    clock = Hand()
+    troubles = Troubles("app", 10_000, clock)
+    troubles.tell("write", "no space.")
+    clock.now += 5
+    troubles.tell("read", "bad disk.")
+    assert troubles.text == "no space. bad disk."
+    clock.now += FADES_S - 5
+    assert troubles.text == "bad disk."
+    troubles.over("read")
+    assert troubles.text == ""
+
+
+@pytest.fixture
+def files() -> MemFiles:
+    return MemFiles(power=False)
+
+
+@pytest.fixture
+def engine(files: MemFiles) -> Iterator[Engine]:
+    engine = Engine(files)
+    yield engine
+    engine.close()
+
+
+def test_a_full_disk_of_the_broker_is_told_and_work_goes_on_when_there_is_room(
+    files: MemFiles, engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = LocalDoor(f"memory://troubles-{next(numbers)}", lambda: engine.connect("app"))
+    builder = StreamsBuilder()
+    counts = builder.stream("in", key_serde=TEXT, value_serde=TEXT).group_by_key().count()
+    counts.to_stream().to("out", key_serde=TEXT, value_serde=COUNT)
+    settings: dict[str, Any] = {"state_dir": str(tmp_path), "commit_interval_ms": 20, "heartbeat_interval_ms": 20}
+    admin = Admin(door=door)
+    for topic in ("in", "out"):
+        admin.create_topic(topic, 1)
+    with KafkaStreams(builder, application_id="app", door=door, **settings) as app:
+        assert app.wait_until_running(60_000)
+        app.pause()
+        wait_for(lambda: app.is_paused)
+        with Producer({"key.serializer": TEXT, "value.serializer": TEXT}, door=door) as producer:
+            producer.send(ProducerRecord("in", "value", "key")).result()
+        files.plan = Plan(1, "full", calls=frozenset({"write"}), lasting=True)
+        app.resume()
+        wait_for(lambda: "no space on the disk" in app.summary().trouble)
+
+        def told() -> list[str]:
+            members = admin.describe_group("app").members
+            return [member.status.refusal for member in members if member.status is not None]
+
+        wait_for(lambda: any("no space on the disk" in refusal for refusal in told()))
+        files.plan = None
+        wait_for(lambda: admin.end_offsets([TopicPartition("out", 0)])[TopicPartition("out", 0)] == 1)
+    assert sum("no space on the disk" in line for line in lines(caplog)) == 1
+    assert "free some" in lines(caplog)[0] and "tried again by itself" in lines(caplog)[0]
+
+
+def test_a_disk_that_cannot_read_is_told_and_read_again(engine: Engine) -> None:
+    door = LocalDoor(f"memory://troubles-{next(numbers)}", lambda: engine.connect("app"))
+    Admin(door=door).create_topic("in", 1)
+    with Producer(door=door) as producer:
+        producer.send(ProducerRecord("in", b"value")).result()
+    told: list[tuple[str, str]] = []
+    reader = door.reader(Isolation.READ_UNCOMMITTED, ReaderSettings(troubled=lambda *words: told.append(words)))
+    broker = engine._broker
+    (path,) = {piece.file.path for piece in broker.store.partition("in", 0).read(0, 1 << 20)}
+    broker.read_faults.note(path, OSError(errno.EIO, os.strerror(errno.EIO)), instant(SystemClock()).now)
+    reader.place({TopicPartition("in", 0): 0})
+    found: list[Fetched] = []
+
+    def polled() -> bool:
+        found.extend(reader.poll(50))
+        return any(each.batch is not None for each in found)
+
+    wait_for(polled)
+    assert told and {cause for cause, _ in told} == {"read"}
+    assert "in-0" in told[0][1] and "Input/output error" in told[0][1] and "tried again by itself" in told[0][1]
+    reader.close()
