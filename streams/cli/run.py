@@ -25,7 +25,7 @@ from streams.config.load import from_environment, from_pairs, from_yaml, merge
 from streams.runtime.summary import Pace
 
 CLOSE_MS = 30_000
-STATUS_S = 1.0
+STATUS_S = 0.5
 """Between two states of the status line."""
 
 
