@@ -20,10 +20,11 @@ from statestore.keys import (
     split_window_key,
     window_key,
     window_key_time_first,
+    window_tail,
 )
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.lru import LruMap
-from statestore.record_cache import RecordCache, StoreCache, Written
+from statestore.record_cache import CachedRow, RecordCache, StoreCache, Written
 from statestore.rows import FewRows, Rows
 from statestore.session import LayeredSessionStore, Session
 from statestore.timed import ALL, MAX_TIME, Keys
@@ -226,6 +227,15 @@ class CachedKeyValue:
         return self.below.committed_bytes
 
 
+def _upper(key: bytes, time: int) -> bytes:
+    """Where the rows of a range of keys end at the latest, as Java's `OrderedBytes` has it."""
+    tail = window_tail(time, _LAST)
+    kept = len(key)
+    if tail[0]:
+        kept = next((at for at in range(1, kept) if key[at] < tail[0]), kept)
+    return key[:kept] + tail
+
+
 class CachedWindow:
     """Implements `WindowStore`; see `Front` for the arguments.
 
@@ -287,30 +297,76 @@ class CachedWindow:
     def fetch_range(
         self, key: bytes, time_from: int, time_to: int, backwards: bool = False
     ) -> FewRows[tuple[int, object, int]]:
-        low, high = max(0, time_from), min(time_to, self.observed_time)
-        if low > high:
+        time_from = max(0, time_from)
+        if time_from > time_to:
             return FewRows(iter(()))
-        first, last = self._key(key, low), self._key(key, high, _LAST)
-
-        def cached() -> Positioned[tuple[int, object, int]]:
-            for at, row in self._between(first, last, backwards):
-                of, start = self._cell(at)
-                if of == key and low <= start <= high:
-                    value = self._front.value(row.data)
-                    yield at, None if value is None else (start, value, row.timestamp)
-
+        value, positioned = self._front.value, self._key
+        # Backwards it is sliding windows that read, which name two equal keys, as `fetch_keys` does.
+        since = 0 if backwards else time_from
+        cached = (
+            (at, None if row.data is None else (start, value(row.data), row.timestamp))
+            for at, row, of, start in self._passed(Keys(key, key), time_from, time_to, backwards, since)
+            if of == key and time_from <= start <= time_to
+        )
         # The rows below are those of now: as in Java, what gives way while somebody reads is not seen again.
-        below = [(self._key(key, row[0]), row) for row in self.below.fetch_range(key, low, high, backwards)]
-        return FewRows(merged(cached(), iter(below), backwards))
+        below = [(positioned(key, row[0]), row) for row in self.below.fetch_range(key, time_from, time_to, backwards)]
+        return FewRows(merged(cached, iter(below), backwards))
 
-    def _between(self, first: bytes, last: bytes, backwards: bool) -> Iterator[Written]:
-        """Rows of the cache, segment by segment, each within the two keys."""
-        rows = self._front.rows
+    def _passed(
+        self, keys: Keys, time_from: int, time_to: int, backwards: bool, since: int = 0
+    ) -> Iterator[tuple[bytes, CachedRow, bytes, int]]:
+        """The rows of the cache that Java's iterator passes, with key and start: each is used by that, also those that
+        are not asked for.
+
+        Args:
+            since: where it begins in memory.
+        """
+        ranges = self._ranges(keys, max(0, time_from), time_to, backwards, max(0, since))
+        between, cell = self._front.rows.between, self._cell
+        return ((at, row, *cell(at)) for first, last in ranges for at, row in between(first, last, backwards))
+
+    def _ranges(
+        self, keys: Keys, time_from: int, time_to: int, backwards: bool, since: int
+    ) -> Iterator[tuple[bytes | None, bytes | None]]:
+        """Where it looks, one range after another."""
+        low, high = keys
         if self._segment == 1:
-            yield from rows.between(first, last, backwards)
+            yield (
+                None if low is None else self._key(low, since),
+                None if high is None else segment_prefix(time_to) + _upper(high, time_to),
+            )
+        elif self._time_first and (low is None or low != high):
+            last = min(time_to, self.observed_time) // self._segment
+            yield self._key(b"", time_from), segment_prefix(last + 1)
+        elif low is None or high is None:
+            yield None, None
+        else:
+            for begin, end in self._spans(time_from, time_to, backwards):
+                if low == high:
+                    yield self._key(low, begin), self._key(high, end, _LAST)
+                else:
+                    head = segment_prefix(begin // self._segment)
+                    yield head + window_key(low, 0), head + _upper(high, time_to)
+
+    def _spans(self, time_from: int, time_to: int, backwards: bool) -> Iterator[tuple[int, int]]:
+        """The times it looks at within each segment on disk. Backwards it takes each from its beginning, and the first
+        one, which has the newest row, though that is older than all that is asked for."""
+        segment, segments = self._segment, self._front.rows.segments
+        if not backwards:
+            for head in segments(segment_prefix(time_from // segment), segment_prefix(time_to // segment)):
+                begin = int.from_bytes(head, "big") * segment
+                yield max(time_from, begin), min(time_to, begin + segment - 1)
             return
-        for head in rows.segments(first[:8], last[:8], backwards):
-            yield from rows.between(head + first[8:], head + last[8:], backwards)
+        newest = min(time_to, self._highest)
+        if newest < 0:
+            return
+        yield newest - newest % segment, newest
+        before = newest - newest % segment - 1
+        if before < time_from:
+            return
+        for head in segments(segment_prefix(time_from // segment), segment_prefix(before // segment), True):
+            begin = int.from_bytes(head, "big") * segment
+            yield begin, begin + segment - 1
 
     def fetch_keys(
         self,
@@ -320,33 +376,36 @@ class CachedWindow:
         time_to: int,
         backwards: bool = False,
     ) -> Rows[WindowRow]:
+        keys = Keys(key_from, key_to)
+        if keys.empty or time_from > time_to:
+            return Rows(iter(()))
         below = self.below.fetch_keys(key_from, key_to, time_from, time_to, backwards)
-        return self._rows(below, Keys(key_from, key_to), time_from, time_to, backwards)
+        return self._rows(below, self._passed(keys, time_from, time_to, backwards), keys, time_from, time_to, backwards)
 
     def fetch_all(self, time_from: int, time_to: int, backwards: bool = False) -> Rows[WindowRow]:
         below = self.below.fetch_all(time_from, time_to, backwards)
-        return self._rows(below, ALL, time_from, time_to, backwards)
+        return self._rows(below, self._passed(ALL, time_from, time_to, backwards), ALL, time_from, time_to, backwards)
 
     def all(self, backwards: bool = False) -> Rows[WindowRow]:
         return self.fetch_all(0, MAX_TIME, backwards)
 
     def _rows(
-        self, below: RowIterator[WindowRow], keys: Keys, time_from: int, time_to: int, backwards: bool
+        self,
+        below: RowIterator[WindowRow],
+        passed: Iterator[tuple[bytes, CachedRow, bytes, int]],
+        keys: Keys,
+        time_from: int,
+        time_to: int,
+        backwards: bool,
     ) -> Rows[WindowRow]:
-        # Java's iterator passes all rows of the cache, or, where they lie by time, those of the segments in question
-        low = high = None
-        if self._time_first:
-            low = self._key(b"", max(0, time_from))
-            high = segment_prefix(min(time_to, self.observed_time) // self._segment + 1)
+        value = self._front.value
 
         def cached() -> Positioned[WindowRow]:
-            for at, row in self._front.rows.between(low, high, backwards):
-                key, start = self._cell(at)
+            for at, row, key, start in passed:
                 if self._time_first and not backwards and start > time_to:
                     return
                 if time_from <= start <= time_to and keys.has(key):
-                    value = self._front.value(row.data)
-                    yield at, None if value is None else (key, start, value, row.timestamp)
+                    yield at, None if row.data is None else (key, start, value(row.data), row.timestamp)
 
         found = ((self._key(row[0], row[1]), row) for row in below)
         return Rows(merged(cached(), found, backwards), below.close)
@@ -440,9 +499,12 @@ class CachedSession:
         backwards: bool = False,
     ) -> Rows[Session]:
         keys = Keys(key_from, key_to)
+        if keys.empty:
+            return Rows(iter(()))
+        passed = self._front.rows.between(None if key_from is None else self._key(key_from, 0, 0), None, backwards)
 
         def cached() -> Positioned[Session]:
-            for at, row in self._front.rows.between(None, None, backwards):
+            for at, row in passed:
                 key, start, end = self._cell(at)
                 if end >= earliest_end and start <= latest_start and keys.has(key):
                     value = self._front.value(row.data)

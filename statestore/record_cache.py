@@ -74,14 +74,12 @@ class StoreCache:
         return row
 
     def between(self, low: bytes | None, high: bytes | None, backwards: bool = False) -> Iterator[Written]:
-        """Rows with low <= key <= high (None: open), in order; each is used when it is met."""
+        """Rows of now with low <= key <= high (None: open), in order; each is used when it is met."""
         keys = sorted(self._rows)
         first = 0 if low is None else bisect_left(keys, low)
         last = len(keys) if high is None else bisect_right(keys, high)
-        for key in reversed(keys[first:last]) if backwards else keys[first:last]:
-            row = self.get(key)
-            if row is not None:
-                yield key, row
+        met = keys[first:last]
+        return ((key, row) for key in (reversed(met) if backwards else met) if (row := self.get(key)) is not None)
 
     def segments(self, low: bytes, high: bytes, backwards: bool = False) -> Iterator[bytes]:
         """What the keys begin with, 8 bytes, between two such beginnings, in order; each as the rows are then."""

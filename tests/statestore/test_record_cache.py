@@ -118,6 +118,47 @@ def test_rows_that_are_put_while_others_are_written_give_way_too() -> None:
     assert whole.size <= ROW
 
 
+# What a range of windows uses. Backwards on disk: each segment from its beginning, the newest one in any case.
+
+A10, B20, A150, B160, A250 = (b"a", 10), (b"b", 20), (b"a", 150), (b"b", 160), (b"a", 250)
+Row = tuple[bytes, int]
+
+
+@pytest.mark.parametrize(
+    ("segment", "put", "keys", "times", "backwards", "first"),
+    [
+        pytest.param(100, [A250, B20, A150], (b"a",), (400, 500), False, A250, id="later than all rows"),
+        pytest.param(100, [A250, B20, A150], (b"a",), (400, 500), True, B20, id="later than all rows, backwards"),
+        pytest.param(100, [A10, B20, A150], (b"a",), (90, 200), False, A10, id="from within a segment"),
+        pytest.param(100, [A10, B20, A150], (b"a",), (90, 200), True, B20, id="from within a segment, backwards"),
+        pytest.param(100, [A150, A10, B160], (b"a", b"b"), (155, 200), False, A10, id="two keys"),
+        pytest.param(100, [B160, A10, A150], (b"a", b"a"), (120, 200), False, B160, id="one key, given twice"),
+        pytest.param(1, [B20, A150, B160], (b"a",), (100, 300), False, B20, id="in memory"),
+        pytest.param(1, [B20, A150, B160], (b"a",), (100, 300), True, B160, id="in memory, backwards"),
+        pytest.param(1, [B20, A10, A150], (b"a", b"b"), (100, 300), False, A10, id="in memory, two keys"),
+    ],
+)
+def test_a_range_uses_the_rows_that_its_way_in_java_passes(
+    segment: int, put: list[Row], keys: tuple[bytes, ...], times: tuple[int, int], backwards: bool, first: Row
+) -> None:
+    below = LayeredWindowStore(
+        "s", MemoryEngine(), TEXT, retention=LONG, segment_interval=100, one_by_one=segment == 1
+    )
+    whole = RecordCache(LONG, nothing)
+    store = CachedWindow(whole, below, TEXT, True, segment, False)
+    gone: list[Row] = []
+    store.bind(None, lambda key, start, *_: gone.append((key, start)), False)
+    for row in put:
+        store.put(*row, "", 0)
+    whole.limit = whole.size
+    if len(keys) == 1:
+        list(store.fetch_range(keys[0], *times, backwards))
+    else:
+        list(store.fetch_keys(*keys, *times, backwards))
+    store.put(b"c", 300, "", 0)
+    assert gone[0] == first
+
+
 # What is read is what was put.
 
 Store = CachedKeyValue | CachedWindow | CachedSession
