@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from statestore.api import KeyValueStore
 from streams.dropped import NULL_FOREIGN_KEY, NULL_KEY, SUPERSEDED
+from streams.errors import ClassCastException
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
 from streams.operators.calls import joined, keyed, settled
 from streams.operators.dropping import drop, unwanted_row
@@ -23,7 +24,7 @@ from streams.operators.foreign_key_messages import Answered
 from streams.operators.materialize import key_bytes
 from streams.operators.source_table import source_table
 from streams.operators.views import View
-from streams.serdes.base import Serde
+from streams.serdes.base import Serde, wrong_serde
 from streams.serdes.foreign_key import (
     Instruction,
     Registration,
@@ -59,6 +60,7 @@ class _Send:
         "_no_foreign_key",
         "_old",
         "_partition",
+        "_sink_topic",
         "_topic",
         "_version",
     )
@@ -81,7 +83,7 @@ class _Send:
         self._encode_foreign = self._foreign_serde.encoder(f"{topic}-fk")
         self._encode_value = scope.serde("value", serdes[1]).encoder(f"{topic}-vh")
         self._key_serde = scope.serde("key", serdes[2])
-        self._topic = topic
+        self._topic, self._sink_topic = topic, f"{scope.setting('application.id')}-{topic}"
         self._partition = scope.partition
         self._version = version_for(scope.setting("upgrade.from"))
         self._old, self._no_foreign_key = scope.drop(SUPERSEDED), scope.drop(NULL_FOREIGN_KEY)
@@ -107,8 +109,7 @@ class _Send:
         """What a change of a left row tells the right side."""
         old_key = None if old is None else self._extract(key, old)
         new_key = None if new is None else self._extract(key, new)
-        old_bytes = None if old_key is None else self._encode_foreign(old_key)
-        new_bytes = None if new_key is None else self._encode_foreign(new_key)
+        old_bytes, new_bytes = self._written(old_key), self._written(new_key)
         hashed = None if new is None else murmur3_128(self._encode_value(new))
         choose = self._of_left_join if self._left_join else self._of_inner_join
         for goes_to_old, instruction in choose(new is None and old is None, new is None, old_bytes, new_bytes):
@@ -116,6 +117,15 @@ class _Send:
             partition = self._partition if self._version else None
             registration = Registration(hashed, instruction, primary, partition, self._version)
             yield Sent(foreign_key, foreign_bytes, registration)
+
+    def _written(self, foreign_key: object) -> bytes | None:
+        """A foreign key's bytes. One of a wrong type is told with the words of the sink, which writes it in Java."""
+        if foreign_key is None:
+            return None
+        try:
+            return self._encode_foreign(foreign_key)
+        except ClassCastException as error:
+            raise wrong_serde(self._sink_topic, "key", self._foreign_serde, foreign_key) from error
 
     def _of_left_join(
         self, nothing: bool, deleted: bool, old: bytes | None, new: bytes | None

@@ -24,7 +24,7 @@ from streams.processor import Answer, DeadLetter, ErrorHandler, ErrorHandlerCont
 from streams.record import Headers, Record
 from streams.runtime.entry import Failed, Walk
 from streams.runtime.sources import Reread
-from streams.serdes.base import Serde, incompatible, type_name
+from streams.serdes.base import Serde, incompatible, type_name, wrong_serde
 
 log = logging.getLogger("streams.runtime")
 
@@ -238,7 +238,7 @@ class Handlers:
                 side, error = _proper(error, topic, key_serde, key, value_serde, value, headers or ())
                 if isinstance(error, ClassCastException):
                     serde, thing = (key_serde, key) if side == "key" else (value_serde, value)
-                    raise _wrong_serde(topic, side, serde, thing) from error
+                    raise wrong_serde(topic, side, serde, thing) from error
                 record = UnsentRecord(topic, key, value, timestamp, headers or ())
                 response = self._asked(self._writing, node, record, error, "production")
                 if response.answer is not Answer.RESUME:
@@ -281,13 +281,3 @@ def _wrong_types(node: str, key: object, value: object, error: ClassCastExceptio
     )
     failure.__cause__ = error
     return failure
-
-
-def _wrong_serde(topic: str, side: str, serde: Serde[object], thing: object) -> StreamsException:
-    return StreamsException(
-        f"ClassCastException while producing data to topic {topic}. The {side} serializer {serde} is not "
-        f"compatible to the actual {side} type: {type_name(thing)}. Change the default {side} serde in "
-        f"StreamConfig or provide the correct {side} serde via method parameters (for example if using the "
-        f"DSL, `#to(String topic, Produced<K, V> produced)` with `Produced.{side}Serde("
-        "WindowedSerdes.timeWindowedSerdeFrom(String.class))`)."
-    )

@@ -197,6 +197,17 @@ def incompatible(side: str, serde: object, error: ClassCastException) -> Streams
     return failure
 
 
+def wrong_serde(topic: str, side: str, serde: object, thing: object) -> StreamsException:
+    """A sink's key or value is of a type that its serde does not write, with Java's words (`RecordCollectorImpl`)."""
+    return StreamsException(
+        f"ClassCastException while producing data to topic {topic}. The {side} serializer {serde} is not "
+        f"compatible to the actual {side} type: {type_name(thing)}. Change the default {side} serde in "
+        f"StreamConfig or provide the correct {side} serde via method parameters (for example if using the "
+        f"DSL, `#to(String topic, Produced<K, V> produced)` with `Produced.{side}Serde("
+        "WindowedSerdes.timeWindowedSerdeFrom(String.class))`)."
+    )
+
+
 def wrong_size(deserializer: str, size: int) -> SerializationException:
     """The error for data of the wrong length, with Java's words."""
     return SerializationException(f"Size of data received by {deserializer} is not {size}")
