@@ -31,6 +31,8 @@ def planned_repartition(
     """
     names = flow.plan.names
     topic = repartition_topic(prefix)
+    if not named:
+        flow.plan.generated_repartitions.append(topic)
     sink, keep, source = names.node("KSTREAM-SINK-"), names.node("KSTREAM-FILTER-"), names.node("KSTREAM-SOURCE-")
     if not is_generated_stream(prefix):
         sink, keep, source = f"{topic}-sink", f"{topic}-filter", f"{topic}-source"
@@ -46,7 +48,6 @@ def planned_repartition(
         partitioner=partitioner,
         partitions=partitions,
         optimizable=optimizable,
-        named=named,
     )
 
 

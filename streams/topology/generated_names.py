@@ -17,8 +17,9 @@ _CHANGELOG, _STORE, _REPARTITION = "changelog topic", "state store", "repartitio
 
 
 def refuse_generated_names(plan: p.Plan) -> None:
-    """Raises `TopologyException` naming what has a generated name, by kind, in the order it was written."""
-    found: dict[str, list[str]] = {_CHANGELOG: [], _STORE: [], _REPARTITION: []}
+    """Raises `TopologyException` naming what has a generated name, by kind, in the order it was written; a repartition
+    topic each time one is asked for."""
+    found: dict[str, list[str]] = {_CHANGELOG: [], _STORE: [], _REPARTITION: plan.generated_repartitions}
     for node in plan.nodes:
         for kind, name in _generated(node.part):
             if name not in found[kind]:
@@ -29,8 +30,6 @@ def refuse_generated_names(plan: p.Plan) -> None:
 
 
 def _generated(part: p.Part | None) -> Iterator[tuple[str, str]]:
-    if isinstance(part, p.Repartition) and not part.named:
-        yield _REPARTITION, part.topic
     for store in _stores(part):
         if store.named:
             continue

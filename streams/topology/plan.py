@@ -153,7 +153,6 @@ class Repartition:
     partitioner: Callable[..., object] | None = None
     partitions: int | None = None
     optimizable: bool = True
-    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +325,8 @@ class Plan:
     """Names of source nodes whose topics must have equally many partitions."""
     internal_topics: list[str] = field(default_factory=list)
     """Topics of foreign-key joins; those of repartitions are in their entries."""
+    generated_repartitions: list[str] = field(default_factory=list)
+    """Names of repartition topics that no user gave, each time one is asked for: also where an earlier one serves."""
     _priority: int = 0
 
     def add(
