@@ -19,13 +19,15 @@ class Failed(Exception):
     Attributes:
         node: which.
         error: what it raised; where it is a `StreamsException` that says all by itself, `final` is true.
+        wrong_types: it got a record of types that it does not take; Java asks the handler of the node before.
     """
 
-    def __init__(self, node: str, error: Exception, final: bool = False) -> None:
+    def __init__(self, node: str, error: Exception, final: bool = False, wrong_types: bool = False) -> None:
         super().__init__(node)
         self.node = node
         self.error = error
         self.final = final
+        self.wrong_types = wrong_types
 
 
 class SourceEntry(NamedTuple):

@@ -156,12 +156,13 @@ class Handlers:
         def guard(error: Exception, key: object, value: object, timestamp: int, headers: Headers | None) -> None:
             if isinstance(error, Failed):
                 raise error
+            wrong_types = False
             if isinstance(error, ClassCastException):
                 fed_by_source = self._buffering.get(node)
                 if error.serde is None or fed_by_source is not None:
-                    error = _wrong_types(node, key, value, error)
+                    error, wrong_types = _wrong_types(node, key, value, error), True
                     if fed_by_source is not False:  # Java asks the handler of the node before, if there is one
-                        raise Failed(node, error, final=True)
+                        raise Failed(node, error, final=True, wrong_types=True)
                 else:
                     error = incompatible("key", error.serde, error)  # a value is told by its store (`codec_of`)
             if isinstance(error, TopologyException):  # it is wrong for each record
@@ -169,7 +170,7 @@ class Handlers:
             record = Record(key, value, max(timestamp, 0), headers or ())
             response = self._asked(self._processing, node, record, error, "processing")
             if response.answer is not Answer.RESUME:
-                raise Failed(node, error)
+                raise Failed(node, error, wrong_types=wrong_types)
 
         return guard
 

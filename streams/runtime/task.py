@@ -21,7 +21,7 @@ from statestore.record_cache import RecordCache
 from streams.clients.api import Fetched, Position
 from streams.clients.request_size import LARGEST
 from streams.dropped import LATE, Drop, Dropped
-from streams.errors import ClassCastException, ProcessorStateException, StreamsException
+from streams.errors import ProcessorStateException, StreamsException
 from streams.metrics import Counter, Metrics
 from streams.names import decorated_topic
 from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
@@ -619,9 +619,7 @@ class Task:
             return layers.flush()
         except Exception as error:
             cause = error.error if isinstance(error, Failed) else error
-            judged = isinstance(error, Failed) and not (
-                isinstance(cause.__cause__, ClassCastException) and self._is_fed_by(name, error.node)
-            )
+            judged = isinstance(error, Failed) and not (error.wrong_types and self._is_fed_by(name, error.node))
             if isinstance(cause, StreamsException) and not judged:
                 # Java wraps only what has been before the processing exception handler; wrong types come to that of
                 # the node before, and there is none before one that the flush itself calls.
