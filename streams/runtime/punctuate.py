@@ -8,9 +8,7 @@ interval away; a start that is given is the first time on either.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
-from itertools import count
 
 from streams.errors import IllegalArgumentException
 from streams.processor import PunctuationType
@@ -40,38 +38,63 @@ class Schedule:
 
 
 class Clockwork:
-    """The schedules of one clock, by their next time."""
+    """The schedules of one clock, by their next time.
 
-    __slots__ = ("_heap", "_order")
+    Which of two that are due at one time comes first is left to the heap, and this one is that of Java's
+    `PriorityQueue`: the last one sinks from the top, past the lesser of two siblings (`heapq` does otherwise).
+    One that is cancelled keeps its place until it would be due.
+    """
+
+    __slots__ = ("_heap",)
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Schedule]] = []
-        self._order = count()
+        self._heap: list[Schedule] = []
 
     def add(self, schedule: Schedule) -> None:
-        heapq.heappush(self._heap, (schedule.next_at, next(self._order), schedule))
+        heap, at = self._heap, len(self._heap)
+        heap.append(schedule)
+        while at and heap[parent := (at - 1) // 2].next_at > schedule.next_at:
+            heap[at] = heap[parent]
+            at = parent
+        heap[at] = schedule
+
+    def _pop(self) -> Schedule:
+        heap = self._heap
+        first, last = heap[0], heap.pop()
+        if not heap:
+            return first
+        at, child, size = 0, 1, len(heap)
+        while child < size:
+            if child + 1 < size and heap[child].next_at > heap[child + 1].next_at:
+                child += 1
+            if last.next_at <= heap[child].next_at:
+                break
+            heap[at] = heap[child]
+            at, child = child, 2 * child + 1
+        heap[at] = last
+        return first
 
     @property
     def deadline(self) -> int | None:
         """The next time of all, None if there is none."""
         heap = self._heap
-        while heap and not heap[0][2].active:
-            heapq.heappop(heap)
-        return heap[0][0] if heap else None
+        if heap and heap[0].active:
+            return heap[0].next_at
+        return min((schedule.next_at for schedule in heap if schedule.active), default=None)
 
     def run(self, now: int, call: Callable[[Schedule, int], None]) -> bool:
         """`call`s every schedule that is due; was there one?"""
         called = False
-        while True:
-            deadline = self.deadline
-            if deadline is None or deadline > now:
-                return called
-            schedule = heapq.heappop(self._heap)[2]
+        while self._heap and self._heap[0].next_at <= now:
+            schedule = self._pop()
+            if not schedule.active:
+                continue
             call(schedule, now)
             called = True
             if schedule.active:
                 schedule.advance(now)
                 self.add(schedule)
+        return called
 
 
 class Punctuations:

@@ -22,6 +22,7 @@ GRACE_JOIN = "the time of a join with grace begins anew: a late record waits for
 SCHEDULE = "a punctuation is scheduled anew, and processors forget what they keep in memory"
 STREAM_TIME = "the task's stream time begins anew (KAFKA-9368); only the times of its partitions are committed"
 CACHE = "expired rows that only the record cache still showed are gone with it"
+SMALL_CACHE = "a record cache of few bytes begins empty: other rows give way, and results come in other pieces"
 BEGINS_ANEW = {
     "cogroup_sessions": AGGREGATE,
     "null_put_session_uncached": AGGREGATE,
@@ -43,6 +44,9 @@ BEGINS_ANEW = {
     "punctuate_stream_time": SCHEDULE,
     "ticks_until_cancelled": SCHEDULE,
     "stream_time_after_older_records": STREAM_TIME,
+    "small_cache_of_sliding_windows_in_memory": SMALL_CACHE,
+    "small_cache_of_sliding_windows_uses_rows_before": SMALL_CACHE,
+    "small_cache_of_sliding_windows_uses_whole_segments": SMALL_CACHE,
     "window_store_read_beyond_retention_cached": CACHE,
     "window_store_read_beyond_retention_cached_in_memory": CACHE,
 }

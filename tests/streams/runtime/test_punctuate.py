@@ -40,6 +40,17 @@ def test_after_a_gap_it_is_called_once_and_goes_back_to_the_grid() -> None:
     assert times.all.stream.deadline == 1100
 
 
+def test_of_two_that_are_due_at_one_time_javas_heap_has_one_first() -> None:
+    clock = Clockwork()
+    called: list[str] = []
+    for name, interval in (("a", 1_000), ("b", 100), ("c", 1)):
+        clock.add(Schedule(name, 0, interval, lambda now: None))
+    for now in (70_962, 71_104):
+        called.clear()
+        clock.run(now, lambda schedule, now: called.append(schedule.node))
+    assert called == ["c", "b", "a"]  # a and b since 71,000; recorded from Java
+
+
 def test_on_the_wall_clock_the_first_is_one_interval_away() -> None:
     times = Times()
     times.now = 1_000
