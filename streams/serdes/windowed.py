@@ -34,12 +34,14 @@ def time_windowed(inner: AnySerde, size: Duration | None = None, for_changelog: 
     Raises:
         IllegalArgumentException: the size is negative.
         NullPointerException: there is no inner serde.
-        IllegalArgumentException: what is given for it is none.
+        IllegalArgumentException: what is given for it is none, or `for_changelog` is neither True nor False.
     """
     check_inner(inner, "Serdes.time_windowed()", "time_windowed(Serdes.string(), size)")
     size_ms = None if size is None else to_ms(size, "size")
     if size_ms is not None and size_ms < 0:
         raise IllegalArgumentException(f"The window size must not be negative, got {size_ms} ms.")
+    if not isinstance(for_changelog, bool):
+        raise IllegalArgumentException(f"for_changelog takes True or False, got {for_changelog!r}.")
     return _time_windowed(inner, size_ms, for_changelog)
 
 
