@@ -234,6 +234,7 @@ class KafkaStreams:
         with self._lock:
             if self._door is not None and not self._said_last:
                 self._said_last = True
+                self._dropped.tell(self._clock.now_ms(), last=True)
                 log.info("%s has ended: %s.", self.application_id, self.summary().totals)
             if self._own_door and self._door is not None:
                 self._door.close()

@@ -161,7 +161,7 @@ class Dropped:
             now_ms: wall clock.
             last: the end has come: whatever has not been told is.
         """
-        if (now_ms < self._look_at and not last) or not self._drops or not self._telling.acquire(blocking=False):
+        if (now_ms < self._look_at and not last) or not self._drops or not self._telling.acquire(blocking=last):
             return
         try:
             self._look_at = now_ms + min(self._gather_ms, self._interval_ms)
@@ -181,8 +181,9 @@ class Dropped:
         causes: dict[str, tuple[int, First | None]] = {}
         for drop in drops:
             count, first = causes.get(drop.cause, (0, None))
-            causes[drop.cause] = (count + drop.value - drop.told, first or drop.first)
-            drop.told, drop.first = drop.value, None
+            value = drop.value  # it may grow meanwhile
+            causes[drop.cause] = (count + value - drop.told, first or drop.first)
+            drop.told, drop.first = value, None
         parts = [
             f"{count} {cause}" + ("" if first is None else f" (the first: {first})")
             for cause, (count, first) in causes.items()

@@ -352,8 +352,8 @@ class Producer:
             self._retry_at = 0
             try:
                 self._writer.settle(0)
-            except KafkaException:  # no broker at present: batches wait, and end with delivery.timeout.ms
-                self._retry_at = now + RETRY_MS
+            except KafkaException as error:  # no broker at present: batches wait, and end with delivery.timeout.ms
+                self._waits(now, error)
             else:
                 self._dispatch(now, None)
             answers = self._take_answers()
@@ -370,12 +370,18 @@ class Producer:
             self._unfinished.add(pending)
             try:
                 self._writer.send(pending.partition, pending.batch(), partial(self._sent, pending))
-            except KafkaException:
-                self._retry_at = now + RETRY_MS  # the writer has it, and tries again
+            except KafkaException as error:  # the writer has it, and tries again
+                self._waits(now, error)
             except Exception as error:  # it cannot be made into bytes, a fault of ours: the other batches go on
                 failed = InvalidRecordException(f"{pending.partition}: the batch could not be made: {error!r}")
                 failed.__cause__ = error
                 self._sent(pending, Sent(pending.partition, -1, -1, failed))
+
+    def _waits(self, now: int, error: KafkaException) -> None:
+        """Nothing can be sent for a moment: that is told, as long as it lasts."""
+        self._retry_at = now + RETRY_MS
+        said = str(error).rstrip(".")
+        self._settings.writer.troubled("write", f"Nothing can be sent: {said}. It is tried again by itself.")
 
     def _sent(self, pending: Pending, sent: Sent) -> None:
         if pending.told(sent):

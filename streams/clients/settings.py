@@ -12,6 +12,7 @@ from streams.config.clients import ADMIN, CONSUMER, PRODUCER, is_bundled
 from streams.config.table import Setting, invalid, named, unknown
 from streams.errors import ConfigException, NotYetBuiltException
 from streams.serdes.base import Serde
+from streams.troubles import Troubles
 
 Partitioner = Callable[[str, object, object, int], int]
 """`(topic, key, value, partitions)`, as they were given to `send`, to the number of a partition."""
@@ -141,7 +142,8 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
             "delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms"
         )
     memory, block = given.number("buffer.memory"), given.number("max.block.ms")
-    writer = WriterSettings(acks, idempotent, delivery, given.number("retry.backoff.ms"), 2 * memory, block)
+    told = Troubles(given.text("client.id") or "producer").tell
+    writer = WriterSettings(acks, idempotent, delivery, given.number("retry.backoff.ms"), 2 * memory, block, told)
     return ProducerSettings(
         bootstrap_servers=given.servers(),
         client_id=given.text("client.id") or "producer",
@@ -194,6 +196,7 @@ def consumer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
             given.number("fetch.min.bytes"),
             given.number("fetch.max.bytes"),
             given.number("max.partition.fetch.bytes"),
+            Troubles(given.text("client.id") or "consumer").tell,
         ),
         member=MemberSettings(
             group or "",

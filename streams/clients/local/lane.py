@@ -92,6 +92,8 @@ class Lane:
         self.queue: deque[Parcel] = deque()
         self.producer: tuple[int, int] | None = None  # id and epoch; None: another one is needed
         self.renewed = False
+        self.refusal: KafkaException | None = None
+        """The broker's last answer, while it was not that a batch is stored."""
         self._idempotent = idempotent
         self._backoff_s = backoff_s
         self._retry_at = 0.0
@@ -122,6 +124,7 @@ class Lane:
     def answered(self, parcel: Parcel, error: KafkaException | None, now: float) -> bool:
         """Takes the answer to one batch. Was that its last word? It has then left the lane."""
         self._back(parcel)
+        self.refusal = error
         if error is None:
             self._known = self._known or not self._stopped
             self.queue.remove(parcel)
@@ -225,9 +228,16 @@ class Lane:
             parcel.data = b""
 
 
-def too_late(partition: TopicPartition, parcel: Parcel, delivery_timeout_ms: int) -> TimeoutException:
-    """The error of a batch whose time is over."""
+def too_late(
+    partition: TopicPartition, parcel: Parcel, delivery_timeout_ms: int, refusal: KafkaException | None = None
+) -> TimeoutException:
+    """The error of a batch whose time is over.
+
+    Args:
+        refusal: what the broker answered last.
+    """
+    why = "" if refusal is None else f" The broker's last answer was {type(refusal).__name__}: {refusal}"
     return TimeoutException(
         f"Expiring {parcel.packed.records} record(s) for {partition}: {delivery_timeout_ms} ms has passed since "
-        "batch creation. Whether they were stored is not known; raise delivery.timeout.ms to try longer."
+        f"batch creation. Whether they were stored is not known; raise delivery.timeout.ms to try longer.{why}"
     )

@@ -223,7 +223,7 @@ class LocalWriter:
                 self._answer(lane, parcel, reply, now)
         for lane in list(self._busy.values()):
             for parcel in lane.expired(now):
-                error = too_late(lane.partition, parcel, self._settings.delivery_timeout_ms)
+                error = too_late(lane.partition, parcel, self._settings.delivery_timeout_ms, lane.refusal)
                 self._finish(lane, parcel, error)
         self._send_all()
         return bool(replies)

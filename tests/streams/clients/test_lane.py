@@ -120,6 +120,8 @@ def test_time_is_over_for_what_waits_and_for_what_is_out() -> None:
     assert numbers(lane.expired(10)) == [0, 1]
     assert lane.next_due() == NEVER
     assert "Expiring 1 record(s) for t-0: 120000 ms has passed" in str(too_late(PARTITION, parcel(0), 120_000))
+    said = str(too_late(PARTITION, parcel(0), 120_000, KafkaStorageException("no space on the disk.")))
+    assert said.endswith("The broker's last answer was KafkaStorageException: no space on the disk.")
 
 
 def test_the_sequence_begins_again_after_the_largest() -> None:

@@ -129,3 +129,18 @@ def test_a_disk_that_cannot_read_is_told_and_read_again(engine: Engine) -> None:
     assert told and {cause for cause, _ in told} == {"read"}
     assert "in-0" in told[0][1] and "Input/output error" in told[0][1] and "tried again by itself" in told[0][1]
     reader.close()
+
+
+def test_a_producer_says_what_it_waits_for_and_why_it_gave_up(
+    files: MemFiles, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = LocalDoor(f"memory://troubles-{next(numbers)}", lambda: engine.connect("app"))
+    Admin(door=door).create_topic("in", 1)
+    settings = {"client.id": "feeder", "delivery.timeout.ms": 500, "request.timeout.ms": 400, "linger.ms": 0}
+    with Producer(settings, door=door) as producer:
+        assert producer.send(ProducerRecord("in", b"value")).result(30).offset == 0
+        files.plan = Plan(1, "full", calls=frozenset({"write"}), lasting=True)
+        error = producer.send(ProducerRecord("in", b"value")).exception(30)
+    assert "no space on the disk" in str(error) and "KafkaStorageException" in f"{type(error).__name__} {error}"
+    (line,) = lines(caplog)
+    assert line.startswith("feeder: The broker cannot write: in-0: no space on the disk")
