@@ -16,7 +16,7 @@ from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.connect import connect
 from streams.clients.flow import ConsumerRecord, Flow
 from streams.clients.pulse import now_ms
-from streams.clients.seat import Seat
+from streams.clients.seat import Seat, Telling
 from streams.clients.settings import ConsumerSettings, consumer_settings
 from streams.clients.subscriber import ConsumerRebalanceListener, Subscriber
 from streams.durations import Duration, Instant, to_ms
@@ -84,7 +84,8 @@ class Consumer:
         self._seat: Seat | None = None
         self._subscriber: Subscriber | None = None
         if settings.group is not None:
-            self._seat = Seat(self._door.link(), settings.member, self._reader.wake)
+            telling = Telling(bytes, settings.reader.troubled)
+            self._seat = Seat(self._door.link(), settings.member, self._reader.wake, telling)
             self._subscriber = Subscriber(
                 self._seat,
                 self._admin,

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from streams import KafkaStreams, Serdes, StreamsBuilder
+from streams.cli.groups import json_rows, told
+from streams.clients import ConsumerGroupDescription, GroupMember
 from streams.clients.local.door import forget
+from streams.clients.status import MemberStatus
+from streams.runtime.membership import PROTOCOL
 from tests.streams.apps import wait_for
 from tests.streams.cli.conftest import Command
 
@@ -83,3 +87,32 @@ def test_a_group_of_plain_consumers_tells_nothing_and_says_so(at: Command) -> No
     at("consume", "lines", "--group", "readers", "--from-beginning", "--max-records", "1")
     (row,) = json.loads(at("groups", "describe", "readers", "--json").output)
     assert (row["state"], row["dropped"], row["refusal"]) == (None, None, None)
+
+
+def test_restores_and_what_holds_an_instance_up_have_lines_of_their_own() -> None:
+    one = MemberStatus("p", "PARTITIONS_ASSIGNED", {"late": 2}, 1_000, 5_000, "The disk is full.")
+    two = MemberStatus("q", "RUNNING")
+    members = tuple(
+        GroupMember(f"m{at}", None, f"client-{at}", "here", (), status) for at, status in enumerate((one, two))
+    )
+    found = ConsumerGroupDescription("g", "Stable", PROTOCOL, 1, "", members, (), {"late": 2})
+    assert told(found) == [
+        "Dropped: 2 late",
+        "State: 1 PARTITIONS_ASSIGNED, 1 RUNNING",
+        "Restoring: 1000 of 5000 records",
+        "client-0: The disk is full.",
+    ]
+    rows = json_rows(found)
+    assert [row[-5:] for row in rows] == [
+        ["PARTITIONS_ASSIGNED", {"late": 2}, "The disk is full.", 1_000, 5_000],
+        ["RUNNING", {"late": 2}, None, 0, 0],
+    ]
+
+
+def test_an_engine_that_does_not_know_is_said_not_to() -> None:
+    members = (GroupMember("m", None, "client", "here", ()),)
+    found = ConsumerGroupDescription("g", "Stable", PROTOCOL, 1, "", members, ())
+    assert told(found) == [
+        "State and dropped records: not known; the members have not told, or this engine does not tell"
+    ]
+    assert json_rows(found) == []

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from streams.clients.status import MemberStatus, read_status
+from streams.dropped import Dropped
+from streams.runtime.lifecycle import WorkerState
+from streams.runtime.member_status import status_of
 from streams.runtime.summary import Pace, Summary
+from streams.troubles import Troubles
 
 
 def test_rates_are_between_two_looks() -> None:
@@ -33,3 +38,11 @@ def test_a_restore_says_how_far_it_is_and_how_long_it_takes() -> None:
 
 def test_a_trouble_stands_at_the_end() -> None:
     assert Pace(0.0).line(Summary("RUNNING", trouble="The disk is full."), 1.0).endswith(", The disk is full.")
+
+
+def test_a_worker_tells_all_its_restores_as_one() -> None:
+    dropped, troubles = Dropped(), Troubles()
+    dropped.drop("0_0", "node", "late").add(3)
+    restores = {"a 0_0": (1_000, 5_000), "b 0_1": (20, 30)}
+    found = read_status(status_of(WorkerState.PARTITIONS_ASSIGNED, dropped, restores, troubles))
+    assert found == MemberStatus(dropped.id, "PARTITIONS_ASSIGNED", {"late": 3}, 1_020, 5_030)

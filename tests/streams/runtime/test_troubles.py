@@ -15,9 +15,10 @@ from broker_local.clock import SystemClock, instant
 from broker_local.inprocess import Engine
 from broker_local.memfiles import MemFiles, Plan
 from streams import KafkaStreams, StreamsBuilder
-from streams.clients import Admin, Producer, ProducerRecord, TopicPartition
+from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
 from streams.clients.api import Fetched, Isolation, ReaderSettings
 from streams.clients.local.door import LocalDoor
+from streams.errors import KafkaStorageException
 from streams.troubles import FADES_S, Troubles
 from tests.streams.apps import COUNT, TEXT, wait_for
 
@@ -83,7 +84,12 @@ def test_a_full_disk_of_the_broker_is_told_and_work_goes_on_when_there_is_room(
     builder = StreamsBuilder()
     counts = builder.stream("in", key_serde=TEXT, value_serde=TEXT).group_by_key().count()
     counts.to_stream().to("out", key_serde=TEXT, value_serde=COUNT)
-    settings: dict[str, Any] = {"state_dir": str(tmp_path), "commit_interval_ms": 20, "heartbeat_interval_ms": 20}
+    settings: dict[str, Any] = {
+        "state_dir": str(tmp_path),
+        "commit_interval_ms": 20,
+        "heartbeat_interval_ms": 20,
+        "log_summary_interval_ms": 600_000,
+    }
     admin = Admin(door=door)
     for topic in ("in", "out"):
         admin.create_topic(topic, 1)
@@ -144,3 +150,23 @@ def test_a_producer_says_what_it_waits_for_and_why_it_gave_up(
     assert "no space on the disk" in str(error) and "KafkaStorageException" in f"{type(error).__name__} {error}"
     (line,) = lines(caplog)
     assert line.startswith("feeder: The broker cannot write: in-0: no space on the disk")
+
+
+def test_a_consumer_whose_group_cannot_be_written_says_so(
+    files: MemFiles, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = LocalDoor(f"memory://troubles-{next(numbers)}", lambda: engine.connect("app"))
+    Admin(door=door).create_topic("in", 1)
+    with Producer(door=door) as producer:
+        producer.send(ProducerRecord("in", b"value")).result()
+    settings = {"group.id": "g", "client.id": "reads", "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    with Consumer(settings, door=door) as consumer:
+        consumer.subscribe(["in"])
+        wait_for(lambda: consumer.poll(50))
+        files.plan = Plan(1, "full", calls=frozenset({"write"}), lasting=True)
+        with pytest.raises(KafkaStorageException):
+            consumer.commit_sync(timeout=500)
+        files.plan = None
+        consumer.commit_sync()
+    (line,) = lines(caplog)
+    assert line.startswith("reads: The broker cannot write for group g: ") and "no space on the disk" in line
