@@ -142,6 +142,12 @@ class Dropped:
         found.look = look
         return found
 
+    def release(self, task: str) -> None:
+        """A task is closed: its counts stay, nothing of the task itself is held any longer."""
+        for drop in list(self._drops.values()):
+            if drop.task == task:
+                drop.look = _unknown
+
     def total(self, task: str | None = None) -> int:
         """Records that Java counts as dropped, of one task or of all."""
         return sum(d.value for d in list(self._drops.values()) if d.counted and task in (None, d.task))

@@ -43,6 +43,10 @@ class Drops:
 
         return self._dropped.drop(self._task, node, cause, first, counted)
 
+    def release(self) -> None:
+        """The task is closed."""
+        self._dropped.release(self._task)
+
     def by_store(self, topology: SubTopology, store: str) -> Drop:
         """What a store does not take, since it is too old: it counts for the first node that has the store."""
         nodes = (node.name for node in topology.nodes if store in getattr(node, "stores", ()))

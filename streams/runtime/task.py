@@ -677,6 +677,7 @@ class Task:
                 store.layers.abort()
             store.layers.close()
         self._memory.close()
+        self._drops.release()
         if clean and first is not None:
             raise first
 

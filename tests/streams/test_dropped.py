@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -162,6 +164,22 @@ def test_a_count_that_is_asked_for_again_goes_on() -> None:
     again = dropped.drop("0_0", "n", LATE, first(7))
     again.add()
     assert again.value == 3 and dropped.total() == 3
+
+
+def test_a_task_that_is_closed_is_held_by_nobody_and_its_counts_stay() -> None:
+    def build(builder: StreamsBuilder) -> None:
+        builder.stream("in").group_by_key().count()
+
+    builder = StreamsBuilder()
+    build(builder)
+    driver = TopologyTestDriver(builder.build(SERDES), SERDES)
+    driver.create_input_topic("in", TEXT, TEXT).pipe_input(None, "1")
+    task, dropped = weakref.ref(driver._task), driver._dropped
+    driver.close()
+    driver._task = None
+    gc.collect()
+    assert task() is None
+    assert dropped.by_cause() == {NULL_KEY: 1}
 
 
 def test_a_record_that_came_from_no_topic_is_told_without_one(caplog: pytest.LogCaptureFixture) -> None:
