@@ -26,7 +26,10 @@ from streams.topology.outline import Outline, outline
 from streams.topology.outline_json import from_json, to_json
 from streams.topology.svg import svg
 
-FORMATS: dict[str, Callable[[Drawing], str]] = {"text": text_tree, "mermaid": mermaid, "dot": graphviz, "svg": svg}
+DRAWN: dict[str, Callable[[Drawing], str]] = {"text": text_tree, "mermaid": mermaid, "dot": graphviz}
+FORMATS = (*DRAWN, "svg")
+UNNAMED = "app"
+"""The application id where nobody gives one."""
 
 
 @click.group(help="Show what a script builds, without running it.")
@@ -36,7 +39,7 @@ def topology() -> None: ...
 def built(script: str, pairs: tuple[str, ...]) -> tuple[Topology, dict[str, object]]:
     """The script's topology under its own settings and those given."""
     loaded = load(script)
-    defaults = {"application.id": "app", **loaded.config}
+    defaults = {"application.id": UNNAMED, **loaded.config}
     settings = dict(load_settings(script=defaults, pairs=pairs))
     return loaded.build(settings), settings
 
@@ -93,7 +96,9 @@ def apart(place: str, pairs: tuple[str, ...]) -> Outline:
 @pairs_option
 def graph(script: str, form: str, output: str | None, pairs: tuple[str, ...]) -> None:
     with refusals():
-        picture = FORMATS[form](drawing(outlined(script, pairs)))
+        found = outlined(script, pairs)
+        title = found.application_id if found.application_id != UNNAMED else Path(script).stem
+        picture = svg(found, title) if form == "svg" else DRAWN[form](drawing(found))
         if output is None:
             click.echo(picture, nl=False)
             return

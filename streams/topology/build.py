@@ -29,7 +29,11 @@ def built(wiring: Wiring, config: Mapping[str, object] | None) -> BuiltTopology:
         _place_stores_in_memory(wiring)
     subs = tuple(_with_serdes(sub, wiring, settings) for sub in sub_topologies(wiring, settings))
     return BuiltTopology(
-        subs, tuple(wiring.globals.values()), frozenset(wiring.internal_topics), tuple(wiring.nodes)
+        subs,
+        tuple(wiring.globals.values()),
+        frozenset(wiring.internal_topics),
+        tuple(wiring.nodes),
+        dict(wiring.origins),
     )
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from streams.names import CHANGELOG_SUFFIX
-from streams.topology.outline import GlobalOutline, NodeOutline, Outline, StoreOutline, SubOutline
+from streams.topology.outline import GlobalOutline, NodeOutline, Outline, StoreOutline, TopicOutline
 
 
 class Look(Enum):
@@ -59,18 +59,15 @@ class Drawing(NamedTuple):
 
 def drawing(outline: Outline) -> Drawing:
     """What is to be seen of a topology."""
-    subs = [
-        _Part(box, f"Sub-topology {sub.id}", sub.nodes, sub.stores) for box, sub in enumerate(outline.subtopologies)
-    ]
-    parts = [*subs, *(_global(len(subs) + i, store) for i, store in enumerate(outline.global_stores))]
+    parts = parts_of(outline)
     ids = _Ids()
     figures = [figure for part in parts for figure in _inside(part, ids)]
-    notes = {topic.name: _topic_note(sub, topic.name) for sub in outline.subtopologies for topic in sub.topics}
+    notes = {topic.name: topic_note(topic) for sub in outline.subtopologies for topic in sub.topics}
     arrows: list[Arrow] = []
     for part in parts:
         for node in part.nodes:
             arrows += _arrows(node, ids)
-            for name in (*node.topics, *((_chosen(node),) if node.chosen else ())):
+            for name in (*node.topics, *((chosen(node),) if node.chosen else ())):
                 if ids.add("topic", name):
                     look = Look.INTERNAL_TOPIC if name in notes else Look.TOPIC
                     figures.append(Figure(ids.of("topic", name), name, notes.get(name, ""), look, None))
@@ -79,7 +76,9 @@ def drawing(outline: Outline) -> Drawing:
     return Drawing(tuple(Box(part.box, part.title) for part in parts), tuple(figures), tuple(arrows))
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
+    """A sub-topology, or a global store with what fills it, and the number of its box."""
+
     box: int
     title: str
     nodes: tuple[NodeOutline, ...]
@@ -106,17 +105,23 @@ class _Ids:
         return (what, name) in self._known
 
 
-def _global(box: int, store: GlobalOutline) -> _Part:
-    return _Part(box, "Global store (on every instance)", (store.source, store.processor), (store.store,))
+def parts_of(outline: Outline) -> list[Part]:
+    """What has a box of its own."""
+    subs = [Part(box, f"Sub-topology {sub.id}", sub.nodes, sub.stores) for box, sub in enumerate(outline.subtopologies)]
+    return [*subs, *(_global(len(subs) + i, store) for i, store in enumerate(outline.global_stores))]
 
 
-def _inside(part: _Part, ids: _Ids) -> Iterator[Figure]:
+def _global(box: int, store: GlobalOutline) -> Part:
+    return Part(box, "Global store (on every instance)", (store.source, store.processor), (store.store,))
+
+
+def _inside(part: Part, ids: _Ids) -> Iterator[Figure]:
     for node in part.nodes:
         ids.add("node", node.name)
         yield Figure(ids.of("node", node.name), node.name, "", Look(node.kind), part.box)
     for store in part.stores:
         ids.add("store", store.name)
-        yield Figure(ids.of("store", store.name), store.name, _store_note(store), Look.STORE, part.box)
+        yield Figure(ids.of("store", store.name), store.name, store_note(store), Look.STORE, part.box)
 
 
 def _arrows(node: NodeOutline, ids: _Ids) -> list[Arrow]:
@@ -125,11 +130,13 @@ def _arrows(node: NodeOutline, ids: _Ids) -> list[Arrow]:
     return down + [Arrow(here, ids.of("store", store), True) for store in node.stores if ids.has("store", store)]
 
 
-def _chosen(node: NodeOutline) -> str:
+def chosen(node: NodeOutline) -> str:
+    """What stands in the place of a topic that is found while the application runs."""
     return f"topics like {node.chosen}" if node.kind == "source" else f"chosen by {node.chosen}"
 
 
-def _store_note(store: StoreOutline) -> str:
+def store_note(store: StoreOutline) -> str:
+    """Kind, place and changelog of a store."""
     place = "on disk" if store.persistent else "in memory"
     usual = store.changelog == store.name + CHANGELOG_SUFFIX
     log = "logged" if usual else f"changelog {store.changelog}" if store.changelog else "not logged"
@@ -137,6 +144,6 @@ def _store_note(store: StoreOutline) -> str:
     return f"{kind}, {place}, {log}"
 
 
-def _topic_note(sub: SubOutline, name: str) -> str:
-    topic = next(topic for topic in sub.topics if topic.name == name)
+def topic_note(topic: TopicOutline) -> str:
+    """Kind and number of partitions of an internal topic."""
     return topic.kind if topic.partitions is None else f"{topic.kind}, {topic.partitions} partitions"

@@ -12,6 +12,7 @@ from streams.errors import IllegalArgumentException, NotYetBuiltException, NullP
 from streams.serdes.base import Serde
 from streams.topology.describe import TopologyDescription, describe
 from streams.topology.node import BuiltTopology, GlobalStore, ProcessorNode, SinkNode, SourceNode
+from streams.topology.origin import calling, origin_of
 from streams.topology.reset import AutoOffsetReset
 from streams.topology.store import StoreSpec
 from streams.topology.suppliers import brought_stores, check_supplier
@@ -91,6 +92,7 @@ class Topology:
             raise IllegalArgumentException(
                 f"offset_reset of add_source() takes AutoOffsetReset.earliest() and its like, got {offset_reset!r}."
             )
+        self._note_call()
         self._wiring.add_source(
             SourceNode(
                 name,
@@ -152,6 +154,7 @@ class Topology:
         key_serde = arguments.serde(key_serde, "key_serde of add_sink()")
         value_serde = arguments.serde(value_serde, "value_serde of add_sink()")
         parents = _names("add_sink() takes names of parents", rest, "predecessor name can't be null")
+        self._note_call()
         self._wiring.add_sink(SinkNode(name, parents, topic, key_serde, value_serde, partitioner))
         return self
 
@@ -185,6 +188,7 @@ class Topology:
         Every instance fills the store from all partitions of `topic`, through the processor that `supplier` gives.
         It has no changelog.
         """
+        self._note_call()
         spec = spec_of(builder, logging=False)
         source, name, supplier = _filled(args)
         node = ProcessorNode(name, (source.name,), (spec.name,), supplier)
@@ -196,6 +200,7 @@ class Topology:
 
         The store's changelog is the topic itself; only the processor that `supplier` gives writes to the store.
         """
+        self._note_call()
         spec = spec_of(builder)
         source, name, supplier = _filled(args)
         self._wiring.add_source(source)
@@ -223,10 +228,22 @@ class Topology:
     def __repr__(self) -> str:
         return f"Topology({len(self._wiring.nodes)} nodes, {len(self._wiring.stores)} stores)"
 
+    def _repr_svg_(self) -> str:
+        """The picture that a notebook shows; `streams-app topology graph --format svg` draws the same."""
+        from streams.topology.outline import outline
+        from streams.topology.svg import svg
+
+        return svg(outline(self.built(), ""))
+
+    def _note_call(self) -> None:
+        method = calling()
+        self._wiring.origin = None if method is None else origin_of(method, -len(self._wiring.nodes) - 1)
+
     def _add_user_step(self, name: str, supplier: object, parents: tuple[str, ...], fixed_key: bool) -> None:
         _name([name])
         parents = _names("a processor takes names of parents", parents, "predecessor name can't be null")
         make = check_supplier(supplier)
+        self._note_call()
         self._wiring.add_step(ProcessorNode(name, parents, (), make, fixed_key))
         for builder in brought_stores(supplier):
             self._wiring.add_store(spec_of(builder), builder, name)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Never
 
 from streams.processor import TimestampExtractor
 from streams.serdes.base import Serde
+from streams.topology.origin import Origin
 from streams.topology.store import StoreSpec
 
 StepFactory = Callable[[Never], object]
@@ -147,6 +148,8 @@ class BuiltTopology:
     """Undecorated names: wherever a source or sink names one, the runtime prefixes `<application.id>-`."""
     order: tuple[str, ...] = ()
     """Names of the nodes of all sub-topologies, in the order they were added."""
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False)
+    """By node: the call of the script that it came from."""
 
     def fingerprint(self, subtopology: int) -> bytes:
         """Of number, names, topics and stores of a sub-topology: equal where a task may move between members."""

@@ -137,7 +137,7 @@ def _single(changer: Work, parts: list[Repartition]) -> Work:
         value_serde=next((p.value_serde for p in parts if p.value_serde is not None), None),
         partitioner=None,
     )
-    node = PlanNode(_NOT_IN_THE_PLAN, part.source, part, (), changer.priority)
+    node = PlanNode(_NOT_IN_THE_PLAN, part.source, part, (), changer.priority, origin=changer.node.origin)
     return Work(node, part, changer.priority)
 
 

@@ -6,11 +6,15 @@ are without the `<application.id>-` prefix.
 
 from __future__ import annotations
 
+import linecache
 import re
+from collections.abc import Mapping
+from pathlib import PurePath
 from typing import NamedTuple
 
 from streams.topology.describe import said
 from streams.topology.node import BuiltTopology, GlobalStore, InternalTopic, Node, SinkNode, SourceNode, SubTopology
+from streams.topology.origin import Origin
 from streams.topology.store import StoreSpec
 
 
@@ -25,6 +29,14 @@ class NodeOutline(NamedTuple):
     chosen: str | None = None
     """A source's pattern, or what chooses a sink's topic."""
     stores: tuple[str, ...] = ()
+    operation: str = ""
+    """The method that the script called for it; empty: not known, as in what an earlier version saved."""
+    call: int = 0
+    """Equal for all nodes of one call; 0: not known."""
+    place: str = ""
+    """File and line of the call: `word_count.py:27`. Without directories, so that it is the same on every machine."""
+    code: str = ""
+    """That line."""
 
 
 class StoreOutline(NamedTuple):
@@ -83,7 +95,7 @@ def outline(topology: BuiltTopology, application_id: str) -> Outline:
     return Outline(
         application_id,
         tuple(_sub(topology, sub) for sub in topology.subtopologies),
-        tuple(_global(store) for store in topology.global_stores),
+        tuple(_global(store, topology.origins) for store in topology.global_stores),
     )
 
 
@@ -92,24 +104,36 @@ def _sub(topology: BuiltTopology, sub: SubTopology) -> SubOutline:
     own = [topic for topic in sub.changelogs.values() if topic.name not in sub.source_topics]
     return SubOutline(
         sub.id,
-        tuple(_node(node) for node in sub.nodes),
+        tuple(_node(node, topology.origins) for node in sub.nodes),
         tuple(_store(spec, changelogs.get(spec.name)) for spec in sub.stores),
         tuple(_topic(topic) for topic in (*sub.repartition_topics.values(), *own)),
         topology.fingerprint(sub.id).hex(),
     )
 
 
-def _global(store: GlobalStore) -> GlobalOutline:
+def _global(store: GlobalStore, origins: Mapping[str, Origin]) -> GlobalOutline:
     topics = store.source.topics
-    processor = _node(store.processor)
+    processor = _node(store.processor, origins)
     return GlobalOutline(
-        _node(store.source),
+        _node(store.source, origins),
         processor._replace(stores=(store.store.name,)),
         _store(store.store, topics[0] if isinstance(topics, tuple) else None),
     )
 
 
-def _node(node: Node) -> NodeOutline:
+def _node(node: Node, origins: Mapping[str, Origin]) -> NodeOutline:
+    found = origins.get(node.name)
+    if found is None:
+        return _bare(node)
+    return _bare(node)._replace(
+        operation=found.operation,
+        call=found.call,
+        place=f"{PurePath(found.file).name}:{found.line}",
+        code=linecache.getline(found.file, found.line).strip(),
+    )
+
+
+def _bare(node: Node) -> NodeOutline:
     if isinstance(node, SourceNode):
         if isinstance(node.topics, re.Pattern):
             return NodeOutline(node.name, "source", chosen=node.topics.pattern)

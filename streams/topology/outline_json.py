@@ -1,7 +1,8 @@
 """An outline as JSON, and back.
 
 {"format": 1, "application_id": "app",
- "subtopologies": [{"id": 0, "fingerprint": "…", "nodes": [{"name", "kind", "parents", "topics", "chosen", "stores"}],
+ "subtopologies": [{"id": 0, "fingerprint": "…", "nodes": [{"name", "kind", "parents", "topics", "chosen", "stores",
+                               "operation", "call", "place", "code"}],
                     "stores": [{"name", "kind", "persistent", "changelog", "retention_ms", "window_ms"}],
                     "topics": [{"name", "kind", "partitions", "config": {"name": "value"}}]}],
  "global_stores": [{"source": node, "processor": node, "store": store}]}
@@ -85,6 +86,10 @@ def _node(row: _Row) -> NodeOutline:
         row.texts("topics"),
         row.text_or_none("chosen"),
         row.texts("stores"),
+        row.text_or_none("operation") or "",
+        row.number_or_none("call") or 0,
+        row.text_or_none("place") or "",
+        row.text_or_none("code") or "",
     )
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from types import FrameType
 
 from streams.serdes.base import AnySerde
 from streams.topology.naming import Names
 from streams.topology.node import SinkNode, SourceNode, StepFactory
+from streams.topology.origin import Origin, calling, origin_of
 from streams.topology.store import StoreSpec
 
 ROOT = 0
@@ -258,6 +260,7 @@ class PlanNode:
         versioned: its result is (not) a versioned table; None: as its parents'.
         suppress: it needs a table that is not versioned.
         grace_ms: a windowed aggregation closes its windows so long after their end.
+        origin: the call of the script that it came from.
     """
 
     id: int
@@ -272,6 +275,7 @@ class PlanNode:
     versioned: bool | None = None
     suppress: bool = False
     grace_ms: int | None = None
+    origin: Origin | None = None
 
 
 class TableKind(Enum):
@@ -328,6 +332,9 @@ class Plan:
     generated_repartitions: list[str] = field(default_factory=list)
     """Names of repartition topics that no user gave, each time one is asked for: also where an earlier one serves."""
     _priority: int = 0
+    _method: FrameType | None = None
+    """Held while nodes are added, so that two calls from one line are two: no other frame can be this object."""
+    _calls: int = 0
 
     def add(
         self,
@@ -358,9 +365,23 @@ class Plan:
             versioned,
             suppress,
             grace_ms,
+            self._origin(),
         )
         self.nodes.append(node)
         return node.id
+
+    def said(self) -> None:
+        """All is said for now: lets go of the script's frame."""
+        self._method = None
+
+    def _origin(self) -> Origin | None:
+        method = calling()
+        if method is None:
+            return None
+        if method is not self._method:
+            self._method = method
+            self._calls += 1
+        return origin_of(method, self._calls)
 
     def add_again(self, node: int) -> None:
         """A node that is shared by a further operator is written as late as that one asked for it."""

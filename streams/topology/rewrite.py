@@ -45,6 +45,7 @@ def build(plan: p.Plan, config: Settings | None = None, asked: Settings | None =
     """
     settings = [StreamsConfig.of_topology(each) for each in (config, asked)]
     wanted = settings[0].optimizations
+    plan.said()
     works = working_copy(plan)
     wiring = Wiring(copartitioned=list(plan.copartitioned))
     merge_equal_sources(works[0], wiring)
@@ -69,6 +70,7 @@ def build(plan: p.Plan, config: Settings | None = None, asked: Settings | None =
     check_fixed_counts(wiring)
     if any(each.get_boolean("ensure.explicit.internal.resource.naming") for each in settings):
         refuse_generated_names(plan)
+    wiring.origin = None
     return Topology(wiring)
 
 
@@ -124,6 +126,7 @@ class _Writer:
             if work in written:
                 continue
             if work.part is not None:
+                self._wiring.origin = work.node.origin
                 _WRITERS[type(work.part)](self, work, work.part)
             written.add(work)
             offer(work)

@@ -1,219 +1,231 @@
-"""A drawing as SVG: one file that any browser shows, without a foreign program.
+"""A topology as SVG: one file that any browser shows, without a foreign program.
 
-Two layouts in one: each box lays out what is in it; then boxes and topics are laid out as parts of a page.
+Light or dark as the reader's system is. What is pointed at tells the line of the script and the names of its nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Sequence
+from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from streams.topology.drawing import Arrow, Box, Drawing, Figure, Look
-from streams.topology.layered_layout import Layout, Point, Size, layered
+from streams.topology.drawing import Arrow, Look
+from streams.topology.folding import Card, folded
+from streams.topology.layered_layout import Point, Size
+from streams.topology.outline import Outline
+from streams.topology.picture import (
+    BIG,
+    HEAD_LINE,
+    SMALL,
+    SMALL_LINE,
+    Picture,
+    heads,
+    letters,
+    picture,
+    smalls,
+    wrapped,
+)
 
-LINE = 15.0
-"""Height of a line of text, in pixels."""
-LETTER = 7.3
-"""Width of a letter of the text's monospaced font."""
-WIDEST = 30
-"""Letters on a line before a name is broken at a `-` or a blank."""
-MARGIN = 20.0
-TITLE = 26.0
+MARGIN = 14.0
+TITLE = 20.0
+WIDEST_TITLE = 60
+ENTRY = 18.0
+"""Height of a row of the legend."""
+ROUND = 4.0
+"""Radius of an edge's corners."""
+TIP = 7.0
+"""Length of an arrow's tip; the gap in front of a layer holds it."""
 
-_FILLS = {
-    Look.SOURCE: ("#eaf6ea", "#4b8a4b"),
-    Look.PROCESSOR: ("#ffffff", "#666666"),
-    Look.SINK: ("#fdeaea", "#a85454"),
-    Look.TOPIC: ("#e8f0fe", "#3b6fb6"),
-    Look.INTERNAL_TOPIC: ("#f3e8fe", "#7a4fb0"),
-    Look.STORE: ("#fdf3d8", "#b08a2e"),
+_LOOKS = {
+    Look.SOURCE: "op",
+    Look.PROCESSOR: "op",
+    Look.SINK: "op",
+    Look.TOPIC: "topic",
+    Look.INTERNAL_TOPIC: "topic own",
+    Look.STORE: "store",
 }
-_HEAD = (
-    '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
-    'orient="auto-start-reverse"><path d="M0 0 L8 4 L0 8 z" fill="#555"/></marker></defs>'
+_LIGHT = {
+    "text": "fill:#1b1f24",
+    "text.small,.streams-topology .number": "fill:#57606a",
+    ".page": "fill:#ffffff",
+    ".frame": "fill:#f6f8fa;stroke:#b4bcc6",
+    ".op": "fill:#ffffff;stroke:#57606a",
+    ".topic": "fill:#ddeeff;stroke:#2f6fb5",
+    ".own": "fill:#f1e6fd;stroke:#7d4fb8",
+    ".store": "fill:#fff4d0;stroke:#9a7712",
+    ".edge": "stroke:#57606a",
+    ".state": "stroke:#9a7712",
+    ".tip": "fill:#57606a",
+    ".tip.state": "fill:#9a7712;stroke:none",
+}
+_DARK = {
+    "text": "fill:#e6edf3",
+    "text.small,.streams-topology .number": "fill:#a5b0bc",
+    ".page": "fill:#0d1117",
+    ".frame": "fill:#161b22;stroke:#484f58",
+    ".op": "fill:#21262d;stroke:#8b949e",
+    ".topic": "fill:#10325c;stroke:#58a6ff",
+    ".own": "fill:#35205a;stroke:#bc8cff",
+    ".store": "fill:#3d2f06;stroke:#d9a928",
+    ".edge": "stroke:#8b949e",
+    ".state": "stroke:#d9a928",
+    ".tip": "fill:#8b949e",
+    ".tip.state": "fill:#d9a928;stroke:none",
+}
+_LEGEND = (
+    ("topic", "topic"),
+    ("topic own", "internal topic"),
+    ("op", "operation and number"),
+    ("edge", "records"),
+    ("edge state", "reads its store"),
 )
 
 
-class _Placed(NamedTuple):
-    """The page: centres of the figures, sizes, the boxes' corners and sizes, bends by arrow."""
+def svg(outline: Outline, title: str = "Topology") -> str:
+    """The text of the picture.
 
-    centres: dict[str, Point]
-    sizes: dict[str, Size]
-    boxes: dict[int, tuple[Point, Size]]
-    bends: dict[int, tuple[Point, ...]]
-    size: Size
-
-
-def svg(drawing: Drawing) -> str:
-    """The text of the picture."""
-    placed = _place(drawing)
-    width, height = placed.size.width + 2 * MARGIN, placed.size.height + 2 * MARGIN
+    Args:
+        outline: the topology.
+        title: what stands above it.
+    """
+    content = folded(outline)
+    placed = picture(content)
+    heading = wrapped(title, WIDEST_TITLE)
+    subs = len(outline.subtopologies)
+    said = f"{content.nodes} nodes, {subs} sub-topolog{'y' if subs == 1 else 'ies'}. Point at one for its line."
+    width = max(placed.size.width, letters(said) * SMALL, *(letters(line) * 1.2 * BIG for line in heading))
+    legend, low = _legend(width, len(heading) * TITLE + SMALL_LINE)
+    top = low + MARGIN
+    shown = _shifted(placed, Point((width - placed.size.width) / 2, top))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="{-MARGIN:.0f} {-MARGIN:.0f} {width:.0f} {height:.0f}" '
-        'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="12">',
-        _HEAD,
-        f'<rect x="{-MARGIN:.0f}" y="{-MARGIN:.0f}" width="{width:.0f}" height="{height:.0f}" fill="#fff"/>',
+        *_page(Size(width + 2 * MARGIN, top + placed.size.height + 2 * MARGIN), title),
+        *(_text(Point(0, 14 + i * TITLE), line, "title", "start") for i, line in enumerate(heading)),
+        _text(Point(0, len(heading) * TITLE + 8), said, "small", "start"),
+        *legend,
     ]
-    for box in drawing.boxes:
-        corner, size = placed.boxes[box.number]
-        parts.append(
-            f'<rect x="{corner.x:.1f}" y="{corner.y:.1f}" width="{size.width:.1f}" height="{size.height:.1f}" '
-            'rx="8" fill="#fafafa" stroke="#999"/>'
-        )
-    parts += [_line(arrow, placed, placed.bends.get(i, ())) for i, arrow in enumerate(drawing.arrows)]
-    parts += [_title(box, placed.boxes[box.number][0]) for box in drawing.boxes]
-    parts += [_shape(figure, placed.centres[figure.id], placed.sizes[figure.id]) for figure in drawing.figures]
+    for box in content.boxes:
+        frame = shown.frames[box.number]
+        parts.append(_rect("frame", frame.corner, frame.size, 8))
+    parts += [_edge(arrow, path) for arrow, path in zip(content.arrows, shown.paths, strict=True)]
+    for box in content.boxes:
+        at = shown.frames[box.number].title
+        parts.append(_text(Point(at.x, at.y + 4), box.title, "small", "middle"))
+    parts += [_card(card, shown.centres[card.id], shown.sizes[card.id]) for card in content.cards]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _title(box: Box, corner: Point) -> str:
-    """Over the arrows, with a rim that keeps them off."""
-    return (
-        f'<text x="{corner.x + 10:.1f}" y="{corner.y + 17:.1f}" font-weight="bold" paint-order="stroke" '
-        f'stroke="#fafafa" stroke-width="5">{escape(box.title)}</text>'
-    )
-
-
-def _place(drawing: Drawing) -> _Placed:
-    sizes = {figure.id: _size(figure) for figure in drawing.figures}
-    home = {figure.id: figure.box for figure in drawing.figures}
-    inner: dict[int, Layout] = {}
-    bends: dict[int, tuple[Point, ...]] = {}
-    local: dict[int, list[int]] = {}
-    for box in drawing.boxes:
-        local[box.number] = [i for i, a in enumerate(drawing.arrows) if home[a.start] == home[a.end] == box.number]
-        here = {figure.id: sizes[figure.id] for figure in drawing.figures if figure.box == box.number}
-        edges = [(drawing.arrows[i].start, drawing.arrows[i].end) for i in local[box.number]]
-        sinks = [f.id for f in drawing.figures if f.box == box.number and f.look is Look.SINK]
-        inner[box.number] = layered(here, edges, last=sinks)
-    outer, outer_of = _page(drawing, inner, sizes, home)
-    centres = {id: outer.centres[id] for id, box in home.items() if box is None}
-    boxes: dict[int, tuple[Point, Size]] = {}
-    for number, layout in inner.items():
-        size = _boxed(layout)
-        middle = outer.centres[f"box {number}"]
-        corner = Point(middle.x - size.width / 2, middle.y - size.height / 2)
-        boxes[number] = corner, size
-        shift = Point(middle.x - layout.size.width / 2, corner.y + MARGIN / 2 + TITLE)
-        centres |= {id: _moved(point, shift) for id, point in layout.centres.items()}
-        for at, i in enumerate(local[number]):
-            bends[i] = tuple(_moved(point, shift) for point in layout.bends.get(at, ()))
-    bends |= {i: outer.bends.get(at, ()) for i, at in outer_of.items()}
-    return _Placed(centres, sizes, boxes, bends, outer.size)
-
-
-def _page(
-    drawing: Drawing, inner: dict[int, Layout], sizes: dict[str, Size], home: dict[str, int | None]
-) -> tuple[Layout, dict[int, int]]:
-    """Boxes and topics on the page; and for each arrow between them, which edge of the page it is."""
-    parts = {id: sizes[id] for id, box in home.items() if box is None}
-    parts |= {f"box {number}": _boxed(layout) for number, layout in inner.items()}
-    edges: dict[tuple[str, str], int] = {}
-    of: dict[int, int] = {}
-    for i, arrow in enumerate(drawing.arrows):
-        ends = [id if home[id] is None else f"box {home[id]}" for id in (arrow.start, arrow.end)]
-        if ends[0] != ends[1]:
-            of[i] = edges.setdefault((ends[0], ends[1]), len(edges))
-    return layered(parts, list(edges), gap=Size(36, 44)), of
-
-
-def _boxed(layout: Layout) -> Size:
-    return Size(max(layout.size.width, 190.0) + 2 * MARGIN, layout.size.height + TITLE + 1.5 * MARGIN)
-
-
-def _moved(point: Point, by: Point) -> Point:
-    return Point(point.x + by.x, point.y + by.y)
-
-
-def wrapped(text: str) -> list[str]:
-    """Lines of at most `WIDEST` letters, broken behind a `-`, `.`, `_` or blank where there is one."""
-    lines = []
-    while len(text) > WIDEST:
-        cut = max(text.rfind(mark, WIDEST // 2, WIDEST) for mark in "-._ ")
-        at = cut + 1 if cut >= 0 else WIDEST
-        lines.append(text[:at].rstrip())
-        text = text[at:]
-    return [*lines, text]
-
-
-def _words(figure: Figure) -> list[tuple[str, bool]]:
-    """Lines of a figure, and whether each belongs to the note."""
-    return [(line, False) for line in wrapped(figure.name)] + (
-        [(line, True) for line in wrapped(figure.note)] if figure.note else []
-    )
-
-
-def _size(figure: Figure) -> Size:
-    words = _words(figure)
-    width = max(len(line) for line, _ in words) * LETTER + 20
-    height = len(words) * LINE + 14
-    if figure.look in (Look.TOPIC, Look.INTERNAL_TOPIC):
-        return Size(width, height + 14)  # the lid
-    if figure.look is Look.STORE:
-        return Size(width * 1.15 + 10, height * 1.3 + 6)  # the corners of an ellipse hold no text
-    return Size(width, height)
-
-
-def _shape(figure: Figure, at: Point, size: Size) -> str:
-    fill, stroke = _FILLS[figure.look]
-    paint = f'fill="{fill}" stroke="{stroke}"'
-    left, top = at.x - size.width / 2, at.y - size.height / 2
-    down = 0.0
-    if figure.look in (Look.TOPIC, Look.INTERNAL_TOPIC):
-        dashes = ' stroke-dasharray="5 3"' if figure.look is Look.INTERNAL_TOPIC else ""
-        outline = _cylinder(left, top, size, paint + dashes)
-        down = 5.0
-    elif figure.look is Look.STORE:
-        outline = (
-            f'<ellipse cx="{at.x:.1f}" cy="{at.y:.1f}" rx="{size.width / 2:.1f}" ry="{size.height / 2:.1f}" {paint}/>'
-        )
-    else:
-        round_ = 3 if figure.look is Look.PROCESSOR else 14
-        outline = (
-            f'<rect x="{left:.1f}" y="{top:.1f}" width="{size.width:.1f}" height="{size.height:.1f}" '
-            f'rx="{round_}" {paint}/>'
-        )
-    return f"<g>{outline}{_text(_words(figure), Point(at.x, at.y + down))}</g>"
-
-
-def _cylinder(left: float, top: float, size: Size, paint: str) -> str:
-    lid, right, bottom, half = 7.0, left + size.width, top + size.height, size.width / 2
-    arc = f"A{half:.1f} {lid} 0 0"
-    stroke = paint.split(" ", 1)[1]
-    return (
-        f'<path d="M{left:.1f} {top + lid:.1f} {arc} 1 {right:.1f} {top + lid:.1f} V{bottom - lid:.1f} '
-        f'{arc} 1 {left:.1f} {bottom - lid:.1f} Z" {paint}/>'
-        f'<path d="M{left:.1f} {top + lid:.1f} {arc} 0 {right:.1f} {top + lid:.1f}" fill="none" {stroke}/>'
-    )
-
-
-def _text(words: list[tuple[str, bool]], at: Point) -> str:
-    first = at.y - (len(words) - 1) * LINE / 2 + 4
-    return "".join(
-        f'<text x="{at.x:.1f}" y="{first + i * LINE:.1f}" text-anchor="middle" fill="{colour}">{escape(line)}</text>'
-        for i, (line, colour) in enumerate((line, "#666" if note else "#111") for line, note in words)
-    )
-
-
-def _line(arrow: Arrow, placed: _Placed, bends: Iterable[Point]) -> str:
-    """From edge to edge of the figures, through the bends."""
-    start, end = placed.centres[arrow.start], placed.centres[arrow.end]
-    between = list(bends)
-    points = [
-        _edge(start, between[0] if between else end, placed.sizes[arrow.start]),
-        *between,
-        _edge(end, between[-1] if between else start, placed.sizes[arrow.end]),
+def _page(size: Size, title: str) -> list[str]:
+    corner = f"{-MARGIN:.0f} {-MARGIN:.0f}"
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="streams-topology" width="{size.width:.0f}" '
+        f'height="{size.height:.0f}" viewBox="{corner} {size.width:.0f} {size.height:.0f}" role="img">',
+        f"<title>{_xml(title)}</title>",
+        f"<style>{_style()}</style>",
+        _rect("page", Point(-MARGIN, -MARGIN), size, 0),
     ]
-    path = " L".join(f"{point.x:.1f} {point.y:.1f}" for point in points)
-    dashes = ' stroke-dasharray="4 3" marker-start="url(#tip)"' if arrow.state else ""
-    return f'<path d="M{path}" fill="none" stroke="#555"{dashes} marker-end="url(#tip)"/>'
 
 
-def _edge(centre: Point, towards: Point, size: Size) -> Point:
-    """Where the figure's rim is crossed: the middle of its upper or lower side, or a side where the other is level."""
-    if abs(towards.y - centre.y) < size.height / 2:
-        side = size.width / 2 if towards.x > centre.x else -size.width / 2
-        return Point(centre.x + side, centre.y)
-    return Point(centre.x, centre.y + (size.height / 2 if towards.y > centre.y else -size.height / 2))
+def _style() -> str:
+    """Each rule begins with the picture's own class: a notebook's page is not to be changed by it."""
+    fixed = (
+        "text{font:10px 'DejaVu Sans Mono',Menlo,Consolas,monospace;white-space:pre}",
+        "text.head{font-size:12px}",
+        "text.title{font-size:14px;font-weight:bold}",
+        ".edge{fill:none;stroke-width:1.2}",
+        ".own,.streams-topology .edge.state{stroke-dasharray:4 3}",
+        "g:hover>rect{stroke-width:2.5}",
+    )
+    whole = "".join(f".streams-topology {rule}" for rule in fixed)
+    light, dark = (
+        "".join(f".streams-topology {what}{{{paint}}}" for what, paint in paints.items()) for paints in (_LIGHT, _DARK)
+    )
+    return f"{whole}{light}@media (prefers-color-scheme:dark){{{dark}}}"
+
+
+def _legend(width: float, top: float) -> tuple[list[str], float]:
+    """As many rows as the width asks for, and where the last one ends."""
+    parts = []
+    x, y = 0.0, top + 6
+    for look, words in _LEGEND:
+        wide = 30 + letters(words) * SMALL + 14
+        if x and x + wide > width + 14:
+            x, y = 0.0, y + ENTRY
+        if look.startswith("edge"):
+            line = (Point(x, y + 7), Point(x + 24, y + 7))
+            parts.append(_edge(Arrow("", "", look == "edge state"), line))
+        else:
+            parts.append(_rect(look, Point(x, y + 1), Size(24, 12), 6 if look.startswith("topic") else 2))
+        parts.append(_text(Point(x + 30, y + 11), words, "small", "start"))
+        x += wide
+    return parts, y + ENTRY
+
+
+def _shifted(placed: Picture, by: Point) -> Picture:
+    def moved(point: Point) -> Point:
+        return Point(point.x + by.x, point.y + by.y)
+
+    return placed._replace(
+        centres={id: moved(point) for id, point in placed.centres.items()},
+        frames={
+            number: frame._replace(corner=moved(frame.corner), title=moved(frame.title))
+            for number, frame in placed.frames.items()
+        },
+        paths=[tuple(map(moved, path)) for path in placed.paths],
+    )
+
+
+def _card(card: Card, at: Point, size: Size) -> str:
+    round_ = 10 if card.look in (Look.TOPIC, Look.INTERNAL_TOPIC) else 3
+    corner = Point(at.x - size.width / 2, at.y - size.height / 2)
+    lines, small = heads(card), smalls(card)
+    y = at.y - (len(lines) * HEAD_LINE + len(small) * SMALL_LINE) / 2
+    texts = []
+    for i, line in enumerate(lines):
+        number = card.number if i == len(lines) - 1 else ""
+        texts.append(_text(Point(at.x, y + 11 + i * HEAD_LINE), line, "head", "middle", number))
+    y += len(lines) * HEAD_LINE
+    texts += [_text(Point(at.x, y + 9 + i * SMALL_LINE), line, "small", "middle") for i, line in enumerate(small)]
+    hover = "\n".join(map(_xml, card.hover))
+    return f"<g><title>{hover}</title>{_rect(_LOOKS[card.look], corner, size, round_)}{''.join(texts)}</g>"
+
+
+def _rect(look: str, corner: Point, size: Size, round_: float) -> str:
+    return (
+        f'<rect class="{look}" x="{corner.x:.1f}" y="{corner.y:.1f}" width="{size.width:.1f}" '
+        f'height="{size.height:.1f}" rx="{round_:.0f}"/>'
+    )
+
+
+def _text(at: Point, words: str, look: str, anchor: str, number: str = "") -> str:
+    behind = f' <tspan class="number" font-size="10">{number}</tspan>' if number else ""
+    return f'<text class="{look}" x="{at.x:.1f}" y="{at.y:.1f}" text-anchor="{anchor}">{_xml(words)}{behind}</text>'
+
+
+def _edge(arrow: Arrow, points: Sequence[Point]) -> str:
+    """A line of level and upright pieces with small round corners, and a tip at its end."""
+    if len(points) < 2:
+        return ""
+    state = " state" if arrow.state else ""
+    path = [f"M{points[0].x:.1f} {points[0].y:.1f}"]
+    for before, at, after in zip(points, points[1:], points[2:], strict=False):
+        one, other = _near(at, before), _near(at, after)
+        path.append(f"L{one.x:.1f} {one.y:.1f}Q{at.x:.1f} {at.y:.1f} {other.x:.1f} {other.y:.1f}")
+    end, last = points[-1], list(pairwise(points))[-1]
+    path.append(f"L{end.x:.1f} {end.y:.1f}")
+    along = _near(end, last[0], TIP, 1.0)
+    dx, dy = (end.x - along.x) / 2, (end.y - along.y) / 2
+    tip = f"M{end.x:.1f} {end.y:.1f}L{along.x - dy:.1f} {along.y + dx:.1f}L{along.x + dy:.1f} {along.y - dx:.1f}Z"
+    return f'<path class="edge{state}" d="{"".join(path)}"/><path class="tip{state}" d="{tip}"/>'
+
+
+def _near(corner: Point, towards: Point, radius: float = ROUND, most: float = 0.5) -> Point:
+    """A place on the way from a corner to the next one, at most this part of it away."""
+    dx, dy = towards.x - corner.x, towards.y - corner.y
+    length = abs(dx) + abs(dy)
+    part = min(radius, length * most) / length if length else 0.0
+    return Point(corner.x + dx * part, corner.y + dy * part)
+
+
+def _xml(text: str) -> str:
+    """Escaped, and without the control characters that no XML document may hold."""
+    return escape("".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text))

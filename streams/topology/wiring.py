@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from streams.errors import TopologyException
 from streams.topology.node import GlobalStore, Node, ProcessorNode, SinkNode, SourceNode, StepNode
+from streams.topology.origin import Origin
 from streams.topology.plan import SerdeAround
 from streams.topology.store import StoreSpec
 
@@ -41,6 +42,10 @@ class Wiring:
     """By node: the value serde still waits for the configured default."""
     used: dict[str, dict[str, None]] = field(default_factory=dict)
     """By processor: names of its stores, in the order they were connected."""
+    origin: Origin | None = None
+    """The call of the script whose nodes are added now."""
+    origins: dict[str, Origin] = field(default_factory=dict)
+    """By node."""
     _roots: dict[str, str] = field(default_factory=dict)
 
     def add_source(self, node: SourceNode) -> None:
@@ -165,6 +170,8 @@ class Wiring:
 
     def _place(self, node: Node, parents: tuple[str, ...]) -> None:
         self.nodes[node.name] = node
+        if self.origin is not None:
+            self.origins[node.name] = self.origin
         self._roots[node.name] = node.name
         for parent in parents:
             self._unite(parent, node.name)

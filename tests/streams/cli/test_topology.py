@@ -49,6 +49,7 @@ def test_a_picture_in_a_file(command: Command, tmp_path: Path) -> None:
     assert (found.exit_code, found.output) == (0, "")
     words = "".join(ElementTree.fromstring(picture.read_text("utf-8")).itertext())
     assert "KSTREAM-AGGREGATE-0000000002" in words
+    assert "job.py:5" in words
     again = command("topology", "graph", script(tmp_path, COUNT), "-o", str(tmp_path / "no" / "such"))
     assert again.exit_code == 2
     assert "cannot be written" in again.output
