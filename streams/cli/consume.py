@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
-import math
+import re
 import signal
 import sys
+import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,34 +16,52 @@ import click
 
 from streams.cli import options
 from streams.cli.failure import FAILED, INTERRUPTED, Refused, refusals
-from streams.clients import Consumer, ConsumerRecord
+from streams.cli.record_text import Show, as_line, as_object, formatted
+from streams.clients import Admin, Consumer, ConsumerRecord
 from streams.durations import instant_ms
 from streams.errors import WakeupException
-from streams.record import TopicPartition, Windowed
+from streams.names import check_topic
+from streams.record import TopicPartition
+
+LOOK_AGAIN_S = 0.2
+"""Between two looks for a topic that is waited for."""
+
+_offset = re.compile(r"beginning|earliest|end|latest|-?\d+").fullmatch
 
 
-@click.command(help="Print the records of a topic: key, tab, value. Follows it until interrupted.")
+@click.command(
+    help="Print the records of a topic: key, tab, value. Follows it until interrupted; a topic that does not exist yet "
+    "is waited for, unless the command is to stop at the end."
+)
 @click.argument("topic")
 @click.option("--from-beginning", is_flag=True, help="From the first record; default: only new ones.")
+@click.option(
+    "--offset", "-o", default=None, help="Where to begin in each partition: beginning, end, N, or -N for the last N."
+)
 @click.option(
     "--from-time", type=click.DateTime(), default=None, help="From the first record at or after this UTC time."
 )
 @click.option("--to-time", type=click.DateTime(), default=None, help="Stop before records at or after this UTC time.")
 @click.option("--key-serde", default="string", show_default=True)
 @click.option("--value-serde", default="string", show_default=True)
-@click.option("--partition", type=int, multiple=True, help="Only these partitions.")
-@click.option("--group", default=None, help="Read as a member of this group and commit.")
+@click.option("--partition", "-p", type=int, multiple=True, help="Only these partitions.")
+@click.option("--group", "-g", default=None, help="Read as a member of this group and commit.")
 @click.option("--max-records", "-n", type=click.IntRange(1), default=None, help="Stop after so many.")
-@click.option("--exit-at-end", is_flag=True, help="Stop at the end of the topic.")
+@click.option("--exit-at-end", "-e", is_flag=True, help="Stop at the end of the topic.")
 @click.option("--timestamps", is_flag=True, help="Print each record's timestamp (ms) first.")
 @click.option("--headers", is_flag=True, help="Print each record's headers last.")
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line, with partition, offset, timestamp, headers."
 )
+@click.option(
+    "--format", "-f", "layout", default=None, help=r"How each record is printed, as in kcat: '%k %v\n', with "
+    "%t topic, %p partition, %o offset, %T timestamp, %h headers.",
+)  # fmt: skip
 @options.bootstrap
 def consume(
     topic: str,
     from_beginning: bool,
+    offset: str | None,
     from_time: datetime | None,
     to_time: datetime | None,
     key_serde: str,
@@ -55,37 +73,98 @@ def consume(
     timestamps: bool,
     headers: bool,
     as_json: bool,
+    layout: str | None,
     bootstrap_servers: str | None,
 ) -> None:
+    places = {"--from-beginning": from_beginning, "--offset": offset, "--from-time": from_time}
+    refuse_contradictions(group, partition, {name for name, value in places.items() if value}, offset)
+    show = layout_of(layout, as_json, timestamps, headers)
     config: dict[str, object] = {
         "key.deserializer": options.serde(key_serde),
         "value.deserializer": options.serde(value_serde),
         "auto.offset.reset": "earliest" if from_beginning or from_time is not None else "latest",
         "enable.auto.commit": group is not None,
+        **({} if group is None else {"group.id": group}),
+        **options.servers(bootstrap_servers),
     }
-    if group is not None:
-        config["group.id"] = group
-    if bootstrap_servers is not None:
-        config["bootstrap.servers"] = bootstrap_servers
     last_ms = None if to_time is None else utc_ms(to_time)
-    for output in (sys.stdout, sys.stderr):
-        if isinstance(output, io.TextIOWrapper):
-            output.reconfigure(errors="backslashreplace")  # what the terminal's encoding does not have is shown so
-    with refusals(), Consumer(config) as consumer:
-        stop_on_signals(consumer)
-        ends = place(consumer, topic, partition, group, from_time, exit_at_end or to_time is not None)
-        count = 0
+    to_the_end = exit_at_end or to_time is not None
+    show_what_has_no_letter()
+    with refusals():
         try:
-            with closing(following(consumer, ends)) as records:
-                for record in records:
-                    if last_ms is not None and record.timestamp >= last_ms:
-                        continue
-                    click.echo(as_object(record) if as_json else as_line(record, timestamps, headers))
-                    count += 1
-                    if count == max_records:
-                        break
+            if found_after_waiting(check_topic(topic), bootstrap_servers, to_the_end):
+                config["auto.offset.reset"] = "earliest"  # all that is in it is new
+            with Consumer(config) as consumer:
+                stop_on_signals(consumer)
+                ends = place(consumer, topic, partition, group, from_time, offset, to_the_end)
+                count = 0
+                with closing(following(consumer, ends)) as records:
+                    for record in records:
+                        if last_ms is not None and record.timestamp >= last_ms:
+                            continue
+                        click.echo(show(record), nl=layout is None)
+                        count += 1
+                        if count == max_records:
+                            break
         except WakeupException:
             sys.exit(INTERRUPTED)
+
+
+def show_what_has_no_letter() -> None:
+    """What the terminal's encoding does not have is shown by its number."""
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="backslashreplace")
+
+
+def refuse_contradictions(group: str | None, partition: tuple[int, ...], places: set[str], offset: str | None) -> None:
+    """Options that cannot be heeded together are refused, rather than one of them ignored."""
+    if len(places) > 1:
+        raise Refused(f"{' and '.join(sorted(places))} each say where to begin. Give one of them.")
+    if offset is not None and not _offset(offset):
+        raise Refused(f"--offset {offset!r} is none of beginning, end, N, or -N for the last N records.")
+    if group is not None and (by_hand := sorted(places - {"--from-beginning"}) + ["--partition"] * bool(partition)):
+        raise Refused(
+            f"A member of a group reads the partitions it is given, from where the group has committed: --group and "
+            f"{by_hand[0]} exclude each other."
+        )
+
+
+def layout_of(layout: str | None, as_json: bool, timestamps: bool, headers: bool) -> Show:
+    """How each record is printed."""
+    if layout is not None:
+        if as_json or timestamps or headers:
+            raise Refused("--format says all that is printed: leave --json, --timestamps and --headers away.")
+        return formatted(layout)
+    return as_object if as_json else lambda record: as_line(record, timestamps, headers)
+
+
+def found_after_waiting(topic: str, bootstrap_servers: str | None, to_the_end: bool) -> bool:
+    """Whether the topic had to be waited for.
+
+    Raises:
+        Refused: it does not exist, and only what is there is asked for.
+        WakeupException: a signal came meanwhile.
+    """
+    with Admin(options.servers(bootstrap_servers)) as engine:
+        if engine.describe_topics([topic]):
+            return False
+        if to_the_end:
+            raise Refused(f"There is no topic {topic}. `streams-app topics list` shows those there are.", FAILED)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop_waiting)
+        click.echo(
+            f"streams-app: there is no topic {topic} yet; waiting for it. "
+            f"`streams-app topics create {topic}` makes it.",
+            err=True,
+        )
+        while not engine.describe_topics([topic]):
+            time.sleep(LOOK_AGAIN_S)
+    return True
+
+
+def stop_waiting(number: int, frame: FrameType | None) -> None:
+    raise WakeupException("interrupted while waiting for a topic.")
 
 
 def stop_on_signals(consumer: Consumer) -> None:
@@ -109,15 +188,14 @@ def place(
     numbers: tuple[int, ...],
     group: str | None,
     from_time: datetime | None,
+    offset: str | None,
     to_the_end: bool,
 ) -> dict[TopicPartition, int] | None:
     """Sets the consumer on its partitions; gives the ends to stop at, or None to follow."""
     known = consumer.partitions_for(topic)
-    if not known:
-        raise Refused(f"There is no topic {topic}. `streams-app topics list` shows those there are.", FAILED)
     partitions = [p for p in known if not numbers or p.partition in numbers]
-    if not partitions:
-        raise Refused(f"Topic {topic} has partitions 0 to {len(known) - 1}, not {', '.join(map(str, numbers))}.")
+    if wrong := set(numbers) - {p.partition for p in known}:
+        raise Refused(f"Topic {topic} has partitions 0 to {len(known) - 1}, not {', '.join(map(str, sorted(wrong)))}.")
     ends = consumer.end_offsets(partitions) if to_the_end else None
     if group is not None:
         consumer.subscribe([topic])
@@ -129,7 +207,22 @@ def place(
         for p in partitions:
             at = found.get(p)
             consumer.seek(p, last[p] if at is None else at.offset)
+    elif offset is not None:
+        seek(consumer, partitions, offset)
     return ends
+
+
+def seek(consumer: Consumer, partitions: list[TopicPartition], offset: str) -> None:
+    """Sets each partition to an offset as `--offset` has it; one outside of the log is moved to its nearer end."""
+    first, last = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+    for p in partitions:
+        if offset in ("beginning", "earliest"):
+            at = first[p]
+        elif offset in ("end", "latest"):
+            at = last[p]
+        else:
+            at = last[p] + int(offset) if offset.startswith("-") else int(offset)
+        consumer.seek(p, min(max(at, first[p]), last[p]))
 
 
 def following(consumer: Consumer, ends: dict[TopicPartition, int] | None) -> Generator[ConsumerRecord, None, None]:
@@ -158,46 +251,3 @@ def take_back(consumer: Consumer, records: Sequence[ConsumerRecord]) -> None:
 def reached(consumer: Consumer, ends: dict[TopicPartition, int]) -> bool:
     mine = consumer.assignment()
     return bool(mine) and all(consumer.position(p) >= ends.get(p, 0) for p in mine)
-
-
-def shown(value: object) -> object:
-    """A key or value for people: windowed keys as `key@start/end`, bytes as text where they are."""
-    if isinstance(value, Windowed):
-        return f"{shown(value.key)}@{value.window.start}/{value.window.end}"
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False)
-    return value
-
-
-def as_line(record: ConsumerRecord, timestamps: bool, headers: bool) -> str:
-    parts = [str(record.timestamp)] if timestamps else []
-    parts += ["null" if part is None else str(shown(part)) for part in (record.key, record.value)]
-    if headers:
-        parts.append(",".join(f"{name}:{shown(value)}" for name, value in record.headers))
-    return "\t".join(parts)
-
-
-def plain(value: object) -> object:
-    """A value as JSON has it. Java's JSON writes numbers that are none as text, and so do we."""
-    if isinstance(value, dict):
-        return {str(shown(name)): plain(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value if value is None or isinstance(value, (int, float)) else str(shown(value))
-
-
-def as_object(record: ConsumerRecord) -> str:
-    fields = {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
-        "key": plain(record.key),
-        "value": plain(record.value),
-        "headers": [[name, plain(value)] for name, value in record.headers],
-    }
-    return json.dumps(fields, ensure_ascii=False)

@@ -63,9 +63,7 @@ def lag_of(row: PartitionLag) -> list[object]:
 
 def json_rows(found: ConsumerGroupDescription) -> list[list[object]]:
     """One row a partition, and one for each member of an application that has none."""
-    rows: list[list[object]] = [
-        [*lag_of(row), *told_by(row.member, found)] for row in found.partitions
-    ]
+    rows: list[list[object]] = [[*lag_of(row), *told_by(row.member, found)] for row in found.partitions]
     busy = {row.member.member_id for row in found.partitions if row.member is not None}
     idle = [member for member in found.members if member.member_id not in busy and member.status is not None]
     rows += [[None] * 5 + [member.client_id, *told_by(member, found)] for member in idle]

@@ -39,6 +39,11 @@ def bootstrap(command: C) -> C:
     )(command)
 
 
+def servers(given: str | None) -> dict[str, object]:
+    """What `--bootstrap-servers` says, as a setting; nothing where it was not given."""
+    return {} if given is None else {"bootstrap.servers": given}
+
+
 def as_json(command: C) -> C:
     """`--json`, wherever a table is printed."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)

@@ -59,9 +59,7 @@ def produce(
     marker = None if null_marker is None else os.fsencode(null_marker)
     key, value = options.serde(key_serde), options.serde(value_serde)
     headers = tuple((name, os.fsencode(text)) for name, text in (options.pair(pair, "--header") for pair in pairs))
-    config: dict[str, object] = {"linger.ms": 20, "batch.size": 256 * 1024}
-    if bootstrap_servers is not None:
-        config["bootstrap.servers"] = bootstrap_servers
+    config = {"linger.ms": 20, "batch.size": 256 * 1024, **options.servers(bootstrap_servers)}
     with refusals(), Producer(config) as producer:
         sending = Sending(producer, check_topic(topic))
         try:

@@ -15,27 +15,46 @@ def topics() -> None: ...
 
 
 def admin(bootstrap_servers: str | None) -> Admin:
-    return Admin({} if bootstrap_servers is None else {"bootstrap.servers": bootstrap_servers})
+    return Admin(options.servers(bootstrap_servers))
 
 
-@topics.command(help="Make a topic.")
-@click.argument("name")
+@topics.command(help="Make topics: each NAME, with the same number of partitions and settings.")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option("--partitions", "-p", type=int, default=None, help="Default: the engine's num.partitions (1).")
 @click.option(
     "--config", "-c", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting, e.g. retention.ms=3600000."
 )
-@click.option("--if-not-exists", is_flag=True, help="No error where the topic exists.")
+@click.option("--if-not-exists", is_flag=True, help="No error where a topic exists.")
 @options.bootstrap
 def create(
-    name: str, partitions: int | None, pairs: tuple[str, ...], if_not_exists: bool, bootstrap_servers: str | None
+    names: tuple[str, ...],
+    partitions: int | None,
+    pairs: tuple[str, ...],
+    if_not_exists: bool,
+    bootstrap_servers: str | None,
 ) -> None:
-    configs = options.settings(pairs)
+    plain, inline = apart(names)
+    configs = options.settings((*pairs, *inline))
     with refusals(), admin(bootstrap_servers) as engine:
-        if if_not_exists and engine.describe_topics([name]):
-            click.echo(f"Topic {name} exists.")
-            return
-        made = engine.create_topic(name, partitions, configs)
-        click.echo(f"Created topic {made.name} with {made.partitions} partition{'s' * (made.partitions != 1)}.")
+        there = engine.describe_topics(plain) if if_not_exists else {}
+        for name in dict.fromkeys(plain):
+            if name in there:
+                click.echo(f"Topic {name} exists.")
+                continue
+            made = engine.create_topic(name, partitions, configs)
+            click.echo(f"Created topic {made.name} with {made.partitions} partition{'s' * (made.partitions != 1)}.")
+
+
+def apart(given: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Names of topics, and settings: no name of a topic has an equals sign.
+
+    Raises:
+        Refused: there is no name among them.
+    """
+    names = [each for each in given if "=" not in each]
+    if not names:
+        raise Refused(f"There is no topic's name in {' '.join(given)!r}.")
+    return names, [each for each in given if "=" in each]
 
 
 @topics.command("list", help="List all topics.")
@@ -67,12 +86,15 @@ def describe(name: str, as_json: bool, bootstrap_servers: str | None) -> None:
         render.table(["Partition", "Start", "End", "Offsets"], rows, as_json)
 
 
-@topics.command(help="Change settings of a topic. NAME= takes one back to its default.")
+@topics.command(help="Change settings of a topic, as NAME=VALUE. NAME= takes one back to its default.")
 @click.argument("name")
-@click.option("--config", "-c", "pairs", multiple=True, required=True, metavar="NAME=VALUE")
+@click.argument("changes", metavar="[NAME=VALUE]...", nargs=-1)
+@click.option("--config", "-c", "pairs", multiple=True, metavar="NAME=VALUE", help="The same, as an option.")
 @options.bootstrap
-def alter(name: str, pairs: tuple[str, ...], bootstrap_servers: str | None) -> None:
-    configs = {key: value or None for key, value in options.settings(pairs).items()}
+def alter(name: str, changes: tuple[str, ...], pairs: tuple[str, ...], bootstrap_servers: str | None) -> None:
+    configs = {key: value or None for key, value in options.settings((*changes, *pairs), "Setting").items()}
+    if not configs:
+        raise Refused(f"What is to change? For example: streams-app topics alter {name} retention.ms=3600000")
     with refusals(), admin(bootstrap_servers) as engine:
         engine.alter_topic(name, configs)
         click.echo(f"Changed topic {name}.")
@@ -88,10 +110,11 @@ def add_partitions(name: str, total: int, bootstrap_servers: str | None) -> None
         click.echo(f"Topic {name} has {made.partitions} partitions.")
 
 
-@topics.command(help="Delete a topic and its records.")
-@click.argument("name")
+@topics.command(help="Delete topics and their records.")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @options.bootstrap
-def delete(name: str, bootstrap_servers: str | None) -> None:
+def delete(names: tuple[str, ...], bootstrap_servers: str | None) -> None:
     with refusals(), admin(bootstrap_servers) as engine:
-        engine.delete_topic(name)
-        click.echo(f"Deleted topic {name}.")
+        for name in dict.fromkeys(names):
+            engine.delete_topic(name)
+            click.echo(f"Deleted topic {name}.")

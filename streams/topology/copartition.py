@@ -48,13 +48,7 @@ def resolve(built: BuiltTopology, counts: Mapping[str, int], shown: Callable[[st
         TopologyException: topics that must agree do not; it names them, their counts and the ways out.
     """
     known = dict(counts)
-    for sub in built.subtopologies:
-        missing = sorted(t for t in sub.source_topics if t not in sub.repartition_topics and t not in counts)
-        if missing:
-            raise MissingSourceTopicException(
-                f"One or more source topics were missing during rebalance: {', '.join(missing)} of sub-topology "
-                f"{sub.id}. Create them before the application is started."
-            )
+    _refuse_missing(built, counts)
     decided = _from_writers(built, known)
     for sub in built.subtopologies:
         matched = pattern_topics(sub, counts)
@@ -62,6 +56,21 @@ def resolve(built: BuiltTopology, counts: Mapping[str, int], shown: Callable[[st
         for topics, sources in zip(sub.copartitioned, patterns, strict=True):
             _agree(sub, topics.union(*(matched[name] for name in sources)), known, decided, shown)
     return decided
+
+
+def _refuse_missing(built: BuiltTopology, counts: Mapping[str, int]) -> None:
+    """Names all source topics that do not exist, so that they can be made at once."""
+    missing: dict[str, list[str]] = {}
+    for sub in built.subtopologies:
+        for topic in sub.source_topics:
+            if topic not in sub.repartition_topics and topic not in counts:
+                missing.setdefault(topic, []).append(str(sub.id))
+    if missing:
+        each = (f"{topic} of sub-topology {' and '.join(subs)}" for topic, subs in sorted(missing.items()))
+        raise MissingSourceTopicException(
+            f"One or more source topics were missing during rebalance: {', '.join(each)}. Create them before the "
+            f"application is started: streams-app topics create {' '.join(sorted(missing))}"
+        )
 
 
 def tasks(sub: SubTopology, counts: Mapping[str, int]) -> int:

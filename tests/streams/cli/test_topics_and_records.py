@@ -36,6 +36,48 @@ def test_a_topic_that_exists(command: Command) -> None:
     assert command("topics", "create", "words", "--if-not-exists").exit_code == 0
 
 
+def test_several_topics_at_once(command: Command) -> None:
+    made = command("topics", "create", "a", "b", "-p", "2", "cleanup.policy=compact")
+    assert made.output == "Created topic a with 2 partitions.\nCreated topic b with 2 partitions.\n"
+    again = command("topics", "create", "b", "c", "--if-not-exists")
+    assert again.output == "Topic b exists.\nCreated topic c with 1 partition.\n"
+    assert "compact" in command("topics", "describe", "a").output
+    assert command("topics", "delete", "a", "b").output == "Deleted topic a.\nDeleted topic b.\n"
+
+
+def test_settings_of_a_topic_stand_behind_its_name(command: Command) -> None:
+    command("topics", "create", "words")
+    assert command("topics", "alter", "words", "retention.ms=1000", "-c", "segment.ms=500").exit_code == 0
+    described = command("topics", "describe", "words").output
+    assert "1000" in described and "500" in described
+    assert command("topics", "alter", "words", "retention.ms=").exit_code == 0
+    assert "1000" not in command("topics", "describe", "words").output
+
+
+def test_records_are_printed_as_a_format_says(command: Command) -> None:
+    command("produce", "events", "-k", ":", "-H", "a=b", input="x:1\ny:\n")
+    whole = ("--from-beginning", "--exit-at-end")
+    assert command("consume", "events", *whole, "-f", r"%k %v\n").output == "x 1\ny \n"
+    shown = command("consume", "events", *whole, "-f", r"%t[%p]@%o\t%h 100%% \x41\\n;").output
+    assert shown == "events[0]@0\ta:b 100% A\\n;events[0]@1\ta:b 100% A\\n;"
+    assert command("consume", "events", *whole, "-f", "%s %T|").output.split("|")[0].split()[1].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("offset", "shown"),
+    [("-2", "4 5"), ("-10", "1 2 3 4 5"), ("3", "4 5"), ("beginning", "1 2 3 4 5"), ("end", ""), ("99", "")],
+)
+def test_reading_begins_at_an_offset(command: Command, offset: str, shown: str) -> None:
+    command("produce", "lines", input="1\n2\n3\n4\n5\n")
+    assert command("consume", "lines", "-o", offset, "-e", "-f", "%v ").output.split() == shown.split()
+
+
+def test_partitions_that_a_topic_has_not_are_named(command: Command) -> None:
+    command("topics", "create", "lines", "-p", "2")
+    result = command("consume", "lines", "-p", "1", "-p", "9", "-e")
+    assert result.exit_code == 2 and "Topic lines has partitions 0 to 1, not 9." in result.output
+
+
 def test_lines_come_back(command: Command) -> None:
     assert "Sent 2 records to lines." in command("produce", "lines", input="hello\nwörld\n").output
     assert command("consume", "lines", "--from-beginning", "--exit-at-end").output == "null\thello\nnull\twörld\n"
@@ -91,14 +133,25 @@ def test_a_group_and_its_lag(command: Command) -> None:
         (("topics", "create", "t", "--config", "retention=5"), 2, "retention"),
         (("topics", "describe", "absent"), 1, "There is no topic absent"),
         (("topics", "delete", "absent"), 1, "absent"),
-        (("consume", "absent", "--from-beginning"), 1, "There is no topic absent"),
+        (("consume", "absent", "--from-beginning", "--exit-at-end"), 1, "There is no topic absent"),
+        (("consume", "a/b"), 2, "a/b"),
+        (("consume", "t", "-o", "ten"), 2, "'ten' is none of beginning, end, N, or -N"),
+        (("consume", "t", "-o", "3", "--from-beginning"), 2, "--from-beginning and --offset each say where to begin"),
+        (("consume", "t", "-g", "g", "-o", "3"), 2, "--group and --offset exclude each other"),
+        (("consume", "t", "-g", "g", "-p", "0"), 2, "--group and --partition exclude each other"),
+        (("consume", "t", "-f", "%q"), 2, "there is no field '%q'. Known are: %k key"),
+        (("consume", "t", "-f", "%"), 2, "there is no field '%'"),
+        (("consume", "t", "-f", "%k", "--json"), 2, "--format says all that is printed"),
+        (("topics", "alter", "t"), 2, "streams-app topics alter t retention.ms=3600000"),
+        (("topics", "alter", "t", "retention.ms"), 2, "Setting 'retention.ms' is not of the form name=value"),
+        (("topics", "create", "retention.ms=5"), 2, "There is no topic's name in 'retention.ms=5'"),
         (("consume", "absent", "--value-serde", "longs"), 2, "longs"),
         (("groups", "describe", "absent"), 1, "There is no group absent"),
         (("groups", "delete", "absent"), 1, "absent"),
         (("produce", "bad topic", "-"), 2, "bad topic"),
         (("produce", "t", "--partition", "7"), 2, "7"),
         (("topic", "list"), 2, "Did you mean 'topics'?"),
-        (("consume", "t", "--partition", "9"), 1, "There is no topic t"),
+        (("consume", "t", "--partition", "9", "--exit-at-end"), 1, "There is no topic t"),
     ],
 )
 def test_what_cannot_be_is_said(command: Command, arguments: tuple[str, ...], code: int, says: str) -> None:

@@ -51,6 +51,16 @@ def test_missing_topics_are_named() -> None:
         resolve(joined(), {"a": 2})
 
 
+def test_all_missing_topics_stand_in_one_answer_with_the_command_that_makes_them() -> None:
+    builder = StreamsBuilder()
+    builder.stream(["c", "a"]).to("out")
+    builder.stream("b").to("out")
+    with pytest.raises(MissingSourceTopicException) as raised:
+        resolve(builder.build().built(), {})
+    assert "a of sub-topology 0, b of sub-topology 1, c of sub-topology 0" in str(raised.value)
+    assert str(raised.value).endswith("streams-app topics create a b c")
+
+
 def test_repartition_topics_agree_on_the_higher_count() -> None:
     counts = resolve(joined(rekeyed=True), {"a": 2, "b": 5})
     assert set(counts.values()) == {5}
