@@ -21,7 +21,7 @@ from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, re
 from streams.cli.load import Script, load
 from streams.cli.supervise import supervise
 from streams.clients.connect import data_directory
-from streams.config.load import from_environment, from_pairs, from_yaml, merge
+from streams.config.load import from_environment, from_file, from_pairs, merge
 from streams.runtime.summary import Pace
 
 CLOSE_MS = 30_000
@@ -40,7 +40,7 @@ STATUS_S = 0.5
     "--workers", "-w", type=click.IntRange(1), default=1, show_default=True, help="Processes of this instance."
 )
 @click.option("--config", "-c", "pairs", multiple=True, metavar="NAME=VALUE", help="Any setting of Kafka Streams.")
-@click.option("--config-file", type=click.Path(dir_okay=False), default=None, help="application.yaml, or dotted names.")
+@click.option("--config-file", type=click.Path(dir_okay=False), default=None, help="application.yaml or .properties.")
 @click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
 @click.option("--worker-of", hidden=True, default=None)
 def run(
@@ -60,7 +60,7 @@ def run(
         loaded = load(script)
         given = merge(
             loaded.config,
-            None if config_file is None else from_yaml(existing(config_file)),
+            None if config_file is None else from_file(existing(config_file)),
             from_environment(),
             from_pairs(pairs),
             named(application_id, bootstrap_servers, processing_guarantee),

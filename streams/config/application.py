@@ -55,6 +55,16 @@ def dotted(keyword: str) -> str:
     return found
 
 
+def check_setting(name: str, value: object) -> None:
+    """Holds one setting against its table, whether it works here or not.
+
+    Raises:
+        ConfigException: it is unknown, or its value is not allowed.
+    """
+    if not name.startswith(CLIENT_TAG):
+        StreamsConfig.of_topology(None)._take(name, value)
+
+
 def _put(place: dict[str, object], name: str, given: object, parsed: object) -> object:
     """Keeps a client's setting, unless it was given empty: then the client has its default, or what Streams says."""
     if given is not None:

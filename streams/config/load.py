@@ -1,6 +1,6 @@
 """Settings from files, the environment and the command line.
 
-Later wins: defaults, `config` beside the topology, the YAML file, environment variables, keywords or the command line
+Later wins: defaults, `config` beside the topology, the file, environment variables, keywords or the command line
 (`merge` in that order).
 
 Files are YAML in Spring Boot's layout, or plain dotted names:
@@ -12,6 +12,8 @@ Files are YAML in Spring Boot's layout, or plain dotted names:
         streams:
           application-id: word-count
           properties: {num.stream.threads: 2}
+
+or the same in `.properties` (`spring.kafka.streams.application-id=word-count`).
 """
 
 from __future__ import annotations
@@ -19,14 +21,16 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from streams.config.application import PREFIXES, StreamsConfig, dotted
+from streams.config.application import PREFIXES, StreamsConfig, check_setting, dotted
+from streams.config.properties import entries_of
 from streams.config.spring import from_spring
-from streams.config.table import unknown
+from streams.config.table import located, unknown
 from streams.errors import ConfigException
 
 ENVIRONMENT_PREFIX = "STREAMS_APP_"
@@ -101,8 +105,16 @@ def _setting_of(variable: str) -> str:
         raise ConfigException(f"The environment variable {variable} names no setting. {error}") from None
 
 
-def from_yaml(path: str | Path, environment: Mapping[str, str] | None = None) -> dict[str, object]:
-    """Settings of a YAML file, in Spring Boot's layout or with dotted names.
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What a file says, flat, and the line each entry stands on."""
+
+    values: Mapping[str, object]
+    lines: Mapping[str, int]
+
+
+def from_file(path: str | Path, environment: Mapping[str, str] | None = None) -> dict[str, object]:
+    """Settings of a file: YAML, or `.properties` by its ending; in Spring Boot's layout or with dotted names.
 
     `${NAME}` and `${NAME:default}` stand for environment variables or other entries of the file. Documents for a
     profile (`spring.config.activate.on-profile`) count when `SPRING_PROFILES_ACTIVE` names it.
@@ -111,41 +123,75 @@ def from_yaml(path: str | Path, environment: Mapping[str, str] | None = None) ->
         path: the file.
         environment: the process's, if it is not given.
     Raises:
-        ConfigException: it cannot be read, is no YAML, or a placeholder has no value.
+        ConfigException: it cannot be read, a placeholder has no value, or a setting is unknown or not allowed; with the
+            line.
     """
     env = dict(os.environ if environment is None else environment)
     try:
-        documents = list(yaml.safe_load_all(Path(path).read_text("utf-8")))
+        text = Path(path).read_text("utf-8")
     except OSError as error:
         raise ConfigException(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigException(f"The configuration file {path} is no YAML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigException(f"The configuration file {path} is no text in UTF-8: {error}") from None
+    documents = _of_properties(text) if str(path).endswith(".properties") else _of_yaml(path, text)
+    entries, lines = _in_force(path, documents, env)
+
+    def where(name: str) -> str:
+        return f"{path}:{lines[name]}" if name in lines else str(path)
+
+    found: dict[str, object] = entries
+    origins = {name: name for name in entries}
+    if any(name == "spring" or name.startswith("spring.") for name in entries):
+        found, unused, origins = from_spring(entries, where)
+        if unused:
+            log.info("Not used of %s, since it is Spring's own: %s", path, ", ".join(sorted(unused)))
+    for name, value in found.items():
+        with located(where(origins[name])):
+            check_setting(name, value)
+    return found
+
+
+def _of_properties(text: str) -> Iterator[Entries]:
+    rows = list(entries_of(text))
+    yield Entries({name: value for _, name, value in rows}, {name: number for number, name, _ in rows})
+
+
+def _of_yaml(path: str | Path, text: str) -> Iterator[Entries]:
+    """The documents of a YAML file, flat."""
     try:
-        entries = _entries(path, documents, env)
+        for node, document in zip(yaml.compose_all(text, yaml.SafeLoader), yaml.safe_load_all(text), strict=True):
+            if document is None:
+                continue
+            if not isinstance(document, dict):
+                raise ConfigException(f"The configuration file {path} holds no names and values.")
+            yield Entries(flatten(document), dict(_lines(node)))
+    except yaml.YAMLError as error:
+        raise ConfigException(f"The configuration file {path} is no YAML: {error}") from None
     except RecursionError:
         raise ConfigException(
             f"The configuration file {path} leads round in a circle: an alias stands in what it names."
         ) from None
-    if any(name == "spring" or name.startswith("spring.") for name in entries):
-        settings, unused = from_spring(entries)
-        if unused:
-            log.info("Not used of %s, since it is Spring's own: %s", path, ", ".join(sorted(unused)))
-        return settings
-    return entries
 
 
-def _entries(path: str | Path, documents: Iterable[object], env: Mapping[str, str]) -> dict[str, object]:
-    """What the documents that count say, flat, their placeholders filled."""
+def _lines(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """The line of each name, as `flatten` names it."""
+    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        yield f"{prefix}{name.value}", name.start_mark.line + 1
+        yield from _lines(value, f"{prefix}{name.value}.")
+
+
+def _in_force(
+    path: str | Path, documents: Iterable[Entries], env: Mapping[str, str]
+) -> tuple[dict[str, object], dict[str, int]]:
+    """What the documents that count say, their placeholders filled, and on which lines."""
     entries: dict[str, object] = {}
+    lines: dict[str, int] = {}
     for document in documents:
-        if document is None:
-            continue
-        if not isinstance(document, dict):
-            raise ConfigException(f"The configuration file {path} holds no names and values.")
-        rows = flatten(document)
-        if _is_active(rows, env):
-            entries.update(rows)
-    return {name: _filled(str(path), value, entries, env) for name, value in entries.items()}
+        if _is_active(document.values, env):
+            entries.update(document.values)
+            lines.update(document.lines)
+    return {name: _filled(f"{path}:{lines[name]}" if name in lines else str(path), value, entries, env)
+            for name, value in entries.items()}, lines  # fmt: skip
 
 
 def flatten(document: Mapping[object, object], prefix: str = "") -> dict[str, object]:
@@ -208,7 +254,7 @@ def load(
     return StreamsConfig(
         merge(
             script,
-            None if file is None else from_yaml(file, environment),
+            None if file is None else from_file(file, environment),
             from_environment(environment),
             from_pairs(pairs),
             from_keywords(keywords or {}),

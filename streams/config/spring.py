@@ -2,7 +2,8 @@
 
 `spring.kafka.<name>` is for all clients, `.producer`, `.consumer` and `.admin` for one kind, `.streams` for the
 application; below `properties` stand Kafka's own names. Spring's names may be written with dashes, underscores or
-capitals. Durations and sizes may have units.
+capitals. Durations and sizes may have units. `spring.kafka.listener.concurrency` is the number of threads of an
+instance (`num.stream.threads`, which wins where both are given).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from streams.config.table import unknown
+from streams.config.table import located, unknown
 from streams.errors import ConfigException
 
 _ROOT = "spring.kafka."
@@ -71,8 +72,11 @@ _KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
 }
 
+_THREADS = "listener.concurrency"
+
 # Spring's own machinery: it makes beans and listeners of them, and a streams application has neither.
 _SPRINGS_OWN = ("listener.", "template.", "jaas.", "retry.", "bulkhead.")
+_SECTIONS = ("properties", "ssl", "security", *(name.rstrip(".") for name in _SPRINGS_OWN), "streams.cleanup")
 _SPRINGS_OWN_NAMES = {
     "producer": ("key-serializer", "value-serializer", "transaction-id-prefix"),
     "consumer": ("key-deserializer", "value-deserializer"),
@@ -90,38 +94,53 @@ _iso = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)
 _humps = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-def from_spring(entries: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
+def from_spring(
+    entries: Mapping[str, object], where: Callable[[str], str] = lambda name: ""
+) -> tuple[dict[str, object], list[str], dict[str, str]]:
     """Kafka's settings out of Spring's.
 
     Args:
         entries: the whole file, flat: `spring.kafka.streams.application-id` and so on.
+        where: the file and the line of an entry, for messages.
     Returns:
-        settings by Kafka's names (those of a client with its prefix), and the entries below `spring.kafka` that only
-        mean something to Spring.
+        settings by Kafka's names (those of a client with its prefix), the entries below `spring.kafka` that only mean
+        something to Spring, and the entry of each setting.
     Raises:
         ConfigException: a name below `spring.kafka` is unknown, or an amount has no sense.
     """
     found: dict[str, object] = {}
     unused: list[str] = []
+    origins: dict[str, str] = {}
     for name in ("spring", "spring.kafka"):
         if entries.get(name) is not None:
-            raise ConfigException(f"{name} holds names and values, and not {entries[name]!r}.")
+            raise ConfigException(f"{where(name)}: {name} holds names and values, and not {entries[name]!r}.")
     general = [name for name in entries if name.startswith(_ROOT) and name[len(_ROOT) :].split(".")[0] not in _KINDS]
+    general.sort(key=lambda name: name != _ROOT + _THREADS)
     special = [name for name in entries if name.startswith(_ROOT) and name not in set(general)]
     for name in (*general, *special):
-        setting = _setting_of(name[len(_ROOT) :])
-        if setting is None:
-            unused.append(name)
-        else:
-            found[setting[0]] = setting[1](name, entries[name])
+        if entries[name] is None and _is_section(name[len(_ROOT) :]):
+            continue  # `properties:` with nothing below it
+        with located(where(name)):
+            setting = _setting_of(name[len(_ROOT) :])
+            if setting is None:
+                unused.append(name)
+            else:
+                found[setting[0]] = setting[1](name, entries[name])
+                origins[setting[0]] = name
     application = entries.get("spring.application.name")
     if "application.id" not in found and application is not None:
         # As Spring does: the application's name, where the streams have none of their own.
         found["application.id"] = str(application)
-    return found, unused
+        origins["application.id"] = "spring.application.name"
+    return found, unused, origins
 
 
 Convert = Callable[[str, object], object]
+
+
+def _is_section(name: str) -> bool:
+    kind, _, rest = name.partition(".")
+    return name in _KINDS or name in _SECTIONS or (kind in _KINDS and rest in _SECTIONS)
 
 
 def _setting_of(name: str) -> tuple[str, Convert] | None:
@@ -130,9 +149,13 @@ def _setting_of(name: str) -> tuple[str, Convert] | None:
     if kind not in _KINDS:
         kind, rest = "", name
     if rest.startswith("properties."):
-        prefix = _KINDS[kind][0] if kind else ""
-        return prefix + rest.removeprefix("properties."), _as_it_is
+        own_name = rest.removeprefix("properties.").strip("[]")  # `"[a.b]"` is how Spring writes a key with dots
+        if own_name.startswith("spring."):
+            return None  # of Spring's serializers, as `spring.json.trusted.packages`
+        return (_KINDS[kind][0] if kind else "") + own_name, _as_it_is
     plain = _humps.sub("-", rest).replace("_", "-").lower()
+    if kind == "" and plain == _THREADS:
+        return "num.stream.threads", _as_it_is
     if kind == "" and plain.startswith(_SPRINGS_OWN):
         return None
     if kind and plain in _SPRINGS_OWN_NAMES[kind]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -19,7 +20,7 @@ from streams.errors import ConfigException, NotYetBuiltException
 
 class Type(Enum):
     """What kind of value a setting takes. A list may be text with commas; numbers and truth values may be
-    text."""
+    text, and a text may be a whole number."""
 
     BOOLEAN = "BOOLEAN"
     STRING = "STRING"
@@ -166,6 +167,8 @@ def _parse(setting: Setting, name: str, given: object) -> object:
         return _list(name, value)
     if kind is Type.CLASS:
         return _thing(setting, name, value)
+    if kind is Type.STRING and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # `acks=1`, `client.id: 7`: YAML and Python write them so
     if not isinstance(value, str):
         raise _other(name, kind, "[hidden]" if kind is Type.PASSWORD else value, value)
     _check_encodable(name, value)
@@ -321,6 +324,15 @@ def named(settings: object) -> dict[str, object]:
         if not isinstance(name, str):
             raise ConfigException(f"The name of a setting is text, got {name!r}.")
     return dict(settings)
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Puts the file and the line in front of what is wrong with a setting."""
+    try:
+        yield
+    except ConfigException as error:
+        raise type(error)(f"{where}: {error}") from None
 
 
 def table(settings: Iterable[Setting]) -> dict[str, Setting]:

@@ -11,7 +11,7 @@ import pytest
 from streams import KafkaStreams, StreamsConfig
 from streams.clients import Admin, Consumer, Producer, ProducerRecord
 from streams.clients.local.door import forget
-from streams.config.load import from_yaml
+from streams.config.load import from_file
 from streams.errors import TopologyException
 from tests.engines import until
 from tests.examples.driving import EXAMPLES, long, module_of, topology_of
@@ -103,7 +103,7 @@ def test_monthly_totals_are_a_batch_of_the_hourly_stream(address: str) -> None:
 
 
 def test_spring_s_layout_is_read_as_it_is() -> None:
-    config = StreamsConfig(from_yaml(EXAMPLES / "application.yaml"))
+    config = StreamsConfig(from_file(EXAMPLES / "application.yaml"))
     assert config["application.id"] == "word-count"
     assert config["commit.interval.ms"] == 200
     assert config["statestore.cache.max.bytes"] == 4_194_304

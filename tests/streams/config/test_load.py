@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.config import StreamsConfig
-from streams.config.load import from_environment, from_pairs, from_yaml, load, merge
+from streams.config.load import from_environment, from_file, from_pairs, load, merge
 from streams.errors import ConfigException
 
 SPRING = """
@@ -57,7 +57,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def test_spring_boots_layout(tmp_path: Path) -> None:
-    found = from_yaml(written(tmp_path, SPRING), {})
+    found = from_file(written(tmp_path, SPRING), {})
     assert found == {
         "bootstrap.servers": "kafka1:9092,kafka2:9092",
         "client.id": "shop-client",
@@ -82,19 +82,97 @@ def test_spring_boots_layout(tmp_path: Path) -> None:
     assert config.get_list("bootstrap.servers") == ("kafka1:9092", "kafka2:9092")
 
 
+def test_what_spring_users_write_is_read(tmp_path: Path) -> None:
+    text = """
+spring:
+  kafka:
+    properties:
+    producer:
+      acks: 1
+      properties:
+    consumer:
+      properties:
+        spring.json.trusted.packages: "*"
+        "[max.poll.records]": 7
+    listener:
+      concurrency: 3
+    template:
+    ssl:
+    streams:
+      application-id: 42
+      properties:
+        spring.json.trusted.packages: com.acme
+    admin:
+"""
+    found = from_file(written(tmp_path, text), {})
+    assert found == {
+        "producer.acks": 1,
+        "consumer.max.poll.records": 7,
+        "num.stream.threads": 3,
+        "application.id": 42,
+    }
+    config = StreamsConfig(found)
+    assert (config.get_string("application.id"), config["num.stream.threads"]) == ("42", 3)
+
+
+def test_properties_files_say_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "application.properties"
+    path.write_text(
+        "# of the shop\n"
+        "spring.kafka.streams.application-id = word-count\n"
+        "spring.kafka.bootstrap-servers: a:1,\\\n"
+        "    b:2\n"
+        "! listeners\n"
+        "spring.kafka.listener.concurrency 2\n"
+        "spring.kafka.client-id=caf\\u00e9\n"
+        "spring.kafka.streams.properties.state.dir=C\\:\\\\data\n",
+        "utf-8",
+    )
+    assert from_file(path, {}) == {
+        "application.id": "word-count",
+        "bootstrap.servers": "a:1,b:2",
+        "num.stream.threads": "2",
+        "client.id": "café",
+        "state.dir": "C:\\data",
+    }
+    path.write_text("application.id=a\n\ncommit.interval.ms=soon\n", "utf-8")
+    with pytest.raises(ConfigException, match=r"application\.properties:3: Invalid value soon for .*commit\.interval"):
+        from_file(path, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [
+        ("application.id: a\n\ncommit.interval.ms: soon\n", 3, "Invalid value soon"),
+        ("a: 1\n---\nconsumer:\n  fetch.min.byte: 5\n", 1, "Unknown configuration a"),
+        ("application.id: a\n---\nconsumer:\n  fetch.min.byte: 5\n", 4, "Did you mean consumer.fetch.min.bytes"),
+        ("spring:\n  kafka:\n    streams:\n      aplication-id: x\n", 4, "Did you mean .*streams.application-id"),
+        ("spring:\n  kafka:\n    producer:\n      batch-size: 3XB\n", 4, "is no amount"),
+        ("spring:\n  kafka:\n    producer:\n      properties:\n        acks: 7\n", 5, "Invalid value 7"),
+        ("spring:\n  kafka:\n    listener:\n      concurrency: 0\n", 4, "Value must be at least 1"),
+        ("application.id: a\nclient.id: ${absent}\n", 2, "absent"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, line: int, why: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigException, match=why) as raised:
+        from_file(path, {})
+    assert f"{path}:{line}" in str(raised.value)
+
+
 def test_placeholders_stand_for_the_environment_and_other_entries(tmp_path: Path) -> None:
-    assert from_yaml(written(tmp_path, SPRING), {"APP_ID": "orders"})["application.id"] == "orders"
+    assert from_file(written(tmp_path, SPRING), {"APP_ID": "orders"})["application.id"] == "orders"
     text = "application.id: ${team}-${STAGE}\nteam: shop\nclient.id: ${nothing}\n"
     with pytest.raises(ConfigException, match=r"placeholder \$\{nothing\} in .* has no value"):
-        from_yaml(written(tmp_path, text), {"STAGE": "test"})
+        from_file(written(tmp_path, text), {"STAGE": "test"})
     circle = "client.id: ${state.dir}\nstate.dir: ${client.id}\n"
     with pytest.raises(ConfigException, match="lead round in a circle"):
-        from_yaml(written(tmp_path, circle), {})
+        from_file(written(tmp_path, circle), {})
 
 
 def test_the_applications_name_is_its_id_where_it_has_no_other(tmp_path: Path) -> None:
     text = "spring.application.name: shop\nspring.kafka.bootstrap-servers: local://data\n"
-    assert from_yaml(written(tmp_path, text), {}) == {"application.id": "shop", "bootstrap.servers": "local://data"}
+    assert from_file(written(tmp_path, text), {}) == {"application.id": "shop", "bootstrap.servers": "local://data"}
 
 
 def test_documents_of_a_profile_count_when_it_is_active(tmp_path: Path) -> None:
@@ -106,14 +184,14 @@ spring:
   kafka.client-id: prod
 """
     path = written(tmp_path, text)
-    assert from_yaml(path, {})["client.id"] == "plain"
-    assert from_yaml(path, {"SPRING_PROFILES_ACTIVE": "eu, prod"})["client.id"] == "prod"
+    assert from_file(path, {})["client.id"] == "plain"
+    assert from_file(path, {"SPRING_PROFILES_ACTIVE": "eu, prod"})["client.id"] == "prod"
 
 
 def test_plain_dotted_names(tmp_path: Path) -> None:
-    found = from_yaml(written(tmp_path, "application.id: a\nconsumer:\n  fetch.min.bytes: 5\n"), {})
+    found = from_file(written(tmp_path, "application.id: a\nconsumer:\n  fetch.min.bytes: 5\n"), {})
     assert found == {"application.id": "a", "consumer.fetch.min.bytes": 5}
-    assert from_yaml(written(tmp_path, "---\n"), {}) == {}
+    assert from_file(written(tmp_path, "---\n"), {}) == {}
 
 
 @pytest.mark.parametrize(
@@ -129,12 +207,12 @@ def test_plain_dotted_names(tmp_path: Path) -> None:
 )
 def test_files_that_make_no_sense(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(ConfigException, match=why):
-        from_yaml(written(tmp_path, text), {})
+        from_file(written(tmp_path, text), {})
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigException, match=r"no\.yaml cannot be read"):
-        from_yaml(tmp_path / "no.yaml")
+        from_file(tmp_path / "no.yaml")
 
 
 def test_variables() -> None:
