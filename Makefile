@@ -1,5 +1,7 @@
 # Two commands for a newcomer: `make demo` and `make test`. Each makes its own environment in .venv.
-PYTHON ?= python3.11
+# Any Python from 3.11 on: the newest that is found, or PYTHON=/path/to/python.
+PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -10,6 +12,7 @@ test-env: $(VENV)/.ready-test
 
 $(VENV)/.ready: pyproject.toml
 	@echo "Making the environment in $(VENV) ..."
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed, and none is on the path. Give one: make PYTHON=/path/to/python"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[fast]'
 	@touch $@

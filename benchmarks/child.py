@@ -18,10 +18,10 @@ from benchmarks.clocks import Sample, peak_mb, sample
 from benchmarks.floors import FLOORS
 from benchmarks.jobs import JOBS, Job
 from streams import KafkaStreams, StreamsBuilder
-from streams.cli.collector import relax
 from streams.clients.api import Isolation
 from streams.clients.connect import connect
 from streams.record import RecordBatch, TopicPartition
+from streams.runtime.collector import relax
 
 EVERY_S = 0.02
 """Between two samples of a job."""

@@ -1,6 +1,7 @@
 """Kafka Streams for Python.
 
-Public names are imported on first use, so that `import streams` costs next to nothing.
+Public names are imported on first use, so that `import streams` costs next to nothing. Names of
+`streams.clients`, `streams.testing` and `streams.errors` are found here too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from streams import clients as clients
+    from streams import errors as errors
+    from streams import testing as testing
     from streams.app import KafkaStreams as KafkaStreams
+    from streams.clients import OffsetAndMetadata as OffsetAndMetadata
+    from streams.clients.admin import Admin as Admin
+    from streams.clients.consumer import Consumer as Consumer
+    from streams.clients.flow import ConsumerRecord as ConsumerRecord
+    from streams.clients.producer import Producer as Producer
+    from streams.clients.producer import ProducerRecord as ProducerRecord
+    from streams.clients.subscriber import ConsumerRebalanceListener as ConsumerRebalanceListener
     from streams.config import StreamsConfig as StreamsConfig
     from streams.dsl.branched import BranchedKStream as BranchedKStream
     from streams.dsl.builder import StreamsBuilder as StreamsBuilder
@@ -44,6 +55,7 @@ if TYPE_CHECKING:
     from streams.dsl.windows import TimeWindows as TimeWindows
     from streams.dsl.windows import UnlimitedWindows as UnlimitedWindows
     from streams.dsl.windows import Windows as Windows
+    from streams.errors import *  # noqa: F403
     from streams.processor import Cancellable as Cancellable
     from streams.processor import ContextualFixedKeyProcessor as ContextualFixedKeyProcessor
     from streams.processor import ContextualProcessor as ContextualProcessor
@@ -81,6 +93,10 @@ if TYPE_CHECKING:
     from streams.record import Windowed as Windowed
     from streams.serdes import Serdes as Serdes
     from streams.serdes.base import Serde as Serde
+    from streams.testing.driver import TopologyTestDriver as TopologyTestDriver
+    from streams.testing.topics import TestInputTopic as TestInputTopic
+    from streams.testing.topics import TestOutputTopic as TestOutputTopic
+    from streams.testing.topics import TestRecord as TestRecord
     from streams.topology.graph import Topology as Topology
     from streams.topology.node import TaskId as TaskId
     from streams.topology.reset import AutoOffsetReset as AutoOffsetReset
@@ -163,17 +179,38 @@ _HOMES = {
     "streams.topology.reset": ("AutoOffsetReset",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_ALSO_HERE = {
+    **dict.fromkeys(("Admin", "Consumer", "ConsumerRebalanceListener", "ConsumerRecord"), "streams.clients"),
+    **dict.fromkeys(("OffsetAndMetadata", "Producer", "ProducerRecord"), "streams.clients"),
+    **dict.fromkeys(("TestInputTopic", "TestOutputTopic", "TestRecord", "TopologyTestDriver"), "streams.testing"),
+}
+"""Names that live in another room, where the pages import them from."""
+_ROOMS = ("clients", "errors", "testing")
 
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605
 
 
-def __getattr__(name: str) -> object:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module 'streams' has no attribute {name!r}")
-    thing: object = getattr(import_module(home), name)
-    globals()[name] = thing
-    return thing
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+
+    def __getattr__(name: str) -> object:
+        home = _HOME_OF.get(name) or _ALSO_HERE.get(name)
+        if name in _ROOMS:
+            return import_module(f"streams.{name}")
+        if home is None and not name.endswith("Exception"):
+            raise AttributeError(f"module 'streams' has no attribute {name!r}.{_meant(name)}")
+        thing = getattr(import_module(home or "streams.errors"), name, None)
+        if thing is None:
+            raise AttributeError(f"module 'streams' has no attribute {name!r}.{_meant(name)}")
+        globals()[name] = thing
+        return thing
+
+
+def _meant(name: str) -> str:
+    if name.islower() or name.startswith("_"):
+        return ""  # a room, which `from streams import room` asks for here before it is imported
+    spelling, errors = import_module("streams.spelling"), import_module("streams.errors")
+    hint: str = spelling.meant(name, (*_HOME_OF, *_ALSO_HERE, *vars(errors)))
+    return hint
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import timedelta
 from enum import Enum
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from streams.clients.api import Door
 from streams.clients.connect import connect, is_address
@@ -35,11 +35,13 @@ from streams.errors import (
     TimeoutException,
 )
 from streams.metrics import MetricName, Metrics
+from streams.runtime.collector import relax
 from streams.runtime.equip import Watchers, make_worker, state_directory, summary_interval_ms
 from streams.runtime.lifecycle import Lifecycle, Listener, State, WorkerState
 from streams.runtime.restore import RestoreListener
 from streams.runtime.summary import Pace, Summary
 from streams.runtime.worker import Worker
+from streams.spelling import no_attribute
 from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
 from streams.troubles import Troubles
@@ -75,6 +77,9 @@ class KafkaStreams:
         with KafkaStreams(topology, application_id="word-count") as app:
             app.wait()
 
+    When it runs for the first time, Python's garbage collector of the process is set to look less often, unless
+    `gc.freeze()` was called before (`streams/runtime/collector.py`): records form no cycles.
+
     Args:
         topology: a `Topology`, or a `StreamsBuilder` that is built with these settings.
         config: settings of Kafka Streams by their dotted names.
@@ -86,6 +91,9 @@ class KafkaStreams:
         NotYetBuiltException: a setting is known, but not built yet.
         TopologyException: the topology reads nothing.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(
         self,
@@ -333,8 +341,8 @@ class KafkaStreams:
                     self._ended()
             elif any(w.state in _NOT_READY for w in alive):
                 self._life.go(State.REBALANCING)
-            elif alive and all(w.state is WorkerState.RUNNING for w in alive):
-                self._life.go(State.RUNNING)
+            elif alive and all(w.state is WorkerState.RUNNING for w in alive) and self._life.go(State.RUNNING):
+                relax()
 
     def _worker_failed(self, worker: Worker, error: BaseException) -> None:
         log.error("%s failed.", worker.settings.short_name, exc_info=error)

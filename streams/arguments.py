@@ -6,8 +6,7 @@ What is wrong is said with the name of the argument, when it is written, rather 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from collections.abc import Callable
 
 from streams.errors import IllegalArgumentException, KafkaException, NullPointerException, TopologyException
 from streams.functions import ASYNC_STEP, Plain, said, why_not_plain
@@ -119,9 +118,3 @@ def whole(given: object, what: str, low: int | None = None, high: int = LONG_MAX
     if given > high or (low is not None and given < low):
         raise IllegalArgumentException(f"{what} takes a whole number from {low} to {high}, got {given}.")
     return given
-
-
-def nearest(name: object, known: Iterable[str]) -> str:
-    """` Did you mean …?`, where one of the known names is near."""
-    near = get_close_matches(str(name), list(known), 1, 0.6)
-    return f" Did you mean {near[0]}?" if near else ""

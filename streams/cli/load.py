@@ -18,6 +18,7 @@ from streams.cli.failure import FAILED, USAGE, Refused, own_frames
 from streams.clients.connect import working_directory
 from streams.dsl.builder import StreamsBuilder
 from streams.functions import why_not_plain
+from streams.spelling import meant
 from streams.topology.graph import Topology
 
 NAME = "topology"
@@ -100,7 +101,15 @@ def own_lines(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.text:
         lines = [f"  {error.filename}:{error.lineno}  {error.text.strip()}"]
         return "\n".join([*lines, f"  {type(error).__name__}: {error.msg}"])
-    return "\n".join([*own_frames(error), f"  {type(error).__name__}: {error}"])
+    return "\n".join([*own_frames(error), f"  {type(error).__name__}: {error}{hint_of(error)}"])
+
+
+def hint_of(error: BaseException) -> str:
+    """The name that is meant, where a name is not there that one of ours has in another spelling."""
+    if not isinstance(error, AttributeError) or error.obj is None or not error.name:
+        return ""
+    kind = error.obj if isinstance(error.obj, type) else type(error.obj)
+    return f".{meant(error.name, dir(kind))}" if kind.__module__.startswith("streams.") else ""
 
 
 def topology_in(module: ModuleType, where: str, name: str) -> object:

@@ -16,7 +16,6 @@ import click
 
 from streams.app import SUMMARIES, KafkaStreams, State
 from streams.cli import render
-from streams.cli.collector import relax
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
 from streams.cli.supervise import supervise
@@ -130,9 +129,7 @@ def run_here(loaded: Script, given: Mapping[str, object], terminal: render.Termi
     done = threading.Event()
 
     def heed(new: State, old: State) -> None:
-        if new is State.RUNNING:
-            relax()
-        elif new.is_final:
+        if new.is_final:
             done.set()
 
     app.set_state_listener(heed)

@@ -1,12 +1,15 @@
 """The log's own clients: `Producer`, `Consumer` and `Admin`, over `local://`, `memory://` and Kafka alike.
 
-The names are imported on first use: who needs the door alone does not pay for them.
+The names are imported on first use: who needs the door alone does not pay for them. Kafka's exceptions, of
+`streams.errors`, are found here too.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from streams import errors
 
 if TYPE_CHECKING:
     from streams.clients.admin import Admin as Admin
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from streams.clients.producer import Producer as Producer
     from streams.clients.producer import ProducerRecord as ProducerRecord
     from streams.clients.subscriber import ConsumerRebalanceListener as ConsumerRebalanceListener
+    from streams.errors import *  # noqa: F403
     from streams.record import RecordMetadata as RecordMetadata
     from streams.record import TopicPartition as TopicPartition
 
@@ -54,13 +58,24 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'streams.clients' has no attribute {name!r}")
-    thing: object = getattr(import_module(home[0]), home[1])
-    globals()[name] = thing
-    return thing
+if not TYPE_CHECKING:  # a checker would take every name for one that is there
+
+    def __getattr__(name: str) -> object:
+        home = _HOMES.get(name)
+        if home is None and name.endswith("Exception") and hasattr(errors, name):
+            home = ("streams.errors", name)
+        if home is None:
+            raise AttributeError(f"module 'streams.clients' has no attribute {name!r}.{_meant(name)}")
+        thing = getattr(import_module(home[0]), home[1])
+        globals()[name] = thing
+        return thing
+
+
+def _meant(name: str) -> str:
+    if name.islower() or name.startswith("_"):
+        return ""  # a file, which `from streams.clients import file` asks for here before it is imported
+    hint: str = import_module("streams.spelling").meant(name, (*_HOMES, *vars(errors)))
+    return hint
 
 
 def __dir__() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from streams.arguments import flag
 from streams.clients.api import Admin as EngineAdmin
@@ -32,6 +33,7 @@ from streams.errors import (
 )
 from streams.names import check_group, check_topic
 from streams.record import TopicPartition, mapping_of, partition_of, partitions_of, times_of
+from streams.spelling import no_attribute
 from streams.validation import LARGEST, LARGEST_PARTITION, check_text, check_timestamp, check_whole, shown, texts
 
 EMPTY_STATES = ("Empty", "Dead")
@@ -100,6 +102,9 @@ class Admin:
         door: the engine; None: the one that `bootstrap.servers` names.
         keywords: settings by the same names with underscores.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(
         self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object

@@ -26,7 +26,14 @@ def data_directory(given: str, start: str | None = None) -> str:
         given: what follows `local://`. Only the default, `.streams` or nothing, is searched upward; a directory
             that is given is taken as it is.
         start: where the search begins; None: the working directory.
+    Raises:
+        NotYetBuiltException: it is a host and a port, which would make a directory of that name.
     """
+    if is_kafka(given):
+        raise NotYetBuiltException(
+            f"local://{given}: the bundled engine over TCP: not built yet for clients and applications. Give its data "
+            f"directory, local://DIR (one that is called so: local://./{given})."
+        )
     if start is None and os.path.isabs(given):
         return given
     here = working_directory() if start is None else os.path.abspath(start)
@@ -76,7 +83,7 @@ def connect(bootstrap: str = "local://", client_id: str = "client") -> Door:
         client_id: the name under which the engine knows this client.
     Raises:
         ConfigException: the address has no such form.
-        NotYetBuiltException: it is Apache Kafka's.
+        NotYetBuiltException: it is Apache Kafka's, or the bundled engine's over TCP.
     """
     from streams.clients.local import door  # here, so that Kafka's users do not pay for it
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from streams.clients.api import Door, OffsetAndTimestamp
 from streams.clients.api import Position as OffsetAndMetadata
@@ -36,6 +37,7 @@ from streams.errors import (
 )
 from streams.names import check_topic
 from streams.record import TopicPartition, mapping_of, partition_of, partitions_of, times_of
+from streams.spelling import no_attribute
 from streams.validation import LARGEST, check_text, check_whole, texts
 
 log = logging.getLogger("streams.clients")
@@ -70,6 +72,9 @@ class Consumer:
         ConfigException: a setting is unknown or has a wrong value.
         NotYetBuiltException: a setting is known, but not built yet.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(
         self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object
@@ -184,6 +189,18 @@ class Consumer:
             RecordDeserializationException: a record cannot be decoded; seek past it.
             IllegalStateException: nothing is subscribed to or assigned.
         """
+        return self._poll(timeout, self._settings.max_poll_records)
+
+    def __iter__(self) -> Iterator[ConsumerRecord]:
+        """Records one by one, for ever: `for record in consumer`.
+
+        A commit in the loop is of what the loop has got, not of what was fetched. Raises what `poll` raises; `wakeup()`
+        ends the loop by its `WakeupException`.
+        """
+        while True:
+            yield from self._poll(LONGEST_WAIT_MS, 1)
+
+    def _poll(self, timeout: Duration, most: int) -> list[ConsumerRecord]:
         with self._entered():
             subscriber = self._subscriber
             member = subscriber is not None and subscriber.active
@@ -199,7 +216,7 @@ class Consumer:
                 else:
                     self._run_callbacks()
                 self._look_up_positions()
-                records = self._flow.take(self._settings.max_poll_records)
+                records = self._flow.take(most)
                 if records or last:
                     return records
                 now = now_ms()
@@ -368,15 +385,23 @@ class Consumer:
 
     def commit_async(
         self,
-        offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None = None,
+        offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | CommitCallback | None = None,
         callback: CommitCallback | None = None,
     ) -> None:
-        """Commits without waiting.
+        """Commits without waiting: `commit_async()`, `commit_async(callback)`, `commit_async(offsets, callback)`.
 
         Args:
-            offsets: as for `commit_sync`.
+            offsets: as for `commit_sync`; or the callback, for the positions of all assigned.
             callback: called with the offsets and None or the error, inside a later call of this consumer.
+        Raises:
+            IllegalArgumentException: the callback is none.
         """
+        if callable(offsets):
+            if callback is not None:
+                raise IllegalArgumentException("commit_async() takes one callback, got two.")
+            offsets, callback = None, offsets
+        if callback is not None and not callable(callback):
+            raise IllegalArgumentException(f"callback of commit_async() is a function, got {callback!r}.")
         with self._entered():
             seat = self._group_seat("commit_async")
             wanted = self._chosen(offsets)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from streams.clients.accumulator import NEVER, Accumulator, Pending, size_of
 from streams.clients.api import Door, Sent
@@ -34,6 +35,7 @@ from streams.names import check_topic
 from streams.partition import partition_for
 from streams.record import Headers, RecordMetadata, TopicPartition
 from streams.serdes.base import Serde
+from streams.spelling import no_attribute
 from streams.validation import (
     GivenHeaders,
     check_bytes,
@@ -51,7 +53,10 @@ Callback = Callable[[RecordMetadata | None, BaseException | None], None]
 
 @dataclass(frozen=True, slots=True)
 class ProducerRecord:
-    """A record to be sent. It has no offset: that is given by the log.
+    """A record to be sent: topic, **value, key**. It has no offset: that is given by the log.
+
+    Java's `new ProducerRecord(topic, key, value)` has them the other way round. By name nothing can go wrong:
+    `ProducerRecord("orders", key=b"7", value=b"...")`.
 
     Args:
         topic: where to.
@@ -95,6 +100,9 @@ class Producer:
         ConfigException: a setting is unknown or has a wrong value.
         NotYetBuiltException: a setting is known, but not built yet.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(
         self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object

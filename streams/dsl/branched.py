@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack
 
 from streams.dsl import arity
 from streams.dsl.flow import Flow
@@ -14,6 +14,7 @@ from streams.dsl.stream import KStream
 from streams.operators.base import Operator, Scope
 from streams.operators.branch import branch
 from streams.operators.stateless import pass_through
+from streams.spelling import no_attribute
 from streams.topology.plan import Step
 
 K = TypeVar("K")
@@ -34,6 +35,9 @@ class BranchedKStream(Generic[K, V]):
     """A stream that is being split. A record goes to the first branch whose predicate is true."""
 
     __slots__ = ("_children", "_flow", "_name", "_node", "_predicates", "_streams")
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, flow: Flow, name: str | None) -> None:
         self._flow = flow

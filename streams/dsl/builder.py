@@ -14,6 +14,7 @@ from streams.dsl.stream import KStream
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.names import check_topic
 from streams.serdes.base import Serde
+from streams.spelling import no_attribute
 from streams.topology.graph import StoreBuilder, Topology, spec_of
 from streams.topology.node import SourceNode
 from streams.topology.plan import GlobalStep, Plan, StateStore, StreamSource
@@ -36,6 +37,9 @@ class StreamsBuilder:
     Args:
         config: settings that hold for this topology, such as `ensure.explicit.internal.resource.naming`.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, config: Mapping[str, object] | None = None) -> None:
         self._config = config

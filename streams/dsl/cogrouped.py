@@ -22,6 +22,7 @@ from streams.operators.base import StepMaker
 from streams.operators.stateless import pass_through
 from streams.operators.views import StoreView, View
 from streams.record import Windowed
+from streams.spelling import no_attribute
 from streams.topology.plan import PlannedStore, Step, TableKind, TablePlan
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class CogroupedKStream(Generic[K, VR]):
 
     __slots__ = ("_groups",)
 
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+
     def __init__(self, flow: Flow) -> None:
         self._groups = _Groups(flow)
 
@@ -177,6 +181,9 @@ class TimeWindowedCogroupedKStream(Generic[K, VR]):
 
     __slots__ = ("_frame", "_groups")
 
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+
     def __init__(self, groups: _Groups, frame: Frame) -> None:
         self._groups = groups
         self._frame = frame
@@ -195,6 +202,9 @@ class SessionWindowedCogroupedKStream(Generic[K, VR]):
     """A cogroup by key and session."""
 
     __slots__ = ("_frame", "_groups")
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, groups: _Groups, frame: Frame) -> None:
         self._groups = groups

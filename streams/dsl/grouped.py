@@ -14,6 +14,7 @@ from streams.dsl.pick import pick_two
 from streams.operators import aggregate as streams_of
 from streams.operators import table_aggregate as tables_of
 from streams.serdes import Serdes
+from streams.spelling import no_attribute
 
 if TYPE_CHECKING:
     from streams.dsl.cogrouped import CogroupedKStream
@@ -35,6 +36,9 @@ class KGroupedStream(Generic[K, V]):
     """Records grouped by key. Records without key or value are dropped by what follows."""
 
     __slots__ = ("_grouping",)
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, grouping: Grouping) -> None:
         self._grouping = grouping
@@ -100,6 +104,9 @@ class KGroupedTable(Generic[K, V]):
     """Rows grouped by another key. Each update takes the old row out of its group and puts the new one in."""
 
     __slots__ = ("_grouping",)
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, grouping: TableGrouping) -> None:
         self._grouping = grouping

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from streams.arguments import nearest
 from streams.errors import IllegalArgumentException, NullPointerException
+from streams.spelling import meant
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -76,7 +76,7 @@ def _from_keywords(
         if not having:
             known = list(dict.fromkeys(n for kind in kinds for n in _keywords(kind)))
             raise IllegalArgumentException(
-                f"{method}() knows no keyword {name!r}; it takes {', '.join(known)}.{nearest(name, known)}"
+                f"{method}() knows no keyword {name!r}; it takes {', '.join(known)}.{meant(name, known)}"
             )
         free = [kind for kind in having if kind not in found]
         if not free:

@@ -12,6 +12,7 @@ from streams.dsl.options import Grouped, Named, Printed, Produced, Repartitioned
 from streams.errors import IllegalArgumentException
 from streams.operators import stateless
 from streams.processor import TopicNameExtractor
+from streams.spelling import no_attribute
 
 if TYPE_CHECKING:
     from streams.dsl.branched import BranchedKStream
@@ -49,6 +50,9 @@ class KStream(Generic[K, V]):
     """
 
     __slots__ = ("_flow", "_repartition")
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 from streams.dsl.flow import Flow, NamedFields
 from streams.dsl.options import Grouped, Named, TableJoined
 from streams.operators.views import View
+from streams.spelling import no_attribute
 
 if TYPE_CHECKING:
     from streams.dsl.fields import ForeignKeyFields, GroupedFields, TableFields
@@ -32,6 +33,9 @@ class KTable(Generic[K, V]):
     """
 
     __slots__ = ("_flow", "_store", "_table", "_view")
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, flow: Flow, table: int, view: View, store: str | None) -> None:
         self._flow = flow

@@ -19,6 +19,7 @@ from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import StepMaker
 from streams.record import Windowed
 from streams.serdes import Serdes
+from streams.spelling import no_attribute
 
 if TYPE_CHECKING:
     from streams.dsl.fields import TableFields
@@ -100,6 +101,9 @@ class TimeWindowedKStream(Generic[K, V]):
 
     __slots__ = ("_frame", "_grouping", "_on_close", "_unlimited")
 
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
+
     def __init__(self, grouping: Grouping, frame: Frame, unlimited: bool = False) -> None:
         self._grouping = grouping
         self._frame = frame
@@ -148,6 +152,9 @@ class SessionWindowedKStream(Generic[K, V]):
     """Records grouped by key and session; the keys of the results are `Windowed`."""
 
     __slots__ = ("_frame", "_grouping", "_on_close")
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, grouping: Grouping, frame: Frame) -> None:
         self._grouping = grouping

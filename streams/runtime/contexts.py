@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streams import arguments
 from streams.durations import Duration, Instant, to_ms
@@ -19,6 +19,7 @@ from streams.runtime.fuse import Opened
 from streams.runtime.punctuate import Schedule
 from streams.serdes.base import AnySerde
 from streams.serdes.choose import default_serde
+from streams.spelling import no_attribute
 from streams.validation import check_instant, check_text, shown
 
 GUIDE = (
@@ -52,6 +53,9 @@ class BareContext:
         store: gives the facade of a store, None where it is not connected.
         schedule: `(node, interval_ms, kind, call, start_ms)`.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from statestore.api import Found, RowIterator, SessionStore, WindowStore
 from streams.errors import IllegalArgumentException, NullPointerException
@@ -11,6 +11,7 @@ from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, Window, Windowed
 from streams.runtime.facades import Hand, Keys, plain, timestamped, value_and_time
 from streams.runtime.iterators import StoreIterator
+from streams.spelling import no_attribute
 from streams.validation import check_instant, shown
 
 FOREVER = (1 << 63) - 1
@@ -26,6 +27,9 @@ class WindowFacade:
     Args:
         size: of the windows in ms, for the ends of the windows that are yielded.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(
         self,
@@ -145,6 +149,9 @@ class TimestampedWindowFacade(WindowFacade):
 
 class SessionFacade:
     """Rows by key, start and end (Java's `SessionStore`). Times are in ms, both ends inclusive."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, access: StoreAccess, store: SessionStore, hand: Hand) -> None:
         self._access = access

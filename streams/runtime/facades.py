@@ -7,7 +7,7 @@ writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from statestore.api import Found, KeyValueStore, RowIterator, VersionedStore
 from streams import arguments
@@ -17,6 +17,7 @@ from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, VersionedRecord
 from streams.runtime.iterators import Lease, StoreIterator
 from streams.serdes.base import AnySerde
+from streams.spelling import no_attribute
 from streams.validation import check_instant, pairs, shown
 
 NOT_PUT: Final = -(2**63)
@@ -116,6 +117,9 @@ class ReadOnlyKeyValueStore:
     """A key-value store that is only read. Rows come in the order of the keys' bytes; bounds are inclusive,
     None is open.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(
         self,
@@ -252,6 +256,9 @@ class TimestampedKeyValueFacade(KeyValueFacade):
 
 class VersionedFacade:
     """A store that keeps the versions of its values (Java's `VersionedKeyValueStore`)."""
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, access: StoreAccess, store: VersionedStore, hand: Hand) -> None:
         self._access = access

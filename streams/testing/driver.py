@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from statestore.memory import MemoryEngine
 from streams import arguments
@@ -48,6 +48,7 @@ from streams.runtime.stores import Opened, small_cache
 from streams.runtime.task import Ground, Task
 from streams.runtime.typed import Facade, facade
 from streams.serdes.base import Serde
+from streams.spelling import no_attribute
 from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic
 from streams.testing.turns import Turns
 from streams.topology.graph import Topology
@@ -88,6 +89,9 @@ class TopologyTestDriver:
     """
 
     __test__ = False  # for pytest
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(
         self,

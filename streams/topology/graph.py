@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from streams import arguments
 from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException, TopologyException
 from streams.serdes.base import Serde
+from streams.spelling import no_attribute
 from streams.topology.describe import TopologyDescription, describe
 from streams.topology.node import BuiltTopology, GlobalStore, ProcessorNode, SinkNode, SourceNode
 from streams.topology.origin import calling, origin_of
@@ -59,6 +60,9 @@ class Topology:
     Every `add_…` gives the topology itself, so that calls can be chained. Arguments follow Java's order; serdes
     stand where Java takes serializers and deserializers.
     """
+
+    if not TYPE_CHECKING:
+        __getattr__ = no_attribute
 
     def __init__(self, wiring: Wiring | None = None) -> None:
         self._wiring = Wiring() if wiring is None else wiring

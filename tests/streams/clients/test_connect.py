@@ -41,6 +41,17 @@ def test_a_directory_that_is_given_is_taken_as_it_is(tmp_path: Path) -> None:
     assert data_directory("~/y", str(below)) == os.path.expanduser("~/y")
 
 
+@pytest.mark.parametrize("address", ["localhost:7400", "127.0.0.1:7400", "[::1]:7400"])
+def test_the_bundled_engine_over_tcp_is_refused_by_name(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotYetBuiltException, match="over TCP: not built yet"):
+        connect(f"local://{address}")
+    assert list(tmp_path.iterdir()) == []
+    assert connect("local://./a:1").address == f"local://{tmp_path}/./a:1"
+
+
 def test_doors_know_their_address(tmp_path: Path) -> None:
     assert connect(f"local://{tmp_path}/d").address == f"local://{tmp_path}/d"
     assert connect(" memory://n ").address == "memory://n"

@@ -558,3 +558,47 @@ def test_group_metadata_names_the_member(topic: str, consumer: MakeConsumer) -> 
     assert (metadata.group_id, metadata.group_instance_id) == ("g", None)
     assert metadata.generation_id >= 1
     assert metadata.member_id.startswith("consumer-")
+
+
+# In a loop
+
+
+def test_records_come_one_by_one_in_a_loop_and_a_commit_is_of_what_the_loop_has(
+    producer: Producer, topic: str, consumer: MakeConsumer
+) -> None:
+    fill(producer, topic)
+    reader = consumer(group_id="loop", enable_auto_commit=False, auto_offset_reset="earliest")
+    reader.assign([ZERO._replace(topic=topic)])
+    seen = []
+    for record in reader:
+        seen.append(record)
+        if len(seen) == 2:
+            reader.commit_sync()
+        if len(seen) == 3:
+            break
+    assert numbers(seen) == [0, 1, 2]
+    where = ZERO._replace(topic=topic)
+    assert reader.committed([where])[where] == OffsetAndMetadata(2, "")
+    assert reader.position(where) == 3
+    assert numbers([next(iter(reader)), *reader.poll(PATIENCE_MS)]) == [3, 4]
+    reader.wakeup()
+    with pytest.raises(WakeupException):
+        next(iter(reader))
+
+
+def test_an_asynchronous_commit_takes_its_callback_alone(
+    producer: Producer, topic: str, consumer: MakeConsumer
+) -> None:
+    fill(producer, topic)
+    reader = consumer(group_id="later", enable_auto_commit=False, auto_offset_reset="earliest")
+    where = ZERO._replace(topic=topic)
+    reader.assign([where])
+    assert len(take(reader, 5)) == 5
+    told: list[object] = []
+    reader.commit_async(lambda offsets, error: told.append((dict(offsets), error)))
+    until(lambda: (reader.poll(0), told)[1])
+    assert told == [({where: OffsetAndMetadata(5, "")}, None)]
+    with pytest.raises(IllegalArgumentException, match="one callback, got two"):
+        reader.commit_async(print, print)
+    with pytest.raises(IllegalArgumentException, match="callback of commit_async"):
+        reader.commit_async({where: 1}, 5)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import streams.clients
+import streams.errors
 
 
 def test_every_public_name_is_there() -> None:
@@ -18,7 +19,17 @@ def test_every_public_name_is_there() -> None:
 
 def test_another_name_is_refused() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        streams.clients.Nothing  # noqa: B018
+        streams.clients.Nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["WakeupException", "TimeoutException", "KafkaException"])
+def test_exceptions_are_found_beside_the_clients_that_raise_them(name: str) -> None:
+    assert getattr(streams.clients, name) is getattr(streams.errors, name)
+
+
+def test_a_name_that_is_nearly_right_is_answered_with_the_right_one() -> None:
+    with pytest.raises(AttributeError, match="Did you mean Producer"):
+        streams.clients.Produser  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_the_door_alone_imports_no_client() -> None:

@@ -1,0 +1,38 @@
+"""What is meant by a name that is not there: Java's spelling of it, or one that is near."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NoReturn
+
+_hump = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """` Did you mean map_values?` for `mapValues`; nothing where no name is near.
+
+    Args:
+        name: what was written.
+        known: the names there are; those that begin with an underscore are not proposed.
+    """
+    public = [each for each in known if not each.startswith("_")]
+    snake = _hump.sub("_", name).lower()
+    for way in (snake, f"{snake}_", snake.removeprefix("get_"), snake.removeprefix("set_")):
+        if way in public:
+            return f" Did you mean {way}?"
+    near = get_close_matches(name, public, 1, 0.6) or get_close_matches(snake, public, 1, 0.6)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def no_attribute(thing: object, name: str) -> NoReturn:
+    """`__getattr__` of a public class: Python asks it for what is not there.
+
+    Raises:
+        AttributeError: always, with the name that is meant.
+    """
+    kind = type(thing)
+    hint = "" if name.startswith("_") else meant(name, dir(kind))
+    text = f"{kind.__name__!r} object has no attribute {name!r}.{hint}"
+    raise AttributeError(text, name=name, obj=None)  # without the object Python adds no guess of its own
