@@ -341,8 +341,9 @@ class KafkaStreams:
                     self._ended()
             elif any(w.state in _NOT_READY for w in alive):
                 self._life.go(State.REBALANCING)
-            elif alive and all(w.state is WorkerState.RUNNING for w in alive) and self._life.go(State.RUNNING):
+            elif alive and all(w.state is WorkerState.RUNNING for w in alive):
                 relax()
+                self._life.go(State.RUNNING)
 
     def _worker_failed(self, worker: Worker, error: BaseException) -> None:
         log.error("%s failed.", worker.settings.short_name, exc_info=error)

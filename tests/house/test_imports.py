@@ -11,7 +11,8 @@ from tests.house.source import Import, Module, imports, modules
 
 # Every room and what it may know besides itself. `streams.cli` and such name whole rooms.
 GROUND = {
-    f"streams.{name}" for name in ("durations", "record", "errors", "clock", "names", "validation", "functions")
+    f"streams.{name}"
+    for name in ("durations", "record", "errors", "clock", "names", "validation", "functions", "spelling")
 }
 SEVENTH = GROUND | {
     f"streams.{name}"
@@ -45,6 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.names": GROUND,
     "streams.validation": GROUND,
     "streams.functions": GROUND,
+    "streams.spelling": GROUND,
     "statestore": set(),
     "broker_local": set(),
 }

@@ -29,14 +29,15 @@ def test_cycles_are_still_collected() -> None:
 
 EMBEDDED = """
 import gc
-from streams import KafkaStreams, StreamsBuilder
+from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin
 from streams.runtime.collector import YOUNG
 engine = {"bootstrap.servers": "memory://collector"}
 with Admin(engine) as admin:
     admin.create_topic("in", 1)
 builder = StreamsBuilder()
-builder.stream("in").to("out")
+text = Serdes.string()
+builder.stream("in", key_serde=text, value_serde=text).to("out")
 assert gc.get_threshold()[0] != YOUNG
 with KafkaStreams(builder.build(), {**engine, "application.id": "embedded"}) as app:
     assert app.wait_until_running(60_000)
