@@ -13,7 +13,7 @@ from typing import TextIO
 
 import click
 
-from streams.cli.failure import FAILED, INTERRUPTED, STOPPED
+from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Refused
 
 COMMANDS = {
     "run": "Run a topology script (the default command).",
@@ -27,6 +27,19 @@ COMMANDS = {
 needs."""
 
 
+NOT_BUILT = {
+    "reset": "To begin anew, stop all instances; then `streams-app groups delete APPLICATION_ID`, delete its internal "
+    "topics (`streams-app topics list` shows them) and its directory of the state.",
+    "state": "The directory of the state lies beside the data; `streams-app groups describe APPLICATION_ID` shows what "
+    "is restored.",
+    "query": "Consume the store's changelog topic, or write the table to a topic with to_stream().to(...).",
+    "config": "docs/settings.md has all settings; one that is wrong is named when the application starts.",
+    "transactions": "They come with exactly_once_v2.",
+    "connect": "Write a producer or a consumer: streams.clients.",
+}
+"""Commands that are known and come later, and what to do meanwhile."""
+
+
 class Commands(click.Group):
     """click asks for a class where commands are to be found by name."""
 
@@ -34,6 +47,8 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in NOT_BUILT and not ctx.resilient_parsing:
+            raise Refused(f"The command {cmd_name!r} is not built yet. {NOT_BUILT[cmd_name]}")
         if cmd_name not in COMMANDS:
             near = get_close_matches(cmd_name, COMMANDS, 1)
             if near and not ctx.resilient_parsing:
@@ -41,6 +56,12 @@ class Commands(click.Group):
             return None
         found: click.Command = getattr(import_module(f"streams.cli.{cmd_name}"), cmd_name)
         return found
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would say "Aborted!" and exit with 1
+            sys.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -59,7 +80,7 @@ def cli() -> None: ...
 def arguments_of(given: Sequence[str]) -> list[str]:
     """The arguments with the default command put in where none is named."""
     first = given[0] if given else "--help"
-    known = first in COMMANDS or first in ("-h", "--help", "--version")
+    known = first in COMMANDS or first in NOT_BUILT or first in ("-h", "--help", "--version")
     return list(given or ["--help"]) if known or misspelt(first) else ["run", *given]
 
 

@@ -44,6 +44,16 @@ def servers(given: str | None) -> dict[str, object]:
     return {} if given is None else {"bootstrap.servers": given}
 
 
+def not_built(option: str, instead: str) -> Callable[[C], C]:
+    """An option that is known and comes later: who gives it is told so, by its name."""
+
+    def refuse(context: click.Context, parameter: click.Parameter, given: object) -> None:
+        if given is not None:
+            raise Refused(f"{option} is not built yet. {instead}")
+
+    return click.option(option, hidden=True, expose_value=False, callback=refuse)
+
+
 def as_json(command: C) -> C:
     """`--json`, wherever a table is printed."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)

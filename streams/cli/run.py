@@ -15,7 +15,7 @@ from types import FrameType
 import click
 
 from streams.app import SUMMARIES, KafkaStreams, State
-from streams.cli import render
+from streams.cli import options, render
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
 from streams.cli.supervise import supervise
@@ -41,6 +41,7 @@ STATUS_S = 0.5
 @click.option("--config", "-c", "pairs", multiple=True, metavar="NAME=VALUE", help="Any setting of Kafka Streams.")
 @click.option("--config-file", type=click.Path(dir_okay=False), default=None, help="application.yaml or .properties.")
 @click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
+@options.not_built("--http", "`streams-app groups describe` and the log show how the application is.")
 @click.option("--worker-of", hidden=True, default=None)
 def run(
     script: str,

@@ -121,3 +121,22 @@ def test_a_working_directory_that_is_gone_is_told(tmp_path: Path) -> None:
         assert code == 2 and "The working directory is gone" in err and "Traceback" not in err
         gone.mkdir()
     shutil.rmtree(gone)
+
+
+EARLY = """
+import sys
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+from streams.cli.entry import main
+sys.argv = ["streams-app", "topics", "list", "-b", "memory://early"]
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["click", "streams.cli.main", "streams.cli.topics", "streams.clients.admin"])
+def test_an_interrupt_while_the_command_is_still_imported_ends_it_without_a_word(module: str) -> None:
+    done = subprocess.run([sys.executable, "-c", EARLY.format(module=module)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
