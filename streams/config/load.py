@@ -127,14 +127,20 @@ def from_file(path: str | Path, environment: Mapping[str, str] | None = None) ->
             line.
     """
     env = dict(os.environ if environment is None else environment)
+    kind = "properties file" if str(path).endswith(".properties") else "YAML"
     try:
         text = Path(path).read_text("utf-8")
     except OSError as error:
         raise ConfigException(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
-        raise ConfigException(f"The configuration file {path} is no text in UTF-8: {error}") from None
-    documents = _of_properties(text) if str(path).endswith(".properties") else _of_yaml(path, text)
-    entries, lines = _in_force(path, documents, env)
+        raise ConfigException(f"The configuration file {path} is no {kind}: {error}") from None
+    try:
+        documents = list(_of_yaml(path, text) if kind == "YAML" else _of_properties(text))
+        entries, lines = _in_force(path, documents, env)
+    except RecursionError:
+        raise ConfigException(
+            f"The configuration file {path} leads round in a circle: an alias stands in what it names."
+        ) from None
 
     def where(name: str) -> str:
         return f"{path}:{lines[name]}" if name in lines else str(path)
@@ -167,10 +173,6 @@ def _of_yaml(path: str | Path, text: str) -> Iterator[Entries]:
             yield Entries(flatten(document), dict(_lines(node)))
     except yaml.YAMLError as error:
         raise ConfigException(f"The configuration file {path} is no YAML: {error}") from None
-    except RecursionError:
-        raise ConfigException(
-            f"The configuration file {path} leads round in a circle: an alias stands in what it names."
-        ) from None
 
 
 def _lines(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:
