@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,3 +121,47 @@ def test_what_is_not_ours_is_left_to_python() -> None:
 def test_a_word_that_python_reserves_has_an_underscore() -> None:
     assert meant("as", ["as_", "with_"]) == " Did you mean as_?"
     assert meant("qqqqqq", ["as_"]) == ""
+
+
+RIGHT = """
+from streams import Consumer, KafkaException, Producer, ProducerRecord, StreamsBuilder
+from streams import TopologyException, TopologyTestDriver
+from streams.clients import OffsetAndMetadata, TopicPartition, WakeupException
+
+
+def names(builder: StreamsBuilder) -> None:
+    builder.stream("in").to("out")
+
+
+def first(consumer: Consumer) -> object:
+    for record in consumer:
+        consumer.commit_async(lambda offsets, error: None)
+        consumer.commit_async({TopicPartition("t", 0): OffsetAndMetadata(1)}, lambda offsets, error: None)
+        return record.value
+    return None
+"""
+WRONG = """
+from streams import Produser
+from streams import KStreams
+from streams.clients import Consummer
+import streams
+
+streams.TopologyExeption
+streams.StreamsBuilder().globalTable("t")
+streams.StreamsBuilder().stream("t").mapValues(str)
+streams.Consumer().commit_async("offsets")
+"""
+
+
+def test_a_checker_knows_the_names_there_are_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "right.py").write_text(RIGHT, "utf-8")
+    (tmp_path / "wrong.py").write_text(WRONG, "utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--show-error-codes", "--cache-dir",
+               str(tmp_path / "cache"), "right.py", "wrong.py"]  # fmt: skip
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "MYPYPATH": root}, capture_output=True, text=True
+    )
+    wrong = {int(line.split(":")[1]) for line in done.stdout.splitlines() if line.startswith("wrong.py:")}
+    assert not [line for line in done.stdout.splitlines() if line.startswith("right.py:")], done.stdout
+    assert wrong == {number for number, line in enumerate(WRONG.splitlines(), 1) if line and line != "import streams"}
