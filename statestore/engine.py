@@ -23,6 +23,11 @@ class Engine(Protocol):
     What fails for a reason outside of this process raises `EngineError`, or what is derived from it.
     """
 
+    @property
+    def damage(self) -> EngineDamaged | None:
+        """The first damage that was met; nothing that is read or written from then on is worth anything."""
+        ...
+
     def get(self, key: bytes) -> bytes | None: ...
 
     def scan(self, low: bytes, high: bytes | None, backwards: bool = False) -> Scan:
@@ -47,8 +52,12 @@ class Engine(Protocol):
         """The number under which this store's rows lie (0 to 65,534), given to it at the first call."""
         ...
 
+    def renew(self) -> None:
+        """Make it an empty database again, whatever is wrong with its files; stores keep their numbers."""
+        ...
+
     def close(self) -> None:
-        """Close every scan, then the database."""
+        """Close every scan, then the database. Idempotent."""
         ...
 
 

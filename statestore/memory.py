@@ -114,6 +114,14 @@ class MemoryEngine:
             self._stale = False
             self._ordered = None
 
+    @property
+    def damage(self) -> None:
+        return None
+
+    def renew(self) -> None:
+        self.close()
+        self._rows, self._marks, self._ordered = {}, {}, None
+
     def close(self) -> None:
         for scan in list(self._scans):
             scan.close()

@@ -11,6 +11,8 @@ the writes.
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Final, NamedTuple, cast
@@ -30,6 +32,8 @@ from rocksdict import (
 
 from statestore.api import NO_MARKS
 from statestore.engine import EngineDamaged, EngineError, EngineLocked, EngineTooNew
+
+log = logging.getLogger("statestore.rocks")
 
 BLOCK_CACHE_BYTES: Final = 64 * 1024 * 1024
 WRITE_BUFFERS_BYTES: Final = 32 * 1024 * 1024
@@ -111,31 +115,43 @@ class RocksEngine:
         read_only: takes no lock, so whoever writes is neither waited for nor kept out; shows what was written before
             it was opened, and refuses writes with `EngineError`.
 
-    Opening raises `EngineLocked`, `EngineDamaged`, `EngineTooNew` or `EngineError`.
+    Opening raises `EngineLocked`, `EngineDamaged`, `EngineTooNew` or `EngineError`; nothing is then left open.
     """
 
-    __slots__ = ("_closed", "_database", "_numbers", "_scans", "path")
+    __slots__ = ("_closed", "_database", "_numbers", "_read_only", "_scans", "_shared", "damage", "path")
 
     def __init__(self, path: str, shared: Budget | None = None, read_only: bool = False) -> None:
         self.path = path
+        self.damage: EngineDamaged | None = None
+        self._shared = shared or process_budget()
+        self._read_only = read_only
         self._scans: WeakSet[RocksScan] = WeakSet()
+        self._numbers: dict[str, int] = {}
+        self._open()
+
+    def _open(self) -> None:
         self._closed = False
         try:
-            access = AccessType.read_only() if read_only else AccessType.read_write()
-            self._database = Rdict(path, _options(shared or process_budget()), access_type=access)
+            access = AccessType.read_only() if self._read_only else AccessType.read_write()
+            self._database = Rdict(self.path, _options(self._shared), access_type=access)
         except Exception as error:
-            raise _explained(error, path) from error
-        found = self._database.get(_FORMAT)
-        if found is None and not read_only:
-            self._database.put(_FORMAT, FORMAT)
-        elif found not in (None, FORMAT):
-            self._database.close()
+            raise _explained(error, self.path) from error
+        try:
+            self._read_own()
+        except BaseException:
+            self.close()  # whoever keeps the error keeps this object: the lock must not hang on that
+            raise
+
+    def _read_own(self) -> None:
+        found = self.get(_FORMAT)
+        if found is None and not self._read_only:
+            self.write([(_FORMAT, FORMAT)])
+        elif found is not None and found != FORMAT:
             raise EngineTooNew(
-                f"the state in {path} has layout {found.hex()}, this version reads {FORMAT.hex()};"
+                f"the state in {self.path} has layout {found.hex()}, this version reads {FORMAT.hex()};"
                 " use the newer version, or delete the directory to rebuild it from the changelogs"
             )
-        names = self._database.get(_STORES)
-        self._numbers: dict[str, int] = {}
+        names = self.get(_STORES)
         if names:
             self._numbers = {name: at for at, name in enumerate(names.decode().split("\0"))}
 
@@ -143,8 +159,15 @@ class RocksEngine:
         try:
             value: bytes | None = self._database.get(key)
         except Exception as error:
-            raise _explained(error, self.path) from error
+            raise self._noted(error) from error
         return value
+
+    def _noted(self, error: Exception) -> EngineError:
+        """What it means that the database has failed so; damage stays known, whoever catches the error."""
+        explained = _explained(error, self.path)
+        if isinstance(explained, EngineDamaged):
+            self.damage = self.damage or explained
+        return explained
 
     def scan(self, low: bytes, high: bytes | None, backwards: bool = False) -> RocksScan:
         end = _OWN if high is None else min(high, _OWN)
@@ -173,7 +196,9 @@ class RocksEngine:
                     probe.next()
             probe.status()
         except Exception as error:
-            raise _explained(error, self.path) from error
+            raise self._noted(error) from error
+        finally:
+            del probe  # who keeps the error keeps this frame, and with the iterator the database would stay open
 
     def write(
         self,
@@ -195,7 +220,7 @@ class RocksEngine:
         try:
             self._database.write(batch)
         except Exception as error:
-            raise _explained(error, self.path) from error
+            raise self._noted(error) from error
 
     def mark(self, name: bytes) -> bytes | None:
         return self.get(_MARK + name)
@@ -207,15 +232,31 @@ class RocksEngine:
                 raise ValueError(f"{store!r} cannot be the name of a store")
             if len(numbers) == 0xFFFF:
                 raise ValueError(f"a task has at most 65,535 stores; {store!r} would be one more")
-            self._database.put(_STORES, "\0".join((*numbers, store)).encode())
+            self.write([(_STORES, "\0".join((*numbers, store)).encode())])
             numbers[store] = len(numbers)
         return numbers[store]
+
+    def renew(self) -> None:
+        self.close()
+        shutil.rmtree(self.path)
+        self.damage = None
+        names = "\0".join(self._numbers)
+        self._open()
+        if names:
+            self.write([(_STORES, names.encode())])
 
     def close(self) -> None:
         for scan in list(self._scans):
             scan.close()
+        if self._closed:
+            return
         self._closed = True
-        self._database.close()
+        try:
+            self._database.close()
+        except Exception as error:  # what lies in memory could not be written; what was committed is in the log
+            self._noted(error)
+            log.warning("The state in %s could not be closed properly: %s", self.path, error)
+            del self._database  # and with it, at the latest, the lock
 
 
 def _below(items: Iterator[tuple[bytes, bytes]], end: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -95,6 +95,11 @@ class GlobalTask:
         self._task.committed()
         return positions
 
+    def revive(self) -> None:
+        """The store is to be filled anew: nothing of what was applied counts. `start` follows."""
+        self._task.revive()
+        self.store.layers.apply(())
+
     def close(self, clean: bool) -> None:
         """Closes processor and store; the database stays open."""
         self._task.close(clean)

@@ -54,9 +54,13 @@ class Globals:
         partitions = {each.store.name: self._partitions(each) for each in built.global_stores}
         if any(lies_on_disk(each.store) for each in built.global_stores):
             self._disk = _database(home, open_engine)
+        ground = replace(ground, disk=self._disk, state_dir=home)
         try:
-            for each in built.global_stores:
-                self._add(each, partitions[each.store.name], replace(ground, disk=self._disk, state_dir=home))
+            try:
+                self._add_all(built, partitions, ground)
+            except EngineDamaged:
+                self._renew()
+                self._add_all(built, partitions, ground)
         except BaseException:
             self._disk.close()
             raise
@@ -74,11 +78,29 @@ class Globals:
         self._topic_ids.update({name: topic.topic_id for name, topic in known.items()})
         return [TopicPartition(t, p) for t in topics for p in range(known[t].partitions)]
 
-    def _add(self, each: GlobalStore, partitions: list[TopicPartition], ground: Ground) -> None:
-        task = GlobalTask(each, partitions, ground)
-        self._tasks[each.store.name] = task
-        for partition in partitions:
-            self._owner[partition] = task
+    def _add_all(self, built: BuiltTopology, partitions: Mapping[str, list[TopicPartition]], ground: Ground) -> None:
+        for each in built.global_stores:
+            task = GlobalTask(each, partitions[each.store.name], ground)
+            self._tasks[each.store.name] = task
+            for partition in task.partitions:
+                self._owner[partition] = task
+
+    @property
+    def damaged(self) -> bool:
+        """Their database was found damaged."""
+        return self._disk.damage is not None
+
+    def rebuild(self, now: int) -> None:
+        """Empties the damaged database, and starts reading what fills it from the beginning."""
+        self._renew()
+        kept = {name: task for name, task in self._tasks.items() if lies_on_disk(task.store.spec)}
+        for task in kept.values():
+            task.revive()
+        self._start(kept, now)
+
+    def _renew(self) -> None:
+        log.warning("The global stores are rebuilt from their topics: %s.", self._disk.damage)
+        self._disk.renew()
 
     @property
     def stores(self) -> Mapping[str, Opened]:
@@ -87,17 +109,21 @@ class Globals:
 
     def start(self, now: int) -> None:
         """Starts reading, each partition from where its store stands."""
-        if not self._tasks:
+        self._start(self._tasks, now)
+
+    def _start(self, tasks: Mapping[str, GlobalTask], now: int) -> None:
+        if not tasks:
             return
-        begins = self._admin.beginning_offsets(self._owner)
-        ends = self._admin.end_offsets(self._owner, Isolation.READ_UNCOMMITTED)
+        partitions = [p for task in tasks.values() for p in task.partitions]
+        begins = self._admin.beginning_offsets(partitions)
+        ends = self._admin.end_offsets(partitions, Isolation.READ_UNCOMMITTED)
         places: dict[TopicPartition, int] = {}
-        for name, task in self._tasks.items():
+        for name, task in tasks.items():
             known = self._marks(name, task, ends)
             for partition in task.partitions:
                 places[partition] = max(known.get(partition, 0), begins[partition])
             task.start(now, {p: Position(places[p]) for p in task.partitions})
-        self._behind = {p: ends[p] for p in places if ends[p] > places[p]}
+        self._behind.update({p: ends[p] for p in places if ends[p] > places[p]})
         self._reader.place(places)
 
     def _marks(self, name: str, task: GlobalTask, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:

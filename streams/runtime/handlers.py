@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
+from statestore.engine import EngineError
 from streams.dropped import Drop
 from streams.errors import (
     ClassCastException,
@@ -165,7 +166,7 @@ class Handlers:
                         raise Failed(node, error, final=True, wrong_types=True)
                 else:
                     error = incompatible("key", error.serde, error)  # a value is told by its store (`codec_of`)
-            if isinstance(error, TopologyException):  # it is wrong for each record
+            if isinstance(error, TopologyException | EngineError):  # it is not the record that is wrong
                 raise Failed(node, error)
             record = Record(key, value, max(timestamp, 0), headers or ())
             response = self._asked(self._processing, node, record, error, "processing")
@@ -178,7 +179,7 @@ class Handlers:
         """For what a punctuation raised: the cause of the end, or None to go on."""
         if isinstance(error, Failed):
             return error.error
-        if isinstance(error, TopologyException):
+        if isinstance(error, TopologyException | EngineError):
             return error
         try:
             response = self._asked(self._processing, node, None, error, "processing")

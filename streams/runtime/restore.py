@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from statestore.api import Layered
+from statestore.engine import EngineError
 from streams.clients.api import Fetched, Reader
 from streams.errors import LogTruncatedException, OffsetOutOfRangeException, ProcessorStateException
 from streams.record import RecordBatch, TopicPartition
@@ -166,6 +167,8 @@ class Restorer:
             each.position = min(max(each.position, batch.next_offset), max(each.target, each.position))
             try:
                 each.layers.apply(rows, {name_of(each.store): write_mark(each.mark())})
+            except EngineError:  # no fault of the rows
+                raise
             except Exception as error:
                 raise _no_row(each, batch, before) from error
             count = len(rows)

@@ -15,6 +15,12 @@ from pathlib import Path
 from statestore.engine import Engine, EngineDamaged
 from statestore.memory import MemoryEngine
 from streams.clients.api import Admin, Fetched, Position, Reader
+from streams.errors import (
+    LogTruncatedException,
+    NoOffsetForPartitionException,
+    OffsetOutOfRangeException,
+    ProcessorStateException,
+)
 from streams.metrics import Metrics
 from streams.record import TopicPartition
 from streams.runtime.directory import InstanceDirectory
@@ -131,6 +137,7 @@ class Roster:
         )
         self.places: dict[TaskId, Place] = {}
         self._owner: dict[TopicPartition, Place] = {}
+        self._paused: set[TopicPartition] = set()
 
     # what there is
 
@@ -175,16 +182,24 @@ class Roster:
         partitions = [p for parts in wanted.values() for p in parts]
         committed = self._committed(partitions)
         for task, parts in wanted.items():
-            place = self._open(task, parts, committed, now)
-            self.places[task] = place
-            for partition in parts:
-                self._owner[partition] = place
-            self._created.value += 1
             try:
-                self._begin(place, committed)
-            except BaseException:
-                self.give_up(task, clean=False)  # without its restores it would start empty
-                raise
+                self._take(task, parts, committed, now)
+            except EngineDamaged:  # its directory is gone by now
+                self._take(task, parts, committed, now)
+
+    def _take(
+        self, task: TaskId, parts: tuple[TopicPartition, ...], committed: Mapping[TopicPartition, Position], now: int
+    ) -> None:
+        place = self._open(task, parts, committed, now)
+        self.places[task] = place
+        for partition in parts:
+            self._owner[partition] = place
+        self._created.value += 1
+        try:
+            self._begin(place, committed)
+        except BaseException:
+            self.give_up(task, clean=False)  # without its restores it would start empty
+            raise
 
     def _open(
         self, id: TaskId, parts: tuple[TopicPartition, ...], committed: Mapping[TopicPartition, Position], now: int
@@ -198,18 +213,28 @@ class Roster:
             task = Task(id, sub, parts, replace(self._ground, disk=disk, state_dir=home))
         except BaseException:
             disk.close()
+            if disk.damage is not None:
+                self._discard(id, sub, disk.damage)
             raise
         return Place(task, disk, sub, parts, found, spilled_at=now)
 
-    def restart_at(self, partition: TopicPartition, now: int) -> int:
-        """Where reading goes on by the reset policy, after the log has lost the position of a partition.
+    def restart_at(
+        self, partition: TopicPartition, error: OffsetOutOfRangeException | LogTruncatedException, now: int
+    ) -> int:
+        """Where reading goes on after the log has lost the position of a partition: where it was cut back, or by the
+        reset policy.
 
         Raises:
-            NoOffsetForPartitionException: the policy is `none`.
+            OffsetOutOfRangeException: the policy is `none`.
         """
+        if isinstance(error, LogTruncatedException):
+            return error.diverged_at
         topology = self._owner[partition].topology
         reset = reset_of(topology, self._reset, self._ground.topic_name)
-        return starts(self._admin, reset(partition), [partition], now)[partition]
+        try:
+            return starts(self._admin, reset(partition), [partition], now)[partition]
+        except NoOffsetForPartitionException:  # an offset is committed; it is the log that no longer has it
+            raise error from None
 
     def _database(self, sub: SubTopology, home: Path, id: TaskId) -> Engine:
         """The task's database; one that is damaged is built anew, which is one of the named reasons."""
@@ -218,10 +243,25 @@ class Roster:
         try:
             return self._open_engine(home / DATABASE)
         except EngineDamaged as damage:
-            log.warning("The state of task %s is rebuilt from its changelogs: %s.", id, damage)
-            self._directory.discard(id)
+            self._discard(id, sub, damage)
             home.mkdir(mode=0o700)
             return self._open_engine(home / DATABASE)
+
+    def _discard(self, id: TaskId, sub: SubTopology, damage: EngineDamaged) -> None:
+        """Deletes a task's database, which is closed and damaged, so that it is built anew.
+
+        Raises:
+            ProcessorStateException: a store in it has no changelog to be built from.
+        """
+        lost = [spec.name for spec in sub.stores if lies_on_disk(spec) and spec.name not in sub.changelogs]
+        if lost:
+            raise ProcessorStateException(
+                f"Store {', '.join(lost)} of task {id} has no changelog that it could be rebuilt from, and {damage}. "
+                f"Put the files back as they were, or delete {self._directory.path / str(id)}: the store then starts "
+                "empty."
+            ) from damage
+        log.warning("The state of task %s is rebuilt from its changelogs: %s.", id, damage)
+        self._directory.discard(id)
 
     def _position_in(self, path: Path) -> Callable[[TaskId], int]:
         def position(task: TaskId) -> int:
@@ -285,6 +325,14 @@ class Roster:
             place.task.add(fetched)
         return True
 
+    def pace(self) -> None:
+        """Full inboxes are paused, emptied ones go on."""
+        full = {p for place in self.running for p in place.task.inbox.to_pause()}
+        if full != self._paused:
+            self._reader.pause(full - self._paused)
+            self._reader.resume([p for p in self._paused - full if self.owns(p)])
+            self._paused = full
+
     def committed(self, tasks: Sequence[Task], moved: Mapping[TopicPartition, Position]) -> None:
         """Notes what each store stands for now: all its changelog records are acknowledged.
 
@@ -340,9 +388,34 @@ class Roster:
         self._closed.value += 1
         try:
             if clean:
-                while self.spill(place):
-                    pass
+                self._spill_all(place)
             place.task.close(clean)
         finally:
             place.disk.close()
-            self._directory.give_back(id, lambda path: self._position_in(path)(id))
+            if place.disk.damage is not None:
+                self._discard(id, place.topology, place.disk.damage)
+            else:
+                self._directory.give_back(id, lambda path: self._position_in(path)(id))
+
+    def _spill_all(self, place: Place) -> None:
+        try:
+            while self.spill(place):
+                pass
+        except EngineDamaged:
+            pass  # it is discarded, and nothing is lost by that
+
+    # damage
+
+    def damaged(self) -> list[TaskId]:
+        """The tasks whose databases were found damaged."""
+        return [id for id, place in self.places.items() if place.disk.damage is not None]
+
+    def rebuild(self, id: TaskId, now: int) -> None:
+        """Takes a task whose database is damaged back to its last commit, and restores it from its changelogs.
+
+        Raises:
+            ProcessorStateException: a store in it has no changelog.
+        """
+        partitions = self.places[id].partitions
+        self.give_up(id, clean=False)
+        self.take({id: partitions}, now)

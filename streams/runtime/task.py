@@ -603,9 +603,7 @@ class Task:
 
     def _flush_all(self) -> bool:
         """Every store once, and what that brought to steps that wait for the end of a run; was there anything?"""
-        some = False
-        for name, layers in self._flushed:
-            some = self._flush(name, layers) or some
+        some = sum(self._flush(name, layers) for name, layers in self._flushed) > 0
         try:
             return self._drains.run() or some
         except Exception as error:
@@ -634,7 +632,13 @@ class Task:
     # committed
 
     def committable(self) -> dict[TopicPartition, Position]:
-        """The positions to be committed now; `committed` means these."""
+        """The positions to be committed now; `committed` means these.
+
+        Raises:
+            EngineDamaged: what was read of the database was worth nothing, even where user code has caught that.
+        """
+        if (damage := self._ground.disk.damage) is not None:
+            raise damage
         remembered = {name: kept.value for name, kept in self._kept.items() if kept.value >= 0}
         self._positions = self.inbox.committable(remembered)
         return self._positions

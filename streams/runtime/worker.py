@@ -23,7 +23,6 @@ from streams.clock import Clock
 from streams.dropped import Drop
 from streams.errors import (
     LogTruncatedException,
-    NoOffsetForPartitionException,
     OffsetOutOfRangeException,
     TaskCorruptedException,
     TaskMigratedException,
@@ -36,6 +35,7 @@ from streams.runtime import dead_letter_sends
 from streams.runtime.alignment import AWAITED_WAIT_MS, Alignment, Me, bounds_of
 from streams.runtime.assign import AssignSettings
 from streams.runtime.commit import Commit, Guarantee
+from streams.runtime.damage import Damage
 from streams.runtime.directory import InstanceDirectory
 from streams.runtime.drops import measured
 from streams.runtime.globals import Globals
@@ -295,6 +295,7 @@ class Worker:
             around.clock,
             settings.task_timeout_ms,
         )
+        self._damage = Damage(self._roster, self._globals, self._fill_globals, self, around.clock)
         self._begin()
 
     def _drops_of_sends(self) -> Drop:
@@ -332,7 +333,6 @@ class Worker:
             self._alignment.given(generation)
 
     def _begin(self) -> None:
-        self._paused: set[TopicPartition] = set()
         now = self._clock.now_ms()
         self._committed_at = self._cleaned_at = now
         built, settings = self._around.built.subtopologies, self.settings
@@ -341,14 +341,18 @@ class Worker:
         )
         self._retry_commit_at = 0
         self._ready = True
-        self._globals.start(now)
-        while not self._globals.caught_up and not self._stopping:
-            self._fetch(LONGEST_WAIT_MS)
-        self._globals.commit()
+        self._damage.fill_globals()
         if self._around.built.subtopologies:
             self._rounds.ask()
         else:
             self.become(WorkerState.RUNNING)
+
+    def _fill_globals(self, start: Callable[[int], None]) -> None:
+        """Global stores are read to their ends before anything else goes on."""
+        start(self._clock.now_ms())
+        while not self._globals.caught_up and not self._stopping:
+            self._fetch(LONGEST_WAIT_MS)
+        self._globals.commit()
 
     def close(self, clean: bool = True) -> None:
         """Commits, gives its tasks up and leaves the group; not `clean`: without the commit."""
@@ -373,7 +377,7 @@ class Worker:
             except Exception as error:
                 first = first or error
         if clean:
-            self._globals.commit()
+            self._damage.commit_globals()
         if first is not None:
             raise first
 
@@ -391,6 +395,10 @@ class Worker:
                 if not isinstance(error, BETWEEN) or time.monotonic() > deadline:
                     log.warning("%s could not commit before it ends: %s", self.settings.short_name, error)
                     return False
+            except Exception as error:
+                if self._damage.given_up(error):
+                    continue
+                raise
             self._seat.wait(OUTSTANDING_WAIT_MS / 1000)
             self._rounds.heed()
 
@@ -402,6 +410,9 @@ class Worker:
             self._turn()
         except TaskMigratedException as error:
             self._rounds.lost(error)
+        except Exception as error:
+            if not self._damage.rebuilt(error):
+                raise
 
     def _turn(self) -> None:
         self._mailbox.serve()
@@ -421,7 +432,7 @@ class Worker:
         self._around.ground.dropped.tell(now)
         self._around.look(now)
         spill(self._roster, now, self.settings.uncommitted_max_bytes)
-        self._pace()
+        self._roster.pace()
         if not worked:
             if self._rounds.refusal:
                 self._around.troubles.tell("topology", f"{self.settings.short_name} {self._rounds.refusal}")
@@ -506,13 +517,7 @@ class Worker:
             if self._alignment is not None:
                 self._alignment.out_of_range(partition, error)
             return
-        if isinstance(error, LogTruncatedException):
-            at = error.diverged_at
-        else:
-            try:
-                at = self._roster.restart_at(partition, self._clock.now_ms())
-            except NoOffsetForPartitionException:  # an offset is committed; it is the log that no longer has it
-                raise error from None
+        at = self._roster.restart_at(partition, error, self._clock.now_ms())
         log.warning("%s: %s Reading goes on at offset %d.", self.settings.short_name, error, at)
         self._reader.place({partition: at})
 
@@ -529,14 +534,6 @@ class Worker:
             if punctual is not None:
                 wait = min(wait, max(0, punctual - now))
         return wait
-
-    def _pace(self) -> None:
-        """Full inboxes are paused, emptied ones go on."""
-        full = {p for place in self._roster.running for p in place.task.inbox.to_pause()}
-        if full != self._paused:
-            self._reader.pause(full - self._paused)
-            self._reader.resume([p for p in self._paused - full if self._roster.owns(p)])
-            self._paused = full
 
     def _restore(self, worked: int) -> None:
         """A slice of restoring; half as much while tasks have input."""

@@ -11,7 +11,7 @@ from statestore.engine import Engine
 from statestore.memory import MemoryEngine
 from streams import Materialized, Stores, StreamsBuilder
 from streams.clients.api import Position
-from streams.errors import TimeoutException
+from streams.errors import OffsetOutOfRangeException, TimeoutException
 from streams.record import TopicPartition
 from streams.runtime.equip import open_rocks, read_rocks
 from streams.runtime.marks import name_of, read_mark
@@ -192,14 +192,18 @@ def test_batches_for_tasks_that_are_gone_are_passed_over(engines: Engines, tmp_p
     estate.close()
 
 
+def lost(start: int) -> OffsetOutOfRangeException:
+    return OffsetOutOfRangeException("gone", WORDS, 7, start, 2)
+
+
 def test_a_lost_position_goes_on_by_the_policy_of_its_source(engines: Engines, tmp_path: Path) -> None:
     engines.write("words", ("a", "a"), ("b", "b"))
     estate = Estate(engines, tmp_path)
     estate.committed[WORDS] = Position(7)
     estate.take(ZERO)
-    assert estate.roster.restart_at(WORDS, 0) == 0
+    assert estate.roster.restart_at(WORDS, lost(0), 0) == 0
     engines.admin.delete_records({WORDS: 1})
-    assert estate.roster.restart_at(WORDS, 0) == 1
+    assert estate.roster.restart_at(WORDS, lost(1), 0) == 1
     estate.close()
 
 
