@@ -18,7 +18,7 @@ from streams.app import SUMMARIES, KafkaStreams, State
 from streams.cli import options, render
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
-from streams.cli.supervise import supervise
+from streams.cli.supervise import end_with_supervisor, supervise
 from streams.clients.connect import data_directory
 from streams.config.load import from_environment, from_file, from_pairs, merge
 from streams.runtime.summary import Pace
@@ -56,6 +56,8 @@ def run(
 ) -> None:
     terminal = render.terminal() if workers == 1 and worker_of is None else None
     start_logging(log_level, terminal, worker_of is not None)
+    if worker_of is not None:
+        end_with_supervisor()
     with refusals():
         loaded = load(script)
         given = merge(

@@ -1,7 +1,11 @@
 """`--workers N`: a supervisor and N worker processes, spawned, never forked (decision 19).
 
 Each worker is the same command with one worker. One that dies by a signal is started again; one that fails by
-itself ends the instance, since it would fail again. A signal to the supervisor stops all cleanly.
+itself ends the instance, since it would fail again.
+
+A signal to the supervisor stops all cleanly, frozen ones too, within `STOP_SECONDS`; what still lives then is killed,
+and by a second signal at once. Nobody outlives it: a worker's standard input is a pipe that ends with the supervisor,
+however that ends.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from types import FrameType
@@ -20,6 +25,9 @@ log = logging.getLogger("streams.cli.supervise")
 LOOK_SECONDS = 0.1
 BACKOFF_SECONDS = 1.0
 """A worker that was killed is started again, but not more often than this."""
+STOP_SECONDS = 10.0
+"""For a clean end: commit, flush, leave the group. A worker that is killed in it loses nothing but time: what it had
+not committed is done again."""
 
 
 def command(arguments: Sequence[str]) -> list[str]:
@@ -37,33 +45,95 @@ def command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "streams.cli.main", *kept, "--worker-of", str(os.getpid())]
 
 
+class Supervisor:
+    """Runs worker processes.
+
+    Args:
+        line: the command of one.
+        workers: how many.
+    """
+
+    def __init__(self, line: Sequence[str], workers: int) -> None:
+        self._line = line
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._asked: list[int] = []
+        self._stop_by: float | None = None
+        self._code = 0
+        signal.signal(signal.SIGTERM, self._take)
+        signal.signal(signal.SIGINT, self._take)
+        for _ in range(workers):
+            self._start()
+        self._started = time.monotonic()
+
+    def run(self) -> int:
+        """Until all have ended; gives the exit code."""
+        while self._running:
+            time.sleep(LOOK_SECONDS)
+            for process in [p for p in self._running if p.poll() is not None]:
+                self._running.remove(process)
+                self._ended(process)
+            if self._stop_by is not None and time.monotonic() >= self._stop_by:
+                why = f"has not ended within {STOP_SECONDS:g} s and is killed: what it had not committed is done again"
+                self._kill(why)
+        if self._asked and self._asked[0] == signal.SIGINT:
+            return 130
+        return self._code
+
+    def _start(self) -> None:
+        if self._stop_by is None:
+            self._running.append(subprocess.Popen(self._line, stdin=subprocess.PIPE, start_new_session=True))
+            if self._stop_by is not None:  # a signal has come in between
+                self._stop()
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> None:
+        if self._stop_by is not None:
+            return
+        if process.returncode < 0:
+            log.warning("Worker %d was ended by signal %d and is started again.", process.pid, -process.returncode)
+            time.sleep(max(0.0, BACKOFF_SECONDS - (time.monotonic() - self._started)))
+            self._started = time.monotonic()
+            self._start()
+        elif process.returncode > 0:
+            self._code = process.returncode
+            self._stop()
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self._asked.append(number)
+        if len(self._asked) > 1:
+            self._kill("is killed by a second signal")
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Asks all for a clean end. One that is stopped (SIGSTOP, Ctrl-Z) is woken for it."""
+        if self._stop_by is None:
+            self._stop_by = time.monotonic() + STOP_SECONDS
+        for process in self._running:
+            for number in (signal.SIGTERM, signal.SIGCONT):
+                process.send_signal(number)
+
+    def _kill(self, why: str) -> None:
+        self._stop_by = float("inf")
+        for process in self._running:
+            if process.poll() is None:
+                log.warning("Worker %d %s.", process.pid, why)
+                process.kill()
+
+
 def supervise(arguments: Sequence[str], workers: int) -> int:
     """Runs the workers until all have ended; gives the exit code."""
-    asked: list[int] = []
+    return Supervisor(command(arguments), workers).run()
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-        for process in running:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
 
-    line = command(arguments)
-    running = [subprocess.Popen(line, start_new_session=True) for _ in range(workers)]
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    code, started = 0, time.monotonic()
-    while running:
-        time.sleep(LOOK_SECONDS)
-        for process in [p for p in running if p.poll() is not None]:
-            running.remove(process)
-            if process.returncode < 0 and not asked:
-                log.warning("Worker %d was ended by signal %d and is started again.", process.pid, -process.returncode)
-                time.sleep(max(0.0, BACKOFF_SECONDS - (time.monotonic() - started)))
-                started = time.monotonic()
-                running.append(subprocess.Popen(line, start_new_session=True))
-            elif process.returncode > 0 and not asked:
-                code = process.returncode
-                stop(signal.SIGTERM, None)
-    if asked and asked[0] == signal.SIGINT:
-        return 130
-    return code
+def end_with_supervisor() -> None:
+    """For a worker: once its supervisor is gone it asks itself for a clean end, and is killed where none comes."""
+    threading.Thread(target=_watch, name="supervisor-watch", daemon=True).start()
+
+
+def _watch() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    log.warning("The supervisor has ended, and so does this worker.")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from streams.clients import Admin, Producer, ProducerRecord, TopicPartition
-from tests.engines import local_engine, until
+from tests.engines import _alive, local_engine, until
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
@@ -27,9 +27,9 @@ def topology(builder):
 class Instance:
     """An instance of two workers, and what it has logged."""
 
-    def __init__(self, directory: Path, address: str) -> None:
+    def __init__(self, directory: Path, address: str, text: str = SCRIPT) -> None:
         script = directory / "job.py"
-        script.write_text(SCRIPT, "utf-8")
+        script.write_text(text, "utf-8")
         self.log = directory / "log"
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -100,6 +100,82 @@ def test_two_workers_share_survive_a_kill_and_stop(instance: Instance, address: 
     instance.process.send_signal(signal.SIGTERM)
     assert instance.process.wait(60) == 0
     assert workers(instance.process) == []
+
+
+STUCK = """
+import time
+from streams import Serdes
+def topology(builder):
+    text = Serdes.string()
+    builder.stream("in", key_serde=text, value_serde=text).foreach(lambda key, value: time.sleep(3600))
+"""
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if _alive(pid)]
+
+
+def settled(instance: Instance) -> list[int]:
+    """The workers, once both have their tasks."""
+    until(lambda: instance.log.read_text("utf-8").count("is RUNNING") == 2)
+    return workers(instance.process)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_workers_end_with_their_supervisor(instance: Instance, frozen: bool) -> None:
+    pids = settled(instance)
+    assert len(pids) == 2
+    if frozen:
+        os.kill(pids[0], signal.SIGSTOP)
+    instance.process.kill()
+    instance.process.wait()
+    if frozen:
+        until(lambda: alive(pids) == pids[:1])
+        os.kill(pids[0], signal.SIGCONT)
+    until(lambda: not alive(pids))
+
+
+def test_a_signal_ends_frozen_workers_too(instance: Instance) -> None:
+    pids = settled(instance)
+    os.kill(pids[0], signal.SIGSTOP)
+    instance.process.send_signal(signal.SIGTERM)
+    assert instance.process.wait(60) == 0
+    assert not alive(pids)
+
+
+@pytest.fixture
+def stuck(tmp_path: Path, address: str) -> Iterator[Instance]:
+    """An instance whose workers do not come back from the user's function."""
+    with Admin(bootstrap_servers=address) as admin:
+        admin.create_topic("in", 4)
+    running = Instance(tmp_path, address, STUCK)
+    settled(running)
+    with Producer(bootstrap_servers=address) as producer:
+        for partition in range(4):
+            producer.send(ProducerRecord("in", b"x", partition=partition))
+    with Admin(bootstrap_servers=address) as admin:
+        until(lambda: sum(admin.end_offsets(partitions_of(admin, "in")).values()) == 4)
+    yield running
+    if running.process.poll() is None:
+        running.process.kill()
+        running.process.wait()
+
+
+def test_a_worker_that_does_not_come_to_its_end_is_killed(stuck: Instance) -> None:
+    pids = workers(stuck.process)
+    stuck.process.send_signal(signal.SIGTERM)
+    assert stuck.process.wait(60) == 0
+    assert "has not ended within 10 s and is killed" in stuck.log.read_text("utf-8")
+    assert not alive(pids)
+
+
+def test_a_second_signal_ends_all_at_once(stuck: Instance) -> None:
+    pids = workers(stuck.process)
+    stuck.process.send_signal(signal.SIGTERM)
+    stuck.process.send_signal(signal.SIGINT)
+    assert stuck.process.wait(60) in (0, 130)  # whichever of the two was seen first
+    assert "is killed by a second signal" in stuck.log.read_text("utf-8")
+    assert not alive(pids)
 
 
 def partitions_of(admin: Admin, topic: str) -> list[TopicPartition]:
