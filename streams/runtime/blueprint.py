@@ -6,7 +6,7 @@ Every member computes the same from the same counts; only the leader makes topic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streams.names import decorated_topic
 from streams.record import TopicPartition
@@ -86,6 +86,8 @@ def draw(built: BuiltTopology, existing: Mapping[str, int], prefix: str) -> Blue
         for store, internal in sub.changelogs.items():
             if store not in sourced:
                 wanted = as_wanted(internal, prefix, total)
+                if pattern_topics(sub, outside):  # it may have been made for topics that are gone
+                    wanted = replace(wanted, partitions=max(total, existing.get(wanted.name, 0)))
                 topics[wanted.name] = wanted
     return Blueprint(partitions, tuple(infos), tuple(topics.values()))
 

@@ -203,6 +203,10 @@ class Inbox:
         """One more partition: of a topic that has come to match a pattern."""
         self._queues[partition] = _Queue(partition, reads)
 
+    def exclude(self, partition: TopicPartition) -> None:
+        """The partition is there no more; what waits of it goes with it."""
+        del self._queues[partition]
+
     def place(self, positions: Mapping[TopicPartition, Position]) -> None:
         """Forgets what waits; reading goes on at these positions. Their metadata hold the partition times."""
         for partition, queue in self._queues.items():

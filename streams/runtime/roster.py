@@ -29,7 +29,7 @@ from streams.runtime.restore import Restorer, StoreRestore
 from streams.runtime.sender import Sender
 from streams.runtime.takeover import lies_on_disk, positions, reset_of, restores, starts
 from streams.runtime.task import Ground, Task
-from streams.topology.node import BuiltTopology, SubTopology, TaskId
+from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.topology.store import StoreSpec
 
 log = logging.getLogger("streams.runtime.roster")
@@ -286,8 +286,10 @@ class Roster:
         self._restorer.begin(place.restores)
 
     def extend(self, id: TaskId, parts: tuple[TopicPartition, ...], now: int) -> None:
-        """A task that stays reads these partitions from now on: topics have come to match its patterns."""
+        """A task that stays reads these partitions from now on: topics that match its patterns have come, or gone."""
         place = self.places[id]
+        for partition in [p for p in place.partitions if p not in parts and self.by_pattern(p)]:
+            self.exclude(partition)
         more = [p for p in parts if p not in place.partitions]
         if not more:
             return
@@ -300,6 +302,23 @@ class Roster:
             self._owner[partition] = place
         if place.running:
             self._reader.place({p: position.offset for p, position in found.items()})
+
+    def by_pattern(self, partition: TopicPartition) -> bool:
+        """Is it read, if it is read, because its topic matches a pattern? Such topics may come and go."""
+        topic = partition.topic
+        for sub in self._subs.values():
+            for node in (node for node in sub.nodes if isinstance(node, SourceNode)):
+                if isinstance(node.topics, tuple) and topic in map(self._ground.topic_name, node.topics):
+                    return False
+        return True
+
+    def exclude(self, partition: TopicPartition) -> None:
+        """A partition of a topic that was deleted is read no more; its task goes on with the others it has."""
+        place = self._owner.pop(partition)
+        place.partitions = tuple(p for p in place.partitions if p != partition)
+        place.found = {p: position for p, position in place.found.items() if p != partition}
+        place.task.exclude(partition)
+        self._reader.drop([partition])
 
     def start_restored(self, now: int) -> list[TaskId]:
         """Starts the tasks whose stores have arrived; gives their ids."""

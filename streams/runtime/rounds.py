@@ -27,6 +27,7 @@ from streams.errors import (
     RebalanceInProgressException,
     TimeoutException,
     UnknownMemberIdException,
+    UnknownTopicOrPartitionException,
 )
 from streams.runtime.blueprint import source_topics
 from streams.runtime.directory import InstanceDirectory
@@ -154,6 +155,11 @@ class Rounds:
             except PASSING as error:
                 self._unanswered(error)
                 return
+            except UnknownTopicOrPartitionException as error:
+                if error.partition is None or not self._roster.by_pattern(error.partition):
+                    raise
+                self._unanswered(error)  # it was deleted just now: what is heeded again is heeded without it
+                return
             self._news.popleft()
             self._unanswered_since = None
 
@@ -173,6 +179,21 @@ class Rounds:
             self._rejoin()
         elif isinstance(news, Failed):
             raise news.error
+
+    def gone(self, error: UnknownTopicOrPartitionException) -> None:
+        """A partition that is read was deleted: where a pattern had found its topic its task goes on with the others,
+        and a round is asked for, since there may be tasks too many now.
+
+        Raises:
+            UnknownTopicOrPartitionException: the topic was named.
+        """
+        partition = error.partition
+        if partition is None or not self._roster.by_pattern(partition):
+            raise error
+        if self._roster.owns(partition):
+            log.warning("%s reads %s no more: the topic was deleted.", self._me.name, partition)
+            self._roster.exclude(partition)
+            self.ask()
 
     def lost(self, reason: Exception) -> None:
         """The membership is over: drops all that was done in its name and is not committed, then asks to join again.

@@ -441,10 +441,6 @@ class Task:
 
     # at work
 
-    def reads(self, partition: TopicPartition) -> bool:
-        """Is this one of the task's source partitions?"""
-        return partition in self._reads
-
     def reading(self, partition: TopicPartition) -> Reading:
         """Serdes and timestamp extractor of one of its source partitions."""
         return self._reads[partition].reading
@@ -457,6 +453,11 @@ class Task:
         """
         self._reads[partition] = self._reading(partition)
         self.inbox.include(partition, self._reads[partition])
+
+    def exclude(self, partition: TopicPartition) -> None:
+        """One source partition less: its topic was deleted."""
+        del self._reads[partition]
+        self.inbox.exclude(partition)
 
     def add(self, fetched: Fetched) -> None:
         """Takes what a poll brought for one of the task's partitions."""

@@ -26,6 +26,7 @@ from streams.errors import (
     OffsetOutOfRangeException,
     TaskCorruptedException,
     TaskMigratedException,
+    UnknownTopicOrPartitionException,
 )
 from streams.metrics import Metrics
 from streams.processor import DeadLetter
@@ -152,10 +153,7 @@ class Worker:
 
     def pause(self, paused: bool) -> None:
         """Processing rests, or goes on, from the next turn."""
-        self._mailbox.put(partial(self._rest, paused))
-
-    def _rest(self, paused: bool) -> None:
-        self.paused = paused
+        self._mailbox.put(partial(setattr, self, "paused", paused))
 
     def _wake(self) -> None:
         if self._ready:
@@ -495,6 +493,9 @@ class Worker:
             found = self._reader.poll(timeout_ms)
         except (OffsetOutOfRangeException, LogTruncatedException) as error:
             self._out_of_range(error)
+            return
+        except UnknownTopicOrPartitionException as error:
+            self._rounds.gone(error)
             return
         now = self._clock.now_ms()
         for fetched in found:

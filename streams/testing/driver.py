@@ -368,7 +368,7 @@ class TopologyTestDriver:
         partition = TopicPartition(topic, 0)
         if task is None:
             return False
-        if not task.reads(partition):
+        if partition not in task.inbox.partitions:
             patterns = (n.topics for n in self._topology.nodes if isinstance(n, SourceNode))
             matching = [p for p in patterns if isinstance(p, re.Pattern) and p.fullmatch(topic)]
             if not matching:

@@ -114,7 +114,7 @@ class Tasks:
         start = len(log)
         log += rows
         for task in self._tasks.values():
-            if task.reads(partition):
+            if partition in task.inbox.partitions:
                 self._give(task, partition, start)
         for each in self._globals:
             if partition in each.partitions:

@@ -11,6 +11,7 @@ THREADS = {
     "streams.runtime.worker": "the workers",
     "streams.runtime.aio": "the asyncio thread",
     "streams.clients.pulse": "heartbeats and lingering batches",
+    "streams.cli.supervise": "in a worker process: it waits for the end of the supervisor",
     "broker_local.sync": "fsync",
     "broker_local.compactor": "in the child process: it ends with its engine",
 }

@@ -21,6 +21,7 @@ from streams.errors import (
     StreamsException,
     StreamsNotStartedException,
     TopologyException,
+    UnknownTopicOrPartitionException,
 )
 from tests.streams.apps import (
     COUNT,
@@ -377,6 +378,53 @@ def test_a_topic_that_comes_to_match_a_pattern_is_read(servers: str, settings: d
         topics(servers, in_b=2)
         produce(servers, "in-b", [(f"b{i}", "2") for i in range(20)])
         wait_for(lambda: len(table(servers, "out", TEXT, TEXT)) == 21)
+
+
+def test_a_topic_that_matched_a_pattern_is_deleted_and_the_others_are_read_on(
+    servers: str, settings: dict[str, Any]
+) -> None:
+    """Also the last of them, and one that comes again; the counts of what is gone stay."""
+    topics(servers, in_a=1, in_b=3, out=1)
+    builder = StreamsBuilder()
+    stream = builder.stream(re.compile("in-.*"), key_serde=TEXT, value_serde=TEXT)
+    stream.group_by_key().count(store="counts").to_stream().to("out", key_serde=TEXT, value_serde=COUNT)
+    counts: dict[str, int] = {}
+
+    def counted(topic: str, *keys: str) -> None:
+        produce(servers, topic, [(key, "x") for key in keys])
+        counts.update({key: counts.get(key, 0) + 1 for key in keys})
+        wait_for(lambda: table(servers, "out") == counts)
+
+    with (
+        Admin({"bootstrap.servers": servers}) as admin,
+        running(builder, servers, metadata_max_age_ms=50, num_stream_threads=2, **settings) as app,
+    ):
+        counted("in-a", "a")
+        counted("in-b", *(f"b{i}" for i in range(20)))
+        wait_for(lambda: app.tasks() == {"0_0", "0_1", "0_2"})
+        admin.delete_topic("in-b")
+        wait_for(lambda: app.tasks() == {"0_0"})
+        counted("in-a", "a", "c")
+        topics(servers, in_b=1)
+        counted("in-b", "d")
+        admin.delete_topic("in-b")
+        admin.delete_topic("in-a")
+        wait_for(lambda: not app.tasks())
+        topics(servers, in_a=1)
+        counted("in-a", "a", "c")
+        assert app.failure is None and app.state.is_running_or_rebalancing
+
+
+def test_a_topic_that_is_named_and_deleted_ends_the_application(servers: str, settings: dict[str, Any]) -> None:
+    topics(servers, words_in=1, word_counts=1)
+    app = KafkaStreams(word_count(), application_id="app", bootstrap_servers=servers, **settings)
+    app.start()
+    assert app.wait_until_running(30_000)
+    with Admin({"bootstrap.servers": servers}) as admin:
+        admin.delete_topic("words-in")
+    with pytest.raises(UnknownTopicOrPartitionException, match="words-in-0"):
+        app.wait(60_000)
+    app.close()
 
 
 def test_partitions_that_are_added_to_a_source_topic_are_refused_by_name(
