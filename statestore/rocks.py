@@ -19,7 +19,6 @@ from typing import Final, NamedTuple, cast
 from weakref import WeakSet
 
 from rocksdict import (
-    AccessType,
     BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
@@ -112,19 +111,16 @@ class RocksEngine:
     Args:
         path: the directory.
         shared: memory that several databases share.
-        read_only: takes no lock, so whoever writes is neither waited for nor kept out; shows what was written before
-            it was opened, and refuses writes with `EngineError`.
 
     Opening raises `EngineLocked`, `EngineDamaged`, `EngineTooNew` or `EngineError`; nothing is then left open.
     """
 
-    __slots__ = ("_closed", "_database", "_numbers", "_read_only", "_scans", "_shared", "damage", "path")
+    __slots__ = ("_closed", "_database", "_numbers", "_scans", "_shared", "damage", "path")
 
-    def __init__(self, path: str, shared: Budget | None = None, read_only: bool = False) -> None:
+    def __init__(self, path: str, shared: Budget | None = None) -> None:
         self.path = path
         self.damage: EngineDamaged | None = None
         self._shared = shared or process_budget()
-        self._read_only = read_only
         self._scans: WeakSet[RocksScan] = WeakSet()
         self._numbers: dict[str, int] = {}
         self._open()
@@ -132,8 +128,7 @@ class RocksEngine:
     def _open(self) -> None:
         self._closed = False
         try:
-            access = AccessType.read_only() if self._read_only else AccessType.read_write()
-            self._database = Rdict(self.path, _options(self._shared), access_type=access)
+            self._database = Rdict(self.path, _options(self._shared))
         except Exception as error:
             raise _explained(error, self.path) from error
         try:
@@ -144,9 +139,9 @@ class RocksEngine:
 
     def _read_own(self) -> None:
         found = self.get(_FORMAT)
-        if found is None and not self._read_only:
+        if found is None:
             self.write([(_FORMAT, FORMAT)])
-        elif found is not None and found != FORMAT:
+        elif found != FORMAT:
             raise EngineTooNew(
                 f"the state in {self.path} has layout {found.hex()}, this version reads {FORMAT.hex()};"
                 " use the newer version, or delete the directory to rebuild it from the changelogs"

@@ -5,7 +5,7 @@
         instance-0/             belongs to the worker that holds the lock of the file `lock` in it
             lock
             worker.json         {"version": 1, "uuid": ..., "host": ..., "inode": ...}
-            0_3/                an owned task: its database
+            0_3/                an owned task: its database, and how far that is
         unowned/
             0_1/                closed cleanly; whoever is assigned the task renames it in
 
@@ -86,7 +86,7 @@ class InstanceDirectory:
         """The task's directory, inside this instance's; empty where this host has no copy.
 
         Where several copies exist, the one with the highest position is taken and the others are deleted.
-        `position_of(path)` opens a copy and tells its changelog position.
+        `position_of(path)` tells the changelog position of a copy.
         """
         home = self.path / str(task)
         with free_copies(self, task) as copies:

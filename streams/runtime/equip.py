@@ -133,7 +133,6 @@ def make_worker(
         door=door,
         directory=claim(state_directory(config, door.address), config.application_id),
         open_engine=open_rocks,
-        read_engine=read_rocks,
         clock=clock,
         metrics=metrics,
         listener=watchers.listener,
@@ -181,10 +180,3 @@ def open_rocks(path: Path) -> Engine:
     from statestore.rocks import RocksEngine
 
     return RocksEngine(str(path))
-
-
-def read_rocks(path: Path) -> Engine:
-    """A task's database as it is now, whoever has it open."""
-    from statestore.rocks import RocksEngine
-
-    return RocksEngine(str(path), read_only=True)

@@ -9,7 +9,6 @@ cut back, makes the offset worthless (decision 10). Integers are big-endian.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from statestore.engine import Engine
@@ -42,8 +41,3 @@ def read_mark(engine: Engine, store: str) -> Mark | None:
         return None
     _, epoch, offset = _HEAD.unpack_from(data)
     return Mark(data[_HEAD.size :].decode("utf-8", "replace"), epoch, offset)
-
-
-def position_of(engine: Engine, stores: Iterable[str]) -> int:
-    """How far a copy of a task is: the sum of its stores' offsets, as members tell it to the leader."""
-    return sum(mark.offset for store in stores if (mark := read_mark(engine, store)) is not None)

@@ -24,7 +24,8 @@ from streams.errors import (
 from streams.metrics import Metrics
 from streams.record import TopicPartition
 from streams.runtime.directory import InstanceDirectory
-from streams.runtime.marks import Mark, name_of, position_of, write_mark
+from streams.runtime.marks import Mark, name_of, write_mark
+from streams.runtime.position_file import read_position, write_positions
 from streams.runtime.restore import Restorer, StoreRestore
 from streams.runtime.sender import Sender
 from streams.runtime.takeover import lies_on_disk, positions, reset_of, restores, starts
@@ -57,6 +58,8 @@ class Place:
     """Topic id and log epoch of each store's changelog."""
     ends: dict[str, int] = field(default_factory=dict)
     """What each store stands for: its changelog's offset as of the last commit."""
+    noted: dict[str, int] = field(default_factory=dict)
+    """Of the ends, what the file beside the database says."""
     spilled_at: int = 0
 
     @property
@@ -97,7 +100,6 @@ class Roster:
         ground: what all tasks stand on; `disk` and `state_dir` are set for each.
         directory: where state lies.
         open_engine: opens a task's database.
-        read_engine: opens a database that is nobody's, without its lock: who is frozen over it keeps it from nobody.
         admin, reader, restorer, sender: of the worker.
         committed: fetches the group's positions.
         reset: the default reset policy.
@@ -110,7 +112,6 @@ class Roster:
         ground: Ground,
         directory: InstanceDirectory,
         open_engine: OpenEngine,
-        read_engine: OpenEngine,
         admin: Admin,
         reader: Reader,
         restorer: Restorer,
@@ -123,7 +124,6 @@ class Roster:
         self._ground = ground
         self._directory = directory
         self._open_engine = open_engine
-        self._read_engine = read_engine
         self._admin = admin
         self._reader = reader
         self._restorer = restorer
@@ -166,7 +166,7 @@ class Roster:
             sub = self._subs.get(task.subtopology)
             if sub is None or task in self.places or not (path / DATABASE).exists():
                 continue
-            found[task] = self._position_in(path)(task)
+            found[task] = self._position_in(path, task)
         return found
 
     def positions(self) -> dict[TaskId, int]:
@@ -207,7 +207,7 @@ class Roster:
         sub = self._subs[id.subtopology]
         reset = reset_of(sub, self._reset, self._ground.topic_name)
         found = positions(self._admin, parts, committed, reset, now)
-        home = self._directory.take(id, lambda path: self._position_in(path)(id))
+        home = self._directory.take(id, lambda path: self._position_in(path, id))
         disk = self._database(sub, home, id)
         try:
             task = Task(id, sub, parts, replace(self._ground, disk=disk, state_dir=home))
@@ -263,23 +263,17 @@ class Roster:
         log.warning("The state of task %s is rebuilt from its changelogs: %s.", id, damage)
         self._directory.discard(id)
 
-    def _position_in(self, path: Path) -> Callable[[TaskId], int]:
-        def position(task: TaskId) -> int:
-            sub = self._subs[task.subtopology]
-            own = [spec.name for spec in sub.stores if spec.source_topic is None]
-            if not (path / DATABASE).exists():
-                return 0
-            try:
-                engine = self._read_engine(path / DATABASE)
-                try:
-                    return position_of(engine, own)
-                finally:
-                    engine.close()
-            except Exception as error:  # another worker may have taken it over meanwhile
-                log.warning("The copy of task %s in %s cannot be read and counts for nothing: %s", task, path, error)
-                return 0
+    def _position_in(self, path: Path, task: TaskId) -> int:
+        """How far a copy of a task is."""
+        own = [spec.name for spec in self._subs[task.subtopology].stores if spec.source_topic is None]
+        return read_position(path, own) if (path / DATABASE).exists() else 0
 
-        return position
+    def _note_position(self, place: Place) -> None:
+        """All that is committed is in the database: the file beside it says so."""
+        ends = {spec.name: place.ends[spec.name] for spec in place.kept if spec.name in place.ends}
+        if ends and ends != place.noted:
+            write_positions(self._directory.path / str(place.task.id), ends)
+            place.noted = ends
 
     def _begin(self, place: Place, committed: Mapping[TopicPartition, Position]) -> None:
         place.restores = tuple(restores(self._admin, place.task, place.disk, committed))
@@ -326,6 +320,7 @@ class Roster:
         for id, place in self.places.items():
             if not place.running and not self._restorer.waits_for(id):
                 place.note_restored()
+                self._note_position(place)
                 place.task.place(place.found)
                 place.task.start(now)
                 place.running = True
@@ -375,11 +370,14 @@ class Roster:
     def spill(self, place: Place, rows: int = SLICE_ROWS) -> bool:
         """One slice of committed rows to the database; is more left?"""
         waiting = [store for store in place.task.stores.values() if store.layers.committed_bytes]
-        if not waiting:
-            return False
-        self._slices.value += 1
-        store = waiting[0]
-        return store.layers.spill(rows, place.marks_of(store.spec.name)) or len(waiting) > 1
+        more = False
+        if waiting:
+            self._slices.value += 1
+            store = waiting[0]
+            more = store.layers.spill(rows, place.marks_of(store.spec.name)) or len(waiting) > 1
+        if not more:
+            self._note_position(place)
+        return more
 
     # giving up
 
@@ -414,7 +412,7 @@ class Roster:
             if place.disk.damage is not None:
                 self._discard(id, place.topology, place.disk.damage)
             else:
-                self._directory.give_back(id, lambda path: self._position_in(path)(id))
+                self._directory.give_back(id, lambda path: self._position_in(path, id))
 
     def _spill_all(self, place: Place) -> None:
         try:

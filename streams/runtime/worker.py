@@ -114,7 +114,6 @@ class Surroundings:
     door: Door
     directory: InstanceDirectory
     open_engine: OpenEngine
-    read_engine: OpenEngine
     clock: Clock
     metrics: Metrics
     listener: RestoreListener | None
@@ -266,7 +265,6 @@ class Worker:
             ground,
             around.directory,
             around.open_engine,
-            around.read_engine,
             self._admin,
             self._reader,
             self._restorer,

@@ -23,25 +23,6 @@ def test_a_database_that_is_open_is_refused(tmp_path: Path) -> None:
     RocksEngine(str(tmp_path / "task")).close()
 
 
-def test_reading_only_takes_no_lock_changes_nothing_and_refuses_writes(tmp_path: Path) -> None:
-    engine, path = RocksEngine(str(tmp_path / "task")), tmp_path / "task"
-    number = engine.number("counts")
-    engine.write([(b"\0\0a", b"1")], marks={b"m": b"7"})
-    files = sorted(path.iterdir())
-    reading = RocksEngine(str(path), read_only=True)  # what it sees is in the log only
-    assert (reading.mark(b"m"), reading.get(b"\0\0a"), reading.number("counts")) == (b"7", b"1", number)
-    with pytest.raises(EngineError):
-        reading.write([(b"\0\0a", b"2")])
-    assert sorted(path.iterdir()) == files
-    engine.write([(b"\0\0a", b"3")])
-    engine.close()
-    RocksEngine(str(path)).close()
-    reading.close()
-    again = RocksEngine(str(path))
-    assert again.get(b"\0\0a") == b"3"
-    again.close()
-
-
 def test_closing_ends_scans_so_that_the_directory_can_be_handed_over(tmp_path: Path) -> None:
     engine = RocksEngine(str(tmp_path / "task"))
     engine.write([(b"\0\0a", b"1"), (b"\0\0b", b"2")])

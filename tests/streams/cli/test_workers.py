@@ -102,6 +102,40 @@ def test_two_workers_share_survive_a_kill_and_stop(instance: Instance, address: 
     assert workers(instance.process) == []
 
 
+COUNTING = """
+from streams import Serdes
+def topology(builder):
+    text = Serdes.string()
+    lines = builder.stream("in", key_serde=text, value_serde=text)
+    counts = lines.group_by(lambda key, value: value, key_serde=text, value_serde=text).count()
+    counts.to_stream().to("out", key_serde=text, value_serde=Serdes.long())
+"""
+
+
+def test_workers_beside_a_running_instance_warn_of_nothing(tmp_path: Path, address: str) -> None:
+    """They look at each other's state, which others take over meanwhile."""
+    with Admin(bootstrap_servers=address) as admin, Producer(bootstrap_servers=address) as producer:
+        admin.create_topic("in", 4)
+        admin.create_topic("out", 4)
+        for n in range(40):
+            producer.send(ProducerRecord("in", f"v{n}".encode(), partition=n % 4))
+        producer.flush()
+        started = []
+        for place in ("first", "second"):
+            (tmp_path / place).mkdir()
+            started.append(Instance(tmp_path / place, address, COUNTING))
+            until(
+                lambda: "app" in {group.group for group in admin.list_groups()}
+                and len(admin.describe_group("app").members) == 2 * len(started)
+                and all(member.partitions for member in admin.describe_group("app").members)
+            )
+        for one in started:
+            one.process.terminate()
+        assert [one.process.wait(60) for one in started] == [0, 0]
+        told = "".join(one.log.read_text("utf-8") for one in started)
+        assert "is RUNNING" in told and "WARNING" not in told and "ERROR" not in told, told
+
+
 STUCK = """
 import time
 from streams import Serdes

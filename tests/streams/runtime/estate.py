@@ -18,7 +18,7 @@ from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.assign import AssignSettings
 from streams.runtime.directory import InstanceDirectory, claim
-from streams.runtime.equip import open_rocks, read_rocks
+from streams.runtime.equip import open_rocks
 from streams.runtime.leader import Surveyor
 from streams.runtime.restore import Restorer
 from streams.runtime.roster import Roster
@@ -118,7 +118,7 @@ class Estate:
             self.built.internal_topics, cache_bytes=0,
         )  # fmt: skip
         self.roster = Roster(
-            self.built, self.ground, self.directory, open_engine, read_rocks, engines.admin, self.reader,
+            self.built, self.ground, self.directory, open_engine, engines.admin, self.reader,
             self.restorer, self.sender, self.positions, "earliest", self.metrics,
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ from streams import Materialized, Stores, StreamsBuilder
 from streams.clients.api import Position
 from streams.errors import OffsetOutOfRangeException, TimeoutException
 from streams.record import TopicPartition
-from streams.runtime.equip import open_rocks, read_rocks
+from streams.runtime.equip import open_rocks
 from streams.runtime.marks import name_of, read_mark
 from streams.runtime.roster import DATABASE
 from streams.topology.node import TaskId
@@ -120,22 +120,54 @@ def test_damaged_state_is_rebuilt(engines: Engines, tmp_path: Path, caplog: pyte
     second.close()
 
 
-def test_whoever_looks_into_a_copy_keeps_it_from_nobody_and_may_be_frozen_over_it(
-    engines: Engines, tmp_path: Path
+def test_copies_are_known_by_the_files_beside_them_and_not_opened(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = worked(Estate(engines, tmp_path), "a")
+    first = worked(Estate(engines, tmp_path), "a", "a", "b")
     first.close()
-    looking = read_rocks(tmp_path / "app" / "unowned" / "0_0" / DATABASE)
-    second = Estate(engines, tmp_path)
-    assert second.roster.copies() == {ZERO: 1}
+    opened: list[Path] = []
+
+    def opening(path: Path) -> Engine:
+        opened.append(path)
+        return open_rocks(path)
+
+    second = Estate(engines, tmp_path, open_engine=opening)
+    assert second.roster.copies() == {ZERO: 3} and not opened
     second.committed = first.committed
     second.take(ZERO)
-    assert second.count("a") == 1 and second.restorer.restored == 0
-    looking.close()  # it wakes up
+    assert second.count("a") == 2 and second.restorer.restored == 0
     second.close()
-    third = Estate(engines, tmp_path)
-    assert third.roster.copies() == {ZERO: 1}
-    third.close()
+    assert "WARNING" not in caplog.text
+
+
+def test_a_killed_workers_copy_is_known_by_what_was_last_written_to_it(engines: Engines, tmp_path: Path) -> None:
+    first = worked(Estate(engines, tmp_path), "a", "b")
+    while first.roster.spill(first.roster.places[ZERO]):
+        pass
+    engines.write("words", ("c", "c"))
+    first.work(lambda: first.metrics.counter("process-total", task_id="0_0").value == 3)
+    first.commit()
+    first.roster.places[ZERO].disk.close()
+    first.directory.close()
+    second = Estate(engines, tmp_path)
+    assert second.roster.copies() == {ZERO: 2}
+    second.committed = first.committed
+    second.take(ZERO)
+    assert second.rows() == {"a": 1, "b": 1, "c": 1} and second.restorer.restored == 1
+    second.close()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"version": 1}', '{"version": 2, "changelogs": {"counts": 9}}'])
+def test_a_file_that_does_not_say_how_far_a_copy_is_does_no_harm(engines: Engines, tmp_path: Path, text: str) -> None:
+    first = worked(Estate(engines, tmp_path), "a", "b")
+    first.close()
+    (tmp_path / "app" / "unowned" / "0_0" / "position.json").write_text(text)
+    second = Estate(engines, tmp_path)
+    assert second.roster.copies() == {ZERO: 0}
+    second.committed = first.committed
+    second.take(ZERO)
+    assert second.rows() == {"a": 1, "b": 1} and second.restorer.restored == 0
+    second.close()
 
 
 def test_a_take_that_fails_leaves_nothing_half_done(engines: Engines, tmp_path: Path) -> None:
