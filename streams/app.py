@@ -38,6 +38,7 @@ from streams.metrics import MetricName, Metrics
 from streams.runtime.collector import relax
 from streams.runtime.equip import Watchers, make_worker, state_directory, summary_interval_ms
 from streams.runtime.lifecycle import Lifecycle, Listener, State, WorkerState
+from streams.runtime.memory import Memory
 from streams.runtime.restore import RestoreListener
 from streams.runtime.summary import Pace, Summary
 from streams.runtime.worker import Worker
@@ -120,6 +121,7 @@ class KafkaStreams:
         self._own_door = door is None
         self._door = door
         self._metrics = Metrics()
+        self._memory = Memory()
         interval_ms = summary_interval_ms(self._config)
         self._dropped = Dropped(self._config.application_id, interval_ms)
         self._troubles = Troubles(self._config.application_id, interval_ms)
@@ -325,7 +327,15 @@ class KafkaStreams:
             self._metrics,
             self.client_id,
             number,
-            Watchers(self._worker_is, self._worker_failed, self._listener, self._dropped, self._troubles, self._look),
+            Watchers(
+                self._worker_is,
+                self._worker_failed,
+                self._listener,
+                self._dropped,
+                self._troubles,
+                self._look,
+                self._memory,
+            ),
         )
         worker.pause(self._paused)
         self._workers.append(worker)

@@ -221,12 +221,13 @@ _PROCESSING = (
 )
 
 _STATE = (
-    Setting("statestore.cache.max.bytes", Type.LONG, 10_485_760, "Serialised bytes that caches of all tasks hold.",
+    Setting("statestore.cache.max.bytes", Type.LONG, 10_485_760, "Serialised bytes that the caches of all tasks hold.",
             at_least(0)),
     Setting("cache.max.bytes.buffering", Type.LONG, 10_485_760, "Older name of statestore.cache.max.bytes.",
             at_least(0)),
     Setting("statestore.uncommitted.max.bytes", Type.LONG, 67_108_864,
-            "Memory of the stores' upper layers in a process; over it the largest is written out.", at_least(-1)),
+            "State changes of a process in memory; at it: commit, write out, stop taking input. -1: no bound.",
+            at_least(-1)),
     Setting("enable.transactional.statestores", Type.BOOLEAN, True, "Stores hold committed state only, always.",
             no_meaning="stores hold committed state only, under both guarantees"),
     Setting("windowstore.changelog.additional.retention.ms", Type.LONG, 86_400_000,

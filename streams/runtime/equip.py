@@ -22,7 +22,9 @@ from streams.runtime.assign import AssignSettings
 from streams.runtime.directory import claim
 from streams.runtime.lifecycle import WorkerState
 from streams.runtime.membership import PROTOCOL
+from streams.runtime.memory import Memory
 from streams.runtime.restore import RestoreListener
+from streams.runtime.stores import small_cache
 from streams.runtime.task import Ground
 from streams.runtime.worker import Surroundings, Worker, WorkerSettings, nobody_looks
 from streams.topology.node import BuiltTopology
@@ -86,7 +88,8 @@ def worker_settings(
 @dataclass(frozen=True, slots=True)
 class Watchers:
     """Who is told what a worker does: its states, what ended it, the restores of its stores, what it drops,
-    what keeps it from its work. `look` is called at each of its turns, with the wall clock."""
+    what keeps it from its work. `look` is called at each of its turns, with the wall clock. `memory`: what the workers
+    of the application hold."""
 
     on_state: Callable[[Worker, WorkerState], None]
     on_error: Callable[[Worker, BaseException], None]
@@ -94,6 +97,7 @@ class Watchers:
     dropped: Dropped = field(default_factory=Dropped)
     troubles: Troubles = field(default_factory=Troubles)
     look: Callable[[int], None] = nobody_looks
+    memory: Memory = field(default_factory=Memory)
 
 
 def make_worker(
@@ -121,7 +125,9 @@ def make_worker(
         disk=MemoryEngine(),
         prefix=settings.prefix,
         internal_topics=built.internal_topics,
-        cache_bytes=max(1, cache // threads) if cache else 0,
+        cache_bytes=cache,
+        record_cache=small_cache(max(1, cache // threads)) if cache else None,
+        memory=watchers.memory,
         log_prefix=f"stream-thread [{settings.short_name}] ",
         linger_ms=settings.linger_ms,
         max_request_size=settings.max_request_size,

@@ -72,6 +72,11 @@ class Place:
         """Memory of what is committed and not in the database yet."""
         return sum(store.layers.committed_bytes for store in self.task.stores.values())
 
+    @property
+    def uncommitted_bytes(self) -> int:
+        """Memory of what is not committed."""
+        return sum(store.layers.uncommitted_bytes for store in self.task.stores.values())
+
     def position(self) -> int:
         """How far its changelogs have been applied; source topics that serve as one do not count."""
         own = {spec.name for spec in self.topology.stores if spec.source_topic is None}

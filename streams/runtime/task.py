@@ -40,6 +40,7 @@ from streams.runtime.idleness import Idle
 from streams.runtime.inbox import FREE, MAX_RUN, NO_LIMIT, Inbox, InboxSettings, Reads
 from streams.runtime.iterators import Lease
 from streams.runtime.layout import flush_order, graph_of, source_of
+from streams.runtime.memory import Memory
 from streams.runtime.outbox import Column, Outbox
 from streams.runtime.processors import Processing
 from streams.runtime.punctuate import Punctuations, Schedule
@@ -86,8 +87,9 @@ class Ground:
         internal_topics: names without the prefix (`BuiltTopology.internal_topics`).
         state_dir: the task's directory, shown to processors.
         global_stores: read by all tasks.
-        cache_bytes: the task's share of `statestore.cache.max.bytes`; 0: no record cache.
+        cache_bytes: `statestore.cache.max.bytes`, of all tasks together; 0: no record cache.
         record_cache: the one that it shares with other tasks; None: it has its own.
+        memory: what all tasks hold.
         linger_ms: the producer's `linger.ms`, see `Outbox`.
         log_prefix: begins messages, as in `stream-thread [app-1] task [0_0] `.
         column: makes the outbox's columns.
@@ -105,6 +107,7 @@ class Ground:
     global_stores: Mapping[str, Opened] = field(default_factory=dict)
     cache_bytes: int = 10 * 1024 * 1024
     record_cache: RecordCache | None = None
+    memory: Memory = field(default_factory=Memory)
     log_prefix: str = ""
     linger_ms: int = 0
     column: Callable[[str], Column] = Column
@@ -496,7 +499,7 @@ class Task:
         self.inbox.taken(run, upto, walk.ended(upto))
         count = upto - run.start
         self._processed.value += count
-        if self._flushed and self.dirty_bytes > self._ground.cache_bytes:
+        if self._flushed and self._ground.memory.caches.note(self, self.dirty_bytes) > self._ground.cache_bytes:
             self.flush()
         self._last = (now, count)
         return count
@@ -601,6 +604,7 @@ class Task:
                 pass
         finally:
             self._walk.active = False
+            self._ground.memory.caches.note(self, 0)
 
     def _flush_all(self) -> bool:
         """Every store once, and what that brought to steps that wait for the end of a run; was there anything?"""
@@ -688,6 +692,7 @@ class Task:
 
     def _close_operators(self) -> StreamsException | None:
         """Closes them all; the first error."""
+        self._ground.memory.caches.note(self, 0)
         first: StreamsException | None = None
         for name, operator in self._operators.items():
             try:

@@ -52,7 +52,7 @@ from streams.runtime.roster import OpenEngine, Roster
 from streams.runtime.rounds import BETWEEN, PASSING, Rounds, WorkerSelf
 from streams.runtime.sender import Sender
 from streams.runtime.skew import Limit, Skew
-from streams.runtime.spill import spill
+from streams.runtime.spill import Spill
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
 from streams.troubles import Troubles
@@ -255,7 +255,8 @@ class Worker:
         self._restorer = Restorer(door.reader(Isolation.READ_UNCOMMITTED, settings.reader), around.listener)
         closing(self._restorer.close)
         home = around.directory.path / "global"
-        self._globals = Globals(around.built, ground, home, around.open_engine, self._admin, self._reader)
+        own, engines = replace(ground, record_cache=None), around.open_engine
+        self._globals = Globals(around.built, own, home, engines, self._admin, self._reader)
         closing(self._globals.close, False)
         ground = replace(ground, global_stores=self._globals.stores)
         self._seat = Seat(door.link(), settings.member, self._reader.wake, Telling(self._status, around.troubles.tell))
@@ -291,7 +292,7 @@ class Worker:
             around.clock,
             settings.task_timeout_ms,
         )
-        self._damage = Damage(self._roster, self._globals, self._fill_globals, self, around.clock)
+        self._keep(ground)
         self._begin()
 
     def _drops_of_sends(self) -> Drop:
@@ -299,6 +300,13 @@ class Worker:
         name, dropped = self.settings.name, self._around.ground.dropped
         measured(dropped, self._around.metrics, name, thread_id=name)
         return dropped.drop(name, "producer", "production")
+
+    def _keep(self, ground: Ground) -> None:
+        """Makes what looks after the databases: what goes to them, and what is damaged."""
+        most, tell = self.settings.uncommitted_max_bytes, partial(self._around.troubles.tell, "memory")
+        self._spill = Spill(self.settings.short_name, self._roster, ground.memory.rows, most, tell)
+        self._opened.callback(self._spill.close)
+        self._damage = Damage(self._roster, self._globals, self._fill_globals, self, self._clock)
 
     def _align(self, ground: Ground) -> Surveyor:
         """Makes what keeps tasks in step, where the topology has tasks that must be, and the surveyor."""
@@ -392,9 +400,8 @@ class Worker:
                     log.warning("%s could not commit before it ends: %s", self.settings.short_name, error)
                     return False
             except Exception as error:
-                if self._damage.given_up(error):
-                    continue
-                raise
+                if not self._damage.given_up(error):
+                    raise
             self._seat.wait(OUTSTANDING_WAIT_MS / 1000)
             self._rounds.heed()
 
@@ -427,7 +434,7 @@ class Worker:
             self._commit_now(now)
         self._around.ground.dropped.tell(now)
         self._around.look(now)
-        spill(self._roster, now, self.settings.uncommitted_max_bytes)
+        self._spill.turn(now)
         self._roster.pace()
         if not worked:
             if self._rounds.refusal:
@@ -438,7 +445,7 @@ class Worker:
 
     def _work(self) -> int:
         """Runs every task a few times, and what is due on its clocks; how many records were taken?"""
-        if self.paused:
+        if self.paused or self._spill.full:
             return 0
         if self._alignment is not None:
             limits = self._alignment.limits()
@@ -556,7 +563,7 @@ class Worker:
             return False
         if now - self._committed_at >= self.settings.commit_interval_ms:
             return True
-        return any(place.task.commit_requested for place in self._roster.running)
+        return self._spill.must_commit() or any(place.task.commit_requested for place in self._roster.running)
 
     def _commit_now(self, now: int) -> None:
         try:

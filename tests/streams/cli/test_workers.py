@@ -75,12 +75,6 @@ def workers(process: subprocess.Popen[bytes]) -> list[int]:
 def test_two_workers_share_survive_a_kill_and_stop(instance: Instance, address: str) -> None:
     with Admin(bootstrap_servers=address) as admin, Producer(bootstrap_servers=address) as producer:
 
-        def shares() -> list[int]:
-            if "app" not in {group.group for group in admin.list_groups()}:
-                return []
-            members = admin.describe_group("app").members
-            return sorted(len(member.partitions) for member in members)
-
         def send_and_wait(values: range, total: int) -> None:
             for n in values:
                 producer.send(ProducerRecord("in", f"v{n}".encode(), partition=n % 4))
@@ -88,13 +82,13 @@ def test_two_workers_share_survive_a_kill_and_stop(instance: Instance, address: 
             ends = partitions_of(admin, "out")
             until(lambda: sum(admin.end_offsets(ends).values()) >= total)
 
-        until(lambda: shares() == [2, 2])
+        until(lambda: shares(admin) == [2, 2])
         send_and_wait(range(40), 40)
 
         killed = workers(instance.process)[0]
         os.kill(killed, signal.SIGKILL)
         until(lambda: instance.restarted() == [killed])
-        until(lambda: shares() == [2, 2])
+        until(lambda: shares(admin) == [2, 2])
         send_and_wait(range(40, 80), 80)
 
     instance.process.send_signal(signal.SIGTERM)
@@ -149,15 +143,23 @@ def alive(pids: list[int]) -> list[int]:
     return [pid for pid in pids if _alive(pid)]
 
 
-def settled(instance: Instance) -> list[int]:
+def shares(admin: Admin) -> list[int]:
+    """How many partitions each member has."""
+    if "app" not in {group.group for group in admin.list_groups()}:
+        return []
+    return sorted(len(member.partitions) for member in admin.describe_group("app").members)
+
+
+def settled(instance: Instance, address: str) -> list[int]:
     """The workers, once both have their tasks."""
-    until(lambda: instance.log.read_text("utf-8").count("is RUNNING") == 2)
+    with Admin(bootstrap_servers=address) as admin:
+        until(lambda: shares(admin) == [2, 2])
     return workers(instance.process)
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_workers_end_with_their_supervisor(instance: Instance, frozen: bool) -> None:
-    pids = settled(instance)
+def test_workers_end_with_their_supervisor(instance: Instance, address: str, frozen: bool) -> None:
+    pids = settled(instance, address)
     assert len(pids) == 2
     if frozen:
         os.kill(pids[0], signal.SIGSTOP)
@@ -169,8 +171,8 @@ def test_workers_end_with_their_supervisor(instance: Instance, frozen: bool) -> 
     until(lambda: not alive(pids))
 
 
-def test_a_signal_ends_frozen_workers_too(instance: Instance) -> None:
-    pids = settled(instance)
+def test_a_signal_ends_frozen_workers_too(instance: Instance, address: str) -> None:
+    pids = settled(instance, address)
     os.kill(pids[0], signal.SIGSTOP)
     instance.process.send_signal(signal.SIGTERM)
     assert instance.process.wait(60) == 0
@@ -183,7 +185,7 @@ def stuck(tmp_path: Path, address: str) -> Iterator[Instance]:
     with Admin(bootstrap_servers=address) as admin:
         admin.create_topic("in", 4)
     running = Instance(tmp_path, address, STUCK)
-    settled(running)
+    settled(running, address)
     with Producer(bootstrap_servers=address) as producer:
         for partition in range(4):
             producer.send(ProducerRecord("in", b"x", partition=partition))
