@@ -1,12 +1,15 @@
-"""`python -m tests.crash run`: see `tests.crash.run`."""
+"""`python -m tests.crash run`, `damage`, `soak`: see the modules of these names."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.crash import run
+from tests.crash import damage, run, soak
+
+COMMANDS = {"run": run.main, "damage": damage.main, "soak": soak.main}
 
 if __name__ == "__main__":
-    if sys.argv[1:2] != ["run"]:
-        sys.exit("python -m tests.crash run [--zombies N] [--kills N] [--broker-kills N] [--seed S]; --help says more")
-    sys.exit(run.main(sys.argv[2:]))
+    command = COMMANDS.get("".join(sys.argv[1:2]))
+    if command is None:
+        sys.exit(f"python -m tests.crash {' | '.join(COMMANDS)}; --help after one says more")
+    sys.exit(command(sys.argv[2:]))
