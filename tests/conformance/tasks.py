@@ -25,7 +25,7 @@ from streams.record import RecordBatch, TopicPartition
 from streams.runtime.blueprint import draw
 from streams.runtime.global_task import GlobalTask
 from streams.runtime.outbox import Outgoing
-from streams.runtime.stores import Opened
+from streams.runtime.stores import Opened, small_cache
 from streams.runtime.task import Ground, Task
 from streams.testing import RawRecord
 from streams.topology.node import BuiltTopology, TaskId
@@ -66,6 +66,7 @@ class Tasks:
         self.log: dict[TopicPartition, list[RawRecord]] = {
             TopicPartition(topic, p): [] for topic, count in counts.items() for p in range(count)
         }
+        cache_bytes = config.get_int("statestore.cache.max.bytes")
         ground = Ground(
             config=config,
             metrics=Metrics(),
@@ -73,7 +74,8 @@ class Tasks:
             disk=MemoryEngine(),
             prefix=prefix,
             internal_topics=built.internal_topics,
-            cache_bytes=config.get_int("statestore.cache.max.bytes"),
+            cache_bytes=cache_bytes,
+            record_cache=small_cache(cache_bytes),
         )
         self._globals = [
             GlobalTask(each, [p for p in self.log if p.topic in (each.source.topics or ())], ground)  # type: ignore[operator]
