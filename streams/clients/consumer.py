@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from streams.arguments import function
 from streams.clients.api import Door, OffsetAndTimestamp
 from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.connect import connect
@@ -394,14 +395,14 @@ class Consumer:
             offsets: as for `commit_sync`; or the callback, for the positions of all assigned.
             callback: called with the offsets and None or the error, inside a later call of this consumer.
         Raises:
-            IllegalArgumentException: the callback is none.
+            IllegalArgumentException: the callback is no function of two arguments.
         """
         if callable(offsets):
             if callback is not None:
                 raise IllegalArgumentException("commit_async() takes one callback, got two.")
             offsets, callback = None, offsets
-        if callback is not None and not callable(callback):
-            raise IllegalArgumentException(f"callback of commit_async() is a function, got {callback!r}.")
+        if callback is not None:
+            function(callback, "offsets, error", "commit_async()", error=IllegalArgumentException)
         with self._entered():
             seat = self._group_seat("commit_async")
             wanted = self._chosen(offsets)
