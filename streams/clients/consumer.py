@@ -402,7 +402,7 @@ class Consumer:
                 raise IllegalArgumentException("commit_async() takes one callback, got two.")
             offsets, callback = None, offsets
         if callback is not None:
-            function(callback, "offsets, error", "commit_async()", error=IllegalArgumentException)
+            function(callback, "offsets, error", "callback of commit_async()", error=IllegalArgumentException)
         with self._entered():
             seat = self._group_seat("commit_async")
             wanted = self._chosen(offsets)
