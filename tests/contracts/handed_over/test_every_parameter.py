@@ -13,7 +13,7 @@ import pytest
 
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord
-from streams.errors import IllegalStateException, KafkaException
+from streams.errors import IllegalStateException
 from streams.record import TopicPartition
 from streams.testing import TestRecord, TopologyTestDriver
 from tests.wrong import VALUES, faults, refusal
@@ -201,26 +201,20 @@ def test_after_close_each_call_is_refused(address: str, topic: str) -> None:
 
 def test_a_consumer_in_two_threads_is_refused_in_the_second(address: str, topic: str) -> None:
     said: list[str | None] = []
-    with Consumer(bootstrap_servers=address) as consumer:
-        consumer.assign([TopicPartition(topic, 0)])
-        entered = threading.Event()
 
-        def elsewhere() -> None:
-            while not entered.is_set():
-                try:
-                    consumer.poll(0)
-                except KafkaException as error:
-                    said.append(f"{type(error).__name__}: {error}")
-                    return
-
-        thread = threading.Thread(target=elsewhere)
+    def in_the_middle_of_a_poll(data: bytes) -> bytes:
+        thread = threading.Thread(target=lambda: said.append(refusal(consumer.poll, 0)))
         thread.start()
-        try:
-            while thread.is_alive():
-                refusal(consumer.poll, 5)
-        finally:
-            entered.set()
-            thread.join()
+        thread.join()
+        return data
+
+    with Producer(bootstrap_servers=address) as producer:
+        producer.send(ProducerRecord(topic, b"v", partition=0)).result(30)
+    serde = Serdes.of(bytes, in_the_middle_of_a_poll)
+    with Consumer(bootstrap_servers=address, auto_offset_reset="earliest", value_deserializer=serde) as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        while not said:
+            consumer.poll(1_000)
     assert said and said[0] is not None and "thread" in said[0]
 
 
