@@ -466,17 +466,20 @@ class CachedSession:
         return self.below.fetch_session(key, start, end) if row is None else self._front.value(row.data)
 
     def find(self, key: bytes, earliest_end: int, latest_start: int, backwards: bool = False) -> FewRows[Session]:
-        low = max(0, earliest_end)
-
-        def cached() -> Positioned[Session]:
-            for at, row in self._from(key, low, latest_start, backwards):
-                cell = self._cell(at)
-                if cell[0] == key and cell[2] >= earliest_end and cell[1] <= latest_start:
-                    value = self._front.value(row.data)
-                    yield at, None if value is None else (*cell, value)
-
+        passed = self._from(key, max(0, earliest_end), latest_start, backwards)
+        cached = self._asked_for(passed, Keys(key, key), earliest_end, latest_start)
         below = [(self._key(*row[:3]), row) for row in self.below.find(key, earliest_end, latest_start, backwards)]
-        return FewRows(merged(cached(), iter(below), backwards))
+        return FewRows(merged(cached, iter(below), backwards))
+
+    def _asked_for(
+        self, passed: Iterator[Written], keys: Keys, earliest_end: int, latest_start: int
+    ) -> Positioned[Session]:
+        """Of the rows that are passed in the cache, those that somebody wants."""
+        for at, row in passed:
+            key, start, end = self._cell(at)
+            if end >= earliest_end and start <= latest_start and keys.has(key):
+                value = self._front.value(row.data)
+                yield at, None if value is None else (key, start, end, value)
 
     def _from(self, key: bytes, low: int, latest_start: int, backwards: bool) -> Iterator[Written]:
         """Rows of the cache, segment by segment, of sessions that may end from `low` on."""
@@ -502,16 +505,9 @@ class CachedSession:
         if keys.empty:
             return Rows(iter(()))
         passed = self._front.rows.between(None if key_from is None else self._key(key_from, 0, 0), None, backwards)
-
-        def cached() -> Positioned[Session]:
-            for at, row in passed:
-                key, start, end = self._cell(at)
-                if end >= earliest_end and start <= latest_start and keys.has(key):
-                    value = self._front.value(row.data)
-                    yield at, None if value is None else (key, start, end, value)
-
+        cached = self._asked_for(passed, keys, earliest_end, latest_start)
         below = self.below.find_keys(key_from, key_to, earliest_end, latest_start, backwards)
-        return Rows(merged(cached(), ((self._key(*row[:3]), row) for row in below), backwards), below.close)
+        return Rows(merged(cached, ((self._key(*row[:3]), row) for row in below), backwards), below.close)
 
     def find_all(self, earliest_end: int, latest_end: int) -> Rows[Session]:
         found = {row[:3]: row for row in self.find_keys(None, None, earliest_end, _FOREVER) if row[2] <= latest_end}
