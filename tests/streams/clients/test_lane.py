@@ -150,6 +150,19 @@ class World:
         self.now = 0.0
         self.acknowledged: list[int] = []
 
+    def happen(self, what: str) -> None:
+        match what:
+            case "send":
+                self.send()
+            case "serve" | "full":
+                self.serve(what == "full")
+            case "hear":
+                self.hear()
+            case "cut":
+                self.cut()
+            case _:
+                self.now += 1.0
+
     def send(self) -> None:
         if self.lane.producer is None:
             self.ids += 1
@@ -208,17 +221,7 @@ class World:
 def test_every_batch_is_stored_once_and_in_order(count: int, happenings: list[str]) -> None:
     world = World(count)
     for what in happenings:
-        match what:
-            case "send":
-                world.send()
-            case "serve" | "full":
-                world.serve(what == "full")
-            case "hear":
-                world.hear()
-            case "cut":
-                world.cut()
-            case _:
-                world.now += 1.0
+        world.happen(what)
         assert world.log == list(range(len(world.log)))
         assert set(world.acknowledged) <= set(world.log)
     for _ in range(20 * count):
@@ -308,17 +311,7 @@ def test_only_the_records_that_are_disliked_are_refused_and_the_others_keep_thei
 ) -> None:
     world = Judge(sizes, disliked)
     for what in happenings:
-        match what:
-            case "send":
-                world.send()
-            case "serve" | "full":
-                world.serve(what == "full")
-            case "hear":
-                world.hear()
-            case "cut":
-                world.cut()
-            case _:
-                world.now += 1.0
+        world.happen(what)
     for _ in range(60 * world.count):
         world.now += 1.0
         world.send()
