@@ -1,4 +1,4 @@
-"""Arguments that many calls take, checked where they are handed over: functions, serdes, topics, truth values, counts.
+"""Arguments that many calls take, checked where they are handed over: functions, serdes, topics, counts.
 
 What is wrong is said with the name of the argument, when it is written, rather than by the first record.
 """
@@ -94,17 +94,6 @@ def topic(given: object, what: str) -> str:
     if not isinstance(given, str):
         raise IllegalArgumentException(f"{what} takes the name of a topic, got {given!r}.")
     return check_topic(given, what)
-
-
-def flag(given: object, what: str) -> bool:
-    """True or False.
-
-    Raises:
-        IllegalArgumentException: it is something else.
-    """
-    if isinstance(given, bool):
-        return given
-    raise IllegalArgumentException(f"{what} takes True or False, got {given!r}.")
 
 
 def whole(given: object, what: str, low: int | None = None, high: int = LONG_MAX) -> int:

@@ -1,4 +1,5 @@
-"""What is handed over is checked here, once, for every door: keys, values, headers, times, offsets, partitions, text.
+"""What is handed over is checked here, once, for every door: keys, values, headers, times, offsets, partitions, text,
+truth values.
 
 The producer, processors, the test driver, consumers and admins hold what they are given against these rules where it
 is given, so that they refuse the same things with the same words, and no record is half taken. What passes can be
@@ -114,6 +115,17 @@ def _whole(given: object, what: str, hint: str) -> int:
         with suppress(TypeError):  # an array of several numbers promises one
             return index(given)
     raise IllegalArgumentException(f"Invalid {what}: {shown(given)}. {hint}")
+
+
+def check_flag(given: object, what: str) -> bool:
+    """True or False.
+
+    Raises:
+        IllegalArgumentException: it is something else.
+    """
+    if isinstance(given, bool):
+        return given
+    raise IllegalArgumentException(f"{what} takes True or False, got {given!r}.")
 
 
 def check_text(given: object, what: str) -> str:

@@ -20,6 +20,8 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from streams.cli.failure import INTERRUPTED
+
 log = logging.getLogger("streams.cli.supervise")
 
 LOOK_SECONDS = 0.1
@@ -76,7 +78,7 @@ class Supervisor:
                 why = f"has not ended within {STOP_SECONDS:g} s and is killed: what it had not committed is done again"
                 self._kill(why)
         if self._asked and self._asked[0] == signal.SIGINT:
-            return 130
+            return INTERRUPTED
         return self._code
 
     def _start(self) -> None:

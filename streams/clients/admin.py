@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from streams.arguments import flag
 from streams.clients.api import Admin as EngineAdmin
 from streams.clients.api import (
     Door,
@@ -34,7 +33,16 @@ from streams.errors import (
 from streams.names import check_group, check_topic
 from streams.record import TopicPartition, mapping_of, partition_of, partitions_of, times_of
 from streams.spelling import no_attribute
-from streams.validation import LARGEST, LARGEST_PARTITION, check_text, check_timestamp, check_whole, shown, texts
+from streams.validation import (
+    LARGEST,
+    LARGEST_PARTITION,
+    check_flag,
+    check_text,
+    check_timestamp,
+    check_whole,
+    shown,
+    texts,
+)
 
 EMPTY_STATES = ("Empty", "Dead")
 
@@ -260,8 +268,8 @@ class Admin:
             GroupNotEmptyException: the group has members.
             UnknownTopicOrPartitionException: a topic does not exist.
         """
-        flag(to_earliest, "to_earliest")
-        flag(to_latest, "to_latest")
+        check_flag(to_earliest, "to_earliest")
+        check_flag(to_latest, "to_latest")
         chosen = [to_earliest, to_latest, to_offset is not None, to_datetime is not None, shift_by is not None]
         if sum(chosen) != 1:
             raise IllegalArgumentException(

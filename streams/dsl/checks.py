@@ -17,6 +17,7 @@ from streams.errors import IllegalArgumentException, NotYetBuiltException
 from streams.names import check_name
 from streams.topology.graph import EXTRACTOR, PARTITIONER
 from streams.topology.reset import AutoOffsetReset
+from streams.validation import check_flag
 
 Check = Callable[[object, str], object]
 
@@ -110,8 +111,8 @@ CHECKS: Mapping[str, Check] = {
     "grace_period": duration_ms,
     "retention": duration_ms,
     "ttl": duration_ms,
-    "caching": arguments.flag,
-    "retain_duplicates": arguments.flag,
+    "caching": check_flag,
+    "retain_duplicates": check_flag,
     "logging": topic_settings,
     "supplier": supplier,
     "this_store": supplier,
@@ -119,7 +120,7 @@ CHECKS: Mapping[str, Check] = {
     "partitions": lambda given, what: arguments.whole(given, what, high=arguments.INT_MAX),
     "record_limit": arguments.whole,
     "byte_limit": arguments.whole,
-    "emit_early": arguments.flag,
+    "emit_early": check_flag,
     "function": _branch,
     "consumer": _branch,
     "file": _text,

@@ -50,7 +50,7 @@ class Pace:
     """
 
     def __init__(self, at_s: float) -> None:
-        self._at_s = self._restoring_since = at_s
+        self._at_s = at_s
         self._records = 0
         self._restored = 0
 

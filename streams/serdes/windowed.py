@@ -14,6 +14,7 @@ from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, KafkaException, SerializationException
 from streams.record import Window, Windowed
 from streams.serdes.base import AnySerde, Serde, check_inner, shown, wrong_type
+from streams.validation import check_flag
 
 _i64 = struct.Struct(">q")
 _two = struct.Struct(">qq")
@@ -32,17 +33,15 @@ def time_windowed(inner: AnySerde, size: Duration | None = None, for_changelog: 
             `NO_END`.
         for_changelog: keys are read as they stand in a window store's changelog.
     Raises:
-        IllegalArgumentException: the size is negative.
         NullPointerException: there is no inner serde.
-        IllegalArgumentException: what is given for it is none, or `for_changelog` is neither True nor False.
+        IllegalArgumentException: what is given for it is none, the size is negative, or `for_changelog` is neither
+            True nor False.
     """
     check_inner(inner, "Serdes.time_windowed()", "time_windowed(Serdes.string(), size)")
     size_ms = None if size is None else to_ms(size, "size")
     if size_ms is not None and size_ms < 0:
         raise IllegalArgumentException(f"The window size must not be negative, got {size_ms} ms.")
-    if not isinstance(for_changelog, bool):
-        raise IllegalArgumentException(f"for_changelog takes True or False, got {for_changelog!r}.")
-    return _time_windowed(inner, size_ms, for_changelog)
+    return _time_windowed(inner, size_ms, check_flag(for_changelog, "for_changelog"))
 
 
 @cache

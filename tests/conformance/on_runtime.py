@@ -80,7 +80,6 @@ class Crash(NamedTuple):
     restoring: int
 
 
-ONE_TASK = "recorded results belong to the driver's one task"
 NOT_HERE = {
     "illegal_sink_topic_is_not_checked": "a real engine refuses the topic's name",
     "global_table_leaves_out_what_it_cannot_read": "a real engine asks the handler, the driver does not",
