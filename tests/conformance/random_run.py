@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from tests.conformance.generate.coverage import Coverage
 from tests.conformance.java import Recorder
 from tests.conformance.on_runtime import Way, left_out, run_on_runtime
 from tests.conformance.reduce import reduced
+from tests.logs import quiet
 
 Case = dict[str, Any]
 Compare = Callable[[Mapping[str, Any]], list[Differs]]
@@ -75,16 +75,6 @@ def deadline(seconds: int) -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Refused and skipped records are logged by thousands here."""
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def on_driver(case: Mapping[str, Any]) -> list[Differs]:

@@ -8,7 +8,7 @@ from tests.conformance.__main__ import SHIPPED
 from tests.conformance.drive import Differs, load
 from tests.conformance.on_runtime import Way, run_on_runtime
 from tests.conformance.planted_in_recovery import PLANTED
-from tests.conformance.random_run import quiet
+from tests.logs import quiet
 
 CRASHES, EVENTS = Way(crashes=3, restoring=True), 50
 FOUND_BY = {

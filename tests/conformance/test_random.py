@@ -30,8 +30,9 @@ from tests.conformance.functions import (
 from tests.conformance.generate.case import random_case
 from tests.conformance.generate.coverage import Coverage
 from tests.conformance.planted import PLANTED
-from tests.conformance.random_run import Findings, kind, on_driver, quiet, smallest
+from tests.conformance.random_run import Findings, kind, on_driver, smallest
 from tests.conformance.reduce import reduced
+from tests.logs import quiet
 
 MANY = 900
 SPEC = (Path(__file__).parent / "SPEC.md").read_text("utf-8")

@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.__main__ import SHIPPED
 from tests.conformance.drive import load, short
 from tests.conformance.on_runtime import BETWEEN, BY_RULE, STEPS, Way, by_rule, left_out
-from tests.conformance.random_run import quiet
+from tests.logs import quiet
 
 EVENTS = 40
 REPEATS = "send"

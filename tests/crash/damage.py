@@ -11,7 +11,6 @@ A state directory is right if the application runs on and every count is the tru
 from __future__ import annotations
 
 import argparse
-import logging
 import random
 import shutil
 import tempfile
@@ -29,6 +28,7 @@ from streams import KafkaStreams, Serdes, SessionWindows, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
 from streams.errors import KafkaException
 from tests.crash.planted_damage import PLANTED
+from tests.logs import quiet
 
 TEXT, COUNT = Serdes.string(), Serdes.long()
 SMALL = {"segment.bytes": "2000", "index.interval.bytes": "300", "retention.ms": "-1"}
@@ -277,10 +277,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="files with this in their path")
     parser.add_argument("--planted", default="", choices=["", *PLANTED], help="a bug that must be found")
     asked = parser.parse_args(arguments)
-    logging.disable(logging.CRITICAL)
     print(f"seed {asked.seed}, {asked.flips} flips a file", flush=True)
     found = 0
-    with PLANTED[asked.planted]():
+    with quiet(), PLANTED[asked.planted]():
         for part in asked.part or PARTS:
             tally, problems = PARTS[part](asked.flips, random.Random(asked.seed), asked.only)
             print(f"{part} directory: {tally.total()} damages: {dict(tally)}", flush=True)

@@ -8,7 +8,6 @@ written (`error` absent), so must we. Rows of `exceptions.DIFFERS` must differ a
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from tests.goldens.java.applications import Applications
 from tests.goldens.java.interpret import run as run_java
 from tests.goldens.java.parse import parse
 from tests.goldens.java.world import PythonWorld, snake
+from tests.logs import quiet
 
 SHIPPED = Path(__file__).parent / "data" / "errors.json"
 
@@ -166,9 +166,9 @@ def group(case: dict[str, Any]) -> str:
     return "differ on purpose" if case["name"] in DIFFERS else "passed"
 
 
+@quiet()
 def run(file: str | None = None) -> int:
     """Prints the first difference of each failing row, and `passed/total` last. 1 on any difference."""
-    logging.disable(logging.CRITICAL)  # each of these errors is logged, too
     counts: Counter[str] = Counter()
     cases = load(file)
     for case in cases:

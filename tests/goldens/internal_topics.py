@@ -8,7 +8,6 @@ topics (bytes, timestamps, headers, partitions) and its committed offsets with t
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import tempfile
 import time
@@ -26,6 +25,7 @@ from streams.record import TopicPartition
 from tests.goldens.java.interpret import run as run_java
 from tests.goldens.java.parse import parse
 from tests.goldens.java.world import PythonWorld
+from tests.logs import quiet
 
 SHIPPED = Path(__file__).parent / "data" / "internal_topics.json"
 PATIENCE_S = 20.0
@@ -198,9 +198,9 @@ def not_built(case: Row) -> bool:
     return any(what in case["name"] for what in NOT_BUILT)
 
 
+@quiet()
 def run(file: str | None = None) -> int:
     """Prints the first difference of each failing row, and `passed/total` last. 1 on any difference."""
-    logging.disable(logging.CRITICAL)
     counts: Counter[str] = Counter()
     cases = load(file)
     for case in cases:
