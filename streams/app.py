@@ -42,6 +42,7 @@ from streams.runtime.memory import Memory
 from streams.runtime.restore import RestoreListener
 from streams.runtime.summary import Pace, Summary
 from streams.runtime.worker import Worker
+from streams.serdes.base import in_java
 from streams.spelling import no_attribute
 from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
@@ -519,7 +520,8 @@ class KafkaStreams:
         address = self._bootstrap()
         if not is_address(address):
             raise KafkaException(
-                f"Failed to create new KafkaAdminClient: {address} is none of local://DIR, memory://NAME, host:port."
+                f"bootstrap.servers={address} is none of local://DIR, memory://NAME, host:port."
+                + in_java("Failed to create new KafkaAdminClient")
             ) from ConfigException(f"Invalid url in bootstrap.servers: {address}")
 
     def _bootstrap(self) -> str:

@@ -60,13 +60,12 @@ def run(
         end_with_supervisor()
     with refusals():
         loaded = load(script)
-        given = merge(
-            loaded.config,
-            None if config_file is None else from_file(existing(config_file)),
-            from_environment(),
-            from_pairs(pairs),
-            named(application_id, bootstrap_servers, processing_guarantee),
+        named_here = named(application_id, bootstrap_servers, processing_guarantee)
+        later = merge(from_environment(), from_pairs(pairs), named_here)
+        of_file = (
+            None if config_file is None else from_file(existing(config_file), servers=later.get("bootstrap.servers"))
         )
+        given = merge(loaded.config, of_file, later)
         if "application.id" not in given:
             raise Refused("Give the application a name: --application-id NAME. It is also its group and its directory.")
         servers = str(given.setdefault("bootstrap.servers", "local://"))

@@ -55,14 +55,15 @@ def dotted(keyword: str) -> str:
     return found
 
 
-def check_setting(name: str, value: object) -> None:
+def check_setting(name: str, value: object) -> tuple[Setting, object] | None:
     """Holds one setting against its table, whether it works here or not.
 
+    Returns:
+        its row and the value that is meant; None for a tag, which may have any name.
     Raises:
         ConfigException: it is unknown, or its value is not allowed.
     """
-    if not name.startswith(CLIENT_TAG):
-        StreamsConfig.of_topology(None)._take(name, value)
+    return None if name.startswith(CLIENT_TAG) else StreamsConfig.of_topology(None)._take(name, value)[:2]
 
 
 def _put(place: dict[str, object], name: str, given: object, parsed: object) -> object:

@@ -28,6 +28,8 @@ from pathlib import Path
 import yaml
 
 from streams.config.application import PREFIXES, StreamsConfig, check_setting, dotted
+from streams.config.clients import is_bundled
+from streams.config.harmless import why_without_effect
 from streams.config.properties import entries_of
 from streams.config.spring import from_spring
 from streams.config.table import located, unknown
@@ -113,15 +115,21 @@ class Entries:
     lines: Mapping[str, int]
 
 
-def from_file(path: str | Path, environment: Mapping[str, str] | None = None) -> dict[str, object]:
+def from_file(
+    path: str | Path, environment: Mapping[str, str] | None = None, servers: object = None
+) -> dict[str, object]:
     """Settings of a file: YAML, or `.properties` by its ending; in Spring Boot's layout or with dotted names.
 
     `${NAME}` and `${NAME:default}` stand for environment variables or other entries of the file. Documents for a
     profile (`spring.config.activate.on-profile`) count when `SPRING_PROFILES_ACTIVE` names it.
 
+    Of a file in Spring Boot's layout, which may be shared with Java applications, what has no effect here and harms
+    nobody is left out, each with a warning that says why (`streams/config/harmless.py`).
+
     Args:
         path: the file.
         environment: the process's, if it is not given.
+        servers: `bootstrap.servers`, where a later source than the file says it.
     Raises:
         ConfigException: it cannot be read, a placeholder has no value, or a setting is unknown or not allowed; with the
             line.
@@ -147,13 +155,20 @@ def from_file(path: str | Path, environment: Mapping[str, str] | None = None) ->
 
     found: dict[str, object] = entries
     origins = {name: name for name in entries}
-    if any(name == "spring" or name.startswith("spring.") for name in entries):
+    of_spring = any(name == "spring" or name.startswith("spring.") for name in entries)
+    if of_spring:
         found, unused, origins = from_spring(entries, where)
         if unused:
             log.info("Not used of %s, since it is Spring's own: %s", path, ", ".join(sorted(unused)))
-    for name, value in found.items():
+    given = servers or found.get("bootstrap.servers") or "local://"
+    bundled = is_bundled(tuple(given.split(",")) if isinstance(given, str) else given)
+    for name, value in list(found.items()):
         with located(where(origins[name])):
-            check_setting(name, value)
+            read = check_setting(name, value)
+        why = why_without_effect(*read, bundled) if of_spring and read is not None else None
+        if why is not None:
+            log.warning("%s: %s has no effect here: %s.", where(origins[name]), origins[name], why)
+            del found[name]
     return found
 
 
@@ -253,12 +268,6 @@ def load(
         ConfigException: a setting is unknown, missing, or its value not allowed.
         NotYetBuiltException: a value is known, but not built yet.
     """
-    return StreamsConfig(
-        merge(
-            script,
-            None if file is None else from_file(file, environment),
-            from_environment(environment),
-            from_pairs(pairs),
-            from_keywords(keywords or {}),
-        )
-    )
+    later = merge(from_environment(environment), from_pairs(pairs), from_keywords(keywords or {}))
+    of_file = None if file is None else from_file(file, environment, later.get("bootstrap.servers"))
+    return StreamsConfig(merge(script, of_file, later))

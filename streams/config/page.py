@@ -26,6 +26,11 @@ Durations are milliseconds or `timedelta`. Unknown names are refused, with the n
 The prefixes `consumer.`, `main.consumer.`, `restore.consumer.`, `global.consumer.`, `producer.`, `admin.` and `topic.`
 hand settings to one client or to all internal topics; a specific prefix beats a general one, which beats none.
 
+A file in Spring Boot's layout may be shared with Java applications: what of it has no effect here and harms nobody
+(`producer.retries`, `compression-type`, timeouts of Kafka's connections, …) is left out, each with a warning that names
+its line and says why. What would change a guarantee (`exactly_once_v2`, three replicas, `SASL_SSL`) is refused by name,
+and so is, elsewhere than in such a file, what has no meaning.
+
 This page is made from the tables: `python -m streams.config.page > docs/settings.md`.
 """
 

@@ -11,7 +11,7 @@ from streams.dsl.stores import StoreSupplier, spec, window_segment
 from streams.dsl.stores import StoreType as Place
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException
-from streams.serdes.base import Serde
+from streams.serdes.base import Serde, in_java
 from streams.topology.plan import PlannedStore
 from streams.topology.store import StoreKind
 
@@ -68,7 +68,10 @@ class Materialized(Generic[K, V]):
     def as_(cls, what: str | StoreSupplier | Place) -> Materialized[Any, Any]:
         """A store by its name, by a supplier, or by the place where it lives."""
         if what is None:
-            raise NullPointerException('Cannot invoke "String.isEmpty()" because "name" is null')
+            raise NullPointerException(
+                'Materialized.as_(None): give the name of the store, as in Materialized("counts").'
+                + in_java('Cannot invoke "String.isEmpty()" because "name" is null')
+            )
         if isinstance(what, StoreSupplier):
             return Materialized(supplier=what)
         if isinstance(what, Place):

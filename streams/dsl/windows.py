@@ -316,8 +316,8 @@ class JoinWindows:
         """
         if not self.eager:
             raise IllegalStateException(
-                "Cannot call grace() after setting grace value via ofTimeDifferenceAndGrace or "
-                "ofTimeDifferenceWithNoGrace."
+                "Cannot call grace() after setting grace value via of_time_difference_and_grace or "
+                "of_time_difference_with_no_grace."
             )
         return self._checked(to_ms(after_window_end, "afterWindowEnd"))
 

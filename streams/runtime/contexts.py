@@ -17,7 +17,7 @@ from streams.record import FixedKeyRecord, Headers, Record, RecordMetadata
 from streams.runtime.entry import NOWHERE, Walk
 from streams.runtime.fuse import Opened
 from streams.runtime.punctuate import Schedule
-from streams.serdes.base import AnySerde
+from streams.serdes.base import AnySerde, in_java
 from streams.serdes.choose import default_serde
 from streams.spelling import no_attribute
 from streams.validation import check_instant, check_text, shown
@@ -131,8 +131,13 @@ class BareContext:
         found = self._store(name) if isinstance(name, str) else None
         if found is None:
             raise StreamsException(
-                f"Processor {self._node} has no access to StateStore {name} as the store is not connected to the "
-                f"processor. {GUIDE}"
+                f"The store {name} is not connected to {self._node}. Give its name to the step, as in "
+                f"process(supplier, {name!r}), or put its builder into `stores` of the supplier; in a Topology by "
+                "hand, call connect_processor_and_state_stores."
+                + in_java(
+                    f"Processor {self._node} has no access to StateStore {name} as the store is not connected to the "
+                    f"processor. {GUIDE}"
+                )
             )
         return found
 
@@ -204,5 +209,6 @@ class ValueContext(BareContext):
 
     def forward(self, record: Any, child: str | None = None) -> None:
         raise StreamsException(
-            "ProcessorContext#forward() not supported: a ValueTransformerWithKey returns its result."
+            "What transform_values() calls returns its result, and forwards nothing."
+            + in_java("ProcessorContext#forward() not supported")
         )

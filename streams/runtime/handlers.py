@@ -25,7 +25,7 @@ from streams.processor import Answer, DeadLetter, ErrorHandler, ErrorHandlerCont
 from streams.record import Headers, Record
 from streams.runtime.entry import Failed, Walk
 from streams.runtime.sources import Reread
-from streams.serdes.base import Serde, incompatible, type_name, wrong_serde
+from streams.serdes.base import Serde, in_java, incompatible, type_name, wrong_serde
 
 log = logging.getLogger("streams.runtime")
 
@@ -273,13 +273,15 @@ def _proper(
 
 def _wrong_types(node: str, key: object, value: object, error: ClassCastException) -> StreamsException:
     failure = StreamsException(
-        f"ClassCastException invoking processor: {node}. Do the Processor's input types match the "
-        "deserialized types? Check the Serde setup and change the default Serdes in StreamConfig or provide "
-        "correct Serdes via method parameters. Make sure the Processor can accept the deserialized input of "
-        f"type key: {type_name(key)}, and value: {type_name(value)}.\nNote that although incorrect Serdes are "
-        "a common cause of error, the cast exception might have another cause (in user code, for example). "
-        "For example, if a processor wires in a store, but casts the generics incorrectly, a class cast "
-        "exception could be raised during processing, but the cause would not be wrong Serdes."
+        f"{node} cannot use what it was given, a key of type {type_name(key)} and a value of type {type_name(value)}: "
+        f"{error} Look at the serdes of the steps before it (key_serde=, value_serde=, or the defaults), and at what "
+        "its function makes of them."
+        + in_java(
+            f"ClassCastException invoking processor: {node}. Do the Processor's input types match the "
+            "deserialized types? Check the Serde setup and change the default Serdes in StreamConfig or provide "
+            "correct Serdes via method parameters. Make sure the Processor can accept the deserialized input of "
+            f"type key: {type_name(key)}, and value: {type_name(value)}."
+        )
     )
     failure.__cause__ = error
     return failure

@@ -187,25 +187,44 @@ def refused(serde: str, value: object, message: str) -> ClassCastException:
     return error
 
 
+def in_java(words: str) -> str:
+    """The words of Kafka Streams for what was just said in Python's: to look for, and for whoever knows them."""
+    return f" (Kafka Streams says: {words})"
+
+
 def incompatible(side: str, serde: object, error: ClassCastException) -> StreamsException:
-    """A store's key or value is of a type that its serde does not write, with Java's words (`StateSerdes`)."""
+    """A store's key or value is of a type that its serde does not write (Java: `StateSerdes`)."""
     failure = StreamsException(
-        f"A serializer ({serde}) is not compatible to the actual {side} type ({side} type: {error.given}). Change "
-        "the default Serdes in StreamConfig or provide correct Serdes via method parameters."
+        f"The store's {side} serde is {serde}, and does not write {a_type(error.given)}. Give the step that keeps the "
+        f"store the serde that does, {side}_serde=…, or set default.{side}.serde."
+        + in_java(
+            f"A serializer ({serde}) is not compatible to the actual {side} type ({side} type: {error.given}). Change "
+            "the default Serdes in StreamConfig or provide correct Serdes via method parameters."
+        )
     )
     failure.__cause__ = error
     return failure
 
 
 def wrong_serde(topic: str, side: str, serde: object, thing: object) -> StreamsException:
-    """A sink's key or value is of a type that its serde does not write, with Java's words (`RecordCollectorImpl`)."""
+    """A sink's key or value is of a type that its serde does not write (Java: `RecordCollectorImpl`)."""
     return StreamsException(
-        f"ClassCastException while producing data to topic {topic}. The {side} serializer {serde} is not "
-        f"compatible to the actual {side} type: {type_name(thing)}. Change the default {side} serde in "
-        f"StreamConfig or provide the correct {side} serde via method parameters (for example if using the "
-        f"DSL, `#to(String topic, Produced<K, V> produced)` with `Produced.{side}Serde("
-        "WindowedSerdes.timeWindowedSerdeFrom(String.class))`)."
+        f"The {side} serde of topic {topic} is {serde}, and does not write {a_type(type_name(thing))}. Give the step "
+        f"that writes there the serde that does, as in to({topic!r}, {side}_serde=…), or set default.{side}.serde, or "
+        f"map the {side} first."
+        + in_java(
+            f"ClassCastException while producing data to topic {topic}. The {side} serializer {serde} is not "
+            f"compatible to the actual {side} type: {type_name(thing)}. Change the default {side} serde in "
+            f"StreamConfig or provide the correct {side} serde via method parameters (for example if using the "
+            f"DSL, `#to(String topic, Produced<K, V> produced)` with `Produced.{side}Serde("
+            "WindowedSerdes.timeWindowedSerdeFrom(String.class))`)."
+        )
     )
+
+
+def a_type(name: str) -> str:
+    """A type's name with its article."""
+    return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"
 
 
 def wrong_size(deserializer: str, size: int) -> SerializationException:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from streams.errors import ConfigException, KafkaException, StreamsException
 from streams.serdes import Serde, Serdes
+from streams.serdes.base import in_java
 
 Side = Literal["key", "value"]
 
@@ -84,14 +85,17 @@ def choose(chosen: Serde[Any] | None, config: Mapping[str, object], side: Side, 
         side: key or value.
         where: what needs it, for the message: an operator's name, or `store counts`.
     Raises:
-        ConfigException: there is none, in Java's words.
+        ConfigException: there is none.
         StreamsException: what is configured is no serde.
     """
     found = chosen or default_serde(config, side)
     if found is None:
         raise ConfigException(
-            f"Please specify a {side} serde or set one through "
-            f"StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG: {where} has none. "
-            f"Give it {side}_serde=…, or set default.{side}.serde."
+            f"{where} has no {side} serde. Give it one, {side}_serde=Serdes.string() for instance, or set "
+            f"default.{side}.serde."
+            + in_java(
+                f"Please specify a {side} serde or set one through "
+                f"StreamsConfig#DEFAULT_{side.upper()}_SERDE_CLASS_CONFIG"
+            )
         )
     return found

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from streams import arguments
 from streams.errors import IllegalArgumentException, NullPointerException
+from streams.serdes.base import in_java
 
 PROCESSOR: Mapping[str, str] = {"init": "context", "process": "record", "close": ""}
 """Methods of a processor and what they are called with. All but the second may be left out."""
@@ -65,7 +66,11 @@ def check_supplier(supplier: object, methods: Mapping[str, str] = PROCESSOR) -> 
     if made is supplier():
         name = _named(supplier)
         raise IllegalArgumentException(
-            f"{name} generates single reference. {name}#get() must return a new object each time it is called."
+            f"{name} gives the same processor at each call, and every task needs its own: give the class, or a "
+            "function that makes a new one."
+            + in_java(
+                f"{name} generates single reference. {name}#get() must return a new object each time it is called."
+            )
         )
     return supplier
 

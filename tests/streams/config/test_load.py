@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from pathlib import Path
 
 import pytest
 
 from streams.config import StreamsConfig
 from streams.config.load import from_environment, from_file, from_pairs, load, merge
-from streams.errors import ConfigException
+from streams.errors import ConfigException, NotYetBuiltException
 
 SPRING = """
 spring:
@@ -113,6 +115,91 @@ spring:
     }
     config = StreamsConfig(found)
     assert (config.get_string("application.id"), config["num.stream.threads"]) == ("42", 3)
+
+
+SHARED_WITH_JAVA = """
+spring:
+  kafka:
+    properties:
+      request.timeout.ms: 20000
+      metric.reporters: com.acme.Reporter
+    ssl:
+      trust-store-password: changeit
+    producer:
+      retries: 3
+      compression-type: lz4
+      batch-size: 32KB
+    consumer:
+      properties:
+        client.rack: eu-1
+        "[connections.max.idle.ms]": 300000
+        fetch.min.bytes: 7
+    streams:
+      application-id: shop
+      replication-factor: 1
+      properties:
+        probing.rebalance.interval.ms: 120000
+        metrics.recording.level: INFO
+"""
+
+
+def test_what_harms_nobody_is_told_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = written(tmp_path, SHARED_WITH_JAVA)
+    with caplog.at_level(logging.WARNING, "streams.config"):
+        found = from_file(path, {})
+    assert found == {
+        "producer.batch.size": 32_768,
+        "consumer.fetch.min.bytes": 7,
+        "application.id": "shop",
+        "replication.factor": 1,
+        "metrics.recording.level": "INFO",
+    }
+    assert StreamsConfig(found).application_id == "shop"
+    told = dict(re.findall(r"yaml:(\d+): (\S+) has no effect here", "\n".join(caplog.messages)))
+    assert told == {
+        "5": "spring.kafka.properties.request.timeout.ms",
+        "6": "spring.kafka.properties.metric.reporters",
+        "8": "spring.kafka.ssl.trust-store-password",
+        "10": "spring.kafka.producer.retries",
+        "11": "spring.kafka.producer.compression-type",
+        "15": "spring.kafka.consumer.properties.client.rack",
+        "16": "spring.kafka.consumer.properties.[connections.max.idle.ms]",
+        "22": "spring.kafka.streams.properties.probing.rebalance.interval.ms",
+    }
+    assert "until delivery.timeout.ms is over; set that" in caplog.text
+    assert "changeit" not in caplog.text
+
+
+def test_a_file_for_apache_kafka_serves_the_bundled_engine_where_that_is_asked_for(tmp_path: Path) -> None:
+    text = SHARED_WITH_JAVA.replace("  kafka:\n", "  kafka:\n    bootstrap-servers: kafka:9092\n", 1)
+    path = written(tmp_path, text)
+    assert from_file(path, {})["request.timeout.ms"] == 20_000
+    config = load(file=path, environment={}, pairs=["bootstrap.servers=local://here"])
+    assert (config["bootstrap.servers"], config.application_id) == (("local://here",), "shop")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("security.protocol", "SASL_SSL"),
+        ("replication.factor", 3),
+        ("consumer.interceptor.classes", "com.acme.Drop"),
+        ("topic.min.insync.replicas", 2),
+        ("processing.guarantee", "exactly_once_v2"),
+        ("num.standby.replicas", 1),
+        ("producer.transactional.id", "shop"),
+    ],
+)
+def test_what_would_change_a_guarantee_is_refused_by_name(tmp_path: Path, name: str, value: object) -> None:
+    text = f"spring:\n  kafka:\n    streams:\n      application-id: a\n      properties:\n        {name}: {value}\n"
+    with pytest.raises((ConfigException, NotYetBuiltException), match=re.escape(name)):
+        load(file=written(tmp_path, text), environment={})
+
+
+def test_elsewhere_than_in_such_a_file_what_has_no_meaning_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "application.id: a\nproducer.retries: 3\n")
+    with pytest.raises(ConfigException, match=r"producer\.retries has no meaning here: a batch is sent again until"):
+        load(file=path, environment={})
 
 
 def test_properties_files_say_the_same(tmp_path: Path) -> None:

@@ -105,13 +105,14 @@ def test_a_versioned_store_takes_no_update_older_than_its_history() -> None:
     assert walk.pipe("in", ("a", "1", 100), ("b", "1", 50), ("a", "1", 95)) == [(b"a", n(1), 100), (b"a", n(2), 100)]
 
 
-def test_a_value_that_the_store_cannot_write_fails_with_javas_words() -> None:
+def test_a_value_that_the_store_cannot_write_is_told_in_pythons_words_and_then_in_javas() -> None:
     walk = walked(aggregate.stream_aggregate("store", lambda: 0, lambda k, v, a: 7), False, STRING)
     with pytest.raises(StreamsException, match="processor=agg") as caught:
         walk.pipe("in", ("a", "1", 1))
     cause = caught.value.__cause__
     assert isinstance(cause, StreamsException)
-    assert str(cause).startswith("A serializer (Serdes.string()) is not compatible to the actual value type")
+    assert str(cause).startswith("The store's value serde is Serdes.string(), and does not write an int. Give the step")
+    assert "says: A serializer (Serdes.string()) is not compatible to the actual value type" in str(cause)
     assert isinstance(cause.__cause__, ClassCastException)
 
 

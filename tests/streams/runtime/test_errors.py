@@ -196,7 +196,12 @@ def test_a_value_of_the_wrong_type_for_a_sink_is_the_failure_of_the_node_before(
         walked(nodes).pipe("in", ("k", "a", 1))
     cause = caught.value.__cause__
     assert isinstance(cause, StreamsException)
-    assert str(cause).startswith(
+    told, java = str(cause).split(" (Kafka Streams says: ")
+    assert told == (
+        f"The {side} serde of topic out is Serdes.string(), and does not write an int. Give the step that writes there "
+        f"the serde that does, as in to('out', {side}_serde=…), or set default.{side}.serde, or map the {side} first."
+    )
+    assert java.startswith(
         f"ClassCastException while producing data to topic out. The {side} serializer Serdes.string() is not "
         f"compatible to the actual {side} type: int."
     )

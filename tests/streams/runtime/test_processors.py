@@ -216,7 +216,9 @@ def test_stores_are_those_that_are_connected() -> None:
     assert run(supply(process), *rows, stores=[spec]) == [(b"a", b"1", 1), (b"b", b"1", 2), (b"a", b"2", 7)]
     with pytest.raises(StreamsException) as caught:
         Walked([source(), processor("p", "in", supply(process))], [spec]).pipe("in", ("a", "x", 1))
-    assert str(caught.value.__cause__).startswith("Processor p has no access to StateStore store as the store")
+    told = str(caught.value.__cause__)
+    assert told.startswith("The store store is not connected to p. Give its name to the step, as in process(supplier, ")
+    assert "(Kafka Streams says: Processor p has no access to StateStore store as the store" in told
 
 
 def test_a_plain_store_logs_with_the_time_of_the_record_or_punctuation() -> None:

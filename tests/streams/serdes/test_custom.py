@@ -77,8 +77,8 @@ def test_an_operator_without_serde_is_named() -> None:
     with pytest.raises(ConfigException) as raised:
         choose(None, {}, "key", "KSTREAM-SOURCE-0000000000")
     text = str(raised.value)
-    assert text.startswith("Please specify a key serde or set one through StreamsConfig#DEFAULT_KEY_SERDE_CLASS_CONFIG")
-    assert "KSTREAM-SOURCE-0000000000" in text
+    assert text.startswith("KSTREAM-SOURCE-0000000000 has no key serde. Give it one, key_serde=Serdes.string()")
+    assert "says: Please specify a key serde or set one through StreamsConfig#DEFAULT_KEY_SERDE_CLASS_CONFIG)" in text
 
 
 def test_a_default_that_is_no_serde() -> None:
