@@ -7,14 +7,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
+from pathlib import Path
 
-from benchmarks import catch_up, endtoend, growth, latency, restore, scaling, stages
+from benchmarks import against, catch_up, endtoend, growth, latency, restore, scaling, stages
 from benchmarks.engine import Engine
-from benchmarks.figures import Row, aligned, as_json, table
+from benchmarks.figures import Failed, Row, aligned, as_json, table
 from benchmarks.jobs import JOBS
+from benchmarks.options import Options
 
-Measure = Callable[[Engine, int | None, int], Iterator[Row]]
-"""Takes the engine, the number of records (None: its own) and the repeats."""
+Measure = Callable[[Engine, Options], Iterator[Row]]
 
 
 def benchmarks() -> Mapping[str, tuple[str, Measure]]:
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("names", nargs="*", metavar="NAME", help="names or patterns (`W2*`); all if none is given")
     run.add_argument("--records", type=int, default=None, help="input records of a run")
     run.add_argument("--repeat", type=int, default=3, help="runs of each; the median is shown")
+    run.add_argument("--config", "-c", action="append", default=[], metavar="NAME=VALUE", help="a setting of the jobs")
+    run.add_argument("--against", type=Path, metavar="PATH", help="another checkout, in turns; ratios instead of rates")
     run.add_argument("--json", action="store_true", help="JSON instead of a table")
     curves = commands.add_parser("growth", help="how cost grows with keys, open windows, records held back")
     curves.add_argument("names", nargs="*", metavar="CURVE", help=f"{', '.join(growth.CURVES)}; all if none is given")
@@ -83,12 +86,42 @@ def _run(given: argparse.Namespace) -> int:
             f"There is no {', '.join(given.names)}; `python -m benchmarks list` shows what there is.", file=sys.stderr
         )
         return 2
+    options = Options(given.records, given.repeat, config=dict(pair.split("=", 1) for pair in given.config))
+    if given.against is not None:
+        return _against(given.against, chosen, options, given.json)
     rows: list[Row] = []
+    failed = 0
     with Engine() as engine:
         for name in chosen:
-            for row in known[name][1](engine, given.records, given.repeat):
-                rows.append(row)
-                _show(row, given.json)
-    settings = {"records": given.records, "repeat": given.repeat}
-    print(as_json(rows, settings) if given.json else f"\n{table(rows)}")
-    return 0
+            try:
+                for row in known[name][1](engine, options):
+                    rows.append(row)
+                    _show(row, given.json)
+            except Exception as error:  # a row that fails ends nothing
+                failed += 1
+                rows.append(Failed(name, known[name][0], f"{type(error).__name__}: {error}"))
+                _show(rows[-1], given.json)
+    print(as_json(rows, options._asdict()) if given.json else f"\n{table(rows)}")
+    return 1 if failed else 0
+
+
+def _against(checkout: Path, chosen: Sequence[str], options: Options, quiet: bool) -> int:
+    """Compares job by job; those which have no rate are left out, and said."""
+    rows: list[against.Compared] = []
+    failed: list[Failed] = []
+    with against.sides(checkout) as running:
+        for name in chosen:
+            if name not in JOBS and name not in stages.STAGES:
+                print(f"{name}: no rate in one process, not compared", file=sys.stderr)
+                continue
+            try:
+                rows.append(against.compared(running, name, options))
+                print(against.table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+            except against.SideFailed as error:
+                failed.append(Failed(name, benchmarks()[name][0], str(error)))
+                print(f"{name} failed: {error}", file=sys.stderr, flush=True)
+    if quiet:
+        print(as_json([*rows, *failed], {**options._asdict(), "against": str(checkout)}))
+    else:
+        print("\n".join(["", against.table(rows), *(f"{each.name} failed: {each.why}" for each in failed)]))
+    return 1 if failed else 0

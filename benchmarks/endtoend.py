@@ -14,25 +14,26 @@ from benchmarks.engine import Engine
 from benchmarks.figures import Figure, middle
 from benchmarks.floors import FLOORS
 from benchmarks.jobs import JOBS, Job, words_of
+from benchmarks.options import Options
 
 TIMEOUT_S = 900.0
 
 
-def measured(name: str, engine: Engine, records: int | None, repeat: int) -> Iterator[Figure]:
+def measured(name: str, engine: Engine, options: Options) -> Iterator[Figure]:
     """Runs a job and its floor in turn."""
     job = JOBS[name]
-    count = records or job.records
+    count = options.records or job.records
     topics = {dataset: engine.input(dataset, count) for dataset in job.inputs}
     total = expected(job, count)
     runs: list[Rates] = []
     floors: list[Rates] = []
     peak = 0.0
-    for turn in range(repeat):
-        order = ordered(engine, job, topics, total, turn)
+    for turn in range(options.repeat):
+        order = {**ordered(engine, job, topics, total, turn), "config": dict(options.config), "relax": options.relax}
         answer = child("job", order)
         runs.append(_rates(answer["samples"], total))
         peak = max(peak, answer["peak_mb"])
-        if name in FLOORS:
+        if options.floors and name in FLOORS:
             rows = sum(rows_of(dataset, count) for dataset in job.inputs)
             floors.append(_rates(child("floor", {**order, "total": rows})["samples"], rows))
         engine.forget("out")
@@ -92,7 +93,8 @@ def child(role: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
     """Runs a child to its end; its answer."""
     done = subprocess.run(command(role, order), capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     if done.returncode:
-        raise RuntimeError(f"{role} {order.get('name', '')} failed:\n{done.stderr}")
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise RuntimeError(f"{role} {order.get('name', '')} failed: {said[-1]}")
     answer: Mapping[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from benchmarks.clocks import Rates
 
@@ -55,7 +55,24 @@ class Value(NamedTuple):
         return self._asdict()
 
 
-Row = Figure | Value
+class Shown(Protocol):
+    """What can be shown as JSON."""
+
+    def as_json(self) -> Mapping[str, object]: ...
+
+
+class Failed(NamedTuple):
+    """A row that could not be measured."""
+
+    name: str
+    title: str
+    why: str
+
+    def as_json(self) -> Mapping[str, object]:
+        return self._asdict()
+
+
+Row = Figure | Value | Failed
 
 
 def rate(ns: float) -> int:
@@ -93,10 +110,12 @@ HEAD = ("", "", "records/s", "/worker CPU s", "ns", "(spread)", "/broker CPU s",
 
 def table(rows: Iterable[Row]) -> str:
     """The rows as text, columns aligned."""
-    figures, values = [], []
+    figures, values, failed = [], [], []
     for row in rows:
         if isinstance(row, Figure):
             figures.append(_cells(row))
+        elif isinstance(row, Failed):
+            failed.append(f"{row.name}  {row.title}  FAILED: {row.why}")
         else:
             shown = f"{row.value:,.3g}" if row.value < 100 else f"{row.value:,.0f}"
             values.append((row.name, row.title, shown, row.unit))
@@ -105,6 +124,7 @@ def table(rows: Iterable[Row]) -> str:
         blocks.append(aligned([HEAD, *figures]))
     if values:
         blocks.append(aligned(values))
+    blocks += failed
     return "\n\n".join(blocks)
 
 
@@ -136,7 +156,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def as_json(rows: Iterable[Row], settings: Mapping[str, object]) -> str:
+def as_json(rows: Iterable[Shown], settings: Mapping[str, object]) -> str:
     """The rows with versions and settings."""
     content = {"versions": versions(), "settings": settings, "rows": [row.as_json() for row in rows]}
     return json.dumps(content, indent=2)

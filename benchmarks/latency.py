@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.endtoend import child, command
 from benchmarks.engine import Engine
 from benchmarks.figures import Value
+from benchmarks.options import Options
 from streams.clients.api import Isolation
 from streams.clients.connect import connect
 from streams.record import TopicPartition
@@ -31,10 +32,10 @@ def topology(builder: StreamsBuilder) -> None:
 START_RECORDS = 1_000
 
 
-def measured(engine: Engine, records: int | None, repeat: int) -> Iterator[Value]:
+def measured(engine: Engine, options: Options) -> Iterator[Value]:
     """From the generator's send to the consumer's poll: without a job (the floor of the method), then with a count."""
     for name, title in (("none", "no job between"), ("W2/cache0", "count without cache")):
-        for quantile, ms in _latencies(engine, name, records).items():
+        for quantile, ms in _latencies(engine, name, options.records).items():
             yield Value(f"W12/{quantile}", f"{RATE:,} records/s, {title}", ms, "ms")
 
 
@@ -76,12 +77,12 @@ def _answer(process: subprocess.Popen[str]) -> Any:
     return json.loads(process.communicate(timeout=120)[0].splitlines()[-1])
 
 
-def start(engine: Engine, records: int | None, repeat: int) -> Iterator[Value]:
+def start(engine: Engine, options: Options) -> Iterator[Value]:
     """From the launch of the command to the first output: a new application, and the same again after a clean stop."""
     source, sink = engine.topic("start-in"), engine.topic("start-out")
     cold = _first_output(engine, source, sink)
     yield Value("W13/cold", "launch to first output, new application, broker running", cold, "s")
-    warm = [_first_output(engine, source, sink) for _ in range(repeat)]
+    warm = [_first_output(engine, source, sink) for _ in range(options.repeat)]
     yield Value("W13/warm", "the same again after a clean stop", sorted(warm)[len(warm) // 2], "s")
 
 

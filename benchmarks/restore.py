@@ -11,6 +11,7 @@ from benchmarks.data import START
 from benchmarks.endtoend import child
 from benchmarks.engine import Engine
 from benchmarks.figures import Figure, middle
+from benchmarks.options import Options
 from streams.record import TopicPartition
 
 NAME = "W11"
@@ -18,9 +19,9 @@ TITLE = "restore of a count store, a key a record"
 RECORDS = 500_000
 
 
-def measured(engine: Engine, records: int | None, repeat: int) -> Iterator[Figure]:
+def measured(engine: Engine, options: Options) -> Iterator[Figure]:
     """Builds the store once; then wipes the state and starts again, with one more record each time."""
-    count = records or RECORDS
+    count = options.records or RECORDS
     topic = engine.topic("restored-input")
     engine.fill(topic, "each-once", count)
     order = {
@@ -34,7 +35,7 @@ def measured(engine: Engine, records: int | None, repeat: int) -> Iterator[Figur
     child("job", {**order, "total": count})
     found: list[Rates] = []
     peak = 0.0
-    for turn in range(repeat):
+    for turn in range(options.repeat):
         shutil.rmtree(Path(engine.directory) / "state")
         engine.send(TopicPartition(topic, 0), [b"sentinel"], [b"{}"], [START + count + turn])
         engine.settle()

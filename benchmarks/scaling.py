@@ -13,6 +13,7 @@ from benchmarks.endtoend import command, expected, ordered
 from benchmarks.engine import Engine
 from benchmarks.figures import Value
 from benchmarks.jobs import JOBS
+from benchmarks.options import Options
 
 NAMES = ("W0", "W1", "W2")
 PARTITIONS = 2
@@ -25,13 +26,13 @@ class Pace(NamedTuple):
     broker_share: float
 
 
-def measured(name: str, engine: Engine, records: int | None, repeat: int) -> Iterator[Value]:
+def measured(name: str, engine: Engine, options: Options) -> Iterator[Value]:
     """The ratio of the rates, and how near it comes to the limit 2 / (1 + b)."""
     job = JOBS[name]
-    count = records or job.records
+    count = options.records or job.records
     topics = {dataset: engine.input(dataset, count, PARTITIONS) for dataset in job.inputs}
     ratios, shares, limits = [], [], []
-    for turn in range(repeat):
+    for turn in range(options.repeat):
         paces = []
         for workers in (1, 2):
             order = ordered(engine, job, topics, expected(job, count), turn)

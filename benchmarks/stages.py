@@ -14,6 +14,7 @@ from benchmarks.data import DATASETS, START, Chunk
 from benchmarks.engine import Engine
 from benchmarks.figures import Figure
 from benchmarks.jobs import JOBS
+from benchmarks.options import Options
 from benchmarks.rig import TOPIC, cpu_ns, rig
 from broker_local import format as batches
 from broker_local.client import Link
@@ -49,11 +50,11 @@ class Stage(NamedTuple):
     work: Work
 
 
-def measured(name: str, engine: Engine, records: int | None, repeat: int) -> Iterator[Figure]:
+def measured(name: str, engine: Engine, options: Options) -> Iterator[Figure]:
     """Runs a stage; `per_second` is what one core would do of it alone."""
     stage = STAGES[name]
-    count = min(records or RECORDS, RECORDS)
-    found = list(islice(stage.work(engine, count), repeat))
+    count = min(options.records or RECORDS, RECORDS)
+    found = list(islice(stage.work(engine, count), options.repeat))
     ns = median(found)
     yield Figure(name, stage.title, "records", count, 1e9 / max(ns, 1e-3), ns, (min(found), max(found)))
 
