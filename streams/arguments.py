@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable
 
 from streams.errors import IllegalArgumentException, KafkaException, NullPointerException, TopologyException
-from streams.functions import ASYNC_STEP, Plain, said, why_not_plain
+from streams.functions import ASYNC_STEP, SEVERAL, Plain, said, why_not_plain
 from streams.names import check_topic
 from streams.serdes.base import AnySerde, Serde, no_serde
 
@@ -46,7 +46,8 @@ def plain_function(given: object, what: str, *, may_yield: bool = False, error: 
         raise error(f"{what} takes a function, got {given!r}. Give the function itself, not what calling it gave.")
     why = why_not_plain(given, may_yield)
     if why is not None:
-        raise error(f"{what} takes a plain function, and {said(given)} {why}. {ASYNC_STEP}")
+        way_out = SEVERAL if "`yield`" in why else ASYNC_STEP
+        raise error(f"{what} takes a plain function, and {said(given)} {why}. {way_out}")
     return given
 
 

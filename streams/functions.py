@@ -18,6 +18,8 @@ ASYNC_STEP = (
     "on in order."
 )
 
+SEVERAL = "Return the value; for several, flat_map_values(…) and flat_map(…) take a function that yields them."
+
 _ITERABLE_COROUTINE = 0x100
 """The flag of functions under `types.coroutine`."""
 _awaited = re.compile(

@@ -42,8 +42,8 @@ _offset = re.compile(r"beginning|earliest|end|latest|-?\d+").fullmatch
     "--from-time", type=click.DateTime(), default=None, help="From the first record at or after this UTC time."
 )
 @click.option("--to-time", type=click.DateTime(), default=None, help="Stop before records at or after this UTC time.")
-@click.option("--key-serde", default="string", show_default=True)
-@click.option("--value-serde", default="string", show_default=True)
+@click.option("--key-serde", default="string", show_default=True, help="Reads the keys.")
+@click.option("--value-serde", default="string", show_default=True, help="Reads the values.")
 @click.option("--partition", "-p", type=int, multiple=True, help="Only these partitions.")
 @click.option("--group", "-g", default=None, help="Read as a member of this group and commit.")
 @click.option("--max-records", "-n", type=click.IntRange(1), default=None, help="Stop after so many.")

@@ -34,8 +34,8 @@ WHOLE = ("long", "integer", "short")
 @click.option(
     "--key-separator", "-k", default=None, help="The key is what stands before it in a line; default: no key."
 )
-@click.option("--key-serde", default="string", show_default=True)
-@click.option("--value-serde", default="string", show_default=True, help="`bytes` sends lines as they are.")
+@click.option("--key-serde", default="string", show_default=True, help="Writes the keys.")
+@click.option("--value-serde", default="string", show_default=True, help="Writes the values; `bytes`: as they are.")
 @click.option("--partition", type=click.IntRange(0), default=None, help="Send all to this partition.")
 @click.option(
     "--header", "-H", "pairs", multiple=True, metavar="NAME=VALUE", help="A header of every record; may be repeated."

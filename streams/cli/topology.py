@@ -91,7 +91,9 @@ def apart(place: str, pairs: tuple[str, ...]) -> Outline:
 
 @topology.command(help="Draw a script's topology, or a saved description (a .json file).")
 @click.argument("script")
-@click.option("--format", "form", type=click.Choice(sorted(FORMATS)), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(sorted(FORMATS)), default="text", show_default=True, help="What is drawn."
+)
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write a file instead of the terminal.")
 @pairs_option
 def graph(script: str, form: str, output: str | None, pairs: tuple[str, ...]) -> None:

@@ -33,7 +33,7 @@ from streams.serdes.buffered import (
 )
 from streams.serdes.choose import Side, choose
 from streams.serdes.simple import BYTES
-from streams.topology.node import SourceNode, StepNode, SubTopology
+from streams.topology.node import SinkNode, SourceNode, StepNode, SubTopology
 from streams.topology.store import StoreKind, StoreSpec
 
 
@@ -82,6 +82,14 @@ def serde_of(config: Mapping[str, object], side: Side, chosen: AnySerde | None, 
         return choose(chosen, config, side, where)
     except ConfigException as missing:
         raise StreamsException(f"Failed to initialize {side} serdes for {where}") from missing
+
+
+def in_words(node: SourceNode | SinkNode) -> str:
+    """A source or a sink as messages name it, with its topics."""
+    if isinstance(node, SinkNode):
+        return f"sink node {node.name}" + (f" (it writes {node.topic})" if isinstance(node.topic, str) else "")
+    topics = node.topics if isinstance(node.topics, tuple) else (node.topics.pattern,)
+    return f"source node {node.name} (it reads {', '.join(topics)})"
 
 
 def buffering(topology: SubTopology) -> dict[str, bool]:

@@ -53,6 +53,7 @@ from streams.runtime.stores import (
     Opened,
     buffering,
     changelog_headers,
+    in_words,
     logged,
     opened,
     serde_of,
@@ -301,14 +302,14 @@ class Task:
             self.inbox.merges = True
 
     def _source(self, node: SourceNode, handlers: Handlers) -> SourceStep:
-        where, config = f"source node {node.name}", self._ground.config
+        where, config = in_words(node), self._ground.config
         key = serde_of(config, "key", node.key_serde, where)
         value = serde_of(config, "value", node.value_serde, where)
         write = source_step(self._walk, key, value, handlers.unreadable(node.name, key, value))
         return SourceStep(write, key.decode_with is not None or value.decode_with is not None)
 
     def _sink(self, node: SinkNode, handlers: Handlers) -> Operator:
-        where, config = f"sink node {node.name}", self._ground.config
+        where, config = in_words(node), self._ground.config
         target = Target(
             self._ground.topic_name(node.topic) if isinstance(node.topic, str) else node.topic,
             cast(Any, node.partitioner),

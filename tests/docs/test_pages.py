@@ -17,6 +17,13 @@ USERS = (
     "README.md",
     "getting-started.md",
     "processor-api.md",
+    "serdes.md",
+    "composite-keys.md",
+    "running.md",
+    "instances.md",
+    "clients.md",
+    "application-yaml.md",
+    "errors.md",
     "testing.md",
     "results.md",
     "guarantees.md",
@@ -33,12 +40,17 @@ SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
 
 
 @pytest.mark.parametrize(("page", "code"), CODE, ids=lambda each: name(each) if isinstance(each, Path) else "")
-def test_the_code_of_a_page_runs(page: Path, code: list[Block]) -> None:
-    """The blocks of a page are one program, as a reader would type them."""
+def test_the_code_of_a_page_runs(
+    page: Path, code: list[Block], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The blocks of a page are one program, as a reader would type them in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    for settings in blocks(page, "yaml"):
+        (tmp_path / "application.yaml").write_text(settings.text, "utf-8")
     namespace: dict[str, object] = {"__name__": "page"}
     for block in code:
         lines = "\n" * (block.line - 1) + block.text
-        exec(compile(lines, str(page), "exec"), namespace)
+        exec(compile(lines, str(page), "exec", dont_inherit=True), namespace)
 
 
 def commands(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -97,6 +98,29 @@ def test_getting_started(shell: Shell) -> None:
         assert application.wait(60) == 130
     (shell.directory / "page.py").write_text(script + program, "utf-8")
     shell.type("python page.py")
+
+
+def test_several_workers_as_the_page_shows(shell: Shell) -> None:
+    script = blocks(ROOT / "docs" / "instances.md", "python")[0]
+    (shell.directory / "counter.py").write_text(script.text, "utf-8")
+    ((create, run),) = lines_typed(ROOT / "docs" / "instances.md")
+    shell.type(create)
+    application = shell.start(run)
+    until(lambda: "Group counter: Stable, 2 members" in shell.try_typing("streams-app groups describe counter"))
+    application.send_signal(signal.SIGTERM)
+    assert application.wait(60) == 0
+
+
+def test_the_page_of_the_command_line(shell: Shell) -> None:
+    (typed,) = lines_typed(ROOT / "docs" / "command-line.md")
+    create, produce, consume, last, alter, describe, groups = (shell.type(line) for line in typed)
+    assert (create, produce) == ("Created topic words with 4 partitions.\n", "")
+    assert sorted(consume.split()) == ["k=first@0", "k=second@1"]
+    assert [json.loads(line)["value"] for line in last.splitlines()] == ["second"]
+    assert alter == "Changed topic words.\n"
+    assert "Partitions  4" in describe
+    assert "retention.ms" not in describe
+    assert groups.split() == ["Group", "State", "Type"]
 
 
 def test_whoever_waits_for_a_topic_is_told_and_may_stop(shell: Shell) -> None:

@@ -301,9 +301,9 @@ def test_a_partition_that_is_not_there_is_refused() -> None:
 
 def test_a_missing_serde_is_said_when_the_task_is_made_or_started() -> None:
     nothing: Any = None
-    with pytest.raises(StreamsException, match="Failed to initialize key serdes for source node in"):
+    with pytest.raises(StreamsException, match=r"key serdes for source node in \(it reads in\)$"):
         walked([source(key=nothing)])
-    with pytest.raises(StreamsException, match="Failed to initialize value serdes for sink node sink"):
+    with pytest.raises(StreamsException, match=r"value serdes for sink node sink \(it writes out\)$"):
         walked([source(), sink("in", value=nothing)])
     with pytest.raises(StreamsException, match="Failed to initialize value serdes for store store"):
         Walked([source()], [table(value=nothing)])
