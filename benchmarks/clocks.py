@@ -75,6 +75,11 @@ def steady(samples: Sequence[Sample], total: int) -> Rates:
     return between(first, last)
 
 
+def scaled(rates: Rates, part: float) -> Rates:
+    """The same stretch where only this part of the records is counted."""
+    return Rates(round(rates.records * part), rates.per_second * part, rates.worker_ns / part, rates.broker_ns / part)
+
+
 def between(first: Sample, last: Sample) -> Rates:
     """The stretch from one sample to another."""
     count = max(1, last.done - first.done)

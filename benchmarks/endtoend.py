@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-from benchmarks.clocks import Rates, Sample, resident_mb, steady
-from benchmarks.data import DATASETS, rows_of
+from benchmarks.answers import Answer, compare, expected, found
+from benchmarks.clocks import Rates, Sample, between, resident_mb, scaled, steady
+from benchmarks.data import rows_of
 from benchmarks.engine import Engine
-from benchmarks.figures import Figure, middle
-from benchmarks.floors import FLOORS
-from benchmarks.jobs import JOBS, Job, words_of
+from benchmarks.figures import Figure, middle, wall_spread
+from benchmarks.jobs import JOBS, Job
 from benchmarks.options import Options
 
 TIMEOUT_S = 900.0
@@ -24,35 +24,88 @@ def measured(name: str, engine: Engine, options: Options) -> Iterator[Figure]:
     job = JOBS[name]
     count = options.records or job.records
     topics = {dataset: engine.input(dataset, count) for dataset in job.inputs}
-    total = expected(job, count)
-    runs: list[Rates] = []
+    runs: list[Run] = []
     floors: list[Rates] = []
-    peak = 0.0
     for turn in range(options.repeat):
-        order = {**ordered(engine, job, topics, total, turn), "config": dict(options.config), "relax": options.relax}
-        answer = child("job", order)
-        runs.append(_rates(answer["samples"], total))
-        peak = max(peak, answer["peak_mb"])
-        if options.floors and name in FLOORS:
-            rows = sum(rows_of(dataset, count) for dataset in job.inputs)
-            floors.append(_rates(child("floor", {**order, "total": rows})["samples"], rows))
-        engine.forget("out")
-        engine.forget(order["application"])
-    rates, spread = middle(runs)
-    unscaled = total / counted_input(job, count) if job.counted is None else 1.0
+        runs.append(run_job(engine, job, topics, count, turn, options))
+        if options.floors:
+            floors.append(_run_floor(engine, job, topics, count, turn))
+    taken, spread = middle([each.whole if job.whole else each.steady for each in runs])
+    whole, _ = middle([each.whole for each in runs])
     yield Figure(
         name,
         job.title,
         job.unit,
         count,
-        rates.per_second / unscaled,
-        rates.worker_ns * unscaled,
-        (spread[0] * unscaled, spread[1] * unscaled),
-        rates.broker_ns * unscaled,
-        peak,
+        taken.per_second,
+        taken.worker_ns,
+        spread,
+        taken.broker_ns,
+        max(each.peak_mb for each in runs),
         resident_mb(engine.pid),
         middle(floors)[0].worker_ns if floors else 0.0,
+        wall_spread(each.whole if job.whole else each.steady for each in runs),
+        whole.per_second,
+        whole.worker_ns,
+        runs[-1].outputs,
+        runs[-1].digest,
     )
+
+
+class Run(NamedTuple):
+    """One run whose output was right: its steady half and all from the first record to closed, by input records."""
+
+    steady: Rates
+    whole: Rates
+    peak_mb: float
+    outputs: int
+    digest: str
+
+
+def run_job(engine: Engine, job: Job, topics: Mapping[str, str], count: int, turn: int, options: Options) -> Run:
+    """Runs a job once.
+
+    Raises:
+        WrongOutput: what it gave is not what it must give.
+    """
+    total = processed(job, count)
+    order = {**ordered(engine, job, topics, total, turn), "config": dict(options.config), "relax": options.relax}
+    answer = child("job", order)
+    came = checked(engine, job, order["topics"]["out"], count)
+    engine.forget("out")
+    engine.forget(order["application"])
+    samples = [Sample(at, worker, broker, int(done)) for at, worker, broker, done in answer["samples"]]
+    part = counted_input(job, count) / total
+    return Run(
+        scaled(steady(samples, total), part),
+        scaled(between(samples[1], samples[-1]), part),
+        answer["peak_mb"],
+        came.most,
+        came.digest,
+    )
+
+
+def _run_floor(engine: Engine, job: Job, topics: Mapping[str, str], count: int, turn: int) -> Rates:
+    rows = sum(rows_of(dataset, count) for dataset in job.inputs)
+    order = ordered(engine, job, topics, rows, turn)
+    samples = [Sample(*row) for row in child("floor", order)["samples"]]
+    checked(engine, job, order["topics"]["out"], count)
+    engine.forget("out")
+    whole = job.whole or len(job.inputs) > 1  # it takes a table first, or one input faster than the other
+    rates = between(samples[0], samples[-1]) if whole else steady(samples, rows)
+    return scaled(rates, counted_input(job, count) / rows)
+
+
+def checked(engine: Engine, job: Job, out: str, count: int) -> Answer:
+    """The answer in an output topic, which is the right one.
+
+    Raises:
+        WrongOutput: it is not.
+    """
+    answer = job.answer or job.name
+    came = found(answer, engine.read(out))
+    compare(job.name, came, expected(answer, count))
+    return came
 
 
 def ordered(engine: Engine, job: Job, topics: Mapping[str, str], total: int, turn: int) -> dict[str, Any]:
@@ -68,25 +121,19 @@ def ordered(engine: Engine, job: Job, topics: Mapping[str, str], total: int, tur
     }
 
 
-def expected(job: Job, count: int) -> int:
+def processed(job: Job, count: int) -> int:
     """Records that the counted tasks process: for a foreign-key join each order is asked about and answered."""
     if job.unit == "words":
-        return sum(
-            len(words_of((line or b"").decode()))
-            for chunk in DATASETS[job.inputs[0]].rows(count)
-            for line in chunk.values
-        )
+        return expected(job.answer or job.name, count).most
     rows = [rows_of(dataset, count) for dataset in job.inputs]
     return sum(rows) + (2 * count if job.name == "FK" else 0)
 
 
 def counted_input(job: Job, count: int) -> int:
-    """Records that a rate counts: all inputs of a join of equals, else what flows past the table."""
+    """Records that a rate counts: words, all inputs of a join of equals, else what flows past the table."""
+    if job.unit == "words":
+        return processed(job, count)
     return sum(rows_of(dataset, count) for dataset in job.inputs if dataset != "customers")
-
-
-def _rates(samples: Sequence[Sequence[float]], total: int) -> Rates:
-    return steady([Sample(at, worker, broker, int(done)) for at, worker, broker, done in samples], total)
 
 
 def child(role: str, order: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -91,6 +92,22 @@ class Engine:
         """Waits until all that was sent is stored."""
         if self._writer.settle(SETTLE_MS):
             raise RuntimeError("the broker did not store the data in time")
+
+    def read(self, topic: str) -> Iterator[tuple[bytes | None, bytes | None, int]]:
+        """All records of a topic as it is now: key, value, timestamp."""
+        reader = self._door.reader(Isolation.READ_UNCOMMITTED)
+        places = [TopicPartition(topic, at) for at in range(self._writer.partitions_for(topic))]
+        ends = self._admin.end_offsets(places, Isolation.READ_UNCOMMITTED)
+        open_ones = {place for place, end in ends.items() if end}
+        reader.place(dict.fromkeys(open_ones, 0))
+        while open_ones:
+            for fetched in reader.poll(100):
+                batch = fetched.batch
+                if batch is not None:
+                    yield from zip(batch.keys, batch.values, batch.timestamps, strict=True)
+                    if batch.next_offset >= ends[fetched.partition]:
+                        open_ones.discard(fetched.partition)
+        reader.close()
 
     def written(self, topic: str) -> int:
         """Records in a topic."""

@@ -17,8 +17,9 @@ FOREIGN = ("msgpack", "msgspec", "rocksdict", "murmurhash2")
 class Figure(NamedTuple):
     """One row: the median of the repeats, by the worker's CPU.
 
-    `spread` is the lowest and the highest of the worker's ns a record. A memory of 0 was not measured; a `floor` of 0:
-    there is none, else the worker's ns of the loop by hand.
+    `spread` is the lowest and the highest of the worker's ns a record, `wall` of the records a second. A memory of 0
+    was not measured; a `floor` of 0: there is none, else the worker's ns of the loop by hand. `run_…` is from the first
+    record to closed. `outputs` are records of the output, `digest` is of what must be the same in each run.
     """
 
     name: str
@@ -32,6 +33,11 @@ class Figure(NamedTuple):
     peak_mb: float = 0.0
     broker_mb: float = 0.0
     floor_ns: float = 0.0
+    wall: tuple[float, float] = (0.0, 0.0)
+    run_per_second: float = 0.0
+    run_ns: float = 0.0
+    outputs: int = 0
+    digest: str = ""
 
     def as_json(self) -> Mapping[str, object]:
         """The row by its columns, with the rates that follow from them."""
@@ -94,6 +100,12 @@ def middle(rates: Sequence[Rates]) -> tuple[Rates, tuple[float, float]]:
     )
 
 
+def wall_spread(rates: Iterable[Rates]) -> tuple[float, float]:
+    """The lowest and the highest rate by the clock."""
+    found = [each.per_second for each in rates]
+    return min(found), max(found)
+
+
 def versions() -> Mapping[str, str]:
     """What was measured with."""
     found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
@@ -105,7 +117,10 @@ def versions() -> Mapping[str, str]:
     return found
 
 
-HEAD = ("", "", "records/s", "/worker CPU s", "ns", "(spread)", "/broker CPU s", "ns", "MB", "broker MB", "x floor")
+HEAD = (
+    *("", "", "records/s", "(spread)", "/worker CPU s", "ns", "(spread)", "run: records/s", "run: ns"),
+    *("broker ns", "MB", "outputs", "x floor"),
+)
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -130,17 +145,20 @@ def table(rows: Iterable[Row]) -> str:
 
 def _cells(row: Figure) -> tuple[str, ...]:
     low, high = row.spread
+    slow, fast = row.wall
     return (
         row.name,
         row.title,
         f"{row.per_second:,.0f}",
+        f"{slow:,.0f}-{fast:,.0f}" if fast else "",
         f"{rate(row.worker_ns):,}",
         f"{row.worker_ns:,.0f}",
         f"{low:,.0f}-{high:,.0f}",
-        f"{rate(row.broker_ns):,}" if row.broker_ns else "",
+        f"{row.run_per_second:,.0f}" if row.run_ns else "",
+        f"{row.run_ns:,.0f}" if row.run_ns else "",
         f"{row.broker_ns:,.0f}" if row.broker_ns else "",
         f"{row.peak_mb:,.0f}" if row.peak_mb else "",
-        f"{row.broker_mb:,.0f}" if row.broker_mb else "",
+        f"{row.outputs:,}" if row.outputs else "",
         f"{row.worker_ns / row.floor_ns:.2f}" if row.floor_ns else "",
     )
 

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.clocks import Sample
-from benchmarks.endtoend import command, expected, ordered
+from benchmarks.endtoend import command, ordered, processed
 from benchmarks.engine import Engine
 from benchmarks.figures import Value
 from benchmarks.jobs import JOBS
@@ -35,7 +35,7 @@ def measured(name: str, engine: Engine, options: Options) -> Iterator[Value]:
     for turn in range(options.repeat):
         paces = []
         for workers in (1, 2):
-            order = ordered(engine, job, topics, expected(job, count), turn)
+            order = ordered(engine, job, topics, processed(job, count), turn)
             paces.append(_pace(order, workers))
             engine.forget("out")
             engine.forget(order["application"])
