@@ -6,23 +6,21 @@ wakes up for its timers. Everything happens under one lock.
 
 from __future__ import annotations
 
-import socket
 import threading
-import time
 from collections import deque
-from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
 from broker_local.broker import BrokerSettings, Peer
 from broker_local.client import ConnectionLost, answer
-from broker_local.clock import Clock, SystemClock, instant
+from broker_local.clock import Clock, instant
 from broker_local.dispatch import due_flush, flushed, handle, next_due, open_broker, peer_gone, turn
 from broker_local.files import Files, FileSlice
 from broker_local.heads import Stretch
 from broker_local.memfiles import MemFiles
 from broker_local.requests import Asks, FetchReply, Produce, Reply
 from broker_local.waits import Answer, Later, Waits
+from broker_local.world import SystemWorld, World
 
 R = TypeVar("R")
 
@@ -32,16 +30,22 @@ class Engine:
 
     Args:
         files: what it keeps its logs in; None: memory.
-        clock: the time; None: the machine's.
+        clock: the time that it goes by; None: the world's.
         settings: as for any broker.
+        world: how its clients wait; None: the machine's.
     """
 
     def __init__(
-        self, files: Files | None = None, clock: Clock | None = None, settings: BrokerSettings | None = None
+        self,
+        files: Files | None = None,
+        clock: Clock | None = None,
+        settings: BrokerSettings | None = None,
+        world: World | None = None,
     ) -> None:
-        self._clock = clock or SystemClock()
+        self.world = world or SystemWorld()
+        self._clock = clock or self.world
         self._files = MemFiles() if files is None else files
-        self.changed = threading.Condition(threading.RLock())
+        self.changed = self.world.condition()
         self._broker = open_broker(self._files, settings or BrokerSettings(), instant(self._clock))
         self._waits: Waits[tuple[MemoryLink, int, object]] = Waits()
         self._links: dict[int, MemoryLink] = {}
@@ -133,9 +137,7 @@ class MemoryLink:
         self._next = 0
         self._lost: str | None = None
         self._wakened = False
-        self._signalled = False
-        self._readable, self._signal = socket.socketpair()
-        self._readable.setblocking(False)
+        self._readable = engine.world.signal()
 
     def send(self, request: Asks[object]) -> int:
         """See `Link.send`."""
@@ -148,7 +150,7 @@ class MemoryLink:
 
     def receive(self, timeout_ms: int) -> list[tuple[int, Reply]]:
         """See `Link.receive`."""
-        deadline = time.monotonic() + timeout_ms / 1000
+        deadline = self._engine.world.monotonic_ms() + timeout_ms
         with self._engine.changed:
             self._engine.step()
             while not self._ready and not self._wakened:
@@ -157,14 +159,14 @@ class MemoryLink:
                     break
             if not self._ready:
                 self._wakened = False
-            self._unsignal()
+            self._readable.clear()
             given = list(self._ready)
             self._ready.clear()
             return given
 
     def call(self, request: Asks[R], timeout_ms: int = 30_000) -> R:
         """See `Link.call`."""
-        deadline = time.monotonic() + timeout_ms / 1000
+        deadline = self._engine.world.monotonic_ms() + timeout_ms
         with self._engine.changed:
             correlation = self.send(request)
             while True:
@@ -199,7 +201,6 @@ class MemoryLink:
                 self.lose("it was closed")
                 self._engine.drop(self)
             self._readable.close()
-            self._signal.close()
 
     def give(self, correlation: int, reply: Reply) -> None:
         """A reply for this link. Called by the engine, under its lock."""
@@ -207,21 +208,12 @@ class MemoryLink:
             self._abandoned.discard(correlation)
             return
         self._ready.append((correlation, reply))
-        if not self._signalled:
-            self._signalled = True
-            self._signal.send(b"r")
+        self._readable.set()
 
     def lose(self, why: str) -> None:
         """The engine is gone. Called by the engine, under its lock."""
         self._lost = self._lost or why
-        with suppress(OSError):
-            self._signal.send(b"x")
-
-    def _unsignal(self) -> None:
-        if self._signalled:
-            self._signalled = False
-            with suppress(OSError):
-                self._readable.recv(16)
+        self._readable.set()
 
     def _check(self) -> None:
         if self._lost is not None:
@@ -229,11 +221,11 @@ class MemoryLink:
 
     def _wait(self, deadline: float) -> bool:
         """Waits until something happens or is due; False: the time is up."""
-        left = deadline - time.monotonic()
+        left = deadline - self._engine.world.monotonic_ms()
         if left <= 0:
             return False
         patience = self._engine.patience_ms()
-        self._engine.changed.wait(min(left, patience / 1000 + 0.001))
+        self._engine.changed.wait(min(left, patience + 1.0) / 1000)
         self._engine.step()
         return True
 
@@ -242,12 +234,12 @@ _engines: dict[str, Engine] = {}
 _registry = threading.Lock()
 
 
-def connect(name: str, client: str = "client") -> MemoryLink:
-    """A link to the engine of that name, which is made if there is none: `memory://NAME`."""
+def connect(name: str, client: str = "client", world: World | None = None) -> MemoryLink:
+    """A link to the engine of that name, which is made, in that world, if there is none: `memory://NAME`."""
     with _registry:
         engine = _engines.get(name)
         if engine is None:
-            engine = _engines[name] = Engine()
+            engine = _engines[name] = Engine(world=world)
     return engine.connect(client)
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
-import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import timedelta
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from streams.clients.api import Door
 from streams.clients.connect import connect, is_address
-from streams.clock import Clock, SystemClock
+from streams.clock import Clock
 from streams.config.application import StreamsConfig
 from streams.config.derived import unread
 from streams.dropped import Dropped
@@ -47,6 +44,7 @@ from streams.spelling import no_attribute
 from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
 from streams.troubles import Troubles
+from streams.world import SYSTEM, lock
 
 __all__ = ["KafkaStreams", "State", "StreamThreadExceptionResponse"]
 
@@ -117,26 +115,27 @@ class KafkaStreams:
                 "(docs/settings.md says which of their settings they read).", name
             )  # fmt: skip
         given = self._config.find_string("client.id")
-        self.client_id = given or f"{self._config.application_id}-{uuid.uuid4()}"
-        self._clock = clock or SystemClock()
+        self._world = SYSTEM if door is None else door.world
+        self.client_id = given or f"{self._config.application_id}-{self._world.new_id()}"
+        self._clock = clock or self._world
         self._own_door = door is None
         self._door = door
         self._metrics = Metrics()
         self._memory = Memory()
         interval_ms = summary_interval_ms(self._config)
-        self._dropped = Dropped(self._config.application_id, interval_ms)
-        self._troubles = Troubles(self._config.application_id, interval_ms)
+        self._dropped = Dropped(self._config.application_id, interval_ms, self._world)
+        self._troubles = Troubles(self._config.application_id, interval_ms, self._world)
         self._summaries_ms = interval_ms if self._config.get_int("log.summary.interval.ms") >= 0 else NEVER_MS
         self._summary_due = 0
         self._said_last = False
-        self._looking = threading.Lock()
-        self._pace = Pace(time.monotonic())
-        self._life = Lifecycle(self.client_id)
+        self._looking = lock()
+        self._pace = Pace(self._now_s())
+        self._life = Lifecycle(self.client_id, self._world)
         self._listener: RestoreListener | None = None
         self._handler: UncaughtExceptionHandler | None = None
         self._workers: list[Worker] = []
         self._next_worker = 1
-        self._lock = threading.RLock()
+        self._lock = self._world.condition()
         self._paused = False
         self.failure: BaseException | None = None
         """What ended the application, or None."""
@@ -164,8 +163,9 @@ class KafkaStreams:
             if self.state.is_running_or_rebalancing:
                 task = min(self.tasks(), default="0_0")
                 raise LockException(
-                    f"[{_thread()}]Failed to lock the state directory for task {task}: this application has been "
-                    "started before. start() is called once; make another KafkaStreams for another instance."
+                    f"[{self._world.thread_name()}]Failed to lock the state directory for task {task}: "
+                    "this application has been started before. start() is called once; make another KafkaStreams for "
+                    "another instance."
                 )
             self._life.must_go(State.REBALANCING)
             if self._door is None:
@@ -223,11 +223,14 @@ class KafkaStreams:
             workers = list(self._workers)
         for worker in workers:
             worker.stop()
-        deadline = None if seconds is None else time.monotonic() + seconds
-        ended = [worker.join(None if deadline is None else max(0.0, deadline - time.monotonic())) for worker in workers]
+        by = None if seconds is None else self._now_s() + seconds
+        ended = [worker.join(None if by is None else max(0.0, by - self._now_s())) for worker in workers]
         if all(ended):
             self._ended()
         return all(ended)
+
+    def _now_s(self) -> float:
+        return self._world.monotonic_ms() / 1000
 
     def _look(self, now: int) -> None:
         """Called at each turn of each worker: the summary, when it is due."""
@@ -238,7 +241,7 @@ class KafkaStreams:
                 return
             first, self._summary_due = not self._summary_due, now + self._summaries_ms
             if not first:
-                summaries.info("%s: %s", self.application_id, self._pace.line(self.summary(), time.monotonic()))
+                summaries.info("%s: %s", self.application_id, self._pace.line(self.summary(), self._now_s()))
 
     def _ended(self) -> None:
         """All workers are gone: the last steps."""
@@ -535,12 +538,6 @@ class KafkaStreams:
             return door.address
         finally:
             door.close()
-
-
-def _thread() -> str:
-    """The calling thread, by Java's name of the main one."""
-    here = threading.current_thread()
-    return "main" if here is threading.main_thread() else here.name
 
 
 def _seconds(timeout: timedelta | int | None) -> float | None:

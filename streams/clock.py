@@ -1,8 +1,7 @@
-"""The wall clock, as something that is handed in."""
+"""The time, as something that is handed in. The machine's is `streams.world.SYSTEM`."""
 
 from __future__ import annotations
 
-import time
 from typing import Protocol
 
 
@@ -16,18 +15,6 @@ class Clock(Protocol):
     def monotonic_ms(self) -> float:
         """A time that never goes back, in milliseconds; only differences mean anything."""
         ...
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    __slots__ = ()
-
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def monotonic_ms(self) -> float:
-        return time.monotonic() * 1000.0
 
 
 class ManualClock:

@@ -8,12 +8,12 @@ where the first of them was.
 from __future__ import annotations
 
 import logging
-import threading
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
+
+from streams.world import SYSTEM, World, lock
 
 log = logging.getLogger("streams.dropped")
 
@@ -117,10 +117,11 @@ class Dropped:
     Args:
         owner: begins the lines: the application.
         interval_ms: between two lines about one node.
+        world: gives its id.
     """
 
-    def __init__(self, owner: str = "", interval_ms: int = INTERVAL_MS) -> None:
-        self.id = uuid.uuid4().hex[:16]
+    def __init__(self, owner: str = "", interval_ms: int = INTERVAL_MS, world: World = SYSTEM) -> None:
+        self.id = world.new_id().replace("-", "")[:16]
         """Whose counts these are, as told to others."""
         self._owner = owner
         self._interval_ms = interval_ms
@@ -129,7 +130,7 @@ class Dropped:
         self._due: dict[str, int] = {}
         """When the next line about a node may come, while it has something to tell or has told lately."""
         self._look_at = 0
-        self._telling = threading.Lock()
+        self._telling = lock()
 
     def drop(
         self, task: str, node: str, cause: str, look: Callable[[], First | None] = _unknown, counted: bool = True

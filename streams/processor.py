@@ -14,13 +14,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from streams.clock import Clock, SystemClock
+from streams.clock import Clock
 from streams.errors import ConfigException, IllegalArgumentException, RetriableException, StreamsException
 from streams.metrics import Metrics
 from streams.names import check_topic
 from streams.record import FixedKeyRecord, Headers, Record, RecordMetadata
 from streams.serdes.base import Serde
 from streams.validation import check_bytes, check_headers, check_timestamp
+from streams.world import SYSTEM
 
 KIn = TypeVar("KIn")
 VIn = TypeVar("VIn")
@@ -326,7 +327,7 @@ class WallclockTimestampExtractor:
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self.clock = clock or SystemClock()
+        self.clock = clock or SYSTEM
 
     def __call__(self, record: ConsumedRecord, partition_time: int) -> int:
         return self.clock.now_ms()

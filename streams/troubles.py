@@ -7,13 +7,13 @@ Who meets a trouble tells it again and again, as long as it lasts; it is over wh
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections.abc import Callable
+
+from streams.clock import Clock
+from streams.world import SYSTEM, lock
 
 log = logging.getLogger("streams.troubles")
 
-FADES_S = 10.0
+FADES_MS = 10_000
 """A trouble that has not been told of for so long is over."""
 
 
@@ -23,14 +23,14 @@ class Troubles:
     Args:
         owner: begins the lines: the application.
         interval_ms: between two lines about one cause.
-        clock: monotonic, in seconds.
+        clock: its monotonic time.
     """
 
-    def __init__(self, owner: str = "", interval_ms: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, owner: str = "", interval_ms: int = 10_000, clock: Clock = SYSTEM) -> None:
         self._owner = owner
-        self._interval_s = interval_ms / 1000
+        self._interval_ms = interval_ms
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = lock()
         self._told: dict[str, tuple[float, str]] = {}
         self._line_due: dict[str, float] = {}
 
@@ -41,12 +41,12 @@ class Troubles:
             cause: what kind it is; one line an interval for each.
             text: what is wrong, and what to do.
         """
-        now = self._clock()
+        now = self._clock.monotonic_ms()
         with self._lock:
             self._told[cause] = (now, text)
             if now < self._line_due.get(cause, now):
                 return
-            self._line_due[cause] = now + self._interval_s
+            self._line_due[cause] = now + self._interval_ms
         log.warning("%s%s", f"{self._owner}: " if self._owner else "", text)
 
     def over(self, cause: str) -> None:
@@ -57,6 +57,6 @@ class Troubles:
     @property
     def text(self) -> str:
         """What is wrong now, "" where nothing is."""
-        since = self._clock() - FADES_S
+        since = self._clock.monotonic_ms() - FADES_MS
         with self._lock:
             return " ".join(text for at, text in self._told.values() if at > since)

@@ -6,7 +6,6 @@ import io
 import re
 import signal
 import sys
-import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -22,8 +21,9 @@ from streams.durations import instant_ms
 from streams.errors import WakeupException
 from streams.names import check_topic
 from streams.record import TopicPartition
+from streams.world import SYSTEM
 
-LOOK_AGAIN_S = 0.2
+LOOK_AGAIN_MS = 200
 """Between two looks for a topic that is waited for."""
 
 _offset = re.compile(r"beginning|earliest|end|latest|-?\d+").fullmatch
@@ -159,7 +159,7 @@ def found_after_waiting(topic: str, bootstrap_servers: str | None, to_the_end: b
             err=True,
         )
         while not engine.describe_topics([topic]):
-            time.sleep(LOOK_AGAIN_S)
+            SYSTEM.sleep(LOOK_AGAIN_MS)
     return True
 
 

@@ -6,15 +6,13 @@ import logging
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from types import FrameType
 
 import click
 
-from streams.app import SUMMARIES, KafkaStreams, State
+from streams.app import SUMMARIES, KafkaStreams
 from streams.cli import options, render
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
@@ -22,9 +20,11 @@ from streams.cli.supervise import end_with_supervisor, supervise
 from streams.clients.connect import data_directory
 from streams.config.load import from_environment, from_file, from_pairs, merge
 from streams.runtime.summary import Pace
+from streams.world import SYSTEM
 
 CLOSE_MS = 30_000
 STATUS_S = 0.5
+LOOK_MS = 50
 """Between two states of the status line."""
 
 
@@ -128,17 +128,10 @@ def run_here(loaded: Script, given: Mapping[str, object], terminal: render.Termi
     """Runs the application in this process; gives the exit code."""
     app = KafkaStreams(loaded.build(given), given)
     stopped = Stop()
-    done = threading.Event()
-
-    def heed(new: State, old: State) -> None:
-        if new.is_final:
-            done.set()
-
-    app.set_state_listener(heed)
     with terminal or nullcontext():
         app.start()
         try:
-            watch(app, done, stopped, terminal)
+            watch(app, stopped, terminal)
         finally:
             app.close(CLOSE_MS)
     if app.failure is not None:
@@ -147,14 +140,15 @@ def run_here(loaded: Script, given: Mapping[str, object], terminal: render.Termi
     return INTERRUPTED if stopped.signal == signal.SIGINT else STOPPED
 
 
-def watch(app: KafkaStreams, done: threading.Event, stopped: Stop, terminal: render.Terminal | None) -> None:
+def watch(app: KafkaStreams, stopped: Stop, terminal: render.Terminal | None) -> None:
     """Waits for the end, or for a signal; meanwhile the status line says how the application is."""
-    pace, due = Pace(time.monotonic()), 0.0
-    while not done.wait(0.1) and stopped.signal is None:
-        now = time.monotonic()
+    pace, due = Pace(SYSTEM.monotonic_ms() / 1000), 0.0
+    while not app.state.is_final and stopped.signal is None:
+        now = SYSTEM.monotonic_ms() / 1000
         if terminal is not None and now >= due:
             due = now + STATUS_S
             terminal.show(f"{app.application_id}: {pace.line(app.summary(), now)}")
+        SYSTEM.sleep(LOOK_MS)
 
 
 class Stop:

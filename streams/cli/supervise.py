@@ -3,7 +3,7 @@
 Each worker is the same command with one worker. One that dies by a signal is started again; one that fails by
 itself ends the instance, since it would fail again.
 
-A signal to the supervisor stops all cleanly, frozen ones too, within `STOP_SECONDS`; what still lives then is killed,
+A signal to the supervisor stops all cleanly, frozen ones too, within `STOP_MS`; what still lives then is killed,
 and by a second signal at once. Nobody outlives it: a worker's standard input is a pipe that ends with the supervisor,
 however that ends.
 """
@@ -15,19 +15,18 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from types import FrameType
 
 from streams.cli.failure import INTERRUPTED
+from streams.world import SYSTEM
 
 log = logging.getLogger("streams.cli.supervise")
 
-LOOK_SECONDS = 0.1
-BACKOFF_SECONDS = 1.0
+LOOK_MS = 100
+BACKOFF_MS = 1_000
 """A worker that was killed is started again, but not more often than this."""
-STOP_SECONDS = 10.0
+STOP_MS = 10_000
 """For a clean end: commit, flush, leave the group. A worker that is killed in it loses nothing but time: what it had
 not committed is done again."""
 
@@ -65,17 +64,17 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._take)
         for _ in range(workers):
             self._start()
-        self._started = time.monotonic()
+        self._started = SYSTEM.monotonic_ms()
 
     def run(self) -> int:
         """Until all have ended; gives the exit code."""
         while self._running:
-            time.sleep(LOOK_SECONDS)
+            SYSTEM.sleep(LOOK_MS)
             for process in [p for p in self._running if p.poll() is not None]:
                 self._running.remove(process)
                 self._ended(process)
-            if self._stop_by is not None and time.monotonic() >= self._stop_by:
-                why = f"has not ended within {STOP_SECONDS:g} s and is killed: what it had not committed is done again"
+            if self._stop_by is not None and SYSTEM.monotonic_ms() >= self._stop_by:
+                why = f"has not ended within {STOP_MS // 1000} s and is killed: what it had not committed is done again"
                 self._kill(why)
         if self._asked and self._asked[0] == signal.SIGINT:
             return INTERRUPTED
@@ -92,8 +91,8 @@ class Supervisor:
             return
         if process.returncode < 0:
             log.warning("Worker %d was ended by signal %d and is started again.", process.pid, -process.returncode)
-            time.sleep(max(0.0, BACKOFF_SECONDS - (time.monotonic() - self._started)))
-            self._started = time.monotonic()
+            SYSTEM.sleep(max(0.0, BACKOFF_MS - (SYSTEM.monotonic_ms() - self._started)))
+            self._started = SYSTEM.monotonic_ms()
             self._start()
         elif process.returncode > 0:
             self._code = process.returncode
@@ -109,7 +108,7 @@ class Supervisor:
     def _stop(self) -> None:
         """Asks all for a clean end. One that is stopped (SIGSTOP, Ctrl-Z) is woken for it."""
         if self._stop_by is None:
-            self._stop_by = time.monotonic() + STOP_SECONDS
+            self._stop_by = SYSTEM.monotonic_ms() + STOP_MS
         for process in self._running:
             for number in (signal.SIGTERM, signal.SIGCONT):
                 process.send_signal(number)
@@ -129,7 +128,7 @@ def supervise(arguments: Sequence[str], workers: int) -> int:
 
 def end_with_supervisor() -> None:
     """For a worker: once its supervisor is gone it asks itself for a clean end, and is killed where none comes."""
-    threading.Thread(target=_watch, name="supervisor-watch", daemon=True).start()
+    SYSTEM.start("supervisor-watch", _watch)
 
 
 def _watch() -> None:
@@ -137,5 +136,5 @@ def _watch() -> None:
         pass
     log.warning("The supervisor has ended, and so does this worker.")
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(STOP_SECONDS)
+    SYSTEM.sleep(STOP_MS)
     os.kill(os.getpid(), signal.SIGKILL)

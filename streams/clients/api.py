@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from streams.errors import KafkaException
 from streams.record import RecordBatch, TopicPartition
+from streams.world import World
 
 
 class Isolation(enum.Enum):
@@ -606,6 +607,9 @@ class Door(Protocol):
 
     address: str
     """The engine in full: `local:///absolute/directory` or `memory://NAME`."""
+
+    world: World
+    """Time, waiting, threads, ids and chance for all that works over this door."""
 
     def reader(self, isolation: Isolation, settings: ReaderSettings = READER_DEFAULTS) -> Reader:
         """A new reader with a connection of its own."""

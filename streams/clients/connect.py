@@ -14,6 +14,7 @@ import re
 from streams.clients.api import Door
 from streams.errors import ConfigException, NotYetBuiltException
 from streams.names import is_legal
+from streams.world import SYSTEM, World
 
 DEFAULT_DIRECTORY = ".streams"
 _kafka = re.compile(r"(?:[A-Z_]+://)?[A-Za-z0-9._\-\[\]:]+:\d{1,5}").fullmatch
@@ -75,12 +76,14 @@ def is_kafka(address: str) -> bool:
     return bool(address) and all(_kafka(server.strip()) for server in address.split(","))
 
 
-def connect(bootstrap: str = "local://", client_id: str = "client") -> Door:
+def connect(bootstrap: str = "local://", client_id: str = "client", world: World = SYSTEM) -> Door:
     """The door that `bootstrap.servers` names. Nothing is connected or started before it is used.
 
     Args:
         bootstrap: the address, as above.
         client_id: the name under which the engine knows this client.
+        world: where it lives, as `streams.testing.SimulatedWorld`; only an engine in this process lives in another
+            than the machine's.
     Raises:
         ConfigException: the address has no such form.
         NotYetBuiltException: it is Apache Kafka's, or the bundled engine's over TCP.
@@ -93,6 +96,8 @@ def connect(bootstrap: str = "local://", client_id: str = "client") -> Door:
             f"Invalid value {bootstrap} for configuration bootstrap.servers: give one local:// or memory:// address."
         )
     if address.startswith("local://"):
+        if world is not SYSTEM:
+            raise ConfigException(f"{address} is another process, which lives in the machine's world. Give memory://NAME.")
         return door.local_door(data_directory(address.removeprefix("local://")), client_id)
     if address.startswith("memory://"):
         name = address.removeprefix("memory://")
@@ -101,7 +106,7 @@ def connect(bootstrap: str = "local://", client_id: str = "client") -> Door:
                 f"Invalid value {bootstrap} for configuration bootstrap.servers: memory:// needs a name, "
                 "e.g. memory://test."
             )
-        return door.memory_door(name, client_id)
+        return door.memory_door(name, client_id, world)
     if is_kafka(address):
         raise NotYetBuiltException(
             f"bootstrap.servers={bootstrap}: Apache Kafka back end: not built yet. Use local://DIR, the bundled "

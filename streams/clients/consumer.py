@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,6 @@ from streams.clients.api import Door, OffsetAndTimestamp
 from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.connect import connect
 from streams.clients.flow import ConsumerRecord, Flow
-from streams.clients.pulse import now_ms
 from streams.clients.seat import Seat, Telling
 from streams.clients.settings import ConsumerSettings, consumer_settings
 from streams.clients.subscriber import ConsumerRebalanceListener, Subscriber
@@ -84,6 +81,7 @@ class Consumer:
         self._settings = settings
         self._own_door = door is None
         self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
+        self._world = self._door.world
         self._reader = self._door.reader(settings.isolation, settings.reader)
         self._admin = self._door.admin()
         self._flow = Flow(self._reader, settings.key_deserializer, settings.value_deserializer)
@@ -91,7 +89,7 @@ class Consumer:
         self._subscriber: Subscriber | None = None
         if settings.group is not None:
             telling = Telling(bytes, settings.reader.troubled)
-            self._seat = Seat(self._door.link(), settings.member, self._reader.wake, telling)
+            self._seat = Seat(self._door, settings.member, self._reader.wake, telling)
             self._subscriber = Subscriber(
                 self._seat,
                 self._admin,
@@ -105,7 +103,7 @@ class Consumer:
         self._assigned_by_hand = False
         self._callbacks_out = 0
         self._patience_ms = settings.member.session_timeout_ms  # of automatic commits that are waited for
-        self._wakeup = threading.Event()
+        self._wakeup = False  # set by any thread
         self._closed = False
         self._owner: int | None = None
         self._depth = 0
@@ -207,7 +205,7 @@ class Consumer:
             member = subscriber is not None and subscriber.active
             if not member and not self._assigned_by_hand:
                 raise IllegalStateException("Consumer is not subscribed to any topics or assigned any partitions")
-            deadline = now_ms() + check_whole(to_ms(timeout, "timeout"), "timeout")
+            deadline = int(self._world.monotonic_ms()) + check_whole(to_ms(timeout, "timeout"), "timeout")
             self._mark_safe()
             last = False
             while True:
@@ -220,7 +218,7 @@ class Consumer:
                 records = self._flow.take(most)
                 if records or last:
                     return records
-                now = now_ms()
+                now = int(self._world.monotonic_ms())
                 last = now >= deadline
                 self._fetch(max(0, min(deadline - now, self._longest_wait(now))))
 
@@ -255,12 +253,12 @@ class Consumer:
 
     def wakeup(self) -> None:
         """Has the `poll` that waits, or the next one, raise `WakeupException`. From any thread, or a signal."""
-        self._wakeup.set()
+        self._wakeup = True
         self._reader.wake()
 
     def _check_wakeup(self) -> None:
-        if self._wakeup.is_set():
-            self._wakeup.clear()
+        if self._wakeup:
+            self._wakeup = False
             raise WakeupException("wakeup() was called.")
 
     # Positions
@@ -517,16 +515,16 @@ class Consumer:
         with self._entered():
             try:
                 self._patience_ms = to_ms(timeout, "timeout")
-                deadline = time.monotonic() + self._patience_ms / 1000
+                deadline = self._world.monotonic_ms() + self._patience_ms
                 if self._subscriber is not None and self._subscriber.active:
                     self._subscriber.end()
                 elif self._assigned_by_hand:
                     self._commit_before_giving_up()
                 while self._seat is not None and self._callbacks_out:
-                    left = deadline - time.monotonic()
+                    left = deadline - self._world.monotonic_ms()
                     if left <= 0:
                         break
-                    self._seat.wait(left)
+                    self._seat.wait(left / 1000)
                     self._seat.tell()
             finally:
                 self._closed = True
@@ -549,7 +547,7 @@ class Consumer:
         """One thread at a time; listeners and callbacks may come back in."""
         if self._closed:
             raise IllegalStateException("This consumer has already been closed.")
-        me = threading.get_ident()
+        me = self._world.this_thread()
         if self._owner not in (None, me):
             raise IllegalStateException(
                 "Consumer is not safe for multi-threaded access. Use one consumer a thread; only wakeup() may be "

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING
 from streams.clients.accumulator import NEVER, Accumulator, Pending, size_of
 from streams.clients.api import Door, Sent
 from streams.clients.connect import connect
-from streams.clients.pulse import LOCK_S, now_ms, pulse
+from streams.clients.pulse import LOCK_S, pulse_of
 from streams.clients.request_size import check_request_size
 from streams.clients.settings import ProducerSettings, producer_settings
 from streams.durations import Duration, Instant, to_ms
@@ -111,9 +108,11 @@ class Producer:
         self._settings = settings
         self._own_door = door is None
         self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
+        self._world = self._door.world
+        self._pulse = pulse_of(self._world)
         self._writer = self._door.writer(settings.writer)
         self._accumulator = Accumulator(settings.batch_size, settings.linger_ms, settings.most_out)
-        self._lock = threading.Condition(threading.RLock())
+        self._lock = self._world.condition()
         self._sticky: dict[str, tuple[int, int]] = {}
         self._unfinished: set[Pending] = set()
         self._answers: list[Answer] = []
@@ -123,7 +122,7 @@ class Producer:
         self._retry_at = 0
         self._closed = False
         self._fault: BaseException | None = None
-        pulse.add(self)
+        self._pulse.add(self)
 
     # Sending
 
@@ -177,8 +176,8 @@ class Producer:
             partition = TopicPartition(topic, self._partition(record, key, size))
             if self._memory + size > settings.buffer_memory:
                 self._wait_for_memory(size)
-            now = now_ms()
-            timestamp = int(time.time() * 1000) if record.timestamp is None else check_timestamp(record.timestamp)
+            now = self._pulse.now()
+            timestamp = self._world.now_ms() if record.timestamp is None else check_timestamp(record.timestamp)
             future, opened, may_leave = self._accumulator.add(partition, key, value, timestamp, headers, size, now)
             self._memory += size
             if may_leave:
@@ -186,7 +185,7 @@ class Producer:
             answers = self._take_answers()
         self._tell(answers)
         if opened:
-            pulse.nudge()
+            self._pulse.nudge()
         return future
 
     def _partition(self, record: ProducerRecord, key: bytes | None, size: int) -> int:
@@ -220,7 +219,7 @@ class Producer:
 
     def _stick(self, topic: str, count: int, size: int) -> int:
         """Records without a key stay with one partition for about a batch, then go on to the next one."""
-        number, left = self._sticky.get(topic, (random.randrange(count), self._settings.batch_size))
+        number, left = self._sticky.get(topic, (self._world.choice(count), self._settings.batch_size))
         self._sticky[topic] = (number % count, left - size)
         if left - size <= 0:
             self._sticky[topic] = ((number + 1) % count, self._settings.batch_size)
@@ -228,17 +227,17 @@ class Producer:
 
     def _wait_for_memory(self, size: int) -> None:
         limit = self._settings.buffer_memory
-        deadline = time.monotonic() + self._settings.max_block_ms / 1000
+        deadline = self._world.monotonic_ms() + self._settings.max_block_ms
         while self._memory + size > limit and self._memory:
-            self._dispatch(now_ms(), None)
-            left = deadline - time.monotonic()
+            self._dispatch(self._pulse.now(), None)
+            left = deadline - self._world.monotonic_ms()
             if left <= 0:
                 raise TimeoutException(
                     f"Failed to allocate {size} bytes within the configured max blocking time "
                     f"{self._settings.max_block_ms} ms. Total memory: {limit} bytes. The engine answers too "
                     "slowly; send less, or raise buffer.memory or max.block.ms."
                 )
-            self._lock.wait(left)
+            self._lock.wait(left / 1000)
             self._check_open()
 
     def partitions_for(self, topic: str) -> int:
@@ -257,19 +256,19 @@ class Producer:
         Raises:
             TimeoutException: not all answers came in time.
         """
-        deadline = None if timeout is None else time.monotonic() + to_ms(timeout, "timeout") / 1000
+        deadline = None if timeout is None else self._world.monotonic_ms() + to_ms(timeout, "timeout")
         with self._lock:
             self._check_open()
             self._flushing += 1
             try:
-                self._dispatch(now_ms(), None)
+                self._dispatch(self._pulse.now(), None)
                 wanted = self._unfinished | set(self._accumulator.waiting())
-                pulse.nudge()
+                self._pulse.nudge()
                 while wanted & (self._unfinished | set(self._accumulator.waiting())):
-                    left = None if deadline is None else deadline - time.monotonic()
+                    left = None if deadline is None else deadline - self._world.monotonic_ms()
                     if left is not None and left <= 0:
                         raise TimeoutException(f"flush: not every record was acknowledged in {timeout}.")
-                    self._lock.wait(left)
+                    self._lock.wait(None if left is None else left / 1000)
             finally:
                 self._flushing -= 1
             fault, answers = self._fault, self._take_answers()
@@ -290,7 +289,7 @@ class Producer:
             with suppress(TimeoutException, BackgroundThreadException):  # the futures say so, one by one
                 self.flush(timeout)
         finally:
-            pulse.remove(self)
+            self._pulse.remove(self)
             with self._lock:
                 self._closed = True
                 self._writer.close()
@@ -342,7 +341,7 @@ class Producer:
     def next_due(self) -> int:
         """See `Beat.next_due`."""
         if not self._lock.acquire(timeout=LOCK_S):
-            return now_ms()
+            return self._pulse.now()
         try:
             if self._closed:
                 return NEVER

@@ -4,7 +4,7 @@ It serves *beats*: memberships (heartbeats, automatic commits) and producers (li
 acknowledgements). A beat is called when its connection has something to read, or when it is due; what it finds
 out it puts into its owner's mailbox, and it calls nothing of the user's but the callbacks of futures.
 
-The thread begins with the first beat and ends after the last one.
+The thread begins with the first beat and ends after the last one. There is one of each world: `pulse_of`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
-import threading
-import time
 from collections.abc import Collection, Iterator
 from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from streams.world import Signal, World, lock
 
 log = logging.getLogger("streams.clients")
 
@@ -45,35 +45,33 @@ class Beat(Protocol):
         ...
 
 
-def now_ms() -> int:
-    """The pulse's clock: monotonic, in milliseconds."""
-    return int(time.monotonic() * 1000)
-
-
 class Pulse:
-    """A thread that serves beats. One is enough for a process: `pulse` below."""
+    """A thread that serves beats. One is enough for a process: `pulse_of`.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    Args:
+        world: where it runs.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lock = lock()
         self._beats: tuple[Beat, ...] = ()
-        self._thread: threading.Thread | None = None
-        self._woken = self._waker = -1
+        self._woken: Signal | None = None  # of the thread that runs, None where none does
         self._pid = os.getpid()
+
+    def now(self) -> int:
+        """Its clock: monotonic, in milliseconds."""
+        return int(self._world.monotonic_ms())
 
     def add(self, beat: Beat) -> None:
         """Serves `beat` from now on."""
         with self._lock:
             if self._pid != os.getpid():  # a forked child has the object but not the thread
-                self._beats, self._thread, self._pid = (), None, os.getpid()
+                self._beats, self._woken, self._pid = (), None, os.getpid()
             self._beats = (*self._beats, beat)
-            if self._thread is None:
-                self._woken, self._waker = os.pipe()
-                os.set_blocking(self._woken, False)
-                os.set_blocking(self._waker, False)
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._woken, self._waker), name="streams-clients-pulse", daemon=True
-                )
-                self._thread.start()
+            if self._woken is None:
+                woken = self._woken = self._world.signal()
+                self._world.start("streams-clients-pulse", lambda: self._run(woken))
         self.nudge()
 
     def remove(self, beat: Beat) -> None:
@@ -85,43 +83,55 @@ class Pulse:
     def nudge(self) -> None:
         """Looks at every beat again: something has become due sooner."""
         with self._lock:
-            if self._thread is not None:
-                with contextlib.suppress(BlockingIOError):
-                    os.write(self._waker, b"!")
+            if self._woken is not None:
+                self._woken.set()
 
-    def _run(self, woken: int, waker: int) -> None:
+    def _run(self, woken: Signal) -> None:
         try:
-            while self._serve(woken, waker):
+            while self._serve(woken):
                 pass
         except BaseException as error:  # a fault of ours: nobody may go on waiting for what nobody does any more
             log.exception("the thread that serves the clients of this process failed")
             with self._lock:
-                beats, self._beats, self._thread = self._beats, (), None
-                os.close(woken)
-                os.close(waker)
+                beats, self._beats, self._woken = self._beats, (), None
+                woken.close()
             for beat in beats:
                 _fail(beat, error)
 
-    def _serve(self, woken: int, waker: int) -> bool:
+    def _serve(self, woken: Signal) -> bool:
         """One round; False: there was nobody left, and the thread ends."""
         with self._lock:
             beats = self._beats
             if not beats:
-                self._thread = None
-                os.close(woken)
-                os.close(waker)
+                self._woken = None
+                woken.close()
                 return False
         times: dict[Beat, tuple[int, int]] = {}
         for beat in beats:
             with self._spared(beat):
                 times[beat] = (beat.fileno(), beat.next_due())
-        ready = _wait(times.values(), woken)
-        now = now_ms()
+        ready = self._wait(times.values(), woken)
+        now = self.now()
         for beat in times:
             with self._spared(beat):
                 if beat.fileno() in ready or beat.next_due() <= now:
                     beat.beat(now)
         return True
+
+    def _wait(self, times: Collection[tuple[int, int]], woken: Signal) -> set[int]:
+        """Waits until something can be read or is due; returns the readable descriptors.
+
+        Args:
+            times: of each beat, its descriptor and when it is due.
+            woken: ends the waiting.
+        """
+        due = min((wanted for _, wanted in times), default=0)
+        descriptors = {descriptor for descriptor, _ in times if descriptor >= 0}
+        longest = min(LONGEST_WAIT_MS, due - self.now())
+        ready = self._world.poll({woken.fileno(), *descriptors}, max(0, longest))
+        if woken.fileno() in ready:
+            woken.clear()
+        return ready & descriptors
 
     @contextlib.contextmanager
     def _spared(self, beat: Beat) -> Iterator[None]:
@@ -141,26 +151,14 @@ def _fail(beat: Beat, error: BaseException) -> None:
         log.exception("%r could not be told that it is served no longer", beat)
 
 
-def _wait(times: Collection[tuple[int, int]], woken: int) -> set[int]:
-    """Waits until something can be read or is due; returns the readable descriptors.
-
-    Args:
-        times: of each beat, its descriptor and when it is due.
-    """
-    poll = select.poll()
-    poll.register(woken, select.POLLIN)
-    due = now_ms() + LONGEST_WAIT_MS
-    for descriptor, wanted in times:
-        if descriptor >= 0:
-            poll.register(descriptor, select.POLLIN)
-        due = min(due, wanted)
-    ready = {descriptor for descriptor, _ in poll.poll(max(0, due - now_ms()))}
-    if woken in ready:
-        with contextlib.suppress(BlockingIOError):
-            os.read(woken, 4096)
-        ready.discard(woken)
-    return ready
+_pulses: WeakKeyDictionary[World, Pulse] = WeakKeyDictionary()
+_making = lock()
 
 
-pulse = Pulse()
-"""The process's own."""
+def pulse_of(world: World) -> Pulse:
+    """The pulse of that world, which is made when it is first asked for."""
+    with _making:
+        pulse = _pulses.get(world)
+        if pulse is None:
+            pulse = _pulses[world] = Pulse(world)
+        return pulse

@@ -7,8 +7,6 @@ mailbox until it calls `take`, and `notify` is called when something was put the
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -17,6 +15,7 @@ from typing import NamedTuple
 
 from streams.clients.api import (
     Committed,
+    Door,
     FetchOffsets,
     GroupLink,
     GroupReply,
@@ -40,7 +39,7 @@ from streams.clients.member import (
     Rebalance,
     Send,
 )
-from streams.clients.pulse import LOCK_S, now_ms, pulse
+from streams.clients.pulse import LOCK_S, pulse_of
 from streams.errors import (
     BackgroundThreadException,
     IllegalGenerationException,
@@ -58,7 +57,7 @@ log = logging.getLogger("streams.clients")
 News = Assigned | Lead | Rebalance | Lost | Failed
 Done = Callable[[KafkaException | None], None]
 
-RETRY_S = 0.1
+RETRY_MS = 100
 LEAVE_S = 1.0
 SILENT_MS = 3_000
 """A heartbeat that is not answered for so long is told of."""
@@ -87,7 +86,7 @@ class Seat:
     Without `rejoin` it is no member, but can commit and fetch for a group that has none.
 
     Args:
-        link: a connection of its own; the seat closes it.
+        door: gives it a connection of its own, which it closes.
         settings: names and timeouts.
         notify: called from the pulse's thread when the mailbox has got something; must not wait.
         telling: what is told with the heartbeats, and to the owner.
@@ -95,16 +94,18 @@ class Seat:
 
     def __init__(
         self,
-        link: GroupLink,
+        door: Door,
         settings: MemberSettings,
         notify: Callable[[], None],
         telling: Telling = NOTHING,
     ) -> None:
         self._telling = telling
-        self._link = link
+        self._world = door.world
+        self._pulse = pulse_of(self._world)
+        self._link: GroupLink = door.link()
         self._member = Member(settings)
         self._notify = notify
-        self._lock = threading.Condition(threading.RLock())
+        self._lock = self._world.condition()
         self._life = 0  # answers to requests of an earlier membership are passed over
         self._asked: dict[int, int | Callable[[GroupReply], None]] = {}
         self._news: deque[News] = deque()
@@ -117,7 +118,7 @@ class Seat:
         self._wanted = False  # a membership is what its owner counts on
         self._closed = False
         self._fault: BaseException | None = None
-        pulse.add(self)
+        self._pulse.add(self)
 
     @property
     def member_id(self) -> str:
@@ -134,6 +135,10 @@ class Seat:
         """What it was made of."""
         return self._member.settings
 
+    def now(self) -> int:
+        """Its clock: monotonic, in milliseconds."""
+        return self._pulse.now()
+
     # Membership
 
     def rejoin(self, offer: Offer) -> None:
@@ -141,18 +146,18 @@ class Seat:
         self._check_served()
         with self._lock:
             self._wanted = True
-            self._perform(self._member.rejoin(offer, now_ms()))
-        pulse.nudge()
+            self._perform(self._member.rejoin(offer, self._pulse.now()))
+        self._pulse.nudge()
 
     def lead(self, assignments: Mapping[str, bytes]) -> None:
         """Answers `Lead`. See `Member.lead`."""
         with self._lock:
-            self._perform(self._member.lead(assignments, now_ms()))
-        pulse.nudge()
+            self._perform(self._member.lead(assignments, self._pulse.now()))
+        self._pulse.nudge()
 
     def shown(self) -> None:
         """The owner lives; to be called at least every `rebalance_timeout_ms`."""
-        self._member.shown(now_ms())
+        self._member.shown(self._pulse.now())
 
     def take(self) -> list[News]:
         """The news since the last call, oldest first; runs the `done` of commits that have been answered."""
@@ -182,7 +187,7 @@ class Seat:
     def leave(self) -> None:
         """Ends the membership, and waits a moment for the group to know."""
         with self._lock:
-            requests = [event.request for event in self._member.leave(now_ms()) if isinstance(event, Send)]
+            requests = [event.request for event in self._member.leave(self._pulse.now()) if isinstance(event, Send)]
             self._life += 1
             self._wanted = False
             self._news.clear()
@@ -191,7 +196,7 @@ class Seat:
             left: list[GroupReply] = []
             self._send(self._with_status(requests[0]), left.append)
             self._receive()
-            pulse.nudge()
+            self._pulse.nudge()
             self._lock.wait_for(lambda: left or self._closed or self._fault, LEAVE_S)
 
     def close(self, leave: bool = True) -> None:
@@ -208,7 +213,7 @@ class Seat:
             self._closed = True
             self._link.close()
             self._lock.notify_all()
-        pulse.remove(self)
+        self._pulse.remove(self)
 
     # Positions
 
@@ -221,7 +226,7 @@ class Seat:
                 return
             request = self._member.commit(offsets)
             self._send(request, partial(self._committed, done))
-        pulse.nudge()
+        self._pulse.nudge()
 
     def commit_now(self, offsets: Mapping[TopicPartition, Position], timeout_ms: int) -> None:
         """Commits and waits; tries again after passing errors.
@@ -259,7 +264,7 @@ class Seat:
     def commit_by_itself(self, interval_ms: int) -> None:
         """From now on the pulse commits what `safe` says, every `interval_ms` milliseconds."""
         self._interval_ms = interval_ms
-        self._auto_due = now_ms() + interval_ms
+        self._auto_due = self._pulse.now() + interval_ms
 
     def safe(self, offsets: Mapping[TopicPartition, Position]) -> None:
         """These positions may be committed: what lies before them has been dealt with."""
@@ -338,7 +343,7 @@ class Seat:
     def _with_status(self, request: GroupRequest) -> GroupRequest:
         """The request with the owner's status, where it has a place for that."""
         if isinstance(request, Heartbeat):
-            self._beat_at = now_ms()
+            self._beat_at = self._pulse.now()
         elif not isinstance(request, LeaveGroup):
             return request
         return replace(request, status=self._telling.status())
@@ -370,7 +375,7 @@ class Seat:
                 then = self._asked.pop(ticket, None)
                 if isinstance(then, int):
                     if then == self._life:
-                        self._perform(self._member.on_reply(reply, now_ms()))
+                        self._perform(self._member.on_reply(reply, self._pulse.now()))
                 elif then is not None:
                     then(reply)
             self._lock.notify_all()
@@ -388,17 +393,17 @@ class Seat:
 
     def _ask(self, request: Callable[[], GroupRequest], timeout_ms: int) -> GroupReply:
         """Asks until the answer is not a passing error, or the time is over."""
-        deadline = time.monotonic() + timeout_ms / 1000
+        deadline = self._world.monotonic_ms() + timeout_ms
         while True:
             self._check_served()
             answers: list[GroupReply] = []
             with self._lock:
                 self._send(request(), answers.append)
                 self._receive()
-                pulse.nudge()
+                self._pulse.nudge()
                 while not answers and not self._closed and self._fault is None:
-                    left = deadline - time.monotonic()
-                    if left <= 0 or not self._lock.wait(left):
+                    left = deadline - self._world.monotonic_ms()
+                    if left <= 0 or not self._lock.wait(left / 1000):
                         break
             if not answers:
                 self._check_served()
@@ -407,9 +412,9 @@ class Seat:
                 )
             error = error_of(answers[0])
             passing = isinstance(error, RetriableException) and type(error) not in _FINAL
-            if not passing or time.monotonic() + RETRY_S >= deadline:
+            if not passing or self._world.monotonic_ms() + RETRY_MS >= deadline:
                 return answers[0]
-            time.sleep(RETRY_S)
+            self._world.sleep(RETRY_MS)
 
 
 def error_of(reply: GroupReply) -> KafkaException | None:

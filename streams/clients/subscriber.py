@@ -13,7 +13,6 @@ from typing import Protocol
 from streams.clients.api import Admin
 from streams.clients.assignors import ASSIGNORS, Assignment, read_assignment, write_assignment
 from streams.clients.member import Assigned, Failed, Lead, Lost, Offer, Rebalance
-from streams.clients.pulse import now_ms
 from streams.clients.seat import Seat
 from streams.record import TopicPartition
 
@@ -103,7 +102,7 @@ class Subscriber:
         """Handles what has happened in the group. Called at each turn of a poll."""
         self._seat.shown()
         if not self._joined:
-            self._refresh(now_ms())
+            self._refresh(self._seat.now())
             self._joined = True
             self._seat.rejoin(Offer(tuple(sorted(self._topics))))
         for event in self._seat.take():
@@ -122,7 +121,7 @@ class Subscriber:
                     self._lose()
                     self._joined = False
                     raise error
-        now = now_ms()
+        now = self._seat.now()
         if now >= self._refresh_at and self._refresh(now):
             self._rejoin()
 

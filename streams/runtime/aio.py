@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from functools import partial
 from inspect import isawaitable
 
 from streams.errors import BackgroundThreadException, StreamsException, TimeoutException
 from streams.operators.base import Outcome
+from streams.world import SYSTEM, lock
 
 NAME = "streams-asyncio"
 
@@ -24,7 +25,7 @@ Ask = Callable[[], Awaitable[object]]
 
 log = logging.getLogger("streams.runtime")
 
-_lock = threading.Lock()
+_lock = lock()
 _loops: list[asyncio.AbstractEventLoop] = []
 _waiting: set[Future[list[Outcome]]] = set()
 
@@ -51,7 +52,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     """Under the lock."""
     if not _loops:
         loop = asyncio.new_event_loop()
-        threading.Thread(target=_run, args=(loop,), name=NAME, daemon=True).start()
+        SYSTEM.start(NAME, partial(_run, loop))
         _loops.append(loop)
     return _loops[0]
 

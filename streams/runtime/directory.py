@@ -29,6 +29,10 @@ from pathlib import Path
 
 from streams.errors import LockException, TaskIdFormatException
 from streams.topology.node import TaskId
+from streams.world import SYSTEM
+
+NewId = Callable[[], str]
+"""Makes a UUID."""
 
 log = logging.getLogger("streams.runtime.directory")
 
@@ -72,15 +76,16 @@ def try_lock(path: Path) -> int | None:
 class InstanceDirectory:
     """The directory of one worker. `uuid` is the worker's id in the group: what Java calls the process id."""
 
-    __slots__ = ("_descriptor", "directory_id", "number", "path", "root", "uuid")
+    __slots__ = ("_descriptor", "_new_id", "directory_id", "number", "path", "root", "uuid")
 
-    def __init__(self, root: Path, number: int, descriptor: int) -> None:
+    def __init__(self, root: Path, number: int, descriptor: int, new_id: NewId) -> None:
+        self._new_id = new_id
         self.root = root
         self.number = number
         self.path = root / f"instance-{number}"
         self._descriptor: int | None = descriptor
-        self.uuid = worker_uuid(self.path)
-        self.directory_id = disk_id(root)
+        self.uuid = worker_uuid(self.path, self._new_id)
+        self.directory_id = disk_id(root, new_id)
 
     def take(self, task: TaskId, position_of: Callable[[Path], int]) -> Path:
         """The task's directory, inside this instance's; empty where this host has no copy.
@@ -167,7 +172,7 @@ class InstanceDirectory:
     def new_uuid(self) -> str:
         """Takes another id, after this one was fenced twice within a minute."""
         (self.path / "worker.json").unlink(missing_ok=True)
-        self.uuid = worker_uuid(self.path)
+        self.uuid = worker_uuid(self.path, self._new_id)
         log.warning("Worker in %s was fenced twice within a minute and goes on as %s.", self.path, self.uuid)
         return self.uuid
 
@@ -178,8 +183,8 @@ class InstanceDirectory:
             self._descriptor = None
 
 
-def claim(state_dir: Path, application_id: str) -> InstanceDirectory:
-    """Takes the lowest free instance directory of the application on this disk.
+def claim(state_dir: Path, application_id: str, new_id: NewId = SYSTEM.new_id) -> InstanceDirectory:
+    """Takes the lowest free instance directory of the application on this disk; what is new in it is named by `new_id`.
 
     Raises:
         LockException: the directory cannot be made or written.
@@ -192,7 +197,7 @@ def claim(state_dir: Path, application_id: str) -> InstanceDirectory:
             path.mkdir(mode=0o700, exist_ok=True)
             descriptor = try_lock(path / "lock")
             if descriptor is not None:
-                return InstanceDirectory(root, number, descriptor)
+                return InstanceDirectory(root, number, descriptor, new_id)
     except OSError as error:
         inside = "" if str(error.filename or root) == str(root) else f"{error.filename}: "
         raise LockException(
@@ -224,8 +229,8 @@ def free_copies(own: InstanceDirectory, task: TaskId) -> Iterator[list[Path]]:
             os.close(descriptor)
 
 
-def worker_uuid(path: Path) -> str:
-    """The UUID in an instance directory. One that was copied from elsewhere gets a new one."""
+def worker_uuid(path: Path, new_id: NewId) -> str:
+    """The UUID in an instance directory. One that was copied from elsewhere gets a new one, from `new_id`."""
     file, here = path / "worker.json", {"host": socket.gethostname(), "inode": path.stat().st_ino}
     try:
         known = json.loads(file.read_text("utf-8"))
@@ -236,12 +241,12 @@ def worker_uuid(path: Path) -> str:
         pass
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as damage:
         log.warning("%s is damaged (%s); this worker gets a new id.", file, damage)
-    fresh = str(uuid.uuid4())
+    fresh = new_id()
     replace_file(file, json.dumps({"version": VERSION, "uuid": fresh, **here}))
     return fresh
 
 
-def disk_id(root: Path) -> str:
+def disk_id(root: Path, new_id: NewId) -> str:
     """One name for this disk, the same for all workers on it; bound to the directory's inode."""
     file, inode = root / "directory-id", str(root.stat().st_ino)
     while True:
@@ -255,8 +260,8 @@ def disk_id(root: Path) -> str:
         except ValueError as damage:
             log.warning("%s is damaged (%s) and is written anew.", file, damage)
             file.unlink(missing_ok=True)
-        fresh = root / f".directory-id-{uuid.uuid4().hex}"
-        fresh.write_text(f"{uuid.uuid4()}@{inode}", "utf-8")
+        fresh = root / f".directory-id-{new_id()}"
+        fresh.write_text(f"{new_id()}@{inode}", "utf-8")
         try:
             os.link(fresh, file)  # one of several that start at once wins, and all read the winner's
         except FileExistsError:
@@ -267,7 +272,7 @@ def disk_id(root: Path) -> str:
 
 def replace_file(file: Path, text: str) -> None:
     """Writes a file so that it is there whole or not at all."""
-    fresh = file.with_name(f".{file.name}-{uuid.uuid4().hex}")
+    fresh = file.with_name(f".{file.name}-{SYSTEM.new_id()}")
     fresh.write_text(text, "utf-8")
     fresh.rename(file)
 
@@ -282,7 +287,7 @@ def last_touched_ms(path: Path) -> int:
 
 def remove(path: Path) -> None:
     """Deletes a directory so that a crash in between never leaves half of one under its name; nothing if it is gone."""
-    doomed = path.with_name(f".deleted-{path.name}-{uuid.uuid4().hex}")
+    doomed = path.with_name(f".deleted-{path.name}-{SYSTEM.new_id()}")
     try:
         path.rename(doomed)
     except FileNotFoundError:

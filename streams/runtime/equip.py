@@ -137,7 +137,7 @@ def make_worker(
         built=built,
         ground=ground,
         door=door,
-        directory=claim(state_directory(config, door.address), config.application_id),
+        directory=claim(state_directory(config, door.address), config.application_id, door.world.new_id),
         open_engine=open_rocks,
         clock=clock,
         metrics=metrics,

@@ -9,11 +9,11 @@ CREATED ─▶ REBALANCING ◀─▶ RUNNING
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from enum import Enum
 
 from streams.errors import IllegalStateException
+from streams.world import SYSTEM, World
 
 log = logging.getLogger("streams.runtime.lifecycle")
 
@@ -77,11 +77,12 @@ class Lifecycle:
 
     Args:
         name: begins messages.
+        world: how it is waited for.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, world: World = SYSTEM) -> None:
         self._name = name
-        self._changed = threading.Condition(threading.RLock())
+        self._changed = world.condition()
         self.state = State.CREATED
         self.listener: Listener | None = None
 

@@ -7,9 +7,10 @@ not flushed, and `statestore.uncommitted.max.bytes` for state changes that are n
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+
+from streams.world import lock
 
 
 class Total:
@@ -18,7 +19,7 @@ class Total:
     __slots__ = ("_each", "_lock", "value")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = lock()
         self._each: dict[Hashable, int] = {}
         self.value = 0
 

@@ -8,8 +8,6 @@ costs per batch, never per record.
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -56,6 +54,7 @@ from streams.runtime.spill import Spill
 from streams.runtime.task import Ground, Task
 from streams.topology.node import BuiltTopology, TaskId
 from streams.troubles import Troubles
+from streams.world import Thread
 
 log = logging.getLogger("streams.runtime.worker")
 
@@ -67,7 +66,7 @@ LONGEST_WAIT_MS = 100
 OUTSTANDING_WAIT_MS = 20
 """While something is on its way to the broker, the worker does not wait longer than this for input."""
 RESTORE_SLICE_MS = 20
-LAST_COMMIT_S = 10.0
+LAST_COMMIT_MS = 10_000
 """How long a worker that ends waits for a rebalance to let it commit."""
 
 
@@ -133,7 +132,8 @@ class Worker:
         self._clock = around.clock
         self._stopping = False
         self._clean = True
-        self._thread = threading.Thread(target=self._live, name=settings.name, daemon=True)
+        self._world = around.door.world
+        self._thread: Thread | None = None
         self._ready = False
         self._opened = ExitStack()
         self._mailbox = Mailbox(self._wake)
@@ -143,7 +143,7 @@ class Worker:
     # from other threads
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread = self._world.start(self.settings.name, self._live)
 
     def stop(self) -> None:
         """Asks for a clean end: commit, flush, leave the group."""
@@ -165,9 +165,7 @@ class Worker:
 
     def join(self, timeout_s: float | None) -> bool:
         """Waits for the end; has it come?"""
-        if self._thread is not threading.current_thread() and self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        return self._thread is None or self._thread.ended(timeout_s)
 
     @property
     def alive(self) -> bool:
@@ -259,7 +257,7 @@ class Worker:
         self._globals = Globals(around.built, own, home, engines, self._admin, self._reader)
         closing(self._globals.close, False)
         ground = replace(ground, global_stores=self._globals.stores)
-        self._seat = Seat(door.link(), settings.member, self._reader.wake, Telling(self._status, around.troubles.tell))
+        self._seat = Seat(door, settings.member, self._reader.wake, Telling(self._status, around.troubles.tell))
         closing(self._seat.close, settings.member.instance_id is None)
         self._roster = Roster(
             around.built,
@@ -372,7 +370,7 @@ class Worker:
         except Exception as error:
             first, clean = error, False
         if not clean:
-            limit = int(LAST_COMMIT_S * 1000)
+            limit = LAST_COMMIT_MS
             dead_letter_sends.send_last(self.settings.short_name, self._sender, self._all_tasks, self._clock, limit)
         self._around.ground.dropped.tell(self._clock.now_ms(), last=True)
         for task in self._roster.tasks:
@@ -387,7 +385,7 @@ class Worker:
 
     def _last_commit(self) -> bool:
         """Commits; waits for the end of a rebalance if there is one, since otherwise all would be done again."""
-        deadline = time.monotonic() + LAST_COMMIT_S
+        deadline = self._world.monotonic_ms() + LAST_COMMIT_MS
         while True:
             try:
                 self.commit([place.task for place in self._roster.running])
@@ -396,7 +394,7 @@ class Worker:
                 self._rounds.lost(error)
                 return False
             except (*BETWEEN, *PASSING) as error:
-                if not isinstance(error, BETWEEN) or time.monotonic() > deadline:
+                if not isinstance(error, BETWEEN) or self._world.monotonic_ms() > deadline:
                     log.warning("%s could not commit before it ends: %s", self.settings.short_name, error)
                     return False
             except Exception as error:
@@ -544,8 +542,8 @@ class Worker:
     def _restore(self, worked: int) -> None:
         """A slice of restoring; half as much while tasks have input."""
         budget = RESTORE_SLICE_MS / 2 if worked else RESTORE_SLICE_MS
-        end = time.monotonic() + budget / 1000
-        while self._restorer.busy and time.monotonic() < end:
+        end = self._world.monotonic_ms() + budget
+        while self._restorer.busy and self._world.monotonic_ms() < end:
             if not self._restorer.step(0 if worked else 5):
                 break
 

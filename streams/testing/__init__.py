@@ -1,4 +1,4 @@
-"""What tests of a topology need: the driver, its topics, and a clock that moves when told to."""
+"""What tests of a topology need: the driver, its topics, a clock that moves when told to, and a simulated world."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from streams.clients.local.door import forget
 from streams.clock import ManualClock
 from streams.testing.driver import TopologyTestDriver
 from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic, TestRecord
+from streams.testing.world import SimulatedWorld, SimulationStuck
 
 __all__ = [
     "ManualClock",
     "RawRecord",
+    "SimulatedWorld",
+    "SimulationStuck",
     "TestInputTopic",
     "TestOutputTopic",
     "TestRecord",

@@ -14,13 +14,13 @@ from broker_local.faults import Damaged
 from broker_local.files import OsFiles
 from broker_local.store import Store
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
-from streams.clock import SystemClock
 from streams.errors import BrokerNotFoundException, CorruptRecordException
+from streams.world import SYSTEM
 from tests.broker_local.logs import batch, poisoned
 from tests.engines import local_engine, until
 
 ROOT = Path(__file__).parents[2]
-NOW = SystemClock().now_ms()
+NOW = SYSTEM.now_ms()
 ONLY = TopicPartition("t", 0)
 
 

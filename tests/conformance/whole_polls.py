@@ -23,6 +23,7 @@ from streams.clients.api import (
     WriterSettings,
 )
 from streams.record import TopicPartition
+from streams.world import World
 
 PATIENCE_MS = 1_000
 
@@ -89,6 +90,10 @@ class WholePollsDoor:
     @property
     def address(self) -> str:
         return self.inner.address
+
+    @property
+    def world(self) -> World:
+        return self.inner.world
 
     def reader(self, isolation: Isolation, settings: ReaderSettings = READER_DEFAULTS) -> Reader:
         first, self.first = self.first, False

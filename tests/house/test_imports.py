@@ -12,7 +12,7 @@ from tests.house.source import Import, Module, imports, modules
 # Every room and what it may know besides itself. `streams.cli` and such name whole rooms.
 GROUND = {
     f"streams.{name}"
-    for name in ("durations", "record", "errors", "clock", "names", "validation", "functions", "spelling")
+    for name in ("durations", "record", "errors", "clock", "world", "names", "validation", "functions", "spelling")
 }
 SEVENTH = GROUND | {
     f"streams.{name}"
@@ -42,6 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.record": GROUND,
     "streams.errors": GROUND,
     "streams.clock": GROUND,
+    "streams.world": GROUND,
     "streams.durations": GROUND,
     "streams.names": GROUND,
     "streams.validation": GROUND,

@@ -8,10 +8,8 @@ from tests.house.source import Module, imports, modules
 
 KINDS = ("keyvalue", "window", "session", "versioned", "lru", "cached_lru", "buffer")
 THREADS = {
-    "streams.runtime.worker": "the workers",
-    "streams.runtime.aio": "the asyncio thread",
-    "streams.clients.pulse": "heartbeats and lingering batches",
-    "streams.cli.supervise": "in a worker process: it waits for the end of the supervisor",
+    "streams.world": "those that a world starts",
+    "streams.testing.world": "those that a simulated one starts, which work in turns",
     "broker_local.sync": "fsync",
     "broker_local.compactor": "in the child process: it ends with its engine",
 }
@@ -37,4 +35,4 @@ def test_one_file_builds_concrete_stores() -> None:
 def test_each_kind_of_thread_lives_in_one_file() -> None:
     threaded = {m.name for m in modules() if "Thread" in called(m)}
     assert threaded <= set(THREADS)
-    assert "streams.runtime.worker" in threaded
+    assert "streams.world" in threaded

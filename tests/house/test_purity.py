@@ -7,6 +7,8 @@ import pytest
 from tests.house.source import Module, imports, modules
 
 WORLD = {"os", "time", "random", "uuid", "socket", "threading", "selectors", "subprocess", "datetime"}
+MACHINE = {"time", "threading", "select", "selectors", "random", "secrets"}
+WORLDS = {"streams.world": "the machine's", "streams.testing.world": "the simulated one"}
 PURE = (
     "streams.operators",
     "streams.topology",
@@ -29,6 +31,18 @@ PURE = (
 
 def pure() -> list[Module]:
     return [m for m in modules() if any(m.name == p or m.name.startswith(p + ".") for p in PURE)]
+
+
+def test_one_file_of_streams_takes_time_threads_and_chance_from_the_machine() -> None:
+    """All others take them from the `World` that is handed in (`streams.world`)."""
+    wrong = [
+        f"{module.where}:{i.line} imports {i.target}"
+        for module in modules()
+        if module.name.startswith("streams.") and module.name not in WORLDS
+        for i in imports(module)
+        if i.target.split(".")[0] in MACHINE
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("module", pure(), ids=lambda module: module.name)

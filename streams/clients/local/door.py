@@ -26,6 +26,7 @@ from streams.clients.local.line import Line
 from streams.clients.local.reader import LocalReader
 from streams.clients.local.writer import LocalWriter
 from streams.errors import BrokerNotFoundException
+from streams.world import SYSTEM, World
 
 
 class LocalDoor:
@@ -34,10 +35,12 @@ class LocalDoor:
     Args:
         address: the broker in full.
         dial: makes a connection.
+        world: see `Door.world`.
     """
 
-    def __init__(self, address: str, dial: Callable[[], Link]) -> None:
+    def __init__(self, address: str, dial: Callable[[], Link], world: World = SYSTEM) -> None:
         self.address = address
+        self.world = world
         self._dial = dial
         self._lines: list[Line] = []
         self._closed = False
@@ -65,7 +68,7 @@ class LocalDoor:
             line.close()
 
     def _line(self) -> Line:
-        line = Line(self._dial)
+        line = Line(self._dial, self.world)
         if self._closed:
             line.close()
         self._lines.append(line)
@@ -89,13 +92,13 @@ def local_door(directory: str, client_id: str) -> Door:
     return LocalDoor(f"local://{directory}", dial)
 
 
-def memory_door(name: str, client_id: str) -> Door:
+def memory_door(name: str, client_id: str, world: World = SYSTEM) -> Door:
     """The door to the engine of that name inside this process, which is made when it is first needed."""
 
     def dial() -> Link:
-        return inprocess.connect(name, client_id)
+        return inprocess.connect(name, client_id, world)
 
-    return LocalDoor(f"memory://{name}", dial)
+    return LocalDoor(f"memory://{name}", dial, world)
 
 
 def forget(name: str) -> None:

@@ -53,7 +53,7 @@ class Parcel:
         self.packed = packed
         self.first = first  # which record of the batch that was handed over it begins with
         self.part = part  # of that batch, not all of it
-        self.deadline = deadline  # seconds, monotonic
+        self.deadline = deadline  # ms, monotonic
         self.done = done
         self.member = member  # in whose name it was handed over, and stays
         self.data = b""  # as it is sent under `sequence`; made when it first leaves
@@ -84,10 +84,10 @@ class Lane:
     Args:
         partition: which.
         idempotent: do batches bear sequences?
-        backoff_s: the pause before the lane is sent again.
+        backoff_ms: the pause before the lane is sent again.
     """
 
-    def __init__(self, partition: TopicPartition, idempotent: bool, backoff_s: float) -> None:
+    def __init__(self, partition: TopicPartition, idempotent: bool, backoff_ms: float) -> None:
         self.partition = partition
         self.queue: deque[Parcel] = deque()
         self.producer: tuple[int, int] | None = None  # id and epoch; None: another one is needed
@@ -95,7 +95,7 @@ class Lane:
         self.refusal: KafkaException | None = None
         """The broker's last answer, while it was not that a batch is stored."""
         self._idempotent = idempotent
-        self._backoff_s = backoff_s
+        self._backoff_ms = backoff_ms
         self._retry_at = 0.0
         self._next_sequence = 0
         self._known = not idempotent
@@ -158,7 +158,7 @@ class Lane:
         self.queue.insert(at, both[1])
         self.queue.insert(at, both[0])
         self._renew()
-        self._stop(now - self._backoff_s)
+        self._stop(now - self._backoff_ms)
         return both
 
     def expired(self, now: float) -> list[Parcel]:
@@ -181,7 +181,7 @@ class Lane:
         self._retry_at = 0.0
 
     def next_due(self) -> float:
-        """When there is something to do without an answer, in monotonic seconds."""
+        """When there is something to do without an answer, in monotonic milliseconds."""
         if not self.queue:
             return NEVER
         deadline = self.queue[0].deadline
@@ -210,7 +210,7 @@ class Lane:
         """A stopped lane starts again when nothing of it is out."""
         if self._stopped and not self._out:
             self._stopped = False
-            self._retry_at = now + self._backoff_s
+            self._retry_at = now + self._backoff_ms
 
     def _renew(self) -> None:
         """A new producer id: what waits is numbered anew when it leaves.

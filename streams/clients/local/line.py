@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ from broker_local.errorcodes import ErrorCode
 from broker_local.requests import Asks, Reply
 from streams.clients.local import errors
 from streams.errors import BrokerNotFoundException, TimeoutException
+from streams.world import SYSTEM, World
 
 R = TypeVar("R")
 
@@ -19,7 +19,7 @@ Dial = Callable[[], Link]
 """Makes a connection, starting the broker where none runs; raises BrokerNotFoundException if that fails."""
 
 CALL_TIMEOUT_MS = 30_000
-RETRY_S = 0.05
+RETRY_MS = 50
 _PASSING = {ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, ErrorCode.REQUEST_TIMED_OUT}
 
 
@@ -28,9 +28,11 @@ class Line:
 
     Args:
         dial: makes a connection.
+        world: time and waiting, for whoever uses it, too.
     """
 
-    def __init__(self, dial: Dial) -> None:
+    def __init__(self, dial: Dial, world: World = SYSTEM) -> None:
+        self.world = world
         self.number = 0  # which connection this is, counted from 1
         self._dial = dial
         self._link: Link | None = None
@@ -73,9 +75,9 @@ class Line:
             TimeoutException: no answer in time.
             BrokerNotFoundException: no broker could be reached or started.
         """
-        deadline = time.monotonic() + timeout_ms / 1000
+        deadline = self.world.monotonic_ms() + timeout_ms
         while True:
-            left = int((deadline - time.monotonic()) * 1000)
+            left = int(deadline - self.world.monotonic_ms())
             if left <= 0:
                 raise TimeoutException(
                     f"{type(request).__name__}: no answer from the broker in {timeout_ms} ms."
@@ -89,7 +91,7 @@ class Line:
             except RequestFailed as failed:
                 if failed.error not in _PASSING:
                     raise
-                time.sleep(RETRY_S)
+                self.world.sleep(RETRY_MS)
 
     def ask(self, request: Asks[R], where: str = "", timeout_ms: int = CALL_TIMEOUT_MS) -> R:
         """As `call`, but a refusal is raised as the exception that it means."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 
@@ -30,7 +29,7 @@ from streams.errors import (
 )
 from streams.record import RecordBatch, TopicPartition
 
-RETRY_S = 0.1
+RETRY_MS = 100
 """Pause before a partition is asked for again that the broker could not read for the moment."""
 
 
@@ -88,6 +87,7 @@ class LocalReader:
 
     def __init__(self, line: Line, isolation: Isolation, settings: ReaderSettings) -> None:
         self._line = line
+        self._monotonic_ms = line.world.monotonic_ms
         self._settings = settings
         self._isolation = READ_COMMITTED if isolation is Isolation.READ_COMMITTED else READ_UNCOMMITTED
         self._places: dict[TopicPartition, _Place] = {}
@@ -138,11 +138,11 @@ class LocalReader:
 
     def poll(self, timeout_ms: int) -> list[Fetched]:
         """See `Reader.poll`."""
-        deadline = time.monotonic() + timeout_ms / 1000
+        deadline = self._monotonic_ms() + timeout_ms
         while True:
             if self._errors:
                 raise self._errors.popleft()
-            left = 0 if self._ready else max(0, int((deadline - time.monotonic()) * 1000 + 0.999))
+            left = 0 if self._ready else max(0, int(deadline - self._monotonic_ms() + 0.999))
             try:
                 resting_ms = self._ask()
                 replies = self._line.receive(min(left, resting_ms))
@@ -174,7 +174,7 @@ class LocalReader:
         link = self._line.link()
         if not self._stale:
             return 1 << 31
-        now = time.monotonic()
+        now = self._monotonic_ms()
         asked: dict[TopicPartition, tuple[_Place, int]] = {}
         positions: list[FetchPosition] = []
         soonest = 1 << 31
@@ -183,7 +183,7 @@ class LocalReader:
             if place.paused or place.resting:
                 continue
             if place.retry_at > now:
-                soonest = min(soonest, int((place.retry_at - now) * 1000) + 1)
+                soonest = min(soonest, int(place.retry_at - now) + 1)
                 continue
             news = news or place.asked != place.offset
             asked[partition] = (place, place.offset)
@@ -291,7 +291,7 @@ class LocalReader:
         else:
             error = errors.exception(answer.error, answer.message, partition)
             if isinstance(error, RetriableException) and answer.error != ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
-                place.retry_at = time.monotonic() + RETRY_S
+                place.retry_at = self._monotonic_ms() + RETRY_MS
                 said = str(error).rstrip(".")
                 self._settings.troubled("read", f"The broker cannot read: {said}. It is tried again by itself.")
                 return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from broker_local import format as batches
@@ -33,7 +32,7 @@ from streams.errors import (
 )
 from streams.record import RecordBatch, TopicPartition
 
-METADATA_MAX_AGE_S = 300.0
+METADATA_MAX_AGE_MS = 300_000
 FOREVER_MS = 2**63 - 1
 
 
@@ -47,6 +46,7 @@ class LocalWriter:
 
     def __init__(self, line: Line, settings: WriterSettings) -> None:
         self._line = line
+        self._monotonic_ms = line.world.monotonic_ms
         self._settings = settings
         self._lanes: dict[TopicPartition, Lane] = {}
         self._busy: dict[TopicPartition, Lane] = {}
@@ -79,7 +79,7 @@ class LocalWriter:
 
     def partitions_for(self, topic: str) -> int:
         """See `Writer.partitions_for`."""
-        now = time.monotonic()
+        now = self._monotonic_ms()
         count, until = self._counts.get(topic, (0, 0.0))
         if now < until:
             return count
@@ -87,7 +87,7 @@ class LocalWriter:
         (row,) = self._line.ask(asked, topic, self._settings.metadata_timeout_ms).topics
         if row.error:
             raise errors.exception(row.error, "", topic)
-        self._counts[topic] = (row.partitions, now + METADATA_MAX_AGE_S)
+        self._counts[topic] = (row.partitions, now + METADATA_MAX_AGE_MS)
         return row.partitions
 
     def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
@@ -97,9 +97,9 @@ class LocalWriter:
         lane = self._lanes.get(partition)
         if lane is None:
             settings = self._settings
-            lane = Lane(partition, settings.idempotent, settings.retry_backoff_ms / 1000)
+            lane = Lane(partition, settings.idempotent, settings.retry_backoff_ms)
             self._lanes[partition] = lane
-        deadline = time.monotonic() + self._settings.delivery_timeout_ms / 1000
+        deadline = self._monotonic_ms() + self._settings.delivery_timeout_ms
         packed = batches.pack(batch.keys, batch.values, batch.timestamps, batch.headers)
         parcel = Parcel(packed, deadline, done, self._member)
         lane.queue.append(parcel)
@@ -117,15 +117,15 @@ class LocalWriter:
 
     def settle(self, timeout_ms: int) -> int:
         """See `Writer.settle`."""
-        deadline = time.monotonic() + timeout_ms / 1000
+        deadline = self._monotonic_ms() + timeout_ms
         if not self._parcels:
             self._notice_a_lost_connection()
         while self._parcels:
             wanted = min(deadline, self._due())
-            left = wanted - time.monotonic()
-            heard = self._collect(int(left * 1000 + 0.999) if left > 0.0 else 0)
+            left = wanted - self._monotonic_ms()
+            heard = self._collect(int(left + 0.999) if left > 0.0 else 0)
             self._tell()
-            now = time.monotonic()
+            now = self._monotonic_ms()
             if now >= deadline or (not heard and now < wanted):  # out of time, or woken
                 break
         return self._parcels
@@ -133,7 +133,7 @@ class LocalWriter:
     def next_due(self) -> int:
         """See `Writer.next_due`."""
         due = self._due()
-        return FOREVER_MS if due == NEVER else int(due * 1000) + 1
+        return FOREVER_MS if due == NEVER else int(due) + 1
 
     def fileno(self) -> int:
         """See `Writer.fileno`."""
@@ -185,7 +185,7 @@ class LocalWriter:
         producer_id, epoch = lane.producer or (batches.NO_PRODUCER, -1)
         acks = self._settings.acks
         topic, number = lane.partition
-        for parcel in lane.to_send(time.monotonic()):
+        for parcel in lane.to_send(self._monotonic_ms()):
             if not parcel.data:
                 parcel.data = batches.numbered(
                     parcel.packed, producer_id=producer_id, epoch=epoch, sequence=parcel.sequence
@@ -216,7 +216,7 @@ class LocalWriter:
             self._line.lost()
             self._send_all()
             return True
-        now = time.monotonic()
+        now = self._monotonic_ms()
         for correlation, reply in replies:
             lane, parcel = self._out.pop(correlation, (None, None))
             if lane is not None and parcel is not None and parcel.out:

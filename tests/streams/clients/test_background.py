@@ -12,16 +12,17 @@ import pytest
 from broker_local import inprocess
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.app import State
-from streams.clients import Consumer, Producer, ProducerRecord, TopicPartition, pulse
+from streams.clients import Consumer, Producer, ProducerRecord, TopicPartition
 from streams.clients.accumulator import Accumulator
 from streams.clients.api import Door, Position
 from streams.clients.connect import connect
 from streams.clients.local import writer
 from streams.clients.member import Member, MemberSettings
-from streams.clients.pulse import Pulse
+from streams.clients.pulse import Pulse, pulse_of
 from streams.clients.seat import Seat
 from streams.errors import BackgroundThreadException, InvalidRecordException, RecordTooLargeException
 from streams.runtime import aio
+from streams.world import SYSTEM
 from tests.engines import until
 
 PATIENCE_S = 30.0
@@ -84,7 +85,7 @@ class Beating:
 @pytest.mark.parametrize("error", [ZeroDivisionError("planted"), SystemExit(3), KeyboardInterrupt()], ids=repr)
 @pytest.mark.parametrize("fault", ["fileno", "next_due", "beat"])
 def test_a_beat_that_fails_is_told_and_the_others_go_on(fault: str, error: BaseException) -> None:
-    served, bad, good = Pulse(), Beating(fault, error), Beating()
+    served, bad, good = Pulse(SYSTEM), Beating(fault, error), Beating()
     served.add(bad)
     served.add(good)
     until(lambda: bad.told)
@@ -97,9 +98,9 @@ def test_a_beat_that_fails_is_told_and_the_others_go_on(fault: str, error: BaseE
 def test_a_pulse_that_fails_tells_all_whom_it_serves_and_the_next_one_has_a_new_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    served, beats = Pulse(), [Beating(), Beating()]
+    served, beats = Pulse(SYSTEM), [Beating(), Beating()]
     with monkeypatch.context() as faulty:
-        faulty.setattr(pulse, "_wait", planted)
+        faulty.setattr(Pulse, "_wait", planted)
         for beat in beats:
             with suppress(OSError):  # the thread may have ended before the second came
                 served.add(beat)
@@ -121,7 +122,7 @@ def test_a_producer_whose_delivery_fails_says_so_for_every_record_and_lets_go(
     first, second = (producer.send(ProducerRecord("t", value, partition=0)) for value in (b"1", b"2"))
     with monkeypatch.context() as faulty:
         faulty.setattr(Accumulator, "next_due", planted)
-        pulse.pulse.nudge()
+        pulse_of(SYSTEM).nudge()
         for future in (first, second):
             failure = future.exception(PATIENCE_S)
             assert isinstance(failure, BackgroundThreadException) and "ZeroDivisionError('planted')" in str(failure)
@@ -152,7 +153,7 @@ def test_a_flush_that_waits_ends_when_delivery_fails(address: str, door: Door, m
     until(lambda: producer._unfinished)
     monkeypatch.setattr(producer._writer, "settle", planted)
     monkeypatch.setattr(producer._writer, "next_due", lambda: 0)
-    pulse.pulse.nudge()
+    pulse_of(SYSTEM).nudge()
     thread.join(PATIENCE_S)
     assert len(ended) == 1 and isinstance(future.exception(0), BackgroundThreadException)
     producer.close()
@@ -213,10 +214,10 @@ def test_a_membership_whose_heartbeats_fail_is_over_and_its_owner_is_told(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rung = threading.Event()
-    with closing(Seat(door.link(), MemberSettings("g", ("range",), heartbeat_interval_ms=10), rung.set)) as seat:
+    with closing(Seat(door, MemberSettings("g", ("range",), heartbeat_interval_ms=10), rung.set)) as seat:
         monkeypatch.setattr(Member, "on_time", planted)
         monkeypatch.setattr(Member, "next_due", lambda self: 0)
-        pulse.pulse.nudge()
+        pulse_of(SYSTEM).nudge()
         assert rung.wait(PATIENCE_S)
         until(lambda: seat._fault is not None)
         zero = TopicPartition("t", 0)
@@ -240,7 +241,7 @@ def test_a_consumer_whose_heartbeats_fail_says_so_at_its_next_poll(
     with monkeypatch.context() as faulty:
         faulty.setattr(Member, "on_time", planted)
         faulty.setattr(Member, "next_due", lambda self: 0)
-        pulse.pulse.nudge()
+        pulse_of(SYSTEM).nudge()
         with pytest.raises(BackgroundThreadException, match=r"group 'g' has ended.*ZeroDivisionError\('planted'\)"):
             until(lambda: consumer.poll(50))
     with pytest.raises(BackgroundThreadException):  # what would have been committed is not
@@ -258,7 +259,7 @@ def test_an_application_whose_heartbeats_fail_ends_with_that_cause(
         with monkeypatch.context() as faulty:
             faulty.setattr(Member, "on_time", planted)
             faulty.setattr(Member, "next_due", lambda self: 0)
-            pulse.pulse.nudge()
+            pulse_of(SYSTEM).nudge()
             until(lambda: app.state is State.ERROR)
         assert isinstance(app.failure, BackgroundThreadException) and "planted" in str(app.failure)
 
@@ -275,7 +276,7 @@ def test_an_automatic_commit_that_is_refused_is_told(
         door.admin().delete_topic("t")
         assert consumer._seat is not None
         consumer._seat.safe({TopicPartition("t", 0): Position(5, "x" * 100_000)})
-        pulse.pulse.nudge()
+        pulse_of(SYSTEM).nudge()
         until(lambda: "The automatic commit of group g failed" in caplog.text)
         consumer._seat.safe({})
 

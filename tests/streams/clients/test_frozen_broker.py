@@ -13,8 +13,9 @@ import pytest
 
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord
-from streams.clients.pulse import pulse
+from streams.clients.pulse import pulse_of
 from streams.errors import TimeoutException
+from streams.world import SYSTEM
 from tests.engines import broker_pid, local_engine, until
 from tests.streams.clients.test_seat import Counting
 
@@ -74,6 +75,7 @@ def test_a_producer_that_waits_for_its_broker_holds_nobody_else_up(engine: tuple
         waiting = threading.Thread(target=lambda: producer.send(ProducerRecord("elsewhere", b"1")).exception(20))
         waiting.start()
         until(lambda: is_held(producer))
+        pulse = pulse_of(SYSTEM)
         pulse.add(other)
         other.due = 0
         pulse.nudge()

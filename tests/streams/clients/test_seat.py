@@ -12,10 +12,11 @@ import pytest
 from streams.clients.api import Admin, Door, GroupReply, GroupRequest, Position
 from streams.clients.connect import connect
 from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Offer, Rebalance
-from streams.clients.pulse import Pulse, now_ms
+from streams.clients.pulse import Pulse
 from streams.clients.seat import News, Seat
 from streams.errors import TimeoutException, UnknownMemberIdException
 from streams.record import TopicPartition
+from streams.world import SYSTEM
 from tests.engines import until
 
 SETTINGS = MemberSettings("g", ("range",), heartbeat_interval_ms=10)
@@ -34,7 +35,7 @@ class Owner:
 
     def __init__(self, door: Door, settings: MemberSettings = SETTINGS) -> None:
         self.rung = threading.Event()
-        self.seat = Seat(door.link(), settings, self.rung.set)
+        self.seat = Seat(door, settings, self.rung.set)
         self.news: list[News] = []
 
     def turn(self) -> list[News]:
@@ -106,7 +107,7 @@ def committed(admin: Admin) -> int:
 
 
 def test_without_a_membership_a_seat_commits_for_an_empty_group(door: Door) -> None:
-    with closing(Seat(door.link(), SETTINGS, lambda: None)) as seat:
+    with closing(Seat(door, SETTINGS, lambda: None)) as seat:
         seat.commit_now({ZERO: Position(7)}, 20_000)
         seat.commit_now({}, 20_000)
     assert committed(door.admin()) == 7
@@ -121,7 +122,7 @@ def test_what_is_safe_is_committed_by_itself_once(door: Door) -> None:
         seat.safe({ZERO: Position(2)})
         until(lambda: ZERO in door.admin().describe_group("g").offsets)
         assert committed(door.admin()) == 2
-        until(lambda: seat.next_due() > now_ms() - 1_000)
+        until(lambda: seat.next_due() > seat.now() - 1_000)
         seat.safe({ZERO: Position(3)})
         until(lambda: committed(door.admin()) == 3)
 
@@ -156,9 +157,10 @@ class Silent:
         return None
 
 
-def test_an_answer_that_does_not_come_is_a_timeout() -> None:
+def test_an_answer_that_does_not_come_is_a_timeout(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "link", Silent)
     with (
-        closing(Seat(Silent(), SETTINGS, lambda: None)) as seat,
+        closing(Seat(door, SETTINGS, lambda: None)) as seat,
         pytest.raises(TimeoutException, match="Group 'g': no answer from the coordinator in 5 ms"),
     ):
         seat.commit_now({ZERO: Position(1)}, 5)
@@ -194,7 +196,7 @@ class Counting:
 
 
 def test_beats_are_called_when_due_or_readable_and_a_fault_costs_one_of_them() -> None:
-    pulse = Pulse()
+    pulse = Pulse(SYSTEM)
     read, write = os.pipe()
     due, readable, broken = Counting(0), Counting(2**62, read), Counting(0, broken=True)
     for each in (broken, due, readable):
@@ -211,7 +213,6 @@ def test_beats_are_called_when_due_or_readable_and_a_fault_costs_one_of_them() -
     assert broken.calls == 1
     for each in (due, readable):
         pulse.remove(each)
-    until(lambda: not any(thread.name == "streams-clients-pulse" and thread is pulse._thread
-                          for thread in threading.enumerate()))  # fmt: skip
+    until(lambda: pulse._woken is None)  # its thread has nobody left
     os.close(read)
     os.close(write)

@@ -14,7 +14,7 @@ from broker_local.memfiles import MemFiles
 from streams import StreamsBuilder
 from streams.clients.api import Door, Isolation, Sent
 from streams.clients.connect import connect
-from streams.clients.pulse import pulse
+from streams.clients.pulse import pulse_of
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
@@ -24,6 +24,7 @@ from streams.runtime.equip import Watchers, make_worker
 from streams.runtime.lifecycle import WorkerState
 from streams.runtime.worker import Worker
 from streams.testing import forget
+from streams.world import SYSTEM
 from tests.streams.apps import PATIENCE_S, TEXT, table, wait_for
 
 numbers = itertools.count()
@@ -121,11 +122,11 @@ class Crew:
 
     def freeze(self, worker: Worker) -> None:
         """It is not turned any more by the test, and its heartbeats rest."""
-        pulse.remove(worker._seat)
+        pulse_of(SYSTEM).remove(worker._seat)
 
     def wake(self, worker: Worker) -> None:
         """Takes `freeze` back."""
-        pulse.add(worker._seat)
+        pulse_of(SYSTEM).add(worker._seat)
 
     def member_id(self, worker: Worker) -> str:
         return worker._seat.member_id

@@ -18,8 +18,9 @@ from streams import KafkaStreams, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
 from streams.clients.api import Fetched, Isolation, ReaderSettings
 from streams.clients.local.door import LocalDoor
+from streams.clock import ManualClock
 from streams.errors import KafkaStorageException
-from streams.troubles import FADES_S, Troubles
+from streams.troubles import FADES_MS, Troubles
 from tests.streams.apps import COUNT, TEXT, wait_for
 
 numbers = itertools.count()
@@ -29,37 +30,26 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [r.getMessage() for r in caplog.records if r.name == "streams.troubles"]
 
 
-class Hand:
-    """A clock that is turned by hand."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_there_is_one_line_a_cause_and_interval(caplog: pytest.LogCaptureFixture) -> None:
-    clock = Hand()
+    clock = ManualClock(100_000)
     troubles = Troubles("app", 10_000, clock)
     for second in range(10):
-        clock.now = 100.0 + second
         troubles.tell("write", f"no space {second}")
+        clock.advance(1_000)
     troubles.tell("read", "bad disk")
     assert lines(caplog) == ["app: no space 0", "app: bad disk"]
-    clock.now = 110.0
     troubles.tell("write", "no space 10")
     assert lines(caplog)[2:] == ["app: no space 10"]
 
 
 def test_a_trouble_is_over_when_nobody_tells_of_it_any_more() -> None:
-    clock = Hand()
+    clock = ManualClock(100_000)
     troubles = Troubles("app", 10_000, clock)
     troubles.tell("write", "no space.")
-    clock.now += 5
+    clock.advance(5_000)
     troubles.tell("read", "bad disk.")
     assert troubles.text == "no space. bad disk."
-    clock.now += FADES_S - 5
+    clock.advance(FADES_MS - 5_000)
     assert troubles.text == "bad disk."
     troubles.over("read")
     assert troubles.text == ""

@@ -147,7 +147,7 @@ class Silent:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self.address = door.address
+        self.address, self.world = door.address, door.world
         self.silence: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
 
