@@ -14,8 +14,9 @@ from types import FrameType
 import click
 
 from streams.cli import options
-from streams.cli.failure import FAILED, INTERRUPTED, Refused, refusals
+from streams.cli.failure import INTERRUPTED, Refused, refusals
 from streams.cli.record_text import Show, as_line, as_object, formatted
+from streams.cli.topics import no_topic
 from streams.clients import Admin, Consumer, ConsumerRecord
 from streams.durations import instant_ms
 from streams.errors import WakeupException
@@ -143,14 +144,14 @@ def found_after_waiting(topic: str, bootstrap_servers: str | None, to_the_end: b
     """Whether the topic had to be waited for.
 
     Raises:
-        Refused: it does not exist, and only what is there is asked for.
+        UnknownTopicOrPartitionException: it does not exist, and only what is there is asked for.
         WakeupException: a signal came meanwhile.
     """
     with Admin(options.servers(bootstrap_servers)) as engine:
         if engine.describe_topics([topic]):
             return False
         if to_the_end:
-            raise Refused(f"There is no topic {topic}. `streams-app topics list` shows those there are.", FAILED)
+            raise no_topic(topic)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop_waiting)
         click.echo(

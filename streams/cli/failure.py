@@ -71,11 +71,12 @@ class Refused(click.ClickException):
 
 
 def said(error: BaseException) -> str:
-    """An exception and its causes in one paragraph: the kind and the words of each."""
-    lines = [str(error).strip() or type(error).__name__]
+    """An exception and its causes in one paragraph: the kind and the words of each, as far as they say more."""
+    lines = [": ".join(filter(None, (type(error).__name__, str(error).strip())))]
     cause = error.__cause__
     while cause is not None:
-        lines.append(f"  caused by {type(cause).__name__}: {cause}")
+        if not str(cause) or str(cause) not in lines[-1]:
+            lines.append(f"  caused by {type(cause).__name__}: {cause}")
         cause = cause.__cause__
     return "\n".join(lines)
 
@@ -117,7 +118,7 @@ def refusals() -> Iterator[None]:
     except WRONG_USAGE as error:
         raise Refused(said(error), USAGE) from error
     except KafkaException as error:
-        raise Refused(said(error), FAILED) from error
+        raise Refused(said(error), USAGE if isinstance(error.__cause__, WRONG_USAGE) else FAILED) from error
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:

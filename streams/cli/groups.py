@@ -7,9 +7,10 @@ from collections import Counter
 import click
 
 from streams.cli import options, render
-from streams.cli.failure import FAILED, Refused, refusals
+from streams.cli.failure import refusals
 from streams.cli.topics import admin
 from streams.clients import ConsumerGroupDescription, GroupMember, PartitionLag
+from streams.errors import GroupIdNotFoundException
 from streams.runtime.membership import PROTOCOL
 
 
@@ -33,7 +34,9 @@ def list_(as_json: bool, bootstrap_servers: str | None) -> None:
 def describe(group: str, as_json: bool, bootstrap_servers: str | None) -> None:
     with refusals(), admin(bootstrap_servers) as engine:
         if group not in {listed.group for listed in engine.list_groups()}:
-            raise Refused(f"There is no group {group}. `streams-app groups list` shows those there are.", FAILED)
+            raise GroupIdNotFoundException(
+                f"There is no group {group}. `streams-app groups list` shows those there are."
+            )
         found = engine.describe_group(group)
         columns = ["Topic", "Partition", "Committed", "End", "Lag", "Instance"]
         if as_json:

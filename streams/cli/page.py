@@ -36,8 +36,8 @@ This page is made from the commands: `python -m streams.cli.page > docs/command-
 | Exit code | |
 |---|---|
 | 0 | done, or stopped by SIGTERM: committed, flushed, out of the group |
-| 1 | the application failed, or a request did; of `topology diff`: something is orphaned |
-| 2 | wrong usage: an option, a script, a setting, a topology |
+| 1 | the application failed, a request did, or the script raised something; of `topology diff`: something is orphaned |
+| 2 | wrong usage: an option, a setting, no such script or no topology in it |
 | 130 | interrupted (Ctrl-C), as cleanly as by SIGTERM; a second one ends it at once |
 
 What went wrong is one message on standard error, with a cause and what to do next ([errors.md](errors.md)); no

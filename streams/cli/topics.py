@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from streams.cli import options, render
-from streams.cli.failure import FAILED, Refused, refusals
+from streams.cli.failure import Refused, refusals
 from streams.clients import Admin
+from streams.errors import TopicExistsException, UnknownTopicOrPartitionException
 from streams.record import TopicPartition
 
 
@@ -41,7 +42,13 @@ def create(
             if name in there:
                 click.echo(f"Topic {name} exists.")
                 continue
-            made = engine.create_topic(name, partitions, configs)
+            try:
+                made = engine.create_topic(name, partitions, configs)
+            except TopicExistsException:
+                raise TopicExistsException(
+                    f"There is a topic {name} already. `streams-app topics describe {name}` shows it; --if-not-exists "
+                    "leaves it as it is."
+                ) from None
             click.echo(f"Created topic {made.name} with {made.partitions} partition{'s' * (made.partitions != 1)}.")
 
 
@@ -55,6 +62,14 @@ def apart(given: tuple[str, ...]) -> tuple[list[str], list[str]]:
     if not names:
         raise Refused(f"There is no topic's name in {' '.join(given)!r}.")
     return names, [each for each in given if "=" in each]
+
+
+def no_topic(name: str) -> UnknownTopicOrPartitionException:
+    """The error for a topic that does not exist."""
+    return UnknownTopicOrPartitionException(
+        f"There is no topic {name}. `streams-app topics list` shows those there are, and `streams-app topics create "
+        f"{name}` makes it."
+    )
 
 
 @topics.command("list", help="List all topics.")
@@ -75,7 +90,7 @@ def describe(name: str, as_json: bool, bootstrap_servers: str | None) -> None:
     with refusals(), admin(bootstrap_servers) as engine:
         topic = engine.describe_topics([name]).get(name)
         if topic is None:
-            raise Refused(f"There is no topic {name}. `streams-app topics list` shows those there are.", FAILED)
+            raise no_topic(name)
         partitions = [TopicPartition(name, number) for number in range(topic.partitions)]
         first, last = engine.beginning_offsets(partitions), engine.end_offsets(partitions)
         if not as_json:
@@ -116,5 +131,10 @@ def add_partitions(name: str, total: int, bootstrap_servers: str | None) -> None
 def delete(names: tuple[str, ...], bootstrap_servers: str | None) -> None:
     with refusals(), admin(bootstrap_servers) as engine:
         for name in dict.fromkeys(names):
-            engine.delete_topic(name)
+            try:
+                engine.delete_topic(name)
+            except UnknownTopicOrPartitionException:
+                raise UnknownTopicOrPartitionException(
+                    f"There is no topic {name}. `streams-app topics list` shows those there are."
+                ) from None
             click.echo(f"Deleted topic {name}.")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from streams.clients.api import Fetched, Position, Reader
 from streams.errors import IllegalStateException, KafkaException, RecordDeserializationException
 from streams.record import Headers, RecordBatch, TopicPartition
-from streams.serdes.base import Serde
+from streams.serdes.base import Serde, in_java, shown
 
 
 class ConsumerRecord(NamedTuple):
@@ -205,10 +205,32 @@ class Flow:
                 if self._value is not None:
                     value = self._value.deserialize(topic, values[at], own)
             except KafkaException as error:
-                raise RecordDeserializationException(
-                    f"Error deserializing key/value for partition {partition} at offset {offsets[at]}: {error} "
-                    "If needed, please seek past the record to continue consumption.",
-                    partition,
-                    offsets[at],
-                ) from error
+                raise self._unreadable(partition, offsets[at], keys[at], values[at], own, error) from error
             into.append(ConsumerRecord(topic, number, offsets[at], timestamps[at], key, value, own))
+
+    def _unreadable(
+        self,
+        partition: TopicPartition,
+        offset: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers,
+        error: KafkaException,
+    ) -> RecordDeserializationException:
+        """The error for a record of which one side cannot be read."""
+        side, data, serde = "value", value, self._value
+        try:
+            if self._key is not None:
+                self._key.deserialize(partition.topic, key, headers)
+        except KafkaException:
+            side, data, serde = "key", key, self._key
+        return RecordDeserializationException(
+            f"The {side} at offset {offset} of {partition} is not what {serde} reads: {shown(data)}. Give the "
+            "deserializer that it was written with, or seek past the record."
+            + in_java(
+                f"Error deserializing key/value for partition {partition} at offset {offset}: "
+                f"{str(error).rstrip('.')}. If needed, please seek past the record to continue consumption."
+            ),
+            partition,
+            offset,
+        )

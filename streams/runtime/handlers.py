@@ -25,7 +25,7 @@ from streams.processor import Answer, DeadLetter, ErrorHandler, ErrorHandlerCont
 from streams.record import Headers, Record
 from streams.runtime.entry import Failed, Walk
 from streams.runtime.sources import Reread
-from streams.serdes.base import Serde, in_java, incompatible, type_name, wrong_serde
+from streams.serdes.base import Serde, in_java, incompatible, shown, type_name, wrong_serde
 
 log = logging.getLogger("streams.runtime")
 
@@ -201,8 +201,10 @@ class Handlers:
             here = walk.context()
             key, value = walk.raw()
             topic = here.topic or ""
+            side, data, serde = "key", key, key_serde
             try:
                 read_key = key_serde.deserialize(topic, key, here.headers)
+                side, data, serde = "value", value, value_serde
                 read_value = value_serde.deserialize(topic, value, here.headers)
                 key = key_serde.serialize(topic, read_key, here.headers) if key_serde.canonical else key
                 value = value_serde.serialize(topic, read_value, here.headers) if value_serde.canonical else value
@@ -214,9 +216,14 @@ class Handlers:
             response = self._asked(self._reading, node, record, error, "deserialization")
             if response.answer is not Answer.RESUME:
                 failure = StreamsException(
-                    "Deserialization exception handler is set to fail upon a deserialization error. If you "
-                    "would rather have the streaming pipeline continue after a deserialization error, please "
-                    f"set the {DESERIALIZATION} appropriately."
+                    f"The {side} at offset {here.offset} of {topic}-{here.partition} is not what {serde} reads: "
+                    f"{shown(data)}. Give the source the {side}_serde that it was written with, or go on without such "
+                    f"records: {DESERIALIZATION}=LogAndContinueExceptionHandler."
+                    + in_java(
+                        "Deserialization exception handler is set to fail upon a deserialization error. If you "
+                        "would rather have the streaming pipeline continue after a deserialization error, please "
+                        f"set the {DESERIALIZATION} appropriately."
+                    )
                 )
                 failure.__cause__ = error
                 raise Failed(node, failure, final=True)

@@ -38,8 +38,8 @@ def test_a_state_directory_that_cannot_be_used(one: Trial, tmp_path: Path) -> No
     (tmp_path / "file").touch()
     said = last_words(one.start("-c", f"state.dir={tmp_path / 'file' / 'state'}"))
     assert said == (
-        f"streams-app: State directory {tmp_path / 'file' / 'state' / APPLICATION} cannot be used: Not a directory. "
-        "Give a directory that this user may write as state.dir."
+        f"streams-app: LockException: State directory {tmp_path / 'file' / 'state' / APPLICATION} cannot be used: "
+        "Not a directory. Give a directory that this user may write as state.dir."
     )
 
 

@@ -152,6 +152,10 @@ def n(value: int) -> bytes:
 def test_a_record_that_cannot_be_read_fails_by_default() -> None:
     with pytest.raises(StreamsException, match="Deserialization exception handler is set to fail") as caught:
         walked(numbers()).pipe("in", ("k", n(1), 1), ("k", b"short", 2))
+    assert str(caught.value).startswith(
+        "The value at offset 1 of in-0 is not what Serdes.long() reads: b'short'. Give the source the value_serde that "
+        "it was written with, or go on without such records: deserialization.exception.handler=LogAndContinueException"
+    )
     assert isinstance(caught.value.__cause__, SerializationException)
     assert str(caught.value.__cause__) == "Size of data received by LongDeserializer is not 8"
 
