@@ -19,7 +19,7 @@ from statistics import median
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from benchmarks.figures import aligned
+from benchmarks.figures import Ratio, aligned, ratio
 from benchmarks.options import Options
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,17 +29,6 @@ OTHER, THIS, AGAIN = "other", "this", "other again"
 
 class SideFailed(Exception):
     """A side could not run a job; the text says which and why."""
-
-
-class Ratio(NamedTuple):
-    """Of the turns: the median, the lowest and the highest."""
-
-    middle: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.middle:.3f} [{self.low:.2f}-{self.high:.2f}]"
 
 
 class Compared(NamedTuple):
@@ -165,18 +154,17 @@ def compared(running: Mapping[str, Side], name: str, options: Options) -> Compar
         options.repeat,
         median(each["worker_ns"] for each in found[OTHER]),
         median(each["worker_ns"] for each in found[THIS]),
-        ratio(found[OTHER], found[THIS], "worker_ns"),
-        ratio(found[THIS], found[OTHER], "per_second"),
-        ratio(found[OTHER], found[THIS], "broker_ns"),
-        ratio(found[OTHER], found[AGAIN], "worker_ns"),
-        ratio(found[AGAIN], found[OTHER], "per_second"),
+        turns(found[OTHER], found[THIS], "worker_ns"),
+        turns(found[THIS], found[OTHER], "per_second"),
+        turns(found[OTHER], found[THIS], "broker_ns"),
+        turns(found[OTHER], found[AGAIN], "worker_ns"),
+        turns(found[AGAIN], found[OTHER], "per_second"),
     )
 
 
-def ratio(over: Sequence[Mapping[str, Any]], under: Sequence[Mapping[str, Any]], column: str) -> Ratio:
+def turns(over: Sequence[Mapping[str, Any]], under: Sequence[Mapping[str, Any]], column: str) -> Ratio:
     """Of one column, turn by turn; 0 where there is no figure."""
-    found = [a[column] / b[column] if b[column] else 0.0 for a, b in zip(over, under, strict=True)]
-    return Ratio(median(found), min(found), max(found))
+    return ratio([a[column] / b[column] if b[column] else 0.0 for a, b in zip(over, under, strict=True)])
 
 
 HEAD = ("", "records x turns", "other ns", "this ns", "worker CPU", "wall", "broker CPU", "itself: CPU", "itself: wall")

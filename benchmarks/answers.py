@@ -24,7 +24,7 @@ MASK = (1 << 64) - 1
 ODD = 0x9E3779B97F4A7C15
 
 
-class WrongOutput(Exception):
+class WrongOutput(RuntimeError):
     """The output of a job is not what it must be; the text says where."""
 
 

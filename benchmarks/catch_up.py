@@ -17,14 +17,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.answers import WrongOutput
 from benchmarks.back_fills import BACK_FILLS, BackFill, Verdict, compared, out_of_order_ms, read_lines, read_output
-from benchmarks.clocks import cpu_of
+from benchmarks.clocks import Rates, cpu_of
 from benchmarks.engine import FOR_EVER, Engine
-from benchmarks.figures import aligned
+from benchmarks.figures import Figure, aligned, middle, wall_spread
+from benchmarks.options import Options
 from streams.clients import Admin, PartitionLag
 from streams.record import TopicPartition
 
@@ -52,6 +54,7 @@ class Asked:
         empty: partitions of it that get no record.
         hot: the part of the records that goes to one partition; 0: all get the same.
         every: each so-manieth record is taken, over the whole time.
+        embedded: `KafkaStreams` in a program in place of the command.
     """
 
     processes: int = 1
@@ -64,6 +67,7 @@ class Asked:
     empty: int = 0
     hot: float = 0.0
     every: int = 1
+    embedded: bool = False
 
 
 class Ran(NamedTuple):
@@ -192,11 +196,14 @@ class Fleet:
             "repartition.purge.interval.ms": str(PURGE_NEVER_MS),
             **asked.settings,
         }
-        command = [sys.executable, "-m", "streams.cli.main", "run", str(self.runs.back_fill.script)]
-        command += ["--application-id", self.application, "--bootstrap-servers", address]
-        command += ["--workers", str(asked.workers)] if asked.workers > 1 else []
-        for name, value in settings.items():
-            command += ["--config", f"{name}={value}"]
+        pairs = [f"{name}={value}" for name, value in settings.items()]
+        script = str(self.runs.back_fill.script)
+        command = [sys.executable, "-m", "benchmarks.embedded", script, self.application, address, *pairs]
+        if not asked.embedded:
+            command = [sys.executable, "-m", "streams.cli.main", "run", script]
+            command += ["--application-id", self.application, "--bootstrap-servers", address]
+            command += ["--workers", str(asked.workers)] if asked.workers > 1 else []
+            command += [word for pair in pairs for word in ("--config", pair)]
         self.logs.append(Path(self.runs.engine.directory) / f"{self.application}-{len(self.logs)}.log")
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         with self.logs[-1].open("wb") as log:
@@ -267,6 +274,45 @@ def restart(fleet: Fleet) -> None:
 
 
 DEEDS: Mapping[str, Callable[[Fleet], None]] = {deed.__name__: deed for deed in (freeze, kill, join, restart)}
+
+
+# Rows of `run`
+
+ROWS: Mapping[str, tuple[str, Asked]] = {
+    "catch-up/command": ("back-fill of the flights, windows behind a repartition topic, every window right", Asked()),
+    "catch-up/embedded": ("the same, `KafkaStreams` in a program", Asked(embedded=True)),
+    "catch-up/two": ("the same by the command with two workers", Asked(workers=2)),
+}
+
+
+def measured(name: str, engine: Engine, options: Options) -> Iterator[Figure]:
+    """Launch to the end of the input; CPU is that of all processes, their start with it.
+
+    Raises:
+        WrongOutput: a window is not right.
+    """
+    title, asked = ROWS[name]
+    back_fill = BACK_FILLS["flights"]
+    if options.records is not None:
+        asked = replace(asked, every=max(1, len(read_lines(back_fill.data)) // options.records))
+    asked = replace(asked, settings={key: str(value) for key, value in options.config.items()})
+    with contextlib.closing(Runs(engine, back_fill, asked)) as runs:
+        count = len(runs.lines)
+        rates = []
+        for _ in range(options.repeat):
+            ran = runs.run()
+            wrong = {topic: verdict for topic, verdict in ran.verdicts.items() if verdict.right != verdict.keys}
+            if wrong or not ran.complete:
+                raise WrongOutput(f"the output of {name} is wrong: {wrong}")
+            ns = 1e9 / count
+            rates.append(Rates(count, count / ran.wall_s, ran.worker_s * ns, ran.broker_s * ns))
+    found, spread = middle(rates)
+    yield Figure(
+        *(name, title, "records", count, found.per_second, found.worker_ns, spread, found.broker_ns),
+        wall=wall_spread(rates),
+        run_per_second=found.per_second,
+        run_ns=found.worker_ns,
+    )
 
 
 # The command

@@ -62,6 +62,11 @@ class Rates(NamedTuple):
     worker_ns: float
     broker_ns: float
 
+    @property
+    def all_ns(self) -> float:
+        """Of both."""
+        return self.worker_ns + self.broker_ns
+
 
 def steady(samples: Sequence[Sample], total: int) -> Rates:
     """The second half: from the first sample with half of the records to the last one before the end.

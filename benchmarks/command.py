@@ -1,4 +1,4 @@
-"""The command line: `list`, `run`, `growth`, `catch-up`."""
+"""The command line: `list`, `run`, `growth`, `catch-up`, `java`, `peers`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,34 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
-from benchmarks import against, catch_up, endtoend, growth, latency, restore, scaling, stages
+from benchmarks import (
+    against,
+    beside_java,
+    beside_peers,
+    catch_up,
+    endtoend,
+    growth,
+    latency,
+    page,
+    restore,
+    scaling,
+    stages,
+    ways,
+)
 from benchmarks.engine import Engine
-from benchmarks.figures import Failed, Row, aligned, as_json, table
+from benchmarks.figures import (
+    HEAD,
+    VALUE_HEAD,
+    Failed,
+    Figure,
+    Row,
+    Value,
+    aligned,
+    as_json,
+    cells,
+    table,
+    value_cells,
+)
 from benchmarks.jobs import JOBS
 from benchmarks.options import Options
 
@@ -28,6 +53,10 @@ def benchmarks() -> Mapping[str, tuple[str, Measure]]:
     found[restore.NAME] = (restore.TITLE, restore.measured)
     found["W12"] = ("latency at 5,000 records a second, with and without a job between", latency.measured)
     found["W13"] = ("launch of the command to the first output", latency.start)
+    for name in ways.NAMES:
+        found[f"ways/{name}"] = (f"by the command and embedded: {JOBS[name].title}", partial(ways.measured, name))
+    for name, (title, _) in catch_up.ROWS.items():
+        found[name] = (title, partial(catch_up.measured, name))
     for name in scaling.NAMES:
         found[f"two/{name}"] = (f"two workers against one: {JOBS[name].title}", partial(scaling.measured, name))
     return found
@@ -45,12 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--config", "-c", action="append", default=[], metavar="NAME=VALUE", help="a setting of the jobs")
     run.add_argument("--against", type=Path, metavar="PATH", help="another checkout, in turns; ratios instead of rates")
     run.add_argument("--json", action="store_true", help="JSON instead of a table")
+    run.add_argument("--write", action="store_true", help="the tables go into docs/benchmarks.md")
     curves = commands.add_parser("growth", help="how cost grows with keys, open windows, records held back")
     curves.add_argument("names", nargs="*", metavar="CURVE", help=f"{', '.join(growth.CURVES)}; all if none is given")
     curves.add_argument("--records", type=int, default=None, help="measured records at each size")
     curves.add_argument("--large", action="store_true", help="ten million keys as well (minutes, and a GB of disk)")
     curves.add_argument("--json", action="store_true", help="JSON instead of a table")
     catch_up.add_arguments(commands.add_parser("catch-up", help="a back-fill by real processes, all of it compared"))
+    beside_java.add_arguments(commands.add_parser("java", help="beside Java's Kafka Streams, in turns"))
+    beside_peers.add_arguments(commands.add_parser("peers", help="beside quixstreams and bytewax, in turns"))
     given = parser.parse_args(arguments)
     if given.command == "run":
         return _run(given)
@@ -58,6 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _growth(given)
     if given.command == "catch-up":
         return catch_up.main(given)
+    if given.command == "peers":
+        return beside_peers.main(given)
+    if given.command == "java":
+        return beside_java.main(given)
     print(aligned([(name, title) for name, (title, _) in benchmarks().items()]))
     return 0
 
@@ -101,6 +137,11 @@ def _run(given: argparse.Namespace) -> int:
                 failed += 1
                 rows.append(Failed(name, known[name][0], f"{type(error).__name__}: {error}"))
                 _show(rows[-1], given.json)
+    if given.write:
+        faults = [f"{row.name}: {row.why}" for row in rows if isinstance(row, Failed)]
+        settings = {"runs of each": options.repeat, **options.config}
+        page.write("run", HEAD, [cells(row) for row in rows if isinstance(row, Figure)], faults, settings)
+        page.write("values", VALUE_HEAD, [value_cells(row) for row in rows if isinstance(row, Value)])
     print(as_json(rows, options._asdict()) if given.json else f"\n{table(rows)}")
     return 1 if failed else 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from benchmarks.answers import Answer, compare, expected, found
@@ -30,21 +30,21 @@ def measured(name: str, engine: Engine, options: Options) -> Iterator[Figure]:
         runs.append(run_job(engine, job, topics, count, turn, options))
         if options.floors:
             floors.append(_run_floor(engine, job, topics, count, turn))
-    taken, spread = middle([each.whole if job.whole else each.steady for each in runs])
+    rates, spread = middle([each.stretch(job) for each in runs])
     whole, _ = middle([each.whole for each in runs])
     yield Figure(
         name,
         job.title,
         job.unit,
         count,
-        taken.per_second,
-        taken.worker_ns,
+        rates.per_second,
+        rates.worker_ns,
         spread,
-        taken.broker_ns,
+        rates.broker_ns,
         max(each.peak_mb for each in runs),
         resident_mb(engine.pid),
         middle(floors)[0].worker_ns if floors else 0.0,
-        wall_spread(each.whole if job.whole else each.steady for each in runs),
+        wall_spread(each.stretch(job) for each in runs),
         whole.per_second,
         whole.worker_ns,
         runs[-1].outputs,
@@ -61,6 +61,22 @@ class Run(NamedTuple):
     outputs: int
     digest: str
 
+    def stretch(self, job: Job) -> Rates:
+        """What the job is judged by."""
+        return self.whole if job.whole else self.steady
+
+
+def taken(samples: Sequence[Sample], total: int, counted: int, peak_mb: float, came: Answer) -> Run:
+    """A run by its samples: before the start, before the first record, and so on to closed.
+
+    Args:
+        total: records that were processed.
+        counted: those that a rate counts.
+    """
+    part = counted / total
+    steady_half, whole = steady(samples[1:-1], total), between(samples[1], samples[-1])
+    return Run(scaled(steady_half, part), scaled(whole, part), peak_mb, came.most, came.digest)
+
 
 def run_job(engine: Engine, job: Job, topics: Mapping[str, str], count: int, turn: int, options: Options) -> Run:
     """Runs a job once.
@@ -75,14 +91,7 @@ def run_job(engine: Engine, job: Job, topics: Mapping[str, str], count: int, tur
     engine.forget("out")
     engine.forget(order["application"])
     samples = [Sample(at, worker, broker, int(done)) for at, worker, broker, done in answer["samples"]]
-    part = counted_input(job, count) / total
-    return Run(
-        scaled(steady(samples, total), part),
-        scaled(between(samples[1], samples[-1]), part),
-        answer["peak_mb"],
-        came.most,
-        came.digest,
-    )
+    return taken(samples, total, counted_input(job, count), answer["peak_mb"], came)
 
 
 def _run_floor(engine: Engine, job: Job, topics: Mapping[str, str], count: int, turn: int) -> Rates:

@@ -67,6 +67,22 @@ class Shown(Protocol):
     def as_json(self) -> Mapping[str, object]: ...
 
 
+class Ratio(NamedTuple):
+    """Of two figures turn by turn: the median, the lowest and the highest; above 1, ours is better."""
+
+    middle: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.middle:.2f} [{self.low:.2f}-{self.high:.2f}]" if self.middle else ""
+
+
+def ratio(found: Sequence[float]) -> Ratio:
+    """Of the turns."""
+    return Ratio(median(found), min(found), max(found))
+
+
 class Failed(NamedTuple):
     """A row that could not be measured."""
 
@@ -128,12 +144,11 @@ def table(rows: Iterable[Row]) -> str:
     figures, values, failed = [], [], []
     for row in rows:
         if isinstance(row, Figure):
-            figures.append(_cells(row))
+            figures.append(cells(row))
         elif isinstance(row, Failed):
             failed.append(f"{row.name}  {row.title}  FAILED: {row.why}")
         else:
-            shown = f"{row.value:,.3g}" if row.value < 100 else f"{row.value:,.0f}"
-            values.append((row.name, row.title, shown, row.unit))
+            values.append(value_cells(row))
     blocks = []
     if figures:
         blocks.append(aligned([HEAD, *figures]))
@@ -143,7 +158,8 @@ def table(rows: Iterable[Row]) -> str:
     return "\n\n".join(blocks)
 
 
-def _cells(row: Figure) -> tuple[str, ...]:
+def cells(row: Figure) -> tuple[str, ...]:
+    """A row of the table, as `HEAD` has it."""
     low, high = row.spread
     slow, fast = row.wall
     return (
@@ -161,6 +177,15 @@ def _cells(row: Figure) -> tuple[str, ...]:
         f"{row.outputs:,}" if row.outputs else "",
         f"{row.worker_ns / row.floor_ns:.2f}" if row.floor_ns else "",
     )
+
+
+VALUE_HEAD = ("", "", "value", "unit")
+
+
+def value_cells(row: Value) -> tuple[str, ...]:
+    """A row of the other table."""
+    shown = f"{row.value:,.3g}" if row.value < 100 else f"{row.value:,.0f}"
+    return row.name, row.title, shown, row.unit
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.against import PACKAGES, ROOT, Ratio, Side, SideFailed, compared, ratio
+from benchmarks.against import PACKAGES, ROOT, Side, SideFailed, compared, turns
 from benchmarks.command import main
+from benchmarks.figures import Ratio
 from benchmarks.options import Options
 
 SLOWER = """
@@ -74,7 +75,7 @@ def test_a_directory_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
 def test_ratios_are_taken_turn_by_turn() -> None:
     other = [{"worker_ns": ns} for ns in (100.0, 200.0, 90.0)]
     this = [{"worker_ns": ns} for ns in (50.0, 200.0, 100.0)]
-    assert ratio(other, this, "worker_ns") == Ratio(1.0, 0.9, 2.0)
+    assert turns(other, this, "worker_ns") == Ratio(1.0, 0.9, 2.0)
 
 
 def test_the_command_shows_both_sides(capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,12 +44,12 @@ def now_and_then() -> Callable[..., bool]:
     return lambda *_: next(turns) % ONE_IN == 0
 
 
-def planted_input(monkeypatch: pytest.MonkeyPatch, plant: Callable[[KStream], KStream]) -> None:
+def planted_input(monkeypatch: pytest.MonkeyPatch, plant: Callable[[KStream[Any, Any]], KStream[Any, Any]]) -> None:
     real = StreamsBuilder.stream
     monkeypatch.setattr(StreamsBuilder, "stream", lambda *given, **named: plant(real(*given, **named)))
 
 
-def planted_output(monkeypatch: pytest.MonkeyPatch, plant: Callable[[KStream], KStream]) -> None:
+def planted_output(monkeypatch: pytest.MonkeyPatch, plant: Callable[[KStream[Any, Any]], KStream[Any, Any]]) -> None:
     real = KStream.to
     monkeypatch.setattr(KStream, "to", lambda self, *given, **named: real(plant(self), *given, **named))
 

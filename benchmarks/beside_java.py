@@ -1,0 +1,125 @@
+"""`python -m benchmarks java`: W0 to W9 here and on Java's Kafka Streams, in turns, over the same records.
+
+Ours runs over our broker, Java's over Apache Kafka; all four processes are on this machine. Both outputs are checked
+against the same answer. Java commits every 30 s by default and we ten times a second, so that both are also run at
+equal intervals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+
+from benchmarks.answers import compare, expected, found
+from benchmarks.beside import HEAD, Beside, cells, row_of
+from benchmarks.clocks import Sample
+from benchmarks.endtoend import Run, counted_input, processed, run_job, taken
+from benchmarks.engine import Engine
+from benchmarks.figures import Failed, aligned, as_json
+from benchmarks.jobs import JOBS, Job
+from benchmarks.kafka_java import Bench, NoJava, prepare, serving, versions
+from benchmarks.options import Options
+from benchmarks.page import write
+
+NAMES = ("W0", "W1", "W2", "W2/cache0", "W2/million", "W3", "W4", "W5", "W6", "W7", "W8", "W9")
+FEWER = {"W4": 500_000, "W8": 300_000}
+"""Input records of jobs that take Java long."""
+OURS_MS = 100
+"""Our default between two commits."""
+INTERVALS = {"default": None, "100": 100, "1000": 1_000}
+COMMITS = {"default": "Java 30 s, ours 100 ms", "100": "both 100 ms", "1000": "both 1 s"}
+
+
+def java_run(bench: Bench, job: Job, count: int, interval: int | None) -> Run:
+    """Runs a job on Kafka Streams once.
+
+    Raises:
+        WrongOutput: what it gave is not what it must give.
+    """
+    topics = {dataset: bench.input(dataset, count) for dataset in job.inputs}
+    total = processed(job, count) + (count if job.counted is not None else 0)  # its thread counts both sub-topologies
+    config = {} if interval is None else {"commit.interval.ms": interval}
+    answer = bench.run(job.name, topics, total, config)
+    came = found(job.name, bench.read(answer["out"]))
+    bench.drop(answer["application"])
+    compare(f"{job.name} on Java", came, expected(job.name, count))
+    samples = [Sample(at, worker, broker, int(done)) for at, worker, broker, done in answer["samples"]]
+    return taken(samples, total, counted_input(job, count), answer["peak_mb"], came)
+
+
+def beside(engine: Engine, bench: Bench, name: str, options: Options, intervals: Sequence[str]) -> Iterator[Beside]:
+    """Runs a job on both at each interval, in turns; who begins changes."""
+    job = JOBS[name]
+    count = options.records or FEWER.get(name, job.records)
+    topics = {dataset: engine.input(dataset, count) for dataset in job.inputs}
+    runs: dict[str, tuple[list[Run], list[Run]]] = {interval: ([], []) for interval in intervals}
+    for turn in range(options.repeat):
+        for interval in intervals:
+            ms = INTERVALS[interval]
+            ours, java = runs[interval]
+            own = Options(config={**options.config, "commit.interval.ms": ms or OURS_MS})
+            if turn % 2:
+                java.append(java_run(bench, job, count, ms))
+            ours.append(run_job(engine, job, topics, count, turn, own))
+            if not turn % 2:
+                java.append(java_run(bench, job, count, ms))
+    for interval, (ours, java) in runs.items():
+        yield row_of(job, COMMITS[interval], count, ours, java, bench.pid > 0)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all if none is given")
+    parser.add_argument("--records", type=int, default=None, help="input records of a run")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the median is shown")
+    parser.add_argument(
+        "--interval", action="append", choices=INTERVALS, help="ms between commits of both; all three if none is given"
+    )
+    parser.add_argument(
+        "--bootstrap-servers", metavar="HOST:PORT", help="a broker that runs, in place of one of our own"
+    )
+    parser.add_argument("--broker-pid", type=int, default=0, help="its process, where it is on this machine")
+    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
+    parser.add_argument("--write", action="store_true", help="the table goes into docs/benchmarks.md")
+
+
+def main(given: argparse.Namespace) -> int:
+    """Runs what is asked for; 1 where a row failed, 2 where Java is not there."""
+    unknown = [name for name in given.names if name not in NAMES]
+    if unknown:
+        print(f"There is no {', '.join(unknown)} on Java; there are {', '.join(NAMES)}.", file=sys.stderr)
+        return 2
+    options = Options(given.records, given.repeat)
+    intervals = given.interval or list(INTERVALS)
+    rows: list[Beside] = []
+    failed: list[Failed] = []
+    try:
+        java = prepare()
+        with contextlib.ExitStack() as stack:
+            bench = stack.enter_context(serving(java, given.bootstrap_servers, given.broker_pid))
+            engine = stack.enter_context(Engine())
+            for name in given.names or NAMES:
+                try:
+                    for row in beside(engine, bench, name, options, intervals):
+                        rows.append(row)
+                        print("  ".join(cells(row)), file=sys.stderr, flush=True)
+                except RuntimeError as error:
+                    failed.append(Failed(name, JOBS[name].title, str(error)))
+                    print(f"{name} FAILED: {error}", file=sys.stderr, flush=True)
+    except NoJava as error:
+        print(error, file=sys.stderr)
+        return 2
+    settings = {**options._asdict(), "intervals": intervals, **versions(java)}
+    if given.write:
+        write(
+            "java", HEAD, [cells(row) for row in rows], [f"{each.name}: {each.why}" for each in failed], versions(java)
+        )
+    if given.json:
+        print(as_json([*rows, *failed], settings))
+    else:
+        print(
+            "\n".join(["", aligned([HEAD, *map(cells, rows)]), *(f"{each.name} FAILED: {each.why}" for each in failed)])
+        )
+    return 1 if failed else 0
