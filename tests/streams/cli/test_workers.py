@@ -133,9 +133,12 @@ def test_workers_beside_a_running_instance_warn_of_nothing(tmp_path: Path, addre
 STUCK = """
 import time
 from streams import Serdes
+def never(key, value):
+    print("never comes back", flush=True)
+    time.sleep(3600)
 def topology(builder):
     text = Serdes.string()
-    builder.stream("in", key_serde=text, value_serde=text).foreach(lambda key, value: time.sleep(3600))
+    builder.stream("in", key_serde=text, value_serde=text).foreach(never)
 """
 
 
@@ -189,8 +192,7 @@ def stuck(tmp_path: Path, address: str) -> Iterator[Instance]:
     with Producer(bootstrap_servers=address) as producer:
         for partition in range(4):
             producer.send(ProducerRecord("in", b"x", partition=partition))
-    with Admin(bootstrap_servers=address) as admin:
-        until(lambda: sum(admin.end_offsets(partitions_of(admin, "in")).values()) == 4)
+    until(lambda: running.log.read_text("utf-8").count("never comes back") == 2)
     yield running
     if running.process.poll() is None:
         running.process.kill()
