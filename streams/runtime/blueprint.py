@@ -62,7 +62,8 @@ def draw(built: BuiltTopology, existing: Mapping[str, int], prefix: str) -> Blue
     """
     inside = {name for sub in built.subtopologies for name in sub.repartition_topics}
     outside = {name: count for name, count in existing.items() if name not in inside}
-    decided = resolve(built, outside, lambda topic: decorated_topic(prefix, topic))
+    made = {name: existing.get(decorated_topic(prefix, name), 0) for name in inside}
+    decided = resolve(built, outside, lambda topic: decorated_topic(prefix, topic), made)
     counts = {**outside, **decided}
     partitions: dict[TaskId, tuple[TopicPartition, ...]] = {}
     infos: list[TaskInfo] = []

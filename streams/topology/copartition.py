@@ -6,7 +6,8 @@ Checked at every start and whenever counts change, for joins, merges of joined s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from streams.errors import MissingSourceTopicException, TopologyException
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology
@@ -34,13 +35,19 @@ def check_fixed_counts(wiring: Wiring) -> None:
             )
 
 
-def resolve(built: BuiltTopology, counts: Mapping[str, int], shown: Callable[[str], str] = str) -> dict[str, int]:
+def resolve(
+    built: BuiltTopology,
+    counts: Mapping[str, int],
+    shown: Callable[[str], str] = str,
+    made: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, int]:
     """The number of partitions of every repartition topic, checked against the topics there are.
 
     Args:
         built: the topology; topics are undecorated in it, and so they are here.
         counts: partitions of the topics that exist outside, by name.
         shown: the real name of a repartition topic, for messages.
+        made: partitions of the repartition topics that exist, by undecorated name.
     Returns:
         partitions by undecorated name.
     Raises:
@@ -49,7 +56,7 @@ def resolve(built: BuiltTopology, counts: Mapping[str, int], shown: Callable[[st
     """
     known = dict(counts)
     _refuse_missing(built, counts)
-    decided = _from_writers(built, known)
+    decided = _from_writers(built, known, made)
     for sub in built.subtopologies:
         matched = pattern_topics(sub, counts)
         patterns = sub.copartitioned_patterns or (frozenset[str](),) * len(sub.copartitioned)
@@ -92,11 +99,14 @@ def pattern_topics(sub: SubTopology, topics: Mapping[str, int]) -> dict[str, tup
     }
 
 
-def _from_writers(built: BuiltTopology, known: Mapping[str, int]) -> dict[str, int]:
+def _from_writers(built: BuiltTopology, known: Mapping[str, int], made: Mapping[str, int]) -> dict[str, int]:
     """As many as the most that any source topic of its writers has, where no count was given.
 
     In rounds, since a repartition topic may follow on another; a topic whose count is still open does not count, so
     that the two topics of a foreign-key join do not wait for each other. That is how Java counts.
+
+    Topics that match a pattern may be deleted, and then there are fewer: a repartition topic behind a pattern keeps the
+    partitions that it was made with, with the records in them. (In Java the application ends.)
     """
     fixed = {t: n for sub in built.subtopologies for t, i in sub.repartition_topics.items() if (n := i.partitions)}
     waiting = {t: None for sub in built.subtopologies for t in sub.repartition_topics if t not in fixed}
@@ -105,10 +115,13 @@ def _from_writers(built: BuiltTopology, known: Mapping[str, int]) -> dict[str, i
         for topic in sink_topics(sub):
             writers.setdefault(topic, []).append(sub)
     decided = dict(fixed)
+    kept = _behind_patterns(waiting, writers)
     while waiting:
         before = len(waiting)
         for topic in list(waiting):
             count = max((tasks(sub, {**known, **decided}) for sub in writers.get(topic, ())), default=0)
+            if topic in kept:
+                count = max(count, made.get(topic, 0))
             if count:
                 decided[topic] = count
                 del waiting[topic]
@@ -119,6 +132,20 @@ def _from_writers(built: BuiltTopology, known: Mapping[str, int]) -> dict[str, i
                 "Repartitioned.number_of_partitions"
             )
     return decided
+
+
+def _behind_patterns(topics: Iterable[str], writers: Mapping[str, list[SubTopology]]) -> set[str]:
+    """The repartition topics that a sub-topology with a pattern writes, or one that reads such a topic."""
+    found: set[str] = set()
+    left = set(topics)
+    while more := {
+        topic
+        for topic in left
+        if any(pattern_topics(sub, {}) or not found.isdisjoint(sub.source_topics) for sub in writers.get(topic, ()))
+    }:
+        found |= more
+        left -= more
+    return found
 
 
 def _agree(

@@ -415,6 +415,38 @@ def test_a_topic_that_matched_a_pattern_is_deleted_and_the_others_are_read_on(
         assert app.failure is None and app.state.is_running_or_rebalancing
 
 
+def test_a_repartition_topic_behind_a_pattern_keeps_its_partitions_when_topics_are_deleted(
+    servers: str, settings: dict[str, Any]
+) -> None:
+    """Also when no topic is left that matches, and one comes again; two repartition topics, one behind the other."""
+    topics(servers, in_a=1, in_b=3, out=1)
+    builder = StreamsBuilder()
+    stream = builder.stream(re.compile("in-.*"), key_serde=TEXT, value_serde=TEXT)
+    words = stream.group_by(lambda key, word: word, key_serde=TEXT, value_serde=TEXT).count(store="counts").to_stream()
+    lengths = words.map(lambda word, count: (str(len(word)), word)).repartition(key_serde=TEXT, value_serde=TEXT)
+    lengths.to("out", key_serde=TEXT, value_serde=TEXT)
+
+    def sent(topic: str, *words: str) -> None:
+        produce(servers, topic, [("k", word) for word in words])
+        wait_for(lambda: set(words) <= set(table(servers, "out", TEXT, TEXT).values()))
+
+    with (
+        Admin({"bootstrap.servers": servers}) as admin,
+        running(builder, servers, metadata_max_age_ms=50, num_stream_threads=2, **settings) as app,
+    ):
+        sent("in-a", "a")
+        sent("in-b", "bb")
+        wait_for(lambda: len(app.tasks()) == 9)
+        admin.delete_topic("in-b")
+        wait_for(lambda: len(app.tasks()) == 7)
+        sent("in-a", "a", "ccc", "dddd", "eeeee")
+        admin.delete_topic("in-a")
+        wait_for(lambda: len(app.tasks()) == 6)
+        topics(servers, in_a=1)
+        sent("in-a", "ffffff")
+        assert app.failure is None and app.state.is_running_or_rebalancing
+
+
 def test_a_topic_that_is_named_and_deleted_ends_the_application(servers: str, settings: dict[str, Any]) -> None:
     topics(servers, words_in=1, word_counts=1)
     app = KafkaStreams(word_count(), application_id="app", bootstrap_servers=servers, **settings)

@@ -135,6 +135,21 @@ def test_patterns_count_what_they_match() -> None:
         resolve(built, {"other": 9})
 
 
+def test_a_repartition_topic_behind_a_pattern_keeps_the_partitions_that_it_has() -> None:
+    builder = StreamsBuilder()
+    pattern = builder.stream(re.compile("in-.*")).select_key(lambda key, value: value).repartition(name="n")
+    pattern.select_key(lambda key, value: value).repartition(name="next").to("out")
+    builder.stream("a").select_key(lambda key, value: value).repartition(name="named").to("out")
+    built = builder.build().built()
+    made = {"n-repartition": 5, "next-repartition": 5, "named-repartition": 5}
+    behind = {"n-repartition": 5, "next-repartition": 5}
+    assert resolve(built, {"in-1": 2, "a": 3}, made=made) == {**behind, "named-repartition": 3}
+    assert resolve(built, {"a": 3}, made=made) == {**behind, "named-repartition": 3}
+    assert resolve(built, {"in-1": 7, "a": 3}, made=made)["n-repartition"] == 7
+    with pytest.raises(TopologyException, match="Failed to compute number of partitions"):
+        resolve(built, {"a": 3})
+
+
 def test_what_patterns_match_is_checked_too() -> None:
     builder = StreamsBuilder()
     builder.stream(re.compile("in-.*")).join(builder.table("t"), pair).to("out")
