@@ -17,7 +17,7 @@ from streams.cli import options, render
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
 from streams.cli.supervise import end_with_supervisor, supervise
-from streams.clients.connect import data_directory
+from streams.clients.connect import data_directory, over_tcp
 from streams.config.load import from_environment, from_file, from_pairs, merge
 from streams.runtime.summary import Pace
 from streams.world import SYSTEM
@@ -99,7 +99,10 @@ def named(application_id: str | None, servers: str | None, guarantee: str | None
 def first_line(given: Mapping[str, object], servers: str) -> str:
     """Names the absolute path where the data lie, so that nobody has to guess (decision 23)."""
     where = servers
-    if servers.startswith("local://"):
+    remote = over_tcp(servers)
+    if remote is not None:
+        where = f"engine at {remote}"
+    elif servers.startswith("local://"):
         where = f"data in {data_directory(servers.removeprefix('local://'))}"
     return f"streams-app: application {given['application.id']}, {where}"
 

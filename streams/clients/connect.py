@@ -2,6 +2,8 @@
 
     local://DIR     the bundled engine of that data directory; a broker process is started where none runs
     local://        the same for the nearest `.streams` from the working directory upward, else one made there
+    local://HOST:PORT?token=FILE
+                    the bundled engine over TCP, where a broker has been told to listen
     memory://NAME   an engine inside this process, by name; for tests
     host:port,...   Apache Kafka
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import NamedTuple
 
 from streams.clients.api import Door
 from streams.errors import ConfigException, NotYetBuiltException
@@ -27,14 +30,7 @@ def data_directory(given: str, start: str | None = None) -> str:
         given: what follows `local://`. Only the default, `.streams` or nothing, is searched upward; a directory
             that is given is taken as it is.
         start: where the search begins; None: the working directory.
-    Raises:
-        NotYetBuiltException: it is a host and a port, which would make a directory of that name.
     """
-    if is_kafka(given):
-        raise NotYetBuiltException(
-            f"local://{given}: the bundled engine over TCP: not built yet for clients and applications. Give its data "
-            f"directory, local://DIR (one that is called so: local://./{given})."
-        )
     if start is None and os.path.isabs(given):
         return given
     here = working_directory() if start is None else os.path.abspath(start)
@@ -65,6 +61,37 @@ def working_directory() -> str:
         ) from None
 
 
+class Remote(NamedTuple):
+    """A broker that is reached over TCP, and the file with its token."""
+
+    host: str
+    port: int
+    token_file: str
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def over_tcp(address: str) -> Remote | None:
+    """What `local://HOST:PORT?token=FILE` stands for; None: it is another address.
+
+    Raises:
+        ConfigException: the token is missing.
+    """
+    place, _, options = address.removeprefix("local://").partition("?")
+    if not address.startswith("local://") or "," in place or not is_kafka(place):
+        return None
+    name, _, token_file = options.partition("=")
+    if name != "token" or not token_file:
+        raise ConfigException(
+            f"Invalid value {address} for configuration bootstrap.servers: the bundled engine over TCP asks for its "
+            f"token. Give the file that has it, local://{place}?token=DIR/endpoint, where DIR is its data directory; "
+            f"or that directory, local://DIR (one that is called so: local://./{place})."
+        )
+    host, _, port = place.rpartition(":")
+    return Remote(host.strip("[]"), int(port), os.path.abspath(os.path.expanduser(token_file)))
+
+
 def is_address(bootstrap: str) -> bool:
     """Is it of one of the three forms? (It may still lead nowhere.)"""
     address = bootstrap.strip()
@@ -86,7 +113,7 @@ def connect(bootstrap: str = "local://", client_id: str = "client", world: World
             than the machine's.
     Raises:
         ConfigException: the address has no such form.
-        NotYetBuiltException: it is Apache Kafka's, or the bundled engine's over TCP.
+        NotYetBuiltException: it is Apache Kafka's.
     """
     from streams.clients.local import door  # here, so that Kafka's users do not pay for it
 
@@ -95,6 +122,9 @@ def connect(bootstrap: str = "local://", client_id: str = "client", world: World
         raise ConfigException(
             f"Invalid value {bootstrap} for configuration bootstrap.servers: give one local:// or memory:// address."
         )
+    remote = over_tcp(address)
+    if remote is not None:
+        return door.remote_door(remote.host, remote.port, remote.token_file, client_id)
     if address.startswith("local://"):
         if world is not SYSTEM:
             raise ConfigException(f"{address} is another process, which lives in the machine's world. Give memory://NAME.")

@@ -345,7 +345,8 @@ class Producer:
         try:
             if self._closed:
                 return NEVER
-            return max(self._retry_at, min(self._accumulator.next_due(), self._writer.next_due()))
+            # While there is no broker, what was out already is due with its deadline only: it is the try that counts.
+            return self._retry_at or min(self._accumulator.next_due(), self._writer.next_due())
         finally:
             self._lock.release()
 

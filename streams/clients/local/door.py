@@ -1,11 +1,11 @@
-"""`local://` and `memory://`: the doors to a broker process and to a broker in this process."""
+"""`local://` and `memory://`: the doors to a broker process, here or over TCP, and to a broker in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from broker_local import inprocess
-from broker_local.client import Link
+from broker_local import inprocess, remote
+from broker_local.client import Link, RequestFailed
 from broker_local.launch import connect
 from broker_local.place import Unavailable
 from streams.clients.api import (
@@ -20,6 +20,7 @@ from streams.clients.api import (
     Writer,
     WriterSettings,
 )
+from streams.clients.local import errors
 from streams.clients.local.admin import LocalAdmin
 from streams.clients.local.group import LocalGroupLink
 from streams.clients.local.line import Line
@@ -90,6 +91,26 @@ def local_door(directory: str, client_id: str) -> Door:
             raise BrokerNotFoundException(f"local://{directory}: {error}.") from error
 
     return LocalDoor(f"local://{directory}", dial)
+
+
+def remote_door(host: str, port: int, token_file: str, client_id: str) -> Door:
+    """The door to a broker over TCP; none is started.
+
+    Args:
+        host, port: where it listens.
+        token_file: has the token that it asks for.
+        client_id: the name under which the broker knows this client.
+    """
+
+    def dial() -> Link:
+        try:
+            return remote.connect(host, port, token_file, client_id)
+        except Unavailable as error:
+            raise BrokerNotFoundException(f"{host}:{port}: {error}.") from error
+        except RequestFailed as refused:
+            raise errors.of(refused, f"{host}:{port}") from None
+
+    return LocalDoor(f"tcp://{host}:{port}", dial)
 
 
 def memory_door(name: str, client_id: str, world: World = SYSTEM) -> Door:

@@ -42,12 +42,14 @@ def test_a_directory_that_is_given_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["localhost:7400", "127.0.0.1:7400", "[::1]:7400"])
-def test_the_bundled_engine_over_tcp_is_refused_by_name(
+def test_the_bundled_engine_over_tcp_asks_for_its_token(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NotYetBuiltException, match="over TCP: not built yet"):
-        connect(f"local://{address}")
+    for given in (address, f"{address}?token=", f"{address}?password=x"):
+        with pytest.raises(ConfigException, match=r"over TCP asks for its token\. Give the file that has it"):
+            connect(f"local://{given}")
+    assert connect(f"local://{address}?token=t").address == f"tcp://{address.replace('[::1]', '::1')}"
     assert list(tmp_path.iterdir()) == []
     assert connect("local://./a:1").address == f"local://{tmp_path}/./a:1"
 
