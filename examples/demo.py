@@ -62,7 +62,8 @@ def read_input() -> Input:
         read = [line.rstrip("\n") for line in lines]
     with gzip.open(DATA / "flights.jsonl.gz", "rt", encoding="utf-8") as lines:
         flights = [line.rstrip("\n") for line in lines]
-    airports = [line.partition(",")[::2] for line in (DATA / "airports.csv").read_text("utf-8").splitlines()[1:]]
+    parts = [line.partition(",") for line in (DATA / "airports.csv").read_text("utf-8").splitlines()[1:]]
+    airports = [(code, rest) for code, _, rest in parts]
     return Input(read, flights, airports)
 
 

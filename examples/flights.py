@@ -70,10 +70,10 @@ def topology(builder: StreamsBuilder) -> None:
     )
 
     located = flights.join(
-        airports, lambda _, one: one["origin"], lambda one, airport: {"state": state_of(airport), "flight": one}
+        airports, lambda _, one: one["origin"], lambda one, airport: (state_of(airport), one)
     )
     (
-        located.map(lambda _, both: (both["state"], both["flight"]))
+        located.map(lambda _, state_and_flight: state_and_flight)
         .group_by_key(name="by-state", key_serde=Serdes.string(), value_serde=flight)
         .aggregate(lambda: Delays(flights=0, delay=0), add, store="delays-by-state", value_serde=delays)
         .to_stream()

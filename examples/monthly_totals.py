@@ -33,7 +33,7 @@ def monthly_totals(bootstrap_servers: str, since: datetime, until: datetime) -> 
     return dict(totals)
 
 
-def hourly(bootstrap_servers: str, since_ms: int) -> Iterator[tuple[Windowed, int]]:
+def hourly(bootstrap_servers: str, since_ms: int) -> Iterator[tuple[Windowed[str], int]]:
     """What has been written about hours since a time, in order: a later record corrects an earlier one."""
     with Consumer(
         bootstrap_servers=bootstrap_servers,

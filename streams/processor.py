@@ -31,6 +31,9 @@ KForward = TypeVar("KForward")
 VForward = TypeVar("VForward")
 KAny = TypeVar("KAny")
 VAny = TypeVar("VAny")
+KTransformed = TypeVar("KTransformed", contravariant=True)
+VTransformed = TypeVar("VTransformed", contravariant=True)
+VOut_co = TypeVar("VOut_co", covariant=True)
 
 log = logging.getLogger("streams.processor")
 
@@ -230,6 +233,30 @@ class ContextualFixedKeyProcessor(Generic[KAny, VAny, VOut]):
 
     def close(self) -> None:
         pass
+
+
+class ProcessesRecords(Protocol[KIn, VIn]):
+    """A processor without `init` and `close`; what it forwards is not known."""
+
+    def process(self, record: Record[KIn, VIn]) -> object:
+        """Called for each record."""
+        ...
+
+
+class ProcessesFixedKeyRecords(Protocol[KIn, VIn]):
+    """A fixed-key processor without `init` and `close`; what it forwards is not known."""
+
+    def process(self, record: FixedKeyRecord[KIn, VIn]) -> object:
+        """Called for each record."""
+        ...
+
+
+class ValueTransformerWithKey(Protocol[KTransformed, VTransformed, VOut_co]):
+    """Gives a row of a table its new value (`KTable.transform_values`). It may have `init(context)` and `close()`."""
+
+    def transform(self, key: KTransformed, value: VTransformed, /) -> VOut_co:
+        """The new value; called for deleted rows too, with the value None."""
+        ...
 
 
 ProcessorSupplier = Callable[[], Processor[KAny, VAny, KOut, VOut]]

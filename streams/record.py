@@ -8,10 +8,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from streams.errors import IllegalArgumentException, StreamsException
 from streams.names import check_topic
+from streams.type_variables import KR, VR, K, V
 from streams.validation import LARGEST, check_headers, check_instant, check_partition, check_timestamp, shown
 
-K = TypeVar("K")
-V = TypeVar("V")
 R = TypeVar("R")
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -125,13 +124,15 @@ class Record(Generic[K, V]):
         if headers.__class__ is not tuple or headers:
             self.__dict__["headers"] = _headers(headers)
 
-    def with_key(self, key: Any) -> Record[Any, V]:
+    def with_key(self, key: KR) -> Record[KR, V]:
         """A copy with another key."""
-        return _copy(self, key=key)
+        copied: Record[Any, V] = self
+        return _copy(copied, key=key)
 
-    def with_value(self, value: Any) -> Record[K, Any]:
+    def with_value(self, value: VR) -> Record[K, VR]:
         """A copy with another value."""
-        return _copy(self, value=value)
+        copied: Record[K, Any] = self
+        return _copy(copied, value=value)
 
     def with_timestamp(self, timestamp: int) -> Record[K, V]:
         """A copy with another timestamp, ms or an aware datetime; StreamsException where it is none."""
@@ -158,9 +159,10 @@ class FixedKeyRecord(Generic[K, V]):
         if headers.__class__ is not tuple or headers:
             self.__dict__["headers"] = _headers(headers)
 
-    def with_value(self, value: Any) -> FixedKeyRecord[K, Any]:
+    def with_value(self, value: VR) -> FixedKeyRecord[K, VR]:
         """A copy with another value."""
-        return _copy(self, value=value)
+        copied: FixedKeyRecord[K, Any] = self
+        return _copy(copied, value=value)
 
     def with_timestamp(self, timestamp: int) -> FixedKeyRecord[K, V]:
         """A copy with another timestamp, ms or an aware datetime; StreamsException where it is none."""
@@ -199,26 +201,26 @@ class Window(NamedTuple):
     end: int
 
 
-class Windowed(NamedTuple):
+class Windowed(NamedTuple, Generic[K]):
     """A key inside a window; what windowed aggregations have as their key. A tuple, so equal and hashable."""
 
-    key: Any
+    key: K
     window: Window
 
     def __str__(self) -> str:
         return f"[{self.key}@{self.window.start}/{self.window.end}]"
 
 
-class ValueAndTimestamp(NamedTuple):
+class ValueAndTimestamp(NamedTuple, Generic[V]):
     """A value of a timestamped store and the timestamp (ms) it stands at."""
 
-    value: Any
+    value: V
     timestamp: int
 
 
-class VersionedRecord(NamedTuple):
+class VersionedRecord(NamedTuple, Generic[V]):
     """One version in a versioned store: valid from `timestamp` to `valid_to` (None: still the newest)."""
 
-    value: Any
+    value: V
     timestamp: int
     valid_to: int | None = None

@@ -33,6 +33,7 @@ def main(servers: str) -> tuple[list[int], str]:
         ]
         producer.flush()
         used = [future.result().partition for future in futures]
+        refused = "nothing"
         try:
             producer.send(ProducerRecord("guests", "nobody"))
         except ValueError as error:

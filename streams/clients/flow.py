@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from streams.clients.api import Fetched, Position, Reader
 from streams.errors import IllegalStateException, KafkaException, RecordDeserializationException
@@ -22,8 +22,8 @@ class ConsumerRecord(NamedTuple):
     partition: int
     offset: int
     timestamp: int
-    key: object
-    value: object
+    key: Any
+    value: Any
     headers: Headers = ()
 
 

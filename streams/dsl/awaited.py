@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from streams.dsl import arity
-from streams.dsl.flow import Flow, NamedFields, name_of, new_value
+from streams.dsl.flow import Flow, name_of, new_value
 from streams.dsl.options import Named
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException
@@ -17,7 +17,7 @@ def map_values_async(
     flow: Flow,
     mapper: Callable[..., Any],
     options: tuple[Named, ...],
-    fields: NamedFields,
+    fields: Mapping[str, object],
     max_in_flight: int,
     timeout: Duration | None,
 ) -> Flow:

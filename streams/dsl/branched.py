@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Generic, Unpack
 
 from streams.dsl import arity
 from streams.dsl.flow import Flow
@@ -16,19 +16,12 @@ from streams.operators.branch import branch
 from streams.operators.stateless import pass_through
 from streams.spelling import no_attribute
 from streams.topology.plan import Step
+from streams.type_variables import K, V
 
-K = TypeVar("K")
-V = TypeVar("V")
+if TYPE_CHECKING:
+    from streams.dsl.fields import BranchedFields
 
 PREFIX = "KSTREAM-BRANCH-"
-
-
-class BranchedFields(TypedDict, total=False):
-    """`Branched`."""
-
-    name: str
-    function: Callable[..., object]
-    consumer: Callable[..., object]
 
 
 class BranchedKStream(Generic[K, V]):
@@ -48,7 +41,7 @@ class BranchedKStream(Generic[K, V]):
         self._node = flow.plan.add(self._name, Step(self._make), (flow.node,))
 
     def branch(
-        self, predicate: Callable[[K, V], object], *options: Branched, **fields: Unpack[BranchedFields]
+        self, predicate: Callable[[K, V], object], *options: Branched[K, V], **fields: Unpack[BranchedFields[K, V]]
     ) -> BranchedKStream[K, V]:
         """Adds a branch for the records for which `predicate(key, value)` is true."""
         fn = arity.fixed(predicate, arity.PAIR_FORM, "branch", "predicate cannot be null")
@@ -56,12 +49,14 @@ class BranchedKStream(Generic[K, V]):
         self._add(pick("branch", Branched, options, fields, "branched cannot be null"), len(self._predicates))
         return self
 
-    def default_branch(self, *options: Branched, **fields: Unpack[BranchedFields]) -> dict[str, KStream[Any, Any]]:
+    def default_branch(
+        self, *options: Branched[K, V], **fields: Unpack[BranchedFields[K, V]]
+    ) -> dict[str, KStream[K, V]]:
         """Ends the split with a branch for all other records; gives the branches by name."""
         self._add(pick("default_branch", Branched, options, fields, "branched cannot be null"), 0)
         return dict(self._streams)
 
-    def no_default_branch(self) -> dict[str, KStream[Any, Any]]:
+    def no_default_branch(self) -> dict[str, KStream[K, V]]:
         """Ends the split; records of no branch are dropped. Gives the branches by name."""
         return dict(self._streams)
 
@@ -69,8 +64,8 @@ class BranchedKStream(Generic[K, V]):
         predicates = [*self._predicates, *[None] * (len(self._children) - len(self._predicates))]
         return branch(predicates, self._children)(scope)
 
-    def _add(self, branched: Branched | None, index: int) -> None:
-        branched = branched or Branched()
+    def _add(self, branched: Branched[K, V] | None, index: int) -> None:
+        branched = branched or Branched[K, V]()
         names = self._flow.plan.names
         child = self._name + (str(index) if branched.name is None else branched.name)
         self._children.append(child)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from streams.dsl.flow import Flow
 from streams.dsl.materialized import Materialized
@@ -13,21 +13,19 @@ from streams.dsl.pick import pick, pick_two
 from streams.dsl.stream import KStream
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.names import check_topic
-from streams.serdes.base import Serde
 from streams.spelling import no_attribute
 from streams.topology.graph import StoreBuilder, Topology, spec_of
 from streams.topology.node import SourceNode
 from streams.topology.plan import GlobalStep, Plan, StateStore, StreamSource
 from streams.topology.rewrite import build
 from streams.topology.suppliers import check_supplier
+from streams.type_variables import KAny, Unstated, VAny
 
 if TYPE_CHECKING:
-    from streams.dsl.fields import ConsumedFields, SourceTableFields
+    from streams.dsl.fields import ConsumedFields, MaterializedOption, SourceTableFields
     from streams.dsl.global_table import GlobalKTable
     from streams.dsl.table import KTable
 
-K = TypeVar("K")
-V = TypeVar("V")
 Topics = str | Iterable[str] | re.Pattern[str]
 
 
@@ -45,15 +43,9 @@ class StreamsBuilder:
         self._config = config
         self._plan = Plan()
 
-    @overload
-    def stream(self, topics: Topics, consumed: Consumed[K, V], /) -> KStream[K, V]: ...
-    @overload
-    def stream(self, topics: Topics, *, key_serde: Serde[K], value_serde: Serde[V]) -> KStream[K, V]: ...
-    @overload
     def stream(
-        self, topics: Topics, *options: Consumed[Any, Any], **fields: Unpack[ConsumedFields]
-    ) -> KStream[Any, Any]: ...
-    def stream(self, topics: Topics, *options: Consumed[Any, Any], **fields: Any) -> KStream[Any, Any]:
+        self, topics: Topics, *options: Consumed[KAny, VAny], **fields: Unpack[ConsumedFields[KAny, VAny]]
+    ) -> KStream[KAny, VAny]:
         """The records of a topic, of several topics, or of all topics whose name matches a pattern.
 
         Raises:
@@ -68,18 +60,21 @@ class StreamsBuilder:
         return KStream(Flow(self._plan, node, name, frozenset({name}), consumed.key_serde, consumed.value_serde))
 
     @overload
-    def table(self, topic: str, consumed: Consumed[K, V], /, *options: Materialized[K, V]) -> KTable[K, V]: ...
-    @overload
-    def table(self, topic: str, *, key_serde: Serde[K], value_serde: Serde[V], store: str = ...) -> KTable[K, V]: ...
+    def table(
+        self,
+        topic: str,
+        *options: Consumed[KAny, VAny] | Materialized[Unstated, Unstated],
+        **fields: Unpack[SourceTableFields[KAny, VAny]],
+    ) -> KTable[KAny, VAny]: ...
     @overload
     def table(
         self,
         topic: str,
-        *options: Consumed[Any, Any] | Materialized[Any, Any],
-        **fields: Unpack[SourceTableFields],
-    ) -> KTable[Any, Any]: ...
+        *options: Consumed[KAny, VAny] | MaterializedOption[KAny, VAny],
+        **fields: Unpack[SourceTableFields[KAny, VAny]],
+    ) -> KTable[KAny, VAny]: ...
     def table(
-        self, topic: str, *options: Consumed[Any, Any] | Materialized[Any, Any], **fields: Any
+        self, topic: str, *options: Consumed[Any, Any] | Materialized[Any, Any], **fields: object
     ) -> KTable[Any, Any]:
         """The table whose rows the records of a topic update.
 
@@ -94,21 +89,20 @@ class StreamsBuilder:
 
     @overload
     def global_table(
-        self, topic: str, consumed: Consumed[K, V], /, *options: Materialized[K, V]
-    ) -> GlobalKTable[K, V]: ...
-    @overload
-    def global_table(
-        self, topic: str, *, key_serde: Serde[K], value_serde: Serde[V], store: str = ...
-    ) -> GlobalKTable[K, V]: ...
+        self,
+        topic: str,
+        *options: Consumed[KAny, VAny] | Materialized[Unstated, Unstated],
+        **fields: Unpack[SourceTableFields[KAny, VAny]],
+    ) -> GlobalKTable[KAny, VAny]: ...
     @overload
     def global_table(
         self,
         topic: str,
-        *options: Consumed[Any, Any] | Materialized[Any, Any],
-        **fields: Unpack[SourceTableFields],
-    ) -> GlobalKTable[Any, Any]: ...
+        *options: Consumed[KAny, VAny] | MaterializedOption[KAny, VAny],
+        **fields: Unpack[SourceTableFields[KAny, VAny]],
+    ) -> GlobalKTable[KAny, VAny]: ...
     def global_table(
-        self, topic: str, *options: Consumed[Any, Any] | Materialized[Any, Any], **fields: Any
+        self, topic: str, *options: Consumed[Any, Any] | Materialized[Any, Any], **fields: object
     ) -> GlobalKTable[Any, Any]:
         """The table of a topic that every instance holds whole.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Unpack, overload
 
 from streams.dsl import arity
 from streams.dsl.flow import Flow, MaybeSerde, same_builder
@@ -24,13 +24,11 @@ from streams.operators.views import StoreView, View
 from streams.record import Windowed
 from streams.spelling import no_attribute
 from streams.topology.plan import PlannedStore, Step, TableKind, TablePlan
+from streams.type_variables import VR, K, V
 
 if TYPE_CHECKING:
-    from streams.dsl.fields import TableFields
+    from streams.dsl.fields import MaterializedOption, TableFields
 
-K = TypeVar("K")
-V = TypeVar("V")
-VR = TypeVar("VR")
 Maker = Callable[[Callable[..., object]], StepMaker]
 
 AGGREGATE = "COGROUPKSTREAM-AGGREGATE-"
@@ -109,7 +107,9 @@ class CogroupedKStream(Generic[K, VR]):
     def __init__(self, flow: Flow) -> None:
         self._groups = _Groups(flow)
 
-    def cogroup(self, grouped: KGroupedStream[K, V], aggregator: Callable[[K, V, VR], VR]) -> CogroupedKStream[K, VR]:
+    def cogroup(
+        self, grouped: KGroupedStream[K, V], aggregator: Callable[[K, V, VR], VR | None]
+    ) -> CogroupedKStream[K, VR]:
         """Adds a grouped stream, whose records `aggregator(key, value, aggregate)` takes in."""
         arity.present(grouped, "groupedStream can't be null")
         if not isinstance(grouped, KGroupedStream):
@@ -122,8 +122,8 @@ class CogroupedKStream(Generic[K, VR]):
     def aggregate(
         self,
         initializer: Callable[[], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
     ) -> KTable[K, VR]:
         """The table of the aggregates, from what `initializer()` gives."""
         init = arity.fixed(initializer, "", "aggregate", "initializer can't be null")
@@ -160,7 +160,7 @@ def _windowed(
     initializer: Callable[[], object],
     merger: Callable[..., object] | None,
     options: tuple[object, ...],
-    fields: TableFields,
+    fields: TableFields[Any, Any],
 ) -> KTable[Any, Any]:
     init = arity.fixed(initializer, "", "aggregate", "initializer can't be null")
     named, m = pick_two("aggregate", Named, Materialized, options, fields, MISSING)
@@ -191,9 +191,9 @@ class TimeWindowedCogroupedKStream(Generic[K, VR]):
     def aggregate(
         self,
         initializer: Callable[[], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
-    ) -> KTable[Windowed, VR]:
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
+    ) -> KTable[Windowed[K], VR]:
         """The table of the aggregates of each key and window."""
         return _windowed(self._groups, self._frame, initializer, None, options, fields)
 
@@ -213,10 +213,10 @@ class SessionWindowedCogroupedKStream(Generic[K, VR]):
     def aggregate(
         self,
         initializer: Callable[[], VR],
-        session_merger: Callable[[K, VR, VR], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
-    ) -> KTable[Windowed, VR]:
+        session_merger: Callable[[K, VR, VR], VR | None],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
+    ) -> KTable[Windowed[K], VR]:
         """The table of the aggregates of each key and session; `session_merger(key, left, right)` joins sessions."""
         merger = arity.fixed(session_merger, arity.MERGE_FORM, "aggregate", "sessionMerger can't be null")
         return _windowed(self._groups, self._frame, initializer, merger, options, fields)

@@ -1,62 +1,77 @@
-"""Keywords that stand for the fields of options, as type checkers see them."""
+"""Options as type checkers see them: objects, and keywords that stand for their fields.
+
+`GroupedOption[K, V]` and the like are options whose types are those, or are not stated (`type_variables.Unstated`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, TypedDict
 
+from streams.dsl.materialized import Materialized
+from streams.dsl.options import Grouped, Joined, StreamJoined
 from streams.dsl.stores import StoreSupplier, StoreType
 from streams.durations import Duration
-from streams.processor import TimestampExtractor
-from streams.serdes.base import Serde
+from streams.processor import StreamPartitioner, TimestampExtractor
+from streams.serdes.base import SerdeFor
 from streams.topology.reset import AutoOffsetReset
+from streams.type_variables import KO, VO, K, Unstated, V
+
+if TYPE_CHECKING:
+    from streams.dsl.stream import KStream
 
 
-class SerdeFields(TypedDict, total=False):
-    """Keywords that many options share."""
+class NamedFields(TypedDict, total=False):
+    """`Named`."""
 
-    key_serde: Serde[Any] | None
-    value_serde: Serde[Any] | None
     name: str
 
 
-class ConsumedFields(SerdeFields, total=False):
+class SerdeFields(TypedDict, Generic[K, V], total=False):
+    """Keywords that many options share."""
+
+    key_serde: SerdeFor[K] | None
+    value_serde: SerdeFor[V] | None
+    name: str
+
+
+class ConsumedFields(SerdeFields[K, V], total=False):
     """`Consumed`."""
 
     timestamp_extractor: TimestampExtractor
     offset_reset: AutoOffsetReset
 
 
-class ProducedFields(SerdeFields, total=False):
+class ProducedFields(SerdeFields[K, V], total=False):
     """`Produced`."""
 
-    partitioner: Callable[..., object]
-    stream_partitioner: Callable[..., object]
+    partitioner: StreamPartitioner[K, V]
+    stream_partitioner: StreamPartitioner[K, V]
 
 
-class GroupedFields(SerdeFields, total=False):
+class GroupedFields(SerdeFields[K, V], total=False):
     """`Grouped`."""
 
 
-class RepartitionedFields(SerdeFields, total=False):
+class RepartitionedFields(SerdeFields[K, V], total=False):
     """`Repartitioned`."""
 
     partitions: int
     number_of_partitions: int
-    partitioner: Callable[..., object]
-    stream_partitioner: Callable[..., object]
+    partitioner: StreamPartitioner[K, V]
+    stream_partitioner: StreamPartitioner[K, V]
 
 
-class PrintedFields(TypedDict, total=False):
+class PrintedFields(TypedDict, Generic[K, V], total=False):
     """`Printed`."""
 
     file: str
     label: str
-    mapper: Callable[[Any, Any], object]
+    mapper: Callable[[K, V], object]
     name: str
 
 
-class TableFields(SerdeFields, total=False):
+class TableFields(SerdeFields[K, V], total=False):
     """`Named` and `Materialized`."""
 
     store: str
@@ -68,24 +83,24 @@ class TableFields(SerdeFields, total=False):
     ttl: Duration
 
 
-class SourceTableFields(TableFields, total=False):
+class SourceTableFields(TableFields[K, V], total=False):
     """`Consumed` and `Materialized`."""
 
     timestamp_extractor: TimestampExtractor
     offset_reset: AutoOffsetReset
 
 
-class JoinedFields(SerdeFields, total=False):
+class JoinedFields(SerdeFields[K, V], Generic[K, V, VO], total=False):
     """`Joined`."""
 
-    other_value_serde: Serde[Any] | None
+    other_value_serde: SerdeFor[VO] | None
     grace_period: Duration
 
 
-class StreamJoinedFields(SerdeFields, total=False):
+class StreamJoinedFields(SerdeFields[K, V], Generic[K, V, VO], total=False):
     """`StreamJoined`."""
 
-    other_value_serde: Serde[Any] | None
+    other_value_serde: SerdeFor[VO] | None
     store_name: str
     this_store: StoreSupplier
     other_store: StoreSupplier
@@ -93,8 +108,42 @@ class StreamJoinedFields(SerdeFields, total=False):
     logging: Mapping[str, object] | None
 
 
-class ForeignKeyFields(TableFields, total=False):
+class ForeignKeyFields(TableFields[K, V], Generic[K, V, KO], total=False):
     """`TableJoined` and `Materialized`."""
 
-    partitioner: Callable[..., object]
-    other_partitioner: Callable[..., object]
+    partitioner: StreamPartitioner[K, Any]
+    other_partitioner: StreamPartitioner[KO, Any]
+
+
+class BranchedFields(TypedDict, Generic[K, V], total=False):
+    """`Branched`."""
+
+    name: str
+    function: Callable[[KStream[K, V]], KStream[K, V] | None]
+    consumer: Callable[[KStream[K, V]], object]
+
+
+GroupedOption = Grouped[K, V] | Grouped[K, Unstated] | Grouped[Unstated, V] | Grouped[Unstated, Unstated]
+MaterializedOption = (
+    Materialized[K, V] | Materialized[K, Unstated] | Materialized[Unstated, V] | Materialized[Unstated, Unstated]
+)
+JoinedOption = (
+    Joined[K, V, VO]
+    | Joined[K, V, Unstated]
+    | Joined[K, Unstated, VO]
+    | Joined[K, Unstated, Unstated]
+    | Joined[Unstated, V, VO]
+    | Joined[Unstated, V, Unstated]
+    | Joined[Unstated, Unstated, VO]
+    | Joined[Unstated, Unstated, Unstated]
+)
+StreamJoinedOption = (
+    StreamJoined[K, V, VO]
+    | StreamJoined[K, V, Unstated]
+    | StreamJoined[K, Unstated, VO]
+    | StreamJoined[K, Unstated, Unstated]
+    | StreamJoined[Unstated, V, VO]
+    | StreamJoined[Unstated, V, Unstated]
+    | StreamJoined[Unstated, Unstated, VO]
+    | StreamJoined[Unstated, Unstated, Unstated]
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any
 
 from streams.dsl.options import Named
 from streams.dsl.pick import pick
@@ -14,12 +14,6 @@ from streams.serdes.base import Serde
 from streams.topology.plan import Plan, Step
 
 MaybeSerde = Serde[Any] | None
-
-
-class NamedFields(TypedDict, total=False):
-    """Keywords of operators that take only a name."""
-
-    name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from streams.dsl import arity
 from streams.dsl.flow import Flow
 from streams.dsl.materialized import Materialized, key_value_store
-from streams.dsl.options import Partitioner, TableJoined
+from streams.dsl.options import TableJoined
 from streams.dsl.pick import pick_two
 from streams.dsl.table import KTable
 from streams.errors import IllegalArgumentException
@@ -21,6 +21,7 @@ from streams.operators import foreign_key as steps
 from streams.operators.base import Call
 from streams.operators.foreign_key_messages import answer_partition, answer_serde, registration_serde
 from streams.operators.views import StoreView
+from streams.processor import StreamPartitioner
 from streams.serdes import Serdes
 from streams.serdes.base import AnySerde
 from streams.topology.node import SinkNode, SourceNode
@@ -174,7 +175,7 @@ class _ForeignKeyJoin:
         return KTable(flow, entry, StoreView(store_name), m.queryable)
 
 
-def _single(partitioner: Partitioner | None) -> Callable[..., object] | None:
+def _single(partitioner: StreamPartitioner[Any, Any] | None) -> Callable[..., object] | None:
     """A partitioner that is not told the message, and may choose one partition only."""
     if partitioner is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from streams.dsl.materialized import Materialized, key_value_store, unexpiring
 from streams.dsl.options import Consumed
@@ -11,9 +11,7 @@ from streams.errors import TopologyException
 from streams.operators.source_table import source_table
 from streams.operators.views import StoreView, View
 from streams.topology.plan import GlobalTable, Plan
-
-K = TypeVar("K")
-V = TypeVar("V")
+from streams.type_variables import K, V
 
 
 class GlobalKTable(Generic[K, V]):

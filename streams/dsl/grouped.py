@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Generic, Unpack, overload
 
 from streams.dsl import arity
 from streams.dsl.flow import Flow
@@ -15,17 +15,14 @@ from streams.operators import aggregate as streams_of
 from streams.operators import table_aggregate as tables_of
 from streams.serdes import Serdes
 from streams.spelling import no_attribute
+from streams.type_variables import VR, K, V
 
 if TYPE_CHECKING:
     from streams.dsl.cogrouped import CogroupedKStream
-    from streams.dsl.fields import TableFields
+    from streams.dsl.fields import MaterializedOption, TableFields
     from streams.dsl.table import KTable
     from streams.dsl.windowed import SessionWindowedKStream, TimeWindowedKStream
     from streams.dsl.windows import SessionWindows, SlidingWindows, TimeShape
-
-K = TypeVar("K")
-V = TypeVar("V")
-VR = TypeVar("VR")
 
 MISSING = "materialized can't be null"
 AGGREGATE = "KSTREAM-AGGREGATE-"
@@ -47,7 +44,9 @@ class KGroupedStream(Generic[K, V]):
     def _flow(self) -> Flow:
         return self._grouping.flow
 
-    def count(self, *options: Named | Materialized[K, int], **fields: Unpack[TableFields]) -> KTable[K, int]:
+    def count(
+        self, *options: Named | MaterializedOption[K, int], **fields: Unpack[TableFields[K, int]]
+    ) -> KTable[K, int]:
         """How many records each key has."""
         named, m = pick_two("count", Named, Materialized, options, fields, MISSING)
         settled = self._grouping.settle(m, AGGREGATE, Serdes.long(), count=True)
@@ -55,9 +54,9 @@ class KGroupedStream(Generic[K, V]):
 
     def reduce(
         self,
-        reducer: Callable[[V, V], V],
-        *options: Named | Materialized[K, V],
-        **fields: Unpack[TableFields],
+        reducer: Callable[[V, V], V | None],
+        *options: Named | MaterializedOption[K, V],
+        **fields: Unpack[TableFields[K, V]],
     ) -> KTable[K, V]:
         """`reducer(aggregate, value)` for each record; the first value of a key is taken as it is."""
         fn = arity.fixed(reducer, arity.REDUCE_FORM, "reduce", "reducer can't be null")
@@ -68,9 +67,9 @@ class KGroupedStream(Generic[K, V]):
     def aggregate(
         self,
         initializer: Callable[[], VR],
-        aggregator: Callable[[K, V, VR], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
+        aggregator: Callable[[K, V, VR], VR | None],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
     ) -> KTable[K, VR]:
         """`aggregator(key, value, aggregate)` for each record, from what `initializer()` gives."""
         init = arity.fixed(initializer, "", "aggregate", "initializer can't be null")
@@ -92,7 +91,7 @@ class KGroupedStream(Generic[K, V]):
 
         return windowed_by(self._grouping, windows)
 
-    def cogroup(self, aggregator: Callable[[K, V, VR], VR]) -> CogroupedKStream[K, VR]:
+    def cogroup(self, aggregator: Callable[[K, V, VR], VR | None]) -> CogroupedKStream[K, VR]:
         """Begins an aggregation over several grouped streams."""
         from streams.dsl.cogrouped import CogroupedKStream
 
@@ -111,7 +110,9 @@ class KGroupedTable(Generic[K, V]):
     def __init__(self, grouping: TableGrouping) -> None:
         self._grouping = grouping
 
-    def count(self, *options: Named | Materialized[K, int], **fields: Unpack[TableFields]) -> KTable[K, int]:
+    def count(
+        self, *options: Named | MaterializedOption[K, int], **fields: Unpack[TableFields[K, int]]
+    ) -> KTable[K, int]:
         """How many rows each group has."""
         named, m = pick_two("count", Named, Materialized, options, fields, MISSING)
         settled = self._grouping.settle(m, Serdes.long())
@@ -119,10 +120,10 @@ class KGroupedTable(Generic[K, V]):
 
     def reduce(
         self,
-        adder: Callable[[V, V], V],
-        subtractor: Callable[[V, V], V],
-        *options: Named | Materialized[K, V],
-        **fields: Unpack[TableFields],
+        adder: Callable[[V, V], V | None],
+        subtractor: Callable[[V, V], V | None],
+        *options: Named | MaterializedOption[K, V],
+        **fields: Unpack[TableFields[K, V]],
     ) -> KTable[K, V]:
         """`adder(aggregate, value)` for a row that comes, `subtractor(aggregate, value)` for one that goes."""
         add = arity.fixed(adder, arity.REDUCE_FORM, "reduce", "adder can't be null")
@@ -135,10 +136,10 @@ class KGroupedTable(Generic[K, V]):
     def aggregate(
         self,
         initializer: Callable[[], VR],
-        adder: Callable[[K, V, VR], VR],
-        subtractor: Callable[[K, V, VR], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
+        adder: Callable[[K, V, VR], VR | None],
+        subtractor: Callable[[K, V, VR], VR | None],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
     ) -> KTable[K, VR]:
         """`adder(key, value, aggregate)` for a row that comes, `subtractor(…)` for one that goes."""
         init = arity.fixed(initializer, "", "aggregate", "initializer can't be null")

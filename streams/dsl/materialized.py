@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
 from streams.dsl.checks import check_fields, check_store, topic_settings
 from streams.dsl.stores import StoreSupplier, spec, window_segment
 from streams.dsl.stores import StoreType as Place
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException
-from streams.serdes.base import Serde, in_java
+from streams.serdes.base import Serde, SerdeFor, in_java
 from streams.topology.plan import PlannedStore
 from streams.topology.store import StoreKind
-
-K = TypeVar("K")
-V = TypeVar("V")
+from streams.type_variables import K, KGiven, KStated, V, VGiven, VStated
 
 
 @dataclass(frozen=True)
-class Materialized(Generic[K, V]):
+class Materialized(Generic[KStated, VStated]):
     """How a table is kept.
 
     Args:
@@ -43,12 +41,27 @@ class Materialized(Generic[K, V]):
     store: str | None = None
     supplier: StoreSupplier | None = None
     store_type: Place | None = None
-    key_serde: Serde[K] | None = None
-    value_serde: Serde[V] | None = None
+    key_serde: Serde[KStated] | None = None
+    value_serde: Serde[VStated] | None = None
     caching: bool = True
     logging: Mapping[str, object] | None = field(default_factory=dict)
     retention: Duration | None = None
     ttl: Duration | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            store: str | None = None,
+            supplier: StoreSupplier | None = None,
+            store_type: Place | None = None,
+            key_serde: SerdeFor[KStated] | None = None,
+            value_serde: SerdeFor[VStated] | None = None,
+            caching: bool = True,
+            logging: Mapping[str, object] | None = ...,
+            retention: Duration | None = None,
+            ttl: Duration | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "store_type", Place.of(self.store_type))
@@ -65,7 +78,7 @@ class Materialized(Generic[K, V]):
             raise IllegalArgumentException("The ttl must be larger than zero.")
 
     @classmethod
-    def as_(cls, what: str | StoreSupplier | Place) -> Materialized[Any, Any]:
+    def as_(cls, what: str | StoreSupplier | Place) -> Materialized[KGiven, VGiven]:
         """A store by its name, by a supplier, or by the place where it lives."""
         if what is None:
             raise NullPointerException(
@@ -79,34 +92,39 @@ class Materialized(Generic[K, V]):
         return Materialized(check_store(what))
 
     @classmethod
-    def with_(cls, key_serde: Serde[K] | None = None, value_serde: Serde[V] | None = None) -> Materialized[K, V]:
+    def with_(
+        cls, key_serde: SerdeFor[KGiven] | None = None, value_serde: SerdeFor[VGiven] | None = None
+    ) -> Materialized[KGiven, VGiven]:
         return Materialized(key_serde=key_serde, value_serde=value_serde)
 
-    def with_key_serde(self, serde: Serde[Any] | None) -> Materialized[Any, V]:
-        return replace(self, key_serde=serde)
+    def with_key_serde(self, serde: SerdeFor[K] | None) -> Materialized[K, VStated]:
+        return Materialized(self.store, self.supplier, self.store_type, serde, self.value_serde, *self._kept())
 
-    def with_value_serde(self, serde: Serde[Any] | None) -> Materialized[K, Any]:
-        return replace(self, value_serde=serde)
+    def with_value_serde(self, serde: SerdeFor[V] | None) -> Materialized[KStated, V]:
+        return Materialized(self.store, self.supplier, self.store_type, self.key_serde, serde, *self._kept())
 
-    def with_logging_enabled(self, config: Mapping[str, object]) -> Materialized[K, V]:
+    def _kept(self) -> tuple[bool, Mapping[str, object] | None, Duration | None, Duration | None]:
+        return self.caching, self.logging, self.retention, self.ttl
+
+    def with_logging_enabled(self, config: Mapping[str, object]) -> Materialized[KStated, VStated]:
         return replace(self, logging=topic_settings(config, "with_logging_enabled()"))
 
-    def with_logging_disabled(self) -> Materialized[K, V]:
+    def with_logging_disabled(self) -> Materialized[KStated, VStated]:
         return replace(self, logging=None)
 
-    def with_caching_enabled(self) -> Materialized[K, V]:
+    def with_caching_enabled(self) -> Materialized[KStated, VStated]:
         return replace(self, caching=True)
 
-    def with_caching_disabled(self) -> Materialized[K, V]:
+    def with_caching_disabled(self) -> Materialized[KStated, VStated]:
         return replace(self, caching=False)
 
-    def with_retention(self, retention: Duration) -> Materialized[K, V]:
+    def with_retention(self, retention: Duration) -> Materialized[KStated, VStated]:
         return replace(self, retention=retention)
 
-    def with_ttl(self, ttl: Duration) -> Materialized[K, V]:
+    def with_ttl(self, ttl: Duration) -> Materialized[KStated, VStated]:
         return replace(self, ttl=ttl)
 
-    def with_store_type(self, store_type: Place) -> Materialized[K, V]:
+    def with_store_type(self, store_type: Place) -> Materialized[KStated, VStated]:
         return replace(self, store_type=store_type)
 
     @property

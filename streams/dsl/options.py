@@ -7,22 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar, overload
 
 from streams import arguments
 from streams.dsl.checks import check_fields, topic_settings
 from streams.dsl.stores import StoreSupplier, StoreType
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
-from streams.processor import TimestampExtractor
-from streams.serdes.base import AnySerde, Serde
+from streams.processor import StreamPartitioner, TimestampExtractor
+from streams.serdes.base import AnySerde, Serde, SerdeFor
 from streams.topology.reset import AutoOffsetReset
+from streams.type_variables import (
+    VO,
+    K,
+    KAny,
+    KAnyGiven,
+    KGiven,
+    KOAny,
+    KOAnyGiven,
+    KStated,
+    V,
+    VAny,
+    VAnyGiven,
+    VGiven,
+    VOGiven,
+    VOStated,
+    VStated,
+)
 
-K = TypeVar("K")
-V = TypeVar("V")
-VO = TypeVar("VO")
+if TYPE_CHECKING:
+    from streams.dsl.stream import KStream
+
 T = TypeVar("T")
-Partitioner = Callable[..., object]
 
 
 def _is_extractor(thing: object) -> TypeGuard[TimestampExtractor]:
@@ -53,7 +69,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Consumed(Generic[K, V]):
+class Consumed(Generic[KAny, VAny]):
     """How a source reads.
 
     Args:
@@ -63,21 +79,48 @@ class Consumed(Generic[K, V]):
         name: of the source's node.
     """
 
-    key_serde: Serde[K] | None = None
-    value_serde: Serde[V] | None = None
+    key_serde: Serde[KAny] | None = None
+    value_serde: Serde[VAny] | None = None
     timestamp_extractor: TimestampExtractor | None = None
     offset_reset: AutoOffsetReset | None = None
     name: str | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            key_serde: SerdeFor[KAny] | None = None,
+            value_serde: SerdeFor[VAny] | None = None,
+            timestamp_extractor: TimestampExtractor | None = None,
+            offset_reset: AutoOffsetReset | None = None,
+            name: str | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     @classmethod
-    def as_(cls, name: str) -> Consumed[Any, Any]:
+    def as_(cls, name: str) -> Consumed[KAnyGiven, VAnyGiven]:
         return Consumed(name=name)
 
+    @overload
     @classmethod
-    def with_(cls, *args: object) -> Consumed[Any, Any]:
+    def with_(
+        cls,
+        key_serde: SerdeFor[KAnyGiven] | None,
+        value_serde: SerdeFor[VAnyGiven] | None = None,
+        timestamp_extractor: TimestampExtractor | None = None,
+        offset_reset: AutoOffsetReset | None = None,
+        /,
+    ) -> Consumed[KAnyGiven, VAnyGiven]: ...
+    @overload
+    @classmethod
+    def with_(cls, timestamp_extractor: TimestampExtractor, /) -> Consumed[KAnyGiven, VAnyGiven]: ...
+    @overload
+    @classmethod
+    def with_(cls, offset_reset: AutoOffsetReset, /) -> Consumed[KAnyGiven, VAnyGiven]: ...
+    @classmethod
+    def with_(cls, *args: Any) -> Consumed[KAnyGiven, VAnyGiven]:
         """`with_([key_serde, value_serde], [timestamp_extractor], [offset_reset])`."""
         rest = [*args]
         if len(rest) == 1 and (isinstance(rest[0], AutoOffsetReset) or _is_extractor(rest[0])):
@@ -97,24 +140,24 @@ class Consumed(Generic[K, V]):
                 )
         return Consumed(key, value, extractor, reset)
 
-    def with_key_serde(self, serde: Serde[Any] | None) -> Consumed[Any, V]:
-        return replace(self, key_serde=serde)
+    def with_key_serde(self, serde: SerdeFor[K] | None) -> Consumed[K, VAny]:
+        return Consumed(serde, self.value_serde, self.timestamp_extractor, self.offset_reset, self.name)
 
-    def with_value_serde(self, serde: Serde[Any] | None) -> Consumed[K, Any]:
-        return replace(self, value_serde=serde)
+    def with_value_serde(self, serde: SerdeFor[V] | None) -> Consumed[KAny, V]:
+        return Consumed(self.key_serde, serde, self.timestamp_extractor, self.offset_reset, self.name)
 
-    def with_timestamp_extractor(self, extractor: TimestampExtractor | None) -> Consumed[K, V]:
+    def with_timestamp_extractor(self, extractor: TimestampExtractor | None) -> Consumed[KAny, VAny]:
         return replace(self, timestamp_extractor=extractor)
 
-    def with_offset_reset_policy(self, reset: AutoOffsetReset | None) -> Consumed[K, V]:
+    def with_offset_reset_policy(self, reset: AutoOffsetReset | None) -> Consumed[KAny, VAny]:
         return replace(self, offset_reset=reset)
 
-    def with_name(self, name: str | None) -> Consumed[K, V]:
+    def with_name(self, name: str | None) -> Consumed[KAny, VAny]:
         return replace(self, name=name)
 
 
 @dataclass(frozen=True)
-class Produced(Generic[K, V]):
+class Produced(Generic[KAny, VAny]):
     """How a sink writes.
 
     Args:
@@ -123,69 +166,100 @@ class Produced(Generic[K, V]):
         name: of the sink's node.
     """
 
-    key_serde: Serde[K] | None = None
-    value_serde: Serde[V] | None = None
-    partitioner: Partitioner | None = field(default=None, metadata={"also": "stream_partitioner"})
+    key_serde: Serde[KAny] | None = None
+    value_serde: Serde[VAny] | None = None
+    partitioner: StreamPartitioner[KAny, VAny] | None = field(default=None, metadata={"also": "stream_partitioner"})
     name: str | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            key_serde: SerdeFor[KAny] | None = None,
+            value_serde: SerdeFor[VAny] | None = None,
+            partitioner: StreamPartitioner[KAny, VAny] | None = None,
+            name: str | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     @classmethod
-    def as_(cls, name: str) -> Produced[Any, Any]:
+    def as_(cls, name: str) -> Produced[KAnyGiven, VAnyGiven]:
         return Produced(name=name)
 
     @classmethod
     def with_(
         cls,
-        key_serde: Serde[Any] | None = None,
-        value_serde: Serde[Any] | None = None,
-        partitioner: Partitioner | None = None,
-    ) -> Produced[Any, Any]:
+        key_serde: SerdeFor[KAnyGiven] | None = None,
+        value_serde: SerdeFor[VAnyGiven] | None = None,
+        partitioner: StreamPartitioner[KAnyGiven, VAnyGiven] | None = None,
+    ) -> Produced[KAnyGiven, VAnyGiven]:
         return Produced(key_serde, value_serde, partitioner)
 
     @classmethod
-    def key_serde_(cls, serde: Serde[Any]) -> Produced[Any, Any]:
+    def key_serde_(cls, serde: SerdeFor[KAnyGiven]) -> Produced[KAnyGiven, VAnyGiven]:
         return Produced(serde)
 
     @classmethod
-    def value_serde_(cls, serde: Serde[Any]) -> Produced[Any, Any]:
+    def value_serde_(cls, serde: SerdeFor[VAnyGiven]) -> Produced[KAnyGiven, VAnyGiven]:
         return Produced(value_serde=serde)
 
     @classmethod
-    def stream_partitioner(cls, partitioner: Partitioner) -> Produced[Any, Any]:
+    def stream_partitioner(cls, partitioner: StreamPartitioner[KAnyGiven, VAnyGiven]) -> Produced[KAnyGiven, VAnyGiven]:
         return Produced(partitioner=partitioner)
 
-    def with_key_serde(self, serde: Serde[Any] | None) -> Produced[Any, V]:
-        return replace(self, key_serde=serde)
+    def with_key_serde(self, serde: SerdeFor[K] | None) -> Produced[K, VAny]:
+        partitioner: StreamPartitioner[Any, Any] | None = self.partitioner
+        return Produced(serde, self.value_serde, partitioner, self.name)
 
-    def with_value_serde(self, serde: Serde[Any] | None) -> Produced[K, Any]:
-        return replace(self, value_serde=serde)
+    def with_value_serde(self, serde: SerdeFor[V] | None) -> Produced[KAny, V]:
+        partitioner: StreamPartitioner[Any, Any] | None = self.partitioner
+        return Produced(self.key_serde, serde, partitioner, self.name)
 
-    def with_stream_partitioner(self, partitioner: Partitioner | None) -> Produced[K, V]:
+    def with_stream_partitioner(self, partitioner: StreamPartitioner[KAny, VAny] | None) -> Produced[KAny, VAny]:
         return replace(self, partitioner=partitioner)
 
-    def with_name(self, name: str | None) -> Produced[K, V]:
+    def with_name(self, name: str | None) -> Produced[KAny, VAny]:
         return replace(self, name=name)
 
 
 @dataclass(frozen=True)
-class Grouped(Generic[K, V]):
+class Grouped(Generic[KStated, VStated]):
     """How a grouping is named, and how its records are written where it needs a repartition topic."""
 
     name: str | None = None
-    key_serde: Serde[K] | None = None
-    value_serde: Serde[V] | None = None
+    key_serde: Serde[KStated] | None = None
+    value_serde: Serde[VStated] | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str | None = None,
+            key_serde: SerdeFor[KStated] | None = None,
+            value_serde: SerdeFor[VStated] | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     @classmethod
-    def as_(cls, name: str) -> Grouped[Any, Any]:
+    def as_(cls, name: str) -> Grouped[KGiven, VGiven]:
         return Grouped(name)
 
+    @overload
     @classmethod
-    def with_(cls, *args: object) -> Grouped[Any, Any]:
+    def with_(
+        cls, name: str, key_serde: SerdeFor[KGiven] | None = None, value_serde: SerdeFor[VGiven] | None = None, /
+    ) -> Grouped[KGiven, VGiven]: ...
+    @overload
+    @classmethod
+    def with_(
+        cls, key_serde: SerdeFor[KGiven] | None, value_serde: SerdeFor[VGiven] | None = None, /
+    ) -> Grouped[KGiven, VGiven]: ...
+    @classmethod
+    def with_(cls, *args: Any) -> Grouped[KGiven, VGiven]:
         """`with_([name], key_serde, value_serde)`."""
         name = args[0] if args and isinstance(args[0], str) else None
         rest = args[1:] if len(args) > 2 or name is not None else args
@@ -193,14 +267,14 @@ class Grouped(Generic[K, V]):
         key, value = (*rest, None, None)[:2]
         return Grouped(name, _serde(key), _serde(value))
 
-    def with_name(self, name: str | None) -> Grouped[K, V]:
+    def with_name(self, name: str | None) -> Grouped[KStated, VStated]:
         return replace(self, name=name)
 
-    def with_key_serde(self, serde: Serde[Any] | None) -> Grouped[Any, V]:
-        return replace(self, key_serde=serde)
+    def with_key_serde(self, serde: SerdeFor[K] | None) -> Grouped[K, VStated]:
+        return Grouped(self.name, serde, self.value_serde)
 
-    def with_value_serde(self, serde: Serde[Any] | None) -> Grouped[K, Any]:
-        return replace(self, value_serde=serde)
+    def with_value_serde(self, serde: SerdeFor[V] | None) -> Grouped[KStated, V]:
+        return Grouped(self.name, self.key_serde, serde)
 
 
 def _serde(given: object) -> AnySerde | None:
@@ -219,7 +293,7 @@ def _present(given: T | None, message: str) -> T:
 
 
 @dataclass(frozen=True)
-class Joined(Generic[K, V, VO]):
+class Joined(Generic[KStated, VStated, VOStated]):
     """A stream-table join: its name, serdes of a repartition, and how long stream records wait for the table.
 
     Args:
@@ -228,48 +302,59 @@ class Joined(Generic[K, V, VO]):
         grace_period: timedelta or ms; the table must be versioned. None: stream records do not wait.
     """
 
-    key_serde: Serde[K] | None = None
-    value_serde: Serde[V] | None = None
-    other_value_serde: Serde[VO] | None = None
+    key_serde: Serde[KStated] | None = None
+    value_serde: Serde[VStated] | None = None
+    other_value_serde: Serde[VOStated] | None = None
     name: str | None = None
     grace_period: Duration | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            key_serde: SerdeFor[KStated] | None = None,
+            value_serde: SerdeFor[VStated] | None = None,
+            other_value_serde: SerdeFor[VOStated] | None = None,
+            name: str | None = None,
+            grace_period: Duration | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     @classmethod
-    def as_(cls, name: str) -> Joined[Any, Any, Any]:
+    def as_(cls, name: str) -> Joined[KGiven, VGiven, VOGiven]:
         return Joined(name=name)
 
     @classmethod
     def with_(
         cls,
-        key_serde: Serde[Any] | None = None,
-        value_serde: Serde[Any] | None = None,
-        other_value_serde: Serde[Any] | None = None,
+        key_serde: SerdeFor[KGiven] | None = None,
+        value_serde: SerdeFor[VGiven] | None = None,
+        other_value_serde: SerdeFor[VOGiven] | None = None,
         name: str | None = None,
         grace_period: Duration | None = None,
-    ) -> Joined[Any, Any, Any]:
+    ) -> Joined[KGiven, VGiven, VOGiven]:
         return Joined(key_serde, value_serde, other_value_serde, name, grace_period)
 
-    def with_key_serde(self, serde: Serde[Any] | None) -> Joined[Any, V, VO]:
-        return replace(self, key_serde=serde)
+    def with_key_serde(self, serde: SerdeFor[K] | None) -> Joined[K, VStated, VOStated]:
+        return Joined(serde, self.value_serde, self.other_value_serde, self.name, self.grace_period)
 
-    def with_value_serde(self, serde: Serde[Any] | None) -> Joined[K, Any, VO]:
-        return replace(self, value_serde=serde)
+    def with_value_serde(self, serde: SerdeFor[V] | None) -> Joined[KStated, V, VOStated]:
+        return Joined(self.key_serde, serde, self.other_value_serde, self.name, self.grace_period)
 
-    def with_other_value_serde(self, serde: Serde[Any] | None) -> Joined[K, V, Any]:
-        return replace(self, other_value_serde=serde)
+    def with_other_value_serde(self, serde: SerdeFor[VO] | None) -> Joined[KStated, VStated, VO]:
+        return Joined(self.key_serde, self.value_serde, serde, self.name, self.grace_period)
 
-    def with_name(self, name: str | None) -> Joined[K, V, VO]:
+    def with_name(self, name: str | None) -> Joined[KStated, VStated, VOStated]:
         return replace(self, name=name)
 
-    def with_grace_period(self, grace: Duration | None) -> Joined[K, V, VO]:
+    def with_grace_period(self, grace: Duration | None) -> Joined[KStated, VStated, VOStated]:
         return replace(self, grace_period=grace)
 
 
 @dataclass(frozen=True)
-class StreamJoined(Generic[K, V, VO]):
+class StreamJoined(Generic[KStated, VStated, VOStated]):
     """A stream-stream join: serdes, names, and its stores.
 
     Args:
@@ -281,9 +366,9 @@ class StreamJoined(Generic[K, V, VO]):
         logging: settings of the changelogs; None: no changelogs.
     """
 
-    key_serde: Serde[K] | None = None
-    value_serde: Serde[V] | None = None
-    other_value_serde: Serde[VO] | None = None
+    key_serde: Serde[KStated] | None = None
+    value_serde: Serde[VStated] | None = None
+    other_value_serde: Serde[VOStated] | None = None
     name: str | None = None
     store_name: str | None = None
     this_store: StoreSupplier | None = None
@@ -291,16 +376,48 @@ class StreamJoined(Generic[K, V, VO]):
     store_type: StoreType | None = None
     logging: Mapping[str, object] | None = field(default_factory=dict)
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            key_serde: SerdeFor[KStated] | None = None,
+            value_serde: SerdeFor[VStated] | None = None,
+            other_value_serde: SerdeFor[VOStated] | None = None,
+            name: str | None = None,
+            store_name: str | None = None,
+            this_store: StoreSupplier | None = None,
+            other_store: StoreSupplier | None = None,
+            store_type: StoreType | None = None,
+            logging: Mapping[str, object] | None = ...,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "store_type", StoreType.of(self.store_type))
         check_fields(self)
 
     @classmethod
-    def as_(cls, store_name: str) -> StreamJoined[Any, Any, Any]:
+    def as_(cls, store_name: str) -> StreamJoined[KGiven, VGiven, VOGiven]:
         return StreamJoined(store_name=store_name)
 
+    @overload
     @classmethod
-    def with_(cls, *args: object) -> StreamJoined[Any, Any, Any]:
+    def with_(
+        cls,
+        key_serde: SerdeFor[KGiven] | None,
+        value_serde: SerdeFor[VGiven] | None = None,
+        other_value_serde: SerdeFor[VOGiven] | None = None,
+        /,
+    ) -> StreamJoined[KGiven, VGiven, VOGiven]: ...
+    @overload
+    @classmethod
+    def with_(
+        cls, this_store: StoreSupplier, other_store: StoreSupplier | None = None, /
+    ) -> StreamJoined[KGiven, VGiven, VOGiven]: ...
+    @overload
+    @classmethod
+    def with_(cls, store_type: StoreType, /) -> StreamJoined[KGiven, VGiven, VOGiven]: ...
+    @classmethod
+    def with_(cls, *args: Any) -> StreamJoined[KGiven, VGiven, VOGiven]:
         """`with_(key_serde, value_serde, other_value_serde)`, `with_(this_store, other_store)` or
         `with_(store_type)`."""
         if len(args) == 1 and isinstance(args[0], StoreType):
@@ -312,68 +429,114 @@ class StreamJoined(Generic[K, V, VO]):
         key, value, other = (*args, None, None, None)[:3]
         return StreamJoined(_serde(key), _serde(value), _serde(other))
 
-    def with_name(self, name: str | None) -> StreamJoined[K, V, VO]:
+    def with_name(self, name: str | None) -> StreamJoined[KStated, VStated, VOStated]:
         return replace(self, name=name)
 
-    def with_store_name(self, name: str | None) -> StreamJoined[K, V, VO]:
+    def with_store_name(self, name: str | None) -> StreamJoined[KStated, VStated, VOStated]:
         return replace(self, store_name=name)
 
-    def with_key_serde(self, serde: Serde[Any] | None) -> StreamJoined[Any, V, VO]:
-        return replace(self, key_serde=serde)
+    def with_key_serde(self, serde: SerdeFor[K] | None) -> StreamJoined[K, VStated, VOStated]:
+        return StreamJoined(
+            serde,
+            self.value_serde,
+            self.other_value_serde,
+            self.name,
+            self.store_name,
+            self.this_store,
+            self.other_store,
+            self.store_type,
+            self.logging,
+        )
 
-    def with_value_serde(self, serde: Serde[Any] | None) -> StreamJoined[K, Any, VO]:
-        return replace(self, value_serde=serde)
+    def with_value_serde(self, serde: SerdeFor[V] | None) -> StreamJoined[KStated, V, VOStated]:
+        return StreamJoined(
+            self.key_serde,
+            serde,
+            self.other_value_serde,
+            self.name,
+            self.store_name,
+            self.this_store,
+            self.other_store,
+            self.store_type,
+            self.logging,
+        )
 
-    def with_other_value_serde(self, serde: Serde[Any] | None) -> StreamJoined[K, V, Any]:
-        return replace(self, other_value_serde=serde)
+    def with_other_value_serde(self, serde: SerdeFor[VO] | None) -> StreamJoined[KStated, VStated, VO]:
+        return StreamJoined(
+            self.key_serde,
+            self.value_serde,
+            serde,
+            self.name,
+            self.store_name,
+            self.this_store,
+            self.other_store,
+            self.store_type,
+            self.logging,
+        )
 
-    def with_this_store_supplier(self, supplier: StoreSupplier | None) -> StreamJoined[K, V, VO]:
+    def _rest(
+        self,
+    ) -> tuple[
+        str | None,
+        str | None,
+        StoreSupplier | None,
+        StoreSupplier | None,
+        StoreType | None,
+        Mapping[str, object] | None,
+    ]:
+        return self.name, self.store_name, self.this_store, self.other_store, self.store_type, self.logging
+
+    def with_this_store_supplier(self, supplier: StoreSupplier | None) -> StreamJoined[KStated, VStated, VOStated]:
         return replace(self, this_store=supplier)
 
-    def with_other_store_supplier(self, supplier: StoreSupplier | None) -> StreamJoined[K, V, VO]:
+    def with_other_store_supplier(self, supplier: StoreSupplier | None) -> StreamJoined[KStated, VStated, VOStated]:
         return replace(self, other_store=supplier)
 
-    def with_dsl_store_suppliers(self, store_type: StoreType | None) -> StreamJoined[K, V, VO]:
+    def with_dsl_store_suppliers(self, store_type: StoreType | None) -> StreamJoined[KStated, VStated, VOStated]:
         return replace(self, store_type=store_type)
 
-    def with_logging_enabled(self, config: Mapping[str, object]) -> StreamJoined[K, V, VO]:
+    def with_logging_enabled(self, config: Mapping[str, object]) -> StreamJoined[KStated, VStated, VOStated]:
         return replace(self, logging=topic_settings(config, "with_logging_enabled()"))
 
-    def with_logging_disabled(self) -> StreamJoined[K, V, VO]:
+    def with_logging_disabled(self) -> StreamJoined[KStated, VStated, VOStated]:
         return replace(self, logging=None)
 
 
-@dataclass(frozen=True, slots=True)
-class TableJoined:
+@dataclass(frozen=True)
+class TableJoined(Generic[KAny, KOAny]):
     """A foreign-key join: partitioners of its two topics (they get a None value), and its name."""
 
-    partitioner: Partitioner | None = None
-    other_partitioner: Partitioner | None = None
+    partitioner: StreamPartitioner[KAny, Any] | None = None
+    other_partitioner: StreamPartitioner[KOAny, Any] | None = None
     name: str | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     @classmethod
-    def as_(cls, name: str) -> TableJoined:
-        return cls(name=name)
+    def as_(cls, name: str) -> TableJoined[KAnyGiven, KOAnyGiven]:
+        return TableJoined(name=name)
 
     @classmethod
-    def with_(cls, partitioner: Partitioner | None = None, other_partitioner: Partitioner | None = None) -> TableJoined:
-        return cls(partitioner, other_partitioner)
+    def with_(
+        cls,
+        partitioner: StreamPartitioner[KAnyGiven, Any] | None = None,
+        other_partitioner: StreamPartitioner[KOAnyGiven, Any] | None = None,
+    ) -> TableJoined[KAnyGiven, KOAnyGiven]:
+        return TableJoined(partitioner, other_partitioner)
 
-    def with_partitioner(self, partitioner: Partitioner | None) -> TableJoined:
+    def with_partitioner(self, partitioner: StreamPartitioner[KAny, Any] | None) -> TableJoined[KAny, KOAny]:
         return replace(self, partitioner=partitioner)
 
-    def with_other_partitioner(self, partitioner: Partitioner | None) -> TableJoined:
+    def with_other_partitioner(self, partitioner: StreamPartitioner[KOAny, Any] | None) -> TableJoined[KAny, KOAny]:
         return replace(self, other_partitioner=partitioner)
 
-    def with_name(self, name: str | None) -> TableJoined:
+    def with_name(self, name: str | None) -> TableJoined[KAny, KOAny]:
         return replace(self, name=name)
 
 
 @dataclass(frozen=True)
-class Repartitioned(Generic[K, V]):
+class Repartitioned(Generic[KAny, VAny]):
     """A repartition topic: its name, serdes, number of partitions and partitioner.
 
     Args:
@@ -381,50 +544,65 @@ class Repartitioned(Generic[K, V]):
     """
 
     name: str | None = None
-    key_serde: Serde[K] | None = None
-    value_serde: Serde[V] | None = None
+    key_serde: Serde[KAny] | None = None
+    value_serde: Serde[VAny] | None = None
     partitions: int | None = field(default=None, metadata={"also": "number_of_partitions"})
-    partitioner: Partitioner | None = field(default=None, metadata={"also": "stream_partitioner"})
+    partitioner: StreamPartitioner[KAny, VAny] | None = field(default=None, metadata={"also": "stream_partitioner"})
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str | None = None,
+            key_serde: SerdeFor[KAny] | None = None,
+            value_serde: SerdeFor[VAny] | None = None,
+            partitions: int | None = None,
+            partitioner: StreamPartitioner[KAny, VAny] | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     @classmethod
-    def as_(cls, name: str) -> Repartitioned[Any, Any]:
+    def as_(cls, name: str) -> Repartitioned[KAnyGiven, VAnyGiven]:
         return Repartitioned(name)
 
     @classmethod
     def with_(
-        cls, key_serde: Serde[Any] | None = None, value_serde: Serde[Any] | None = None
-    ) -> Repartitioned[Any, Any]:
+        cls, key_serde: SerdeFor[KAnyGiven] | None = None, value_serde: SerdeFor[VAnyGiven] | None = None
+    ) -> Repartitioned[KAnyGiven, VAnyGiven]:
         return Repartitioned(None, key_serde, value_serde)
 
     @classmethod
-    def number_of_partitions(cls, number: int) -> Repartitioned[Any, Any]:
+    def number_of_partitions(cls, number: int) -> Repartitioned[KAnyGiven, VAnyGiven]:
         return Repartitioned(partitions=number)
 
     @classmethod
-    def stream_partitioner(cls, partitioner: Partitioner) -> Repartitioned[Any, Any]:
+    def stream_partitioner(
+        cls, partitioner: StreamPartitioner[KAnyGiven, VAnyGiven]
+    ) -> Repartitioned[KAnyGiven, VAnyGiven]:
         return Repartitioned(partitioner=partitioner)
 
-    def with_name(self, name: str | None) -> Repartitioned[K, V]:
+    def with_name(self, name: str | None) -> Repartitioned[KAny, VAny]:
         return replace(self, name=name)
 
-    def with_key_serde(self, serde: Serde[Any] | None) -> Repartitioned[Any, V]:
-        return replace(self, key_serde=serde)
+    def with_key_serde(self, serde: SerdeFor[K] | None) -> Repartitioned[K, VAny]:
+        partitioner: StreamPartitioner[Any, Any] | None = self.partitioner
+        return Repartitioned(self.name, serde, self.value_serde, self.partitions, partitioner)
 
-    def with_value_serde(self, serde: Serde[Any] | None) -> Repartitioned[K, Any]:
-        return replace(self, value_serde=serde)
+    def with_value_serde(self, serde: SerdeFor[V] | None) -> Repartitioned[KAny, V]:
+        partitioner: StreamPartitioner[Any, Any] | None = self.partitioner
+        return Repartitioned(self.name, self.key_serde, serde, self.partitions, partitioner)
 
-    def with_number_of_partitions(self, number: int) -> Repartitioned[K, V]:
+    def with_number_of_partitions(self, number: int) -> Repartitioned[KAny, VAny]:
         return replace(self, partitions=number)
 
-    def with_stream_partitioner(self, partitioner: Partitioner | None) -> Repartitioned[K, V]:
+    def with_stream_partitioner(self, partitioner: StreamPartitioner[KAny, VAny] | None) -> Repartitioned[KAny, VAny]:
         return replace(self, partitioner=partitioner)
 
 
-@dataclass(frozen=True, slots=True)
-class Branched:
+@dataclass(frozen=True)
+class Branched(Generic[KAny, VAny]):
     """A branch: its name (after the split's), and what becomes of its stream.
 
     Args:
@@ -434,30 +612,36 @@ class Branched:
     """
 
     name: str | None = None
-    function: Callable[..., object] | None = None
-    consumer: Callable[..., object] | None = None
+    function: Callable[[KStream[KAny, VAny]], KStream[KAny, VAny] | None] | None = None
+    consumer: Callable[[KStream[KAny, VAny]], object] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     @classmethod
-    def as_(cls, name: str) -> Branched:
-        return cls(name)
+    def as_(cls, name: str) -> Branched[KAnyGiven, VAnyGiven]:
+        return Branched(name)
 
     @classmethod
-    def with_function(cls, function: Callable[..., object], name: str | None = None) -> Branched:
-        return cls(name, _present(function, "chain function cannot be null"))
+    def with_function(
+        cls,
+        function: Callable[[KStream[KAnyGiven, VAnyGiven]], KStream[KAnyGiven, VAnyGiven] | None],
+        name: str | None = None,
+    ) -> Branched[KAnyGiven, VAnyGiven]:
+        return Branched(name, _present(function, "chain function cannot be null"))
 
     @classmethod
-    def with_consumer(cls, consumer: Callable[..., object], name: str | None = None) -> Branched:
-        return cls(name, None, _present(consumer, "chain consumer cannot be null"))
+    def with_consumer(
+        cls, consumer: Callable[[KStream[KAnyGiven, VAnyGiven]], object], name: str | None = None
+    ) -> Branched[KAnyGiven, VAnyGiven]:
+        return Branched(name, None, _present(consumer, "chain consumer cannot be null"))
 
-    def with_name(self, name: str | None) -> Branched:
+    def with_name(self, name: str | None) -> Branched[KAny, VAny]:
         return replace(self, name=name)
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+@dataclass(frozen=True)
+class Printed(Generic[KAny, VAny]):
     """Where and how `print` writes.
 
     Args:
@@ -469,7 +653,7 @@ class Printed:
 
     file: str | None = None
     label: str | None = None
-    mapper: Callable[[Any, Any], object] | None = None
+    mapper: Callable[[KAny, VAny], object] | None = None
     name: str | None = None
 
     def __post_init__(self) -> None:
@@ -478,26 +662,26 @@ class Printed:
         check_fields(self)
 
     @classmethod
-    def to_sys_out(cls) -> Printed:
+    def to_sys_out(cls) -> Printed[KAnyGiven, VAnyGiven]:
         """To standard output."""
-        return cls()
+        return Printed()
 
     @classmethod
-    def to_file(cls, path: str) -> Printed:
+    def to_file(cls, path: str) -> Printed[KAnyGiven, VAnyGiven]:
         """To the end of a file, which is made if it is not there."""
         if path is None:
             raise NullPointerException("filePath can't be null")
-        return cls(path)
+        return Printed(path)
 
-    def with_label(self, label: str) -> Printed:
+    def with_label(self, label: str) -> Printed[KAny, VAny]:
         """With this label in brackets before each line."""
         return replace(self, label=_present(label, "label can't be null"))
 
-    def with_key_value_mapper(self, mapper: Callable[[Any, Any], object]) -> Printed:
+    def with_key_value_mapper(self, mapper: Callable[[K, V], object]) -> Printed[K, V]:
         """With the text that `mapper(key, value)` gives."""
-        return replace(self, mapper=_present(mapper, "mapper can't be null"))
+        return Printed(self.file, self.label, _present(mapper, "mapper can't be null"), self.name)
 
-    def with_name(self, name: str | None) -> Printed:
+    def with_name(self, name: str | None) -> Printed[KAny, VAny]:
         return replace(self, name=name)
 
 

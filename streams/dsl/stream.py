@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Unpack, overload
 
 from streams.dsl import arity
 from streams.dsl import flow as at
-from streams.dsl.flow import Flow, NamedFields, name_of
-from streams.dsl.options import Grouped, Named, Printed, Produced, Repartitioned
+from streams.dsl.flow import Flow, name_of
+from streams.dsl.options import Named, Printed, Produced, Repartitioned
 from streams.errors import IllegalArgumentException
 from streams.operators import stateless
 from streams.processor import TopicNameExtractor
 from streams.spelling import no_attribute
+from streams.type_variables import KO, KR, VO, VR, K, V
 
 if TYPE_CHECKING:
     from streams.dsl.branched import BranchedKStream
     from streams.dsl.fields import (
         GroupedFields,
+        GroupedOption,
         JoinedFields,
+        JoinedOption,
+        MaterializedOption,
+        NamedFields,
         PrintedFields,
         ProducedFields,
         RepartitionedFields,
         StreamJoinedFields,
+        StreamJoinedOption,
         TableFields,
     )
     from streams.dsl.global_table import GlobalKTable
     from streams.dsl.grouped import KGroupedStream
-    from streams.dsl.materialized import Materialized
-    from streams.dsl.options import Joined, StreamJoined
     from streams.dsl.table import KTable
     from streams.dsl.windows import JoinWindows
     from streams.durations import Duration
-
-K = TypeVar("K")
-V = TypeVar("V")
-KR = TypeVar("KR")
-VR = TypeVar("VR")
-KO = TypeVar("KO")
-VO = TypeVar("VO")
+    from streams.processor import FixedKeyProcessor, ProcessesFixedKeyRecords, ProcessesRecords, Processor
 
 
 class KStream(Generic[K, V]):
@@ -192,14 +190,14 @@ class KStream(Generic[K, V]):
         fn = arity.fixed(action, arity.PAIR_FORM, "foreach", "action cannot be null")
         at.end(self._flow, "KSTREAM-FOREACH-", name_of("foreach", options, fields), stateless.foreach(fn))
 
-    def print(self, *options: Printed, **fields: Unpack[PrintedFields]) -> None:
+    def print(self, *options: Printed[K, V], **fields: Unpack[PrintedFields[K, V]]) -> None:
         """Prints each record as `[label]: key, value`."""
         from streams.dsl.stateless_ends import print_records
 
         print_records(self._flow, options, fields)
 
     def to(
-        self, topic: str | TopicNameExtractor[K, V], *options: Produced[K, V], **fields: Unpack[ProducedFields]
+        self, topic: str | TopicNameExtractor[K, V], *options: Produced[K, V], **fields: Unpack[ProducedFields[K, V]]
     ) -> None:
         """Writes each record to a topic, or to the one that `topic(key, value, record_context)` gives."""
         from streams.dsl.stateless_ends import write_to
@@ -228,32 +226,45 @@ class KStream(Generic[K, V]):
 
         return branches(self._flow, predicates)
 
-    def repartition(self, *options: Repartitioned[K, V], **fields: Unpack[RepartitionedFields]) -> KStream[K, V]:
+    def repartition(self, *options: Repartitioned[K, V], **fields: Unpack[RepartitionedFields[K, V]]) -> KStream[K, V]:
         """Writes the records to a topic of the application's own, by their key, and reads them back."""
         from streams.dsl.stateless_ends import repartitioned
 
         return KStream(repartitioned(self._flow, options, fields))
 
-    def to_table(self, *options: Named | Materialized[K, V], **fields: Unpack[TableFields]) -> KTable[K, V]:
+    def to_table(self, *options: Named | MaterializedOption[K, V], **fields: Unpack[TableFields[K, V]]) -> KTable[K, V]:
         """The table whose rows the records update; a None value deletes."""
         from streams.dsl.table_source import to_table
 
         return to_table(self._flow, options, fields)
 
-    def group_by_key(self, *options: Grouped[K, V], **fields: Unpack[GroupedFields]) -> KGroupedStream[K, V]:
+    def group_by_key(
+        self, *options: GroupedOption[K, V], **fields: Unpack[GroupedFields[K, V]]
+    ) -> KGroupedStream[K, V]:
         """Groups records by their key, to aggregate them."""
         from streams.dsl.grouping import group_by_key
 
         return group_by_key(self._flow, options, fields)
 
     def group_by(
-        self, selector: Callable[[K, V], KR], *options: Grouped[KR, V], **fields: Unpack[GroupedFields]
+        self, selector: Callable[[K, V], KR], *options: GroupedOption[KR, V], **fields: Unpack[GroupedFields[KR, V]]
     ) -> KGroupedStream[KR, V]:
         """Groups records by the key `selector(key, value)`, through a repartition topic."""
         from streams.dsl.grouping import group_by
 
         return group_by(self._flow, selector, options, fields)
 
+    @overload
+    def process(
+        self,
+        supplier: Callable[[], Processor[K, V, KR, VR]],
+        *stores: str | Named,
+        **fields: Unpack[NamedFields],
+    ) -> KStream[KR, VR]: ...
+    @overload
+    def process(
+        self, supplier: Callable[[], ProcessesRecords[K, V]], *stores: str | Named, **fields: Unpack[NamedFields]
+    ) -> KStream[Any, Any]: ...
     def process(
         self, supplier: Callable[[], object], *stores: str | Named, **fields: Unpack[NamedFields]
     ) -> KStream[Any, Any]:
@@ -267,6 +278,20 @@ class KStream(Generic[K, V]):
 
         return KStream(process(self._flow, supplier, stores, fields, fixed_key=False))
 
+    @overload
+    def process_values(
+        self,
+        supplier: Callable[[], FixedKeyProcessor[K, V, VR]],
+        *stores: str | Named,
+        **fields: Unpack[NamedFields],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def process_values(
+        self,
+        supplier: Callable[[], ProcessesFixedKeyRecords[K, V]],
+        *stores: str | Named,
+        **fields: Unpack[NamedFields],
+    ) -> KStream[K, Any]: ...
     def process_values(
         self, supplier: Callable[[], object], *stores: str | Named, **fields: Unpack[NamedFields]
     ) -> KStream[K, Any]:
@@ -281,22 +306,22 @@ class KStream(Generic[K, V]):
         other: KStream[K, VO],
         joiner: Callable[[V, VO], VR],
         windows: JoinWindows,
-        *options: StreamJoined[K, V, VO],
-        **fields: Unpack[StreamJoinedFields],
+        *options: StreamJoinedOption[K, V, VO],
+        **fields: Unpack[StreamJoinedFields[K, V, VO]],
     ) -> KStream[K, VR]: ...
     @overload
     def join(
         self,
         other: KTable[K, VO],
         joiner: Callable[[V, VO], VR],
-        *options: Joined[K, V, VO],
-        **fields: Unpack[JoinedFields],
+        *options: JoinedOption[K, V, VO],
+        **fields: Unpack[JoinedFields[K, V, VO]],
     ) -> KStream[K, VR]: ...
     @overload
     def join(
         self,
         other: GlobalKTable[KO, VO],
-        key_selector: Callable[[K, V], KO],
+        key_selector: Callable[[K, V], KO | None],
         joiner: Callable[[V, VO], VR],
         *options: Named,
         **fields: Unpack[NamedFields],
@@ -307,16 +332,25 @@ class KStream(Generic[K, V]):
         other: KStream[K, VO],
         joiner: Callable[[K, V, VO], VR],
         windows: JoinWindows,
-        *options: StreamJoined[K, V, VO],
-        **fields: Unpack[StreamJoinedFields],
+        *options: StreamJoinedOption[K, V, VO],
+        **fields: Unpack[StreamJoinedFields[K, V, VO]],
     ) -> KStream[K, VR]: ...
     @overload
     def join(
         self,
         other: KTable[K, VO],
         joiner: Callable[[K, V, VO], VR],
-        *options: Joined[K, V, VO],
-        **fields: Unpack[JoinedFields],
+        *options: JoinedOption[K, V, VO],
+        **fields: Unpack[JoinedFields[K, V, VO]],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: GlobalKTable[KO, VO],
+        key_selector: Callable[[K, V], KO | None],
+        joiner: Callable[[K, V, VO], VR],
+        *options: Named,
+        **fields: Unpack[NamedFields],
     ) -> KStream[K, VR]: ...
     def join(self, other: object, *given: object, **fields: object) -> KStream[Any, Any]:
         """Joins with a stream, a table or a global table; only records with a partner come out.
@@ -334,22 +368,22 @@ class KStream(Generic[K, V]):
         other: KStream[K, VO],
         joiner: Callable[[V, VO | None], VR],
         windows: JoinWindows,
-        *options: StreamJoined[K, V, VO],
-        **fields: Unpack[StreamJoinedFields],
+        *options: StreamJoinedOption[K, V, VO],
+        **fields: Unpack[StreamJoinedFields[K, V, VO]],
     ) -> KStream[K, VR]: ...
     @overload
     def left_join(
         self,
         other: KTable[K, VO],
         joiner: Callable[[V, VO | None], VR],
-        *options: Joined[K, V, VO],
-        **fields: Unpack[JoinedFields],
+        *options: JoinedOption[K, V, VO],
+        **fields: Unpack[JoinedFields[K, V, VO]],
     ) -> KStream[K, VR]: ...
     @overload
     def left_join(
         self,
         other: GlobalKTable[KO, VO],
-        key_selector: Callable[[K, V], KO],
+        key_selector: Callable[[K, V], KO | None],
         joiner: Callable[[V, VO | None], VR],
         *options: Named,
         **fields: Unpack[NamedFields],
@@ -360,16 +394,25 @@ class KStream(Generic[K, V]):
         other: KStream[K, VO],
         joiner: Callable[[K, V, VO | None], VR],
         windows: JoinWindows,
-        *options: StreamJoined[K, V, VO],
-        **fields: Unpack[StreamJoinedFields],
+        *options: StreamJoinedOption[K, V, VO],
+        **fields: Unpack[StreamJoinedFields[K, V, VO]],
     ) -> KStream[K, VR]: ...
     @overload
     def left_join(
         self,
         other: KTable[K, VO],
         joiner: Callable[[K, V, VO | None], VR],
-        *options: Joined[K, V, VO],
-        **fields: Unpack[JoinedFields],
+        *options: JoinedOption[K, V, VO],
+        **fields: Unpack[JoinedFields[K, V, VO]],
+    ) -> KStream[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: GlobalKTable[KO, VO],
+        key_selector: Callable[[K, V], KO | None],
+        joiner: Callable[[K, V, VO | None], VR],
+        *options: Named,
+        **fields: Unpack[NamedFields],
     ) -> KStream[K, VR]: ...
     def left_join(self, other: object, *given: object, **fields: object) -> KStream[Any, Any]:
         """As `join`, and records of this stream without a partner are joined with None."""
@@ -383,8 +426,8 @@ class KStream(Generic[K, V]):
         other: KStream[K, VO],
         joiner: Callable[[V | None, VO | None], VR],
         windows: JoinWindows,
-        *options: StreamJoined[K, V, VO],
-        **fields: Unpack[StreamJoinedFields],
+        *options: StreamJoinedOption[K, V, VO],
+        **fields: Unpack[StreamJoinedFields[K, V, VO]],
     ) -> KStream[K, VR]: ...
     @overload
     def outer_join(
@@ -392,8 +435,8 @@ class KStream(Generic[K, V]):
         other: KStream[K, VO],
         joiner: Callable[[K, V | None, VO | None], VR],
         windows: JoinWindows,
-        *options: StreamJoined[K, V, VO],
-        **fields: Unpack[StreamJoinedFields],
+        *options: StreamJoinedOption[K, V, VO],
+        **fields: Unpack[StreamJoinedFields[K, V, VO]],
     ) -> KStream[K, VR]: ...
     def outer_join(self, other: object, *given: object, **fields: object) -> KStream[Any, Any]:
         """As `join` of two streams, and records of either without a partner are joined with None."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, Generic
 
 from streams.dsl.checks import check_fields, topic_settings
 from streams.dsl.windows import idle_ms
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException
+from streams.record import Windowed
+from streams.type_variables import KAny, KAnyGiven
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ class BufferConfig:
 _Buffer = BufferConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Suppressed:
+@dataclass(frozen=True)
+class Suppressed(Generic[KAny]):
     """When a table's updates are passed on. Made by its factories.
 
     Args:
@@ -98,12 +101,12 @@ class Suppressed:
         check_fields(self)
 
     @classmethod
-    def until_time_limit(cls, time_to_wait: Duration, buffer: _Buffer) -> Suppressed:
+    def until_time_limit(cls, time_to_wait: Duration, buffer: _Buffer) -> Suppressed[KAnyGiven]:
         """Waits so long after the first update of a row; only the last of the updates is passed on."""
-        return cls(to_ms(time_to_wait, "timeToWaitForMoreEvents"), _given(buffer))
+        return Suppressed(to_ms(time_to_wait, "timeToWaitForMoreEvents"), _given(buffer))
 
     @classmethod
-    def until_window_closes(cls, buffer: _Buffer) -> Suppressed:
+    def until_window_closes(cls, buffer: _Buffer) -> Suppressed[Windowed[Any]]:
         """Passes on one result for each window, when it is closed.
 
         Raises:
@@ -114,12 +117,12 @@ class Suppressed:
                 "until_window_closes() passes on final results only, so its buffer cannot emit early; add "
                 ".shut_down_when_full() or .with_no_bound()."
             )
-        return cls(None, buffer)
+        return Suppressed(None, buffer)
 
-    def with_name(self, name: str | None) -> Suppressed:
+    def with_name(self, name: str | None) -> Suppressed[KAny]:
         return replace(self, name=name)
 
-    def close_when_idle(self, after: Duration) -> Suppressed:
+    def close_when_idle(self, after: Duration) -> Suppressed[KAny]:
         """Windows also close when their task has had no input for so long, by the wall clock. Not in Java.
 
         Raises:

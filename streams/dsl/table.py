@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Unpack, overload
 
-from streams.dsl.flow import Flow, NamedFields
-from streams.dsl.options import Grouped, Named, TableJoined
+from streams.dsl.flow import Flow
+from streams.dsl.options import Named, TableJoined
 from streams.operators.views import View
 from streams.spelling import no_attribute
+from streams.type_variables import KO, KR, VO, VR, K, V
 
 if TYPE_CHECKING:
-    from streams.dsl.fields import ForeignKeyFields, GroupedFields, TableFields
+    from streams.dsl.fields import (
+        ForeignKeyFields,
+        GroupedFields,
+        GroupedOption,
+        MaterializedOption,
+        NamedFields,
+        TableFields,
+    )
     from streams.dsl.grouped import KGroupedTable
-    from streams.dsl.materialized import Materialized
     from streams.dsl.stream import KStream
     from streams.dsl.suppressed import Suppressed
-
-K = TypeVar("K")
-V = TypeVar("V")
-KR = TypeVar("KR")
-VR = TypeVar("VR")
-KO = TypeVar("KO")
-VO = TypeVar("VO")
+    from streams.processor import ValueTransformerWithKey
 
 
 class KTable(Generic[K, V]):
@@ -51,8 +52,8 @@ class KTable(Generic[K, V]):
     def filter(
         self,
         predicate: Callable[[K, V], object],
-        *options: Named | Materialized[K, V],
-        **fields: Unpack[TableFields],
+        *options: Named | MaterializedOption[K, V],
+        **fields: Unpack[TableFields[K, V]],
     ) -> KTable[K, V]:
         """The rows for which `predicate(key, value)` is true; others are deleted."""
         from streams.dsl.table_steps import filtered
@@ -62,8 +63,8 @@ class KTable(Generic[K, V]):
     def filter_not(
         self,
         predicate: Callable[[K, V], object],
-        *options: Named | Materialized[K, V],
-        **fields: Unpack[TableFields],
+        *options: Named | MaterializedOption[K, V],
+        **fields: Unpack[TableFields[K, V]],
     ) -> KTable[K, V]:
         """The rows for which `predicate(key, value)` is false."""
         from streams.dsl.table_steps import filtered
@@ -72,15 +73,19 @@ class KTable(Generic[K, V]):
 
     @overload
     def map_values(
-        self, mapper: Callable[[V], VR], *options: Named | Materialized[K, VR], **fields: Unpack[TableFields]
+        self,
+        mapper: Callable[[V], VR],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
     ) -> KTable[K, VR]: ...
     @overload
     def map_values(
-        self, mapper: Callable[[K, V], VR], *options: Named | Materialized[K, VR], **fields: Unpack[TableFields]
+        self,
+        mapper: Callable[[K, V], VR],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
     ) -> KTable[K, VR]: ...
-    def map_values(
-        self, mapper: Callable[..., object], *options: Named | Materialized[Any, Any], **fields: Unpack[TableFields]
-    ) -> KTable[Any, Any]:
+    def map_values(self, mapper: Callable[..., object], *options: object, **fields: object) -> KTable[Any, Any]:
         """The rows with the value `mapper(value)`, or `mapper(key, value)`; not called for deleted rows."""
         from streams.dsl.table_steps import mapped
 
@@ -88,10 +93,10 @@ class KTable(Generic[K, V]):
 
     def transform_values(
         self,
-        transformer_supplier: Callable[[], object],
-        *given: str | Named | Materialized[K, Any],
-        **fields: Unpack[TableFields],
-    ) -> KTable[K, Any]:
+        transformer_supplier: Callable[[], ValueTransformerWithKey[K, V, VR]],
+        *given: str | Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
+    ) -> KTable[K, VR]:
         """The rows with values from a transformer with `init(context)`, `transform(key, value)` and `close()`.
 
         Args:
@@ -114,14 +119,17 @@ class KTable(Generic[K, V]):
 
         return to_stream(self, given, fields)
 
-    def suppress(self, suppressed: Suppressed) -> KTable[K, V]:
+    def suppress(self, suppressed: Suppressed[K]) -> KTable[K, V]:
         """Holds updates back until a time limit, or until their window is closed."""
         from streams.dsl.suppress import suppress
 
         return suppress(self, suppressed)
 
     def group_by(
-        self, selector: Callable[[K, V], tuple[KR, VR]], *options: Grouped[KR, VR], **fields: Unpack[GroupedFields]
+        self,
+        selector: Callable[[K, V], tuple[KR, VR]],
+        *options: GroupedOption[KR, VR],
+        **fields: Unpack[GroupedFields[KR, VR]],
     ) -> KGroupedTable[KR, VR]:
         """Groups the rows by the pair `selector(key, value)`, through a repartition topic."""
         from streams.dsl.grouping import group_table
@@ -133,44 +141,88 @@ class KTable(Generic[K, V]):
         self,
         other: KTable[K, VO],
         joiner: Callable[[V, VO], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
     ) -> KTable[K, VR]: ...
     @overload
     def join(
         self,
         other: KTable[KO, VO],
-        extractor: Callable[[V], KO],
+        extractor: Callable[[V], KO | None],
         joiner: Callable[[V, VO], VR],
-        *options: TableJoined | Materialized[K, VR],
-        **fields: Unpack[ForeignKeyFields],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
     ) -> KTable[K, VR]: ...
     @overload
     def join(
         self,
         other: KTable[KO, VO],
-        extractor: Callable[[K, V], KO],
+        extractor: Callable[[K, V], KO | None],
         joiner: Callable[[V, VO], VR],
-        *options: TableJoined | Materialized[K, VR],
-        **fields: Unpack[ForeignKeyFields],
-    ) -> KTable[K, VR]: ...
-    @overload
-    def join(
-        self,
-        other: KTable[KO, VO],
-        joiner: Callable[[V, VO], VR],
-        *options: TableJoined | Materialized[K, VR],
-        foreign_key: Callable[[V], KO],
-        **fields: Unpack[ForeignKeyFields],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
     ) -> KTable[K, VR]: ...
     @overload
     def join(
         self,
         other: KTable[KO, VO],
         joiner: Callable[[V, VO], VR],
-        *options: TableJoined | Materialized[K, VR],
-        foreign_key: Callable[[K, V], KO],
-        **fields: Unpack[ForeignKeyFields],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        foreign_key: Callable[[V], KO | None],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: KTable[KO, VO],
+        joiner: Callable[[V, VO], VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        foreign_key: Callable[[K, V], KO | None],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: KTable[K, VO],
+        joiner: Callable[[K, V, VO], VR],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: KTable[KO, VO],
+        extractor: Callable[[V], KO | None],
+        joiner: Callable[[K, V, VO], VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: KTable[KO, VO],
+        extractor: Callable[[K, V], KO | None],
+        joiner: Callable[[K, V, VO], VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: KTable[KO, VO],
+        joiner: Callable[[K, V, VO], VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        foreign_key: Callable[[V], KO | None],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def join(
+        self,
+        other: KTable[KO, VO],
+        joiner: Callable[[K, V, VO], VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        foreign_key: Callable[[K, V], KO | None],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
     ) -> KTable[K, VR]: ...
     def join(
         self,
@@ -193,8 +245,8 @@ class KTable(Generic[K, V]):
         self,
         other: KTable[K, VO],
         joiner: Callable[[V, VO | None], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
     ) -> KTable[K, VR]: ...
     @overload
     def left_join(
@@ -202,8 +254,8 @@ class KTable(Generic[K, V]):
         other: KTable[KO, VO],
         extractor: Callable[[V], KO | None],
         joiner: Callable[[V, VO | None], VR],
-        *options: TableJoined | Materialized[K, VR],
-        **fields: Unpack[ForeignKeyFields],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
     ) -> KTable[K, VR]: ...
     @overload
     def left_join(
@@ -211,26 +263,70 @@ class KTable(Generic[K, V]):
         other: KTable[KO, VO],
         extractor: Callable[[K, V], KO | None],
         joiner: Callable[[V, VO | None], VR],
-        *options: TableJoined | Materialized[K, VR],
-        **fields: Unpack[ForeignKeyFields],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
     ) -> KTable[K, VR]: ...
     @overload
     def left_join(
         self,
         other: KTable[KO, VO],
         joiner: Callable[[V, VO | None], VR],
-        *options: TableJoined | Materialized[K, VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
         foreign_key: Callable[[V], KO | None],
-        **fields: Unpack[ForeignKeyFields],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
     ) -> KTable[K, VR]: ...
     @overload
     def left_join(
         self,
         other: KTable[KO, VO],
         joiner: Callable[[V, VO | None], VR],
-        *options: TableJoined | Materialized[K, VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
         foreign_key: Callable[[K, V], KO | None],
-        **fields: Unpack[ForeignKeyFields],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: KTable[K, VO],
+        joiner: Callable[[K, V, VO | None], VR],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: KTable[KO, VO],
+        extractor: Callable[[V], KO | None],
+        joiner: Callable[[K, V, VO | None], VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: KTable[KO, VO],
+        extractor: Callable[[K, V], KO | None],
+        joiner: Callable[[K, V, VO | None], VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: KTable[KO, VO],
+        joiner: Callable[[K, V, VO | None], VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        foreign_key: Callable[[V], KO | None],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def left_join(
+        self,
+        other: KTable[KO, VO],
+        joiner: Callable[[K, V, VO | None], VR],
+        *options: TableJoined[K, Any] | MaterializedOption[K, VR],
+        foreign_key: Callable[[K, V], KO | None],
+        **fields: Unpack[ForeignKeyFields[K, VR, KO]],
     ) -> KTable[K, VR]: ...
     def left_join(
         self,
@@ -244,14 +340,24 @@ class KTable(Generic[K, V]):
 
         return join("left_join", "left", self, other, given, foreign_key, fields)
 
+    @overload
     def outer_join(
         self,
         other: KTable[K, VO],
         joiner: Callable[[V | None, VO | None], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
-    ) -> KTable[K, VR]:
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
+    ) -> KTable[K, VR]: ...
+    @overload
+    def outer_join(
+        self,
+        other: KTable[K, VO],
+        joiner: Callable[[K, V | None, VO | None], VR],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
+    ) -> KTable[K, VR]: ...
+    def outer_join(self, other: KTable[Any, Any], *given: object, **fields: object) -> KTable[Any, Any]:
         """As `join` by equal keys, and rows of either side without a partner are joined with None."""
         from streams.dsl.table_join import join
 
-        return join("outer_join", "outer", self, other, (joiner, *options), None, fields)
+        return join("outer_join", "outer", self, other, given, None, fields)

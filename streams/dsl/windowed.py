@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Unpack
 
 from streams.dsl import arity
 from streams.dsl.grouped import AGGREGATE, MISSING, REDUCE
@@ -20,13 +20,10 @@ from streams.operators.base import StepMaker
 from streams.record import Windowed
 from streams.serdes import Serdes
 from streams.spelling import no_attribute
+from streams.type_variables import VR, K, V
 
 if TYPE_CHECKING:
-    from streams.dsl.fields import TableFields
-
-K = TypeVar("K")
-V = TypeVar("V")
-VR = TypeVar("VR")
+    from streams.dsl.fields import MaterializedOption, TableFields
 
 
 def windowed_by(
@@ -45,7 +42,7 @@ def windowed_by(
 
 
 def _count(
-    grouping: Grouping, frame: Frame, on_close: bool, options: tuple[object, ...], fields: TableFields
+    grouping: Grouping, frame: Frame, on_close: bool, options: tuple[object, ...], fields: TableFields[Any, Any]
 ) -> KTable[Any, Any]:
     named, m = pick_two("count", Named, Materialized, options, fields, MISSING)
     settled = grouping.settle(m, AGGREGATE, Serdes.long(), count=frame.count_skips)
@@ -59,7 +56,7 @@ def _reduce(
     on_close: bool,
     reducer: Callable[[Any, Any], object],
     options: tuple[object, ...],
-    fields: TableFields,
+    fields: TableFields[Any, Any],
 ) -> KTable[Any, Any]:
     fn = arity.fixed(reducer, arity.REDUCE_FORM, "reduce", "reducer can't be null")
     named, m = pick_two("reduce", Named, Materialized, options, fields, MISSING)
@@ -110,23 +107,28 @@ class TimeWindowedKStream(Generic[K, V]):
         self._unlimited = unlimited
         self._on_close = False
 
-    def count(self, *options: Named | Materialized[K, int], **fields: Unpack[TableFields]) -> KTable[Windowed, int]:
+    def count(
+        self, *options: Named | MaterializedOption[K, int], **fields: Unpack[TableFields[K, int]]
+    ) -> KTable[Windowed[K], int]:
         """How many records each key has in each window."""
         return _count(self._grouping, self._frame, self._on_close, options, fields)
 
     def reduce(
-        self, reducer: Callable[[V, V], V], *options: Named | Materialized[K, V], **fields: Unpack[TableFields]
-    ) -> KTable[Windowed, V]:
+        self,
+        reducer: Callable[[V, V], V | None],
+        *options: Named | MaterializedOption[K, V],
+        **fields: Unpack[TableFields[K, V]],
+    ) -> KTable[Windowed[K], V]:
         """`reducer(aggregate, value)` for each record; the first value of a window is taken as it is."""
         return _reduce(self._grouping, self._frame, self._on_close, reducer, options, fields)
 
     def aggregate(
         self,
         initializer: Callable[[], VR],
-        aggregator: Callable[[K, V, VR], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
-    ) -> KTable[Windowed, VR]:
+        aggregator: Callable[[K, V, VR], VR | None],
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
+    ) -> KTable[Windowed[K], VR]:
         """`aggregator(key, value, aggregate)` for each record, from what `initializer()` gives."""
         init = arity.fixed(initializer, "", "aggregate", "initializer can't be null")
         fn = arity.fixed(aggregator, arity.AGGREGATE_FORM, "aggregate", "aggregator can't be null")
@@ -161,24 +163,29 @@ class SessionWindowedKStream(Generic[K, V]):
         self._frame = frame
         self._on_close = False
 
-    def count(self, *options: Named | Materialized[K, int], **fields: Unpack[TableFields]) -> KTable[Windowed, int]:
+    def count(
+        self, *options: Named | MaterializedOption[K, int], **fields: Unpack[TableFields[K, int]]
+    ) -> KTable[Windowed[K], int]:
         """How many records each session has."""
         return _count(self._grouping, self._frame, self._on_close, options, fields)
 
     def reduce(
-        self, reducer: Callable[[V, V], V], *options: Named | Materialized[K, V], **fields: Unpack[TableFields]
-    ) -> KTable[Windowed, V]:
+        self,
+        reducer: Callable[[V, V], V | None],
+        *options: Named | MaterializedOption[K, V],
+        **fields: Unpack[TableFields[K, V]],
+    ) -> KTable[Windowed[K], V]:
         """`reducer(aggregate, value)` for each record, and for sessions that become one."""
         return _reduce(self._grouping, self._frame, self._on_close, reducer, options, fields)
 
     def aggregate(
         self,
         initializer: Callable[[], VR],
-        aggregator: Callable[[K, V, VR], VR],
-        session_merger: Callable[[K, VR, VR], VR],
-        *options: Named | Materialized[K, VR],
-        **fields: Unpack[TableFields],
-    ) -> KTable[Windowed, VR]:
+        aggregator: Callable[[K, V, VR], VR | None],
+        session_merger: Callable[[K, VR, VR], object],  # VR here would make Any of VR where both are lambdas (mypy)
+        *options: Named | MaterializedOption[K, VR],
+        **fields: Unpack[TableFields[K, VR]],
+    ) -> KTable[Windowed[K], VR]:
         """`aggregator(key, value, aggregate)` for each record, `session_merger(key, left, right)` for sessions
         that become one."""
         init = arity.fixed(initializer, "", "aggregate", "initializer can't be null")

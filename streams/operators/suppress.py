@@ -161,7 +161,7 @@ class _Suppress:
         context = origin or self._context()._replace(timestamp=ts)
         buffered_at = ts
         if self._window_end and key not in buffer:
-            windowed: Windowed = settled(self._serde.decode(key))
+            windowed: Windowed[object] = settled(self._serde.decode(key))
             buffered_at = windowed.window.end
             if self._closed is not None and buffered_at + self._wait <= self._closed.value:
                 # Its result was let go for want of input; that was the last one.

@@ -110,7 +110,7 @@ class WindowStoreView:
         encode, fetch = access.key_serde.encode, store.fetch
 
         def get(key: object, raw_key: bytes | None) -> Found | None:
-            windowed: Windowed = settled(key)
+            windowed: Windowed[object] = settled(key)
             return fetch(encode(windowed.key), windowed.window.start)
 
         return Getter(get, _latest_only(get))
@@ -131,7 +131,7 @@ class SessionStoreView:
         encode, fetch = access.key_serde.encode, store.fetch_session
 
         def get(key: object, raw_key: bytes | None) -> Found | None:
-            windowed: Windowed = settled(key)
+            windowed: Windowed[object] = settled(key)
             start, end = windowed.window
             found = fetch(encode(windowed.key), start, end)
             return None if found is None else (found, end)

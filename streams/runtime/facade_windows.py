@@ -18,7 +18,7 @@ FOREVER = (1 << 63) - 1
 ONE_KEY: Final = object()
 """Stands for the end of a range of keys where there is none."""
 
-WindowedRows = StoreIterator[tuple[Windowed, Any]]
+WindowedRows = StoreIterator[tuple[Windowed[Any], Any]]
 
 
 class WindowFacade:
@@ -123,7 +123,7 @@ class WindowFacade:
     def _rows(self, rows: RowIterator[tuple[bytes, int, object, int]]) -> WindowedRows:
         read, size, value = self._keys.read, self._size, self._value
 
-        def decoded(row: tuple[bytes, int, object, int]) -> tuple[Windowed, Any]:
+        def decoded(row: tuple[bytes, int, object, int]) -> tuple[Windowed[Any], Any]:
             start = row[1]
             window = Window(start, min(start + size, FOREVER))
             return Windowed(read(row[0]), window), value((row[2], row[3]))
@@ -137,7 +137,7 @@ class TimestampedWindowFacade(WindowFacade):
     def __init__(self, access: StoreAccess, store: WindowStore, hand: Hand, size: int) -> None:
         super().__init__(access, store, hand, size, timestamped)
 
-    def put(self, key: Any, value: ValueAndTimestamp | None, window_start: int) -> None:
+    def put(self, key: Any, value: ValueAndTimestamp[Any] | None, window_start: int) -> None:
         """Sets value and timestamp of a window; None deletes."""
         raw = self._keys.written(key)
         hand = self._hand
@@ -169,7 +169,7 @@ class SessionFacade:
         """Its task is not closed."""
         return self._hand.lease.is_open
 
-    def put(self, session: Windowed | None, aggregate: Any) -> None:
+    def put(self, session: Windowed[Any] | None, aggregate: Any) -> None:
         """Sets the aggregate of a session; None removes it.
 
         Raises:
@@ -177,7 +177,7 @@ class SessionFacade:
         """
         self._store.put(*self._written(session), aggregate, *self._stamp())
 
-    def remove(self, session: Windowed | None) -> None:
+    def remove(self, session: Windowed[Any] | None) -> None:
         """Removes a session.
 
         Raises:
@@ -185,7 +185,7 @@ class SessionFacade:
         """
         self._store.remove(*self._written(session), *self._stamp())
 
-    def _written(self, session: Windowed | None) -> tuple[bytes, int, int]:
+    def _written(self, session: Windowed[Any] | None) -> tuple[bytes, int, int]:
         """Key, start and end of a session that is written."""
         if session is None:
             raise NullPointerException("sessionKey cannot be null")
@@ -253,7 +253,7 @@ class SessionFacade:
     def _rows(self, rows: RowIterator[tuple[bytes, int, int, object]]) -> WindowedRows:
         read = self._keys.read
 
-        def decoded(row: tuple[bytes, int, int, object]) -> tuple[Windowed, Any]:
+        def decoded(row: tuple[bytes, int, int, object]) -> tuple[Windowed[Any], Any]:
             return Windowed(read(row[0]), Window(row[1], row[2])), row[3]
 
         return StoreIterator(self.name, rows, decoded, self._hand.lease)

@@ -97,7 +97,7 @@ def plain(found: Found) -> Any:
     return found[0]
 
 
-def timestamped(found: Found) -> ValueAndTimestamp:
+def timestamped(found: Found) -> ValueAndTimestamp[Any]:
     """The value and its timestamp."""
     return ValueAndTimestamp(found[0], found[1])
 
@@ -245,7 +245,7 @@ class TimestampedKeyValueFacade(KeyValueFacade):
     def __init__(self, access: StoreAccess, store: KeyValueStore, hand: Hand) -> None:
         super().__init__(access, store, hand, timestamped)
 
-    def _put(self, raw: bytes, value: ValueAndTimestamp | None) -> None:
+    def _put(self, raw: bytes, value: ValueAndTimestamp[Any] | None) -> None:
         hand = self._hand
         hand.may_write()
         if value is None:
@@ -289,18 +289,18 @@ class VersionedFacade:
             self._hand.dropped.add()
         return written
 
-    def delete(self, key: Any, timestamp: int) -> VersionedRecord | None:
+    def delete(self, key: Any, timestamp: int) -> VersionedRecord[Any] | None:
         """Adds a deletion as of `timestamp`; returns what was valid then."""
         raw = self._keys.written(key)
         self._hand.may_write()
         return _version(self._store.delete(raw, check_instant(timestamp)))
 
-    def get(self, key: Any, as_of: int | None = None) -> VersionedRecord | None:
+    def get(self, key: Any, as_of: int | None = None) -> VersionedRecord[Any] | None:
         """The newest version, or the one that was valid at a time (ms); None where there is none."""
         when = None if as_of is None else check_instant(as_of, "as_of")
         return _version(self._store.get(self._keys.written(key), when))
 
 
-def _version(found: Any) -> VersionedRecord | None:
+def _version(found: Any) -> VersionedRecord[Any] | None:
     """As in Java, what a lookup returns does not say how long it was valid; only queries of versions do."""
     return None if found is None else VersionedRecord(found.value, found.timestamp)

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from streams.record import Windowed
 from streams.serdes import custom, number, sequence, simple, windowed
-from streams.serdes.base import Serde, V
+from streams.serdes.base import Serde, SerdeFor, V
+from streams.type_variables import K
 
 __all__ = ["Serde", "Serdes"]
 
@@ -73,7 +74,7 @@ class Serdes:
         return simple.VOID
 
     @staticmethod
-    def list(inner: Serde[V]) -> Serde[builtins.list[V | None]]:
+    def list(inner: SerdeFor[V]) -> Serde[builtins.list[V]]:
         """Lists of what `inner` writes; entries may be None."""
         return sequence.list_of(inner)
 
@@ -105,13 +106,13 @@ class Serdes:
 
     @staticmethod
     def time_windowed(
-        inner: Serde[Any], size_ms: timedelta | int | None = None, for_changelog: bool = False
-    ) -> Serde[Windowed]:
+        inner: Serde[K], size_ms: timedelta | int | None = None, for_changelog: bool = False
+    ) -> Serde[Windowed[K]]:
         """Keys in time or sliding windows of `size_ms` (ms or timedelta)."""
         return windowed.time_windowed(inner, size_ms, for_changelog)
 
     @staticmethod
-    def session_windowed(inner: Serde[Any]) -> Serde[Windowed]:
+    def session_windowed(inner: Serde[K]) -> Serde[Windowed[K]]:
         """Keys in session windows."""
         return windowed.session_windowed(inner)
 

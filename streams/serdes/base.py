@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from streams.errors import (
     ClassCastException,
@@ -25,6 +25,15 @@ OURS = "streams.serdes."
 
 EncodeWith = Callable[[str, Headers, V], bytes]
 DecodeWith = Callable[[str, Headers, bytes], V]
+
+
+class SerdeFor(Protocol[V]):
+    """A serde that fits `V`: a `Serde[V]`, or, where V may be None, one of what else it may be, as no serde is asked
+    about None. Checkers know it, nothing else does.
+    """
+
+    def serialize(self, topic: str, value: V | None, headers: Headers = (), /) -> bytes | None: ...
+    def deserialize(self, topic: str, data: bytes | None, headers: Headers = (), /) -> V | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +155,7 @@ def no_serde(given: object, what: str) -> IllegalArgumentException:
     return IllegalArgumentException(f"{what} takes a serde, such as Serdes.string(), got {given!r}.{call}")
 
 
-def check_inner(inner: object, what: str, example: str) -> None:
+def check_inner(inner: SerdeFor[V], what: str, example: str) -> Serde[V]:
     """The serde inside another.
 
     Raises:
@@ -157,6 +166,7 @@ def check_inner(inner: object, what: str, example: str) -> None:
         raise NullPointerException(f"Inner serializer is `null`. Give the serde of what is inside: Serdes.{example}.")
     if not isinstance(inner, Serde):
         raise no_serde(inner, what)
+    return inner
 
 
 def type_name(value: object) -> str:

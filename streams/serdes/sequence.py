@@ -12,30 +12,29 @@ import struct
 from functools import cache
 
 from streams.errors import SerializationException
-from streams.serdes.base import Serde, V, check_inner, wrong_type
+from streams.serdes.base import AnySerde, Serde, SerdeFor, V, check_inner, wrong_type
 
 _FIXED = b"\x00"
 _VARIABLE = b"\x01"
 _i32 = struct.Struct(">i")
 
 
-def list_of(inner: Serde[V]) -> Serde[list[V | None]]:
+def list_of(inner: SerdeFor[V]) -> Serde[list[V]]:
     """Lists of what `inner` writes; entries may be None.
 
     Raises:
         NullPointerException: there is no inner serde.
         IllegalArgumentException: what is given for it is none.
     """
-    check_inner(inner, "Serdes.list()", "list(Serdes.string())")
-    return _list_of(inner)
+    return _list_of(check_inner(inner, "Serdes.list()", "list(Serdes.string())"))
 
 
 @cache
-def _list_of(inner: Serde[V]) -> Serde[list[V | None]]:
+def _list_of(inner: AnySerde) -> AnySerde:
     name = f"Serdes.list({inner.name})"
     width = inner.fixed_width
 
-    def encode(value: list[V | None]) -> bytes:
+    def encode(value: list[object]) -> bytes:
         if not isinstance(value, list | tuple):
             raise wrong_type(name, "list", value)
         entries = [None if entry is None else inner.encode(entry) for entry in value]
@@ -45,7 +44,7 @@ def _list_of(inner: Serde[V]) -> Serde[list[V | None]]:
         head = struct.pack(f">{len(nulls) + 2}i", len(nulls), *nulls, len(entries))
         return b"".join((_FIXED, head, *(entry for entry in entries if entry is not None)))
 
-    def decode(data: bytes) -> list[V | None]:
+    def decode(data: bytes) -> list[object]:
         try:
             entries = decode_variable(data) if data[:1] == _VARIABLE else _decode_fixed(data, width)
         except struct.error:

@@ -13,7 +13,8 @@ from functools import cache
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, KafkaException, SerializationException
 from streams.record import Window, Windowed
-from streams.serdes.base import AnySerde, Serde, check_inner, shown, wrong_type
+from streams.serdes.base import Serde, check_inner, shown, wrong_type
+from streams.type_variables import K
 from streams.validation import check_flag
 
 _i64 = struct.Struct(">q")
@@ -24,7 +25,7 @@ NO_END = (1 << 63) - 1
 """The end of a window whose size is unknown or leads past the end of time, as in Java."""
 
 
-def time_windowed(inner: AnySerde, size: Duration | None = None, for_changelog: bool = False) -> Serde[Windowed]:
+def time_windowed(inner: Serde[K], size: Duration | None = None, for_changelog: bool = False) -> Serde[Windowed[K]]:
     """Keys in time or sliding windows.
 
     Args:
@@ -45,20 +46,20 @@ def time_windowed(inner: AnySerde, size: Duration | None = None, for_changelog: 
 
 
 @cache
-def _time_windowed(inner: AnySerde, size_ms: int | None, for_changelog: bool) -> Serde[Windowed]:
+def _time_windowed(inner: Serde[K], size_ms: int | None, for_changelog: bool) -> Serde[Windowed[K]]:
     name = f"Serdes.time_windowed({inner.name}{'' if size_ms is None else f', {size_ms}'})"
     tail = 12 if for_changelog else 8
     pack, unpack_from = _i64.pack, _i64.unpack_from
     inner_encode, inner_decode = inner.encode, inner.decode
 
-    def encode(value: Windowed) -> bytes:
+    def encode(value: Windowed[K]) -> bytes:
         try:
             key, window = value
             return inner_encode(key) + pack(window[0])
         except (ValueError, TypeError, struct.error, LookupError) as error:
             raise _unfit(name, value, error) from error
 
-    def decode(data: bytes) -> Windowed:
+    def decode(data: bytes) -> Windowed[K]:
         at = len(data) - tail
         if at < 0:
             raise SerializationException(f"Size of data received for {name} is less than {tail}")
@@ -78,7 +79,7 @@ def _time_windowed(inner: AnySerde, size_ms: int | None, for_changelog: bool) ->
     )
 
 
-def session_windowed(inner: AnySerde) -> Serde[Windowed]:
+def session_windowed(inner: Serde[K]) -> Serde[Windowed[K]]:
     """Keys in session windows.
 
     Args:
@@ -92,19 +93,19 @@ def session_windowed(inner: AnySerde) -> Serde[Windowed]:
 
 
 @cache
-def _session_windowed(inner: AnySerde) -> Serde[Windowed]:
+def _session_windowed(inner: Serde[K]) -> Serde[Windowed[K]]:
     name = f"Serdes.session_windowed({inner.name})"
     pack, unpack_from = _two.pack, _two.unpack_from
     inner_encode, inner_decode = inner.encode, inner.decode
 
-    def encode(value: Windowed) -> bytes:
+    def encode(value: Windowed[K]) -> bytes:
         try:
             key, window = value
             return inner_encode(key) + pack(window[1], window[0])
         except (ValueError, TypeError, struct.error, LookupError) as error:
             raise _unfit(name, value, error) from error
 
-    def decode(data: bytes) -> Windowed:
+    def decode(data: bytes) -> Windowed[K]:
         at = len(data) - 16
         if at < 0:
             raise SerializationException(f"Size of data received for {name} is less than 16")

@@ -245,7 +245,7 @@ class TopologyTestDriver:
             kind, method = _ACCESS[found.spec.kind]
             raise IllegalArgumentException(f"Store {name} is a {kind} and should be accessed via `{method}()`")
 
-    def get_key_value_store(self, name: str) -> KeyValueFacade | ReadOnlyKeyValueStore | None:
+    def get_key_value_store(self, name: str) -> KeyValueFacade | ReadOnlyKeyValueStore | Any:
         """The key-value store of that name; one with timestamps shows its values alone. None if there is
         none.
         """
@@ -259,15 +259,15 @@ class TopologyTestDriver:
         store: Any = found.access.store
         return KeyValueFacade(found.access, store, self._hand())
 
-    def get_timestamped_key_value_store(self, name: str) -> TimestampedKeyValueFacade | None:
+    def get_timestamped_key_value_store(self, name: str) -> TimestampedKeyValueFacade | Any:
         """The timestamped key-value store of that name, or None."""
         return self._of(name, TimestampedKeyValueFacade)
 
-    def get_versioned_key_value_store(self, name: str) -> VersionedFacade | None:
+    def get_versioned_key_value_store(self, name: str) -> VersionedFacade | Any:
         """The versioned store of that name, or None."""
         return self._of(name, VersionedFacade)
 
-    def get_window_store(self, name: str) -> WindowFacade | None:
+    def get_window_store(self, name: str) -> WindowFacade | Any:
         """The window store of that name; one with timestamps shows its values alone. None if there is
         none.
         """
@@ -277,11 +277,11 @@ class TopologyTestDriver:
         store: Any = found.access.store
         return WindowFacade(found.access, store, self._hand(), found.spec.window_ms)
 
-    def get_timestamped_window_store(self, name: str) -> TimestampedWindowFacade | None:
+    def get_timestamped_window_store(self, name: str) -> TimestampedWindowFacade | Any:
         """The timestamped window store of that name, or None."""
         return self._of(name, TimestampedWindowFacade)
 
-    def get_session_store(self, name: str) -> SessionFacade | None:
+    def get_session_store(self, name: str) -> SessionFacade | Any:
         """The session store of that name, or None."""
         return self._of(name, SessionFacade)
 

@@ -12,7 +12,10 @@ from tests.house.source import Import, Module, imports, modules
 # Every room and what it may know besides itself. `streams.cli` and such name whole rooms.
 GROUND = {
     f"streams.{name}"
-    for name in ("durations", "record", "errors", "clock", "world", "names", "validation", "functions", "spelling")
+    for name in (
+        *("durations", "record", "errors", "clock", "world", "names", "validation", "functions", "spelling"),
+        "type_variables",
+    )
 }
 SEVENTH = GROUND | {
     f"streams.{name}"
@@ -48,6 +51,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.validation": GROUND,
     "streams.functions": GROUND,
     "streams.spelling": GROUND,
+    "streams.type_variables": GROUND,
     "statestore": set(),
     "broker_local": set(),
 }
@@ -59,6 +63,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "click": ("streams.cli", "broker_local.cli"),
     "rich": ("streams.cli.render",),
     "yaml": ("streams.config.load",),
+    "typing_extensions": ("streams.type_variables",),  # for checkers, which bring it
     "msgspec": ("streams.serdes", "broker_local.payload"),
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
