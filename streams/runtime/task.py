@@ -33,12 +33,12 @@ from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskVie
 from streams.runtime.drains import Drain, Drains
 from streams.runtime.drops import Drops, measured
 from streams.runtime.entry import Failed, Run, SourceEntry, Walk
-from streams.runtime.facades import Hand
+from streams.state.key_value_store import Hand
 from streams.runtime.fuse import Fuse, SourceStep
 from streams.runtime.handlers import Handlers
 from streams.runtime.idleness import Idle
 from streams.runtime.inbox import FREE, MAX_RUN, NO_LIMIT, Inbox, InboxSettings, Reads
-from streams.runtime.iterators import Lease
+from streams.state.iterators import Lease
 from streams.runtime.layout import flush_order, graph_of, source_of
 from streams.runtime.memory import Memory
 from streams.runtime.outbox import Column, Outbox
@@ -60,7 +60,7 @@ from streams.runtime.stores import (
     small_cache,
 )
 from streams.runtime.timestamps import Reading
-from streams.runtime.typed import Facade, facade
+from streams.state.face import Facade, facade
 from streams.serdes.base import AnySerde
 from streams.serdes.choose import default_serde
 from streams.serdes.offset_metadata import decode_offset_metadata

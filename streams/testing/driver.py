@@ -32,8 +32,8 @@ from streams.errors import IllegalArgumentException, IllegalStateException, NoSu
 from streams.metrics import MetricName, Metrics
 from streams.processor import LogAndContinueExceptionHandler
 from streams.record import Headers, RecordBatch, TopicPartition
-from streams.runtime.facade_windows import SessionFacade, TimestampedWindowFacade, WindowFacade
-from streams.runtime.facades import (
+from streams.state.window_store import SessionFacade, TimestampedWindowFacade, WindowFacade
+from streams.state.key_value_store import (
     Hand,
     KeyValueFacade,
     ReadOnlyKeyValueStore,
@@ -42,11 +42,11 @@ from streams.runtime.facades import (
 )
 from streams.runtime.global_task import GlobalTask
 from streams.runtime.handlers import DESERIALIZATION
-from streams.runtime.iterators import Lease
+from streams.state.iterators import Lease
 from streams.runtime.outbox import Column
 from streams.runtime.stores import Opened, small_cache
 from streams.runtime.task import Ground, Task
-from streams.runtime.typed import Facade, facade
+from streams.state.face import Facade, facade
 from streams.serdes.base import Serde
 from streams.spelling import no_attribute
 from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.processor import PunctuationType
 from streams.record import ValueAndTimestamp, Window, Windowed
-from streams.runtime.facades import TimestampedKeyValueFacade
+from streams.state.key_value_store import TimestampedKeyValueFacade
 from tests.conformance.functions import Spec, number, parts, predicate, raise_if, text
 
 

@@ -11,8 +11,8 @@ import streams
 from streams.dsl.cogrouped import SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream
 from streams.dsl.stores import KeyedStoreBuilder
 from streams.errors import NotYetBuiltException
-from streams.runtime.facade_windows import SessionFacade, WindowFacade
-from streams.runtime.facades import KeyValueFacade, VersionedFacade
+from streams.state.window_store import SessionFacade, WindowFacade
+from streams.state.key_value_store import KeyValueFacade, VersionedFacade
 from tests.docs.java_api import JAVA
 from tests.docs.pages import ROOT, rows
 

@@ -21,10 +21,10 @@ from streams.errors import (
     UnsupportedOperationException,
 )
 from streams.record import ValueAndTimestamp, VersionedRecord, Window, Windowed
-from streams.runtime.facades import NOT_PUT, VALID_TO_UNDEFINED, Hand
-from streams.runtime.iterators import Lease
+from streams.state.key_value_store import NOT_PUT, VALID_TO_UNDEFINED, Hand
+from streams.state.iterators import Lease
 from streams.runtime.stores import Engines, opened
-from streams.runtime.typed import facade
+from streams.state.face import facade
 from streams.topology.store import StoreKind
 from tests.streams.runtime.walking import LONGS, table
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from streams.operators.base import StoreAccess
-from streams.runtime.facade_windows import SessionFacade, TimestampedWindowFacade, WindowFacade
-from streams.runtime.facades import Hand, KeyValueFacade, TimestampedKeyValueFacade, VersionedFacade
+from streams.state.window_store import SessionFacade, TimestampedWindowFacade, WindowFacade
+from streams.state.key_value_store import Hand, KeyValueFacade, TimestampedKeyValueFacade, VersionedFacade
 from streams.topology.store import StoreKind, StoreSpec
 
 Facade = KeyValueFacade | VersionedFacade | WindowFacade | SessionFacade

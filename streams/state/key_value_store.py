@@ -15,7 +15,7 @@ from streams.dropped import Drop
 from streams.errors import IllegalArgumentException, NullPointerException, UnsupportedOperationException
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, VersionedRecord
-from streams.runtime.iterators import Lease, StoreIterator
+from streams.state.iterators import Lease, StoreIterator
 from streams.serdes.base import AnySerde
 from streams.spelling import no_attribute
 from streams.validation import check_instant, pairs, shown

@@ -9,8 +9,8 @@ from statestore.api import Found, RowIterator, SessionStore, WindowStore
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, Window, Windowed
-from streams.runtime.facades import Hand, Keys, plain, timestamped, value_and_time
-from streams.runtime.iterators import StoreIterator
+from streams.state.key_value_store import Hand, Keys, plain, timestamped, value_and_time
+from streams.state.iterators import StoreIterator
 from streams.spelling import no_attribute
 from streams.validation import check_instant, shown
 
