@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from streams.processor import (
         UsePartitionTimeOnInvalidTimestamp as UsePartitionTimeOnInvalidTimestamp,
     )
+    from streams.processor import ValueTransformerWithKey as ValueTransformerWithKey
     from streams.processor import WallclockTimestampExtractor as WallclockTimestampExtractor
     from streams.record import FixedKeyRecord as FixedKeyRecord
     from streams.record import Headers as Headers
@@ -93,6 +94,17 @@ if TYPE_CHECKING:
     from streams.record import Windowed as Windowed
     from streams.serdes import Serdes as Serdes
     from streams.serdes.base import Serde as Serde
+    from streams.state.iterators import KeyValueIterator as KeyValueIterator
+    from streams.state.iterators import WindowStoreIterator as WindowStoreIterator
+    from streams.state.key_value_store import KeyValueStore as KeyValueStore
+    from streams.state.key_value_store import ReadOnlyKeyValueStore as ReadOnlyKeyValueStore
+    from streams.state.key_value_store import TimestampedKeyValueStore as TimestampedKeyValueStore
+    from streams.state.key_value_store import VersionedKeyValueStore as VersionedKeyValueStore
+    from streams.state.window_store import ReadOnlySessionStore as ReadOnlySessionStore
+    from streams.state.window_store import ReadOnlyWindowStore as ReadOnlyWindowStore
+    from streams.state.window_store import SessionStore as SessionStore
+    from streams.state.window_store import TimestampedWindowStore as TimestampedWindowStore
+    from streams.state.window_store import WindowStore as WindowStore
     from streams.testing.driver import TopologyTestDriver as TopologyTestDriver
     from streams.testing.topics import TestInputTopic as TestInputTopic
     from streams.testing.topics import TestOutputTopic as TestOutputTopic
@@ -159,6 +171,7 @@ _HOMES = {
         "TimestampExtractor",
         "TopicNameExtractor",
         "UsePartitionTimeOnInvalidTimestamp",
+        "ValueTransformerWithKey",
         "WallclockTimestampExtractor",
     ),
     "streams.record": (
@@ -174,6 +187,23 @@ _HOMES = {
     ),
     "streams.serdes": ("Serdes",),
     "streams.serdes.base": ("Serde",),
+    "streams.state.iterators": (
+        "KeyValueIterator",
+        "WindowStoreIterator",
+    ),
+    "streams.state.key_value_store": (
+        "KeyValueStore",
+        "ReadOnlyKeyValueStore",
+        "TimestampedKeyValueStore",
+        "VersionedKeyValueStore",
+    ),
+    "streams.state.window_store": (
+        "ReadOnlySessionStore",
+        "ReadOnlyWindowStore",
+        "SessionStore",
+        "TimestampedWindowStore",
+        "WindowStore",
+    ),
     "streams.topology.graph": ("Topology",),
     "streams.topology.node": ("TaskId",),
     "streams.topology.reset": ("AutoOffsetReset",),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, overload, runtime_checkable
 
 from streams.clock import Clock
 from streams.errors import ConfigException, IllegalArgumentException, RetriableException, StreamsException
@@ -30,6 +30,7 @@ VOut = TypeVar("VOut")
 KForward = TypeVar("KForward")
 VForward = TypeVar("VForward")
 KAny = TypeVar("KAny")
+S = TypeVar("S")
 VAny = TypeVar("VAny")
 KTransformed = TypeVar("KTransformed", contravariant=True)
 VTransformed = TypeVar("VTransformed", contravariant=True)
@@ -131,11 +132,20 @@ class BaseContext(Protocol):
         """Asks for a commit after this record."""
         ...
 
-    def get_state_store(self, name: str) -> Any:
+    @overload
+    def get_state_store(self, name: str) -> Any: ...
+    @overload
+    def get_state_store(self, name: str, kind: type[S]) -> S: ...
+    def get_state_store(self, name: str, kind: type[S] | None = None) -> Any:
         """The store of that name.
 
+        Args:
+            name: of the store.
+            kind: what it is, with the types of its keys and values: `KeyValueStore[str, int]`. The kind is looked at
+                once, the types are for checkers. None: nothing is known of it.
         Raises:
             StreamsException: it is not connected to this processor.
+            ClassCastException: it is of another kind.
         """
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from streams import arguments
 from streams.durations import Duration, Instant, to_ms
@@ -20,6 +20,7 @@ from streams.runtime.punctuate import Schedule
 from streams.serdes.base import AnySerde, in_java
 from streams.serdes.choose import default_serde
 from streams.spelling import no_attribute
+from streams.state.face import S, of_kind
 from streams.validation import check_instant, check_text, shown
 
 GUIDE = (
@@ -50,7 +51,7 @@ class BareContext:
 
     Args:
         node: the node's name.
-        store: gives the facade of a store, None where it is not connected.
+        store: gives the face of a store, None where it is not connected.
         schedule: `(node, interval_ms, kind, call, start_ms)`.
     """
 
@@ -127,7 +128,11 @@ class BareContext:
     def commit(self) -> None:
         self._view.request_commit()
 
-    def get_state_store(self, name: str) -> Any:
+    @overload
+    def get_state_store(self, name: str) -> Any: ...
+    @overload
+    def get_state_store(self, name: str, kind: type[S]) -> S: ...
+    def get_state_store(self, name: str, kind: type[S] | None = None) -> Any:
         found = self._store(name) if isinstance(name, str) else None
         if found is None:
             raise StreamsException(
@@ -139,7 +144,7 @@ class BareContext:
                     f"processor. {GUIDE}"
                 )
             )
-        return found
+        return found if kind is None else of_kind(found, kind, name)
 
     def current_stream_time_ms(self) -> int:
         return self._walk.current_stream_time()

@@ -40,7 +40,7 @@ class Host(Protocol):
         """An open store, global ones included; ConfigException: it lacks a serde."""
         ...
 
-    def facade(self, name: str, node: str, context: Any) -> Any:
+    def face(self, name: str, node: str, context: Any) -> Any:
         """The store as that node's processor sees it."""
         ...
 
@@ -128,7 +128,7 @@ class NodeScope:
 
     def value_context(self) -> ValueContext:
         def store(name: str) -> Any:
-            return self._host.facade(name, self.node, context) if name in self._stores else None
+            return self._host.face(name, self.node, context) if name in self._stores else None
 
         context = ValueContext(self.node, self._host.view, store, self._host.schedule)
         self.asks = True

@@ -33,12 +33,10 @@ from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskVie
 from streams.runtime.drains import Drain, Drains
 from streams.runtime.drops import Drops, measured
 from streams.runtime.entry import Failed, Run, SourceEntry, Walk
-from streams.state.key_value_store import Hand
 from streams.runtime.fuse import Fuse, SourceStep
 from streams.runtime.handlers import Handlers
 from streams.runtime.idleness import Idle
 from streams.runtime.inbox import FREE, MAX_RUN, NO_LIMIT, Inbox, InboxSettings, Reads
-from streams.state.iterators import Lease
 from streams.runtime.layout import flush_order, graph_of, source_of
 from streams.runtime.memory import Memory
 from streams.runtime.outbox import Column, Outbox
@@ -60,11 +58,13 @@ from streams.runtime.stores import (
     small_cache,
 )
 from streams.runtime.timestamps import Reading
-from streams.state.face import Facade, facade
 from streams.serdes.base import AnySerde
 from streams.serdes.choose import default_serde
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.serdes.simple import BYTES
+from streams.state.face import Face, face
+from streams.state.iterators import Lease
+from streams.state.key_value_store import Hand
 from streams.topology.node import ProcessorNode, SinkNode, SourceNode, StepNode, SubTopology, TaskId
 
 log = logging.getLogger("streams.runtime")
@@ -333,7 +333,7 @@ class Task:
     def _processor(self, node: ProcessorNode) -> Processing:
         def store(name: str) -> Any:
             known = name in node.stores or name in self._ground.global_stores
-            return self.facade(name, node.name, context) if known else None
+            return self.face(name, node.name, context) if known else None
 
         kind = FixedKeyContext if node.fixed_key else ForwardingContext
         context = self._contexts[node.name] = kind(node.name, self.view, store, self.schedule)
@@ -366,14 +366,14 @@ class Task:
             raise found.lacking
         return None if found is None else found.access
 
-    def facade(self, name: str, node: str, context: Any) -> Facade | None:
+    def face(self, name: str, node: str, context: Any) -> Face | None:
         """The store as a node sees it, which has that context."""
         found, walk = self.stores.get(name), self._walk
         if found is None:
             found = self._ground.global_stores.get(name)
             if found is None:
                 return None
-            return facade(found.spec, found.access, Hand(self._lease, lambda: -1, read_only=READ_ONLY))
+            return face(found.spec, found.access, Hand(self._lease, lambda: -1, read_only=READ_ONLY))
 
         def timestamp() -> int:
             return int(context.timestamp)
@@ -382,7 +382,7 @@ class Task:
         if found.access.caching:
             origin = lambda: walk.capture(timestamp(), None)  # noqa: E731
         hand = Hand(self._lease, timestamp, origin, dropped=self.drop(node, LATE))
-        return facade(found.spec, found.access, hand)
+        return face(found.spec, found.access, hand)
 
     def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None:
         """What the store's cache lets go goes to `listener`."""

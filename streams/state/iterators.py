@@ -7,32 +7,33 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self
 
 from statestore.api import RowIterator
 from streams.errors import InvalidStateStoreException, NoSuchElementException
+from streams.type_variables import K, V
 
-T = TypeVar("T")
 
+class KeyValueIterator(Generic[K, V]):
+    """Rows of a store, pairs of key and value (Java's `KeyValueIterator`), as it was when the iterator was opened.
 
-class StoreIterator(Generic[T]):
-    """Rows of a store, as it was when the iterator was opened. Use it in a `with`, or `close` it: while it is
-    open, the store keeps what is overwritten. It closes itself at its end.
+    Use it in a `with`, or `close` it: while it is open, the store keeps what is overwritten. It closes itself at its
+    end.
     """
 
     __slots__ = ("_decode", "_held", "_lease", "_name", "_rows")
 
-    def __init__(self, name: str, rows: RowIterator[Any], decode: Callable[[Any], T], lease: Lease) -> None:
+    def __init__(self, name: str, rows: RowIterator[Any], decode: Callable[[Any], tuple[K, V]], lease: Lease) -> None:
         self._name = name
         self._lease = lease
         self._rows: RowIterator[Any] | None = rows
         self._decode = decode
-        self._held: list[T] = []
+        self._held: list[tuple[K, V]] = []
 
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> T:
+    def __next__(self) -> tuple[K, V]:
         if self._held:
             return self._held.pop()
         rows = self._rows
@@ -63,16 +64,15 @@ class StoreIterator(Generic[T]):
                 return False
         return True
 
-    def peek_next_key(self) -> Any:
-        """The first half of the next row, which stays.
+    def peek_next_key(self) -> K:
+        """The key of the next row, which stays.
 
         Raises:
             NoSuchElementException: there is none.
         """
         if not self.has_next():
             raise NoSuchElementException(f"The iterator over {self._name} has no further row.")
-        row: Any = self._held[0]
-        return row[0]
+        return self._held[0][0]
 
     def close(self) -> None:
         """Lets go of the rows. A second call does nothing."""
@@ -96,6 +96,10 @@ class StoreIterator(Generic[T]):
                 stacklevel=2,
             )
             self.close()
+
+
+WindowStoreIterator = KeyValueIterator[int, V]
+"""Windows of one key: start (ms) and value (Java's `WindowStoreIterator`)."""
 
 
 class Lease:

@@ -1,23 +1,24 @@
-"""Key-value and versioned stores as processors, tests and queries see them: typed, under Java's names.
+"""Key-value and versioned stores: `KeyValueStore` and its kin.
 
-A facade encodes keys and decodes values; the rules are the store's own. `Hand` says on whose behalf it
+A face encodes keys and decodes values; the rules are the store's own. `Hand` says on whose behalf it
 writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 
-from statestore.api import Found, KeyValueStore, RowIterator, VersionedStore
+from statestore import api
 from streams import arguments
 from streams.dropped import Drop
 from streams.errors import IllegalArgumentException, NullPointerException, UnsupportedOperationException
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, VersionedRecord
-from streams.state.iterators import Lease, StoreIterator
 from streams.serdes.base import AnySerde
 from streams.spelling import no_attribute
+from streams.state.iterators import KeyValueIterator, Lease
+from streams.type_variables import K, V
 from streams.validation import check_instant, pairs, shown
 
 NOT_PUT: Final = -(2**63)
@@ -62,7 +63,7 @@ class Hand:
             raise UnsupportedOperationException(self.read_only)
 
 
-class Keys:
+class Keys(Generic[K]):
     """A store's name, whether it is open, and the bytes of its keys."""
 
     __slots__ = ("_hand", "_name", "_serde")
@@ -72,7 +73,7 @@ class Keys:
         self._serde: AnySerde = access.key_serde
         self._hand = hand
 
-    def written(self, key: object) -> bytes:
+    def written(self, key: K | None) -> bytes:
         """
         Raises:
             NullPointerException: the key is None.
@@ -83,21 +84,22 @@ class Keys:
             raise NullPointerException("key cannot be null")
         return self._serde.encode(key)
 
-    def bound(self, key: object) -> bytes | None:
+    def bound(self, key: K | None) -> bytes | None:
         """The bytes of a bound of a range; None is open."""
         self._hand.lease.check(self._name)
         return None if key is None else self._serde.encode(key)
 
-    def read(self, raw: bytes) -> object:
-        return self._serde.decode(raw)
+    def read(self, raw: bytes) -> K:
+        key: K = self._serde.decode(raw)
+        return key
 
 
-def plain(found: Found) -> Any:
+def plain(found: api.Found) -> Any:
     """The value alone."""
     return found[0]
 
 
-def timestamped(found: Found) -> ValueAndTimestamp[Any]:
+def timestamped(found: api.Found) -> Any:
     """The value and its timestamp."""
     return ValueAndTimestamp(found[0], found[1])
 
@@ -113,7 +115,7 @@ def value_and_time(given: object) -> tuple[object, int]:
     return given[0], check_instant(given[1])
 
 
-class ReadOnlyKeyValueStore:
+class ReadOnlyKeyValueStore(Generic[K, V]):
     """A key-value store that is only read. Rows come in the order of the keys' bytes; bounds are inclusive,
     None is open.
     """
@@ -124,13 +126,13 @@ class ReadOnlyKeyValueStore:
     def __init__(
         self,
         access: StoreAccess,
-        store: KeyValueStore,
+        store: api.KeyValueStore,
         hand: Hand,
-        value: Callable[[Found], Any] = plain,
+        value: Callable[[api.Found], V] = plain,
     ) -> None:
         self._access = access
         self._store = store
-        self._keys = Keys(access, hand)
+        self._keys: Keys[K] = Keys(access, hand)
         self._hand = hand
         self._value = value
 
@@ -144,7 +146,7 @@ class ReadOnlyKeyValueStore:
         """Its task is not closed."""
         return self._hand.lease.is_open
 
-    def get(self, key: Any) -> Any:
+    def get(self, key: K) -> V | None:
         """The value, None if there is none.
 
         Raises:
@@ -153,25 +155,25 @@ class ReadOnlyKeyValueStore:
         found = self._store.get(self._keys.written(key))
         return None if found is None else self._value(found)
 
-    def range(self, low: Any, high: Any) -> StoreIterator[tuple[Any, Any]]:
+    def range(self, low: K | None, high: K | None) -> KeyValueIterator[K, V]:
         """`(key, value)` with low <= key <= high, by the keys' bytes."""
         return self._rows(self._store.range(self._keys.bound(low), self._keys.bound(high)))
 
-    def reverse_range(self, low: Any, high: Any) -> StoreIterator[tuple[Any, Any]]:
+    def reverse_range(self, low: K | None, high: K | None) -> KeyValueIterator[K, V]:
         """As `range`, from the last to the first."""
         return self._rows(self._store.range(self._keys.bound(low), self._keys.bound(high), True))
 
-    def all(self) -> StoreIterator[tuple[Any, Any]]:
+    def all(self) -> KeyValueIterator[K, V]:
         """All rows."""
         self._hand.lease.check(self.name)
         return self._rows(self._store.all())
 
-    def reverse_all(self) -> StoreIterator[tuple[Any, Any]]:
+    def reverse_all(self) -> KeyValueIterator[K, V]:
         """All rows, from the last to the first."""
         self._hand.lease.check(self.name)
         return self._rows(self._store.all(True))
 
-    def prefix_scan(self, prefix: Any, serde: AnySerde | None = None) -> StoreIterator[tuple[Any, Any]]:
+    def prefix_scan(self, prefix: Any, serde: AnySerde | None = None) -> KeyValueIterator[K, V]:
         """Rows whose key's bytes begin with those of `prefix` (under `serde`; None: `prefix` under the
         key's).
         """
@@ -187,19 +189,19 @@ class ReadOnlyKeyValueStore:
         self._hand.lease.check(self.name)
         return self._store.approximate_entries()
 
-    def _rows(self, rows: RowIterator[tuple[bytes, object, int]]) -> StoreIterator[tuple[Any, Any]]:
+    def _rows(self, rows: api.RowIterator[tuple[bytes, object, int]]) -> KeyValueIterator[K, V]:
         read, value = self._keys.read, self._value
 
-        def decoded(row: tuple[bytes, object, int]) -> tuple[Any, Any]:
+        def decoded(row: tuple[bytes, object, int]) -> tuple[K, V]:
             return read(row[0]), value((row[1], row[2]))
 
-        return StoreIterator(self.name, rows, decoded, self._hand.lease)
+        return KeyValueIterator(self.name, rows, decoded, self._hand.lease)
 
 
-class KeyValueFacade(ReadOnlyKeyValueStore):
+class KeyValueStore(ReadOnlyKeyValueStore[K, V]):
     """A key-value store (Java's `KeyValueStore`)."""
 
-    def put(self, key: Any, value: Any) -> None:
+    def put(self, key: K, value: V | None) -> None:
         """Sets the value; None deletes.
 
         Raises:
@@ -208,7 +210,7 @@ class KeyValueFacade(ReadOnlyKeyValueStore):
         """
         self._put(self._keys.written(key), value)
 
-    def put_if_absent(self, key: Any, value: Any) -> Any:
+    def put_if_absent(self, key: K, value: V | None) -> V | None:
         """Sets the value unless there is one; returns the one that was there."""
         raw = self._keys.written(key)
         found = self._store.get(raw)
@@ -217,7 +219,7 @@ class KeyValueFacade(ReadOnlyKeyValueStore):
             return None
         return self._value(found)
 
-    def put_all(self, rows: Iterable[tuple[Any, Any]] | Mapping[Any, Any]) -> None:
+    def put_all(self, rows: Iterable[tuple[K, V | None]] | Mapping[K, V | None]) -> None:
         """`put` for each `(key, value)`, or for those of a mapping.
 
         Raises:
@@ -226,26 +228,26 @@ class KeyValueFacade(ReadOnlyKeyValueStore):
         for key, value in pairs(rows, "rows"):
             self.put(key, value)
 
-    def delete(self, key: Any) -> Any:
+    def delete(self, key: K) -> V | None:
         """Deletes the row; returns the value that was there."""
         raw = self._keys.written(key)
         found = self._store.get(raw)
         self._put(raw, None)
         return None if found is None else self._value(found)
 
-    def _put(self, raw: bytes, value: Any) -> None:
+    def _put(self, raw: bytes, value: V | None) -> None:
         hand = self._hand
         hand.may_write()
         self._store.put(raw, value, hand.timestamp(), hand.origin())
 
 
-class TimestampedKeyValueFacade(KeyValueFacade):
+class TimestampedKeyValueStore(KeyValueStore[K, ValueAndTimestamp[V]], Generic[K, V]):
     """A key-value store whose values are `ValueAndTimestamp` (Java's `TimestampedKeyValueStore`)."""
 
-    def __init__(self, access: StoreAccess, store: KeyValueStore, hand: Hand) -> None:
+    def __init__(self, access: StoreAccess, store: api.KeyValueStore, hand: Hand) -> None:
         super().__init__(access, store, hand, timestamped)
 
-    def _put(self, raw: bytes, value: ValueAndTimestamp[Any] | None) -> None:
+    def _put(self, raw: bytes, value: ValueAndTimestamp[V] | None) -> None:
         hand = self._hand
         hand.may_write()
         if value is None:
@@ -254,16 +256,16 @@ class TimestampedKeyValueFacade(KeyValueFacade):
             self._store.put(raw, *value_and_time(value), hand.origin())
 
 
-class VersionedFacade:
+class VersionedKeyValueStore(Generic[K, V]):
     """A store that keeps the versions of its values (Java's `VersionedKeyValueStore`)."""
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
 
-    def __init__(self, access: StoreAccess, store: VersionedStore, hand: Hand) -> None:
+    def __init__(self, access: StoreAccess, store: api.VersionedStore, hand: Hand) -> None:
         self._access = access
         self._store = store
-        self._keys = Keys(access, hand)
+        self._keys: Keys[K] = Keys(access, hand)
         self._hand = hand
 
     @property
@@ -276,7 +278,7 @@ class VersionedFacade:
         """Its task is not closed."""
         return self._hand.lease.is_open
 
-    def put(self, key: Any, value: Any, timestamp: int) -> int:
+    def put(self, key: K, value: V | None, timestamp: int) -> int:
         """Adds a version (None: a deletion) that is valid from `timestamp` (ms) on.
 
         Returns the time it is valid to, `VALID_TO_UNDEFINED` (-1) for the newest, `NOT_PUT` for one older
@@ -289,13 +291,13 @@ class VersionedFacade:
             self._hand.dropped.add()
         return written
 
-    def delete(self, key: Any, timestamp: int) -> VersionedRecord[Any] | None:
+    def delete(self, key: K, timestamp: int) -> VersionedRecord[V] | None:
         """Adds a deletion as of `timestamp`; returns what was valid then."""
         raw = self._keys.written(key)
         self._hand.may_write()
         return _version(self._store.delete(raw, check_instant(timestamp)))
 
-    def get(self, key: Any, as_of: int | None = None) -> VersionedRecord[Any] | None:
+    def get(self, key: K, as_of: int | None = None) -> VersionedRecord[V] | None:
         """The newest version, or the one that was valid at a time (ms); None where there is none."""
         when = None if as_of is None else check_instant(as_of, "as_of")
         return _version(self._store.get(self._keys.written(key), when))

@@ -1,28 +1,27 @@
-"""Window and session stores as processors, tests and queries see them: typed, under Java's names."""
+"""Window and session stores: `WindowStore`, `SessionStore` and their kin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, overload
 
-from statestore.api import Found, RowIterator, SessionStore, WindowStore
+from statestore import api
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, Window, Windowed
-from streams.state.key_value_store import Hand, Keys, plain, timestamped, value_and_time
-from streams.state.iterators import StoreIterator
 from streams.spelling import no_attribute
+from streams.state.iterators import KeyValueIterator, WindowStoreIterator
+from streams.state.key_value_store import Hand, Keys, plain, timestamped, value_and_time
+from streams.type_variables import K, V
 from streams.validation import check_instant, shown
 
 FOREVER = (1 << 63) - 1
 ONE_KEY: Final = object()
 """Stands for the end of a range of keys where there is none."""
 
-WindowedRows = StoreIterator[tuple[Windowed[Any], Any]]
 
-
-class WindowFacade:
-    """Rows by key and window start (Java's `WindowStore`). Times are in ms, bounds inclusive.
+class ReadOnlyWindowStore(Generic[K, V]):
+    """A window store that is only read: rows by key and window start. Times are in ms, bounds inclusive.
 
     Args:
         size: of the windows in ms, for the ends of the windows that are yielded.
@@ -34,14 +33,14 @@ class WindowFacade:
     def __init__(
         self,
         access: StoreAccess,
-        store: WindowStore,
+        store: api.WindowStore,
         hand: Hand,
         size: int,
-        value: Callable[[Found], Any] = plain,
+        value: Callable[[api.Found], V] = plain,
     ) -> None:
         self._access = access
         self._store = store
-        self._keys = Keys(access, hand)
+        self._keys: Keys[K] = Keys(access, hand)
         self._hand = hand
         self._size = size
         self._value = value
@@ -56,7 +55,87 @@ class WindowFacade:
         """Its task is not closed."""
         return self._hand.lease.is_open
 
-    def put(self, key: Any, value: Any, window_start: int) -> None:
+    @overload
+    def fetch(self, key: K, time: int, /) -> V | None: ...
+    @overload
+    def fetch(self, key: K, time_from: int, time_to: int, /) -> WindowStoreIterator[V]: ...
+    @overload
+    def fetch(
+        self, key_from: K | None, key_to: K | None, time_from: int, time_to: int, /
+    ) -> KeyValueIterator[Windowed[K], V]: ...
+    def fetch(self, *args: Any) -> Any:
+        """`fetch(key, time)` gives the value of the window that starts then, or None; `fetch(key, time_from,
+        time_to)` an iterator of `(start, value)`; `fetch(key_from, key_to, time_from, time_to)` one of
+        `(Windowed, value)`; keys may be None there.
+        """
+        if len(args) == 2:
+            found = self._store.fetch(self._keys.written(args[0]), check_instant(args[1], "time"))
+            return None if found is None else self._value(found)
+        return self._fetched(args, False)
+
+    @overload
+    def backward_fetch(self, key: K, time_from: int, time_to: int, /) -> WindowStoreIterator[V]: ...
+    @overload
+    def backward_fetch(
+        self, key_from: K | None, key_to: K | None, time_from: int, time_to: int, /
+    ) -> KeyValueIterator[Windowed[K], V]: ...
+    def backward_fetch(self, *args: Any) -> Any:
+        """As `fetch` with three or four arguments, from the last window to the first."""
+        return self._fetched(args, True)
+
+    def fetch_all(self, time_from: int, time_to: int) -> KeyValueIterator[Windowed[K], V]:
+        """All windows that start between two times."""
+        return self._rows(self._opened().fetch_all(*_between(time_from, time_to)))
+
+    def backward_fetch_all(self, time_from: int, time_to: int) -> KeyValueIterator[Windowed[K], V]:
+        """As `fetch_all`, from the last to the first."""
+        return self._rows(self._opened().fetch_all(*_between(time_from, time_to), True))
+
+    def all(self) -> KeyValueIterator[Windowed[K], V]:
+        """All windows."""
+        return self._rows(self._opened().all())
+
+    def backward_all(self) -> KeyValueIterator[Windowed[K], V]:
+        """All windows, from the last to the first."""
+        return self._rows(self._opened().all(True))
+
+    def _opened(self) -> api.WindowStore:
+        self._hand.lease.check(self.name)
+        return self._store
+
+    def _fetched(self, args: tuple[Any, ...], backwards: bool) -> Any:
+        if len(args) == 3:
+            key, time_from, time_to = args
+            rows = self._store.fetch_range(self._keys.written(key), *_between(time_from, time_to), backwards)
+            value = self._value
+
+            def one(row: tuple[int, object, int]) -> tuple[int, V]:
+                return row[0], value((row[1], row[2]))
+
+            return KeyValueIterator(self.name, rows, one, self._hand.lease)
+        if len(args) != 4:
+            raise IllegalArgumentException(
+                "fetch takes (key, time), (key, time_from, time_to) or (key_from, key_to, time_from, time_to); "
+                f"got {len(args)} arguments."
+            )
+        low, high = self._keys.bound(args[0]), self._keys.bound(args[1])
+        return self._rows(self._store.fetch_keys(low, high, *_between(args[2], args[3]), backwards))
+
+    def _rows(self, rows: api.RowIterator[tuple[bytes, int, object, int]]) -> KeyValueIterator[Windowed[K], V]:
+        read, size, value = self._keys.read, self._size, self._value
+
+        def decoded(row: tuple[bytes, int, object, int]) -> tuple[Windowed[K], V]:
+            start = row[1]
+            window = Window(start, min(start + size, FOREVER))
+            return Windowed(read(row[0]), window), value((row[2], row[3]))
+
+        return KeyValueIterator(self.name, rows, decoded, self._hand.lease)
+
+
+class WindowStore(ReadOnlyWindowStore[K, V]):
+    """Rows by key and window start (Java's `WindowStore`)."""
+
+    def put(self, key: K, value: V | None, window_start: int) -> None:
         """Sets the value of a window; None deletes.
 
         Raises:
@@ -68,76 +147,14 @@ class WindowFacade:
         start = check_instant(window_start, "window start")
         self._store.put(raw, start, value, hand.timestamp(), hand.origin())
 
-    def fetch(self, *args: Any) -> Any:
-        """`fetch(key, time)` gives the value of the window that starts then, or None; `fetch(key, time_from,
-        time_to)` an iterator of `(start, value)`; `fetch(key_from, key_to, time_from, time_to)` one of
-        `(Windowed, value)`; keys may be None there.
-        """
-        if len(args) == 2:
-            found = self._store.fetch(self._keys.written(args[0]), check_instant(args[1], "time"))
-            return None if found is None else self._value(found)
-        return self._fetched(args, False)
 
-    def backward_fetch(self, *args: Any) -> Any:
-        """As `fetch` with three or four arguments, from the last window to the first."""
-        return self._fetched(args, True)
-
-    def fetch_all(self, time_from: int, time_to: int) -> WindowedRows:
-        """All windows that start between two times."""
-        return self._rows(self._opened().fetch_all(*_between(time_from, time_to)))
-
-    def backward_fetch_all(self, time_from: int, time_to: int) -> WindowedRows:
-        """As `fetch_all`, from the last to the first."""
-        return self._rows(self._opened().fetch_all(*_between(time_from, time_to), True))
-
-    def all(self) -> WindowedRows:
-        """All windows."""
-        return self._rows(self._opened().all())
-
-    def backward_all(self) -> WindowedRows:
-        """All windows, from the last to the first."""
-        return self._rows(self._opened().all(True))
-
-    def _opened(self) -> WindowStore:
-        self._hand.lease.check(self.name)
-        return self._store
-
-    def _fetched(self, args: tuple[Any, ...], backwards: bool) -> Any:
-        if len(args) == 3:
-            key, time_from, time_to = args
-            rows = self._store.fetch_range(self._keys.written(key), *_between(time_from, time_to), backwards)
-            value = self._value
-
-            def one(row: tuple[int, object, int]) -> tuple[int, Any]:
-                return row[0], value((row[1], row[2]))
-
-            return StoreIterator(self.name, rows, one, self._hand.lease)
-        if len(args) != 4:
-            raise IllegalArgumentException(
-                "fetch takes (key, time), (key, time_from, time_to) or (key_from, key_to, time_from, time_to); "
-                f"got {len(args)} arguments."
-            )
-        low, high = self._keys.bound(args[0]), self._keys.bound(args[1])
-        return self._rows(self._store.fetch_keys(low, high, *_between(args[2], args[3]), backwards))
-
-    def _rows(self, rows: RowIterator[tuple[bytes, int, object, int]]) -> WindowedRows:
-        read, size, value = self._keys.read, self._size, self._value
-
-        def decoded(row: tuple[bytes, int, object, int]) -> tuple[Windowed[Any], Any]:
-            start = row[1]
-            window = Window(start, min(start + size, FOREVER))
-            return Windowed(read(row[0]), window), value((row[2], row[3]))
-
-        return StoreIterator(self.name, rows, decoded, self._hand.lease)
-
-
-class TimestampedWindowFacade(WindowFacade):
+class TimestampedWindowStore(WindowStore[K, ValueAndTimestamp[V]], Generic[K, V]):
     """A window store whose values are `ValueAndTimestamp` (Java's `TimestampedWindowStore`)."""
 
-    def __init__(self, access: StoreAccess, store: WindowStore, hand: Hand, size: int) -> None:
+    def __init__(self, access: StoreAccess, store: api.WindowStore, hand: Hand, size: int) -> None:
         super().__init__(access, store, hand, size, timestamped)
 
-    def put(self, key: Any, value: ValueAndTimestamp[Any] | None, window_start: int) -> None:
+    def put(self, key: K, value: ValueAndTimestamp[V] | None, window_start: int) -> None:
         """Sets value and timestamp of a window; None deletes."""
         raw = self._keys.written(key)
         hand = self._hand
@@ -147,16 +164,16 @@ class TimestampedWindowFacade(WindowFacade):
         self._store.put(raw, start, new, time, hand.origin())
 
 
-class SessionFacade:
-    """Rows by key, start and end (Java's `SessionStore`). Times are in ms, both ends inclusive."""
+class ReadOnlySessionStore(Generic[K, V]):
+    """A session store that is only read: rows by key, start and end. Times are in ms, both ends inclusive."""
 
     if not TYPE_CHECKING:
         __getattr__ = no_attribute
 
-    def __init__(self, access: StoreAccess, store: SessionStore, hand: Hand) -> None:
+    def __init__(self, access: StoreAccess, store: api.SessionStore, hand: Hand) -> None:
         self._access = access
         self._store = store
-        self._keys = Keys(access, hand)
+        self._keys: Keys[K] = Keys(access, hand)
         self._hand = hand
 
     @property
@@ -169,7 +186,94 @@ class SessionFacade:
         """Its task is not closed."""
         return self._hand.lease.is_open
 
-    def put(self, session: Windowed[Any] | None, aggregate: Any) -> None:
+    def fetch_session(self, key: K, start: int, end: int) -> V | None:
+        """The aggregate of exactly this session, or None."""
+        raw = self._keys.written(key)
+        found: Any = self._store.fetch_session(raw, check_instant(start, "start"), check_instant(end, "end"))
+        value: V | None = found
+        return value
+
+    @overload
+    def find_sessions(self, earliest_end: int, latest_end: int, /) -> KeyValueIterator[Windowed[K], V]: ...
+    @overload
+    def find_sessions(self, key: K, earliest_end: int, latest_start: int, /) -> KeyValueIterator[Windowed[K], V]: ...
+    @overload
+    def find_sessions(
+        self, key_from: K | None, key_to: K | None, earliest_end: int, latest_start: int, /
+    ) -> KeyValueIterator[Windowed[K], V]: ...
+    def find_sessions(self, *args: Any) -> KeyValueIterator[Windowed[K], V]:
+        """`find_sessions(key, earliest_end, latest_start)`: the key's sessions that end at or after the one
+        and start at or before the other; `(key_from, key_to, earliest_end, latest_start)` for a range of
+        keys; `(earliest_end, latest_end)` for all keys."""
+        return self._found(args, False)
+
+    @overload
+    def backward_find_sessions(
+        self, key: K, earliest_end: int, latest_start: int, /
+    ) -> KeyValueIterator[Windowed[K], V]: ...
+    @overload
+    def backward_find_sessions(
+        self, key_from: K | None, key_to: K | None, earliest_end: int, latest_start: int, /
+    ) -> KeyValueIterator[Windowed[K], V]: ...
+    def backward_find_sessions(self, *args: Any) -> KeyValueIterator[Windowed[K], V]:
+        """As `find_sessions` with three or four arguments, from the last to the first."""
+        return self._found(args, True)
+
+    @overload
+    def fetch(self, key: K) -> KeyValueIterator[Windowed[K], V]: ...
+    @overload
+    def fetch(self, key: K | None, key_to: K | None) -> KeyValueIterator[Windowed[K], V]: ...
+    def fetch(self, key: Any, key_to: Any = ONE_KEY) -> KeyValueIterator[Windowed[K], V]:
+        """`fetch(key)` gives all sessions of a key, `fetch(key_from, key_to)` those of the keys between; None is an
+        open end there.
+
+        Raises:
+            NullPointerException: the one key is None.
+        """
+        return self._fetched(key, key_to, False)
+
+    @overload
+    def backward_fetch(self, key: K) -> KeyValueIterator[Windowed[K], V]: ...
+    @overload
+    def backward_fetch(self, key: K | None, key_to: K | None) -> KeyValueIterator[Windowed[K], V]: ...
+    def backward_fetch(self, key: Any, key_to: Any = ONE_KEY) -> KeyValueIterator[Windowed[K], V]:
+        """As `fetch`, from the last to the first."""
+        return self._fetched(key, key_to, True)
+
+    def _fetched(self, key: Any, key_to: Any, backwards: bool) -> KeyValueIterator[Windowed[K], V]:
+        if key_to is ONE_KEY:
+            return self._rows(self._store.fetch(self._keys.written(key), backwards))
+        return self._rows(self._store.fetch_keys(self._keys.bound(key), self._keys.bound(key_to), backwards))
+
+    def _found(self, args: tuple[Any, ...], backwards: bool) -> KeyValueIterator[Windowed[K], V]:
+        store = self._store
+        if len(args) == 3:
+            return self._rows(store.find(self._keys.written(args[0]), *_between(args[1], args[2]), backwards))
+        if len(args) == 4:
+            low, high = self._keys.bound(args[0]), self._keys.bound(args[1])
+            return self._rows(store.find_keys(low, high, *_between(args[2], args[3]), backwards))
+        if len(args) != 2 or backwards:
+            raise IllegalArgumentException(
+                "find_sessions takes (key, earliest_end, latest_start), (key_from, key_to, earliest_end, "
+                f"latest_start) or (earliest_end, latest_end); got {len(args)} arguments."
+            )
+        self._hand.lease.check(self.name)
+        return self._rows(store.find_all(*_between(args[0], args[1])))
+
+    def _rows(self, rows: api.RowIterator[tuple[bytes, int, int, object]]) -> KeyValueIterator[Windowed[K], V]:
+        read = self._keys.read
+
+        def decoded(row: tuple[bytes, int, int, object]) -> tuple[Windowed[K], V]:
+            aggregate: Any = row[3]
+            return Windowed(read(row[0]), Window(row[1], row[2])), aggregate
+
+        return KeyValueIterator(self.name, rows, decoded, self._hand.lease)
+
+
+class SessionStore(ReadOnlySessionStore[K, V]):
+    """Rows by key, start and end (Java's `SessionStore`)."""
+
+    def put(self, session: Windowed[K] | None, aggregate: V | None) -> None:
         """Sets the aggregate of a session; None removes it.
 
         Raises:
@@ -177,7 +281,7 @@ class SessionFacade:
         """
         self._store.put(*self._written(session), aggregate, *self._stamp())
 
-    def remove(self, session: Windowed[Any] | None) -> None:
+    def remove(self, session: Windowed[K] | None) -> None:
         """Removes a session.
 
         Raises:
@@ -185,7 +289,7 @@ class SessionFacade:
         """
         self._store.remove(*self._written(session), *self._stamp())
 
-    def _written(self, session: Windowed[Any] | None) -> tuple[bytes, int, int]:
+    def _written(self, session: Windowed[K] | None) -> tuple[bytes, int, int]:
         """Key, start and end of a session that is written."""
         if session is None:
             raise NullPointerException("sessionKey cannot be null")
@@ -201,62 +305,6 @@ class SessionFacade:
     def _stamp(self) -> tuple[int, object]:
         """Timestamp and origin of a write."""
         return self._hand.timestamp(), self._hand.origin()
-
-    def fetch_session(self, key: Any, start: int, end: int) -> Any:
-        """The aggregate of exactly this session, or None."""
-        raw = self._keys.written(key)
-        return self._store.fetch_session(raw, check_instant(start, "start"), check_instant(end, "end"))
-
-    def find_sessions(self, *args: Any) -> WindowedRows:
-        """`find_sessions(key, earliest_end, latest_start)`: the key's sessions that end at or after the one
-        and start at or before the other; `(key_from, key_to, earliest_end, latest_start)` for a range of
-        keys; `(earliest_end, latest_end)` for all keys."""
-        return self._found(args, False)
-
-    def backward_find_sessions(self, *args: Any) -> WindowedRows:
-        """As `find_sessions` with three or four arguments, from the last to the first."""
-        return self._found(args, True)
-
-    def fetch(self, key: Any, key_to: Any = ONE_KEY) -> WindowedRows:
-        """`fetch(key)` gives all sessions of a key, `fetch(key_from, key_to)` those of the keys between; None is an
-        open end there.
-
-        Raises:
-            NullPointerException: the one key is None.
-        """
-        return self._fetched(key, key_to, False)
-
-    def backward_fetch(self, key: Any, key_to: Any = ONE_KEY) -> WindowedRows:
-        """As `fetch`, from the last to the first."""
-        return self._fetched(key, key_to, True)
-
-    def _fetched(self, key: object, key_to: object, backwards: bool) -> WindowedRows:
-        if key_to is ONE_KEY:
-            return self._rows(self._store.fetch(self._keys.written(key), backwards))
-        return self._rows(self._store.fetch_keys(self._keys.bound(key), self._keys.bound(key_to), backwards))
-
-    def _found(self, args: tuple[Any, ...], backwards: bool) -> WindowedRows:
-        store = self._store
-        if len(args) == 3:
-            return self._rows(store.find(self._keys.written(args[0]), *_between(args[1], args[2]), backwards))
-        if len(args) == 4:
-            low, high = self._keys.bound(args[0]), self._keys.bound(args[1])
-            return self._rows(store.find_keys(low, high, *_between(args[2], args[3]), backwards))
-        if len(args) != 2 or backwards:
-            raise IllegalArgumentException(
-                "find_sessions takes (key, earliest_end, latest_start), (key_from, key_to, earliest_end, "
-                f"latest_start) or (earliest_end, latest_end); got {len(args)} arguments."
-            )
-        self._hand.lease.check(self.name)
-        return self._rows(store.find_all(*_between(args[0], args[1])))
-
-    def _rows(self, rows: RowIterator[tuple[bytes, int, int, object]]) -> WindowedRows:
-        read = self._keys.read
-
-        def decoded(row: tuple[bytes, int, int, object]) -> tuple[Windowed[Any], Any]:
-            return Windowed(read(row[0]), Window(row[1], row[2])), row[3]
-
-        return StoreIterator(self.name, rows, decoded, self._hand.lease)
 
 
 def _between(first: object, last: object) -> tuple[int, int]:

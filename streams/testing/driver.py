@@ -32,28 +32,28 @@ from streams.errors import IllegalArgumentException, IllegalStateException, NoSu
 from streams.metrics import MetricName, Metrics
 from streams.processor import LogAndContinueExceptionHandler
 from streams.record import Headers, RecordBatch, TopicPartition
-from streams.state.window_store import SessionFacade, TimestampedWindowFacade, WindowFacade
-from streams.state.key_value_store import (
-    Hand,
-    KeyValueFacade,
-    ReadOnlyKeyValueStore,
-    TimestampedKeyValueFacade,
-    VersionedFacade,
-)
 from streams.runtime.global_task import GlobalTask
 from streams.runtime.handlers import DESERIALIZATION
-from streams.state.iterators import Lease
 from streams.runtime.outbox import Column
 from streams.runtime.stores import Opened, small_cache
 from streams.runtime.task import Ground, Task
-from streams.state.face import Facade, facade
 from streams.serdes.base import Serde
 from streams.spelling import no_attribute
+from streams.state.face import Face, face
+from streams.state.iterators import Lease
+from streams.state.key_value_store import (
+    Hand,
+    KeyValueStore,
+    TimestampedKeyValueStore,
+    VersionedKeyValueStore,
+)
+from streams.state.window_store import SessionStore, TimestampedWindowStore, WindowStore
 from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic
 from streams.testing.turns import Turns
 from streams.topology.graph import Topology
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.topology.store import StoreKind
+from streams.type_variables import KAny, VAny
 from streams.validation import check_instant, check_text, check_timestamp
 
 K = TypeVar("K")
@@ -230,7 +230,7 @@ class TopologyTestDriver:
 
     # stores
 
-    def get_all_state_stores(self) -> dict[str, Facade]:
+    def get_all_state_stores(self) -> dict[str, Face]:
         """All stores by name, global ones too."""
         return {name: self._facade(store) for name, store in self._stores().items()}
 
@@ -245,7 +245,7 @@ class TopologyTestDriver:
             kind, method = _ACCESS[found.spec.kind]
             raise IllegalArgumentException(f"Store {name} is a {kind} and should be accessed via `{method}()`")
 
-    def get_key_value_store(self, name: str) -> KeyValueFacade | ReadOnlyKeyValueStore | Any:
+    def get_key_value_store(self, name: str) -> KeyValueStore[KAny, VAny] | Any:
         """The key-value store of that name; one with timestamps shows its values alone. None if there is
         none.
         """
@@ -257,17 +257,17 @@ class TopologyTestDriver:
         ):
             return None
         store: Any = found.access.store
-        return KeyValueFacade(found.access, store, self._hand())
+        return KeyValueStore(found.access, store, self._hand())
 
-    def get_timestamped_key_value_store(self, name: str) -> TimestampedKeyValueFacade | Any:
+    def get_timestamped_key_value_store(self, name: str) -> TimestampedKeyValueStore[KAny, VAny] | Any:
         """The timestamped key-value store of that name, or None."""
-        return self._of(name, TimestampedKeyValueFacade)
+        return self._of(name, TimestampedKeyValueStore)
 
-    def get_versioned_key_value_store(self, name: str) -> VersionedFacade | Any:
+    def get_versioned_key_value_store(self, name: str) -> VersionedKeyValueStore[KAny, VAny] | Any:
         """The versioned store of that name, or None."""
-        return self._of(name, VersionedFacade)
+        return self._of(name, VersionedKeyValueStore)
 
-    def get_window_store(self, name: str) -> WindowFacade | Any:
+    def get_window_store(self, name: str) -> WindowStore[KAny, VAny] | Any:
         """The window store of that name; one with timestamps shows its values alone. None if there is
         none.
         """
@@ -275,15 +275,15 @@ class TopologyTestDriver:
         if found is None or found.spec.kind not in (StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW):
             return None
         store: Any = found.access.store
-        return WindowFacade(found.access, store, self._hand(), found.spec.window_ms)
+        return WindowStore(found.access, store, self._hand(), found.spec.window_ms)
 
-    def get_timestamped_window_store(self, name: str) -> TimestampedWindowFacade | Any:
+    def get_timestamped_window_store(self, name: str) -> TimestampedWindowStore[KAny, VAny] | Any:
         """The timestamped window store of that name, or None."""
-        return self._of(name, TimestampedWindowFacade)
+        return self._of(name, TimestampedWindowStore)
 
-    def get_session_store(self, name: str) -> SessionFacade | Any:
+    def get_session_store(self, name: str) -> SessionStore[KAny, VAny] | Any:
         """The session store of that name, or None."""
-        return self._of(name, SessionFacade)
+        return self._of(name, SessionStore)
 
     def metrics(self) -> dict[MetricName, object]:
         """All metrics and their values at this moment."""
@@ -338,8 +338,8 @@ class TopologyTestDriver:
     def _hand(self) -> Hand:
         return Hand(self._lease, self.clock.now_ms)
 
-    def _facade(self, store: Opened) -> Facade:
-        return facade(store.spec, store.access, self._hand())
+    def _facade(self, store: Opened) -> Face:
+        return face(store.spec, store.access, self._hand())
 
     def _of(self, name: str, kind: type[T]) -> T | None:
         found = self._store(name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.processor import PunctuationType
 from streams.record import ValueAndTimestamp, Window, Windowed
-from streams.state.key_value_store import TimestampedKeyValueFacade
+from streams.state.key_value_store import TimestampedKeyValueStore
 from tests.conformance.functions import Spec, number, parts, predicate, raise_if, text
 
 
@@ -40,7 +40,7 @@ class WithStore(Step):
 
     def save(self, key: Any, value: Any, timestamp: int) -> None:
         """Puts a value, with its timestamp where the store keeps them."""
-        timestamped = isinstance(self.store, TimestampedKeyValueFacade) and value is not None
+        timestamped = isinstance(self.store, TimestampedKeyValueStore) and value is not None
         self.store.put(key, ValueAndTimestamp(value, timestamp) if timestamped else value)
 
 

@@ -11,8 +11,8 @@ import streams
 from streams.dsl.cogrouped import SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream
 from streams.dsl.stores import KeyedStoreBuilder
 from streams.errors import NotYetBuiltException
-from streams.state.window_store import SessionFacade, WindowFacade
-from streams.state.key_value_store import KeyValueFacade, VersionedFacade
+from streams.state.key_value_store import KeyValueStore, VersionedKeyValueStore
+from streams.state.window_store import SessionStore, WindowStore
 from tests.docs.java_api import JAVA
 from tests.docs.pages import ROOT, rows
 
@@ -21,10 +21,10 @@ TABLE = [row for row in rows(PAGE) if row[0] != "Kafka Streams"]
 NAMES: dict[str, object] = {
     **{name: getattr(streams, name) for name in streams.__all__},
     "KeyedStoreBuilder": KeyedStoreBuilder,
-    "KeyValueStore": KeyValueFacade,
-    "WindowStore": WindowFacade,
-    "SessionStore": SessionFacade,
-    "VersionedKeyValueStore": VersionedFacade,
+    "KeyValueStore": KeyValueStore,
+    "WindowStore": WindowStore,
+    "SessionStore": SessionStore,
+    "VersionedKeyValueStore": VersionedKeyValueStore,
     "TimeWindowedCogroupedKStream": TimeWindowedCogroupedKStream,
     "SessionWindowedCogroupedKStream": SessionWindowedCogroupedKStream,
 }

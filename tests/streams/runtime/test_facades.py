@@ -21,10 +21,10 @@ from streams.errors import (
     UnsupportedOperationException,
 )
 from streams.record import ValueAndTimestamp, VersionedRecord, Window, Windowed
-from streams.state.key_value_store import NOT_PUT, VALID_TO_UNDEFINED, Hand
-from streams.state.iterators import Lease
 from streams.runtime.stores import Engines, opened
-from streams.state.face import facade
+from streams.state.face import face
+from streams.state.iterators import Lease
+from streams.state.key_value_store import NOT_PUT, VALID_TO_UNDEFINED, Hand
 from streams.topology.store import StoreKind
 from tests.streams.runtime.walking import LONGS, table
 
@@ -48,7 +48,7 @@ def make(kind: StoreKind, read_only: str | None = None, **fields: Any) -> tuple[
 
     store = opened(spec, Engines(MemoryEngine(), MemoryEngine()), {}, "log", True, refused)
     hand = Hand(Lease(), lambda: 77, read_only=read_only, dropped=dropped)
-    return facade(spec, store.access, hand), hand
+    return face(spec, store.access, hand), hand
 
 
 keys = st.text("abé", max_size=2)

@@ -7,6 +7,15 @@ from typing import Any
 
 import pytest
 
+from streams import (
+    KeyValueStore,
+    ReadOnlyKeyValueStore,
+    SessionStore,
+    TimestampedKeyValueStore,
+    TimestampedWindowStore,
+    VersionedKeyValueStore,
+    WindowStore,
+)
 from streams.errors import ClassCastException, IllegalArgumentException, StreamsException
 from streams.operators import stateless
 from streams.operators.base import Call
@@ -219,6 +228,49 @@ def test_stores_are_those_that_are_connected() -> None:
     told = str(caught.value.__cause__)
     assert told.startswith("The store store is not connected to p. Give its name to the step, as in process(supplier, ")
     assert "(Kafka Streams says: Processor p has no access to StateStore store as the store" in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [
+        (StoreKind.KEY_VALUE, KeyValueStore[str, int]),
+        (StoreKind.KEY_VALUE, ReadOnlyKeyValueStore),
+        (StoreKind.TIMESTAMPED_KEY_VALUE, TimestampedKeyValueStore[str, int]),
+        (StoreKind.TIMESTAMPED_KEY_VALUE, KeyValueStore[str, int]),
+        (StoreKind.VERSIONED, VersionedKeyValueStore[str, int]),
+        (StoreKind.WINDOW, WindowStore[str, int]),
+        (StoreKind.TIMESTAMPED_WINDOW, TimestampedWindowStore[str, int]),
+        (StoreKind.SESSION, SessionStore[str, int]),
+    ],
+)
+def test_a_store_is_given_as_the_kind_it_is_asked_for(kind: StoreKind, kept: Any) -> None:
+    given = []
+
+    def init(context: Any) -> None:
+        given.append((context.get_state_store("store", kept), context.get_state_store("store")))
+
+    run(supply(lambda context, record: None, init), ("a", "x", 1), stores=[table(kind=kind)])
+    typed, plain = given[0]
+    assert type(typed) is type(plain)
+
+
+@pytest.mark.parametrize(
+    ("kept", "error", "said"),
+    [
+        (WindowStore[str, int], ClassCastException, "Store store is a KeyValueStore, not a WindowStore"),
+        (TimestampedKeyValueStore, ClassCastException, "Store store is a KeyValueStore, not a Timestamped"),
+        ("KeyValueStore", IllegalArgumentException, "Invalid kind of store: 'KeyValueStore' (str). Give a class"),
+        (5, IllegalArgumentException, "Invalid kind of store: 5 (int). Give a class"),
+    ],
+)
+def test_a_store_of_another_kind_is_refused_when_it_is_asked_for(kept: Any, error: type[Exception], said: str) -> None:
+    def init(context: Any) -> None:
+        context.get_state_store("store", kept)
+
+    with pytest.raises(StreamsException) as caught:
+        run(supply(lambda context, record: None, init), ("a", "x", 1), stores=[table(kind=StoreKind.KEY_VALUE)])
+    assert isinstance(caught.value.__cause__, error)
+    assert str(caught.value.__cause__).startswith(said)
 
 
 def test_a_plain_store_logs_with_the_time_of_the_record_or_punctuation() -> None:
