@@ -14,6 +14,7 @@ from streams.dsl.stream import KStream
 from streams.operators.base import Operator, Scope
 from streams.operators.branch import branch
 from streams.operators.stateless import pass_through
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.topology.plan import Step
 from streams.type_variables import K, V
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 PREFIX = "KSTREAM-BRANCH-"
 
 
+@written
 class BranchedKStream(Generic[K, V]):
     """A stream that is being split. A record goes to the first branch whose predicate is true."""
 

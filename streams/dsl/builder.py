@@ -13,6 +13,7 @@ from streams.dsl.pick import pick, pick_two
 from streams.dsl.stream import KStream
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.names import check_topic
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.topology.graph import StoreBuilder, Topology, spec_of
 from streams.topology.node import SourceNode
@@ -22,13 +23,15 @@ from streams.topology.suppliers import check_supplier
 from streams.type_variables import KAny, Unstated, VAny
 
 if TYPE_CHECKING:
-    from streams.dsl.fields import ConsumedFields, MaterializedOption, SourceTableFields
+    from streams.dsl.fields import ConsumedFields, SourceTableFields
     from streams.dsl.global_table import GlobalKTable
     from streams.dsl.table import KTable
+    from streams.processor import ProcessesRecords
 
 Topics = str | Iterable[str] | re.Pattern[str]
 
 
+@written
 class StreamsBuilder:
     """Builds a topology by the DSL.
 
@@ -70,7 +73,21 @@ class StreamsBuilder:
     def table(
         self,
         topic: str,
-        *options: Consumed[KAny, VAny] | MaterializedOption[KAny, VAny],
+        *options: Consumed[KAny, VAny] | Materialized[KAny, Unstated],
+        **fields: Unpack[SourceTableFields[KAny, VAny]],
+    ) -> KTable[KAny, VAny]: ...
+    @overload
+    def table(
+        self,
+        topic: str,
+        *options: Consumed[KAny, VAny] | Materialized[Unstated, VAny],
+        **fields: Unpack[SourceTableFields[KAny, VAny]],
+    ) -> KTable[KAny, VAny]: ...
+    @overload
+    def table(
+        self,
+        topic: str,
+        *options: Consumed[KAny, VAny] | Materialized[KAny, VAny],
         **fields: Unpack[SourceTableFields[KAny, VAny]],
     ) -> KTable[KAny, VAny]: ...
     def table(
@@ -98,7 +115,21 @@ class StreamsBuilder:
     def global_table(
         self,
         topic: str,
-        *options: Consumed[KAny, VAny] | MaterializedOption[KAny, VAny],
+        *options: Consumed[KAny, VAny] | Materialized[KAny, Unstated],
+        **fields: Unpack[SourceTableFields[KAny, VAny]],
+    ) -> GlobalKTable[KAny, VAny]: ...
+    @overload
+    def global_table(
+        self,
+        topic: str,
+        *options: Consumed[KAny, VAny] | Materialized[Unstated, VAny],
+        **fields: Unpack[SourceTableFields[KAny, VAny]],
+    ) -> GlobalKTable[KAny, VAny]: ...
+    @overload
+    def global_table(
+        self,
+        topic: str,
+        *options: Consumed[KAny, VAny] | Materialized[KAny, VAny],
         **fields: Unpack[SourceTableFields[KAny, VAny]],
     ) -> GlobalKTable[KAny, VAny]: ...
     def global_table(
@@ -121,9 +152,20 @@ class StreamsBuilder:
         self._plan.add("state store", StateStore(builder))
         return self
 
+    @overload
     def add_global_store(
-        self, builder: StoreBuilder, topic: str, *given: Consumed[Any, Any] | Callable[[], object]
-    ) -> StreamsBuilder:
+        self,
+        builder: StoreBuilder,
+        topic: str,
+        consumed: Consumed[KAny, VAny],
+        supplier: Callable[[], ProcessesRecords[KAny, VAny]],
+        /,
+    ) -> StreamsBuilder: ...
+    @overload
+    def add_global_store(
+        self, builder: StoreBuilder, topic: str, supplier: Callable[[], ProcessesRecords[Any, Any]], /
+    ) -> StreamsBuilder: ...
+    def add_global_store(self, builder: StoreBuilder, topic: str, *given: object) -> StreamsBuilder:
         """`add_global_store(builder, topic, consumed, supplier)`: a store that every instance fills from a topic,
         through the processor that `supplier` gives. It has no changelog."""
         spec_of(builder)

@@ -22,6 +22,7 @@ from streams.operators.base import StepMaker
 from streams.operators.stateless import pass_through
 from streams.operators.views import StoreView, View
 from streams.record import Windowed
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.topology.plan import PlannedStore, Step, TableKind, TablePlan
 from streams.type_variables import VR, K, V
@@ -96,6 +97,7 @@ class _Groups:
         return sources
 
 
+@written
 class CogroupedKStream(Generic[K, VR]):
     """Grouped streams that are aggregated into one table."""
 
@@ -176,6 +178,7 @@ def _windowed(
     )
 
 
+@written
 class TimeWindowedCogroupedKStream(Generic[K, VR]):
     """A cogroup by key and window."""
 
@@ -198,6 +201,7 @@ class TimeWindowedCogroupedKStream(Generic[K, VR]):
         return _windowed(self._groups, self._frame, initializer, None, options, fields)
 
 
+@written
 class SessionWindowedCogroupedKStream(Generic[K, VR]):
     """A cogroup by key and session."""
 

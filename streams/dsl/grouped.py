@@ -14,6 +14,7 @@ from streams.dsl.pick import pick_two
 from streams.operators import aggregate as streams_of
 from streams.operators import table_aggregate as tables_of
 from streams.serdes import Serdes
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.type_variables import VR, K, V
 
@@ -29,6 +30,7 @@ AGGREGATE = "KSTREAM-AGGREGATE-"
 REDUCE = "KSTREAM-REDUCE-"
 
 
+@written
 class KGroupedStream(Generic[K, V]):
     """Records grouped by key. Records without key or value are dropped by what follows."""
 
@@ -99,6 +101,7 @@ class KGroupedStream(Generic[K, V]):
         return cogrouped.cogroup(self, aggregator)
 
 
+@written
 class KGroupedTable(Generic[K, V]):
     """Rows grouped by another key. Each update takes the old row out of its group and puts the new one in."""
 

@@ -12,11 +12,13 @@ from streams.dsl.stores import StoreType as Place
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.serdes.base import Serde, SerdeFor, in_java
+from streams.signatures import written
 from streams.topology.plan import PlannedStore
 from streams.topology.store import StoreKind
 from streams.type_variables import K, KGiven, KStated, V, VGiven, VStated
 
 
+@written
 @dataclass(frozen=True)
 class Materialized(Generic[KStated, VStated]):
     """How a table is kept.

@@ -16,6 +16,7 @@ from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
 from streams.processor import StreamPartitioner, TimestampExtractor
 from streams.serdes.base import AnySerde, Serde, SerdeFor
+from streams.signatures import written
 from streams.topology.reset import AutoOffsetReset
 from streams.type_variables import (
     VO,
@@ -68,6 +69,7 @@ class Named:
         return Named(name)
 
 
+@written
 @dataclass(frozen=True)
 class Consumed(Generic[KAny, VAny]):
     """How a source reads.
@@ -156,6 +158,7 @@ class Consumed(Generic[KAny, VAny]):
         return replace(self, name=name)
 
 
+@written
 @dataclass(frozen=True)
 class Produced(Generic[KAny, VAny]):
     """How a sink writes.
@@ -224,6 +227,7 @@ class Produced(Generic[KAny, VAny]):
         return replace(self, name=name)
 
 
+@written
 @dataclass(frozen=True)
 class Grouped(Generic[KStated, VStated]):
     """How a grouping is named, and how its records are written where it needs a repartition topic."""
@@ -292,6 +296,7 @@ def _present(given: T | None, message: str) -> T:
     return given
 
 
+@written
 @dataclass(frozen=True)
 class Joined(Generic[KStated, VStated, VOStated]):
     """A stream-table join: its name, serdes of a repartition, and how long stream records wait for the table.
@@ -353,6 +358,7 @@ class Joined(Generic[KStated, VStated, VOStated]):
         return replace(self, grace_period=grace)
 
 
+@written
 @dataclass(frozen=True)
 class StreamJoined(Generic[KStated, VStated, VOStated]):
     """A stream-stream join: serdes, names, and its stores.
@@ -502,6 +508,7 @@ class StreamJoined(Generic[KStated, VStated, VOStated]):
         return replace(self, logging=None)
 
 
+@written
 @dataclass(frozen=True)
 class TableJoined(Generic[KAny, KOAny]):
     """A foreign-key join: partitioners of its two topics (they get a None value), and its name."""
@@ -535,6 +542,7 @@ class TableJoined(Generic[KAny, KOAny]):
         return replace(self, name=name)
 
 
+@written
 @dataclass(frozen=True)
 class Repartitioned(Generic[KAny, VAny]):
     """A repartition topic: its name, serdes, number of partitions and partitioner.
@@ -601,6 +609,7 @@ class Repartitioned(Generic[KAny, VAny]):
         return replace(self, partitioner=partitioner)
 
 
+@written
 @dataclass(frozen=True)
 class Branched(Generic[KAny, VAny]):
     """A branch: its name (after the split's), and what becomes of its stream.
@@ -640,6 +649,7 @@ class Branched(Generic[KAny, VAny]):
         return replace(self, name=name)
 
 
+@written
 @dataclass(frozen=True)
 class Printed(Generic[KAny, VAny]):
     """Where and how `print` writes.

@@ -12,6 +12,7 @@ from streams.dsl.options import Named, Printed, Produced, Repartitioned
 from streams.errors import IllegalArgumentException
 from streams.operators import stateless
 from streams.processor import TopicNameExtractor
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.type_variables import KO, KR, VO, VR, K, V
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from streams.processor import FixedKeyProcessor, ProcessesFixedKeyRecords, ProcessesRecords, Processor
 
 
+@written
 class KStream(Generic[K, V]):
     """A stream of records, each of which stands for itself.
 

@@ -11,6 +11,7 @@ from streams.dsl.windows import idle_ms
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.record import Windowed
+from streams.signatures import written
 from streams.type_variables import KAny, KAnyGiven
 
 
@@ -79,6 +80,7 @@ class BufferConfig:
 _Buffer = BufferConfig
 
 
+@written
 @dataclass(frozen=True)
 class Suppressed(Generic[KAny]):
     """When a table's updates are passed on. Made by its factories.

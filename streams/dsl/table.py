@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Unpack, overload
 from streams.dsl.flow import Flow
 from streams.dsl.options import Named, TableJoined
 from streams.operators.views import View
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.type_variables import KO, KR, VO, VR, K, V
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from streams.processor import ValueTransformerWithKey
 
 
+@written
 class KTable(Generic[K, V]):
     """A table: each record is the new value of its key, None deletes the row.
 
@@ -94,18 +96,18 @@ class KTable(Generic[K, V]):
     def transform_values(
         self,
         transformer_supplier: Callable[[], ValueTransformerWithKey[K, V, VR]],
-        *given: str | Named | MaterializedOption[K, VR],
+        *stores_and_options: str | Named | MaterializedOption[K, VR],
         **fields: Unpack[TableFields[K, VR]],
     ) -> KTable[K, VR]:
         """The rows with values from a transformer with `init(context)`, `transform(key, value)` and `close()`.
 
         Args:
             transformer_supplier: a class, or a callable without arguments that gives a new transformer.
-            given: names of the state stores it uses, and options.
+            stores_and_options: names of the state stores it uses, and options.
         """
         from streams.dsl.table_steps import transformed
 
-        return transformed(self, transformer_supplier, given, fields)
+        return transformed(self, transformer_supplier, stores_and_options, fields)
 
     @overload
     def to_stream(self, *options: Named, **fields: Unpack[NamedFields]) -> KStream[K, V]: ...

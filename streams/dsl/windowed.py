@@ -19,6 +19,7 @@ from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import StepMaker
 from streams.record import Windowed
 from streams.serdes import Serdes
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.type_variables import VR, K, V
 
@@ -93,6 +94,7 @@ def _check_strategy(strategy: object) -> None:
         raise IllegalArgumentException(f"emit_strategy() takes an EmitStrategy, got {strategy!r}.")
 
 
+@written
 class TimeWindowedKStream(Generic[K, V]):
     """Records grouped by key and window; the keys of the results are `Windowed`."""
 
@@ -150,6 +152,7 @@ class TimeWindowedKStream(Generic[K, V]):
         return self
 
 
+@written
 class SessionWindowedKStream(Generic[K, V]):
     """Records grouped by key and session; the keys of the results are `Windowed`."""
 

@@ -19,6 +19,7 @@ from streams.runtime.fuse import Opened
 from streams.runtime.punctuate import Schedule
 from streams.serdes.base import AnySerde, in_java
 from streams.serdes.choose import default_serde
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.state.face import S, of_kind
 from streams.validation import check_instant, check_text, shown
@@ -46,6 +47,7 @@ class TaskView:
     request_commit: Callable[[], None]
 
 
+@written
 class BareContext:
     """What all contexts have (`processor.BaseContext`).
 

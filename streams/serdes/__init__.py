@@ -11,6 +11,7 @@ from uuid import UUID
 from streams.record import Windowed
 from streams.serdes import custom, number, sequence, simple, windowed
 from streams.serdes.base import Serde, SerdeFor, V
+from streams.signatures import written
 from streams.type_variables import K
 
 __all__ = ["Serde", "Serdes"]
@@ -18,6 +19,7 @@ __all__ = ["Serde", "Serdes"]
 T = TypeVar("T")
 
 
+@written
 class Serdes:
     """Makes serdes. Two that are asked for alike are equal."""
 

@@ -9,6 +9,7 @@ from statestore import api
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, Window, Windowed
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.state.iterators import KeyValueIterator, WindowStoreIterator
 from streams.state.key_value_store import Hand, Keys, plain, timestamped, value_and_time
@@ -20,6 +21,7 @@ ONE_KEY: Final = object()
 """Stands for the end of a range of keys where there is none."""
 
 
+@written
 class ReadOnlyWindowStore(Generic[K, V]):
     """A window store that is only read: rows by key and window start. Times are in ms, bounds inclusive.
 
@@ -164,6 +166,7 @@ class TimestampedWindowStore(WindowStore[K, ValueAndTimestamp[V]], Generic[K, V]
         self._store.put(raw, start, new, time, hand.origin())
 
 
+@written
 class ReadOnlySessionStore(Generic[K, V]):
     """A session store that is only read: rows by key, start and end. Times are in ms, both ends inclusive."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 from streams import arguments
 from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException, TopologyException
-from streams.serdes.base import Serde
+from streams.serdes.base import AnySerde, Serde
+from streams.signatures import written
 from streams.spelling import no_attribute
 from streams.topology.describe import TopologyDescription, describe
 from streams.topology.node import BuiltTopology, GlobalStore, ProcessorNode, SinkNode, SourceNode
@@ -54,6 +55,7 @@ def spec_of(builder: object, logging: bool = True) -> StoreSpec:
     return spec if logging else replace(spec, logging=None)
 
 
+@written
 class Topology:
     """A graph of sources, processors, sinks and state stores.
 
@@ -67,6 +69,29 @@ class Topology:
     def __init__(self, wiring: Wiring | None = None) -> None:
         self._wiring = Wiring() if wiring is None else wiring
 
+    @overload
+    def add_source(
+        self,
+        name: str,
+        /,
+        *topics: str | re.Pattern[str],
+        key_serde: AnySerde | None = None,
+        value_serde: AnySerde | None = None,
+        timestamp_extractor: Callable[..., int] | None = None,
+        offset_reset: AutoOffsetReset | None = None,
+    ) -> Topology: ...
+    @overload
+    def add_source(
+        self, name: str, key_serde: AnySerde, value_serde: AnySerde, /, *topics: str | re.Pattern[str]
+    ) -> Topology: ...
+    @overload
+    def add_source(
+        self,
+        first: AutoOffsetReset | Callable[..., int],
+        second: Callable[..., int] | str,
+        /,
+        *name_serdes_and_topics: str | re.Pattern[str] | AnySerde,
+    ) -> Topology: ...
     def add_source(
         self,
         *args: object,
@@ -128,6 +153,35 @@ class Topology:
         self._add_user_step(name, supplier, parents, fixed_key=True)
         return self
 
+    @overload
+    def add_sink(
+        self,
+        name: str,
+        topic: str | Callable[..., str],
+        *parents: str,
+        key_serde: AnySerde | None = None,
+        value_serde: AnySerde | None = None,
+        partitioner: Callable[..., object] | None = None,
+    ) -> Topology: ...
+    @overload
+    def add_sink(
+        self,
+        name: str,
+        topic: str | Callable[..., str],
+        key_serde: AnySerde,
+        value_serde: AnySerde,
+        /,
+        *partitioner_and_parents: str | Callable[..., object],
+    ) -> Topology: ...
+    @overload
+    def add_sink(
+        self,
+        name: str,
+        topic: str | Callable[..., str],
+        partitioner: Callable[..., object],
+        /,
+        *parents: str,
+    ) -> Topology: ...
     def add_sink(
         self,
         name: str,
@@ -186,6 +240,31 @@ class Topology:
         self._wiring.connect(processor, names)
         return self
 
+    @overload
+    def add_global_store(
+        self,
+        builder: StoreBuilder,
+        source: str,
+        key_serde: AnySerde,
+        value_serde: AnySerde,
+        topic: str,
+        name: str,
+        supplier: Callable[[], object],
+        /,
+    ) -> Topology: ...
+    @overload
+    def add_global_store(
+        self,
+        builder: StoreBuilder,
+        source: str,
+        timestamp_extractor: Callable[..., int],
+        key_serde: AnySerde,
+        value_serde: AnySerde,
+        topic: str,
+        name: str,
+        supplier: Callable[[], object],
+        /,
+    ) -> Topology: ...
     def add_global_store(self, builder: StoreBuilder, *args: object) -> Topology:
         """`add_global_store(builder, source, [timestamp_extractor], key_serde, value_serde, topic, name, supplier)`.
 
@@ -199,6 +278,31 @@ class Topology:
         self._wiring.add_global(GlobalStore(spec, source, node))
         return self
 
+    @overload
+    def add_read_only_state_store(
+        self,
+        builder: StoreBuilder,
+        source: str,
+        key_serde: AnySerde,
+        value_serde: AnySerde,
+        topic: str,
+        name: str,
+        supplier: Callable[[], object],
+        /,
+    ) -> Topology: ...
+    @overload
+    def add_read_only_state_store(
+        self,
+        builder: StoreBuilder,
+        source: str,
+        timestamp_extractor: Callable[..., int],
+        key_serde: AnySerde,
+        value_serde: AnySerde,
+        topic: str,
+        name: str,
+        supplier: Callable[[], object],
+        /,
+    ) -> Topology: ...
     def add_read_only_state_store(self, builder: StoreBuilder, *args: object) -> Topology:
         """Takes the arguments of `add_global_store`, for a store of the tasks.
 

@@ -71,7 +71,7 @@ def check_keywords(method: object, call: str) -> None:
     if inspect.Parameter.VAR_POSITIONAL in kinds:
         return
     arguments = [each for each in call.strip("()").split(", ") if each and "=" not in each]
-    positional = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    positional = sum(kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds)
     assert len(arguments) <= positional, f"{call} has more arguments than {method} takes"
 
 

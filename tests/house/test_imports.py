@@ -14,7 +14,7 @@ GROUND = {
     f"streams.{name}"
     for name in (
         *("durations", "record", "errors", "clock", "world", "names", "validation", "functions", "spelling"),
-        "type_variables",
+        *("type_variables", "signatures"),
     )
 }
 SEVENTH = GROUND | {
@@ -53,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.functions": GROUND,
     "streams.spelling": GROUND,
     "streams.type_variables": GROUND,
+    "streams.signatures": GROUND,
     "statestore": set(),
     "broker_local": set(),
 }

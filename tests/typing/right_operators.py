@@ -118,6 +118,11 @@ assert_type(builder.table("t", Materialized.as_("s"), key_serde=TEXT, value_serd
 assert_type(builder.table("t", Materialized("s", key_serde=TEXT, value_serde=NUMBER)), KTable[str, int])
 assert_type(builder.table("t", Materialized.with_(TEXT, NUMBER)), KTable[str, int])
 assert_type(builder.table("t", Consumed.with_(TEXT, NUMBER), Materialized.with_(TEXT, NUMBER)), KTable[str, int])
+assert_type(builder.table("t", Materialized.as_("s").with_key_serde(TEXT), value_serde=NUMBER), KTable[str, int])
+assert_type(
+    builder.table("t", Consumed.with_(TEXT, NUMBER), Materialized.as_("s").with_value_serde(NUMBER)), KTable[str, int]
+)
+assert_type(builder.table("t", Materialized.as_("s").with_value_serde(NUMBER)), KTable[Any, int])
 assert_type(builder.table("t"), KTable[Any, Any])
 assert_type(builder.global_table("g", Consumed.with_(TEXT, NUMBER), Materialized.as_("s")), GlobalKTable[str, int])
 assert_type(builder.global_table("g", key_serde=TEXT, value_serde=NUMBER, store="s"), GlobalKTable[str, int])
