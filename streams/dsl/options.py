@@ -122,7 +122,7 @@ class Consumed(Generic[KAny, VAny]):
     @classmethod
     def with_(cls, offset_reset: AutoOffsetReset, /) -> Consumed[KAnyGiven, VAnyGiven]: ...
     @classmethod
-    def with_(cls, *args: Any) -> Consumed[KAnyGiven, VAnyGiven]:
+    def with_(cls, *args: object) -> Consumed[KAnyGiven, VAnyGiven]:
         """`with_([key_serde, value_serde], [timestamp_extractor], [offset_reset])`."""
         rest = [*args]
         if len(rest) == 1 and (isinstance(rest[0], AutoOffsetReset) or _is_extractor(rest[0])):
@@ -263,7 +263,7 @@ class Grouped(Generic[KStated, VStated]):
         cls, key_serde: SerdeFor[KGiven] | None, value_serde: SerdeFor[VGiven] | None = None, /
     ) -> Grouped[KGiven, VGiven]: ...
     @classmethod
-    def with_(cls, *args: Any) -> Grouped[KGiven, VGiven]:
+    def with_(cls, *args: object) -> Grouped[KGiven, VGiven]:
         """`with_([name], key_serde, value_serde)`."""
         name = args[0] if args and isinstance(args[0], str) else None
         rest = args[1:] if len(args) > 2 or name is not None else args
@@ -423,7 +423,7 @@ class StreamJoined(Generic[KStated, VStated, VOStated]):
     @classmethod
     def with_(cls, store_type: StoreType, /) -> StreamJoined[KGiven, VGiven, VOGiven]: ...
     @classmethod
-    def with_(cls, *args: Any) -> StreamJoined[KGiven, VGiven, VOGiven]:
+    def with_(cls, *args: object) -> StreamJoined[KGiven, VGiven, VOGiven]:
         """`with_(key_serde, value_serde, other_value_serde)`, `with_(this_store, other_store)` or
         `with_(store_type)`."""
         if len(args) == 1 and isinstance(args[0], StoreType):

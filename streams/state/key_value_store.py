@@ -73,7 +73,7 @@ class Keys(Generic[K]):
         self._serde: AnySerde = access.key_serde
         self._hand = hand
 
-    def written(self, key: K | None) -> bytes:
+    def written(self, key: object) -> bytes:
         """
         Raises:
             NullPointerException: the key is None.
@@ -84,7 +84,7 @@ class Keys(Generic[K]):
             raise NullPointerException("key cannot be null")
         return self._serde.encode(key)
 
-    def bound(self, key: K | None) -> bytes | None:
+    def bound(self, key: object) -> bytes | None:
         """The bytes of a bound of a range; None is open."""
         self._hand.lease.check(self._name)
         return None if key is None else self._serde.encode(key)

@@ -65,7 +65,7 @@ class ReadOnlyWindowStore(Generic[K, V]):
     def fetch(
         self, key_from: K | None, key_to: K | None, time_from: int, time_to: int, /
     ) -> KeyValueIterator[Windowed[K], V]: ...
-    def fetch(self, *args: Any) -> Any:
+    def fetch(self, *args: object) -> object:
         """`fetch(key, time)` gives the value of the window that starts then, or None; `fetch(key, time_from,
         time_to)` an iterator of `(start, value)`; `fetch(key_from, key_to, time_from, time_to)` one of
         `(Windowed, value)`; keys may be None there.
@@ -81,7 +81,7 @@ class ReadOnlyWindowStore(Generic[K, V]):
     def backward_fetch(
         self, key_from: K | None, key_to: K | None, time_from: int, time_to: int, /
     ) -> KeyValueIterator[Windowed[K], V]: ...
-    def backward_fetch(self, *args: Any) -> Any:
+    def backward_fetch(self, *args: object) -> object:
         """As `fetch` with three or four arguments, from the last window to the first."""
         return self._fetched(args, True)
 
@@ -105,7 +105,7 @@ class ReadOnlyWindowStore(Generic[K, V]):
         self._hand.lease.check(self.name)
         return self._store
 
-    def _fetched(self, args: tuple[Any, ...], backwards: bool) -> Any:
+    def _fetched(self, args: tuple[object, ...], backwards: bool) -> object:
         if len(args) == 3:
             key, time_from, time_to = args
             rows = self._store.fetch_range(self._keys.written(key), *_between(time_from, time_to), backwards)
@@ -204,7 +204,7 @@ class ReadOnlySessionStore(Generic[K, V]):
     def find_sessions(
         self, key_from: K | None, key_to: K | None, earliest_end: int, latest_start: int, /
     ) -> KeyValueIterator[Windowed[K], V]: ...
-    def find_sessions(self, *args: Any) -> KeyValueIterator[Windowed[K], V]:
+    def find_sessions(self, *args: object) -> KeyValueIterator[Windowed[K], V]:
         """`find_sessions(key, earliest_end, latest_start)`: the key's sessions that end at or after the one
         and start at or before the other; `(key_from, key_to, earliest_end, latest_start)` for a range of
         keys; `(earliest_end, latest_end)` for all keys."""
@@ -218,7 +218,7 @@ class ReadOnlySessionStore(Generic[K, V]):
     def backward_find_sessions(
         self, key_from: K | None, key_to: K | None, earliest_end: int, latest_start: int, /
     ) -> KeyValueIterator[Windowed[K], V]: ...
-    def backward_find_sessions(self, *args: Any) -> KeyValueIterator[Windowed[K], V]:
+    def backward_find_sessions(self, *args: object) -> KeyValueIterator[Windowed[K], V]:
         """As `find_sessions` with three or four arguments, from the last to the first."""
         return self._found(args, True)
 
@@ -226,7 +226,7 @@ class ReadOnlySessionStore(Generic[K, V]):
     def fetch(self, key: K) -> KeyValueIterator[Windowed[K], V]: ...
     @overload
     def fetch(self, key: K | None, key_to: K | None) -> KeyValueIterator[Windowed[K], V]: ...
-    def fetch(self, key: Any, key_to: Any = ONE_KEY) -> KeyValueIterator[Windowed[K], V]:
+    def fetch(self, key: object, key_to: object = ONE_KEY) -> KeyValueIterator[Windowed[K], V]:
         """`fetch(key)` gives all sessions of a key, `fetch(key_from, key_to)` those of the keys between; None is an
         open end there.
 
@@ -239,16 +239,16 @@ class ReadOnlySessionStore(Generic[K, V]):
     def backward_fetch(self, key: K) -> KeyValueIterator[Windowed[K], V]: ...
     @overload
     def backward_fetch(self, key: K | None, key_to: K | None) -> KeyValueIterator[Windowed[K], V]: ...
-    def backward_fetch(self, key: Any, key_to: Any = ONE_KEY) -> KeyValueIterator[Windowed[K], V]:
+    def backward_fetch(self, key: object, key_to: object = ONE_KEY) -> KeyValueIterator[Windowed[K], V]:
         """As `fetch`, from the last to the first."""
         return self._fetched(key, key_to, True)
 
-    def _fetched(self, key: Any, key_to: Any, backwards: bool) -> KeyValueIterator[Windowed[K], V]:
+    def _fetched(self, key: object, key_to: object, backwards: bool) -> KeyValueIterator[Windowed[K], V]:
         if key_to is ONE_KEY:
             return self._rows(self._store.fetch(self._keys.written(key), backwards))
         return self._rows(self._store.fetch_keys(self._keys.bound(key), self._keys.bound(key_to), backwards))
 
-    def _found(self, args: tuple[Any, ...], backwards: bool) -> KeyValueIterator[Windowed[K], V]:
+    def _found(self, args: tuple[object, ...], backwards: bool) -> KeyValueIterator[Windowed[K], V]:
         store = self._store
         if len(args) == 3:
             return self._rows(store.find(self._keys.written(args[0]), *_between(args[1], args[2]), backwards))
