@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, assert_type
 
 from streams import (
+    AutoOffsetReset,
+    Consumed,
     ContextualFixedKeyProcessor,
     ContextualProcessor,
     FixedKeyProcessorContext,
@@ -21,12 +23,14 @@ from streams import (
     Record,
     Serdes,
     SessionStore,
+    Stores,
     StreamsBuilder,
     TestInputTopic,
     TestOutputTopic,
     TestRecord,
     TimestampedKeyValueStore,
     TimestampedWindowStore,
+    Topology,
     TopologyTestDriver,
     ValueAndTimestamp,
     VersionedKeyValueStore,
@@ -175,3 +179,16 @@ with TopologyTestDriver(builder.build()) as driver:
     assert driver.get_window_store("counts").fetch("a", 0) == 1
     per_hour: WindowStore[str, int] = driver.get_window_store("counts")
 everywhere: GlobalKTable[str, int] = builder.global_table("g", key_serde=TEXT, value_serde=NUMBER, name="g")
+
+topology = Topology()
+topology.add_source("in", "topic", "other", key_serde=TEXT)
+topology.add_source("in", TEXT, NUMBER, "topic")
+topology.add_source(AutoOffsetReset.earliest(), "in", "topic")
+topology.add_processor("p", Halves, "in")
+topology.add_sink("out", "topic", "p", value_serde=NUMBER)
+topology.add_sink("out", "topic", TEXT, NUMBER, "p")
+topology.add_sink("out", lambda key, value, context: str(key), "p")
+counted = Stores.key_value_store_builder(Stores.in_memory_key_value_store("counts"), TEXT, NUMBER)
+topology.add_global_store(counted, "source", TEXT, NUMBER, "topic", "p", Only)
+builder.add_global_store(counted, "topic", Consumed.with_(TEXT, NUMBER), Only)
+builder.add_global_store(counted, "topic", Only)
