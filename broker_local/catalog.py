@@ -27,7 +27,7 @@ def write(files: Files, all_topics: Mapping[str, Topic]) -> None:
 
 
 def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
-    """Reads the catalog, or begins one in an empty directory; removes what deleted topics left.
+    """Reads the catalog, or begins one in an empty directory.
 
     Args:
         files: the disk.
@@ -57,11 +57,13 @@ def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
             found[name] = Topic(name, topic_id, int(partitions), config, settings)
     except (KeyError, TypeError, ValueError, AssertionError, AttributeError, Refused) as error:
         raise Damaged(PATH, 14, f"the content is no catalog: {error!r}") from error
-    ids = {topic.id for topic in found.values()}
-    for name in logs:
-        if name not in ids:
-            files.remove_tree(f"topics/{name}")
     return found
+
+
+def left_over(files: Files, all_topics: Mapping[str, Topic]) -> list[str]:
+    """The directories that deleted topics have left."""
+    ids = {topic.id for topic in all_topics.values()}
+    return [f"topics/{name}" for name in files.entries("topics") if name not in ids]
 
 
 def mark_broken(files: Files, fault: Stop) -> None:

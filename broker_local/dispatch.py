@@ -6,11 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from uuid import uuid4
 
-from broker_local import on_groups, on_records, on_topics
+from broker_local import on_fetch, on_groups, on_records, on_topics
 from broker_local.broker import TICK_MS, Broker, BrokerSettings, Peer
 from broker_local.errorcodes import ErrorCode
 from broker_local.faults import Refused
 from broker_local.files import Files
+from broker_local.limits import LOG_FILES
 from broker_local.requests import (
     Commit,
     Committed,
@@ -29,6 +30,7 @@ from broker_local.requests import (
     PartitionsAdd,
     Produce,
     ProducerId,
+    Reply,
     Sync,
     TopicAlter,
     TopicConfigs,
@@ -36,7 +38,7 @@ from broker_local.requests import (
     TopicDelete,
 )
 from broker_local.store import Compactor, Flush, Store
-from broker_local.waits import SYNCED, Answer, Instant
+from broker_local.waits import SYNCED, Answer, Instant, Later, Steps
 
 
 def open_broker(
@@ -45,6 +47,7 @@ def open_broker(
     at: Instant,
     new_ids: Callable[[], str] = lambda: uuid4().hex,
     compactor: Compactor | None = None,
+    open_files: int = LOG_FILES,
 ) -> Broker:
     """Opens a data directory: its logs are recovered, and its groups are as they were.
 
@@ -58,6 +61,7 @@ def open_broker(
         durability=settings.durability,
         new_id=new_ids,
         compactor=compactor,
+        open_files=open_files,
         defaults=settings.topics,
         upkeep=settings.upkeep,
     )
@@ -78,7 +82,7 @@ def handle(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
             case Produce():
                 return on_records.produce(broker, peer, request, at)
             case Fetch():
-                return on_records.fetch(broker, peer, request, at)
+                return on_fetch.fetch(broker, peer, request, at)
             case Metadata():
                 return on_topics.metadata(broker, peer, request, at)
             case ListOffsets():
@@ -89,6 +93,35 @@ def handle(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
                 return on_records.producer_id(broker, peer, request, at)
             case _:
                 return _rarer(broker, peer, request, at)
+    except Refused as refused:
+        return Failure(ErrorCode[refused.code], refused.message)
+
+
+def advance(work: Steps, enough: Callable[[], bool]) -> Answer:
+    """Goes on with work; what comes of it, or the work itself once `enough` says so."""
+    try:
+        while True:
+            next(work.run)
+            if enough():
+                return work
+    except StopIteration as end:
+        found: Answer = end.value
+        return found
+    except Refused as refused:
+        return Failure(ErrorCode[refused.code], refused.message)
+
+
+def complete(answer: Answer) -> Reply | Later | None:
+    """The answer, with all work that it takes done at once: for who keeps nobody waiting."""
+    while isinstance(answer, Steps):
+        answer = advance(answer, lambda: False)
+    return answer
+
+
+def ask_again(later: Later, at: Instant) -> Answer:
+    """What comes of a request that was woken, or is due."""
+    try:
+        return later.again(at)
     except Refused as refused:
         return Failure(ErrorCode[refused.code], refused.message)
 
@@ -140,6 +173,7 @@ def turn(broker: Broker, at: Instant) -> None:
         faults.Stop: the disk failed.
     """
     on_groups.on_time(broker, at)
+    broker.store.sweep()
     if at.now >= broker.next_tick:
         upkeep = broker.settings.upkeep
         broker.next_tick = at.now + min(TICK_MS, upkeep.retention_check_ms, upkeep.compaction_check_ms)
@@ -152,6 +186,8 @@ def turn(broker: Broker, at: Instant) -> None:
 
 def next_due(broker: Broker, flushing: bool = False) -> int:
     """When `turn` or `due_flush` has something to do next (ms); `flushing`: one is on, no other can begin."""
+    if broker.store.sweeping or (broker.store.checking and not flushing):
+        return 0
     due = min(broker.due.values(), default=broker.next_tick)
     if broker.store.dirty and not broker.durable and not flushing:
         due = min(due, broker.next_flush)
@@ -162,10 +198,13 @@ def due_flush(broker: Broker, at: Instant) -> Flush | None:
     """What is to be made durable now: under `durable` whatever is not, else once an interval. One at a
     time.
     """
-    if not broker.store.dirty or (not broker.durable and at.now < broker.next_flush):
+    store = broker.store
+    if not store.checking and (not store.dirty or (not broker.durable and at.now < broker.next_flush)):
+        return None
+    if not store.checkpoint():
         return None
     broker.next_flush = at.now + broker.settings.flush_interval_ms
-    return broker.store.begin_flush()
+    return store.begin_flush()
 
 
 def flushed(broker: Broker, flush: Flush) -> None:

@@ -23,6 +23,8 @@ from broker_local.files import FileSlice
 
 MAX_ROWS = 100_000
 """Most rows a list in a head may have."""
+MAX_ASKED_ROWS = 20_000
+"""Most rows that all lists of a request may have together: reading them may keep nobody waiting."""
 
 I64 = (-(2**63), 2**63 - 1)
 
@@ -63,13 +65,22 @@ class Bodies:
 
     Args:
         data: what came behind the head, whole.
+        most: rows that all lists of the head may have together; None: any number.
     """
 
-    __slots__ = ("_data", "_taken")
+    __slots__ = ("_data", "_left", "_taken")
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, most: int | None = None) -> None:
         self._data = data
+        self._left = most
         self._taken = 0
+
+    def count(self, rows: int) -> None:
+        """A list has so many rows; raises BadHead if that is more than are left."""
+        if self._left is not None:
+            self._left -= rows
+            if self._left < 0:
+                raise BadHead("the lists have too many rows together; ask for fewer at once")
 
     def take(self, length: int) -> memoryview:
         """The next `length` bytes; raises BadHead if there are fewer."""
@@ -110,10 +121,10 @@ def encode(record: object) -> tuple[bytes, list[Body]]:
     return msgpack.packb(head, use_bin_type=True), bodies
 
 
-def decode(kind: type[R], head: bytes | memoryview, bodies: memoryview = EMPTY) -> R:
-    """The record of that kind that the head holds; raises BadHead if it is none."""
+def decode(kind: type[R], head: bytes | memoryview, bodies: memoryview = EMPTY, rows: int | None = None) -> R:
+    """The record of that kind that the head holds; raises BadHead if it is none, or has more than `rows` rows."""
     # A list may claim no more rows than there are bytes: the memory for them is taken before they are seen.
-    most = min(MAX_ROWS, len(head))
+    most = min(MAX_ROWS if rows is None else rows, len(head))
     try:
         found = msgpack.unpackb(head, raw=False, strict_map_key=True, max_array_len=most, max_map_len=most)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
@@ -121,7 +132,7 @@ def decode(kind: type[R], head: bytes | memoryview, bodies: memoryview = EMPTY) 
     if type(found) is not dict:
         raise BadHead(f"a map was expected, not {type(found).__name__}")
     codec = codec_of(kind)
-    behind = Bodies(bodies)
+    behind = Bodies(bodies, rows)
     values: dict[str, object] = {}
     for index, (name, read) in enumerate(zip(codec.names, codec.readings, strict=True)):
         if name in found:
@@ -234,6 +245,7 @@ def _rows(hint: object) -> tuple[Reading, Writing]:
     def read(value: object, name: str, bodies: Bodies) -> object:
         if type(value) is not list:
             raise BadHead(f"{name} is {type(value).__name__}, not a list")
+        bodies.count(len(value))
         return tuple([inner_read(item, name, bodies) for item in value])
 
     def write(value: Sequence[object], bodies: list[Body]) -> object:
@@ -248,6 +260,7 @@ def _table(hint: object) -> tuple[Reading, Writing]:
     def read(value: object, name: str, bodies: Bodies) -> object:
         if type(value) is not dict:
             raise BadHead(f"{name} is {type(value).__name__}, not a map")
+        bodies.count(len(value))
         for key, item in value.items():
             if type(key) is not str:
                 raise BadHead(f"{name} has the key {key!r:.60}, which is no text")

@@ -14,12 +14,22 @@ from typing import TypeVar
 from broker_local.broker import BrokerSettings, Peer
 from broker_local.client import ConnectionLost, answer
 from broker_local.clock import Clock, instant
-from broker_local.dispatch import due_flush, flushed, handle, next_due, open_broker, peer_gone, turn
+from broker_local.dispatch import (
+    ask_again,
+    complete,
+    due_flush,
+    flushed,
+    handle,
+    next_due,
+    open_broker,
+    peer_gone,
+    turn,
+)
 from broker_local.files import Files, FileSlice
 from broker_local.heads import Stretch
 from broker_local.memfiles import MemFiles
 from broker_local.requests import Asks, FetchReply, Produce, Reply
-from broker_local.waits import Answer, Later, Waits
+from broker_local.waits import Later, Waits
 from broker_local.world import SystemWorld, World
 
 R = TypeVar("R")
@@ -62,7 +72,7 @@ class Engine:
     def ask(self, link: MemoryLink, correlation: int, request: object) -> None:
         """Hands a request in; the reply goes to the link now or later. Under the lock."""
         at = instant(self._clock)
-        self._settle(link, correlation, request, handle(self._broker, link.peer, request, at))
+        self._settle(link, correlation, request, complete(handle(self._broker, link.peer, request, at)))
         self.step()
 
     def step(self) -> None:
@@ -79,7 +89,7 @@ class Engine:
             if not ready:
                 return
             for (link, correlation, request), later in ready:
-                self._settle(link, correlation, request, later.again(at))
+                self._settle(link, correlation, request, complete(ask_again(later, at)))
 
     def patience_ms(self) -> float:
         """How long until something is due. Under the lock."""
@@ -104,7 +114,7 @@ class Engine:
             self._broker.store.close()
             self.changed.notify_all()
 
-    def _settle(self, link: MemoryLink, correlation: int, request: object, found: Answer) -> None:
+    def _settle(self, link: MemoryLink, correlation: int, request: object, found: Reply | Later | None) -> None:
         if isinstance(found, Later):
             self._waits.park((link, correlation, request), found)
         elif found is not None and not (isinstance(request, Produce) and request.acks == 0):

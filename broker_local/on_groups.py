@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 
 from broker_local import format as batches
@@ -42,11 +42,13 @@ from broker_local.requests import (
     Sync,
 )
 from broker_local.topics import GROUP_TOPIC
-from broker_local.waits import SYNCED, Answer, Instant, Later
+from broker_local.waits import SYNCED, Answer, Instant, Later, Steps
 
 LOG_SETTINGS = {"cleanup.policy": "compact", "segment.bytes": str(16 * 1024 * 1024)}
 READ_BYTES = 4 * 1024 * 1024
 BATCH_ROWS = 1000
+MAX_DESCRIBED = 64 * 1024 * 1024
+"""Bytes of members' metadata and assignments in one answer."""
 
 
 # The log -----------------------------------------------------------------------------------------
@@ -259,18 +261,33 @@ def list_groups(broker: Broker, peer: Peer, request: Groups, at: Instant) -> Ans
 
 def group_describe(broker: Broker, peer: Peer, request: GroupDescribe, at: Instant) -> Answer:
     """Groups as tools show them."""
-    rows = []
-    for name in request.groups:
+    return Steps(_describe(broker, request))
+
+
+def _describe(broker: Broker, request: GroupDescribe) -> Generator[None, None, Answer]:
+    rows, size = [], 0
+    for name in dict.fromkeys(request.groups):
+        yield
         group = broker.groups.get(name)
-        missing = DescribedGroup(name, ErrorCode.GROUP_ID_NOT_FOUND, DEAD, "", "", -1, "", ())
-        rows.append(missing if group is None else coordinator.describe(group))
+        row = DescribedGroup(name, ErrorCode.GROUP_ID_NOT_FOUND, DEAD, "", "", -1, "", ())
+        if group is not None:
+            row = coordinator.describe(group)
+        size += sum(len(member.metadata) + len(member.assignment) for member in row.members)
+        if size > MAX_DESCRIBED:
+            return Failure(ErrorCode.MESSAGE_TOO_LARGE, "that is too much for one answer: describe fewer groups")
+        rows.append(row)
     return GroupDescribeReply(tuple(rows))
 
 
 def group_delete(broker: Broker, peer: Peer, request: GroupDelete, at: Instant) -> Answer:
     """Forgets empty groups and what they committed."""
+    return Steps(_delete(broker, request, at))
+
+
+def _delete(broker: Broker, request: GroupDelete, at: Instant) -> Generator[None, None, Answer]:
     rows = []
     for name in request.groups:
+        yield
         group = broker.groups.get(name)
         error = ErrorCode.GROUP_ID_NOT_FOUND
         if group is not None:
@@ -320,8 +337,11 @@ def expire(broker: Broker, at: Instant) -> None:
             carry_out(broker, group, effects, at)
 
 
-def topic_gone(broker: Broker, topic: str, at: Instant) -> None:
-    """A topic was deleted: what was committed for it goes as well."""
+def topic_gone(broker: Broker, topic: str, at: Instant) -> Generator[None, None, None]:
+    """A topic was deleted: what was committed for it goes as well, bit by bit."""
     for group in list(broker.groups.values()):
         parts = [Part(name, number) for name, number in group.offsets if name == topic]
-        carry_out(broker, group, coordinator.forget_topic(group, parts), at)
+        for start in range(0, len(parts), BATCH_ROWS):
+            yield
+            if broker.groups.get(group.name) is group:
+                carry_out(broker, group, coordinator.forget_topic(group, parts[start : start + BATCH_ROWS]), at)

@@ -3,18 +3,16 @@ once, when it is appended (`Partition.append`)."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Generator, Sequence
 
 from broker_local.broker import Broker, Peer
 from broker_local.errorcodes import ErrorCode
 from broker_local.faults import Refused, Unreadable
 from broker_local.files import FileSlice
 from broker_local.grouplog import ProducerIds
-from broker_local.heads import EMPTY, Body, Stretch
+from broker_local.heads import Body, Stretch
 from broker_local.on_groups import append_records, fenced_member
 from broker_local.partition import Partition
-from broker_local.readfaults import READ_ERRORS
 from broker_local.requests import (
     EARLIEST,
     LARGEST_TIMESTAMP,
@@ -24,10 +22,6 @@ from broker_local.requests import (
     DeleteRecords,
     DeleteRecordsReply,
     Failure,
-    Fetch,
-    FetchedPart,
-    FetchPosition,
-    FetchReply,
     ListedOffset,
     ListOffsets,
     ListOffsetsReply,
@@ -41,8 +35,10 @@ from broker_local.requests import (
     Reply,
 )
 from broker_local.topics import GROUP_TOPIC
-from broker_local.waits import SYNCED, Answer, Instant, Key, Later
+from broker_local.waits import SYNCED, Answer, Instant, Key, Later, Steps
 
+FEW = 8
+"""What concerns more partitions than this is done in steps."""
 ID_BLOCK = 1000
 """Producer ids are taken from the log in blocks: what is left of one at a stop is never given out."""
 
@@ -66,6 +62,8 @@ def produce(broker: Broker, peer: Peer, request: Produce, at: Instant) -> Answer
     Whether the sender is a member still is looked at here, in the loop that appends: from the moment a group has put
     a member out, nothing of it is taken, whenever it was sent.
     """
+    if len(request.parts) > FEW:
+        return Steps(_append_all(broker, request, at))
     fenced = fenced_member(broker, request.member)
     if fenced is not None:
         return fenced
@@ -73,6 +71,24 @@ def produce(broker: Broker, peer: Peer, request: Produce, at: Instant) -> Answer
     written: list[tuple[Partition, int]] = []
     for part in request.parts:
         rows.append(_append(broker, part, at, written))
+    return _produced(broker, request, rows, written)
+
+
+def _append_all(broker: Broker, request: Produce, at: Instant) -> Generator[None, None, Answer]:
+    rows: list[ProducedPart] = []
+    written: list[tuple[Partition, int]] = []
+    for part in request.parts:
+        yield
+        fenced = fenced_member(broker, request.member)  # it may have been put out since the last step
+        if fenced is not None:
+            return fenced
+        rows.append(_append(broker, part, at, written))
+    return _produced(broker, request, rows, written)
+
+
+def _produced(
+    broker: Broker, request: Produce, rows: Sequence[ProducedPart], written: list[tuple[Partition, int]]
+) -> Answer:
     reply = ProduceReply(tuple(rows))
     if not broker.durable or request.acks == 0 or not written:
         return reply
@@ -129,110 +145,6 @@ def _when_durable(broker: Broker, written: list[tuple[Partition, int]], reply: R
     return reply
 
 
-# Fetch -------------------------------------------------------------------------------------------
-
-
-class _Taken(NamedTuple):
-    """What one look at all positions found: rows, bytes of batches, and whether something cannot wait."""
-
-    parts: list[FetchedPart]
-    size: int
-    urgent: bool
-
-
-def fetch(broker: Broker, peer: Peer, request: Fetch, at: Instant) -> Answer:
-    """One long poll over all positions."""
-    return _look(broker, request, at.now + request.max_wait_ms, at)
-
-
-def _look(broker: Broker, request: Fetch, deadline: int, at: Instant) -> Answer:
-    taken = _take(broker, request, at.now)
-    if taken.urgent or taken.size >= max(1, request.min_bytes) or at.now >= deadline:
-        return FetchReply(tuple(taken.parts))
-    keys = tuple(end_key(each.topic, each.partition) for each in request.positions)
-    return Later(keys, deadline, partial(_look, broker, request, deadline))
-
-
-def _take(broker: Broker, request: Fetch, now: int) -> _Taken:
-    """Looks at all positions, each time beginning with another one, so that none goes hungry."""
-    positions = request.positions
-    broker.rotation += 1
-    first = broker.rotation % len(positions) if positions else 0
-    left, urgent, parts = request.max_bytes, False, list[FetchedPart]()
-    for position in (*positions[first:], *positions[:first]):
-        part = _part(broker, position, now, left, none_yet=left == request.max_bytes)
-        if part is None:
-            continue
-        size = part.batches.length if isinstance(part.batches, Stretch) else 0
-        urgent = urgent or not size
-        left -= size
-        parts.append(part)
-    return _Taken(parts, request.max_bytes - left, urgent)
-
-
-def _readable(
-    broker: Broker, partition: Partition, position: FetchPosition, most: int, end: int, now: int
-) -> list[FileSlice]:
-    """What is to be sent of a position.
-
-    Raises:
-        Refused: as `Partition.read`; KAFKA_STORAGE_ERROR, the disk cannot read what lies there.
-    """
-    faults = broker.read_faults
-    try:
-        slices = partition.read(position.offset, most, end)
-    except OSError as error:
-        if error.errno not in READ_ERRORS:
-            raise
-        raise Refused("KAFKA_STORAGE_ERROR", faults.note(error.filename or repr(partition), error, now)) from error
-    for at, piece in enumerate(slices):
-        said = faults.said(piece.file.path, now)
-        if said is not None:
-            if at:  # what comes before can be read
-                return slices[:at]
-            raise Refused("KAFKA_STORAGE_ERROR", said)
-    return slices
-
-
-def _part(broker: Broker, position: FetchPosition, now: int, left: int, none_yet: bool) -> FetchedPart | None:
-    """What there is to say of one position; None: nothing."""
-    topic, number = position.topic, position.partition
-    try:
-        partition = broker.store.partition(topic, number)
-    except Refused as refused:
-        return FetchedPart(topic, number, code_of(refused), refused.message, -1, -1, -1, -1, -1, -1, EMPTY)
-    end = readable_end(broker, partition)
-    slices: list[FileSlice] = []
-    error, message, diverged = ErrorCode.NONE, "", -1
-    if 0 <= position.log_epoch < partition.log_epoch:
-        kept = partition.end_of_epoch(position.log_epoch)
-        if position.offset > kept:
-            error, diverged = ErrorCode.UNKNOWN_LEADER_EPOCH, kept
-            message = f"{partition!r} was cut back to offset {kept}; the reader stands at {position.offset}"
-    if error == ErrorCode.NONE:
-        try:
-            if none_yet or left > 0:
-                slices = _readable(broker, partition, position, min(position.max_bytes, max(left, 0)), end, now)
-        except Refused as refused:
-            error, message = code_of(refused), refused.message
-    if not slices and error == ErrorCode.NONE and (position.offset < end or position.known_end == end):
-        return None
-    batches = Stretch(tuple(slices), sum(each.length for each in slices))
-    return FetchedPart(
-        topic,
-        number,
-        error,
-        message,
-        end,
-        partition.end,
-        partition.log_start,
-        partition.log_epoch,
-        diverged,
-        partition.tombstones_gone,
-        batches if slices else EMPTY,
-    )
-
-
 def readable_end(broker: Broker, partition: Partition) -> int:
     """How far anybody may read: in the mode `durable` only what is on the disk is shown."""
     return partition.durable_end if broker.durable else partition.last_stable_offset
@@ -243,7 +155,16 @@ def readable_end(broker: Broker, partition: Partition) -> int:
 
 def list_offsets(broker: Broker, peer: Peer, request: ListOffsets, at: Instant) -> Answer:
     """First, last, or by time."""
-    return ListOffsetsReply(tuple(_listed(broker, part) for part in request.parts))
+    return Steps(_list_all(broker, request))
+
+
+def _list_all(broker: Broker, request: ListOffsets) -> Generator[None, None, Answer]:
+    rows: list[ListedOffset] = []
+    for part in request.parts:
+        rows.append(_listed(broker, part))
+        if len(rows) < len(request.parts):
+            yield
+    return ListOffsetsReply(tuple(rows))
 
 
 def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
@@ -274,10 +195,19 @@ def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
 
 def delete_records(broker: Broker, peer: Peer, request: DeleteRecords, at: Instant) -> Answer:
     """Moves the starts of logs."""
-    fenced = fenced_member(broker, request.member)
-    if fenced is not None:
-        return fenced
-    return DeleteRecordsReply(tuple(_deleted(broker, part) for part in request.parts))
+    return Steps(_delete_all(broker, request))
+
+
+def _delete_all(broker: Broker, request: DeleteRecords) -> Generator[None, None, Answer]:
+    rows: list[DeletedPart] = []
+    for part in request.parts:
+        if rows:
+            yield
+        fenced = fenced_member(broker, request.member)
+        if fenced is not None:
+            return fenced
+        rows.append(_deleted(broker, part))
+    return DeleteRecordsReply(tuple(rows))
 
 
 def _deleted(broker: Broker, part: DeletePart) -> DeletedPart:

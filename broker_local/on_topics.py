@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from functools import partial
 
 from broker_local.broker import Broker, Peer
@@ -26,7 +26,7 @@ from broker_local.requests import (
     TopicsReply,
 )
 from broker_local.topics import GROUP_TOPIC, ONLY, SETTINGS, Topic, check_name
-from broker_local.waits import SYNCED, Answer, Instant
+from broker_local.waits import SYNCED, Answer, Instant, Steps
 
 MAX_PARTITIONS = 10_000
 """Most partitions of one topic."""
@@ -34,24 +34,46 @@ MAX_PARTITIONS = 10_000
 
 def metadata(broker: Broker, peer: Peer, request: Metadata, at: Instant) -> Answer:
     """Which topics there are; those about to send may have missing ones made."""
+    topics = broker.store.topics
     if request.topics is None:
-        found = [topic for name, topic in sorted(broker.store.topics.items()) if name != GROUP_TOPIC]
+        found = [topic for name, topic in sorted(topics.items()) if name != GROUP_TOPIC]
         return MetadataReply(tuple(_row(topic) for topic in found))
-    return MetadataReply(tuple(_known(broker, name, request.create_missing) for name in request.topics))
+    if not request.create_missing or not broker.settings.creates_topics:
+        return MetadataReply(tuple(_known(broker, name, {}) for name in request.topics))
+    if all(name in topics for name in request.topics):
+        return MetadataReply(tuple(_row(topics[name]) for name in request.topics))
+    return Steps(_make_missing(broker, request.topics))
 
 
 def _row(topic: Topic) -> TopicRow:
     return TopicRow(topic.name, ErrorCode.NONE, topic.id, topic.partitions)
 
 
-def _known(broker: Broker, name: str, create: bool) -> TopicRow:
+def _make_missing(broker: Broker, names: Sequence[str]) -> Generator[None, None, Answer]:
+    fresh: dict[str, Topic] = {}
+    wrong: dict[str, ErrorCode] = {}
+    for name in dict.fromkeys(names):
+        yield
+        if name not in broker.store.topics:
+            try:
+                fresh[name] = broker.store.new_topic(name, broker.settings.num_partitions)
+            except Refused as refused:
+                wrong[name] = code_of(refused)
+    try:
+        broker.store.create_topics(fresh.values())
+    except Refused as refused:
+        wrong.update(dict.fromkeys(fresh, code_of(refused)))
+    return MetadataReply(tuple(_known(broker, name, wrong) for name in names))
+
+
+def _known(broker: Broker, name: str, wrong: Mapping[str, ErrorCode]) -> TopicRow:
     topic = broker.store.topics.get(name)
     if topic is not None:
         return _row(topic)
+    if name in wrong:
+        return TopicRow(name, wrong[name], "", 0)
     try:
         check_name(name)
-        if create and broker.settings.creates_topics:
-            return _row(broker.store.create_topic(name, broker.settings.num_partitions))
     except Refused as refused:
         return TopicRow(name, code_of(refused), "", 0)
     return TopicRow(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "", 0)
@@ -77,33 +99,63 @@ def _check_count(name: str, count: int) -> int:
 
 def topic_create(broker: Broker, peer: Peer, request: TopicCreate, at: Instant) -> Answer:
     """Makes topics; with `validate_only` tells only whether they could be made."""
-    results = []
+    return Steps(_create(broker, request))
+
+
+def _create(broker: Broker, request: TopicCreate) -> Generator[None, None, Answer]:
+    """All are looked at, then all that can be are made in one write of the catalog."""
+    results: list[TopicResult] = []
+    fresh: dict[str, Topic] = {}
     for new in request.topics:
+        yield
         count = broker.settings.num_partitions if new.partitions == -1 else new.partitions
 
-        def make(name: str = new.topic, count: int = count, configs: dict[str, str] = new.configs) -> None:
+        def look(name: str = new.topic, count: int = count, configs: dict[str, str] = new.configs) -> None:
             broker.store.settings_of(name, configs)
-            _check_count(name, count)
-            if name in broker.store.topics:
+            topic = broker.store.new_topic(name, _check_count(name, count), configs)
+            if name in fresh:
                 raise Refused("TOPIC_ALREADY_EXISTS", f"Topic '{name}' already exists.")
-            if not request.validate_only:
-                broker.store.create_topic(name, count, configs)
+            fresh[name] = topic
 
-        results.append(_result(broker, new.topic, make))
-    return TopicsReply(tuple(results))
+        results.append(_result(broker, new.topic, look))
+    if request.validate_only or not fresh:
+        return TopicsReply(tuple(results))
+    ids = {topic.id for topic in fresh.values()}
+    failed: Refused | None = None
+    try:
+        broker.store.create_topics(fresh.values())
+    except Refused as refused:
+        failed = refused
+    return TopicsReply(tuple(_outcome(broker, row, ids, failed) for row in results))
+
+
+def _outcome(broker: Broker, row: TopicResult, ids: Set[str], failed: Refused | None) -> TopicResult:
+    """What became of a topic that could be made when it was looked at."""
+    if row.error != ErrorCode.NONE:
+        return row
+    if failed is not None:
+        return TopicResult(row.topic, code_of(failed), failed.message)
+    if broker.store.topics[row.topic].id not in ids:
+        return TopicResult(row.topic, ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{row.topic}' already exists.")
+    return row
 
 
 def topic_delete(broker: Broker, peer: Peer, request: TopicDelete, at: Instant) -> Answer:
     """Deletes topics, and what groups have committed for them."""
+    return Steps(_delete_all(broker, request, at), must_end=True)
+
+
+def _delete_all(broker: Broker, request: TopicDelete, at: Instant) -> Generator[None, None, Answer]:
     results = []
     for name in request.topics:
+        yield
         topic = broker.store.topics.get(name)
         results.append(_result(broker, name, partial(_delete, broker, name)))
         if topic is not None and results[-1].error == ErrorCode.NONE:
-            topic_gone(broker, name, at)
             for number in range(topic.partitions):
                 broker.wake(end_key(name, number))
             broker.wake(SYNCED)
+            yield from topic_gone(broker, name, at)
     return TopicsReply(tuple(results))
 
 
@@ -115,31 +167,43 @@ def _delete(broker: Broker, name: str) -> None:
 
 def topic_alter(broker: Broker, peer: Peer, request: TopicAlter, at: Instant) -> Answer:
     """Changes settings."""
-    return TopicsReply(
-        tuple(
-            _result(broker, each.topic, partial(broker.store.alter_topic, each.topic, each.configs))
-            for each in request.topics
+    return Steps(
+        _one_by_one(
+            broker,
+            [(each.topic, partial(broker.store.alter_topic, each.topic, each.configs)) for each in request.topics],
         )
     )
 
 
 def partitions_add(broker: Broker, peer: Peer, request: PartitionsAdd, at: Instant) -> Answer:
     """Raises numbers of partitions."""
+
+    def add(name: str, count: int) -> None:
+        broker.store.topic(name)
+        broker.store.add_partitions(name, _check_count(name, count))
+
+    return Steps(_one_by_one(broker, [(each.topic, partial(add, each.topic, each.count)) for each in request.topics]))
+
+
+def _one_by_one(
+    broker: Broker, changes: Sequence[tuple[str, Callable[[], object]]]
+) -> Generator[None, None, TopicsReply]:
     results = []
-    for each in request.topics:
-
-        def add(name: str = each.topic, count: int = each.count) -> None:
-            broker.store.topic(name)
-            broker.store.add_partitions(name, _check_count(name, count))
-
-        results.append(_result(broker, each.topic, add))
+    for name, change in changes:
+        yield
+        results.append(_result(broker, name, change))
     return TopicsReply(tuple(results))
 
 
 def topic_configs(broker: Broker, peer: Peer, request: TopicConfigs, at: Instant) -> Answer:
     """All settings of topics, and which of them are their own."""
+    return Steps(_configs(broker, request))
+
+
+def _configs(broker: Broker, request: TopicConfigs) -> Generator[None, None, Answer]:
     rows = []
-    for name in request.topics:
+    for name in dict.fromkeys(request.topics):
+        yield
         topic = broker.store.topics.get(name)
         if topic is None:
             rows.append(TopicConfigRows(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ()))

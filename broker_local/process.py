@@ -16,6 +16,7 @@ from broker_local.compactor import ChildCompactor
 from broker_local.dispatch import open_broker
 from broker_local.faults import Refused, Stop
 from broker_local.files import OsFiles
+from broker_local.limits import share_out
 from broker_local.place import (
     Endpoint,
     FileLock,
@@ -103,12 +104,12 @@ def _run(
     idle_exit_ms: int | None,
     announce: Callable[[str], None],
 ) -> None:
-    _allow_files()
+    descriptors = share_out(_allow_files(), settings.max_connections)
     clock = SystemClock()
     files = OsFiles(place.directory)
     try:
         compactor = ChildCompactor(place.directory, (lock.fileno(),))
-        broker = open_broker(files, settings, instant(clock), compactor=compactor)
+        broker = open_broker(files, settings, instant(clock), compactor=compactor, open_files=descriptors.files)
     except Refused as refused:
         raise Unavailable(f"{place.directory}: {refused.message}") from None
     except Stop as fault:
@@ -121,6 +122,7 @@ def _run(
         token=token,
         idle_exit_ms=idle_exit_ms,
         lease=FileLock(place.path("start.lock")),
+        descriptors=descriptors,
     )
     interrupted: list[int] = []
 
@@ -138,7 +140,7 @@ def _run(
     try:
         server.run()
         broker.store.close()
-        announce(f"ended; the longest pause of the loop was {server.longest_pause_ms} ms")
+        announce(f"ended; {server.counters.words()}")
     except Stop as fault:
         broker.store.mark_broken(fault)
         raise Unavailable(
@@ -148,12 +150,14 @@ def _run(
         raise KeyboardInterrupt
 
 
-def _allow_files() -> None:
-    """Connections and segments take descriptors: as many as this user may have."""
+def _allow_files() -> int:
+    """Connections and segments take descriptors: as many as this user may have. How many that are."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return MOST_FILES if soft == resource.RLIM_INFINITY else soft
 
 
 def _private(path: str) -> socket.socket:

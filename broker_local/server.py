@@ -1,35 +1,38 @@
 """The broker process's loop: sockets in, frames out, one thread, one selector.
 
-A connection whose peer does not take its replies, or that has too many requests waiting, is not read until
-that is better: the socket fills, and the client waits. Nothing a client sends can make another one wait but
-for its share of the loop; the longest pause of the loop is counted.
+Nothing a client sends can make another one wait but for its share of the loop: what takes long is done in steps
+(`waits.Steps`), a slice of time each round. A connection whose peer does not take its replies, or that has too many
+requests waiting, is not read until that is better: the socket fills, and the client waits. Memory is counted before it
+is taken; where it is short, who moves nothing gives way. The longest pause of the loop is counted.
 """
 
 from __future__ import annotations
 
 import hmac
+import logging
 import os
 import selectors
 import socket
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from broker_local.acceptor import Acceptor
 from broker_local.broker import Broker, Peer
 from broker_local.clock import Clock, instant
-from broker_local.dispatch import due_flush, flushed, handle, next_due, peer_gone, turn
+from broker_local.connection import Connection
+from broker_local.dispatch import advance, ask_again, due_flush, flushed, handle, next_due, peer_gone, turn
 from broker_local.errorcodes import ErrorCode
 from broker_local.files import FileSlice
+from broker_local.limits import SLICE_MS, WAITING_KEY, Bounds, Counters, Descriptors
 from broker_local.readfaults import READ_ERRORS, Truncated
 from broker_local.requests import PROTOCOL_VERSION, Failure, Hello, HelloReply, Produce, Reply
 from broker_local.sync import Syncer
-from broker_local.waits import Answer, Instant, Later, Waits
+from broker_local.waits import Answer, Instant, Later, Steps, Waits
 from broker_local.wire import (
+    GRANT,
     MAX_REQUEST,
     Asked,
     BadFrame,
-    Chunk,
-    Incoming,
     Parts,
     Refused,
     failure_frame,
@@ -37,10 +40,8 @@ from broker_local.wire import (
     reply_frame,
 )
 
-MAX_QUEUED_BYTES = 16 * 1024 * 1024
-MAX_QUEUED_CHUNKS = 4096
-MAX_PARKED = 512
-MAX_HELD = 256 * 1024 * 1024
+log = logging.getLogger("broker_local")
+
 SOCKET_BUFFER = 4 * 1024 * 1024
 SENDFILE = 4 * 1024 * 1024
 READS = 8
@@ -49,7 +50,7 @@ OVERSLEPT_MS = 20
 SMALL_SLICE = 32 * 1024
 """A slice up to this size is read and sent with its neighbours: one call instead of two."""
 LEAVE_AGAIN_MS = 1000
-HELLO_MS = 10_000
+BOUNDS = Bounds()
 
 
 class Lease(Protocol):
@@ -65,22 +66,6 @@ class Lease(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class Connection:
-    """One client."""
-
-    id: int
-    socket: socket.socket
-    incoming: Incoming
-    out: deque[Chunk] = field(default_factory=deque)
-    queued: int = 0
-    parked: int = 0
-    peer: Peer | None = None
-    events: int = selectors.EVENT_READ
-    closed: bool = False
-    last: bool = False
-
-
 Parked = tuple[Connection, Asked]
 
 
@@ -94,7 +79,8 @@ class Server:
         token: what a `Hello` must bring; None: nothing.
         idle_exit_ms: leave after so long without a connection; None: never.
         lease: to be held for leaving.
-        hello_ms: a connection that has not said hello by then is closed.
+        bounds: of memory and of patience.
+        descriptors: how many connections there may be, and files that replies go out from.
     """
 
     def __init__(
@@ -106,25 +92,34 @@ class Server:
         token: str | None = None,
         idle_exit_ms: int | None = None,
         lease: Lease | None = None,
-        hello_ms: int = HELLO_MS,
+        bounds: Bounds = BOUNDS,
+        descriptors: Descriptors | None = None,
     ) -> None:
-        self.longest_pause_ms = 0
+        self.counters = Counters()
         self._broker = broker
         self._listeners = listeners
         self._clock = clock
         self._token = token
         self._idle_exit_ms = idle_exit_ms
         self._lease = lease
-        self._hello_ms = hello_ms
+        self._bounds = bounds
+        allowed = descriptors or Descriptors(broker.settings.max_connections)
+        self._acceptor = Acceptor(allowed.connections, self.counters, self._drop, bounds.hello_ms)
+        self._most_lent = allowed.lent
+        self._lent = 0
         self._connections: dict[int, Connection] = {}
-        self._next_id = 0
         self._held = 0
-        self._hungry: set[int] = set()
-        self._strangers: dict[int, int] = {}
+        self._hungry: dict[int, Connection] = {}
+        self._first: Connection | None = None
+        self._begun: dict[int, tuple[int, Connection]] = {}
+        self._runnable: dict[int, Connection] = {}
+        self._working: dict[int, Connection] = {}
         self._waits: Waits[Parked] = Waits()
+        self._ready: deque[tuple[Parked, Later]] = deque()
         self._selector = selectors.DefaultSelector()
         self._running = True
         self._at: Instant = instant(clock)  # of this round of the loop
+        self._until = 0.0  # when the slice of what goes on now is used up
         self._idle_since = self._at.now
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
@@ -164,6 +159,7 @@ class Server:
         events = self._selector.select(patience)
         begun = self._at = instant(self._clock)
         was_stopped = begun.now - asleep > patience * 1000 + OVERSLEPT_MS
+        self._slice()
         for key, mask in events:
             if isinstance(key.data, Connection):
                 self._serve(key.data, mask)
@@ -171,15 +167,25 @@ class Server:
                 self._drain_waker()
             else:
                 self._accept(key.data)
+        self._serve_runnable()
         self._feed()
-        self._drop_strangers()
+        self._acceptor.drop_silent(begun.now)
+        self._drop_unfinished()
         if not was_stopped:  # else what members sent meanwhile is read before their silence is judged
             turn(self._broker, begun)
         self._flush_logs()
+        self._work()
         self._answer_parked()
         self._at = instant(self._clock)
-        self.longest_pause_ms = max(self.longest_pause_ms, self._at.now - begun.now)
+        self.counters.longest_pause_ms = max(self.counters.longest_pause_ms, self._at.now - begun.now)
         self._leave_if_idle(self._at.now)
+
+    def _slice(self) -> None:
+        self._until = self._clock.monotonic_ms() + SLICE_MS
+
+    def _enough(self) -> bool:
+        """Is the slice used up?"""
+        return self._clock.monotonic_ms() >= self._until
 
     def _flush_logs(self) -> None:
         done = self._syncer.poll()
@@ -192,10 +198,20 @@ class Server:
 
     def _patience(self) -> float:
         """Seconds until something is due."""
+        if self._runnable or self._working or self._ready:
+            return 0.0
         due = [next_due(self._broker, self._syncer.busy)]
         waiting = self._waits.next_due()
         if waiting is not None:
             due.append(waiting)
+        silent = self._acceptor.next_due()
+        if silent is not None:
+            due.append(silent)
+        for deadline, _ in self._begun.values():
+            due.append(deadline)
+            break
+        if self._hungry:
+            due.append(self._at.now + self._bounds.stalled_ms // 4)
         if self._idle_exit_ms is not None and not self._connections:
             due.append(self._idle_since + self._idle_exit_ms)
         return max(0.0, (min(due) - self._at.now) / 1000)
@@ -209,59 +225,55 @@ class Server:
     # Connections ---------------------------------------------------------------------------------
 
     def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                accepted, _ = listener.accept()
-            except OSError:
-                # Nobody is left, or no descriptors are: the next round asks again.
-                return
-            if len(self._connections) >= self._broker.settings.max_connections:
-                accepted.close()
-                continue
-            accepted.setblocking(False)
-            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                accepted.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
-            if accepted.family != socket.AF_UNIX:
-                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(self._next_id, accepted, Incoming(MAX_REQUEST))
-            self._next_id += 1
-            self._connections[connection.id] = connection
-            self._strangers[connection.id] = self._at.now + self._hello_ms
-            self._selector.register(accepted, selectors.EVENT_READ, connection)
+        for connection in self._acceptor.accept(listener, self._connections, self._at.now):
+            if not connection.closed:  # a later one may have taken its place already
+                self._connections[connection.id] = connection
+                self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
     def _drop(self, connection: Connection) -> None:
         if connection.closed:
             return
         connection.closed = True
-        if connection.events:
+        self._acceptor.forget(connection)
+        known = self._connections.pop(connection.id, None) is not None
+        if connection.events and known:
             self._selector.unregister(connection.socket)
-        self._held -= connection.incoming.held
         connection.socket.close()
+        self._held -= connection.held
+        self._lent -= connection.lent
         connection.out.clear()
-        del self._connections[connection.id]
-        self._strangers.pop(connection.id, None)
+        for each in (self._hungry, self._begun, self._runnable):
+            each.pop(connection.id, None)
+        if connection.work is not None and not connection.work[1].must_end:
+            connection.work[1].run.close()
+            del self._working[connection.id]
         self._waits.drop(lambda who: who[0] is connection)
         peer_gone(self._broker, connection.id, self._at)
         if not self._connections:
             self._idle_since = self._at.now
 
-    def _drop_strangers(self) -> None:
-        for name, deadline in list(self._strangers.items()):
-            if deadline > self._at.now:
-                return
-            self._drop(self._connections[name])
-
     def _serve(self, connection: Connection, mask: int) -> None:
         if mask & selectors.EVENT_WRITE and not connection.closed:
             self._flush(connection)
-        if mask & selectors.EVENT_READ and not connection.closed:
+        if mask & selectors.EVENT_READ and connection.events & selectors.EVENT_READ and not connection.closed:
             self._read(connection)
+
+    def _serve_runnable(self) -> None:
+        """Goes on with the frames that have come and were not handled: each connection has its turn."""
+        runnable, self._runnable = self._runnable, {}
+        for connection in runnable.values():
+            if not connection.closed:
+                self._pump(connection)
+                self._flush(connection)
 
     def _read(self, connection: Connection) -> None:
         """Takes what is there, once; a large frame that has begun is taken on, as far as it is there."""
+        incoming = connection.incoming
         for _ in range(READS):
+            if incoming.held and connection.holds > connection.held and not self._has_room(connection):
+                break
             try:
-                count = connection.socket.recv_into(connection.incoming.room())
+                count = connection.socket.recv_into(incoming.room())
             except BlockingIOError:
                 break
             except OSError:
@@ -269,28 +281,43 @@ class Server:
             if not count:
                 self._drop(connection)
                 return
-            self._took(connection, count)
-            if connection.closed:
-                return
-            if connection.last or not connection.incoming.held:
+            connection.moved = self._at.now
+            incoming.received(count)
+            self._pump(connection)
+            incoming = connection.incoming  # another one after the hello
+            if connection.closed or connection.last or connection.more or not incoming.held:
                 break
         self._flush(connection)
 
-    def _took(self, connection: Connection, count: int) -> None:
-        before = connection.incoming.held
+    def _pump(self, connection: Connection) -> None:
+        """Handles the frames that are whole, as long as the slice lasts and the client takes the replies."""
+        connection.more = True
         try:
-            frames = connection.incoming.took(count)
+            while not (connection.last or connection.closed or connection.work or connection.behind):
+                frame = connection.incoming.next()
+                if frame is None:
+                    connection.more = False
+                    break
+                self._request(connection, frame)
+                if connection.work is not None:
+                    connection.busy = len(frame)
+                if self._enough():
+                    break
         except BadFrame as error:
             self._reject(connection, error)
-            frames = []
-        self._held += connection.incoming.held - before
-        for frame in frames:
-            if connection.last or connection.closed:
+        if connection.closed:
+            return
+        if connection.incoming.begun and not connection.more:
+            self._begun.setdefault(connection.id, (self._at.now + self._bounds.frame_ms, connection))
+        elif connection.id in self._begun:
+            del self._begun[connection.id]
+
+    def _drop_unfinished(self) -> None:
+        for deadline, connection in list(self._begun.values()):
+            if deadline > self._at.now:
                 return
-            try:
-                self._request(connection, frame)
-            except BadFrame as error:
-                self._reject(connection, error)
+            self.counters.unfinished_frames += 1
+            self._drop(connection)
 
     def _reject(self, connection: Connection, error: BadFrame) -> None:
         """Nothing after such a frame can be understood: it is answered, and the connection ends."""
@@ -307,8 +334,7 @@ class Server:
         if connection.peer is None or isinstance(asked.request, Hello):
             self._greet(connection, asked)
             return
-        answer = handle(self._broker, connection.peer, asked.request, self._at)
-        self._settle(connection, asked, answer)
+        self._settle(connection, asked, handle(self._broker, connection.peer, asked.request, self._at))
 
     def _greet(self, connection: Connection, asked: Asked) -> None:
         hello = asked.request
@@ -320,11 +346,18 @@ class Server:
         elif not hello.minimum <= PROTOCOL_VERSION <= hello.maximum:
             reply = self._strange(hello)
         else:
-            connection.peer = Peer(connection.id, hello.client)
-            self._strangers.pop(connection.id, None)
+            self._let_in(connection, hello)
             reply = HelloReply(PROTOCOL_VERSION, self._broker.name, self._broker.durability, os.getpid())
         connection.last = isinstance(reply, Failure)
         self._send(connection, reply_frame(asked, reply))
+
+    def _let_in(self, connection: Connection, hello: Hello) -> None:
+        """From here on it may send what is large, and counts as one of ours."""
+        connection.peer = Peer(connection.id, hello.client)
+        connection.incoming = connection.incoming.widen(MAX_REQUEST)
+        self._acceptor.forget(connection)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            connection.socket.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
 
     def _strange(self, hello: Hello) -> Failure:
         """A client of another version. If it is newer, this broker goes as soon as nobody needs it."""
@@ -340,40 +373,78 @@ class Server:
     # Replies -------------------------------------------------------------------------------------
 
     def _settle(self, connection: Connection, asked: Asked, answer: Answer) -> None:
+        if isinstance(answer, Steps):
+            connection.work = (asked, answer)
+            self._working[connection.id] = connection
+            return
+        if connection.closed:
+            return
         if isinstance(answer, Later):
             connection.parked += 1
-            self._waits.park((connection, asked), answer)
+            connection.waiting += WAITING_KEY * len(answer.keys)
+            self._waits.park((connection, asked.parked()), answer)
             return
         unasked = isinstance(asked.request, Produce) and asked.request.acks == 0
         if answer is not None and not unasked:
             self._send(connection, reply_frame(asked, answer))
 
-    def _answer_parked(self) -> None:
-        while True:
-            self._waits.wake(self._broker.take_woken())
-            ready = self._waits.ready(self._at.now)
-            if not ready:
+    def _work(self) -> None:
+        """Goes on with what is done in steps, for a slice; who has had it stands behind the others."""
+        if not self._working:
+            return
+        self._slice()
+        for connection in list(self._working.values()):
+            assert connection.work is not None
+            asked, steps = connection.work
+            answer = advance(steps, self._enough)
+            del self._working[connection.id]
+            connection.work, connection.busy = None, 0
+            self._settle(connection, asked, answer)
+            if not connection.closed and connection.work is None:
+                self._runnable[connection.id] = connection
+            if self._enough():
                 return
-            for (connection, asked), later in ready:
+
+    def _answer_parked(self) -> None:
+        """Asks those again that were woken or are due, for a slice."""
+        self._slice()
+        answered: dict[int, Connection] = {}
+        while not (answered and self._enough()):
+            self._waits.wake(self._broker.take_woken())
+            self._ready.extend(self._waits.ready(self._at.now))
+            if not self._ready:
+                break
+            while self._ready:
+                (connection, asked), later = self._ready.popleft()
+                if connection.closed:
+                    continue
                 connection.parked -= 1
-                self._settle(connection, asked, later.again(self._at))
-            for connection in {who[0].id: who[0] for who, _ in ready}.values():
-                if not connection.closed:
-                    self._flush(connection)
+                connection.waiting -= WAITING_KEY * len(later.keys)
+                self._settle(connection, asked, ask_again(later, self._at))
+                answered[connection.id] = connection
+                if self._enough():
+                    break
+        for connection in answered.values():
+            if not connection.closed:
+                self._flush(connection)
 
     def _send(self, connection: Connection, parts: Parts) -> None:
         if connection.closed:
             return
         for part in parts:
-            if isinstance(part, FileSlice) and (part.fd < 0 or part.length <= SMALL_SLICE):
-                piece = part
-                try:
-                    part = piece.read()
-                    if len(part) < piece.length:
-                        raise Truncated
-                except OSError as error:  # the head before it promises bytes that there are not
-                    self._unread(connection, piece, error)
-                    return
+            if isinstance(part, FileSlice):
+                if part.fd < 0 or part.length <= SMALL_SLICE or self._lent >= self._most_lent:
+                    piece = part
+                    try:
+                        part = piece.read()
+                        if len(part) < piece.length:
+                            raise Truncated
+                    except OSError as error:  # the head before it promises bytes that there are not
+                        self._unread(connection, piece, error)
+                        return
+                else:
+                    self._lent += 1
+                    connection.lent += 1
             connection.out.append(part)
             if not isinstance(part, FileSlice):
                 connection.queued += len(part)
@@ -387,7 +458,8 @@ class Server:
                 if isinstance(out[0], FileSlice):
                     self._send_slice(connection, out[0])
                 else:
-                    self._send_bytes(connection)
+                    connection.send_bytes()
+                connection.moved = self._at.now
         except BlockingIOError:
             self._listen(connection)
             return
@@ -408,22 +480,6 @@ class Server:
         self._broker.read_faults.note(piece.file.path, error, self._at.now)
         self._drop(connection)
 
-    def _send_bytes(self, connection: Connection) -> None:
-        out = connection.out
-        pieces: list[bytes | bytearray | memoryview] = []
-        for chunk in out:
-            if isinstance(chunk, FileSlice) or len(pieces) == 256:
-                break
-            pieces.append(chunk)
-        sent = connection.socket.sendmsg(pieces)
-        connection.queued -= sent
-        for piece in pieces:
-            if sent < len(piece):
-                out[0] = memoryview(piece)[sent:]
-                return
-            sent -= len(piece)
-            out.popleft()
-
     def _send_slice(self, connection: Connection, piece: FileSlice) -> None:
         count = min(piece.length, SENDFILE)
         sent = os.sendfile(connection.socket.fileno(), piece.fd, piece.position, count)
@@ -431,19 +487,19 @@ class Server:
             raise Truncated
         if sent == piece.length:
             connection.out.popleft()
+            connection.lent -= 1
+            self._lent -= 1
         else:
             connection.out[0] = FileSlice(piece.file, piece.position + sent, piece.length - sent)
 
     def _listen(self, connection: Connection) -> None:
         """Says for what the selector has to look; nothing is read while the client is behind."""
-        behind = (
-            connection.queued > MAX_QUEUED_BYTES
-            or len(connection.out) > MAX_QUEUED_CHUNKS
-            or connection.parked >= MAX_PARKED
-            or self._starved(connection)
-            or connection.last
-        )
-        events = (0 if behind else selectors.EVENT_READ) | (selectors.EVENT_WRITE if connection.out else 0)
+        self._count(connection)
+        waits = connection.behind or connection.last or connection.work is not None
+        if connection.more and not waits:
+            self._runnable[connection.id] = connection
+        quiet = waits or connection.more or connection.id in self._hungry
+        events = (0 if quiet else selectors.EVENT_READ) | (selectors.EVENT_WRITE if connection.out else 0)
         if events == connection.events:
             return
         if not connection.events:
@@ -454,24 +510,66 @@ class Server:
             self._selector.modify(connection.socket, events, connection)
         connection.events = events
 
-    def _starved(self, connection: Connection) -> bool:
-        """Is there no memory for a large frame of this connection? Those that have begun one may end it."""
-        if self._held <= MAX_HELD or connection.incoming.held:
-            return False
-        self._hungry.add(connection.id)
+    # Memory --------------------------------------------------------------------------------------
+
+    def _count(self, connection: Connection) -> None:
+        """Takes note of what a connection holds now."""
+        holds = connection.holds
+        if holds != connection.held:
+            self._held += holds - connection.held
+            connection.held = holds
+            self.counters.most_held_bytes = max(self.counters.most_held_bytes, self._held)
+
+    def _has_room(self, connection: Connection) -> bool:
+        """Is there memory for the next bytes of a large frame? If not, the connection waits for it.
+
+        One frame at a time may go over the bound: else those that have each a part of the memory would wait for ever.
+        """
+        if self._held + GRANT > self._bounds.held and not self._make_room(connection):
+            if self._first is None or self._first.closed or not self._first.incoming.held:
+                self._first = connection
+            if self._first is not connection:
+                self._hungry[connection.id] = connection
+                self._begun.pop(connection.id, None)  # it is we who let it wait
+                return False
+        self._count(connection)
         return True
+
+    def _make_room(self, wanting: Connection) -> bool:
+        """Closes those that hold most and move nothing, until there is room."""
+        now = self._at.now
+        still = [
+            each
+            for each in self._connections.values()
+            if each.held
+            and each is not wanting
+            and each.id not in self._hungry
+            and now - each.moved >= self._bounds.stalled_ms
+        ]
+        for connection in sorted(still, key=lambda each: each.held, reverse=True):
+            if self._held + GRANT <= self._bounds.held:
+                break
+            self.counters.closed_for_memory += 1
+            log.warning("a client that moves nothing holds %d bytes, and memory is short: closed", connection.held)
+            self._drop(connection)
+        return self._held + GRANT <= self._bounds.held
 
     def _feed(self) -> None:
         """Reads those again for which there was no memory."""
-        if self._hungry and self._held <= MAX_HELD:
-            hungry, self._hungry = self._hungry, set()
-            for name in hungry & self._connections.keys():
-                self._listen(self._connections[name])
+        if not self._hungry:
+            return
+        hungry, self._hungry = self._hungry, {}
+        for connection in hungry.values():
+            if not connection.closed:
+                if connection.incoming.begun:
+                    self._begun[connection.id] = (self._at.now + self._bounds.frame_ms, connection)
+                self._read(connection)
 
     # The end -------------------------------------------------------------------------------------
 
     def _leave_if_idle(self, now: int) -> None:
-        if self._idle_exit_ms is None or self._connections or now < self._idle_since + self._idle_exit_ms:
+        busy = self._connections or self._working
+        if self._idle_exit_ms is None or busy or now < self._idle_since + self._idle_exit_ms:
             return
         if self._lease is not None and not self._lease.take():
             self._idle_since = now - self._idle_exit_ms + LEAVE_AGAIN_MS
@@ -490,6 +588,7 @@ class Server:
             connection.closed = True
             connection.socket.close()
         self._connections.clear()
+        self._acceptor.close()
         self._selector.close()
         self._syncer.close()
         self._woken.close()

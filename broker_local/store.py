@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, NamedTuple, Protocol
@@ -19,6 +20,7 @@ from broker_local import catalog, compaction, layout, line, topics
 from broker_local.compaction import Job, Outcome
 from broker_local.faults import Broken, Crashed, Damaged, Refused, Stop, Unreadable, crashed
 from broker_local.files import NO_SPACE, Files, Handles
+from broker_local.limits import LOG_FILES, NO_DESCRIPTORS
 from broker_local.line import Line
 from broker_local.partition import Partition
 from broker_local.recovery import Known
@@ -34,6 +36,8 @@ COMPACTION_CHECK_MS = 15_000
 """Every compacted log is looked at as often (`log.cleaner.backoff.ms`)."""
 SLICE = 64
 """Logs that one `tick` looks at: it must not hold up the requests that wait."""
+SWEPT = 16
+"""Logs of deleted topics that are removed at a time, for the same reason."""
 
 
 class Upkeep(NamedTuple):
@@ -151,7 +155,7 @@ class Store:
         durability: Durability = "process",
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         compactor: Compactor | None = None,
-        open_files: int = 256,
+        open_files: int = LOG_FILES,
         defaults: Mapping[str, str] = topics.NOTHING,
         upkeep: Upkeep = UPKEEP,
     ) -> None:
@@ -164,11 +168,13 @@ class Store:
         self._compacting: Partition | None = None
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._dirty: dict[Partition, None] = {}
+        self._checking: deque[Partition] | None = None
         self._now = now
         self._defaults = defaults
         self._key_bytes = upkeep.key_bytes
         try:
             self._topics = catalog.open_catalog(files, defaults)
+            self._doomed = catalog.left_over(files, self._topics)
             self._line = self._open_line()
         except OSError as error:
             raise _storage_fault("the data directory", error) from error
@@ -215,7 +221,7 @@ class Store:
             try:
                 partition.checkpoint(closing=True)
             except OSError as error:
-                if error.errno not in NO_SPACE:
+                if error.errno not in NO_SPACE | NO_DESCRIPTORS:
                     raise Broken(repr(partition), 0, str(error)) from error
         flush = self.begin_flush(with_line=False)
         if flush is not None:
@@ -266,27 +272,42 @@ class Store:
         """
         return topics.parse(config, self.defaults_of(topics.check_name(name)))
 
-    def create_topic(self, name: str, partitions: int, config: Mapping[str, str] | None = None) -> Topic:
-        """Makes a topic; it is durable when this returns.
+    def new_topic(self, name: str, partitions: int, config: Mapping[str, str] | None = None) -> Topic:
+        """A topic that could be made; see `create_topics`.
 
         Args:
             name: its name.
             partitions: how many, at least 1.
             config: settings under Kafka's names, as text.
         Raises:
-            Refused: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG,
-                KAFKA_STORAGE_ERROR.
+            Refused: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG.
         """
         settings = self.settings_of(name, config or {})
         if name in self._topics:
             raise Refused("TOPIC_ALREADY_EXISTS", f"Topic '{name}' already exists.")
         _check_count(partitions)
-        topic = Topic(name, self._new_id(), partitions, dict(config or {}), settings)
-        self._write_catalog({**self._topics, name: topic})
+        return Topic(name, self._new_id(), partitions, dict(config or {}), settings)
+
+    def create_topics(self, wanted: Iterable[Topic]) -> None:
+        """Makes topics, all in one write of the catalog; they are durable when this returns. Those that are there by
+        now stay as they are.
+
+        Raises:
+            Refused: KAFKA_STORAGE_ERROR.
+        """
+        fresh = {topic.name: topic for topic in wanted if topic.name not in self._topics}
+        if fresh:
+            self._write_catalog({**self._topics, **fresh})
+
+    def create_topic(self, name: str, partitions: int, config: Mapping[str, str] | None = None) -> Topic:
+        """Makes one topic: `new_topic`, then `create_topics`."""
+        topic = self.new_topic(name, partitions, config)
+        self.create_topics((topic,))
         return topic
 
     def delete_topic(self, name: str) -> None:
-        """Removes a topic and its logs. Slices that are still being sent stay readable.
+        """Removes a topic; its logs go from the disk bit by bit (`sweep`). Slices that are still being sent stay
+        readable.
 
         Raises:
             Refused: UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR.
@@ -299,8 +320,29 @@ class Store:
             if partition is not None:
                 self._dirty.pop(partition, None)
                 partition.close()
-        with suppress(OSError):  # what stays is swept away at the next start
-            self.files.remove_tree(f"topics/{topic.id}")
+        self._doomed.append(f"topics/{topic.id}")
+
+    @property
+    def sweeping(self) -> bool:
+        """Is there anything left of topics that were deleted?"""
+        return bool(self._doomed)
+
+    def sweep(self, most: int = SWEPT) -> None:
+        """Removes some of what deleted topics have left: at most so many logs."""
+        for _ in range(most):
+            if not self._doomed:
+                return
+            with suppress(OSError):  # what stays is swept away after the next start
+                below = self._below(self._doomed[-1])
+                if below:
+                    self._doomed.extend(below)
+                    continue
+                self.files.remove_tree(self._doomed[-1])
+            self._doomed.pop()
+
+    def _below(self, path: str) -> list[str]:
+        """The logs of a topic that is to be removed; none of a log, or where they are gone."""
+        return [f"{path}/{name}" for name in self.files.entries(path)] if path.count("/") == 1 else []
 
     def alter_topic(self, name: str, config: Mapping[str, str | None]) -> Topic:
         """Changes settings of a topic.
@@ -379,6 +421,10 @@ class Store:
         self._partitions[found.id, number] = partition
         return partition
 
+    def opened(self, topic_id: str, number: int) -> Partition | None:
+        """A partition, if it is open already."""
+        return self._partitions.get((topic_id, number))
+
     def _note_dirty(self, partition: Partition) -> None:
         self._dirty[partition] = None
 
@@ -389,8 +435,31 @@ class Store:
         """Whether there is anything to fsync."""
         return bool(self._dirty)
 
+    @property
+    def checking(self) -> bool:
+        """Has `checkpoint` begun, and not ended?"""
+        return self._checking is not None
+
+    def checkpoint(self) -> bool:
+        """Saves what spares the next start work, of some of the logs that are dirty; True once of all of them."""
+        if self._checking is None:
+            self._checking = deque(self._dirty)
+        for _ in range(min(SLICE, len(self._checking))):
+            partition = self._checking.popleft()
+            if partition not in self._dirty:
+                continue
+            try:
+                partition.checkpoint()
+            except OSError as error:
+                if error.errno not in NO_SPACE | NO_DESCRIPTORS:
+                    raise Broken(repr(partition), 0, str(error)) from error
+        if self._checking:
+            return False
+        self._checking = None
+        return True
+
     def begin_flush(self, with_line: bool = True) -> Flush | None:
-        """Takes down what is to be fsynced, at one instant for all logs.
+        """Takes down what is to be fsynced, at one instant for all logs. `checkpoint` comes before it.
 
         The caller runs it, if it likes in another thread, and gives it back to `end_flush`. One at a time.
 
@@ -405,11 +474,6 @@ class Store:
         paths: dict[str, None] = {}
         ends: list[tuple[Partition, int]] = []
         for partition in self._dirty:
-            try:
-                partition.checkpoint()
-            except OSError as error:
-                if error.errno not in NO_SPACE:
-                    raise Broken(repr(partition), 0, str(error)) from error
             paths.update(dict.fromkeys(partition.take_unsynced()))
             ends.append((partition, partition.end))
         self._dirty.clear()

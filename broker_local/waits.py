@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Generator, Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
 from broker_local.requests import Reply
@@ -25,16 +25,28 @@ class Instant(NamedTuple):
 class Later(NamedTuple):
     """Not yet. `again` is asked when one of the keys was woken, or at the deadline (ms; None: there is none).
 
-    It gets the time and answers with the reply, with another `Later`, or with None where none is due.
+    It gets the time and answers with the reply, with another `Later`, or with None where none is due. `told` gets
+    each key that is woken, for who would otherwise have to look at all of them.
     """
 
     keys: tuple[Key, ...]
     deadline: int | None
-    again: Callable[[Instant], Reply | Later | None]
+    again: Callable[[Instant], Reply | Later | Steps | None]
+    told: Callable[[Key], None] | None = None
 
 
-Answer = Reply | Later | None
-"""What a request comes to at first: its reply, a wait, or nothing at all (`acks` 0)."""
+class Steps(NamedTuple):
+    """Work that would keep others waiting, in steps: whoever carries it out does other things between two.
+
+    `run` ends with what comes of it. `must_end`: it goes on though whoever asked is gone.
+    """
+
+    run: Generator[None, None, Reply | Later | Steps | None]
+    must_end: bool = False
+
+
+Answer = Reply | Later | Steps | None
+"""What a request comes to at first: its reply, a wait, work in steps, or nothing at all (`acks` 0)."""
 
 
 class Waits(Generic[W]):
@@ -59,13 +71,18 @@ class Waits(Generic[W]):
             self._by_key.setdefault(key, set()).add(number)
         if later.deadline is not None:
             heapq.heappush(self._deadlines, (later.deadline, number))
+            if len(self._deadlines) > 4 * len(self._parked) + 64:  # of most the request was answered, or parked anew
+                self._deadlines = [each for each in self._deadlines if each[1] in self._parked]
+                heapq.heapify(self._deadlines)
 
     def wake(self, keys: Iterable[Key]) -> None:
         """Something happened that those who wait for one of these keys have to look at."""
         for key in keys:
-            numbers = self._by_key.get(key)
-            if numbers:
-                self._woken.update(dict.fromkeys(numbers))
+            for number in self._by_key.get(key, ()):
+                self._woken[number] = None
+                told = self._parked[number][1].told
+                if told is not None:
+                    told(key)
 
     def ready(self, now: int) -> list[tuple[W, Later]]:
         """Takes out those that were woken or are due, oldest first."""

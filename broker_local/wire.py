@@ -12,12 +12,13 @@ says the same with an example.
 
 from __future__ import annotations
 
+import mmap
 import struct
 from dataclasses import dataclass
 
 from broker_local.errorcodes import ErrorCode
 from broker_local.files import FileSlice
-from broker_local.heads import BadHead, Body, Stretch, decode, encode
+from broker_local.heads import MAX_ASKED_ROWS, BadHead, Body, Stretch, decode, encode
 from broker_local.requests import API_OF, APIS, Api, Asks, Failure, Reply, Request
 
 LENGTH = struct.Struct("<I")
@@ -29,6 +30,10 @@ ANSWERED_REST = struct.Struct("<BBIhI")
 MAX_HEAD = 4 * 1024 * 1024
 MAX_REQUEST = 64 * 1024 * 1024
 MAX_REPLY = 256 * 1024 * 1024
+MAX_HELLO = 8 * 1024
+"""Longest frame of somebody who has not said hello."""
+GRANT = 1024 * 1024
+"""Memory for a large frame is taken as its bytes come, so much at a time."""
 
 Chunk = bytes | bytearray | memoryview | FileSlice
 Parts = list[Chunk]
@@ -56,12 +61,16 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it came in."""
+    """A request as it came in; `request` is None once only its reply is waited for."""
 
     correlation: int
     api: Api
     version: int
-    request: Request
+    request: Request | None
+
+    def parked(self) -> Asked:
+        """The same without its content, which may be a view into a large frame."""
+        return Asked(self.correlation, self.api, self.version, None)
 
 
 def size_of(chunk: Chunk) -> int:
@@ -142,7 +151,7 @@ def read_request(frame: memoryview) -> Asked:
         text = f"{api.name.lower()} version {version}: this broker knows {spec.lowest} to {spec.highest}"
         raise Refused(correlation, number, Failure(ErrorCode.UNSUPPORTED_VERSION, text))
     try:
-        request = decode(spec.request, frame[ASKED_REST.size : head_end], frame[head_end:])
+        request = decode(spec.request, frame[ASKED_REST.size : head_end], frame[head_end:], MAX_ASKED_ROWS)
     except BadHead as error:
         text = f"{api.name.lower()}: {error}"
         raise Refused(correlation, number, Failure(ErrorCode.INVALID_REQUEST, text)) from None
@@ -166,72 +175,107 @@ def read_reply(frame: memoryview) -> tuple[int, Reply]:
         raise BadFrame(f"a reply that cannot be read: {wrong}") from None
 
 
+def _space(length: int) -> memoryview:
+    """Memory for one frame. That of a large one is the kernel's to give: page by page, as it is written to."""
+    if length <= GRANT:
+        return memoryview(bytearray(length))
+    try:
+        return memoryview(mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    except OSError as error:
+        raise BadFrame(f"no memory for a frame of {length} bytes: {error.strerror}") from None
+
+
 class Incoming:
     """Turns what a socket gives into whole frames.
 
     Small frames are cut out of one buffer that is used again and again. A frame larger than that buffer gets
-    memory of its own, once its length has been checked, and is received straight into it.
+    memory of its own, once its length has been checked, and is received straight into it, `GRANT` bytes at a time.
 
     Args:
         largest: longest frame that is taken, in bytes.
         buffer: bytes of the buffer for small frames.
     """
 
-    __slots__ = ("_buffer", "_end", "_filled", "_large", "_largest")
+    __slots__ = ("_buffer", "_end", "_filled", "_large", "_largest", "_start")
 
     def __init__(self, largest: int, buffer: int = 64 * 1024) -> None:
         self._largest = largest
         self._buffer = memoryview(bytearray(buffer))
+        self._start = 0
         self._end = 0
         self._large: memoryview | None = None
         self._filled = 0
 
+    def widen(self, largest: int, buffer: int = 64 * 1024) -> Incoming:
+        """The same for longer frames, with what has come and was not taken yet."""
+        wider = Incoming(largest, buffer)
+        wider._end = self._end - self._start
+        wider._buffer[: wider._end] = self._buffer[self._start : self._end]
+        return wider
+
     def room(self) -> memoryview:
-        """Where the next bytes are to be received into; never empty."""
+        """Where the next bytes are to be received into; never empty once `next` has given None."""
         if self._large is not None:
-            return self._large[self._filled :]
+            return self._large[self._filled : self._filled + GRANT]
         return self._buffer[self._end :]
 
     @property
     def held(self) -> int:
-        """Bytes of memory taken for a large frame that is not whole yet."""
-        return 0 if self._large is None else len(self._large)
+        """Bytes of memory for a large frame that is not whole yet, those that the next `room` may take included."""
+        return 0 if self._large is None else min(len(self._large), self._filled + GRANT)
 
-    def took(self, count: int) -> list[memoryview]:
-        """`count` bytes were received into `room()`: the frames that are whole now, without length fields.
+    @property
+    def begun(self) -> bool:
+        """Has a frame begun that was not given yet?"""
+        return self._large is not None or self._end > self._start
+
+    def received(self, count: int) -> None:
+        """`count` bytes were received into `room()`."""
+        if self._large is not None:
+            self._filled += count
+        else:
+            self._end += count
+
+    def next(self) -> memoryview | None:
+        """The next whole frame, without its length field; None if there is none yet.
 
         Raises:
             BadFrame: a length that is not allowed.
         """
         if self._large is not None:
-            self._filled += count
             if self._filled < len(self._large):
-                return []
+                return None
             whole, self._large = self._large, None
-            return [whole]
-        self._end += count
-        return self._cut()
-
-    def _cut(self) -> list[memoryview]:
-        frames: list[memoryview] = []
-        start, end, buffer = 0, self._end, self._buffer
-        while end - start >= 4:
+            return whole
+        start, end, buffer = self._start, self._end, self._buffer
+        if end - start >= 4:
             (length,) = LENGTH.unpack_from(buffer, start)
             if length > self._largest:
                 raise BadFrame(f"a frame of {length} bytes; the most is {self._largest}")
             after = start + 4 + length
             if after <= end:
-                frames.append(memoryview(bytes(buffer[start + 4 : after])))
-                start = after
-                continue
+                self._start = after
+                return memoryview(bytes(buffer[start + 4 : after]))
             if 4 + length > len(buffer):
-                self._large = memoryview(bytearray(length))
+                self._large = _space(length)
                 self._filled = end - start - 4
                 self._large[: self._filled] = buffer[start + 4 : end]
-                start = end
-            break
-        rest = end - start
-        if start and rest:
-            buffer[:rest] = bytes(buffer[start:end])
-        self._end = rest
+                self._start = self._end = 0
+                return None
+        if start:  # what has begun moves to the front: so there is always room for the rest
+            rest = bytes(buffer[start:end])
+            buffer[: len(rest)] = rest
+            self._start, self._end = 0, len(rest)
+        return None
+
+    def took(self, count: int) -> list[memoryview]:
+        """`count` bytes were received into `room()`: all frames that are whole now.
+
+        Raises:
+            BadFrame: a length that is not allowed.
+        """
+        self.received(count)
+        frames = []
+        while (frame := self.next()) is not None:
+            frames.append(frame)
         return frames

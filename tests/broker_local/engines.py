@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from broker_local import format as batches
 from broker_local.broker import Broker, BrokerSettings, Peer
-from broker_local.dispatch import due_flush, flushed, handle, open_broker, peer_gone, turn
+from broker_local.dispatch import ask_again, complete, due_flush, flushed, handle, open_broker, peer_gone, turn
 from broker_local.errorcodes import ErrorCode
 from broker_local.memfiles import MemFiles
 from broker_local.requests import (
@@ -71,7 +71,7 @@ class Desk:
         """Asks; the answer is in `answers` once there is one."""
         number = self.asked
         self.asked += 1
-        self.put(peer, number, handle(self.broker, Peer(peer, f"client{peer}"), request, self.at))
+        self.put(peer, number, complete(handle(self.broker, Peer(peer, f"client{peer}"), request, self.at)))
         self.step()
         return number
 
@@ -87,7 +87,7 @@ class Desk:
         ready = self.waits.ready(self.at.now)
         while ready:
             for (peer, number), later in ready:
-                self.put(peer, number, later.again(self.at))
+                self.put(peer, number, complete(ask_again(later, self.at)))
             self.waits.wake(self.broker.take_woken())
             ready = self.waits.ready(self.at.now)
 

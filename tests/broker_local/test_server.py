@@ -20,6 +20,7 @@ from broker_local.clock import SystemClock, instant
 from broker_local.dispatch import open_broker
 from broker_local.errorcodes import ErrorCode
 from broker_local.files import OsFiles
+from broker_local.limits import Bounds
 from broker_local.requests import (
     PROTOCOL_VERSION,
     Api,
@@ -57,7 +58,7 @@ class Running:
         data = directory / "data"
         data.mkdir()
         self.broker = open_broker(OsFiles(str(data)), chosen, instant(clock))
-        self.server = Server(self.broker, [listener], clock, token=token, hello_ms=hello_ms)
+        self.server = Server(self.broker, [listener], clock, token=token, bounds=Bounds(hello_ms=hello_ms))
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
 
@@ -183,6 +184,8 @@ def test_any_bytes_cost_only_their_own_connection(running: Running, data: bytes,
 
 def test_a_frame_that_is_too_long_ends_its_connection(running: Running) -> None:
     with running.raw() as wire:
+        wire.sendall(frame(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, "me")))
+        whole_reply(wire)
         wire.sendall(struct.pack("<I", MAX_REQUEST + 1) + b"x" * 100)
         _, reply = whole_reply(wire)
         assert isinstance(reply, Failure) and f"the most is {MAX_REQUEST}" in reply.message
