@@ -51,7 +51,7 @@ def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
         assert isinstance(rows, list)
         for name, topic_id, partitions, config in rows:
             topics.check_name(name)
-            if len(topic_id) != 32 or not all(digit in "0123456789abcdef" for digit in topic_id):
+            if not _is_id(topic_id):
                 raise ValueError(f"{topic_id!r} is no id of a topic")
             settings = topics.read(config, topics.inherited(name, defaults))
             found[name] = Topic(name, topic_id, int(partitions), config, settings)
@@ -61,9 +61,13 @@ def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
 
 
 def left_over(files: Files, all_topics: Mapping[str, Topic]) -> list[str]:
-    """The directories that deleted topics have left."""
+    """The directories that deleted topics have left; what has no id of a topic for a name is not ours."""
     ids = {topic.id for topic in all_topics.values()}
-    return [f"topics/{name}" for name in files.entries("topics") if name not in ids]
+    return [f"topics/{name}" for name in files.entries("topics") if name not in ids and _is_id(name)]
+
+
+def _is_id(name: str) -> bool:
+    return len(name) == 32 and all(digit in "0123456789abcdef" for digit in name)
 
 
 def mark_broken(files: Files, fault: Stop) -> None:

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from broker_local.faults import Broken
+from broker_local.faults import Broken, Refused
+from broker_local.limits import NO_DESCRIPTORS
 
 Buffer = bytes | bytearray | memoryview
 
 NO_SPACE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 """Errors after which the disk is sound and only full."""
+
+
+PASSING = NO_SPACE | NO_DESCRIPTORS
+"""Errors that pass: nothing is wrong with what is on the disk."""
+
+
+def lacking(error: OSError) -> str:
+    """What there is none of, after an error that passes."""
+    return "no descriptor is left" if error.errno in NO_DESCRIPTORS else "no space on the disk"
 
 
 class File(Protocol):
@@ -194,63 +205,85 @@ class OsFile:
 
 
 class OsFiles:
-    """A directory of the operating system.
+    """A directory of the operating system, whatever its name is by now: when it is moved, its files go with it.
+
+    No link is followed: a directory from elsewhere may not lead to other files of this user.
 
     Args:
         root: the data directory; it must exist.
     """
 
-    __slots__ = ("root",)
+    __slots__ = ("_root",)
 
     def __init__(self, root: str) -> None:
-        self.root = root
+        self._root = -1
+        self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    def _at(self, path: str) -> str:
-        return f"{self.root}/{path}" if path else self.root
+    def __del__(self) -> None:
+        if self._root >= 0:
+            os.close(self._root)
+
+    def _descriptor(self, path: str, flags: int) -> int:
+        return os.open(path or ".", flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=self._root)
 
     def open(self, path: str, create: bool = False) -> OsFile:
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
-        return OsFile(path, os.open(self._at(path), flags, 0o600))
+        return OsFile(path, self._descriptor(path, os.O_RDWR | (os.O_CREAT if create else 0)))
 
     def read(self, path: str) -> bytes:
-        with open(self._at(path), "rb") as file:
+        with open(self._descriptor(path, os.O_RDONLY), "rb") as file:
             return file.read()
 
     def size(self, path: str) -> int:
         try:
-            return os.stat(self._at(path)).st_size
+            return os.stat(path, dir_fd=self._root, follow_symlinks=False).st_size
         except FileNotFoundError:
             return -1
 
     def entries(self, path: str) -> list[str]:
         try:
-            return sorted(os.listdir(self._at(path)))
+            descriptor = self._descriptor(path, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             return []
+        try:
+            return sorted(os.listdir(descriptor))
+        finally:
+            os.close(descriptor)
 
     def make_directory(self, path: str) -> None:
-        os.makedirs(self._at(path), mode=0o700, exist_ok=True)
+        try:
+            os.mkdir(path, 0o700, dir_fd=self._root)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            above = path.rpartition("/")[0]
+            if not above:
+                raise
+            self.make_directory(above)
+            self.make_directory(path)
 
     def remove(self, path: str) -> None:
         try:
-            os.unlink(self._at(path))
+            os.unlink(path, dir_fd=self._root)
         except FileNotFoundError:
             return
 
     def remove_tree(self, path: str) -> None:
-        where = self._at(path)
-        if os.path.islink(where) or not os.path.isdir(where):
+        try:
+            found = os.stat(path, dir_fd=self._root, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(found.st_mode):
             self.remove(path)
             return
-        for name in os.listdir(where):
+        for name in self.entries(path):
             self.remove_tree(f"{path}/{name}")
-        os.rmdir(where)
+        os.rmdir(path, dir_fd=self._root)
 
     def rename(self, old: str, new: str) -> None:
-        os.replace(self._at(old), self._at(new))
+        os.replace(old, new, src_dir_fd=self._root, dst_dir_fd=self._root)
 
     def fsync(self, path: str) -> None:
-        fd = os.open(self._at(path), os.O_RDONLY | os.O_CLOEXEC)
+        fd = self._descriptor(path, os.O_RDONLY)
         try:
             os.fsync(fd)
         finally:
@@ -281,15 +314,35 @@ class Handles:
         self._open: OrderedDict[str, File] = OrderedDict()
 
     def get(self, path: str, create: bool = False) -> File:
-        """The open file of that path."""
+        """The open file of that path.
+
+        Raises:
+            Refused: KAFKA_STORAGE_ERROR, no descriptor is left though all files were let go.
+        """
         file = self._open.get(path)
         if file is not None:
             self._open.move_to_end(path)
             return file
-        file = self._open[path] = self.files.open(path, create)
+        try:
+            file = self.files.open(path, create)
+        except OSError as error:
+            if error.errno not in NO_DESCRIPTORS:
+                raise
+            self.clear()
+            file = self._open_at_last(path, create)
+        self._open[path] = file
         if len(self._open) > self._limit:
             self._open.popitem(last=False)
         return file
+
+    def _open_at_last(self, path: str, create: bool) -> File:
+        try:
+            return self.files.open(path, create)
+        except OSError as error:
+            if error.errno not in NO_DESCRIPTORS:
+                raise
+            said = f"no descriptor is left to open {path}; raise the limit (ulimit -n), or close connections"
+            raise Refused("KAFKA_STORAGE_ERROR", said) from error
 
     def forget(self, path: str) -> None:
         """Lets go of a file that was removed or renamed."""

@@ -61,6 +61,10 @@ DEPARTED = 64
 """Of so many members that have gone the last words are kept."""
 
 
+MAX_PROTOCOLS = 32
+SMALL_METADATA = 4_096
+
+
 def resume(group: Group, now: int) -> None:
     """After all records of the log were replayed: members have until the end of the grace period to come
     back.
@@ -89,6 +93,12 @@ def on_join(group: Group, call: Call, request: Join, new_id: str) -> list[Effect
     settings = group.settings
     if not settings.min_session_timeout_ms <= request.session_timeout_ms <= settings.max_session_timeout_ms:
         return _fail(call, ErrorCode.INVALID_SESSION_TIMEOUT, "the session timeout is not within the bounds")
+    if len(request.protocols) > MAX_PROTOCOLS:
+        text = f"{len(request.protocols)} protocols; a member has at most {MAX_PROTOCOLS}"
+        return _fail(call, ErrorCode.INVALID_REQUEST, text)
+    if _too_large(group, request):
+        text = f"the members of group {group.name} have more than {settings.max_bytes} bytes of metadata together"
+        return _fail(call, ErrorCode.GROUP_MAX_SIZE_REACHED, text)
     if not _protocols_fit(group, request):
         text = "the group speaks another protocol type, or no protocol that this member knows"
         return _fail(call, ErrorCode.INCONSISTENT_GROUP_PROTOCOL, text)
@@ -421,11 +431,8 @@ def _expect_syncs(group: Group, state: GroupState, now: int) -> None:
 
 def _vote(leader: Member, members: Sequence[Member]) -> str:
     """The protocol that all know and most like best; of equals, the one that stands first with the leader."""
-    common = [
-        each.name
-        for each in leader.protocols
-        if all(any(other.name == each.name for other in member.protocols) for member in members)
-    ]
+    known = [{each.name for each in member.protocols} for member in members]
+    common = [each.name for each in leader.protocols if all(each.name in names for names in known)]
     votes = dict.fromkeys(common, 0)
     for member in members:
         votes[next(each.name for each in member.protocols if each.name in votes)] += 1
@@ -550,10 +557,20 @@ def _protocols_fit(group: Group, request: Join) -> bool:
     ]
     if others and request.protocol_type != (group.kind or group.state.protocol_type):
         return False
-    return any(
-        all(any(each.name == known.name for known in member.protocols) for member in others)
-        for each in request.protocols
-    )
+    common = {each.name for each in request.protocols}
+    for member in others:
+        common &= {each.name for each in member.protocols}
+    return bool(common)
+
+
+def _too_large(group: Group, request: Join) -> bool:
+    """Would the members' metadata, which the broker holds, be more than it may be? What is small always fits."""
+    size = sum(len(each.metadata) for each in request.protocols)
+    if size <= SMALL_METADATA:
+        return False
+    others = (member for member in group.members.values() if member.member_id != request.member_id)
+    size += sum(len(each.metadata) for member in others for each in member.protocols)
+    return size > group.settings.max_bytes
 
 
 def _unknown(group: Group, member_id: str, instance_id: str | None) -> Failure | None:

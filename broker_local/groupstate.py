@@ -123,13 +123,14 @@ class Call(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class GroupSettings:
     """Kafka's broker settings for groups, times in milliseconds; `grace_ms` is how long members are waited
-    for after a restart of the broker."""
+    for after a restart of the broker, `max_bytes` bounds the metadata of all members of a group."""
 
     min_session_timeout_ms: int = 100
     max_session_timeout_ms: int = 1_800_000
     max_size: int = 10_000
     grace_ms: int = 10_000
     max_metadata: int = 4_096
+    max_bytes: int = 64 * 1024 * 1024
 
 
 # What does not last ------------------------------------------------------------------------------

@@ -8,18 +8,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from broker_local.client import ConnectionLost, RequestFailed, SocketLink
+from broker_local.errorcodes import ErrorCode
 from broker_local.place import (
     RETRY_S,
     Endpoint,
     FileLock,
     Place,
     Unavailable,
+    clear,
     prepare,
     read_broken,
     read_endpoint,
-    remove,
 )
 from broker_local.requests import PROTOCOL_VERSION, Hello
 
@@ -66,8 +68,9 @@ def connect(
 
 def find(directory: str, client: str = "client") -> SocketLink | None:
     """A connection to the broker of a data directory if one runs; none is started."""
-    place = Place(os.path.realpath(directory))
-    return _knock(place, client)
+    if not os.path.isdir(directory):
+        return None
+    return _knock(prepare(directory, create=False), client)
 
 
 def _knock(place: Place, client: str) -> SocketLink | None:
@@ -92,13 +95,16 @@ def open_link(endpoint: Endpoint, client: str) -> SocketLink | None:
         wire.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
     link = SocketLink(wire)
     try:
-        link.call(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, client, endpoint.token), HELLO_MS)
+        hello = Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, client, endpoint.token, endpoint.directory)
+        link.call(hello, HELLO_MS)
     except ConnectionLost:
         # It was about to leave; whoever starts one finds out.
         link.close()
         return None
     except RequestFailed as refused:
         link.close()
+        if refused.error == ErrorCode.INCONSISTENT_CLUSTER_ID:
+            return None  # the broker of another directory: this one was copied, or has its name
         raise Unavailable(f"the broker at {endpoint.socket} refuses: {refused}") from None
     except TimeoutError:
         link.close()
@@ -122,7 +128,7 @@ def _start(place: Place, client: str, deadline: float, idle_exit_s: float) -> So
             # that starts in the foreground has the lock before it listens: then it is asked again.)
             try:
                 _refuse_broken(place)  # it may have stopped for good only just now
-                _clear(place)
+                clear(place)
             finally:
                 held.release()
             child = _spawn(place, idle_exit_s)
@@ -143,14 +149,6 @@ def _refuse_broken(place: Place) -> None:
         )
 
 
-def _clear(place: Place) -> None:
-    """Removes what a broker that was killed left; the caller holds its lock."""
-    stale = read_endpoint(place)
-    if stale is not None:
-        remove(stale.socket)
-        remove(place.path("endpoint"))
-
-
 def _spawn(place: Place, idle_exit_s: float) -> subprocess.Popen[bytes]:
     """A broker in a session of its own, which goes when it has been idle."""
     for known in [each for each in _spawned if each.poll() is not None]:
@@ -158,7 +156,7 @@ def _spawn(place: Place, idle_exit_s: float) -> subprocess.Popen[bytes]:
     source = str(Path(__file__).resolve().parent.parent)
     paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     command = [sys.executable, "-m", "broker_local.cli", "serve", place.directory]
-    with open(place.path("broker.log"), "ab") as log:
+    with _log(place) as log:
         if log.tell() > LONGEST_LOG:
             log.truncate(0)
         child = subprocess.Popen(
@@ -173,6 +171,15 @@ def _spawn(place: Place, idle_exit_s: float) -> subprocess.Popen[bytes]:
         )
     _spawned.append(child)
     return child
+
+
+def _log(place: Place) -> BinaryIO:
+    """What the broker will say is added to; no link is followed to it."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return open(os.open(place.path("broker.log"), flags, 0o600), "ab")
+    except OSError as error:
+        raise Unavailable(f"{place.path('broker.log')} cannot be written: {error.strerror}") from None
 
 
 def _last_words(place: Place) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from broker_local import format as batches
@@ -41,10 +42,15 @@ from broker_local.requests import (
     Reply,
     Sync,
 )
-from broker_local.topics import GROUP_TOPIC
+from broker_local.topics import GROUP_TOPIC, INT_MAX
 from broker_local.waits import SYNCED, Answer, Instant, Later, Steps
 
-LOG_SETTINGS = {"cleanup.policy": "compact", "segment.bytes": str(16 * 1024 * 1024)}
+LOG_SETTINGS = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(16 * 1024 * 1024),
+    "max.message.bytes": str(INT_MAX),
+}
+"""Of the group log. A group is one record, however much its members have to tell."""
 READ_BYTES = 4 * 1024 * 1024
 BATCH_ROWS = 1000
 MAX_DESCRIBED = 64 * 1024 * 1024
@@ -61,6 +67,12 @@ def load(broker: Broker, at: Instant) -> None:
         Damaged: the log is not what was written.
         Refused: a newer broker wrote it.
     """
+    with suppress(Refused):  # a full disk: it comes to be, or gets today's settings, when there is space
+        _log(broker)
+        if broker.store.topics[GROUP_TOPIC].config != LOG_SETTINGS:
+            broker.store.alter_topic(GROUP_TOPIC, LOG_SETTINGS)
+    if GROUP_TOPIC not in broker.store.topics:
+        return
     log = _log(broker)
     offset = log.log_start
     while offset < log.end:

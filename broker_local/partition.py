@@ -12,7 +12,7 @@ from broker_local import format as batches
 from broker_local import layout, recovery, sheet
 from broker_local.compaction import Cleaned, Facts, SegmentFacts
 from broker_local.faults import Broken, Damaged, Refused
-from broker_local.files import NO_SPACE, FileSlice, Handles
+from broker_local.files import PASSING, FileSlice, Handles, lacking
 from broker_local.format import NO_PRODUCER, NO_TIME, BadBatch, Header
 from broker_local.layout import State
 from broker_local.recovery import NOTHING, Known
@@ -55,7 +55,7 @@ class Partition:
         topic: the topic.
         number: which of its partitions.
         known: what the line says of it.
-        on_dirty: called when there is something to fsync, and was not before.
+        on_dirty: called before anything is written that has to be made durable, where nothing was yet.
     Raises:
         Damaged: its files are not what was written.
     """
@@ -176,6 +176,8 @@ class Partition:
             batches.check_outline(header, batch)
         except BadBatch as error:
             raise Refused("INVALID_RECORD", f"a batch for {self!r} was refused: {error}") from error
+        if not self._unsynced:
+            self._on_dirty(self)  # before anything is written: it may have to be noted first that something is
         segment = self._room(header, now)
         append_time = now if self._settings.log_append_time else NO_TIME
         prefix = batches.seal(batch, self.end, self.log_epoch, append_time)
@@ -184,8 +186,6 @@ class Partition:
             segment.append(prefix, batch, header)
         except OSError as error:
             self._not_written(error, segment)
-        if not self._unsynced:
-            self._on_dirty(self)
         self._unsynced[segment.path] = None
         self._producers.stored(header, now)
         self._appended[0] += 1
@@ -224,13 +224,13 @@ class Partition:
     def _not_written(self, error: OSError, segment: Segment) -> NoReturn:
         """After a failed write: cuts off what was written of it, or gives the log up."""
         cause: OSError = error
-        if error.errno in NO_SPACE:
+        if error.errno in PASSING:
             try:
                 segment.trim()
             except OSError as second:
                 cause = second
             else:
-                said = f"no space on the disk for {self!r} ({error.strerror}); free some and try again"
+                said = f"{lacking(error)} for {self!r} ({error.strerror}); free some and try again"
                 raise Refused("KAFKA_STORAGE_ERROR", said) from error
         self._give_up(cause, segment.path, segment.size)
 
@@ -270,9 +270,9 @@ class Partition:
                 for path in _directories(self._where):
                     self._dirty(path)
         except OSError as error:
-            if error.errno in NO_SPACE:
+            if error.errno in PASSING:
                 fresh.remove()
-                said = f"no space on the disk for a new segment of {self!r}; free some and try again"
+                said = f"{lacking(error)} for a new segment of {self!r}; free some and try again"
                 raise Refused("KAFKA_STORAGE_ERROR", said) from error
             self._give_up(error, fresh.path, 0)
         self._segments.append(fresh)
@@ -499,8 +499,8 @@ class Partition:
         self._remove(doomed)
 
     def _full(self, error: OSError) -> NoReturn:
-        if error.errno in NO_SPACE:
-            raise Refused("KAFKA_STORAGE_ERROR", f"no space on the disk for the state of {self!r}") from error
+        if error.errno in PASSING:
+            raise Refused("KAFKA_STORAGE_ERROR", f"{lacking(error)} for the state of {self!r}") from error
         self._give_up(error, f"{self._where}/state", 0)
 
     def _remove(self, segments: Sequence[Segment]) -> None:

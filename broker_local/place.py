@@ -2,13 +2,16 @@
 
     lock         flock, held by the broker as long as it lives; holds its pid
     start.lock   flock, held by whoever starts a broker, and by a broker that leaves
-    endpoint     JSON: {"version": 1, "socket", "pid", "protocol": [lowest, highest], "listen", "token"}
+    endpoint     JSON: {"version": 1, "socket", "pid", "protocol": [lowest, highest], "listen", "token", "directory"}
     broker.log   what the broker said
     broker.properties   settings, if the user has any; see properties.py
     BROKEN       why the last broker stopped for good; while it is there none is started
 
 The socket lies in `$XDG_RUNTIME_DIR`, or in a private directory of the user's among the temporary files: a
-socket's path ends at 107 bytes (104 on macOS), so that the data directory itself is no place for it.
+socket's path ends at 107 bytes (104 on macOS), so that the data directory itself is no place for it. Its name is made
+of the directory's path and identity (device and inode). A directory may be copied or moved with all that is in it while
+its broker runs, and may come from elsewhere: `endpoint` is believed only where it names this very directory, and
+nothing that it names is ever removed.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import grp
 import hashlib
 import json
 import os
+import pwd
 import stat
 import tempfile
 import time
@@ -34,7 +39,8 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a broker listens. `listen` has its TCP addresses; `token` is what they ask for."""
+    """Where a broker listens. `listen` has its TCP addresses; `token` is what they ask for; `directory` is the identity
+    of the data directory."""
 
     socket: str
     pid: int
@@ -42,6 +48,7 @@ class Endpoint:
     highest: int
     listen: tuple[str, ...] = ()
     token: str | None = None
+    directory: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,21 @@ class Place:
         """Path of one of its files."""
         return os.path.join(self.directory, name)
 
+    @property
+    def identity(self) -> str | None:
+        """Which directory it is, whatever its name: device and inode. None if there is none."""
+        try:
+            found = os.stat(self.directory)
+        except OSError:
+            return None
+        return f"{found.st_dev}:{found.st_ino}"
+
 
 def prepare(directory: str, create: bool = True) -> Place:
     """The place, made if it is not there and `create` says so.
 
     Raises:
-        Unavailable: no rights on it, or it is no directory.
+        Unavailable: no rights on it, it is no directory, or others can write into it.
     """
     real = os.path.realpath(directory)
     if not create and not os.path.isdir(real):
@@ -72,7 +88,27 @@ def prepare(directory: str, create: bool = True) -> Place:
         raise Unavailable(f"the data directory {real} cannot be made: {error.strerror}") from None
     if not os.access(real, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise Unavailable(f"no rights on the data directory {real}: it has to be readable and writable for you")
+    _refuse_shared(real)
     return Place(real)
+
+
+def _refuse_shared(real: str) -> None:
+    """Whoever can write into the directory could have this user's files written and removed."""
+    found = os.stat(real)
+    if found.st_mode & 0o002 or (found.st_mode & 0o020 and not _only_mine(found.st_gid)):
+        mode = oct(found.st_mode & 0o777).replace("0o", "0")
+        raise Unavailable(f"others can write into the data directory {real} (mode {mode}): chmod go-w {real}")
+    if found.st_uid not in (os.geteuid(), 0) and os.geteuid():
+        raise Unavailable(f"the data directory {real} belongs to another user (id {found.st_uid}): use one of yours")
+
+
+def _only_mine(group: int) -> bool:
+    """Is it the group that a user has for himself, as many systems give him?"""
+    try:
+        found, me = grp.getgrgid(group), pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return False
+    return found.gr_name == me and not set(found.gr_mem) - {me}
 
 
 def socket_path(place: Place) -> str:
@@ -81,7 +117,8 @@ def socket_path(place: Place) -> str:
     Raises:
         Unavailable: the directory for sockets is somebody else's, or open to others.
     """
-    name = hashlib.sha256(os.fsencode(place.directory)).hexdigest()[:24] + ".sock"
+    named = f"{place.directory}\0{place.identity}"
+    name = hashlib.sha256(os.fsencode(named)).hexdigest()[:24] + ".sock"
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isdir(runtime) and _is_private(runtime):
         path = os.path.join(runtime, f"streams-{name}")
@@ -101,9 +138,35 @@ def _is_private(path: str) -> bool:
 
 
 def read_endpoint(place: Place) -> Endpoint | None:
-    """Where the broker listens, or listened; None if nothing (readable) says so."""
+    """Where the broker listens, or listened; None if nothing says so that can be believed: a file of this user's that
+    names this very directory, and a socket in a directory that is this user's alone."""
+    for path in _endpoint_paths(place):
+        found = _read_endpoint(path)
+        if found is not None and found.directory == place.identity and _lies_private(found.socket):
+            return found
+    return None
+
+
+def _endpoint_paths(place: Place) -> tuple[str, ...]:
+    """Where it may be written: in the data directory, and beside the socket if the disk was full there."""
     try:
-        with open(place.path("endpoint"), encoding="utf-8") as file:
+        return place.path("endpoint"), socket_path(place) + ".endpoint"
+    except Unavailable:
+        return (place.path("endpoint"),)
+
+
+def _lies_private(path: str) -> bool:
+    try:
+        return _is_private(os.path.dirname(path))
+    except OSError:
+        return False
+
+
+def _read_endpoint(path: str) -> Endpoint | None:
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as file:
+            if os.fstat(file.fileno()).st_uid != os.geteuid():
+                return None
             found = json.load(file)
         lowest, highest = found["protocol"]
         return Endpoint(
@@ -113,13 +176,19 @@ def read_endpoint(place: Place) -> Endpoint | None:
             int(highest),
             tuple(map(str, found["listen"])),
             found["token"],
+            found["directory"],
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def write_endpoint(place: Place, endpoint: Endpoint) -> None:
-    """Says where the broker listens; whoever reads it sees all of it or nothing."""
+    """Says where the broker listens; whoever reads it sees all of it or nothing. On a full disk it is said beside the
+    socket instead.
+
+    Raises:
+        Unavailable: there is no space for it anywhere.
+    """
     content = {
         "version": 1,
         "socket": endpoint.socket,
@@ -127,12 +196,35 @@ def write_endpoint(place: Place, endpoint: Endpoint) -> None:
         "protocol": [endpoint.lowest, endpoint.highest],
         "listen": list(endpoint.listen),
         "token": endpoint.token,
+        "directory": endpoint.directory,
     }
-    fresh = place.path("endpoint.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    failed = ""
+    for path in _endpoint_paths(place):
+        for _ in range(2):
+            try:
+                _write(path, json.dumps(content))
+                return
+            except OSError as error:
+                remove(f"{path}.new")
+                failed = f"{path}: {error.strerror}"
+                remove(path)  # of a broker that was killed: its space may be what is needed
+    raise Unavailable(f"it cannot be said where the broker listens: {failed}")
+
+
+def _write(path: str, text: str) -> None:
+    fresh = f"{path}.new"
+    remove(fresh)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    os.replace(fresh, place.path("endpoint"))
+        file.write(text)
+    os.replace(fresh, path)
+
+
+def clear(place: Place) -> None:
+    """Removes what a broker of this directory has left, or leaves: its socket, and what says where it is. The caller
+    holds the lock. What an `endpoint` names is not touched: it may be anybody's."""
+    for path in (*_endpoint_paths(place), socket_path(place)):
+        remove(path)
 
 
 def remove(path: str) -> None:
@@ -169,7 +261,7 @@ class FileLock:
             OSError: the file cannot be opened.
         """
         deadline = time.monotonic() + wait_ms / 1000
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -193,8 +285,9 @@ class FileLock:
     def sign(self) -> None:
         """Writes who holds it, for people."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+            with contextlib.suppress(OSError):  # a full disk
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Gives it back; nothing if it is not held."""

@@ -22,6 +22,7 @@ from broker_local.place import (
     FileLock,
     Place,
     Unavailable,
+    clear,
     prepare,
     read_broken,
     remove,
@@ -84,6 +85,7 @@ def serve(
         broken = read_broken(place)
         if broken is not None:
             raise Unavailable(f"{broken}. Run `broker-local check {place.directory}` first")
+        identity = place.identity
         listeners = [_private(socket_path(place))]
         try:
             if listen is not None:
@@ -92,8 +94,8 @@ def serve(
         finally:
             for listener in listeners:
                 listener.close()
-            remove(socket_path(place))
-            remove(place.path("endpoint"))
+            if place.identity == identity:  # else another directory has this name by now
+                clear(place)
 
 
 def _run(
@@ -115,10 +117,12 @@ def _run(
     except Stop as fault:
         raise Unavailable(f"{place.directory}: {fault}") from None
     token = secrets.token_hex(32) if len(listeners) > 1 else None
+    identity = place.identity
     server = Server(
         broker,
         listeners,
         clock,
+        directory=identity,
         token=token,
         idle_exit_ms=idle_exit_ms,
         lease=FileLock(place.path("start.lock")),
@@ -134,7 +138,7 @@ def _run(
         signal.signal(number, stop)
     addresses = tuple("{}:{}".format(*each.getsockname()[:2]) for each in listeners[1:])
     here = socket_path(place)
-    write_endpoint(place, Endpoint(here, os.getpid(), PROTOCOL_VERSION, PROTOCOL_VERSION, addresses, token))
+    write_endpoint(place, Endpoint(here, os.getpid(), PROTOCOL_VERSION, PROTOCOL_VERSION, addresses, token, identity))
     announce(f"data directory {place.directory}")
     announce(f"listening on {', '.join([here, *addresses])}; durability {settings.durability}")
     try:

@@ -86,12 +86,17 @@ class HelloReply:
 
 @dataclass(frozen=True, slots=True)
 class Hello(Asks[HelloReply]):
-    """The first frame of a connection. Its layout never changes: it is what versions are settled with."""
+    """The first frame of a connection. Its layout never changes: it is what versions are settled with.
+
+    `directory`: device and inode of the data directory that is meant, as `place.identity` gives them (None: whichever
+    it is); the broker of another one refuses with INCONSISTENT_CLUSTER_ID.
+    """
 
     minimum: Small
     maximum: Small
     client: Name
     token: Annotated[str, Longest(200)] | None = None
+    directory: Annotated[str, Longest(100)] | None = None
 
 
 # Topics ------------------------------------------------------------------------------------------

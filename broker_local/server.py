@@ -77,6 +77,7 @@ class Server:
         listeners: bound and listening sockets; they are closed at the end.
         clock: the time.
         token: what a `Hello` must bring; None: nothing.
+        directory: the identity of the data directory; a `Hello` that means another one is refused.
         idle_exit_ms: leave after so long without a connection; None: never.
         lease: to be held for leaving.
         bounds: of memory and of patience.
@@ -90,6 +91,7 @@ class Server:
         clock: Clock,
         *,
         token: str | None = None,
+        directory: str | None = None,
         idle_exit_ms: int | None = None,
         lease: Lease | None = None,
         bounds: Bounds = BOUNDS,
@@ -100,6 +102,7 @@ class Server:
         self._listeners = listeners
         self._clock = clock
         self._token = token
+        self._directory = directory
         self._idle_exit_ms = idle_exit_ms
         self._lease = lease
         self._bounds = bounds
@@ -343,6 +346,8 @@ class Server:
             reply = Failure(ErrorCode.INVALID_REQUEST, "a connection begins with one hello")
         elif self._token is not None and not hmac.compare_digest(self._token.encode(), (hello.token or "").encode()):
             reply = Failure(ErrorCode.SASL_AUTHENTICATION_FAILED, "the token is missing or wrong")
+        elif hello.directory not in (None, self._directory):
+            reply = Failure(ErrorCode.INCONSISTENT_CLUSTER_ID, "this is the broker of another data directory")
         elif not hello.minimum <= PROTOCOL_VERSION <= hello.maximum:
             reply = self._strange(hello)
         else:

@@ -19,8 +19,8 @@ from typing import Literal, NamedTuple, Protocol
 from broker_local import catalog, compaction, layout, line, topics
 from broker_local.compaction import Job, Outcome
 from broker_local.faults import Broken, Crashed, Damaged, Refused, Stop, Unreadable, crashed
-from broker_local.files import NO_SPACE, Files, Handles
-from broker_local.limits import LOG_FILES, NO_DESCRIPTORS
+from broker_local.files import PASSING, Files, Handles, lacking
+from broker_local.limits import LOG_FILES
 from broker_local.line import Line
 from broker_local.partition import Partition
 from broker_local.recovery import Known
@@ -124,7 +124,7 @@ class Flush(NamedTuple):
             try:
                 line.write(files, self.line)
             except OSError as error:
-                if error.errno not in NO_SPACE:  # a full disk: the old line holds, and the next flush tries again
+                if error.errno not in PASSING:  # a full disk: the old line holds, and the next flush tries again
                     raise Broken(line.PATH, 0, error.strerror or str(error)) from error
 
 
@@ -169,6 +169,7 @@ class Store:
         self._partitions: dict[tuple[str, int], Partition] = {}
         self._dirty: dict[Partition, None] = {}
         self._checking: deque[Partition] | None = None
+        self._unmarked = False
         self._now = now
         self._defaults = defaults
         self._key_bytes = upkeep.key_bytes
@@ -187,6 +188,7 @@ class Store:
         """Opens every log that may have more than the line says, and writes that the engine runs."""
         found = line.read(self.files)
         boot = self.files.boot_id()
+        known_line = found is not None
         if found is None:
             if self.files.entries("topics"):
                 raise Damaged(line.PATH, 0, "the file is missing, and there are logs")
@@ -207,7 +209,14 @@ class Store:
         self._lost_power = False
         self._ends.update((key, partition.durable_end) for key, partition in self._partitions.items())
         written = self._line_now(clean=False)
-        line.write(self.files, written)
+        try:
+            line.write(self.files, written)
+        except OSError as error:
+            if error.errno not in PASSING or not known_line:
+                raise
+            # A full disk: what is there can be read. The old line holds, if it says that the engine runs; else nothing
+            # is written before it is replaced.
+            self._unmarked = found.clean or found.boot != boot
         return written
 
     def close(self) -> None:
@@ -221,7 +230,7 @@ class Store:
             try:
                 partition.checkpoint(closing=True)
             except OSError as error:
-                if error.errno not in NO_SPACE | NO_DESCRIPTORS:
+                if error.errno not in PASSING:
                     raise Broken(repr(partition), 0, str(error)) from error
         flush = self.begin_flush(with_line=False)
         if flush is not None:
@@ -387,8 +396,8 @@ class Store:
         try:
             catalog.write(self.files, all_topics)
         except OSError as error:
-            if error.errno in NO_SPACE:
-                raise Refused("KAFKA_STORAGE_ERROR", "no space on the disk for the catalog of topics") from error
+            if error.errno in PASSING:
+                raise Refused("KAFKA_STORAGE_ERROR", f"{lacking(error)} for the catalog of topics") from error
             raise Broken(catalog.PATH, 0, error.strerror or str(error)) from error
         self._topics = all_topics
 
@@ -426,7 +435,19 @@ class Store:
         return self._partitions.get((topic_id, number))
 
     def _note_dirty(self, partition: Partition) -> None:
+        if self._unmarked:
+            self._mark()
         self._dirty[partition] = None
+
+    def _mark(self) -> None:
+        """Writes that the engine runs, where the disk was full when it started: before anything else is written."""
+        try:
+            line.write(self.files, self._line_now(clean=False))
+        except OSError as error:
+            if error.errno in PASSING:
+                raise Refused("KAFKA_STORAGE_ERROR", f"{lacking(error)}; free some and try again") from error
+            raise Broken(line.PATH, 0, error.strerror or str(error)) from error
+        self._unmarked = False
 
     # durability
 
@@ -451,7 +472,7 @@ class Store:
             try:
                 partition.checkpoint()
             except OSError as error:
-                if error.errno not in NO_SPACE | NO_DESCRIPTORS:
+                if error.errno not in PASSING:
                     raise Broken(repr(partition), 0, str(error)) from error
         if self._checking:
             return False
@@ -514,10 +535,17 @@ class Store:
             for partition in self._compaction.due(now, self._compacted_logs):
                 job = compaction.plan(partition.facts(), partition.topic.settings, now, self._key_bytes)
                 if job is not None:
-                    self._compacting = partition
-                    self._compactor.start(job)
-                    self._finish_compaction()
+                    self._compact(partition, job)
                     break
+
+    def _compact(self, partition: Partition, job: Job) -> None:
+        try:
+            self._compactor.start(job)
+        except OSError as error:  # no descriptor, no memory for a process: the next round tries again
+            log.warning("%r is not compacted now: %s", partition, error.strerror)
+            return
+        self._compacting = partition
+        self._finish_compaction()
 
     def _finish_compaction(self) -> None:
         if self._compacting is None:
@@ -531,7 +559,7 @@ class Store:
             if not gone and partition.owns(done.file):  # else retention was quicker
                 raise done
         elif isinstance(done, OSError):
-            if done.errno not in NO_SPACE and not isinstance(done, FileNotFoundError):
+            if done.errno not in PASSING and not isinstance(done, FileNotFoundError):
                 raise Broken(repr(partition), 0, str(done)) from done
         elif isinstance(done, Crashed):
             log.error("%r is not compacted; a pass over it failed:\n%s", partition, done)
@@ -594,6 +622,6 @@ def _check_count(partitions: int) -> None:
 
 def _storage_fault(what: str, error: OSError) -> Refused | Broken:
     """What follows from a failed call at a start: a full disk or missing rights are nobody's damage."""
-    if error.errno in NO_SPACE or isinstance(error, PermissionError):
+    if error.errno in PASSING or isinstance(error, PermissionError):
         return Refused("KAFKA_STORAGE_ERROR", f"{what} cannot be opened: {error.strerror} ({error.filename})")
     return Broken(what, 0, str(error))

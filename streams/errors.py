@@ -243,6 +243,10 @@ class GroupMaxSizeReachedException(KafkaException):
     """The group has as many members as it may have."""
 
 
+class InconsistentClusterIdException(KafkaException):
+    """This is the broker of another data directory, or cluster."""
+
+
 class InvalidSessionTimeoutException(KafkaException, ValueError):
     """The session timeout is shorter or longer than the coordinator allows."""
 

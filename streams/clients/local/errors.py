@@ -18,6 +18,7 @@ from streams.errors import (
     GroupMaxSizeReachedException,
     GroupNotEmptyException,
     IllegalGenerationException,
+    InconsistentClusterIdException,
     InconsistentGroupProtocolException,
     InvalidGroupIdException,
     InvalidPartitionsException,
@@ -88,6 +89,7 @@ EXCEPTIONS: Mapping[ErrorCode, type[KafkaException]] = {
     ErrorCode.INVALID_TIMESTAMP: InvalidTimestampException,
     ErrorCode.UNSUPPORTED_COMPRESSION_TYPE: UnsupportedCompressionTypeException,
     ErrorCode.INVALID_RECORD: InvalidRecordException,
+    ErrorCode.INCONSISTENT_CLUSTER_ID: InconsistentClusterIdException,
     ErrorCode.FENCED_MEMBER_EPOCH: FencedMemberEpochException,
 }
 
