@@ -1,11 +1,11 @@
 """The word count, run by tests as a script, with faults planted by the environment.
 
-    PLANTED=offsets-first   commits positions before the output is sent: words are lost
-    PLANTED=no-changelog    drops every changelog batch: state is lost
-    PLANTED=no-stamp        and retried-refusal: see `tests.crash.planted`
-    KILLED_AFTER=send:3     the process kills itself after that step of its third commit
-    SLOW=DIRECTORY          the user's function stands still while there is a file there with the number of the process;
-                            of several threads, one
+PLANTED=offsets-first   commits positions before the output is sent: words are lost
+PLANTED=no-changelog    drops every changelog batch: state is lost
+PLANTED=no-stamp        and retried-refusal: see `tests.crash.planted`
+KILLED_AFTER=send:3     the process kills itself after that step of its third commit
+SLOW=DIRECTORY          the user's function stands still while there is a file there with the number of the process;
+                        of several threads, one
 """
 
 from __future__ import annotations

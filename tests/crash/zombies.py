@@ -49,9 +49,7 @@ def settle(one: Trial) -> None:
 def _settled(one: Trial) -> bool:
     alive = one.alive()  # a static member that has ended is still in the group for its session
     return (
-        all(each.is_up for each in alive)
-        and one.members() == sum(each.members for each in alive)
-        and one.is_stable()
+        all(each.is_up for each in alive) and one.members() == sum(each.members for each in alive) and one.is_stable()
     )
 
 
