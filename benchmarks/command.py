@@ -1,4 +1,4 @@
-"""The command line: `list`, `run`, `growth`, `catch-up`, `java`, `peers`."""
+"""The command line: `list`, `run`, `growth`, `catch-up`, `java`, `peers`, `pauses`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from benchmarks import (
     growth,
     latency,
     page,
+    pauses,
     restore,
     scaling,
     stages,
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     curves.add_argument("--large", action="store_true", help="ten million keys as well (minutes, and a GB of disk)")
     curves.add_argument("--json", action="store_true", help="JSON instead of a table")
     catch_up.add_arguments(commands.add_parser("catch-up", help="a back-fill by real processes, all of it compared"))
+    pauses.add_arguments(commands.add_parser("pauses", help="how long one client of the broker waits for others"))
     beside_java.add_arguments(commands.add_parser("java", help="beside Java's Kafka Streams, in turns"))
     beside_peers.add_arguments(commands.add_parser("peers", help="beside quixstreams and bytewax, in turns"))
     given = parser.parse_args(arguments)
@@ -94,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return beside_peers.main(given)
     if given.command == "java":
         return beside_java.main(given)
+    if given.command == "pauses":
+        return pauses.main(given)
     print(aligned([(name, title) for name, (title, _) in benchmarks().items()]))
     return 0
 

@@ -20,8 +20,8 @@ class Connection:
 
     Bytes: `queued` of replies in memory, `waiting` of parked requests, `busy` of the request that is worked on; `held`
     is what was counted of all that. `lent`: files that replies lie in. `more`: frames may be whole that were not
-    handled yet; `work`: what goes on for its last request. `moved`: when bytes last came or went; `last`: nothing is
-    read any more.
+    handled yet; `work`: what goes on for its last request, `unread`: that request where even reading it takes a while.
+    `moved`: when bytes last came or went; `last`: nothing is read any more.
     """
 
     id: int
@@ -37,11 +37,17 @@ class Connection:
     busy: int = 0
     more: bool = False
     work: tuple[Asked, Steps] | None = None
+    unread: memoryview | None = None
     moved: int = 0
     peer: Peer | None = None
     events: int = selectors.EVENT_READ
     closed: bool = False
     last: bool = False
+
+    @property
+    def busy_with(self) -> bool:
+        """Is its last request still worked on?"""
+        return self.work is not None or self.unread is not None
 
     @property
     def behind(self) -> bool:

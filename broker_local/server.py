@@ -36,6 +36,7 @@ from broker_local.wire import (
     Parts,
     Refused,
     failure_frame,
+    has_large_head,
     read_request,
     reply_frame,
 )
@@ -50,6 +51,8 @@ OVERSLEPT_MS = 20
 SMALL_SLICE = 32 * 1024
 """A slice up to this size is read and sent with its neighbours: one call instead of two."""
 LEAVE_AGAIN_MS = 1000
+TAKEN_OUT = 1000
+"""Of parked requests so many keys are let go at a time."""
 BOUNDS = Bounds()
 
 
@@ -247,9 +250,9 @@ class Server:
         connection.out.clear()
         for each in (self._hungry, self._begun, self._runnable):
             each.pop(connection.id, None)
-        if connection.work is not None and not connection.work[1].must_end:
-            connection.work[1].run.close()
-            del self._working[connection.id]
+        connection.unread = None
+        if connection.work is None or not connection.work[1].must_end:
+            self._working.pop(connection.id, None)
         self._waits.drop(lambda who: who[0] is connection)
         peer_gone(self._broker, connection.id, self._at)
         if not self._connections:
@@ -296,13 +299,17 @@ class Server:
         """Handles the frames that are whole, as long as the slice lasts and the client takes the replies."""
         connection.more = True
         try:
-            while not (connection.last or connection.closed or connection.work or connection.behind):
+            while not (connection.last or connection.closed or connection.busy_with or connection.behind):
                 frame = connection.incoming.next()
                 if frame is None:
                     connection.more = False
                     break
-                self._request(connection, frame)
-                if connection.work is not None:
+                if has_large_head(frame):
+                    connection.unread = frame
+                    self._working[connection.id] = connection
+                else:
+                    self._request(connection, frame)
+                if connection.busy_with:
                     connection.busy = len(frame)
                 if self._enough():
                     break
@@ -399,16 +406,25 @@ class Server:
             return
         self._slice()
         for connection in list(self._working.values()):
-            assert connection.work is not None
-            asked, steps = connection.work
-            answer = advance(steps, self._enough)
             del self._working[connection.id]
-            connection.work, connection.busy = None, 0
-            self._settle(connection, asked, answer)
+            self._go_on(connection)
             if not connection.closed and connection.work is None:
+                connection.busy = 0
                 self._runnable[connection.id] = connection
             if self._enough():
                 return
+
+    def _go_on(self, connection: Connection) -> None:
+        frame, work = connection.unread, connection.work
+        connection.unread = connection.work = None
+        if work is not None:
+            asked, steps = work
+            self._settle(connection, asked, advance(steps, self._enough))
+        elif frame is not None:
+            try:
+                self._request(connection, frame)
+            except BadFrame as error:
+                self._reject(connection, error)
 
     def _answer_parked(self) -> None:
         """Asks those again that were woken or are due, for a slice."""
@@ -416,7 +432,7 @@ class Server:
         answered: dict[int, Connection] = {}
         while not (answered and self._enough()):
             self._waits.wake(self._broker.take_woken())
-            self._ready.extend(self._waits.ready(self._at.now))
+            self._ready.extend(self._waits.ready(self._at.now, TAKEN_OUT))
             if not self._ready:
                 break
             while self._ready:
@@ -500,7 +516,7 @@ class Server:
     def _listen(self, connection: Connection) -> None:
         """Says for what the selector has to look; nothing is read while the client is behind."""
         self._count(connection)
-        waits = connection.behind or connection.last or connection.work is not None
+        waits = connection.behind or connection.last or connection.busy_with
         if connection.more and not waits:
             self._runnable[connection.id] = connection
         quiet = waits or connection.more or connection.id in self._hungry

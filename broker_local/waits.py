@@ -84,16 +84,23 @@ class Waits(Generic[W]):
                 if told is not None:
                     told(key)
 
-    def ready(self, now: int) -> list[tuple[W, Later]]:
-        """Takes out those that were woken or are due, oldest first."""
+    def ready(self, now: int, most: int | None = None) -> list[tuple[W, Later]]:
+        """Takes out those that were woken or are due, oldest first; in several calls where they wait for more than
+        `most` things together."""
         while self._deadlines and self._deadlines[0][0] <= now:
             number = heapq.heappop(self._deadlines)[1]
             if number in self._parked:
                 self._woken[number] = None
         if not self._woken:
             return []
-        found = [self._take(number) for number in sorted(self._woken)]
-        self._woken.clear()
+        found: list[tuple[W, Later]] = []
+        for number in sorted(self._woken):
+            if most is not None and most <= 0:
+                break
+            del self._woken[number]
+            found.append(self._take(number))
+            if most is not None:
+                most -= 1 + len(found[-1][1].keys)
         return found
 
     def next_due(self) -> int | None:

@@ -32,6 +32,7 @@ MAX_REQUEST = 64 * 1024 * 1024
 MAX_REPLY = 256 * 1024 * 1024
 MAX_HELLO = 8 * 1024
 """Longest frame of somebody who has not said hello."""
+LARGE_HEAD = 64 * 1024
 GRANT = 1024 * 1024
 """Memory for a large frame is taken as its bytes come, so much at a time."""
 
@@ -156,6 +157,11 @@ def read_request(frame: memoryview) -> Asked:
         text = f"{api.name.lower()}: {error}"
         raise Refused(correlation, number, Failure(ErrorCode.INVALID_REQUEST, text)) from None
     return Asked(correlation, api, version, request)
+
+
+def has_large_head(frame: memoryview) -> bool:
+    """Does it take a while to read the head of this request?"""
+    return len(frame) > LARGE_HEAD and ASKED_REST.unpack_from(frame)[3] > LARGE_HEAD
 
 
 def read_reply(frame: memoryview) -> tuple[int, Reply]:

@@ -130,6 +130,7 @@ def test_a_topic_is_given_up_and_the_others_go_on(directory: Path) -> None:
 
 def test_an_unreadable_batch_is_named_and_stops_nobody(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that did not look has left a batch with right sums that is none; its broker may even have stopped."""
+    directory.mkdir(mode=0o700)
     store = Store(OsFiles(str(directory)), NOW)
     store.create_topic("t", 1)
     log = store.partition("t", 0)

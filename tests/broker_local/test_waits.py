@@ -50,3 +50,14 @@ def test_against_a_list(steps: list[tuple[str, object, object]]) -> None:
         assert len(waits) == len(model)
         deadlines = [deadline for _, _, deadline in model if deadline is not None]
         assert waits.next_due() == (-1 if woken else min(deadlines, default=None))
+
+
+def test_those_that_wait_for_much_are_taken_out_a_few_at_a_time() -> None:
+    waits: Waits[str] = Waits()
+    for who in "abc":
+        waits.park(who, later(set(range(100)), None))
+    waits.wake([7])
+    assert [who for who, _ in waits.ready(0, most=150)] == ["a", "b"]
+    assert waits.next_due() == -1
+    assert [who for who, _ in waits.ready(0, most=150)] == ["c"]
+    assert waits.ready(0, most=150) == []
