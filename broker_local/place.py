@@ -28,6 +28,7 @@ import stat
 import tempfile
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 LONGEST_SOCKET_PATH = 100
 RETRY_S = 0.005
@@ -241,6 +242,19 @@ def read_broken(place: Place) -> str | None:
             return f"{where} at byte {position}: {cause}"
     except FileNotFoundError:
         return None
+
+
+class Lease(Protocol):
+    """What has to be held to leave: while it is, no client starts a broker or connects to this one for the
+    first time after a failed attempt."""
+
+    def take(self) -> bool:
+        """True if it is held now; False if somebody is starting a broker, who will come here."""
+        ...
+
+    def release(self) -> None:
+        """Gives it back: the broker stays."""
+        ...
 
 
 class FileLock:

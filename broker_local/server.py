@@ -14,7 +14,6 @@ import os
 import selectors
 import socket
 from collections import deque
-from typing import Protocol
 
 from broker_local.acceptor import Acceptor
 from broker_local.broker import Broker, Peer
@@ -24,6 +23,7 @@ from broker_local.dispatch import advance, ask_again, due_flush, flushed, handle
 from broker_local.errorcodes import ErrorCode
 from broker_local.files import FileSlice
 from broker_local.limits import SLICE_MS, WAITING_KEY, Bounds, Counters, Descriptors
+from broker_local.place import Lease
 from broker_local.readfaults import READ_ERRORS, Truncated
 from broker_local.requests import PROTOCOL_VERSION, Failure, Hello, HelloReply, Produce, Reply
 from broker_local.sync import Syncer
@@ -54,19 +54,6 @@ LEAVE_AGAIN_MS = 1000
 TAKEN_OUT = 1000
 """Of parked requests so many keys are let go at a time."""
 BOUNDS = Bounds()
-
-
-class Lease(Protocol):
-    """What has to be held to leave: while it is, no client starts a broker or connects to this one for the
-    first time after a failed attempt."""
-
-    def take(self) -> bool:
-        """True if it is held now; False if somebody is starting a broker, who will come here."""
-        ...
-
-    def release(self) -> None:
-        """Gives it back: the broker stays."""
-        ...
 
 
 Parked = tuple[Connection, Asked]
