@@ -128,7 +128,7 @@ def decode(kind: type[R], head: bytes | memoryview, bodies: memoryview = EMPTY, 
     try:
         found = msgpack.unpackb(head, raw=False, strict_map_key=True, max_array_len=most, max_map_len=most)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise BadHead(f"no msgpack map: {error or type(error).__name__}") from None
+        raise BadHead(f"no msgpack map: {str(error) or type(error).__name__}") from None
     if type(found) is not dict:
         raise BadHead(f"a map was expected, not {type(found).__name__}")
     codec = codec_of(kind)

@@ -127,7 +127,7 @@ class Server:
         """Makes the loop look round. From any thread, or from a signal handler."""
         try:
             self._waker.send(b"w")
-        except BlockingIOError:
+        except OSError:  # it has enough to wake up by, or has ended already
             return
 
     def stop(self) -> None:

@@ -38,6 +38,8 @@ SLICE = 64
 """Logs that one `tick` looks at: it must not hold up the requests that wait."""
 SWEPT = 16
 """Logs of deleted topics that are removed at a time, for the same reason."""
+SWEPT_AT_THE_END = 1_000
+"""Of what deleted topics have left so many logs go before the engine is closed; the rest after the next start."""
 
 
 class Upkeep(NamedTuple):
@@ -226,6 +228,7 @@ class Store:
             Broken: the disk failed.
         """
         self._compactor.close()
+        self.sweep(SWEPT_AT_THE_END)
         for partition in self._partitions.values():
             try:
                 partition.checkpoint(closing=True)

@@ -60,6 +60,7 @@ POISON: dict[str, bytes] = {
     ),
     "a list without end": poisoned(b"\x95\xdd\xff\xff\xff\xff" + b"\xc0" * 40, 1),
     "lists in lists": poisoned(b"\x95" * 5_000, 1),
+    "lists in the place of a value": poisoned(b"\x95\x91\xc0\x91" + b"\x91" * 200_000, 1),
 }
 
 

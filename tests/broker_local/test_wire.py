@@ -174,6 +174,14 @@ def test_a_list_that_claims_more_rows_than_there_are_bytes_is_refused() -> None:
         decode(Metadata, b"\xdd\x00\x01\x86\xa0" * 100)
 
 
+@pytest.mark.parametrize("depth", [1_000, 1_025, 200_000])
+def test_a_head_of_any_depth_is_refused_by_name(depth: int) -> None:
+    deep = b"\x91" * depth + b"\xc0"
+    for head in (b"\x81\xa6topics" + deep, b"\x81\xa4more" + deep, deep):
+        with pytest.raises(BadHead, match=r"topics is list, not str|unknown field|a map was expected|StackError"):
+            decode(Metadata, head)
+
+
 def test_the_bytes_are_those_of_the_page() -> None:
     frame = joined(request_frame(Metadata(("t",)), 5))
     front = "25 00 00 00 01 01 05 00 00 00 1b 00 00 00 82 a6 74 6f 70 69 63 73 91 a1 74 ae 63 72 65 61 74 65"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import struct
 from zlib import crc32
@@ -63,19 +64,19 @@ class Batches:
         return sealed(fields, bytes(packed))
 
     def _spoil(self, chance: random.Random, payload: list[object], fields: list[int]) -> None:
-        kind = chance.randrange(4)
+        kind, item = chance.randrange(4), an_item(chance)
         if kind == 0 and payload:
-            payload[chance.randrange(len(payload))] = chance.choice(ITEMS)
+            payload[chance.randrange(len(payload))] = item
         elif kind == 1:
             column = payload[chance.randrange(len(payload))] if payload else None
             if isinstance(column, list) and column:
-                column[chance.randrange(len(column))] = chance.choice(ITEMS)
+                column[chance.randrange(len(column))] = item
         elif kind == 2:
             at = chance.randrange(1, len(fields))
             widths = [8, 8, 16, 63, 15, 31, 32, 63, 63, 63, 63]
             fields[at] = chance.choice([0, 1, 2, 5, (1 << widths[at]) - 1])
         elif payload:
-            payload.pop() if chance.random() < 0.5 else payload.append(chance.choice(ITEMS))
+            payload.pop() if chance.random() < 0.5 else payload.append(item)
 
     def play(self, data: bytes) -> str:
         """Appends it; if it is taken, reads it in every way there is."""
@@ -132,6 +133,16 @@ class Batches:
             raise
         except Exception as error:
             raise Found(f"what was acknowledged cannot be read: {error!r}") from error
+
+
+def an_item(chance: random.Random) -> object:
+    """Something that a column or a batch may not have; now and then very deep, as deep as msgpack writes it."""
+    if chance.random() > 0.05:
+        return copy.deepcopy(chance.choice(ITEMS))  # what is spoilt next may be this very list
+    item: object = None
+    for _ in range(chance.choice([10, 500])):
+        item = [item]
+    return item
 
 
 def values_of(slices: list[FileSlice]) -> list[bytes | None]:

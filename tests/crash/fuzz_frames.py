@@ -144,7 +144,7 @@ def frame(chance: random.Random) -> bytes:
             data[chance.randrange(first, len(data))] ^= 1 << chance.randrange(8)
         return bytes(data)
     if kind < 0.9:
-        head = msgpack.packb(junk(chance, 0))
+        head = msgpack.packb(junk(chance, 0)) if chance.random() < 0.9 else deep(chance)
         length = chance.choice([len(head), len(head), 0, 2**32 - 1, len(head) + 1, max(0, len(head) - 1)])
         return (
             struct.pack("<IBBII", 10 + len(head), chance.randrange(256), chance.choice([1, 1, 0, 2]), 9, length) + head
@@ -205,6 +205,11 @@ def spoilt_batch(chance: random.Random) -> bytes:
     for _ in range(chance.choice([0, 0, 1, 3])):
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
     return bytes(data if chance.random() < 0.8 else data[: chance.randrange(len(data))])
+
+
+def deep(chance: random.Random) -> bytes:
+    """Arrays in arrays, deeper than some readers go."""
+    return b"\x81\xa6topics" + b"\x91" * chance.choice([500, 1_023, 1_024, 1_025, 5_000, 200_000]) + b"\xc0"
 
 
 def junk(chance: random.Random, depth: int) -> object:
