@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from broker_local import line
+from broker_local.files import OsFiles
 from broker_local.launch import connect, find
 from broker_local.place import FileLock, Place, Unavailable, prepare, read_endpoint, socket_path
 from broker_local.requests import Metadata, NewTopic, Produce, ProducePart, TopicCreate
 from tests.broker_local.engines import batch
+from tests.engines import until
 
 WAIT_MS = 20_000
 
@@ -43,12 +46,19 @@ def one(tmp_path: Path) -> Iterator[Path]:
             end(each)
 
 
+def is_durable(directory: Path) -> bool:
+    """Has the broker written that the record in `t` is on the disk? Then it writes nothing more."""
+    found = line.read(OsFiles(str(directory)))
+    return found is not None and 1 in found.ends.values()
+
+
 def logs(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(directory.rglob("*.log")))
 
 
 def test_a_copy_of_a_directory_whose_broker_runs_has_a_broker_of_its_own(one: Path, tmp_path: Path) -> None:
     two = tmp_path / "two"
+    until(lambda: is_durable(one))  # a copy of what is being written is one of half a file
     shutil.copytree(one, two)
     link = connect(str(two))
     link.call(Produce(-1, (ProducePart("t", 0, batch(b"for two")),)))
