@@ -1,15 +1,16 @@
 """What workers tell each other through the group, and how the leader answers (decision 18). Pure.
 
 The group speaks Kafka's classic protocol of type `consumer`, so that Kafka's tools can read it; these bytes are
-the user data of Kafka's subscription and assignment. Big-endian; a text is its length (u16) and UTF-8.
+the user data of Kafka's subscription and assignment. A text is its length (u16, big-endian) and UTF-8; `v` is
+Kafka's unsigned varint.
 
-    subscription   u8 version = 1 | 16 bytes uuid of the worker | text directory id | text endpoint
-                   | u16 n, n x (text tag, text value) | u16 n, n x 8 bytes fingerprint
-                   | u32 n, n x (i32 sub-topology, i32 partition, u8 owned, i64 changelog position)
-    assignment     u8 version = 1 | u8 a second round is due
-                   | u32 n, n x (i32 sub-topology, i32 partition) | text refusal, where there is one
+    subscription   u8 version = 2 | 16 bytes uuid of the worker | text directory id | text endpoint
+                   | v n, n x (text tag, text value) | v n, n x 8 bytes fingerprint
+                   | v n, n x (v sub-topology, v 2 x partition + owned, v changelog position + 1)
+    assignment     u8 version = 2 | u8 a second round is due
+                   | v n, n x (v sub-topology, v partition) | text refusal, where there is one
 
-A reader passes over bytes behind the fields of version 1, where later versions append theirs.
+A reader passes over bytes behind these fields, where later versions append theirs.
 """
 
 from __future__ import annotations
@@ -23,13 +24,11 @@ from streams.clients.assignors import Assignment, Offer, read_assignment, write_
 from streams.errors import SerializationException
 from streams.record import TopicPartition
 from streams.runtime.assign import AssignSettings, MemberInfo, Plan, TaskInfo, assign, hand_out
+from streams.serdes.varint import decode_unsigned, encode_unsigned
 from streams.topology.node import TaskId
 
 PROTOCOL = "streams-app"
-VERSION = 1
-
-_TASK = struct.Struct(">ii")
-_HELD = struct.Struct(">iiBq")
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +67,15 @@ class Given:
 def write_info(info: WorkerInfo) -> bytes:
     """The user data of a subscription."""
     parts = [bytes([VERSION]), uuid.UUID(info.uuid).bytes, _text(info.directory), _text(info.endpoint)]
-    parts.append(struct.pack(">H", len(info.tags)))
+    parts.append(encode_unsigned(len(info.tags)))
     parts += [_text(name) + _text(value) for name, value in sorted(info.tags.items())]
-    parts.append(struct.pack(">H", len(info.fingerprints)))
+    parts.append(encode_unsigned(len(info.fingerprints)))
     parts += sorted(info.fingerprints)
     held = sorted(info.owned | info.positions.keys())
-    parts.append(struct.pack(">I", len(held)))
-    parts += [_HELD.pack(*task, task in info.owned, info.positions.get(task, -1)) for task in held]
+    parts.append(encode_unsigned(len(held)))
+    for task in held:
+        owned, position = task in info.owned, info.positions.get(task, -1)
+        parts += map(encode_unsigned, (task.subtopology, 2 * task.partition + owned, position + 1))
     return b"".join(parts)
 
 
@@ -88,24 +89,24 @@ def read_info(data: bytes) -> WorkerInfo:
     cursor.version()
     worker = str(uuid.UUID(bytes=cursor.take(16)))
     directory, endpoint = cursor.text(), cursor.text()
-    tags = {cursor.text(): cursor.text() for _ in range(cursor.count(">H", 4))}
-    fingerprints = frozenset([cursor.take(8) for _ in range(cursor.count(">H", 8))])
+    tags = {cursor.text(): cursor.text() for _ in range(cursor.count(4))}
+    fingerprints = frozenset([cursor.take(8) for _ in range(cursor.count(8))])
     owned, positions = set(), {}
-    for _ in range(cursor.count(">I", _HELD.size)):
-        subtopology, partition, is_owned, position = _HELD.unpack(cursor.take(_HELD.size))
-        task = TaskId(subtopology, partition)
-        if is_owned:
+    for _ in range(cursor.count(3)):
+        subtopology, partition, position = cursor.number(), cursor.number(), cursor.number()
+        task = TaskId(subtopology, partition >> 1)
+        if partition & 1:
             owned.add(task)
-        if position >= 0:
-            positions[task] = position
+        if position:
+            positions[task] = position - 1
     return WorkerInfo(worker, directory, fingerprints, frozenset(owned), positions, endpoint, tags)
 
 
 def write_given(given: Given, partitions: Mapping[TaskId, Sequence[TopicPartition]]) -> bytes:
     """An assignment: the tasks' partitions, as Kafka's tools read them, and the tasks themselves."""
-    head = struct.pack(">BBI", VERSION, given.again, len(given.tasks))
+    numbers = [len(given.tasks), *(number for task in given.tasks for number in task)]
     tail = _text(given.refusal) if given.refusal else b""
-    user_data = head + b"".join(_TASK.pack(*task) for task in given.tasks) + tail
+    user_data = bytes((VERSION, given.again)) + b"".join(map(encode_unsigned, numbers)) + tail
     topics = tuple(partition for task in given.tasks for partition in partitions.get(task, ()))
     return write_assignment(Assignment(topics, user_data))
 
@@ -119,8 +120,7 @@ def read_given(data: bytes) -> Given:
     cursor = _Cursor(read_assignment(data).user_data)
     cursor.version()
     again = cursor.take(1) != b"\x00"
-    count = cursor.count(">I", _TASK.size)
-    tasks = tuple([TaskId(*_TASK.unpack(cursor.take(_TASK.size))) for _ in range(count)])
+    tasks = tuple([TaskId(cursor.number(), cursor.number()) for _ in range(cursor.count(2))])
     return Given(tasks, again, "" if cursor.at_end else cursor.text())
 
 
@@ -209,9 +209,13 @@ class _Cursor:
         if version < VERSION:
             raise SerializationException(f"Group data of a worker has version {version}, not {VERSION} or later.")
 
-    def count(self, form: str, size: int) -> int:
-        """How many entries follow; checked against what is there before memory is taken."""
-        count: int = struct.unpack(form, self.take(struct.calcsize(form)))[0]
+    def number(self) -> int:
+        number, self._at = decode_unsigned(self._data, self._at)
+        return number
+
+    def count(self, size: int) -> int:
+        """How many entries of at least `size` bytes follow; checked against what is there before memory is taken."""
+        count = self.number()
         if count * size > len(self._data) - self._at:
             raise SerializationException(f"Group data of a worker promises {count} entries, more than its bytes hold.")
         return count

@@ -175,8 +175,8 @@ class Roster:
         return found
 
     def positions(self) -> dict[TaskId, int]:
-        """Changelog positions of the worker's own tasks."""
-        return {task: place.position() for task, place in self.places.items()}
+        """Changelog positions of the worker's own tasks that have state."""
+        return {task: place.position() for task, place in self.places.items() if place.topology.stores}
 
     # taking over
 

@@ -235,7 +235,7 @@ class Rounds:
         topics, sources = self._survey()
         self._grown = self._grown or sources != self._sources  # also where another member has seen it first
         self._sources = sources
-        self._seat.rejoin(Offer(topics, write_info(info), self._roster.partitions()))
+        self._seat.rejoin(Offer(topics, write_info(info)))  # partitions follow from tasks: they are not said twice
 
     def _assigned(self, news: Assigned) -> None:
         settings = self._seat.settings

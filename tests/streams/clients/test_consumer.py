@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from broker_local import inprocess
+from broker_local.requests import NewTopic, TopicCreate
 from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord, TopicPartition
 from streams.errors import (
     CommitFailedException,
@@ -602,3 +604,18 @@ def test_an_asynchronous_commit_takes_its_callback_alone(
         reader.commit_async(print, print)
     with pytest.raises(IllegalArgumentException, match="callback of commit_async"):
         reader.commit_async({where: 1}, 5)  # type: ignore[arg-type]
+
+
+def test_a_group_of_three_thousand_topics_forms_and_commits(address: str, consumer: MakeConsumer) -> None:
+    names = [f"{number:04d}-{'a-long-name-' * 12}" for number in range(3_000)]  # more than 1 MB for three members
+    engine = inprocess.connect(address.removeprefix("memory://"))
+    engine.call(TopicCreate(tuple(NewTopic(name, 1, {}) for name in names)))
+    engine.close()
+    members = [consumer(partition_assignment_strategy="roundrobin") for _ in range(3)]
+    for each in members:
+        each.subscribe(names)
+    settle(*members)
+    assert [len(each.assignment()) for each in members] == [1_000] * 3
+    everywhere = {partition: OffsetAndMetadata(0) for partition in members[0].assignment()}
+    members[0].commit_sync(everywhere)
+    assert len(members[1].committed(everywhere)) == 1_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from uuid import uuid4
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from streams.runtime.assign import AssignSettings, TaskInfo
 from streams.runtime.membership import Given, WorkerInfo, lead, read_given, read_info, write_given, write_info
 from streams.topology.node import TaskId
 
-task_ids = st.builds(TaskId, st.integers(0, 9), st.integers(0, 99))
+task_ids = st.builds(TaskId, st.integers(0, 9), st.integers(0, 99) | st.integers(0, 2**31 - 1))
 texts = st.text(max_size=20)
 infos = st.builds(
     WorkerInfo,
@@ -33,6 +34,15 @@ infos = st.builds(
 def test_what_a_worker_says_comes_through(info: WorkerInfo) -> None:
     assert read_info(write_info(info)) == info
     assert read_info(write_info(info) + b"a later version's fields") == info
+
+
+def test_a_worker_with_ten_thousand_tasks_says_so_in_some_bytes_a_task() -> None:
+    tasks = [TaskId(number % 4, number // 4) for number in range(10_000)]
+    info = WorkerInfo(str(uuid4()), "disk", frozenset(), frozenset(tasks), dict.fromkeys(tasks, 1_000_000))
+    assert len(write_info(info)) < 7 * len(tasks)
+    assert read_info(write_info(info)) == info
+    without_state = WorkerInfo(str(uuid4()), "disk", frozenset(), frozenset(tasks))
+    assert len(write_info(without_state)) < 5 * len(tasks)
 
 
 @given(st.lists(task_ids, max_size=9, unique=True).map(tuple), st.booleans())

@@ -13,7 +13,7 @@ from streams.errors import KafkaException, SerializationException, StreamsExcept
 from streams.processor import RecordContext
 from streams.serdes import Serdes, buffered, change, foreign_key, headers, offset_metadata, outer_join, position
 from streams.serdes.murmur3 import murmur3_128, murmur3_plain
-from streams.serdes.varint import decode_varint, encode_varint
+from streams.serdes.varint import decode_unsigned, decode_varint, encode_unsigned, encode_varint
 
 quick = settings(max_examples=60, deadline=None)
 maybe_bytes = st.none() | st.binary(max_size=12)
@@ -31,10 +31,19 @@ def test_varints(value: int) -> None:
     assert decode_varint(b"x" + data + b"y", 1) == (value, 1 + len(data))
 
 
+@quick
+@given(st.integers(0, (1 << 64) - 1))
+def test_unsigned_varints(value: int) -> None:
+    data = encode_unsigned(value)
+    assert len(data) == max(1, -(-value.bit_length() // 7))
+    assert decode_unsigned(b"x" + data + b"y", 1) == (value, 1 + len(data))
+
+
 def test_varints_that_do_not_end() -> None:
-    for data in (b"", b"\x80", b"\xff" * 6):
-        with pytest.raises(SerializationException):
-            decode_varint(data, 0)
+    for data in (b"", b"\x80", b"\xff" * 11):
+        for decode in (decode_varint, decode_unsigned):
+            with pytest.raises(SerializationException):
+                decode(data, 0)
 
 
 @quick
