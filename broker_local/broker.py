@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from broker_local.groupstate import Group, GroupSettings
+from broker_local.limits import MAX_GROUPS, MAX_OFFSETS, MAX_PARTITIONS, MAX_TOPICS, Counters
 from broker_local.readfaults import ReadFaults
 from broker_local.requests import Reply
 from broker_local.store import UPKEEP, Durability, Store, Upkeep
@@ -43,6 +44,10 @@ class BrokerSettings:
     creates_topics: bool = True
     deletes_topics: bool = True
     max_connections: int = 1_000
+    max_topics: int = MAX_TOPICS
+    max_partitions: int = MAX_PARTITIONS
+    max_groups: int = MAX_GROUPS
+    max_offsets: int = MAX_OFFSETS
 
 
 @dataclass(slots=True)
@@ -52,7 +57,8 @@ class Broker:
     `woken` are the keys of `waits` whose time has come; `new_ids` gives text that nobody else has, for member
     ids; `name` is its version; `due` is when the coordinator of a group has something to do; `tickets` are
     requests to coordinators without an answer, with the connection that asked, `replies` the answers, with
-    the end of the group log that has to be durable before they leave.
+    the end of the group log that has to be durable before they leave; `asked` are the groups of which a connection has
+    asked something.
     """
 
     store: Store
@@ -65,12 +71,14 @@ class Broker:
     tickets: dict[int, int] = field(default_factory=dict)
     replies: dict[int, tuple[int, Reply]] = field(default_factory=dict)
     next_ticket: int = 0
+    asked: dict[int, set[str]] = field(default_factory=dict)
     producer_ids: range = range(0)
     rotation: int = 0
     next_tick: int = 0
     next_expiry: int = 0
     next_flush: int = 0
     read_faults: ReadFaults = field(default_factory=ReadFaults)
+    counters: Counters = field(default_factory=Counters)
 
     def wake(self, key: Key) -> None:
         """Whoever waits for this is to be asked again."""

@@ -245,8 +245,8 @@ def on_delete(group: Group) -> tuple[ErrorCode, list[Effect]]:
     return ErrorCode.NONE, _forget(group, list(group.offsets), whole=True)
 
 
-def forget_topic(group: Group, parts: Iterable[Part]) -> list[Effect]:
-    """A topic was deleted, and with it what was committed for it."""
+def forget_offsets(group: Group, parts: Iterable[Part]) -> list[Effect]:
+    """Topics were deleted, and with them what was committed for them."""
     keys = [(part.topic, part.partition) for part in parts]
     return _forget(group, [key for key in keys if key in group.offsets], whole=False)
 

@@ -25,6 +25,12 @@ SLICE_MS = 20
 """Work for one request goes on for so long; then others are looked at."""
 STRANGERS = 10
 """Of the connections, one in so many may be those of strangers: over TCP, without a token yet."""
+MAX_TOPICS = 10_000
+MAX_PARTITIONS = 50_000
+"""Of all topics together: each is known by its durable end, and opened at a start after a kill."""
+MAX_GROUPS = 10_000
+MAX_OFFSETS = 500_000
+"""Committed offsets of all groups together."""
 RESERVED = 48
 """Descriptors kept for all but connections and logs: listeners, locks, sheets, the child that compacts."""
 LOG_FILES = 256
@@ -76,6 +82,9 @@ class Counters:
     unfinished_frames: int = 0
     closed_for_memory: int = 0
     out_of_descriptors: int = 0
+    refused_topics: int = 0
+    refused_groups: int = 0
+    refused_offsets: int = 0
 
     def words(self) -> str:
         """Those that are not 0, for people."""

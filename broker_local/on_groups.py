@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -203,6 +203,10 @@ def _ask(
         return Failure(ErrorCode.INVALID_GROUP_ID, f"Group id is invalid: {wrong}")
     group = broker.groups.get(name)
     if group is None:
+        if make and len(broker.groups) >= broker.settings.max_groups:
+            broker.counters.refused_groups += 1
+            text = f"there are {len(broker.groups)} groups, as many as this broker keeps: delete some"
+            return Failure(ErrorCode.POLICY_VIOLATION, text)
         group = Group(name, broker.settings.group)
         if make:
             broker.groups[name] = group
@@ -212,6 +216,8 @@ def _ask(
     carry_out(broker, group, event(group, Call(ticket, peer.id, peer.client, at.now, at.at)), at)
     if make and not group.members and not group.offsets and not group.state.generation:
         broker.groups.pop(name, None)
+    if name in broker.groups:
+        broker.asked.setdefault(peer.id, set()).add(name)
     return _collect(broker, ticket, at)
 
 
@@ -241,7 +247,22 @@ def leave(broker: Broker, peer: Peer, request: Leave, at: Instant) -> Answer:
 
 def commit(broker: Broker, peer: Peer, request: Commit, at: Instant) -> Answer:
     """See `group.on_commit`."""
+    full = _too_many_offsets(broker, request)
+    if full is not None:
+        return full
     return _ask(broker, peer, request.group, at, lambda g, c: coordinator.on_commit(g, c, request), True)
+
+
+def _too_many_offsets(broker: Broker, request: Commit) -> Failure | None:
+    """Why no more offsets are kept; None where there is room, or the request names none that is new."""
+    group = broker.groups.get(request.group)
+    known = {} if group is None else group.offsets
+    fresh = sum((part.topic, part.partition) not in known for part in request.offsets)
+    if not fresh or sum(len(each.offsets) for each in broker.groups.values()) + fresh <= broker.settings.max_offsets:
+        return None
+    broker.counters.refused_offsets += fresh
+    text = f"the groups have committed {broker.settings.max_offsets} offsets, as many as this broker keeps"
+    return Failure(ErrorCode.POLICY_VIOLATION, f"{text}: delete groups that nobody needs")
 
 
 def offsets_delete(broker: Broker, peer: Peer, request: OffsetsDelete, at: Instant) -> Answer:
@@ -326,7 +347,10 @@ def peer_gone(broker: Broker, peer: int, at: Instant) -> None:
     for ticket in [ticket for ticket, owner in broker.tickets.items() if owner == peer]:
         del broker.tickets[ticket]
         broker.replies.pop(ticket, None)
-    for group in list(broker.groups.values()):
+    for name in broker.asked.pop(peer, ()):
+        group = broker.groups.get(name)
+        if group is None:
+            continue
         effects = coordinator.peer_gone(group, peer, at.now, at.at)
         if effects:
             carry_out(broker, group, effects, at)
@@ -349,11 +373,12 @@ def expire(broker: Broker, at: Instant) -> None:
             carry_out(broker, group, effects, at)
 
 
-def topic_gone(broker: Broker, topic: str, at: Instant) -> Generator[None, None, None]:
-    """A topic was deleted: what was committed for it goes as well, bit by bit."""
+def topics_gone(broker: Broker, topics: Container[str], at: Instant) -> Generator[None, None, None]:
+    """Topics were deleted: what was committed for them goes as well, bit by bit."""
     for group in list(broker.groups.values()):
-        parts = [Part(name, number) for name, number in group.offsets if name == topic]
+        yield
+        parts = [Part(name, number) for name, number in group.offsets if name in topics]
         for start in range(0, len(parts), BATCH_ROWS):
             yield
             if broker.groups.get(group.name) is group:
-                carry_out(broker, group, coordinator.forget_topic(group, parts[start : start + BATCH_ROWS]), at)
+                carry_out(broker, group, coordinator.forget_offsets(group, parts[start : start + BATCH_ROWS]), at)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import partial
 
 from broker_local.broker import Broker, Peer
 from broker_local.errorcodes import ErrorCode
 from broker_local.faults import Refused
-from broker_local.on_groups import topic_gone
+from broker_local.on_groups import topics_gone
 from broker_local.on_records import code_of, end_key
 from broker_local.requests import (
     ConfigRow,
@@ -28,7 +29,7 @@ from broker_local.requests import (
 from broker_local.topics import GROUP_TOPIC, ONLY, SETTINGS, Topic, check_name
 from broker_local.waits import SYNCED, Answer, Instant, Steps
 
-MAX_PARTITIONS = 10_000
+MOST_OF_ONE = 10_000
 """Most partitions of one topic."""
 
 
@@ -59,6 +60,7 @@ def _make_missing(broker: Broker, names: Sequence[str]) -> Generator[None, None,
                 fresh[name] = broker.store.new_topic(name, broker.settings.num_partitions)
             except Refused as refused:
                 wrong[name] = code_of(refused)
+    wrong.update((name, code_of(refused)) for name, refused in _take_out(broker, fresh).items())
     try:
         broker.store.create_topics(fresh.values())
     except Refused as refused:
@@ -91,10 +93,37 @@ def _result(broker: Broker, name: str, change: Callable[[], object]) -> TopicRes
 
 
 def _check_count(name: str, count: int) -> int:
-    if not 1 <= count <= MAX_PARTITIONS:
-        text = f"Number of partitions of {name} is {count}; it must be between 1 and {MAX_PARTITIONS}"
+    if not 1 <= count <= MOST_OF_ONE:
+        text = f"Number of partitions of {name} is {count}; it must be between 1 and {MOST_OF_ONE}"
         raise Refused("INVALID_PARTITIONS", text)
     return count
+
+
+def _take_out(broker: Broker, fresh: dict[str, Topic]) -> dict[str, Refused]:
+    """Takes those out for which there is no room, and says why."""
+    settings, there = broker.settings, broker.store.topics
+    topics = settings.max_topics - len(there)
+    partitions = settings.max_partitions - _partitions(broker)
+    refused: dict[str, Refused] = {}
+    for name, topic in fresh.items():
+        if topics < 1 or partitions < topic.partitions:
+            refused[name] = _no_room(broker, name)
+        else:
+            topics, partitions = topics - 1, partitions - topic.partitions
+    for name in refused:
+        del fresh[name]
+    return refused
+
+
+def _partitions(broker: Broker) -> int:
+    return sum(topic.partitions for topic in broker.store.topics.values())
+
+
+def _no_room(broker: Broker, name: str) -> Refused:
+    settings = broker.settings
+    broker.counters.refused_topics += 1
+    most = f"{settings.max_topics} topics with {settings.max_partitions} partitions together"
+    return Refused("POLICY_VIOLATION", f"there is no room for {name}: this broker keeps {most}; delete some")
 
 
 def topic_create(broker: Broker, peer: Peer, request: TopicCreate, at: Instant) -> Answer:
@@ -118,6 +147,13 @@ def _create(broker: Broker, request: TopicCreate) -> Generator[None, None, Answe
             fresh[name] = topic
 
         results.append(_result(broker, new.topic, look))
+    full = _take_out(broker, fresh)
+    results = [
+        TopicResult(row.topic, code_of(full[row.topic]), full[row.topic].message)
+        if row.topic in full and row.error == ErrorCode.NONE
+        else row
+        for row in results
+    ]
     if request.validate_only or not fresh:
         return TopicsReply(tuple(results))
     ids = {topic.id for topic in fresh.values()}
@@ -146,23 +182,30 @@ def topic_delete(broker: Broker, peer: Peer, request: TopicDelete, at: Instant) 
 
 
 def _delete_all(broker: Broker, request: TopicDelete, at: Instant) -> Generator[None, None, Answer]:
-    results = []
-    for name in request.topics:
+    """All that can be are deleted in one write of the catalog."""
+    doomed: dict[str, Topic] = {}
+    results = [_result(broker, name, partial(_doom, broker, name, doomed)) for name in request.topics]
+    try:
+        broker.store.delete_topics(doomed.values())
+    except Refused as refused:
+        failed = TopicResult("", code_of(refused), refused.message)
+        return TopicsReply(tuple(replace(failed, topic=row.topic) if row.topic in doomed else row for row in results))
+    broker.wake(SYNCED)
+    for name, topic in doomed.items():
         yield
-        topic = broker.store.topics.get(name)
-        results.append(_result(broker, name, partial(_delete, broker, name)))
-        if topic is not None and results[-1].error == ErrorCode.NONE:
-            for number in range(topic.partitions):
-                broker.wake(end_key(name, number))
-            broker.wake(SYNCED)
-            yield from topic_gone(broker, name, at)
+        for number in range(topic.partitions):
+            broker.wake(end_key(name, number))
+    yield from topics_gone(broker, doomed, at)
     return TopicsReply(tuple(results))
 
 
-def _delete(broker: Broker, name: str) -> None:
+def _doom(broker: Broker, name: str, doomed: dict[str, Topic]) -> None:
     if not broker.settings.deletes_topics:
         raise Refused("TOPIC_DELETION_DISABLED", "the broker's delete.topic.enable is false")
-    broker.store.delete_topic(name)
+    topic = broker.store.topic(name)
+    if name in doomed:
+        raise Refused("UNKNOWN_TOPIC_OR_PARTITION", f"there is no topic '{name}' any more")
+    doomed[name] = topic
 
 
 def topic_alter(broker: Broker, peer: Peer, request: TopicAlter, at: Instant) -> Answer:
@@ -179,8 +222,10 @@ def partitions_add(broker: Broker, peer: Peer, request: PartitionsAdd, at: Insta
     """Raises numbers of partitions."""
 
     def add(name: str, count: int) -> None:
-        broker.store.topic(name)
-        broker.store.add_partitions(name, _check_count(name, count))
+        more = _check_count(name, count) - broker.store.topic(name).partitions
+        if more > broker.settings.max_partitions - _partitions(broker):
+            raise _no_room(broker, name)
+        broker.store.add_partitions(name, count)
 
     return Steps(_one_by_one(broker, [(each.topic, partial(add, each.topic, each.count)) for each in request.topics]))
 

@@ -22,7 +22,7 @@ from broker_local.connection import Connection
 from broker_local.dispatch import advance, ask_again, due_flush, flushed, handle, next_due, peer_gone, turn
 from broker_local.errorcodes import ErrorCode
 from broker_local.files import FileSlice
-from broker_local.limits import SLICE_MS, WAITING_KEY, Bounds, Counters, Descriptors
+from broker_local.limits import SLICE_MS, WAITING_KEY, Bounds, Descriptors
 from broker_local.place import Lease
 from broker_local.readfaults import READ_ERRORS, Truncated
 from broker_local.requests import PROTOCOL_VERSION, Failure, Hello, HelloReply, Produce, Reply
@@ -87,7 +87,7 @@ class Server:
         bounds: Bounds = BOUNDS,
         descriptors: Descriptors | None = None,
     ) -> None:
-        self.counters = Counters()
+        self.counters = broker.counters
         self._broker = broker
         self._listeners = listeners
         self._clock = clock

@@ -18,21 +18,30 @@ from broker_local.clock import SystemClock, instant
 from broker_local.dispatch import open_broker
 from broker_local.errorcodes import ErrorCode
 from broker_local.files import OsFiles
+from broker_local.groupstate import EMPTY
 from broker_local.limits import Bounds, Descriptors, share_out
 from broker_local.requests import (
     PROTOCOL_VERSION,
+    Commit,
+    CommitPart,
     Failure,
     Fetch,
     FetchPosition,
+    GroupDelete,
     Hello,
+    Join,
+    JoinProtocol,
     Metadata,
     NewTopic,
+    PartitionCount,
+    PartitionsAdd,
     Produce,
     ProducePart,
     TopicCreate,
+    TopicDelete,
 )
 from broker_local.server import Server
-from tests.broker_local.engines import batch
+from tests.broker_local.engines import Desk, batch
 from tests.broker_local.test_server import ended, frame, whole_reply
 
 MB = 1 << 20
@@ -277,3 +286,66 @@ def test_what_was_refused_over_a_bound_has_kafkas_number(tmp_path: Path, opened:
     with pytest.raises(RequestFailed, match=r"max_array_len|too many rows") as refused:
         link.call(Metadata(tuple(f"t{number}" for number in range(20_001))))
     assert refused.value.error == ErrorCode.INVALID_REQUEST
+
+
+# How many of what ---------------------------------------------------------------------------------
+
+
+def test_a_topic_more_than_the_bound_is_refused_and_counted() -> None:
+    desk = Desk(settings=BrokerSettings(max_topics=4, max_partitions=10))  # the groups' own log is one of each
+    rows = desk.ask(TopicCreate(tuple(NewTopic(name, 2, {}) for name in "abcd"))).results
+    assert [row.error for row in rows] == [0, 0, 0, ErrorCode.POLICY_VIOLATION]
+    assert "4 topics" in rows[3].message and "delete some" in rows[3].message
+    assert desk.ask(Metadata(("a", "e"), create_missing=True)).topics[1].error == ErrorCode.POLICY_VIOLATION
+    assert desk.broker.counters.refused_topics == 2
+    desk.ask(TopicDelete(("a",)))
+    assert [row.error for row in desk.ask(TopicCreate((NewTopic("d", 2, {}),))).results] == [0]
+
+
+def test_partitions_of_all_topics_together_have_a_bound() -> None:
+    desk = Desk(settings=BrokerSettings(max_partitions=10))
+    rows = desk.ask(TopicCreate((NewTopic("a", 5, {}), NewTopic("b", 5, {}), NewTopic("c", 4, {})))).results
+    assert [row.error for row in rows] == [0, ErrorCode.POLICY_VIOLATION, 0]
+    (row,) = desk.ask(PartitionsAdd((PartitionCount("a", 6),))).results
+    assert row.error == ErrorCode.POLICY_VIOLATION and "10 partitions" in row.message
+    assert desk.broker.counters.refused_topics == 2
+    (row,) = desk.ask(TopicCreate((NewTopic("d", 1, {}),), validate_only=True)).results
+    assert row.error == ErrorCode.POLICY_VIOLATION
+
+
+def commit(group: str, *topics: str) -> Commit:
+    return Commit(group, -1, "", None, tuple(CommitPart(topic, 0, 5) for topic in topics))
+
+
+def test_a_group_more_than_the_bound_is_refused_and_counted_and_those_there_are_go_on() -> None:
+    desk = Desk(settings=BrokerSettings(max_groups=2))
+    desk.ask(commit("a", "t"))
+    desk.ask(commit("b", "t"))
+    assert desk.fails(commit("c", "t"))[0] == ErrorCode.POLICY_VIOLATION
+    error, said = desk.fails(Join("d", 10_000, 10_000, "", None, "consumer", (JoinProtocol("range", b""),)))
+    assert error == ErrorCode.POLICY_VIOLATION and "2 groups" in said and "delete some" in said
+    assert desk.broker.counters.refused_groups == 2
+    desk.ask(commit("a", "u"))
+    desk.ask(GroupDelete(("b",)))
+    desk.ask(commit("c", "t"))
+
+
+def test_an_offset_more_than_the_bound_is_refused_and_those_there_are_move_on() -> None:
+    desk = Desk(settings=BrokerSettings(max_offsets=3))
+    desk.ask(commit("a", "t", "u"))
+    desk.ask(commit("b", "t"))
+    assert desk.fails(commit("a", "t", "v"))[0] == ErrorCode.POLICY_VIOLATION
+    assert desk.broker.counters.refused_offsets == 1
+    desk.ask(commit("a", "t", "u"))
+
+
+def test_a_connection_that_ends_concerns_only_the_groups_it_asked_for() -> None:
+    desk = Desk()
+    for number in range(50):
+        desk.ask(commit(f"g{number}", "t"), peer=number + 2)
+    join = Join("mine", 10_000, 10_000, "", None, "consumer", (JoinProtocol("range", b""),))
+    desk.ask(join)
+    assert desk.broker.groups["mine"].phase != EMPTY
+    assert desk.broker.asked[1] == {"mine"}
+    desk.gone(1)
+    assert desk.broker.groups["mine"].phase == EMPTY and 1 not in desk.broker.asked

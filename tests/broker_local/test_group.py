@@ -300,7 +300,7 @@ def test_offsets_of_a_group_with_members_stay() -> None:
 def test_a_deleted_topic_takes_its_offsets_along() -> None:
     group = Group("g")
     applied(group, commit_of(group, ""))
-    applied(group, groups.forget_topic(group, [Part("t", 1), Part("other", 0)]))
+    applied(group, groups.forget_offsets(group, [Part("t", 1), Part("other", 0)]))
     assert list(group.offsets) == [("t", 0)]
 
 

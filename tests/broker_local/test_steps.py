@@ -94,7 +94,7 @@ def test_a_wide_fetch_is_looked_at_in_steps() -> None:
     assert steps(desk, Fetch(positions, 0)) >= MANY // on_fetch.STRIDE
 
 
-def test_thousands_of_topics_are_one_write_of_the_catalog() -> None:
+def test_thousands_of_topics_are_made_and_deleted_in_one_write_of_the_catalog_each() -> None:
     class Counting(MemFiles):
         renames = 0
 
@@ -109,6 +109,12 @@ def test_thousands_of_topics_are_one_write_of_the_catalog() -> None:
     assert {row.error for row in made.topics} == {ErrorCode.NONE}
     assert files.renames == before + 1
     assert len(desk.restarted().broker.store.topics) == 3_001
+    desk.ask(Commit("g", -1, "", None, (CommitPart("t1", 0, 1), CommitPart("t2999", 0, 1))))
+    gone = desk.ask(TopicDelete((*names(2_999), "t0", "nope")))
+    assert [row.error for row in gone.results] == [0] * 2_999 + [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION] * 2
+    assert files.renames == before + 2
+    assert [part.topic for part in desk.ask(Committed("g")).parts] == ["t2999"]
+    assert set(desk.restarted().broker.store.topics) == {"t2999", "__consumer_offsets"}
 
 
 def test_a_topic_that_another_one_makes_meanwhile_is_there_already() -> None:
