@@ -18,6 +18,7 @@ from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 from zlib import crc32
 
+from broker_local.files import Files
 from broker_local.format import NO_TIME
 
 HEAD = b"BLIX\x01\x00\x00\x00"
@@ -102,6 +103,16 @@ class Index:
         return len(HEAD) + (self._saved - 1) * _ENTRY.size
 
 
+def last(files: Files, path: str) -> Entry | None:
+    """The last entry of an index's file; None if there is none that can be believed."""
+    size = files.size(path)
+    if size < len(HEAD) + _ENTRY.size or (size - len(HEAD)) % _ENTRY.size:
+        return None
+    data = files.open(path).pread(_ENTRY.size, size - _ENTRY.size)
+    offset, position, newest, found = _ENTRY.unpack(data)
+    return Entry(offset, position, newest) if crc32(data[: _BODY.size]) == found else None
+
+
 def load(data: bytes, base: int, size: int) -> Index:
     """Reads an index as far as it can be believed.
 
@@ -113,14 +124,19 @@ def load(data: bytes, base: int, size: int) -> Index:
     index = Index(base)
     if data[: len(HEAD)] != HEAD:
         return index
-    last = index.last
-    for place in range(len(HEAD), len(data) - _ENTRY.size + 1, _ENTRY.size):
-        offset, position, newest, found = _ENTRY.unpack_from(data, place)
-        if crc32(data[place : place + _BODY.size]) != found:
+    offsets, positions, times = index._offsets, index._positions, index._newest
+    last_offset, last_position, last_newest = index.last
+    rows = memoryview(data)[len(HEAD) : len(data) - (len(data) - len(HEAD)) % _ENTRY.size]
+    place = 0
+    for offset, position, newest, found in _ENTRY.iter_unpack(rows):
+        if crc32(rows[place : place + _BODY.size]) != found:
             break
-        if position > size or position <= last.position or offset <= last.offset or newest < last.newest:
+        if position > size or position <= last_position or offset <= last_offset or newest < last_newest:
             break
-        index.add(offset, position, newest)
-        last = Entry(offset, position, newest)
+        offsets.append(offset)
+        positions.append(position)
+        times.append(newest)
+        last_offset, last_position, last_newest = offset, position, newest
+        place += _ENTRY.size
     index._saved = len(index)
     return index

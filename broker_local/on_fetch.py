@@ -224,6 +224,9 @@ def _part(
     size = 0
     if error == ErrorCode.NONE and (none_yet or left > 0):
         try:
+            if not partition.ready(position.offset):
+                broker.wake(end_key(topic, number))  # to go on with it, after a look at what others want
+                return None, 0
             slices = _readable(broker, partition, position, min(position.max_bytes, max(left, 0)), now)
             size = sum(each.length for each in slices)
             batches = body(slices, size)

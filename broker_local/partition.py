@@ -364,7 +364,7 @@ class Partition:
         if offset >= limit:
             return slices
         for segment in self._segments[self._number(offset) :]:
-            if segment.base >= limit or (slices and max_bytes <= 0):
+            if segment.base >= limit or (slices and (max_bytes <= 0 or not segment.ready())):
                 break
             start = segment.locate(offset)
             stop = segment.locate(limit)
@@ -379,10 +379,14 @@ class Partition:
                 break
         return slices
 
+    def ready(self, offset: int) -> bool:
+        """Is the index there that a read from an offset needs? If it was lost, some of it is made."""
+        return not self._segments or self._segments[self._number(offset)].ready()
+
     def offset_for_time(self, timestamp: int) -> Found | None:
         """The first record that is at least as new as `timestamp` (ms); None if there is none."""
         for segment in self._segments:
-            _ = segment.index
+            segment.look_at_end()
             if segment.newest < timestamp:
                 continue
             for placed in segment.batches_for_time(timestamp):
@@ -403,7 +407,7 @@ class Partition:
     def newest(self) -> Found | None:
         """The first record with the highest timestamp of the log; None if there is no record."""
         for segment in self._segments:
-            _ = segment.index
+            segment.look_at_end()
         highest = max((segment.newest for segment in self._segments), default=NO_TIME)
         return None if highest == NO_TIME else self.offset_for_time(highest)
 
@@ -469,7 +473,7 @@ class Partition:
             return 0
         drop, size = 0, self.size
         for segment, end in zip(segments, self._ends(), strict=True):
-            _ = segment.index
+            segment.look_at_end()
             expired = segment.size and 0 <= settings.retention_ms < now - segment.newest
             over = segment.size and 0 <= settings.retention_bytes <= size - segment.size
             empty = not segment.size and segment is not segments[-1]
@@ -515,7 +519,7 @@ class Partition:
         """What a compaction has to know of the log."""
         segments = []
         for segment, end in zip(self._segments, self._ends(), strict=True):
-            _ = segment.index
+            segment.look_at_end()
             segments.append(SegmentFacts(segment.name, end, segment.size, segment.oldest, segment.newest))
         state = self._state
         return Facts(

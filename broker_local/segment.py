@@ -6,7 +6,7 @@ also by the number of the pass, `00000000000000000042-3.log`. Its index has the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ from broker_local.index import Index
 
 _CHUNK = 16_384
 _HINTS = 256
+_STRIDE = 1 << 20
+"""Bytes whose batches are looked at in one step of making an index."""
 
 
 class Name(NamedTuple):
@@ -89,6 +91,7 @@ class Segment:
         "_hints",
         "_index",
         "_interval",
+        "_making",
         "_oldest",
         "base",
         "index_path",
@@ -110,6 +113,7 @@ class Segment:
         self._handles = handles
         self._interval = interval
         self._index: Index | None = None
+        self._making: tuple[Segment, Generator[None, None, None]] | None = None
         self._oldest = NO_TIME
         self._hints: dict[int, int] = {}
 
@@ -218,18 +222,22 @@ class Segment:
         Raises:
             BadBatch: what follows `size` is no whole batch; all before it is known and can be used.
         """
+        for _ in self._load(trusted):
+            pass
+
+    def _load(self, trusted: int | None) -> Generator[None, None, None]:
         index, stop = self._read_index(), self.size
         if trusted is not None:
             index.cut(index.before_offset(max(trusted, self.base)).position)
         try:
-            self._follow(index, stop)
+            yield from self._follow(index, stop)
         except BadBatch as error:
             if error.position != index.last.position or not error.position:
                 raise
             # Where the index ends no batch begins: either may be wrong, so the index is not asked.
-            self._follow(Index(self.base), stop)
+            yield from self._follow(Index(self.base), stop)
 
-    def _follow(self, index: Index, stop: int) -> None:
+    def _follow(self, index: Index, stop: int) -> Generator[None, None, None]:
         start = index.last
         self._index, self.size = index, start.position
         self.next_offset, self.newest = start.offset, start.newest
@@ -241,6 +249,46 @@ class Segment:
                 error.position = position
                 raise error
             self._took(header)
+            if position // _STRIDE != self.size // _STRIDE:
+                yield
+
+    def ready(self) -> bool:
+        """Is the index there? If not, some of it is made, beside what others see of the segment.
+
+        Raises:
+            Damaged: the segment cannot be read to its end.
+        """
+        if self._index is None:
+            if self._making is None:
+                twin = Segment(self._handles, self.path.rpartition("/")[0], self.name, self._interval)
+                twin.size = self.size
+                self._making = twin, twin._load(None)
+            twin, making = self._making
+            try:
+                for _ in making:
+                    return False
+            except BadBatch as error:
+                self._making = None
+                raise Damaged(self.path, error.position, str(error)) from error
+            self._index, self.size = twin._index, twin.size
+            self.next_offset, self.newest = twin.next_offset, twin.newest
+        self._making = None
+        return True
+
+    def look_at_end(self) -> None:
+        """Learns end and newest timestamp of a segment that nothing is appended to any more. Where the last entry of
+        its index stands at its end, no more is read.
+
+        Raises:
+            Damaged: the segment cannot be read to its end.
+        """
+        if self._index is not None or self.newest != NO_TIME:
+            return
+        last = indexes.last(self._handles.files, self.index_path)
+        if last is not None and last.position == self.size:
+            self.next_offset, self.newest = last.offset, last.newest
+        else:
+            _ = self.index
 
     @property
     def index(self) -> Index:

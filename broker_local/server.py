@@ -191,7 +191,7 @@ class Server:
 
     def _patience(self) -> float:
         """Seconds until something is due."""
-        if self._runnable or self._working or self._ready:
+        if self._runnable or self._working or self._ready or self._broker.woken:
             return 0.0
         due = [next_due(self._broker, self._syncer.busy)]
         waiting = self._waits.next_due()

@@ -6,9 +6,11 @@ import pytest
 
 from broker_local import on_fetch
 from broker_local.broker import Peer
-from broker_local.dispatch import advance, handle, peer_gone
+from broker_local.dispatch import advance, ask_again, handle, peer_gone
 from broker_local.errorcodes import ErrorCode
+from broker_local.faults import Damaged
 from broker_local.memfiles import MemFiles
+from broker_local.on_records import end_key
 from broker_local.requests import (
     Alteration,
     Asks,
@@ -39,8 +41,8 @@ from broker_local.requests import (
     TopicDelete,
     TopicsReply,
 )
-from broker_local.waits import Steps
-from tests.broker_local.engines import Desk, batch, fetched, values_in
+from broker_local.waits import Later, Steps
+from tests.broker_local.engines import WALL, Desk, batch, fetched, values_in
 
 MANY = 300
 ME = Peer(1, "me")
@@ -272,3 +274,75 @@ def test_produce_of_many_parts_answers_for_each_in_order() -> None:
         answer = advance(answer, lambda: True)
     assert isinstance(answer, ProduceReply)
     assert [part.error for part in answer.parts] == [0] * MANY + [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]
+
+
+# Segments whose index is lost ----------------------------------------------------------------------
+
+BIG = 400_000
+
+
+class Counting(MemFiles):
+    """Notes what is read whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_whole: list[str] = []
+
+    def read(self, path: str) -> bytes:
+        self.read_whole.append(path)
+        return super().read(path)
+
+
+def closed(files: MemFiles) -> tuple[Desk, str]:
+    """A broker that has started on a topic of two segments of 4 MB and one more; and the index of the first."""
+    desk = Desk(files)
+    desk.ask(TopicCreate((NewTopic("t", 1, {"segment.bytes": "4000000"}),)))
+    for number in range(22):
+        desk.produce("t", 0, batch(b"%d" % number + b"x" * BIG))
+    desk.broker.store.close()
+    index = f"topics/{desk.broker.store.topics['t'].id}/0/{0:020d}.index"
+    return Desk(files), index
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_lost_index_is_made_bit_by_bit_while_others_have_their_turn(lost: bool) -> None:
+    files = MemFiles()
+    _, index = closed(files)
+    if lost:
+        files.remove(index)
+    desk = Desk(files)
+    looks = 0
+    answer = handle(desk.broker, ME, Fetch((FetchPosition("t", 0, 4, 1),), 60_000), desk.at)
+    while isinstance(answer, Later):
+        assert desk.broker.take_woken() == (end_key("t", 0),)  # it is asked again at once, after the others
+        desk.produce("t", 0, batch(b"meanwhile"))
+        desk.broker.take_woken()
+        looks += 1
+        answer = ask_again(answer, desk.at)
+    assert looks == (3 if lost else 0)
+    assert isinstance(answer, FetchReply)
+    ((at, value),) = values_in(fetched(answer.parts[0]))
+    assert at == 4 and value is not None and value.startswith(b"4x")
+    assert desk.broker.store.partition("t", 0).end == 22 + looks
+
+
+def test_a_segment_that_is_damaged_is_found_out_while_its_index_is_made() -> None:
+    files = MemFiles()
+    _, index = closed(files)
+    files.remove(index)
+    files.patch(index.replace(".index", ".log"), 3_000_000, b"!")
+    desk = Desk(files)
+    with pytest.raises(Damaged, match=r"\.log"):
+        desk.send(Fetch((FetchPosition("t", 0, 8, 1),), 60_000))
+
+
+def test_retention_and_compaction_look_at_the_end_of_an_index_only() -> None:
+    files = Counting()
+    desk, index = closed(files)
+    log = desk.broker.store.partition("t", 0)
+    files.read_whole.clear()
+    log.retain(desk.at.at)
+    facts = log.facts()
+    assert [segment.newest for segment in facts.segments] == [WALL] * len(facts.segments)
+    assert index not in files.read_whole
+    assert log.read(0, 1) and index in files.read_whole
