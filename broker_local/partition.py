@@ -71,6 +71,7 @@ class Partition:
         "_snapshot_due",
         "_snapshots",
         "_state",
+        "_unsaved",
         "_unsynced",
         "_where",
         "cut_bytes",
@@ -99,6 +100,7 @@ class Partition:
         opened = recovery.open_log(handles, self._where, self._settings.index_interval_bytes, known)
         self._state, self._segments, self._producers = opened.state, opened.segments, opened.producers
         self.cut_bytes = opened.cut_bytes
+        self._unsaved = opened.unsaved
         self._failed: Broken | Refused | None = None
         self._appended = [opened.replayed, 0]
         self._snapshots = opened.snapshots
@@ -289,6 +291,22 @@ class Partition:
             self._failed = fault
             raise
         self._state = state
+
+    @property
+    def saved(self) -> bool:
+        """Is its state on the disk, or was that too full for it when the log was opened?"""
+        return self._unsaved is None
+
+    def save(self) -> None:
+        """Writes the state that a start on a full disk could not write.
+
+        Raises:
+            OSError: as before.
+        """
+        if self._unsaved is not None:
+            self._write_state(self._state)
+            self._remove(self._unsaved)
+            self._unsaved = None
 
     # durability
 

@@ -82,7 +82,7 @@ def prepare(directory: str, create: bool = True) -> Place:
     if not create and not os.path.isdir(real):
         raise Unavailable(f"there is no data directory {real}")
     try:
-        os.makedirs(real, mode=0o700, exist_ok=True)
+        _make(real)
     except FileExistsError:
         raise Unavailable(f"{real} is a file; give a directory for the data") from None
     except OSError as error:
@@ -91,6 +91,26 @@ def prepare(directory: str, create: bool = True) -> Place:
         raise Unavailable(f"no rights on the data directory {real}: it has to be readable and writable for you")
     _refuse_shared(real)
     return Place(real)
+
+
+def _make(directory: str) -> None:
+    """Makes a directory and what is missing above it; a power cut does not take it with what will be durable in it."""
+    if os.path.isdir(directory):
+        return
+    above = os.path.dirname(directory)
+    if not os.path.exists(above):
+        _make(above)
+    try:
+        os.mkdir(directory, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(directory):
+            raise
+    with contextlib.suppress(PermissionError):  # one may write into a directory that one may not read
+        descriptor = os.open(above, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _refuse_shared(real: str) -> None:

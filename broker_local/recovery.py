@@ -16,7 +16,7 @@ from typing import NamedTuple
 from broker_local import format as batches
 from broker_local import layout, sheet
 from broker_local.faults import Damaged
-from broker_local.files import File, Handles
+from broker_local.files import PASSING, File, Handles
 from broker_local.format import MAGIC, PREFIX, BadBatch
 from broker_local.layout import State
 from broker_local.producers import Producers
@@ -52,6 +52,7 @@ class Opened(NamedTuple):
 
     `snapshots` are the offsets of those of its producers, newest first;
     `replayed` says how many batches no snapshot of producers has, `cut_bytes` how much of a torn tail went.
+    `unsaved`: the disk was too full for the state; it is to be written before anything else is, and then these may go.
     """
 
     state: State
@@ -60,6 +61,7 @@ class Opened(NamedTuple):
     snapshots: list[int]
     replayed: int
     cut_bytes: int
+    unsaved: list[Segment] | None
 
 
 def _listed(handles: Handles, where: str, names: list[str], known: Known) -> State:
@@ -201,13 +203,29 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
     _sweep(handles, where, names, listed)  # not before all that is listed has been found sound
     state = state.with_segments(segments)
     if state != listed and (segments or "state" in names):
-        handles.files.make_directory(where)
-        layout.write_state(handles.files, where, state)
-    for segment in doomed:
+        unsaved = _save(handles, where, state, doomed)
+    else:
+        unsaved = None
+    for segment in doomed if unsaved is None else ():
         segment.remove()
     snapshots = layout.snapshots(names)
     producers, replayed = _producers(handles, where, snapshots, segments, state.start, known.now)
-    return Opened(state, segments, producers, snapshots, replayed, cut_bytes)
+    return Opened(state, segments, producers, snapshots, replayed, cut_bytes, unsaved)
+
+
+def _save(handles: Handles, where: str, state: State, doomed: list[Segment]) -> list[Segment] | None:
+    """Writes the state; on a full disk gives back what may not go before it is written.
+
+    Until then the next start finds what this one has found, and does the same.
+    """
+    try:
+        handles.files.make_directory(where)
+        layout.write_state(handles.files, where, state)
+    except OSError as error:
+        if error.errno not in PASSING:
+            raise
+        return doomed
+    return None
 
 
 def _ends(

@@ -212,14 +212,25 @@ class Store:
         self._ends.update((key, partition.durable_end) for key, partition in self._partitions.items())
         written = self._line_now(clean=False)
         try:
-            line.write(self.files, written)
+            if all(partition.saved for partition in self._partitions.values()):
+                line.write(self.files, written)
+            else:  # a power cut, and a full disk: as long as the old line stands, the next start does the same
+                self._unmarked = True
         except OSError as error:
             if error.errno not in PASSING or not known_line:
                 raise
             # A full disk: what is there can be read. The old line holds, if it says that the engine runs; else nothing
             # is written before it is replaced.
             self._unmarked = found.clean or found.boot != boot
+        if self._unmarked:
+            self._flush_without_line()  # else a log that is dirty already would not ask before it is written to
         return written
+
+    def _flush_without_line(self) -> None:
+        flush = self.begin_flush(with_line=False)
+        if flush is not None:
+            flush.run(self.files)
+            self.end_flush(flush)
 
     def close(self) -> None:
         """Makes all durable and notes that nothing is left to recover.
@@ -235,11 +246,11 @@ class Store:
             except OSError as error:
                 if error.errno not in PASSING:
                     raise Broken(repr(partition), 0, str(error)) from error
-        flush = self.begin_flush(with_line=False)
-        if flush is not None:
-            flush.run(self.files)
-            self.end_flush(flush)
-        Flush((), (), self._line_now(clean=True)).run(self.files)
+        self._flush_without_line()
+        with suppress(Refused):  # a full disk: the next start finds what this one has found
+            if self._unmarked:
+                self._mark()
+            Flush((), (), self._line_now(clean=True)).run(self.files)
         self._handles.clear()
 
     def mark_broken(self, fault: Stop) -> None:
@@ -455,8 +466,10 @@ class Store:
         self._dirty[partition] = None
 
     def _mark(self) -> None:
-        """Writes that the engine runs, where the disk was full when it started: before anything else is written."""
+        """Writes what a start on a full disk could not, and that the engine runs: before anything else is written."""
         try:
+            for partition in self._partitions.values():
+                partition.save()
             line.write(self.files, self._line_now(clean=False))
         except OSError as error:
             if error.errno in PASSING:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local import line
+from broker_local import catalog, line
 from broker_local.errorcodes import ErrorCode
 from broker_local.memfiles import MemFiles, Plan
-from broker_local.requests import Commit, CommitPart, Committed, Join, JoinProtocol, NewTopic, TopicCreate
+from broker_local.requests import (
+    Commit,
+    CommitPart,
+    Committed,
+    Fetch,
+    FetchPosition,
+    Join,
+    JoinProtocol,
+    NewTopic,
+    TopicCreate,
+)
 from tests.broker_local.engines import Desk, batch
 
 WRITES = frozenset(("write", "create"))
@@ -59,14 +69,86 @@ def test_what_is_written_once_there_is_space_survives_a_kill(clean: bool) -> Non
     assert again.produce("t", 0, batch(b"more")).base_offset == 2
 
 
+def cut_off(kept: float = 1.0) -> MemFiles:
+    """A directory after a power cut; `kept`: the share of what was behind the line that reached the disk."""
+    desk = Desk(MemFiles(power=True))
+    desk.ask(TopicCreate((NewTopic("t", 2, {"segment.bytes": "200"}),)))
+    for number in range(4):
+        desk.produce("t", 0, batch(b"there%d" % number))
+    desk.time(2_000)
+    desk.sync()
+    for number in range(4):
+        desk.produce("t", 0, batch(b"lost%d" % number))
+    return desk.files.after_power_cut(kept)
+
+
+def after_the_cut() -> list[bytes]:
+    return [b"there%d" % number for number in range(4)]
+
+
+def reader_is_told(desk: Desk) -> bool:
+    """Does a reader that was ahead of the cut, in the epoch before it, learn where the log diverged?"""
+    (part,) = desk.ask(Fetch((FetchPosition("t", 0, 6, 1 << 20, log_epoch=0),), 0)).parts
+    return (ErrorCode(part.error), part.diverged) == (ErrorCode.UNKNOWN_LEADER_EPOCH, 4)
+
+
+def test_after_a_power_cut_a_broker_starts_on_a_full_disk_too() -> None:
+    files = cut_off()
+    files.plan = full()
+    for _ in range(2):  # and again, as nothing could be written down
+        desk = Desk(files)
+        assert desk.values("t", 0) == after_the_cut()
+        assert desk.produce("t", 0, batch(b"refused")).error == ErrorCode.KAFKA_STORAGE_ERROR
+        assert reader_is_told(desk)
+        desk.time(2_000)
+        desk.sync()
+        files = desk.files.after_kill()
+        files.plan = full()
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "killed"])
+def test_what_a_start_after_a_power_cut_could_not_write_is_written_before_anything_else(closed: bool) -> None:
+    files = cut_off()
+    files.plan = full()
+    desk = Desk(files)
+    desk.time(2_000)
+    desk.sync()
+    files.plan = None
+    assert desk.produce("t", 1, batch(b"new")).error == ErrorCode.NONE
+    if closed:
+        desk.broker.store.close()
+    again = desk.restarted()
+    assert again.values("t", 0) == after_the_cut() and again.values("t", 1) == [b"new"]
+    assert reader_is_told(again)
+    assert again.produce("t", 0, batch(b"more")).base_offset == 4
+    assert again.restarted().values("t", 0) == [*after_the_cut(), b"more"]
+
+
+def test_a_log_whose_end_was_torn_by_the_power_cut_loses_nothing_that_is_acknowledged_later() -> None:
+    files = cut_off(kept=0.7)
+    files.plan = full()
+    desk = Desk(files)
+    files.plan = None
+    assert desk.produce("t", 0, batch(b"new")).error == ErrorCode.NONE
+    assert desk.restarted().values("t", 0) == [*after_the_cut(), b"new"]
+
+
+def test_a_broker_that_is_closed_on_a_disk_still_full_after_a_power_cut_leaves_all_to_the_next() -> None:
+    files = cut_off()
+    files.plan = full()
+    desk = Desk(files)
+    desk.broker.store.close()
+    files.plan = None
+    again = desk.restarted()
+    assert again.values("t", 0) == after_the_cut() and reader_is_told(again)
+
+
 def test_a_broker_that_never_had_a_group_log_starts_on_a_full_disk_too() -> None:
     desk = Desk(MemFiles())
     files = desk.files.after_kill()
     for path in list(files.paths()):
         if path not in ("catalog", "line"):
             files.remove(path)
-    from broker_local import catalog
-
     catalog.write(files, {})
     files.plan = full()
     desk = Desk(files)

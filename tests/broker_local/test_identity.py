@@ -161,3 +161,14 @@ def test_sockets_of_a_directory_and_of_another_one_of_its_name_differ(tmp_path: 
     data.rename(tmp_path / "old")
     data.mkdir()
     assert socket_path(Place(str(data))) != first
+
+
+def test_a_data_directory_that_is_made_is_durable_in_those_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durable: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: durable.append(os.fstat(descriptor).st_ino))
+    prepare(str(tmp_path / "a" / "b"))
+    assert durable == [tmp_path.stat().st_ino, (tmp_path / "a").stat().st_ino]
+    prepare(str(tmp_path / "a" / "b"))
+    assert len(durable) == 2
