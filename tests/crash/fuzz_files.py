@@ -85,7 +85,7 @@ class Damages:
             "zero": whole[:position] + bytes(len(whole[position : position + length])),
             "cut": whole[:position],
             "longer": whole + noise * (length // 8 + 1),
-            "other": self._files.read(self._paths[(position + length) % len(self._paths)]),
+            "other": self._files.read(self._another(path, position + length)),
             "random": whole[:position] + noise[: len(whole[position : position + 8])],
         }[deed]
         if deed in ("flip", "zero", "random"):
@@ -93,6 +93,13 @@ class Damages:
         file = files.open(path)
         file.truncate(0)
         file.write([changed], 0)
+
+    def _another(self, path: str, number: int) -> str:
+        """A file to be put in the place of this one: none that says the same, as a segment that begins with the same
+        offset does. Nothing in a batch tells of which log it is (docs/guarantees.md)."""
+        name = path.rpartition("/")[2]
+        others = [each for each in self._paths if each.rpartition("/")[2] != name]
+        return others[number % len(others)]
 
 
 def rows(store: Store, name: str, part: int) -> list[bytes | None]:
