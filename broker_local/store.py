@@ -38,8 +38,8 @@ SLICE = 64
 """Logs that one `tick` looks at: it must not hold up the requests that wait."""
 SWEPT = 16
 """Logs of deleted topics that are removed at a time, for the same reason."""
-SWEPT_AT_THE_END = 1_000
-"""Of what deleted topics have left so many logs go before the engine is closed; the rest after the next start."""
+SWEPT_AT_THE_END = 64
+"""So many of them still go before the engine is closed, which nobody should wait for; the rest after the next start."""
 
 
 class Upkeep(NamedTuple):
