@@ -141,6 +141,7 @@ class Layered(Protocol):
         """Write at most `rows` committed rows to the engine, in one atomic write; True while more is left.
 
         `marks` (the changelog offset that all committed rows stand for) are written with the last slice only.
+        Where there is nothing to write, the read cache lets go of what it may not hold any more.
         """
         ...
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
+from statestore.cache_share import PROCESS, CacheShare
 from statestore.entries import Entries, Entry
 from statestore.lru import LruMap, beginning, between, in_order
 from statestore.rows import Rows
@@ -20,19 +21,19 @@ class CachedLruMap:
 
     Args:
         name, codec, max_entries, timestamped: of the map.
-        cache_bytes: what the cache may hold of entries that are flushed, in serialised bytes.
+        share: bounds what the cache holds of entries that are flushed.
     """
 
     caching = True
     committed_bytes = 0
 
     def __init__(
-        self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True, cache_bytes: int = 8 * 1024 * 1024
+        self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True, share: CacheShare = PROCESS
     ) -> None:
         self.name = name
         self._map = LruMap(name, codec, max_entries, timestamped=timestamped, logs_evictions=not timestamped)
         self._entries = Entries(codec, timestamped)
-        self._cache_bytes = cache_bytes
+        self._portion = share.portion()
         self._sizes = Sizes()
         self._seen: dict[bytes, Entry] = {}
         self._dirty: dict[bytes, tuple[int, object]] = {}
@@ -129,9 +130,11 @@ class CachedLruMap:
         return True
 
     def _shrink(self) -> None:
-        most = max(1, int(self._cache_bytes / max(1.0, self._sizes.serialised)))
+        weight = self._sizes.in_memory
+        most = max(1, int(self._portion.hold(len(self._seen) * weight) / weight))
         while len(self._seen) > most:
             del self._seen[next(iter(self._seen))]
+        self._portion.held = int(len(self._seen) * weight)
 
     def commit(self) -> None:
         self._map.commit()
@@ -142,11 +145,16 @@ class CachedLruMap:
         self._map.abort()
 
     def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
-        """Nothing goes to a disk."""
+        """Nothing goes to a disk; the cache lets go of what it may not hold any more."""
+        if not self._dirty:
+            self._shrink()
         return False
 
     def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
         self._map.apply(rows, marks)
 
     def close(self) -> None:
-        """No iterator is open."""
+        """No iterator is open; the cache gives back what it holds."""
+        self._seen.clear()
+        self._dirty.clear()
+        self._portion.held = 0

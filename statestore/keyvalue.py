@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from statestore.api import Codec, Forward, Found
-from statestore.cache import CACHE_BYTES, CachedRows, after
+from statestore.cache import CachedRows, after
+from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry
 from statestore.keys import store_prefix
@@ -56,13 +57,13 @@ class LayeredKeyValueStore:
         *,
         timestamped: bool = True,
         caching: bool = False,
-        cache_bytes: int = CACHE_BYTES,
+        share: CacheShare = PROCESS,
     ) -> None:
         self.name = name
         sizes = Sizes()
         self._entries = Entries(codec, timestamped)
         prefix = store_prefix(engine.number(name))
-        base = CachedRows(engine, prefix, self._entries, sizes, cache_bytes)
+        base = CachedRows(engine, prefix, self._entries, sizes, share)
         self._layers: Layers[bytes] = Layers(base, self._entries, sizes, caching, _same)
         self._scan = _scanner(engine, prefix)
         self._index: Ordered[bytes] = Ordered()

@@ -58,6 +58,14 @@ class Base(Protocol[Cell]):
         """Write changelog rows to the engine, and forget what they replace."""
         ...
 
+    def trim(self) -> None:
+        """Let go of what the read cache may not hold any more, since other stores need it (`cache_share`)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all that the read cache holds."""
+        ...
+
     @property
     def hides(self) -> Callable[[Cell], bool] | None:
         """Has the row of this cell expired, so that Java's store below the cache does not know its old value any more?
@@ -345,6 +353,8 @@ class Layers(Generic[Cell]):
                 for cell in part:
                     view.note(cell)
             unseen = self.base.settle(part, marks if last else NO_MARKS)
+        else:
+            self.base.trim()
         if last:
             committed.clear()
         else:

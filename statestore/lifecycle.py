@@ -54,6 +54,7 @@ class Lifecycle(Generic[Cell]):
 
     def close(self) -> None:
         self._shelf.release()
+        self._layers.base.close()
 
     @property
     def logged(self) -> bool:

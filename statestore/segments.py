@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from struct import Struct
 from typing import Final, Generic
 
-from statestore.cache import CACHE_BYTES
+from statestore.cache_share import EXPIRED, PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import ABSENT, Entries, Entry
 from statestore.keys import observed_mark, segment_prefix, store_prefix
@@ -68,7 +68,7 @@ class Segments(Generic[TimedCell]):
         rows: RowFormat[TimedCell],
         retention: int,
         interval: int | None,
-        cache_bytes: int = CACHE_BYTES,
+        share: CacheShare = PROCESS,
         one_by_one: bool = False,
         caching: bool = False,
         longer: int = 0,
@@ -93,7 +93,7 @@ class Segments(Generic[TimedCell]):
         self._entries = entries
         self._sizes = sizes
         self._rows: RowFormat[TimedCell] = rows
-        self._bytes = cache_bytes
+        self._portion, self._expired = share.portion(), EXPIRED.portion()
         self._width = max(1, self.interval // SLOTS)
         self._slots: dict[int, dict[TimedCell, Entry]] = {}
         self._cached = 0
@@ -114,6 +114,8 @@ class Segments(Generic[TimedCell]):
         self.refused: Callable[[], None] = _nothing
         """Called for each row that is too old to be taken."""
         self.on_forget: Callable[[Iterable[TimedCell]], None] = _ignore
+        self.index_bytes: Callable[[int], int] = _no_index
+        """Memory, estimated, of the indexes of so many cells."""
         self.postpone: Callable[[], bool] = _never
 
     # time
@@ -201,7 +203,7 @@ class Segments(Generic[TimedCell]):
                 slot = slots[at] = {}
             self._cached += cell not in slot
             slot[cell] = entry
-        self._trim()
+        self.trim()
         return () if len(live) == len(rows) else [cell for cell in rows if cell[0] < needed_from]
 
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
@@ -215,9 +217,7 @@ class Segments(Generic[TimedCell]):
         if self._rows.sequence is not None:
             self.sequence = max(self.sequence, *(self._rows.sequence(cell) for cell, _ in read), 0)
         self.commit()
-        self._slots.clear()
-        self._cached = 0
-        self.complete_from = self.observed + 1
+        self.close()
         live = [(self._engine_key(cell), row) for cell, row in read if cell[0] >= self.live_from]
         self._write(live, marks, self.live_from)
 
@@ -240,21 +240,45 @@ class Segments(Generic[TimedCell]):
         if rows or drops or marks:
             self._engine.write(rows, drops, {**marks, **state})
 
-    def _trim(self) -> None:
+    def close(self) -> None:
+        self._slots.clear()
+        self._cached = 0
+        self.complete_from = self.observed + 1
+        self._portion.held = self._expired.held = 0
+
+    def trim(self) -> None:
         if self.postpone():
             return
-        if not self.caching:
-            expired = self._needed_from(self._kept[0]) // self._width
-            for at in [at for at in self._slots if at < expired]:
-                self._forget(at)
-        limit = self._bytes / self._sizes.in_memory
-        if self._cached > limit:
+        self._forget_expired()
+        held = self._held
+        allowed = self._portion.hold(held)
+        if held > allowed:
             # a little more than it must, so that there is room for a while
             for at in sorted(self._slots):
                 self.complete_from = max(self.complete_from, (at + 1) * self._width)
                 self._forget(at)
-                if self._cached <= limit * 7 / 8:
+                if self._held <= allowed * 7 / 8:
                     break
+            self._portion.held = self._held
+
+    @property
+    def _held(self) -> int:
+        return int(self._cached * self._sizes.in_memory) + self.index_bytes(self._cached)
+
+    def _forget_expired(self) -> None:
+        """What nobody needs. Java's record cache shows it still, while there is room: so much of it is kept."""
+        needed = self._needed_from(self._kept[0]) // self._width
+        expired = sorted(at for at in self._slots if at < needed)
+        if not expired and not self._expired.held:
+            return
+        weight, left = self._sizes.in_memory, sum(len(self._slots[at]) for at in expired)
+        most = self._expired.hold(left * weight) / weight if self.caching else 0
+        for at in expired:
+            if left <= most:
+                break
+            left -= len(self._slots[at])
+            self._forget(at)
+        self._expired.held = int(left * weight)
 
     def _forget(self, at: int) -> None:
         slot = self._slots.pop(at)
@@ -306,6 +330,10 @@ class Segments(Generic[TimedCell]):
 
 def _ignore(cells: object) -> None:
     """Nobody keeps an index."""
+
+
+def _no_index(cells: int) -> int:
+    return 0
 
 
 def _never() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from statestore.api import Codec, Forward
-from statestore.cache import CACHE_BYTES
+from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import ABSENT, Entries, Entry
 from statestore.keys import session_tail, split_session_key
@@ -13,7 +13,7 @@ from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.rows import FewRows, Rows
 from statestore.segments import RowFormat, Segments
-from statestore.sizes import Sizes
+from statestore.sizes import SESSION_OVERHEAD, Sizes
 from statestore.timed import ALL, MAX_TIME, Keys, Timed
 
 Cell = tuple[int, int, bytes]
@@ -54,13 +54,13 @@ class LayeredSessionStore:
         retention: int,
         segment_interval: int | None = None,
         caching: bool = False,
-        cache_bytes: int = CACHE_BYTES,
+        share: CacheShare = PROCESS,
         one_by_one: bool = False,
         time_first: bool = False,
     ) -> None:
         self.name = name
         self.retention = retention
-        sizes = Sizes()
+        sizes = Sizes(SESSION_OVERHEAD)
         self._entries = Entries(codec, timestamped=False)
         rows = RowFormat(_pack, _unpack)
         self._segments: Segments[Cell] = Segments(
@@ -71,7 +71,7 @@ class LayeredSessionStore:
             rows,
             retention,
             segment_interval,
-            cache_bytes,
+            share,
             one_by_one,
             caching,
             needs_kept=time_first,

@@ -17,6 +17,7 @@ from statestore.merge import merge
 from statestore.rows import Row, Rows
 from statestore.segments import Segments
 from statestore.shelf import NOTHING, ByKey, ByTime, Order, Shelf, Sorted, TimedCell
+from statestore.sizes import INDEX_ENTRY, INDEX_KEY
 
 MAX_TIME = 2**63 - 2
 
@@ -74,7 +75,11 @@ class Timed(Generic[TimedCell]):
         self._by_row: Sorted[TimedCell] = Sorted(segments.sort_key)
         self._by_time: ByTime[TimedCell] = ByTime(order)
         segments.on_forget = self.shelf.forget
+        segments.index_bytes = self._index_bytes
         segments.postpone = lambda: bool(layers.views)
+
+    def _index_bytes(self, cells: int) -> int:
+        return len(self._layers.indexes) * cells * INDEX_ENTRY + len(self.by_key.rows) * INDEX_KEY
 
     def one_key(self, key: bytes, time_from: int, time_to: int) -> tuple[Sequence[TimedCell], Sequence[Entry]]:
         """Cells and entries of the key's rows, by time; not to be changed. Only a store read below

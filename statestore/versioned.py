@@ -16,7 +16,8 @@ from statestore.api import (
     Forward,
     VersionedRecord,
 )
-from statestore.cache import CACHE_BYTES, CachedRows
+from statestore.cache import CachedRows
+from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import Entries
 from statestore.history import OPEN_END, History, insert, pack, place_of, prune, unpack
@@ -25,7 +26,7 @@ from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.rows import Rows
 from statestore.shelf import Shelf
-from statestore.sizes import Sizes
+from statestore.sizes import WINDOW_OVERHEAD, Sizes
 
 _TIME = Struct(">q")
 
@@ -45,18 +46,18 @@ class LayeredVersionedStore:
         codec: Codec,
         *,
         history_retention: int,
-        cache_bytes: int = CACHE_BYTES,
+        share: CacheShare = PROCESS,
     ) -> None:
         self.name = name
         self.history_retention = history_retention
         self._codec = codec
         self._changelog: ChangelogHook | None = None
-        sizes = Sizes()
+        sizes = Sizes(WINDOW_OVERHEAD)
         # the layers hold histories; what they would log is rows, so the store logs by itself
         entries = Entries(Codec(_packed, unpack, _always), timestamped=False)
         prefix = store_prefix(engine.number(name))
         self._layers: Layers[bytes] = Layers(
-            CachedRows(engine, prefix, entries, sizes, cache_bytes), entries, sizes, False, _same
+            CachedRows(engine, prefix, entries, sizes, share), entries, sizes, False, _same
         )
         self._life = Lifecycle(self._layers, Shelf(self._layers), _by_key)
         self._engine, self._mark = engine, observed_mark(prefix)

@@ -7,7 +7,7 @@ from struct import Struct
 from typing import Protocol
 
 from statestore.api import Codec, Forward, Found
-from statestore.cache import CACHE_BYTES
+from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry, unpack_time
 from statestore.keys import segment_prefix, split_window_key, window_tail
@@ -15,7 +15,7 @@ from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.rows import NO_ROWS, FewRows, Rows
 from statestore.segments import RowFormat, Segments
-from statestore.sizes import Sizes
+from statestore.sizes import WINDOW_OVERHEAD, Sizes
 from statestore.timed import ALL, MAX_TIME, Keys, Timed
 
 Cell = tuple[int, bytes]
@@ -77,14 +77,14 @@ class LayeredWindowStore:
         retain_duplicates: bool = False,
         timestamped: bool = True,
         caching: bool = False,
-        cache_bytes: int = CACHE_BYTES,
+        share: CacheShare = PROCESS,
         one_by_one: bool = False,
         time_first: bool = False,
     ) -> None:
         self.name = name
         self.retention = retention
         self._duplicates = retain_duplicates
-        sizes = Sizes()
+        sizes = Sizes(WINDOW_OVERHEAD)
         self._entries = Entries(codec, timestamped)
         rows = RowFormat(_pack, _unpack)
         if retain_duplicates:
@@ -97,7 +97,7 @@ class LayeredWindowStore:
             rows,
             retention,
             segment_interval,
-            cache_bytes,
+            share,
             one_by_one,
             caching,
             # Java's time-ordered store shows one ms more than the others

@@ -35,7 +35,7 @@ from streams.metrics import MetricName, Metrics
 from streams.runtime.collector import relax
 from streams.runtime.equip import Watchers, make_worker, state_directory, summary_interval_ms
 from streams.runtime.lifecycle import Lifecycle, Listener, State, WorkerState
-from streams.runtime.memory import Memory
+from streams.runtime.memory import PROCESS
 from streams.runtime.restore import RestoreListener
 from streams.runtime.summary import Pace, Summary
 from streams.runtime.worker import Worker
@@ -121,7 +121,6 @@ class KafkaStreams:
         self._own_door = door is None
         self._door = door
         self._metrics = Metrics()
-        self._memory = Memory()
         interval_ms = summary_interval_ms(self._config)
         self._dropped = Dropped(self._config.application_id, interval_ms, self._world)
         self._troubles = Troubles(self._config.application_id, interval_ms, self._world)
@@ -338,7 +337,7 @@ class KafkaStreams:
                 self._dropped,
                 self._troubles,
                 self._look,
-                self._memory,
+                PROCESS,
             ),
         )
         worker.pause(self._paused)

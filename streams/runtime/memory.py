@@ -2,13 +2,16 @@
 
 Each says what it holds, once a run or a turn; the bounds are `statestore.cache.max.bytes` for what record caches have
 not flushed, and `statestore.uncommitted.max.bytes` for state changes that are not in the databases yet (see
-`runtime.spill`).
+`runtime.spill`). Where a process runs several applications, each holds its own bounds against what all of them hold.
+
+What is in the databases and is kept for reading has a bound of its own, of the process too: `statestore.cache_share`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Final
 
 from streams.world import lock
 
@@ -39,3 +42,7 @@ class Memory:
 
     caches: Total = field(default_factory=Total)
     rows: Total = field(default_factory=Total)
+
+
+PROCESS: Final = Memory()
+"""Of all applications of this process."""

@@ -69,6 +69,16 @@ class StoreRestore:
     def done(self) -> bool:
         return self.position >= self.target
 
+    @property
+    def name(self) -> str:
+        """The store and its task, for people."""
+        return f"{self.store} {self.task}"
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Records done and to be done."""
+        return self.position - self.start, self.target - self.start
+
     def rows(self, batch: RecordBatch) -> list[Row]:
         """What is still to be applied of a batch."""
         make = rows_of if self.source is None else self.source.rows
@@ -91,6 +101,7 @@ class Restorer:
         self._listener = listener
         self._running: dict[TopicPartition, StoreRestore] = {}
         self._moved: set[TopicPartition] = set()  # to be read anew: what the last poll brought of them is not wanted
+        self._done: dict[str, tuple[int, int]] = {}
         self.restored = 0
         """Records applied, ever."""
 
@@ -101,6 +112,8 @@ class Restorer:
     def begin(self, restores: Iterable[StoreRestore]) -> None:
         """Starts reading for these stores; those that are at their target already end at once."""
         places: dict[TopicPartition, int] = {}
+        if not self._running:
+            self._done.clear()
         for each in restores:
             each.start = each.position
             self._told("on_restore_start", each.changelog, each.store, each.position, each.target)
@@ -141,11 +154,9 @@ class Restorer:
         return sum(self._take(each) for each in fetched if each.partition not in self._moved)
 
     def progress(self) -> Mapping[str, tuple[int, int]]:
-        """Per store that is restored: records done and to be done."""
-        return {
-            f"{each.store} {each.task}": (each.position - each.start, each.target - each.start)
-            for each in list(self._running.values())
-        }
+        """Per store that is restored: records done and to be done. Those that are done count until all are."""
+        running = {each.name: each.progress for each in list(self._running.values())}
+        return {**self._done, **running} if running else {}
 
     def close(self) -> None:
         self._reader.close()
@@ -181,6 +192,7 @@ class Restorer:
                 each.target = min(each.target, end)
             each.position = max(each.position, min(each.target, end))
         if each.done:
+            self._done[each.name] = each.progress
             del self._running[each.changelog]
             self._reader.drop([each.changelog])
             self._end(each)

@@ -381,6 +381,8 @@ class Roster:
             store = waiting[0]
             more = store.layers.spill(rows, place.marks_of(store.spec.name)) or len(waiting) > 1
         if not more:
+            for store in place.task.stores.values():
+                store.layers.spill(0)  # nothing is left to write: read caches give what others need
             self._note_position(place)
         return more
 

@@ -58,14 +58,10 @@ class Pace:
         """The line about this moment; rates are since the last one."""
         seconds = max(at_s - self._at_s, 0.001)
         rate = max(0, now.records - self._records) / seconds
-        parts = [
-            now.state,
-            f"{rate:,.0f} records/s ({now.records:,} in all)",
-            f"lag {now.lag:,}",
-            now._drops,
-        ]
-        if now.to_restore:
+        parts = [now.state]
+        if now.to_restore:  # the first thing to know: a narrow terminal cuts the line at its end
             parts.append(self._restoring(now, seconds))
+        parts += [f"{rate:,.0f} records/s ({now.records:,} in all)", f"lag {now.lag:,}", now._drops]
         if now.trouble:
             parts.append(now.trouble)
         self._at_s, self._records, self._restored = at_s, now.records, now.restored

@@ -31,7 +31,7 @@ from streams.record import TopicPartition
 from streams.runtime import dead_letters
 from streams.runtime.contexts import FixedKeyContext, ForwardingContext, TaskView
 from streams.runtime.drains import Drain, Drains
-from streams.runtime.drops import Drops, measured
+from streams.runtime.drops import Drops
 from streams.runtime.entry import Failed, Run, SourceEntry, Walk
 from streams.runtime.fuse import Fuse, SourceStep
 from streams.runtime.handlers import Handlers
@@ -143,8 +143,7 @@ class Task:
         self._lease = Lease()
         self._tags = {"task_id": str(id)}
         self._longest = ground.number("max.run.records", MAX_RUN)
-        self._drops = Drops(str(id), ground.dropped, lambda: self._walk)
-        measured(ground.dropped, ground.metrics, str(id), **self._tags)
+        self._drops = Drops(str(id), ground.dropped, lambda: self._walk, ground.metrics)
         self._processed = ground.metrics.counter("process-total", **self._tags)
         self._punctuated = ground.metrics.counter("punctuate-total", **self._tags)
         self.outbox = Outbox(ground.partitions_for, ground.linger_ms, self._produced, ground.column)

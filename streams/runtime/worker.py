@@ -36,7 +36,7 @@ from streams.runtime.assign import AssignSettings
 from streams.runtime.commit import Commit, Guarantee
 from streams.runtime.damage import Damage
 from streams.runtime.directory import InstanceDirectory
-from streams.runtime.drops import measured
+from streams.runtime.drops import by_cause, measured
 from streams.runtime.globals import Globals
 from streams.runtime.inbox import FREE, MAX_RUN
 from streams.runtime.leader import Surveyor
@@ -297,7 +297,7 @@ class Worker:
         """Counts what the production exception handler lets go."""
         name, dropped = self.settings.name, self._around.ground.dropped
         measured(dropped, self._around.metrics, name, thread_id=name)
-        return dropped.drop(name, "producer", "production")
+        return by_cause(dropped.drop(name, "producer", "production"), self._around.metrics, thread_id=name)
 
     def _keep(self, ground: Ground) -> None:
         """Makes what looks after the databases: what goes to them, and what is damaged."""
@@ -342,6 +342,7 @@ class Worker:
             settings.short_name, settings.prefix, built, self._admin, self._sender, settings.purge_interval_ms, now
         )
         self._retry_commit_at = 0
+        self._restored = 0
         self._ready = True
         self._damage.fill_globals()
         if self._around.built.subtopologies:
@@ -550,7 +551,10 @@ class Worker:
     def _started(self, now: int) -> None:
         started = self._roster.start_restored(now)
         if started:
-            log.info("%s runs %s.", self.settings.short_name, ", ".join(map(str, sorted(started))))
+            count = self._restorer.restored - self._restored
+            self._restored += count
+            after = f", after {count:,} records were restored" if count else ""
+            log.info("%s runs %s%s.", self.settings.short_name, ", ".join(map(str, sorted(started))), after)
         if self.state is WorkerState.PARTITIONS_ASSIGNED and self._roster.all_run:
             self.become(WorkerState.RUNNING)
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from statestore.api import Codec
+from statestore.cache_share import CacheShare
 from statestore.engine import Scan
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.memory import MemoryEngine
+from statestore.sizes import ENTRY_OVERHEAD
 from tests.statestore.counting import Counting
 
 LONG = Codec(
@@ -21,7 +23,7 @@ LONG = Codec(
 
 
 def store(caching: bool = True, cache_bytes: int = 1 << 20) -> LayeredKeyValueStore:
-    return LayeredKeyValueStore("s", MemoryEngine(), LONG, caching=caching, cache_bytes=cache_bytes)
+    return LayeredKeyValueStore("s", MemoryEngine(), LONG, caching=caching, share=CacheShare(cache_bytes))
 
 
 @pytest.mark.parametrize("caching", [False, True])
@@ -181,13 +183,13 @@ def test_sizes_follow_the_layers() -> None:
     for number in range(100):
         rows.put(b"%04d" % number, number, 0)
     assert rows.dirty_bytes == 1200
-    assert rows.uncommitted_bytes == 21_200
+    assert rows.uncommitted_bytes == 100 * (12 + ENTRY_OVERHEAD)
     rows.flush()
-    assert (rows.dirty_bytes, rows.uncommitted_bytes) == (0, 21_200)
+    assert (rows.dirty_bytes, rows.uncommitted_bytes) == (0, 100 * (12 + ENTRY_OVERHEAD))
     rows.commit()
-    assert (rows.uncommitted_bytes, rows.committed_bytes) == (0, 21_200)
+    assert (rows.uncommitted_bytes, rows.committed_bytes) == (0, 100 * (12 + ENTRY_OVERHEAD))
     rows.spill(50)
-    assert rows.committed_bytes == 10_600
+    assert rows.committed_bytes == 50 * (12 + ENTRY_OVERHEAD)
 
 
 def test_iterators_close_what_they_hold() -> None:

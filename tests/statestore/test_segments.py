@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statestore.api import Codec
+from statestore.cache_share import CacheShare
 from statestore.memory import MemoryEngine
 from statestore.session import LayeredSessionStore
 from statestore.window import LayeredWindowStore
@@ -13,7 +14,7 @@ TEXT = Codec(lambda value: str(value).encode(), lambda data: data.decode(), lamb
 
 def window(engine: MemoryEngine, retention: int, cache_bytes: int = 1 << 20) -> LayeredWindowStore:
     return LayeredWindowStore(
-        "w", engine, TEXT, retention=retention, segment_interval=retention // 2, cache_bytes=cache_bytes
+        "w", engine, TEXT, retention=retention, segment_interval=retention // 2, share=CacheShare(cache_bytes)
     )
 
 
@@ -221,7 +222,7 @@ def test_a_deletion_of_what_a_cache_alone_knows_moves_no_time() -> None:
 
 
 def test_a_cache_lets_go_of_what_nobody_else_shows_when_it_is_full() -> None:
-    store = LayeredWindowStore("w", MemoryEngine(), TEXT, retention=100, caching=True, cache_bytes=50_000)
+    store = LayeredWindowStore("w", MemoryEngine(), TEXT, retention=100, caching=True, share=CacheShare(50_000))
     for start in range(0, 100_000, 100):
         store.put(b"k", start, "v", start)
         store.flush()

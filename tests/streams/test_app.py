@@ -251,6 +251,37 @@ def test_what_is_dropped_is_told_while_the_application_runs(
     assert all("topic=[words]" in line and line.startswith("app: KSTREAM-AGGREGATE") for line in told())
 
 
+def test_metrics_say_which_node_dropped_what_for_which_cause(servers: str, settings: dict[str, Any]) -> None:
+    topics(servers, words=2, out=1)
+    produce(servers, "words", [(None, "a"), ("k", "b"), (None, "c")])
+    produce(servers, "words", [("k", None)])
+    builder = StreamsBuilder()
+    words = builder.stream("words", key_serde=TEXT, value_serde=TEXT)
+    words.group_by_key().reduce(lambda old, new: new, name="last")
+    chosen = words.select_key(lambda key, value: value, name="by-word")
+    chosen.group_by_key(key_serde=TEXT, value_serde=TEXT, name="words").count()
+
+    def dropped(app: KafkaStreams) -> dict[tuple[str, str], int]:
+        found: dict[tuple[str, str], int] = {}
+        for name, value in app.metrics().items():
+            if name.name == "dropped-records-by-cause-total" and value:
+                assert name.group == "stream-processor-node-metrics" and isinstance(value, int)
+                tags = name.tag_map
+                assert re.fullmatch(r"\d_\d", tags["task-id"])
+                key = tags["processor-node-id"], tags["cause"]
+                found[key] = found.get(key, 0) + value
+        return found
+
+    with running(builder, servers, **settings) as app:
+        wait_for(lambda: sum(dropped(app).values()) == 4)
+        found = dropped(app)
+        assert found.pop(("last", "null-key")) == 2 and found.pop(("last", "null-value")) == 1
+        ((node, cause), count) = found.popitem()
+        assert (cause, count) == ("null-key", 1) and "words" in node
+        # without what Java does not count: a record without a key in front of a repartition topic
+        assert total(app, "dropped-records-total") == 3
+
+
 @pytest.mark.parametrize("dead_letters", [False, True])
 def test_a_record_that_cannot_be_read(servers: str, settings: dict[str, Any], dead_letters: bool) -> None:
     topics(servers, numbers=1, out=1, dead=1)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statestore.cache_share import CacheShare
 from statestore.keyvalue import LayeredKeyValueStore
 from tests.contracts.store.places import JSON, RUNS, Changelog, Place, place
 
@@ -32,7 +33,7 @@ class Run:
     def __init__(self, where: Place, caching: bool, timestamped: bool, cache_bytes: int) -> None:
         self.where = where
         self.make = lambda: LayeredKeyValueStore(
-            "rows", where.engine, JSON, timestamped=timestamped, caching=caching, cache_bytes=cache_bytes
+            "rows", where.engine, JSON, timestamped=timestamped, caching=caching, share=CacheShare(cache_bytes)
         )
         self.timestamped, self.caching = timestamped, caching
         self.store = self.make()

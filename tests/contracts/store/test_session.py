@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statestore.cache_share import CacheShare
 from statestore.keys import session_key
 from statestore.memory import MemoryEngine
 from statestore.session import LayeredSessionStore
@@ -51,7 +52,7 @@ class Run:
             retention=RETENTION,
             segment_interval=INTERVAL,
             caching=self.caching,
-            cache_bytes=cache_bytes,
+            share=CacheShare(cache_bytes),
             one_by_one=self.one_by_one,
             time_first=self.time_first,
         )

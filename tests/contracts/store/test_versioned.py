@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statestore.api import NOT_PUT, VALID_TO_UNDEFINED
+from statestore.cache_share import CacheShare
 from statestore.versioned import LayeredVersionedStore
 from tests.contracts.store.places import JSON, RUNS, Changelog, Place, place
 
@@ -35,7 +36,7 @@ class Run:
     def __init__(self, where: Place, cache_bytes: int) -> None:
         self.where = where
         self.make = lambda: LayeredVersionedStore(
-            "rows", where.engine, JSON, history_retention=HISTORY, cache_bytes=cache_bytes
+            "rows", where.engine, JSON, history_retention=HISTORY, share=CacheShare(cache_bytes)
         )
         self.store = self.make()
         self.changelog = Changelog()

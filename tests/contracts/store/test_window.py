@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statestore.cache_share import CacheShare
 from statestore.keys import split_window_key, window_key
 from statestore.window import LayeredWindowStore
 from tests.contracts.store.places import JSON, RUNS, Changelog, Place, place
@@ -52,7 +53,7 @@ class Run:
             segment_interval=INTERVAL,
             retain_duplicates=self.duplicates,
             caching=self.caching,
-            cache_bytes=cache_bytes,
+            share=CacheShare(cache_bytes),
             one_by_one=self.one_by_one,
             time_first=self.time_first,
         )

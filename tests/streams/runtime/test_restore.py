@@ -115,6 +115,24 @@ def test_a_store_is_read_to_its_target_in_slices_and_the_listener_told(engines: 
     restorer.close()
 
 
+def test_a_store_that_is_done_counts_until_all_are() -> None:
+    """Or what is told of all of them would go back."""
+    other = TopicPartition("changelog", 1)
+    first, second = Case(0, 2), Case(0, 3)
+    second.restore.changelog, second.restore.task = other, TaskId(0, 1)
+    more = fetched(0, "c", "d", "e")._replace(partition=other)
+    restorer = Restorer(Answers([fetched(0, "a", "b")], [more], [fetched(0, "a")]), None)
+    restorer.begin([first.restore, second.restore])
+    restorer.step(0)
+    assert restorer.progress() == {"s 0_0": (2, 2), "s 0_1": (0, 3)}
+    restorer.step(0)
+    assert not restorer.busy and restorer.progress() == {}
+    third = Case(0, 2)
+    restorer.begin([third.restore])
+    restorer.step(0)
+    assert restorer.progress() == {"s 0_0": (1, 2)}
+
+
 def test_records_behind_the_target_are_not_applied(engines: Engines) -> None:
     engines.write("changelog", ("a", "1"), ("b", "2"), ("c", "3"), ("a", "4"))
     case, restorer = Case(1, 3), Restorer(engines.door.reader(Isolation.READ_UNCOMMITTED), None)

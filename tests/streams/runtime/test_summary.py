@@ -27,13 +27,13 @@ def test_what_was_dropped_is_said_by_cause() -> None:
 def test_a_restore_says_how_far_it_is_and_how_long_it_takes() -> None:
     pace = Pace(0.0)
     first = pace.line(Summary("REBALANCING", restored=1_000, to_restore=5_000), 10.0)
-    assert first.endswith("restoring 1,000 of 5,000 (20 %, about 40 s left)")
+    assert first.startswith("REBALANCING, restoring 1,000 of 5,000 (20 %, about 40 s left), 0 records/s")
     stuck = pace.line(Summary("REBALANCING", restored=1_000, to_restore=5_000), 20.0)
-    assert stuck.endswith("restoring 1,000 of 5,000 (20 %)")
+    assert "restoring 1,000 of 5,000 (20 %), " in stuck
     long = pace.line(Summary("REBALANCING", restored=1_100, to_restore=1_000_000), 30.0)
-    assert long.endswith("about 28 h left)")
+    assert "about 28 h left)" in long
     short = pace.line(Summary("REBALANCING", restored=2_000, to_restore=12_000), 40.0)
-    assert short.endswith("about 2 min left)")
+    assert "about 2 min left)" in short
 
 
 def test_a_trouble_stands_at_the_end() -> None:
