@@ -35,7 +35,7 @@ from streams.metrics import MetricName, Metrics
 from streams.runtime.collector import relax
 from streams.runtime.equip import Watchers, make_worker, state_directory, summary_interval_ms
 from streams.runtime.lifecycle import Lifecycle, Listener, State, WorkerState
-from streams.runtime.memory import PROCESS
+from streams.runtime.memory import memory_of
 from streams.runtime.restore import RestoreListener
 from streams.runtime.summary import Pace, Summary
 from streams.runtime.worker import Worker
@@ -337,7 +337,7 @@ class KafkaStreams:
                 self._dropped,
                 self._troubles,
                 self._look,
-                PROCESS,
+                memory_of(self._world),
             ),
         )
         worker.pause(self._paused)

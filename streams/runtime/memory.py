@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakKeyDictionary
 
-from streams.world import lock
+from streams.world import World, lock
 
 
 class Total:
@@ -44,5 +45,11 @@ class Memory:
     rows: Total = field(default_factory=Total)
 
 
-PROCESS: Final = Memory()
-"""Of all applications of this process."""
+_MEMORIES: Final[WeakKeyDictionary[World, Memory]] = WeakKeyDictionary()
+_MAKING = lock()
+
+
+def memory_of(world: World) -> Memory:
+    """What all applications of a world hold: of the machine's, that is this process."""
+    with _MAKING:
+        return _MEMORIES.setdefault(world, Memory())

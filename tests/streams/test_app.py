@@ -23,6 +23,8 @@ from streams.errors import (
     TopologyException,
     UnknownTopicOrPartitionException,
 )
+from streams.runtime.memory import memory_of
+from streams.world import SYSTEM
 from tests.streams.apps import (
     COUNT,
     TEXT,
@@ -308,6 +310,22 @@ def test_a_record_that_cannot_be_read_fails_by_default(servers: str, settings: d
     produce(servers, "numbers", [("b", "not 8 bytes")])
     error = failure_of(doubling(), servers, settings)
     assert "Deserialization exception handler is set to fail" in str(error)
+
+
+def test_an_application_that_has_ended_leaves_nothing_in_the_budget_of_the_process(
+    servers: str, settings: dict[str, Any]
+) -> None:
+    memory = memory_of(SYSTEM)
+    before = memory.rows.value, memory.caches.value
+    topics(servers, numbers=1, out=1)
+    produce(servers, "numbers", [("a", n) for n in range(100)] + [("b", 0)], COUNT)
+    builder = StreamsBuilder()
+    numbers = builder.stream("numbers", key_serde=TEXT, value_serde=COUNT)
+    sums = numbers.group_by_key().reduce(lambda one, other: one + other)
+    numbers.filter(lambda key, value: key == "b").map_values(lambda value: 1 // value).to("out", value_serde=COUNT)
+    sums.to_stream().to("out", key_serde=TEXT, value_serde=COUNT)
+    failure_of(builder, servers, {**settings, "commit_interval_ms": 100_000})
+    assert (memory.rows.value, memory.caches.value) == before
 
 
 def test_a_failed_worker_may_be_replaced(servers: str, settings: dict[str, Any]) -> None:
