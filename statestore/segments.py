@@ -96,7 +96,7 @@ class Segments(Generic[TimedCell]):
         self._portion, self._expired = share.portion(), EXPIRED.portion()
         self._width = max(1, self.interval // SLOTS)
         self._slots: dict[int, dict[TimedCell, Entry]] = {}
-        self._cached = 0
+        self._cached = self._look_at = 0
         self._mark = observed_mark(self.prefix)
         state = engine.mark(self._mark)
         self.observed, self.sequence = -1, 0
@@ -203,7 +203,8 @@ class Segments(Generic[TimedCell]):
                 slot = slots[at] = {}
             self._cached += cell not in slot
             slot[cell] = entry
-        self.trim()
+        # where a cache shows it longer: only once an eighth is new, so that a row pays next to nothing for the look
+        self._shrink(not self.caching or self._cached >= self._look_at)
         return () if len(live) == len(rows) else [cell for cell in rows if cell[0] < needed_from]
 
     def restore(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes]) -> None:
@@ -242,14 +243,19 @@ class Segments(Generic[TimedCell]):
 
     def close(self) -> None:
         self._slots.clear()
-        self._cached = 0
+        self._cached = self._look_at = 0
         self.complete_from = self.observed + 1
         self._portion.held = self._expired.held = 0
 
     def trim(self) -> None:
+        self._shrink(True)
+
+    def _shrink(self, expired: bool) -> None:
+        """`expired`: look through all slots for what nobody needs."""
         if self.postpone():
             return
-        self._forget_expired()
+        if expired:
+            self._forget_expired()
         held = self._held
         allowed = self._portion.hold(held)
         if held > allowed:
@@ -269,8 +275,6 @@ class Segments(Generic[TimedCell]):
         """What nobody needs. Java's record cache shows it still, while there is room: so much of it is kept."""
         needed = self._needed_from(self._kept[0]) // self._width
         expired = sorted(at for at in self._slots if at < needed)
-        if not expired and not self._expired.held:
-            return
         weight, left = self._sizes.in_memory, sum(len(self._slots[at]) for at in expired)
         most = self._expired.hold(left * weight) / weight if self.caching else 0
         for at in expired:
@@ -279,6 +283,7 @@ class Segments(Generic[TimedCell]):
             left -= len(self._slots[at])
             self._forget(at)
         self._expired.held = int(left * weight)
+        self._look_at = self._cached + self._cached // 8
 
     def _forget(self, at: int) -> None:
         slot = self._slots.pop(at)

@@ -102,7 +102,7 @@ class Restorer:
         self._running: dict[TopicPartition, StoreRestore] = {}
         self._moved: set[TopicPartition] = set()  # to be read anew: what the last poll brought of them is not wanted
         self._done: dict[str, tuple[int, int]] = {}
-        self.restored = 0
+        self.restored = self._told_of = 0
         """Records applied, ever."""
 
     @property
@@ -157,6 +157,11 @@ class Restorer:
         """Per store that is restored: records done and to be done. Those that are done count until all are."""
         running = {each.name: each.progress for each in list(self._running.values())}
         return {**self._done, **running} if running else {}
+
+    def restored_since(self) -> int:
+        """Records applied since this was asked last."""
+        before, self._told_of = self._told_of, self.restored
+        return self.restored - before
 
     def close(self) -> None:
         self._reader.close()

@@ -19,7 +19,7 @@ from streams.runtime.roster import Roster
 SPILL_EVERY_MS = 10_000
 BUSY_SLICES = 4
 """Slices a turn of a task over its bound: more rows than its runs of a turn can commit."""
-SPILL_TASK_BYTES = 16 * 1024 * 1024
+SPILL_TASK_BYTES = 24 * 1024 * 1024
 
 
 class Spill:

@@ -342,7 +342,6 @@ class Worker:
             settings.short_name, settings.prefix, built, self._admin, self._sender, settings.purge_interval_ms, now
         )
         self._retry_commit_at = 0
-        self._restored = 0
         self._ready = True
         self._damage.fill_globals()
         if self._around.built.subtopologies:
@@ -551,8 +550,7 @@ class Worker:
     def _started(self, now: int) -> None:
         started = self._roster.start_restored(now)
         if started:
-            count = self._restorer.restored - self._restored
-            self._restored += count
+            count = self._restorer.restored_since()
             after = f", after {count:,} records were restored" if count else ""
             log.info("%s runs %s%s.", self.settings.short_name, ", ".join(map(str, sorted(started))), after)
         if self.state is WorkerState.PARTITIONS_ASSIGNED and self._roster.all_run:
