@@ -15,13 +15,13 @@ from streams.clients.api import Fetched
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
+from streams.runtime.spill import SPILL_TASK_BYTES
 from streams.runtime.task import Ground, Task
 from streams.topology.node import TaskId
 
 COMMIT_EVERY = 100_000
 """Records between two commits, about what a worker does in 100 ms."""
 SPILL_ROWS = 2_000
-SPILL_BYTES = 16 * 1024 * 1024
 TOPIC = "in"
 
 
@@ -62,7 +62,7 @@ class Rig:
         task.committable()
         task.committed()
         for store in task.stores.values():
-            if store.layers.committed_bytes > SPILL_BYTES:
+            if store.layers.committed_bytes > SPILL_TASK_BYTES:
                 _to_disk(store.layers)
 
     def spill(self) -> None:
