@@ -6,12 +6,14 @@ What is wrong is said with the name of the argument, when it is written, rather 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 
 from streams.errors import IllegalArgumentException, KafkaException, NullPointerException, TopologyException
 from streams.functions import ASYNC_STEP, SEVERAL, Plain, said, why_not_plain
 from streams.names import check_topic
-from streams.serdes.base import AnySerde, Serde, no_serde
+from streams.serdes.base import AnySerde, Serde, in_java, no_serde
+from streams.spelling import snake
 
 Error = Callable[[str], KafkaException]
 
@@ -69,6 +71,16 @@ def class_hint(given: object) -> str:
     if isinstance(given, type) and any("__call__" in vars(base) for base in given.__mro__):
         return f"It is a class; give an object of it, {given.__name__}(). "
     return ""
+
+
+def none_given(java: str) -> NullPointerException:
+    """The error for None where something has to be given.
+
+    Args:
+        java: the words of Kafka Streams, which begin with the name that the argument has there.
+    """
+    name = snake(re.split(r" (?:cannot|can't|must not|should not) ", java)[0])
+    return NullPointerException(f"{name} is None, and has to be given.{in_java(java)}")
 
 
 def serde(given: object, what: str) -> AnySerde | None:

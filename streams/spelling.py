@@ -10,6 +10,11 @@ from typing import NoReturn
 _hump = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
+def snake(name: str) -> str:
+    """Java's spelling of a name in Python's: `map_values` of `mapValues`."""
+    return _hump.sub("_", name).lower()
+
+
 def meant(name: str, known: Iterable[str]) -> str:
     """` Did you mean map_values?` for `mapValues`; nothing where no name is near.
 
@@ -18,11 +23,11 @@ def meant(name: str, known: Iterable[str]) -> str:
         known: the names there are; those that begin with an underscore are not proposed.
     """
     public = [each for each in known if not each.startswith("_")]
-    snake = _hump.sub("_", name).lower()
-    for way in (snake, f"{snake}_", snake.removeprefix("get_"), snake.removeprefix("set_")):
+    ours = snake(name)
+    for way in (ours, f"{ours}_", ours.removeprefix("get_"), ours.removeprefix("set_")):
         if way in public:
             return f" Did you mean {way}?"
-    near = get_close_matches(name, public, 1, 0.6) or get_close_matches(snake, public, 1, 0.6)
+    near = get_close_matches(name, public, 1, 0.6) or get_close_matches(ours, public, 1, 0.6)
     return f" Did you mean {near[0]}?" if near else ""
 
 

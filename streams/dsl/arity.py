@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 
 from streams import arguments
-from streams.errors import NullPointerException, TopologyException
+from streams.errors import TopologyException
 from streams.functions import Plain, said
 from streams.operators.base import Call
 
@@ -76,7 +76,7 @@ def present(value: object, missing: str) -> None:
     """Refuses None.
 
     Raises:
-        NullPointerException: with the text `missing`.
+        NullPointerException: `missing` is Java's text.
     """
     if value is None:
-        raise NullPointerException(missing)
+        raise arguments.none_given(missing)

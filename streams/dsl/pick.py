@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from streams.errors import IllegalArgumentException, NullPointerException
+from streams.arguments import none_given
+from streams.errors import IllegalArgumentException
 from streams.spelling import meant
 
 A = TypeVar("A")
@@ -57,7 +58,7 @@ def _sorted(
     takes = " and ".join(kind.__name__ for kind in kinds)
     for option in options:
         if option is None:
-            raise NullPointerException(missing)
+            raise none_given(missing)
         kind = next((k for k in kinds if isinstance(option, k)), None)
         if kind is None:
             raise IllegalArgumentException(f"{method}() takes {takes} as options, got {option!r}.{_class_hint(option)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -74,3 +75,10 @@ def test_the_function_is_never_called() -> None:
 def test_none_is_refused_with_javas_words() -> None:
     with pytest.raises(NullPointerException, match="mapper cannot be null"):
         StreamsBuilder().stream("a").map_values(None)  # type: ignore[call-overload]
+
+
+def test_none_in_place_of_a_function_is_told_in_pythons_words_and_then_in_javas() -> None:
+    nothing: Any = None
+    with pytest.raises(NullPointerException) as raised:
+        StreamsBuilder().stream("a").map_values(nothing)
+    assert str(raised.value) == "mapper is None, and has to be given. (Kafka Streams says: mapper cannot be null)"
