@@ -108,14 +108,13 @@ def main(given: argparse.Namespace) -> int:
                 except RuntimeError as error:
                     failed.append(Failed(name, JOBS[name].title, str(error)))
                     print(f"{name} FAILED: {error}", file=sys.stderr, flush=True)
+                if given.write:  # after each job, so that what was measured is there if the rest is not
+                    faults = [f"{each.name}: {each.why}" for each in failed]
+                    write("java", HEAD, [cells(row) for row in rows], faults, versions(java))
     except NoJava as error:
         print(error, file=sys.stderr)
         return 2
     settings = {**options._asdict(), "intervals": intervals, **versions(java)}
-    if given.write:
-        write(
-            "java", HEAD, [cells(row) for row in rows], [f"{each.name}: {each.why}" for each in failed], versions(java)
-        )
     if given.json:
         print(as_json([*rows, *failed], settings))
     else:

@@ -63,12 +63,13 @@ def peer_run(bench: Bench, python: str, peer: str, name: str, count: int) -> Run
     Raises:
         WrongOutput: what it gave is not what it must give.
     """
-    source = bench.input("orders", count)
+    source, true = bench.input("orders", count), expected_of(name, count)
     application, out = bench.output()
     with tempfile.TemporaryDirectory(prefix="streams-bench-state-", ignore_cleanup_errors=True) as state:
         order = {
             "job": name,
             "total": count,
+            "outputs": true.most,
             "servers": bench.servers,
             "broker": bench.pid,
             "application": application,
@@ -87,18 +88,21 @@ def peer_run(bench: Bench, python: str, peer: str, name: str, count: int) -> Run
     if done.returncode or not lines:
         raise RuntimeError(f"{peer} failed: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
     answer = json.loads(lines[-1])
-    came, true = _answers(bench, name, out, count)
+    came = found_of(bench, name, out)
     bench.drop(application)
     compare(f"{name} on {peer}", came, true)
     samples = [Sample(at, worker, broker, int(seen)) for at, worker, broker, seen in answer["samples"]]
     return taken(samples, count, count, answer["peak_mb"], came)
 
 
-def _answers(bench: Bench, name: str, out: str, count: int) -> tuple[Answer, Answer]:
-    """What came and what must come. A window's start stands in its value, and its timestamp is each one's own."""
-    if name == "W3":
-        return last(_windows(bench, out)), last_value(CHECKS[name].truth(count))
-    return found(OURS.get(name, name), bench.read(out)), expected(OURS.get(name, name), count)
+def expected_of(name: str, count: int) -> Answer:
+    """What must come. The timestamp of a window is each one's own."""
+    return last_value(CHECKS[name].truth(count)) if name == "W3" else expected(OURS.get(name, name), count)
+
+
+def found_of(bench: Bench, name: str, out: str) -> Answer:
+    """What came. A window's start stands in its value."""
+    return last(_windows(bench, out)) if name == "W3" else found(OURS.get(name, name), bench.read(out))
 
 
 def _windows(bench: Bench, out: str) -> Iterator[Row]:
@@ -167,12 +171,13 @@ def main(given: argparse.Namespace) -> int:
                     except RuntimeError as error:
                         failed.append(Failed(name, peer, str(error)))
                         print(f"{name} on {peer} FAILED: {error}", file=sys.stderr, flush=True)
+                    if given.write:
+                        faults = [f"{each.name} on {each.title}: {each.why}" for each in failed]
+                        write("peers", HEAD, [cells(row) for row in rows], faults, {**there, **versions(java)})
     except NoJava as error:
         print(error, file=sys.stderr)
         return 2
     faults = [f"{each.name} on {each.title}: {each.why}" for each in failed]
-    if given.write:
-        write("peers", HEAD, [cells(row) for row in rows], faults, {**there, **versions(java)})
     if given.json:
         print(as_json([*rows, *failed], {**options._asdict(), **there, **versions(java)}))
     else:

@@ -196,6 +196,26 @@ class Restored:
         self.samples.append(sample(self._broker, total))
 
 
+def read_back(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The floor of a restore: a changelog into a dict."""
+    door = connect(order["address"], "floor")
+    reader = door.reader(Isolation.READ_UNCOMMITTED)
+    place = TopicPartition(order["topic"], 0)
+    (end,) = door.admin().end_offsets([place], Isolation.READ_UNCOMMITTED).values()
+    reader.place({place: 0})
+    first, rows, position, count = sample(order["broker"], 0), {}, 0, 0
+    while position < end:
+        for fetched in reader.poll(100):
+            if fetched.batch is not None:
+                rows.update(zip(fetched.batch.keys, fetched.batch.values, strict=True))
+                count += len(fetched.batch)
+                position = fetched.batch.next_offset
+    last = sample(order["broker"], count)
+    reader.close()
+    door.close()
+    return {"restored": [first, last], "peak_mb": peak_mb()}
+
+
 def wait(order: Mapping[str, Any]) -> Mapping[str, Any]:
     """Runs a job until it is ended from outside."""
     app = application(JOBS[order["name"]], order)
@@ -260,6 +280,7 @@ ROLES: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "job": job,
     "floor": floor,
     "restore": restore,
+    "read_back": read_back,
     "wait": wait,
     "generate": generate,
     "consume": consume,

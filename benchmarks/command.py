@@ -141,13 +141,18 @@ def _run(given: argparse.Namespace) -> int:
                 failed += 1
                 rows.append(Failed(name, known[name][0], f"{type(error).__name__}: {error}"))
                 _show(rows[-1], given.json)
-    if given.write:
-        faults = [f"{row.name}: {row.why}" for row in rows if isinstance(row, Failed)]
-        settings = {"runs of each": options.repeat, **options.config}
-        page.write("run", HEAD, [cells(row) for row in rows if isinstance(row, Figure)], faults, settings)
-        page.write("values", VALUE_HEAD, [value_cells(row) for row in rows if isinstance(row, Value)])
+            if given.write:
+                _write(rows, options)
     print(as_json(rows, options._asdict()) if given.json else f"\n{table(rows)}")
     return 1 if failed else 0
+
+
+def _write(rows: Sequence[Row], options: Options) -> None:
+    """What there is so far goes into the page, so that it is there if the rest is not."""
+    faults = [f"{row.name}: {row.why}" for row in rows if isinstance(row, Failed)]
+    settings = {"runs of each": options.repeat, **options.config}
+    page.write("run", HEAD, [cells(row) for row in rows if isinstance(row, Figure)], faults, settings)
+    page.write("values", VALUE_HEAD, [value_cells(row) for row in rows if isinstance(row, Value)])
 
 
 def _against(checkout: Path, chosen: Sequence[str], options: Options, quiet: bool) -> int:

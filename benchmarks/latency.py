@@ -30,6 +30,7 @@ def topology(builder: StreamsBuilder) -> None:
     records.group_by_key().count().to_stream().to({sink!r}, value_serde=Serdes.long())
 """
 START_RECORDS = 1_000
+LONGEST_S = 60.0
 
 
 def measured(engine: Engine, options: Options) -> Iterator[Value]:
@@ -96,18 +97,30 @@ def _first_output(engine: Engine, source: str, sink: str) -> float:
     reader.place({out: engine.written(sink)})
     script = Path(engine.directory) / "started.py"
     script.write_text(SCRIPT.format(source=source, sink=sink))
+    log = Path(engine.directory) / "started.log"
     launched = time.monotonic()
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "streams.cli.main", str(script)),
-            *("--application-id", f"bench-{source}", "--bootstrap-servers", engine.address, "--log-level", "warning"),
-        ],
-        stderr=subprocess.DEVNULL,
-    )
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "streams.cli.main", str(script)),
+                *(
+                    "--application-id",
+                    f"bench-{source}",
+                    "--bootstrap-servers",
+                    engine.address,
+                    "--log-level",
+                    "warning",
+                ),
+            ],
+            stderr=stderr,
+        )
     try:
         while not any(fetched.batch is not None for fetched in reader.poll(1_000)):
-            if time.monotonic() - launched > 60:
-                raise RuntimeError("no output within 60 s of the start")
+            ended = process.poll() is not None
+            if ended or time.monotonic() - launched > LONGEST_S:
+                said = log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+                what = "the command ended" if ended else f"no output within {LONGEST_S:g} s of the start"
+                raise RuntimeError(f"{what}: {said[-1]}")
         return time.monotonic() - launched
     finally:
         process.terminate()

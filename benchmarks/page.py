@@ -22,7 +22,7 @@ def write(
     rows: Sequence[Sequence[str]],
     failed: Sequence[str] = (),
     settings: Mapping[str, object] | None = None,
-    page: Path = PAGE,
+    page: Path | None = None,
 ) -> None:
     """Puts a table in the place of the one of that name.
 
@@ -30,6 +30,7 @@ def write(
         ValueError: the page has no place of that name.
     """
     begin, end = f"<!-- figures: {name} -->", "<!-- end -->"
+    page = page or PAGE
     text = page.read_text("utf-8")
     place = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if not place.search(text):

@@ -64,4 +64,4 @@ elif order.job == "W3":
     rows = windows.sum().current()
 rows.to_topic(out)
 with progress:
-    app.run(count=order.total)
+    app.run(count=order.outputs, collect=False)  # it counts what goes out

@@ -24,10 +24,11 @@ EVERY_S = 0.02
 
 
 class Order(NamedTuple):
-    """The job, the records that come, the broker and its process, and names."""
+    """The job, records that come and that go out, the broker and its process, and names."""
 
     job: str
     total: int
+    outputs: int
     servers: str
     broker: int
     application: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import beside_java, beside_peers, kafka_java
-from benchmarks.answers import CHECKS, WrongOutput, expected
+from benchmarks import beside_java, beside_peers, kafka_java, page
+from benchmarks.answers import CHECKS, WrongOutput, compare, expected
 from benchmarks.beside import HEAD, cells, row_of
 from benchmarks.clocks import Rates
 from benchmarks.command import main
@@ -107,15 +108,45 @@ def test_a_peer_that_is_missing_is_said_with_how_to_install_it(
     assert "bytewax is not installed for" in said and "pip install 'bytewax[kafka]'" in said
 
 
+class Windows:
+    """Stands where `Bench` stands: the sums of W3 as a peer gives them, less so many at the end."""
+
+    def __init__(self, without: int) -> None:
+        self._without = without
+
+    def read(self, topic: str) -> Iterator[tuple[bytes | None, bytes | None, int]]:
+        rows = list(CHECKS["W3"].truth(RECORDS))
+        for (key, start), value, _ in rows[: len(rows) - self._without]:
+            yield key.encode(), json.dumps({"start": start, "end": start + 10_000, "value": value}).encode(), start
+
+
+def test_the_windows_of_a_peer_are_checked() -> None:
+    true = beside_peers.expected_of("W3", RECORDS)
+    compare("W3", beside_peers.found_of(Windows(0), "W3", "out"), true)  # type: ignore[arg-type]
+    with pytest.raises(WrongOutput, match="keys are wrong"):
+        compare("W3", beside_peers.found_of(Windows(1), "W3", "out"), true)  # type: ignore[arg-type]
+
+
+def test_the_tables_of_a_run_go_into_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = tmp_path / "page.md"
+    here.write_text("<!-- figures: run -->\n<!-- end -->\n<!-- figures: values -->\n<!-- end -->\n")
+    monkeypatch.setattr(page, "PAGE", here)
+    assert main(["run", "stage/decode", "--records", "1000", "--repeat", "1", "--write"]) == 0
+    assert "| stage/decode | sums checked, bytes to columns |" in here.read_text()
+    assert capsys.readouterr().out
+
+
 def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- figures: java -->\nold\n<!-- end -->\n<!-- figures: run -->\nkept\n<!-- end -->\n")
-    write("java", ("a", "b"), [("1", "2")], ["W2: it stood still"], {"java": "17"}, page)
-    text = page.read_text()
+    here = tmp_path / "page.md"
+    here.write_text("before\n<!-- figures: java -->\nold\n<!-- end -->\n<!-- figures: run -->\nkept\n<!-- end -->\n")
+    write("java", ("a", "b"), [("1", "2")], ["W2: it stood still"], {"java": "17"}, here)
+    text = here.read_text()
     assert text.startswith("before\n<!-- figures: java -->\n")
     assert "| a | b |\n|---|---|\n| 1 | 2 |" in text
     assert "Failed: W2: it stood still" in text
     assert "java 17" in text and "cores" in text and "load average" in text
     assert "old" not in text and "kept" in text
     with pytest.raises(ValueError, match="no line <!-- figures: peers -->"):
-        write("peers", ("a",), [], page=page)
+        write("peers", ("a",), [], page=here)
