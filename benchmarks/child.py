@@ -203,7 +203,8 @@ def read_back(order: Mapping[str, Any]) -> Mapping[str, Any]:
     place = TopicPartition(order["topic"], 0)
     (end,) = door.admin().end_offsets([place], Isolation.READ_UNCOMMITTED).values()
     reader.place({place: 0})
-    first, rows, position, count = sample(order["broker"], 0), {}, 0, 0
+    rows: dict[bytes | None, bytes | None] = {}
+    first, position, count = sample(order["broker"], 0), 0, 0
     while position < end:
         for fetched in reader.poll(100):
             if fetched.batch is not None:

@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     curves.add_argument("--records", type=int, default=None, help="measured records at each size")
     curves.add_argument("--large", action="store_true", help="ten million keys as well (minutes, and a GB of disk)")
     curves.add_argument("--json", action="store_true", help="JSON instead of a table")
+    curves.add_argument("--write", action="store_true", help="the table goes into docs/benchmarks.md")
     catch_up.add_arguments(commands.add_parser("catch-up", help="a back-fill by real processes, all of it compared"))
     pauses.add_arguments(commands.add_parser("pauses", help="how long one client of the broker waits for others"))
     beside_java.add_arguments(commands.add_parser("java", help="beside Java's Kafka Streams, in turns"))
@@ -102,12 +103,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+GROWTH_HEAD = ("", "", "ns a record")
+
+
 def _growth(given: argparse.Namespace) -> int:
-    rows: list[Row] = []
+    rows: list[Figure] = []
     for name in given.names or growth.CURVES:
         for row in growth.measured(name, given.records, given.large):
             rows.append(row)
             _show(row, given.json)
+            if given.write:
+                page.write("growth", GROWTH_HEAD, [(each.name, each.title, f"{each.worker_ns:,.0f}") for each in rows])
     print(as_json(rows, {"records": given.records}) if given.json else f"\n{table(rows)}")
     return 0
 

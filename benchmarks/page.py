@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,10 +54,20 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _circumstances(settings: Mapping[str, object]) -> str:
-    measured = {**versions(), **settings}
+    measured = {"commit": revision(), **versions(), **settings}
     load = " / ".join(f"{each:.1f}" for each in os.getloadavg())
     what = ", ".join(f"{name} {value}" for name, value in measured.items())
     return f"{time.strftime('%Y-%m-%d')}; {machine()}; load average over 1 / 5 / 15 minutes at the end {load}; {what}."
+
+
+def revision() -> str:
+    """What was measured, as git names it."""
+    command = ["git", "-C", str(PAGE.parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 def machine() -> str:

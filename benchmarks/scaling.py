@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.clocks import Sample
-from benchmarks.endtoend import command, ordered, processed
+from benchmarks.endtoend import checked, command, ordered, processed
 from benchmarks.engine import Engine
 from benchmarks.figures import Value
 from benchmarks.jobs import JOBS
@@ -27,7 +27,11 @@ class Pace(NamedTuple):
 
 
 def measured(name: str, engine: Engine, options: Options) -> Iterator[Value]:
-    """The ratio of the rates, and how near it comes to the limit 2 / (1 + b)."""
+    """The ratio of the rates, and how near it comes to the limit 2 / (1 + b).
+
+    Raises:
+        WrongOutput: what both gave together is not what they must give.
+    """
     job = JOBS[name]
     count = options.records or job.records
     topics = {dataset: engine.input(dataset, count, PARTITIONS) for dataset in job.inputs}
@@ -37,6 +41,7 @@ def measured(name: str, engine: Engine, options: Options) -> Iterator[Value]:
         for workers in (1, 2):
             order = ordered(engine, job, topics, processed(job, count), turn)
             paces.append(_pace(order, workers))
+            checked(engine, job, order["topics"]["out"], count)
             engine.forget("out")
             engine.forget(order["application"])
         one, two = paces
