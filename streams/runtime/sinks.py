@@ -148,6 +148,9 @@ class Sink:
 def _encoded(sheet: Sheet, topic: str, serde: Serde[object], name: str) -> str:
     if serde.encode_with is None:
         call = f"{sheet.use(serde.quick_encode or serde.encode, 'encode')}({name})"
+        if serde.quick_class is not None:
+            kind, other = sheet.use(serde.quick_class, "kind"), sheet.use(serde.encode, "encode")
+            call = f"{call} if {name}.__class__ is {kind} else {other}({name})"
     else:
         encode, where = sheet.use(serde.encode_with, "encode"), sheet.use(topic, "topic")
         call = f"{encode}({where}, {HEADERS} or (), {name})"

@@ -111,11 +111,12 @@ def codec_of(serde: AnySerde, topic: str, own: bool = True) -> Codec:
 
     Not `own`: whoever writes to the store serialises for it (`buffering`).
     """
-    encode, quick = serde.encoder(topic), serde.quick_encode or serde.encoder(topic)
+    encode, kind = serde.encoder(topic), serde.quick_class
+    quick = serde.quick_encode or encode
 
     def written(value: object) -> bytes:
         try:
-            return quick(value)
+            return quick(value) if kind is None or value.__class__ is kind else encode(value)
         except Exception:
             return _told(encode, serde, value) if own else encode(value)
 

@@ -56,7 +56,8 @@ class Serde(Generic[V]):
         decode_with: likewise.
         quick_encode: `encode` without its error texts, where C code gives one. It may raise anything;
             who uses it then calls `encode`, and takes its answer or its error.
-        quick_decode: likewise.
+        quick_class: the class whose instances `quick_encode` is for. None: it is for all values.
+        quick_decode: as `quick_encode`.
         partition_bytes: from the bytes of a key to those that choose its partition: windowed keys go by
             their inner key. None: all of them.
         fixed_width: bytes of each value, where all have the same (lists of them are written without
@@ -71,6 +72,7 @@ class Serde(Generic[V]):
     encode_with: EncodeWith[V] | None = None
     decode_with: DecodeWith[V] | None = None
     quick_encode: Callable[[V], bytes] | None = None
+    quick_class: type | None = None
     quick_decode: Callable[[bytes], V] | None = None
     partition_bytes: Callable[[bytes], bytes] | None = None
     fixed_width: int | None = None
