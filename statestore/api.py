@@ -41,13 +41,17 @@ class Codec(NamedTuple):
     `exact(x)` is True only if `decode(encode(x))` is x again, in value and type, and x cannot be changed;
     then the upper layers of a store keep x and encode it when bytes are needed. All else is encoded at the
     put, where an error of `encode` then surfaces with the caller's stack. `exact` None means never.
-    `unreadable` makes of an error of `decode` the one to be raised.
+    `unreadable` makes of an error of `decode` the one to be raised. `quick_decode` is `decode` without its error texts,
+    where C code gives one: whoever meets an error of it asks `decode`. `immutable`: what `decode` gives cannot be
+    changed, so that a store that is read often may keep it in place of the bytes.
     """
 
     encode: Callable[[object], bytes]
     decode: Callable[[bytes], object]
     exact: Callable[[object], bool] | None = None
     unreadable: Callable[[Exception], Exception] = _unreadable
+    quick_decode: Callable[[bytes], object] | None = None
+    immutable: bool = False
 
 
 class ChangelogHook(Protocol):

@@ -32,12 +32,14 @@ unpack_time = _unpack = _TIME.unpack_from
 class Entries:
     """Makes entries of values and bytes, and back, for one store."""
 
-    __slots__ = ("_timestamped", "decode", "encode", "exact", "unreadable")
+    __slots__ = ("_decode", "_timestamped", "_unreadable", "encode", "exact", "keeps", "quick_decode")
 
     def __init__(self, codec: Codec, timestamped: bool) -> None:
-        self.encode, self.decode, exact, unreadable = codec
-        self.exact: Callable[[object], bool] = _never if exact is None else exact
-        self.unreadable = unreadable
+        self.encode, self._decode, self._unreadable = codec.encode, codec.decode, codec.unreadable
+        self.quick_decode = codec.quick_decode or codec.decode
+        self.exact: Callable[[object], bool] = codec.exact or _never
+        self.keeps = codec.immutable
+        """A value that was decoded once may be kept in place of its bytes."""
         self._timestamped = timestamped
 
     @property
@@ -64,10 +66,17 @@ class Entries:
         """Value and timestamp; None if there is no value."""
         if isinstance(entry, bytes):
             try:
+                return self.quick_decode(entry[8:]), _unpack(entry)[0]
+            except Exception:
                 return self.decode(entry[8:]), _unpack(entry)[0]
-            except Exception as error:
-                raise self.unreadable(error) from error
         return None if entry[0] is None else entry
+
+    def decode(self, data: bytes) -> object:
+        """The value of these bytes; the codec's `unreadable` says what to raise where there is none."""
+        try:
+            return self._decode(data)
+        except Exception as error:
+            raise self._unreadable(error) from error
 
     def data(self, entry: Entry) -> bytes | None:
         """The value's bytes, as the changelog has them."""
@@ -92,10 +101,7 @@ class Entries:
         raw = row if self._timestamped else _pack(UNKNOWN_TIME) + row
         if not self.ever_exact:
             return raw
-        try:
-            value = self.decode(raw[8:])
-        except Exception as error:
-            raise self.unreadable(error) from error
+        value = self.decode(raw[8:])
         return (value, _unpack(raw)[0]) if self.exact(value) else raw
 
     def restored(self, value: bytes | None, timestamp: int) -> bytes | None:

@@ -33,7 +33,6 @@ class LayeredKeyValueStore:
         "_index",
         "_layers",
         "_life",
-        "_lookup",
         "_open",
         "_scan",
         "_shelf",
@@ -43,6 +42,7 @@ class LayeredKeyValueStore:
         "close",
         "commit",
         "flush",
+        "get",
         "listen",
         "name",
         "put",
@@ -60,7 +60,7 @@ class LayeredKeyValueStore:
         share: CacheShare = PROCESS,
     ) -> None:
         self.name = name
-        sizes = Sizes()
+        sizes = Sizes(decoded=codec.immutable)
         self._entries = Entries(codec, timestamped)
         prefix = store_prefix(engine.number(name))
         base = CachedRows(engine, prefix, self._entries, sizes, share)
@@ -73,18 +73,29 @@ class LayeredKeyValueStore:
         self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
         # bound once, so that a hot key costs no second lookup
         self.put: Put[bytes] = self._layers.put
-        self._lookup = self._layers.top.get
         self._open = self._entries.open
+        self.get = self._getting(base)
 
     # rows
 
-    def get(self, key: bytes) -> Found | None:
-        entry = self._lookup(key)
-        if entry is None:
-            entry = self._layers.below(key)
-        if entry.__class__ is bytes or entry[0] is None:
-            return self._open(entry)
-        return entry  # type: ignore[return-value]  # a pair with a value: what `open` would give, without the call
+    def _getting(self, base: CachedRows) -> Callable[[bytes], Found | None]:
+        """`get`: a function of its own, that looks nothing up in `self`."""
+        layers, opened, keeps = self._layers, self._entries.open, self._entries.keeps
+        lookup, below = layers.top.get, layers.below
+
+        def get(key: bytes) -> Found | None:
+            entry = lookup(key)
+            if entry is None:
+                entry = below(key)
+            if entry.__class__ is bytes:
+                found = opened(entry)
+                # the next to ask for it gets the same object, which nobody can change
+                if keeps and found is not None and not layers.keep(key, found):
+                    base.keep(key, found)
+                return found
+            return None if entry[0] is None else entry  # type: ignore[return-value]  # a pair with a value
+
+        return get
 
     def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
         before = self.get(key)

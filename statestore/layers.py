@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from statestore.api import NO_MARKS, ChangelogHook, Forward
-from statestore.entries import Entries, Entry, is_deleted, packed_time, sealed, timestamp_of
+from statestore.entries import ABSENT, Entries, Entry, is_deleted, packed_time, sealed, timestamp_of
 from statestore.sizes import Sizes
 
 Cell = TypeVar("Cell", bound=Hashable)
@@ -127,6 +127,7 @@ class Layers(Generic[Cell]):
         "_encode",
         "_exact",
         "base",
+        "below",
         "changelog",
         "committed",
         "dirty",
@@ -168,6 +169,7 @@ class Layers(Generic[Cell]):
         self.sends_old = False
         through = self._put_through if entries.ever_exact else self._put_sealed
         self.put: Put[Cell] = self._put_cached() if caching else through
+        self.below: Callable[[Cell], Entry] = self._below()
 
     # reading
 
@@ -182,14 +184,28 @@ class Layers(Generic[Cell]):
                     entry = self.base.cached(cell)
         return entry
 
-    def below(self, cell: Cell) -> Entry:
-        """The entry under the dirty layer: as it was last flushed."""
-        entry = self.uncommitted.get(cell)
-        if entry is None:
-            entry = self.committed.get(cell)
+    def _below(self) -> Callable[[Cell], Entry]:
+        """`below` gives the entry under the dirty layer: as it was last flushed. A function that looks nothing up in
+        `self`, as the put."""
+        uncommitted, committed, find = self.uncommitted.get, self.committed.get, self.base.find
+
+        def below(cell: Cell) -> Entry:
+            entry = uncommitted(cell)
             if entry is None:
-                return self.base.find(cell)
-        return entry
+                entry = committed(cell)
+                if entry is None:
+                    return find(cell)
+            return entry
+
+        return below
+
+    def keep(self, cell: Cell, entry: Entry) -> bool:
+        """Keep this form of the entry in the layer that has it; False: none has."""
+        for layer in (self.dirty, self.uncommitted, self.committed):
+            if cell in layer:
+                layer[cell] = entry
+                return True
+        return False
 
     def find(self, cell: Cell) -> Entry:
         """The entry as it is now."""
@@ -299,20 +315,21 @@ class Layers(Generic[Cell]):
         emit: Emit[Cell] | None,
     ) -> None:
         entries, changelog, log_key = self.entries, self.changelog, self.log_key
-        encode, decode, sends_old = entries.encode, entries.decode, self.sends_old
+        encode, opened, sends_old = entries.encode, entries.open, self.sends_old
         hides, flushed = self.base.hides, self.base.flushed
         key, data = b"", None
         for cell, entry in pending.items():
             if isinstance(entry, bytes):
-                timestamp, data = timestamp_of(entry), entry[8:]
-                new = decode(data) if emit is not None else None
+                data = entry[8:]
+                new, timestamp = (None, timestamp_of(entry)) if emit is None else opened(entry) or ABSENT
             else:
                 new, timestamp = entry
                 data = None if new is None or changelog is None else encode(new)
-            found = entries.open(olds[cell]) if cell in olds else None
+            before = olds.get(cell) if olds else None
+            found = None if before is None else opened(before)
             if found is not None and hides is not None and hides(cell):
                 found = None
-            if found is None and cell in olds and is_deleted(entry):
+            if found is None and before is not None and is_deleted(entry):
                 continue
             if flushed is not None:
                 flushed(cell)

@@ -26,16 +26,20 @@ INDEX_ENTRY: Final = 80
 INDEX_KEY: Final = 280
 """Bytes of a key in an index by key: its two lists, and its place in a hash table."""
 
+DECODED: Final = 4
+"""Bytes of objects for each byte of a value that is kept decoded, such as a Struct of texts."""
+
 _WEIGHT: Final = 16
 
 
 class Sizes:
-    """Running means of key and value lengths of one store."""
+    """Running means of key and value lengths of one store; `decoded`: it keeps values as objects."""
 
-    __slots__ = ("_overhead", "serialised")
+    __slots__ = ("_factor", "_overhead", "serialised")
 
-    def __init__(self, overhead: int = ENTRY_OVERHEAD) -> None:
+    def __init__(self, overhead: int = ENTRY_OVERHEAD, decoded: bool = False) -> None:
         self._overhead = overhead
+        self._factor = DECODED if decoded else 1
         self.serialised = 0.0
         """Mean bytes of key and value together; 0 before the first sample."""
 
@@ -47,4 +51,4 @@ class Sizes:
     @property
     def in_memory(self) -> float:
         """Mean bytes that an entry costs in memory."""
-        return self.serialised + self._overhead
+        return self.serialised * self._factor + self._overhead

@@ -44,12 +44,12 @@ class LayeredWindowStore:
     __slots__ = (
         "_by_key",
         "_by_time",
-        "_decode",
         "_duplicates",
         "_entries",
         "_layers",
         "_life",
         "_open",
+        "_quick_decode",
         "_segments",
         "_timed",
         "abort",
@@ -108,7 +108,7 @@ class LayeredWindowStore:
         key_of = _key_of_duplicate if retain_duplicates else _key_of
         self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of)
         self._by_key = self._timed.by_key
-        self._open, self._decode = self._entries.open, self._entries.decode
+        self._open, self._quick_decode = self._entries.open, self._entries.quick_decode
         self.put, self.fetch = self._putting(), self._fetching()
         self._life = life = Lifecycle(self._layers, self._timed.shelf, self._emit)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
@@ -191,15 +191,16 @@ class LayeredWindowStore:
         cells, entries = self._timed.one_key(key, time_from, time_to)
         if not cells:
             return NO_ROWS
-        decode, rows = self._decode, []
-        try:
-            for (start, _), entry in zip(cells, entries, strict=True):  # none is deleted
-                if isinstance(entry, bytes):
-                    rows.append((start, decode(entry[8:]), unpack_time(entry)[0]))
-                else:
-                    rows.append((start, *entry))
-        except Exception as error:
-            raise self._entries.unreadable(error) from error
+        decode, rows = self._quick_decode, []
+        for (start, _), entry in zip(cells, entries, strict=True):  # none is deleted
+            if isinstance(entry, bytes):
+                try:
+                    value = decode(entry[8:])
+                except Exception:
+                    value = self._entries.decode(entry[8:])
+                rows.append((start, value, unpack_time(entry)[0]))
+            else:
+                rows.append((start, *entry))
         return FewRows(reversed(rows) if backwards else iter(rows))
 
     def fetch_keys(

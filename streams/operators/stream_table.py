@@ -18,7 +18,7 @@ def _lookup(code: Code, getter: Getter, key: str, raw: str, ts: str) -> str:
     """The text of a look-up: as of the record's time where the table keeps versions."""
     if getter.versioned:
         return f"{code.use(getter.get_as_of, 'get')}({key}, {raw}, {ts})"
-    return f"{code.use(getter.get, 'get')}({key}, {raw})"
+    return getter.look_up(code, key, raw)
 
 
 def _join(code: Code, rec: Rec, down: Down, call: Call, left: bool, found: str) -> None:

@@ -33,8 +33,7 @@ class _TableJoin:
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         unwanted_row(code, rec, self._no_key, self._old)
         with code.block("else"), code.guarded(rec):
-            get = code.use(self._other.get, "get")
-            found = code.let("other", f"{get}({rec.key}, {self._other.raw_of(rec)})")
+            found = code.let("other", self._other.look_up(code, rec.key, self._other.raw_of(rec)))
             other, ts = code.name("other"), code.name("ts")
             old = rec.old if rec.old and self._scope.sends_old else "None"
             needed = self._kind == "inner" or (self._kind == "left" and not self._this_is_left)

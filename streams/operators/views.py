@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from statestore.api import Found, KeyValueStore, SessionStore, VersionedStore, WindowStore
-from streams.operators.base import Call, Rec, Scope, StoreAccess, ValueContext
+from streams.operators.base import Call, Code, Rec, Scope, StoreAccess, ValueContext
 from streams.operators.calls import holds, joined, keyed, refuse_unrun, settled
 from streams.operators.materialize import VERSIONED
 from streams.record import Windowed
@@ -34,6 +34,14 @@ class Getter(NamedTuple):
     key_serde: Serde[object] | None = None
     """What the stores below write keys with; None where a reader's key bytes are of no use."""
     close: Callable[[], None] = lambda: None
+    fetch: Callable[[bytes], Found | None] | None = None
+    """`get` for those who have the key's bytes, where nothing else is done with the key."""
+
+    def look_up(self, code: Code, key: str, raw: str) -> str:
+        """The text of a `get`; `raw` is what `raw_of` gave."""
+        if self.fetch is not None and raw != "None":
+            return f"{code.use(self.fetch, 'fetch')}({raw})"
+        return f"{code.use(self.get, 'get')}({key}, {raw})"
 
     def raw_of(self, rec: Rec) -> str:
         """The text of the argument `raw_key` for this record."""
@@ -77,7 +85,7 @@ class StoreView:
         def get(key: object, raw_key: bytes | None) -> Found | None:
             return fetch(encode(key) if raw_key is None else raw_key)
 
-        return Getter(get, _latest_only(get), False, access.key_serde)
+        return Getter(get, _latest_only(get), False, access.key_serde, fetch=fetch)
 
     def stores(self) -> tuple[str, ...]:
         return (self.store,)
@@ -156,7 +164,7 @@ def _derived(parent: Getter, value: Callable[[object, object], object]) -> Gette
         new = None if found is None else value(key, found[0])
         return None if found is None or new is None else (new, found[1])
 
-    return parent._replace(get=get, get_as_of=get_as_of)
+    return parent._replace(get=get, get_as_of=get_as_of, fetch=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +253,7 @@ class TransformedView:
             get=lambda key, raw_key: transformed(parent.get(key, raw_key), key),
             get_as_of=lambda key, raw_key, ts: transformed(parent.get_as_of(key, raw_key, ts), key),
             close=close,
+            fetch=None,
         )
 
     def stores(self) -> tuple[str, ...]:

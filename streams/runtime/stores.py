@@ -120,7 +120,13 @@ def codec_of(serde: AnySerde, topic: str, own: bool = True) -> Codec:
         except Exception:
             return _told(encode, serde, value) if own else encode(value)
 
-    return Codec(written, serde.decoder(topic), serde.exact)
+    return Codec(
+        written,
+        serde.decoder(topic),
+        serde.exact,
+        quick_decode=serde.quick_decode,
+        immutable=serde.immutable,
+    )
 
 
 def _told(encode: Callable[[object], bytes], serde: AnySerde, value: object) -> bytes:

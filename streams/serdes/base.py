@@ -58,6 +58,8 @@ class Serde(Generic[V]):
             who uses it then calls `encode`, and takes its answer or its error.
         quick_class: the class whose instances `quick_encode` is for. None: it is for all values.
         quick_decode: as `quick_encode`.
+        immutable: nobody can change what `decode` gives, so that it may be kept in place of its bytes and be
+            handed out more than once.
         partition_bytes: from the bytes of a key to those that choose its partition: windowed keys go by
             their inner key. None: all of them.
         fixed_width: bytes of each value, where all have the same (lists of them are written without
@@ -74,6 +76,7 @@ class Serde(Generic[V]):
     quick_encode: Callable[[V], bytes] | None = None
     quick_class: type | None = None
     quick_decode: Callable[[bytes], V] | None = None
+    immutable: bool = False
     partition_bytes: Callable[[bytes], bytes] | None = None
     fixed_width: int | None = None
 

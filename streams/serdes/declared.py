@@ -1,4 +1,5 @@
-"""What the declared type of JSON values promises of them, so that not every value has to be looked through."""
+"""What the declared type of JSON and MessagePack values promises of them, so that not every value has to be looked
+through, nor be read again."""
 
 from __future__ import annotations
 
@@ -32,6 +33,36 @@ def without_floats(type_: object) -> type | None:
     ):
         return found.cls
     return None
+
+
+def is_immutable(type_: object) -> bool:
+    """What is read into this type cannot be changed: plain values, and frozen classes and tuples of such."""
+    return _is_immutable(inspect.type_info(type_), set())
+
+
+def _is_immutable(type_: inspect.Type, seen: set[type]) -> bool:
+    if isinstance(type_, inspect.StructType | inspect.DataclassType | inspect.NamedTupleType):
+        if type_.cls in seen:
+            return True
+        seen.add(type_.cls)
+        return _is_frozen(type_) and all(_is_immutable(field.type, seen) for field in type_.fields)
+    if isinstance(type_, inspect.VarTupleType | inspect.FrozenSetType):
+        return _is_immutable(type_.item_type, seen)
+    if isinstance(type_, inspect.TupleType):
+        return all(_is_immutable(each, seen) for each in type_.item_types)
+    if isinstance(type_, inspect.UnionType):
+        return all(_is_immutable(each, seen) for each in type_.types)
+    return isinstance(type_, (*_PLAIN, inspect.FloatType, inspect.EnumType, inspect.LiteralType))
+
+
+def _is_frozen(type_: inspect.StructType | inspect.DataclassType | inspect.NamedTupleType) -> bool:
+    if isinstance(type_, inspect.StructType):
+        return type_.cls.__struct_config__.frozen
+    if isinstance(type_, inspect.DataclassType):
+        # (classes of `attrs` come as dataclasses too, and do not say it)
+        parameters = getattr(type_.cls, "__dataclass_params__", None)
+        return parameters is not None and parameters.frozen
+    return True
 
 
 def _is_without_floats(type_: inspect.Type) -> bool:

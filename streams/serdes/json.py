@@ -17,7 +17,7 @@ from streams.serdes.canonical import (
     unfit,
     unreadable,
 )
-from streams.serdes.declared import without_floats
+from streams.serdes.declared import is_immutable, without_floats
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -68,6 +68,7 @@ def _json(type_: Any) -> Serde[Any]:
         quick_encode=None if kind is None else _encode,
         quick_class=kind,
         quick_decode=read,
+        immutable=type_ is not None and is_immutable(type_),
     )
 
 

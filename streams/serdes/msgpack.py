@@ -17,6 +17,7 @@ from streams.serdes.canonical import (
     unfit,
     unreadable,
 )
+from streams.serdes.declared import is_immutable
 
 _encode = msgspec.msgpack.Encoder(order="sorted").encode
 
@@ -56,7 +57,13 @@ def _msgpack(type_: Any) -> Serde[Any]:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise unreadable(name, data, error) from None
 
-    return Serde(name=name, encode=encode, decode=decode, quick_decode=read)
+    return Serde(
+        name=name,
+        encode=encode,
+        decode=decode,
+        quick_decode=read,
+        immutable=type_ is not None and is_immutable(type_),
+    )
 
 
 def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:

@@ -57,6 +57,58 @@ def test_a_mutable_value_is_as_it_was_at_the_put() -> None:
     assert rows.get(b"k") == ([1], 1)
 
 
+@pytest.mark.parametrize("caching", [False, True])
+def test_a_value_that_nobody_can_change_is_read_once_wherever_it_lies(caching: bool) -> None:
+    read = []
+
+    def decode(data: bytes) -> tuple[int, ...]:
+        read.append(data)
+        return tuple(data)
+
+    def encode(value: object) -> bytes:
+        return bytes(value)  # type: ignore[call-overload,no-any-return]
+
+    def opened() -> LayeredKeyValueStore:
+        return LayeredKeyValueStore("s", engine, Codec(encode, decode, immutable=True), caching=caching)
+
+    engine = MemoryEngine()
+    rows = opened()
+    rows.put(b"k", [1], 1)
+    first = rows.get(b"k")
+    for step in (rows.flush, rows.commit, lambda: rows.spill(10, {})):
+        step()
+        found = rows.get(b"k")
+        assert found == ((1,), 1) and first is not None
+        assert found[0] is first[0]
+    assert len(read) == 1
+    rows.put(b"k", [2], 2)
+    assert rows.get(b"k") == ((2,), 2)
+    rows.abort()
+    assert rows.get(b"k") == ((1,), 1)
+    again = opened()
+    read.clear()
+    assert again.get(b"k") == again.get(b"k") == ((1,), 1)
+    assert len(read) == 1
+
+
+def test_rows_that_are_kept_as_objects_take_more_of_the_memory() -> None:
+    sizes = []
+    for immutable in (False, True):
+        codec = Codec(lambda value: bytes(value), bytes, immutable=immutable)  # type: ignore[call-overload]
+        rows = LayeredKeyValueStore("s", MemoryEngine(), codec)
+        rows.put(b"k", b"x" * 100, 1)
+        sizes.append(rows.uncommitted_bytes)
+    assert sizes[1] > sizes[0] + 200
+
+
+def test_what_the_quick_decoder_refuses_the_other_one_reads() -> None:
+    codec = Codec(lambda value: bytes(value), lambda data: data[:1], quick_decode=lambda data: data[9])  # type: ignore[call-overload]
+    for caching in (False, True):
+        rows = LayeredKeyValueStore("s", MemoryEngine(), codec, caching=caching)
+        rows.put(b"k", b"ab", 1)
+        assert rows.get(b"k") == (b"a", 1)
+
+
 def test_the_changelog_is_written_before_the_forward() -> None:
     rows, calls = store(), []
     rows.bind(lambda *row: calls.append("log"), lambda *row: calls.append("forward"), False)

@@ -30,10 +30,11 @@ Rows = dict[bytes, tuple[object, int]]
 class Run:
     """A store and what it must be: `now` as seen by reads, `flushed` below the cache, `committed` after an abort."""
 
-    def __init__(self, where: Place, caching: bool, timestamped: bool, cache_bytes: int) -> None:
+    def __init__(self, where: Place, caching: bool, timestamped: bool, cache_bytes: int, kept: bool) -> None:
         self.where = where
+        codec = JSON._replace(immutable=kept)
         self.make = lambda: LayeredKeyValueStore(
-            "rows", where.engine, JSON, timestamped=timestamped, caching=caching, share=CacheShare(cache_bytes)
+            "rows", where.engine, codec, timestamped=timestamped, caching=caching, share=CacheShare(cache_bytes)
         )
         self.timestamped, self.caching = timestamped, caching
         self.store = self.make()
@@ -160,13 +161,13 @@ class Run:
 @pytest.mark.parametrize("caching", [False, True])
 @pytest.mark.parametrize("timestamped", [False, True])
 @pytest.mark.parametrize("kind", ["memory", "rocks"])
-@given(steps=STEPS, cache_bytes=st.sampled_from([0, 500, 1 << 20]))
+@given(steps=STEPS, cache_bytes=st.sampled_from([0, 500, 1 << 20]), kept=st.booleans())
 @RUNS
 def test_against_a_dict(
-    kind: str, timestamped: bool, caching: bool, steps: list[tuple[object, ...]], cache_bytes: int
+    kind: str, timestamped: bool, caching: bool, steps: list[tuple[object, ...]], cache_bytes: int, kept: bool
 ) -> None:
     with place(kind) as where:
-        run = Run(where, caching, timestamped, cache_bytes)
+        run = Run(where, caching, timestamped, cache_bytes, kept)
         for step in steps:
             run.step(str(step[0]), *step[1:])
             run.check()

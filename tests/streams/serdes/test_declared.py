@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, NamedTuple
 
 import msgspec
@@ -69,6 +70,61 @@ def written(serde: Serde[Any], value: object, through_a_store: bool) -> bytes | 
     with TopologyTestDriver(builder) as driver:
         driver.create_input_topic("in", Serdes.string(), Serdes.string()).pipe_input("k", "v")
         return driver.create_output_topic("out", Serdes.string(), Serdes.bytes()).read_value()
+
+
+class Frozen(msgspec.Struct, frozen=True):
+    name: str | None
+    price: float
+    tags: tuple[str, ...] = ()
+
+
+class Chain(msgspec.Struct, frozen=True):
+    next: Chain | None = None
+
+
+class Holder(msgspec.Struct, frozen=True):
+    event: Event
+
+
+class Tagged(msgspec.Struct, frozen=True):
+    tags: list[str]
+
+
+@dataclass(frozen=True)
+class Part:
+    colour: Colour
+    of: Frozen
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize("make", [Serdes.json, Serdes.msgpack])
+def test_frozen_classes_of_plain_values_can_be_kept_as_they_are_read(make: Callable[..., Serde[Any]]) -> None:
+    for type_ in (Frozen, Chain, Part, Point, int, str | None, tuple[Frozen, ...]):
+        assert make(type_).immutable, type_
+    for other in (None, Event, Order, Holder, Tagged, Loose, dict[str, int], list[Frozen]):
+        assert not make(other).immutable, other
+
+
+@pytest.mark.parametrize(("type_", "shared"), [(Frozen, True), (Priced, False)])
+def test_a_joiner_gets_the_same_object_again_only_where_it_cannot_change_it(type_: Any, shared: bool) -> None:
+    builder, met = StreamsBuilder(), list[object]()
+    text, value = Serdes.string(), Serdes.json(type_)
+    table = builder.table("table", key_serde=text, value_serde=value)
+    stream = builder.stream("stream", key_serde=text, value_serde=text)
+    stream.join(table, lambda _, row: met.append(row) or "").to("out", value_serde=text)
+    with TopologyTestDriver(builder) as driver:
+        rows = driver.create_input_topic("table", text, Serdes.bytes())
+        asks = driver.create_input_topic("stream", text, text)
+        rows.pipe_input("k", b'{"name":"n","price":1.5}')
+        asks.pipe_input("k", "1")
+        asks.pipe_input("k", "2")
+        rows.pipe_input("k", b'{"name":"n","price":2.5}')
+        asks.pipe_input("k", "3")
+    assert [row.price for row in met] == [1.5, 1.5, 2.5]  # type: ignore[attr-defined]
+    assert (met[0] is met[1]) is shared
 
 
 @pytest.mark.parametrize("through_a_store", [False, True])
