@@ -281,7 +281,9 @@ class Inbox:
 
     def _merged(self, full: list[_Queue], deadline: int, most: int, upto: int) -> Run | None:
         """One run over the heads of several partitions; None where it cannot be or is of no use."""
-        run = merged_run([queue.slice(most, upto) for queue in full], deadline, most)
+        # no more of each than can be used: all of it is sorted
+        each = most // len(full) + 1
+        run = merged_run([queue.slice(each, upto) for queue in full], deadline, most)
         if run is None or run.merged is None:
             self._short = 0
             return None

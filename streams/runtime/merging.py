@@ -7,6 +7,7 @@ of the partitions has no further row in hand.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain
 from operator import itemgetter
@@ -42,14 +43,14 @@ def merged_run(slices: Sequence[Slice], deadline: int, most: int) -> Run | None:
         return None
     slices = sorted(slices, key=lambda part: part.order)
     count = len(slices)
-    keys = list(
-        chain.from_iterable(
-            [time * count + rank for time in accumulate(part.timestamps[part.start : part.stop], max)]
-            for rank, part in enumerate(slices)
-        )
-    )
+    keys: list[int] = []
+    ends: list[int] = []
+    for rank, part in enumerate(slices):
+        keys += [time * count + rank for time in accumulate(part.timestamps[part.start : part.stop], max)]
+        ends.append(keys[-1])
+    # two ascending stretches, which sorting finds and merges
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    del order[min(most, _first_end(slices, order)) :]
+    del order[min(most, bisect_right(order, min(ends), key=keys.__getitem__)) :]
     pick = _picker(order)
     times = pick(part.timestamps[part.start : part.stop] for part in slices)
     reached = next((at for at, time in enumerate(times) if time >= deadline), None) if deadline <= max(times) else None
@@ -66,14 +67,10 @@ def merged_run(slices: Sequence[Slice], deadline: int, most: int) -> Run | None:
         offsets=pick(part.batch.offsets[part.start : part.stop] for part in slices),
         next_offset=0,
     )
-    merged = Merged([slices[part].order[0] for part in parts], parts, tuple(part.partition for part in slices))
+    sources = [part.order[0] for part in slices]
+    places = parts if sources == [*range(count)] else [sources[part] for part in parts]
+    merged = Merged(places, parts, tuple(part.partition for part in slices))
     return Run(slices[0].source, slices[0].partition, batch, times, 0, len(order), max(times), None, merged)
-
-
-def _first_end(slices: Sequence[Slice], order: list[int]) -> int:
-    """How many rows there are up to the last one of the partition that ends first."""
-    ends = set(accumulate(part.stop - part.start for part in slices))
-    return next(at for at, row in enumerate(order) if row + 1 in ends) + 1
 
 
 class _Pick(Protocol):
