@@ -128,8 +128,12 @@ class Segments(Generic[TimedCell]):
                 self.highest = time
             if time >= self._next_live:
                 self._set_live()
-            else:
-                self._set_visible()
+                return
+            # `_set_visible`, without the call
+            visible = time - self._seen
+            self.visible_from = visible if visible > 0 else 0
+            if not self.caching:
+                self.shown_from = self.visible_from
 
     def _set_live(self) -> None:
         self.live_from = self._live_from(self.observed)

@@ -114,10 +114,11 @@ class LayeredSessionStore:
 
     def _put(self, cell: Cell, value: object, timestamp: int, origin: object) -> None:
         layers = self._layers
+        entry: Entry = ABSENT
         if value is not None or not layers.take_back(cell):
-            layers.put(cell, value, timestamp, origin)
+            entry = layers.put(cell, value, timestamp, origin)
         if self._by_key.made:
-            self._by_key.put(cell[2], cell, layers.top.get(cell, ABSENT))
+            self._by_key.put(cell[2], cell, entry)
 
     def fetch_session(self, key: bytes, start: int, end: int) -> object:
         segments = self._segments

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from statestore.entries import Entry, is_deleted
+from statestore.entries import Entry
 from statestore.layers import Cell, Index, Layers, Slice, View
 from statestore.ordered import Ordered
 
@@ -83,7 +83,12 @@ class Shelf(Generic[Cell]):
         layers = self._layers
         if not layers.indexes and self._current is None:
             return
-        gone = [cell for cell in cells if layers.upper(cell) is None]
+        gone = list(cells)
+        for layer in (layers.dirty, layers.uncommitted, layers.committed):
+            if layer:
+                gone = [cell for cell in gone if cell not in layer]
+        cached = layers.base.cached
+        gone = [cell for cell in gone if cached(cell) is None]
         if not gone:
             return
         if self._current is not None:
@@ -192,86 +197,96 @@ class ByTime(Generic[TimedCell]):
 class ByKey(Generic[TimedCell]):
     """The rows of each key that are in memory, by time, with their entries as they are now; deleted ones are left out.
 
-    Unlike an `Index` it is told of every put, so that reading a key's rows asks no layer.
+    Unlike an `Index` it is told of every put, so that reading a key's rows asks no layer. Most keys have one row (the
+    two sides of a join by id, a session), which costs no lists: objects that Python's collector would look through.
     """
 
-    __slots__ = ("_key_of", "made", "rows")
+    __slots__ = ("_key_of", "_one", "_several", "made")
 
     def __init__(self, key_of: Callable[[TimedCell], bytes]) -> None:
         self._key_of: Callable[[TimedCell], bytes] = key_of
-        self.rows: dict[bytes, tuple[list[TimedCell], list[Entry]]] = {}
-        """By key; not to be changed by others."""
+        self._one: dict[bytes, tuple[TimedCell, Entry]] = {}
+        self._several: dict[bytes, tuple[list[TimedCell], list[Entry]]] = {}
         self.made = False
         """It is kept: it must be told of puts."""
 
+    def __len__(self) -> int:
+        """How many keys have rows."""
+        return len(self._one) + len(self._several)
+
     def build(self, rows: Iterable[tuple[TimedCell, Entry]]) -> None:
         """Hold these rows, in the order of their cells, and no others."""
-        self.rows, self.made = {}, True
-        key_of = self._key_of
+        self.clear()
+        self.made = True
         for cell, entry in rows:
-            if not is_deleted(entry):
-                cells, entries = self.rows.setdefault(key_of(cell), ([], []))
-                cells.append(cell)
-                entries.append(entry)
+            self.put(self._key_of(cell), cell, entry)
 
     def clear(self) -> None:
-        self.rows, self.made = {}, False
+        self._one.clear()
+        self._several.clear()
+        self.made = False
 
     def put(self, key: bytes, cell: TimedCell, entry: Entry) -> None:
         """The row of this key is now so."""
         there = entry.__class__ is bytes or entry[0] is not None
-        rows = self.rows.get(key)
+        one = self._one.get(key)
+        rows = None if one is not None else self._several.get(key)
         if rows is None:
-            if there:
-                self.rows[key] = ([cell], [entry])
+            if one is None or one[0] == cell:
+                if there:
+                    self._one[key] = (cell, entry)
+                elif one is not None:
+                    del self._one[key]
+            elif there:
+                del self._one[key]
+                known, before = one
+                both = ([known, cell], [before, entry]) if known < cell else ([cell, known], [entry, before])
+                self._several[key] = both
             return
         cells, entries = rows
-        if cells[-1] < cell:
-            if there:
-                cells.append(cell)
-                entries.append(entry)
-            return
-        at = bisect_left(cells, cell)
-        if cells[at] != cell:
+        at = len(cells) if cells[-1] < cell else bisect_left(cells, cell)
+        if at == len(cells) or cells[at] != cell:
             if there:
                 cells.insert(at, cell)
                 entries.insert(at, entry)
         elif there:
             entries[at] = entry
-        elif len(cells) == 1:
-            del self.rows[key]
         else:
             del cells[at], entries[at]
+            self._settle(key, cells, entries)
+
+    def _settle(self, key: bytes, cells: list[TimedCell], entries: list[Entry]) -> None:
+        """Of several rows of a key these are left."""
+        if len(cells) > 1:
+            self._several[key] = (cells, entries)
+            return
+        del self._several[key]
+        if cells:
+            self._one[key] = (cells[0], entries[0])
 
     def discard_all(self, cells: Iterable[TimedCell]) -> None:
         """These cells are in memory no more."""
         gone: dict[bytes, set[TimedCell]] = {}
-        key_of, held = self._key_of, self.rows
+        key_of, ones, several = self._key_of, self._one, self._several
         for cell in cells:
             key = key_of(cell)
-            rows = held.get(key)
-            if rows is None:
-                continue
-            if len(rows[0]) == 1:
-                if rows[0][0] == cell:
-                    del held[key]
-            elif key in gone:
-                gone[key].add(cell)
-            else:
-                gone[key] = {cell}
+            one = ones.get(key)
+            if one is not None:
+                if one[0] == cell:
+                    del ones[key]
+            elif key in several:
+                gone.setdefault(key, set()).add(cell)
         for key, leaving in gone.items():
-            rows = self.rows.get(key)
-            if rows is None:
-                continue
-            left = [(cell, entry) for cell, entry in zip(*rows, strict=True) if cell not in leaving]
-            if left:
-                self.rows[key] = ([cell for cell, _ in left], [entry for _, entry in left])
-            else:
-                del self.rows[key]
+            left = [(cell, entry) for cell, entry in zip(*several[key], strict=True) if cell not in leaving]
+            self._settle(key, [cell for cell, _ in left], [entry for _, entry in left])
 
     def between(self, key: bytes, low: int, high: int) -> tuple[Sequence[TimedCell], Sequence[Entry]]:
         """The key's rows with low <= time <= high. Not to be changed, nor to be kept."""
-        rows = self.rows.get(key)
+        one = self._one.get(key)
+        if one is not None:
+            cell, entry = one
+            return ((cell,), (entry,)) if low <= cell[0] <= high else NOTHING
+        rows = self._several.get(key)
         if rows is None:
             return NOTHING
         cells = rows[0]

@@ -96,7 +96,7 @@ class Timed(Generic[TimedCell]):
         if not by_key.made:
             self._follow()
         if low >= segments.complete_from:
-            return by_key.between(key, low, high) if key in by_key.rows else NOTHING
+            return by_key.between(key, low, high)
         return self._with_disk(key, low, high)
 
     def _follow(self) -> None:

@@ -181,7 +181,7 @@ def test_rows_that_expire_before_they_are_spilled_never_reach_the_engine() -> No
     settle(store)
     # observed 990: 891 and later are seen
     assert len(engine._rows) == 10
-    assert len(store._by_key.rows) == 10
+    assert len(store._by_key) == 10
 
 
 def test_what_a_cache_holds_is_seen_whatever_the_retention() -> None:
