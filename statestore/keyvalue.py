@@ -8,7 +8,7 @@ from statestore.api import Codec, Forward, Found
 from statestore.cache import CachedRows, after
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
-from statestore.entries import Entries, Entry
+from statestore.entries import Entries, Entry, unpack_time
 from statestore.keys import store_prefix
 from statestore.layers import Emit, Layers, Put, View
 from statestore.lifecycle import Lifecycle
@@ -80,20 +80,24 @@ class LayeredKeyValueStore:
 
     def _getting(self, base: CachedRows) -> Callable[[bytes], Found | None]:
         """`get`: a function of its own, that looks nothing up in `self`."""
-        layers, opened, keeps = self._layers, self._entries.open, self._entries.keeps
+        layers, entries = self._layers, self._entries
+        decode, opened, keeps = entries.quick_decode, entries.open, entries.keeps
         lookup, below = layers.top.get, layers.below
 
         def get(key: bytes) -> Found | None:
             entry = lookup(key)
             if entry is None:
                 entry = below(key)
-            if entry.__class__ is bytes:
-                found = opened(entry)
+            if isinstance(entry, bytes):
+                try:
+                    found: Found | None = (decode(entry[8:]), unpack_time(entry)[0])
+                except Exception:
+                    found = opened(entry)
                 # the next to ask for it gets the same object, which nobody can change
                 if keeps and found is not None and not layers.keep(key, found):
                     base.keep(key, found)
                 return found
-            return None if entry[0] is None else entry  # type: ignore[return-value]  # a pair with a value
+            return None if entry[0] is None else entry
 
         return get
 
