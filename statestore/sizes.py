@@ -24,7 +24,8 @@ INDEX_ENTRY: Final = 80
 """Bytes of a cell in an index, measured as 75."""
 
 INDEX_KEY: Final = 280
-"""Bytes of a key in an index by key: its two lists, and its place in a hash table."""
+"""Bytes of a key in an index by key, and its place in a hash table: two lists; a key with one row has none, and takes
+less."""
 
 DECODED: Final = 4
 """Bytes of objects for each byte of a value that is kept decoded, such as a Struct of texts."""

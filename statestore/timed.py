@@ -79,7 +79,7 @@ class Timed(Generic[TimedCell]):
         segments.postpone = lambda: bool(layers.views)
 
     def _index_bytes(self, cells: int) -> int:
-        return len(self._layers.indexes) * cells * INDEX_ENTRY + len(self.by_key.rows) * INDEX_KEY
+        return len(self._layers.indexes) * cells * INDEX_ENTRY + len(self.by_key) * INDEX_KEY
 
     def one_key(self, key: bytes, time_from: int, time_to: int) -> tuple[Sequence[TimedCell], Sequence[Entry]]:
         """Cells and entries of the key's rows, by time; not to be changed. Only a store read below
