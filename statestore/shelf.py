@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from statestore.entries import Entry
 from statestore.layers import Cell, Index, Layers, Slice, View
 from statestore.ordered import Ordered
+from statestore.sizes import INDEX_KEY, INDEX_ROW
 
 TimedCell = TypeVar("TimedCell", tuple[int, bytes], tuple[int, int, bytes])
 
@@ -213,6 +214,11 @@ class ByKey(Generic[TimedCell]):
     def __len__(self) -> int:
         """How many keys have rows."""
         return len(self._one) + len(self._several)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in memory, estimated."""
+        return len(self._one) * INDEX_ROW + len(self._several) * INDEX_KEY
 
     def build(self, rows: Iterable[tuple[TimedCell, Entry]]) -> None:
         """Hold these rows, in the order of their cells, and no others."""

@@ -24,8 +24,10 @@ INDEX_ENTRY: Final = 80
 """Bytes of a cell in an index, measured as 75."""
 
 INDEX_KEY: Final = 280
-"""Bytes of a key in an index by key, and its place in a hash table: two lists; a key with one row has none, and takes
-less."""
+"""Bytes of a key with several rows in an index by key, and its place in a hash table: two lists."""
+
+INDEX_ROW: Final = 110
+"""The same of a key with one row: a pair."""
 
 DECODED: Final = 4
 """Bytes of objects for each byte of a value that is kept decoded, such as a Struct of texts."""

@@ -17,7 +17,7 @@ from statestore.merge import merge
 from statestore.rows import Row, Rows
 from statestore.segments import Segments
 from statestore.shelf import NOTHING, ByKey, ByTime, Order, Shelf, Sorted, TimedCell
-from statestore.sizes import INDEX_ENTRY, INDEX_KEY
+from statestore.sizes import INDEX_ENTRY
 
 MAX_TIME = 2**63 - 2
 
@@ -79,7 +79,7 @@ class Timed(Generic[TimedCell]):
         segments.postpone = lambda: bool(layers.views)
 
     def _index_bytes(self, cells: int) -> int:
-        return len(self._layers.indexes) * cells * INDEX_ENTRY + len(self.by_key) * INDEX_KEY
+        return len(self._layers.indexes) * cells * INDEX_ENTRY + self.by_key.size
 
     def one_key(self, key: bytes, time_from: int, time_to: int) -> tuple[Sequence[TimedCell], Sequence[Entry]]:
         """Cells and entries of the key's rows, by time; not to be changed. Only a store read below
