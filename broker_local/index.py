@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import NamedTuple
 from zlib import crc32
 
@@ -109,7 +110,8 @@ def last(files: Files, path: str) -> Entry | None:
     if size < len(HEAD) + _ENTRY.size or (size - len(HEAD)) % _ENTRY.size:
         return None
     data = files.open(path).pread(_ENTRY.size, size - _ENTRY.size)
-    offset, position, newest, found = _ENTRY.unpack(data)
+    row: tuple[int, int, int, int] = _ENTRY.unpack(data)
+    offset, position, newest, found = row
     return Entry(offset, position, newest) if crc32(data[: _BODY.size]) == found else None
 
 
@@ -128,7 +130,8 @@ def load(data: bytes, base: int, size: int) -> Index:
     last_offset, last_position, last_newest = index.last
     rows = memoryview(data)[len(HEAD) : len(data) - (len(data) - len(HEAD)) % _ENTRY.size]
     place = 0
-    for offset, position, newest, found in _ENTRY.iter_unpack(rows):
+    entries: Iterator[tuple[int, int, int, int]] = _ENTRY.iter_unpack(rows)
+    for offset, position, newest, found in entries:
         if crc32(rows[place : place + _BODY.size]) != found:
             break
         if position > size or position <= last_position or offset <= last_offset or newest < last_newest:

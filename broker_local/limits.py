@@ -88,5 +88,5 @@ class Counters:
 
     def words(self) -> str:
         """Those that are not 0, for people."""
-        found = [(each.name, getattr(self, each.name)) for each in fields(self)]
+        found: list[tuple[str, int]] = [(each.name, getattr(self, each.name)) for each in fields(self)]
         return ", ".join(f"{name} {value}" for name, value in found if value) or "no bound was met"

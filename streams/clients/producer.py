@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -41,6 +42,8 @@ from streams.validation import (
     check_timestamp,
     shown,
 )
+
+log = logging.getLogger("streams.clients")
 
 RETRY_MS = 100
 Answer = tuple[Pending, Sent]
@@ -369,7 +372,10 @@ class Producer:
                 self._lock.notify_all()
         finally:
             self._lock.release()
-        self._tell(answers)
+        try:
+            self._tell(answers)
+        except BaseException:  # sys.exit() in a callback: it may end the thread that sends, never this one
+            log.exception("A callback of send() asked for the end of the thread that serves all clients.")
 
     # Under the lock
 

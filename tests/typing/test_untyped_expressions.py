@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.docs.pages import ROOT
 
-UNTYPED = 1160
+UNTYPED = 1131
 
 
 def untyped(report: Path, *options: str) -> int:

@@ -201,7 +201,9 @@ class LocalWriter:
         """The writer's own id, or, for a lane whose sequences have a gap, another one."""
         if self._producer is None or lane.renewed:
             lane.renewed = False
-            reply = self._line.ask(ProducerId(), "", self._settings.metadata_timeout_ms)
+            # No longer than the batch may take: while this waits, nobody looks at its deadline.
+            left = int(lane.queue[0].deadline - self._monotonic_ms())
+            reply = self._line.ask(ProducerId(), "", max(1, min(left, self._settings.metadata_timeout_ms)))
             self._producer = (reply.producer_id, reply.epoch)
         return self._producer
 

@@ -48,6 +48,8 @@ class Seen:
         self._end, other = pty.openpty()
         ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDTH, 0, 0))
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+        for size in ("COLUMNS", "LINES"):  # where they are set, they count for more than the terminal
+            environment.pop(size, None)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streams.cli.main", *arguments],
             stdin=other, stdout=other, stderr=other, env=environment, start_new_session=True,
