@@ -47,6 +47,21 @@ def test_a_record_fails_after_its_delivery_timeout_and_the_next_ones_do_not(engi
         assert offsets[1] == offsets[0] + 1
 
 
+def test_a_record_fails_in_its_time_though_another_producer_id_is_being_asked_for(engine: tuple[str, int]) -> None:
+    address, pid = engine
+    settings = {"bootstrap.servers": address, "delivery.timeout.ms": 400, "request.timeout.ms": 200, "linger.ms": 0}
+    with Producer(settings) as producer:
+        assert producer.send(ProducerRecord("t", b"1")).result(20).offset == 0
+        os.kill(pid, signal.SIGSTOP)
+        first = producer.send(ProducerRecord("t", b"2"))
+        sent_at = time.monotonic()
+        until(lambda: time.monotonic() > sent_at + 0.2)
+        second = producer.send(ProducerRecord("t", b"3"))  # it waits behind the first, whose sequence is never filled
+        assert isinstance(first.exception(20), TimeoutException)
+        assert isinstance(second.exception(20), TimeoutException)
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_sending_to_an_unknown_topic_waits_no_longer_than_it_may(engine: tuple[str, int]) -> None:
     address, pid = engine
     with Producer(bootstrap_servers=address, max_block_ms=200) as producer:
