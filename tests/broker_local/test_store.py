@@ -388,18 +388,14 @@ def test_a_directory_without_room_is_refused_and_not_broken() -> None:
 
 
 def test_ten_thousand_partitions(tmp_path: Path) -> None:
-    """They are opened in about two seconds, whether the engine was closed or killed; with few open files."""
+    """They are opened, whether the engine was closed or killed, with few open files; how fast is in the benchmarks."""
     files = OsFiles(str(tmp_path))
     store = Store(files, NOW)
     for number in range(10):
         store.create_topic(f"t{number}", 1000)
     for number in range(0, 1000, 100):
         store.partition("t0", number).append(batch([b"x"]), NOW)
-    begin = time.perf_counter()
     again = Store(files, NOW)
-    assert time.perf_counter() - begin < 8
     assert sum(again.partition("t0", number).end for number in range(1000)) == 10
     again.close()
-    begin = time.perf_counter()
     Store(files, NOW)
-    assert time.perf_counter() - begin < 2
