@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from broker_local import requests as wire
 from broker_local.format import Packed
 from streams.clients.api import GroupMember, Sent
@@ -38,8 +36,8 @@ def retried_refusal() -> None:
         again = [each for each in kept if each[0] is self]
         kept[:] = [each for each in kept if each[0] is not self]
         for _, partition, packed in again:
-            lane = self._lanes.setdefault(partition, Lane(partition, True, 0.1))
-            parcel = Parcel(packed, time.monotonic() + 60.0, forget, self._member)
+            lane = self._lanes.setdefault(partition, Lane(partition, True, 100))
+            parcel = Parcel(packed, self._monotonic_ms() + 60_000, forget, self._member)
             lane.queue.append(parcel)
             self._busy[partition] = lane
             self._parcels += 1

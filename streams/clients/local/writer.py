@@ -180,7 +180,11 @@ class LocalWriter:
 
     def _send_lane(self, link: Link, lane: Lane) -> None:
         if lane.producer is None and self._settings.idempotent:
-            lane.producer = self._producer_of(lane)
+            # No longer than the first batch may take: while this waits, nobody looks at its deadline.
+            left = int(lane.queue[0].deadline - self._monotonic_ms())
+            if left <= 0:  # its time is up, which is seen before anything is sent again (`_collect`)
+                return
+            lane.producer = self._producer_of(lane, left)
             link = self._link()
         producer_id, epoch = lane.producer or (batches.NO_PRODUCER, -1)
         acks = self._settings.acks
@@ -197,13 +201,11 @@ class LocalWriter:
                 lane.answered(parcel, None, 0.0)
                 self._finish(lane, parcel, None)
 
-    def _producer_of(self, lane: Lane) -> tuple[int, int]:
+    def _producer_of(self, lane: Lane, timeout_ms: int) -> tuple[int, int]:
         """The writer's own id, or, for a lane whose sequences have a gap, another one."""
         if self._producer is None or lane.renewed:
             lane.renewed = False
-            # No longer than the batch may take: while this waits, nobody looks at its deadline.
-            left = int(lane.queue[0].deadline - self._monotonic_ms())
-            reply = self._line.ask(ProducerId(), "", max(1, min(left, self._settings.metadata_timeout_ms)))
+            reply = self._line.ask(ProducerId(), "", min(timeout_ms, self._settings.metadata_timeout_ms))
             self._producer = (reply.producer_id, reply.epoch)
         return self._producer
 
