@@ -107,8 +107,12 @@ def _look(broker: Broker, request: Fetch, deadline: int, at: Instant) -> Answer:
             for position in positions:
                 taken.look(broker, position, at.now)
         return FetchReply(tuple(taken.parts))
-    keys = tuple(end_key(each.topic, each.partition) for each in request.positions)
-    return Later(keys, deadline, partial(_look, broker, request, deadline))
+    return Later(_keys(request), deadline, partial(_look, broker, request, deadline))
+
+
+def _keys(request: Fetch) -> tuple[Key, ...]:
+    """What wakes the request: records that come to one of its positions."""
+    return tuple(end_key(each.topic, each.partition) for each in request.positions)
 
 
 # Many positions ----------------------------------------------------------------------------------
@@ -163,12 +167,13 @@ def _wait(
     size += taken.size
     if taken.urgent or size >= max(1, request.min_bytes) or at.now >= deadline:
         return Steps(_look_widely(broker, request, deadline, at, last=True))
-    keys = tuple(end_key(each.topic, each.partition) for each in request.positions)
+    keys = _keys(request)
     woken: list[Key] = []
 
     def again(at: Instant) -> Answer:
-        places = {keys.index(key) for key in woken}
-        return _wait(broker, request, deadline, size, [request.positions[place] for place in places], at)
+        news = set(woken)
+        moved = [each for key, each in zip(keys, request.positions, strict=True) if key in news]
+        return _wait(broker, request, deadline, size, moved, at)
 
     return Later(keys, deadline, again, woken.append)
 
