@@ -93,24 +93,36 @@ def open_link(endpoint: Endpoint, client: str) -> SocketLink | None:
         return None
     for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
         wire.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
-    link = SocketLink(wire)
     try:
-        hello = Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, client, endpoint.token, endpoint.directory)
-        link.call(hello, HELLO_MS)
+        return greeted(wire, client, endpoint.token, endpoint.directory)
     except ConnectionLost:
-        # It was about to leave; whoever starts one finds out.
-        link.close()
-        return None
+        return None  # it was about to leave; whoever starts one finds out
     except RequestFailed as refused:
-        link.close()
         if refused.error == ErrorCode.INCONSISTENT_CLUSTER_ID:
             return None  # the broker of another directory: this one was copied, or has its name
         raise Unavailable(f"the broker at {endpoint.socket} refuses: {refused}") from None
     except TimeoutError:
-        link.close()
         raise Unavailable(
             f"the broker at {endpoint.socket} (pid {endpoint.pid}) does not answer; is it stopped?"
         ) from None
+
+
+def greeted(wire: socket.socket, client: str, token: str | None, directory: str | None = None) -> SocketLink:
+    """A link over a connected socket, whose hello was taken; where it was not, the socket is closed.
+
+    Args:
+        client: the name under which the broker knows this client.
+        token: what it asks for over TCP.
+        directory: the data directory that is meant.
+    Raises:
+        ConnectionLost, RequestFailed, TimeoutError: as `Link.call`.
+    """
+    link = SocketLink(wire)
+    try:
+        link.call(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, client, token, directory), HELLO_MS)
+    except BaseException:
+        link.close()
+        raise
     return link
 
 

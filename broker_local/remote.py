@@ -8,9 +8,8 @@ import socket
 import time
 
 from broker_local.client import RequestFailed, SocketLink
-from broker_local.launch import HELLO_MS, START_MS
+from broker_local.launch import HELLO_MS, START_MS, greeted
 from broker_local.place import Unavailable
-from broker_local.requests import PROTOCOL_VERSION, Hello
 
 RETRY_S = 0.1
 
@@ -33,7 +32,9 @@ def connect(host: str, port: int, token_file: str, client: str = "client", wait_
     while True:
         token = read_token(token_file)
         try:
-            return _hello(socket.create_connection((host, port), timeout=HELLO_MS / 1000), token, client)
+            wire = socket.create_connection((host, port), timeout=HELLO_MS / 1000)
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return greeted(wire, client, token)
         except OSError as error:  # a lost connection and a time that is over are kinds of it
             if time.monotonic() >= deadline:
                 raise Unavailable(
@@ -43,17 +44,6 @@ def connect(host: str, port: int, token_file: str, client: str = "client", wait_
             if token == read_token(token_file):  # else the broker was started again just now
                 raise
         time.sleep(RETRY_S)
-
-
-def _hello(wire: socket.socket, token: str, client: str) -> SocketLink:
-    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    link = SocketLink(wire)
-    try:
-        link.call(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, client, token), HELLO_MS)
-    except BaseException:
-        link.close()
-        raise
-    return link
 
 
 def read_token(path: str) -> str:

@@ -14,12 +14,11 @@ import pytest
 from broker_local import line
 from broker_local.files import OsFiles
 from broker_local.launch import connect, find
-from broker_local.place import FileLock, Place, Unavailable, prepare, read_endpoint, socket_path
+from broker_local.place import Place, Unavailable, prepare, read_endpoint, socket_path
 from broker_local.requests import Metadata, NewTopic, Produce, ProducePart, TopicCreate
 from tests.broker_local.engines import batch
+from tests.broker_local.test_launch import wait_until_free
 from tests.engines import until
-
-WAIT_MS = 20_000
 
 
 def end(directory: Path) -> None:
@@ -27,9 +26,7 @@ def end(directory: Path) -> None:
     endpoint = read_endpoint(Place(str(directory)))
     if endpoint is not None:
         os.kill(endpoint.pid, signal.SIGTERM)
-        lock = FileLock(str(directory / "lock"))
-        assert lock.take(WAIT_MS)
-        lock.release()
+        wait_until_free(directory)
 
 
 @pytest.fixture
