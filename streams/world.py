@@ -20,7 +20,8 @@ import time
 import uuid
 from collections.abc import Callable, Collection
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from streams.clock import Clock
 
@@ -216,3 +217,23 @@ class SystemWorld:
 
 SYSTEM = SystemWorld()
 """The machine's world."""
+
+
+class OneEach(Generic[T]):
+    """One thing for each world, made when it is first asked for: `OneEach(make)(world)`. It goes with its world.
+
+    Args:
+        make: makes it.
+    """
+
+    def __init__(self, make: Callable[[World], T]) -> None:
+        self._make = make
+        self._made: WeakKeyDictionary[World, T] = WeakKeyDictionary()
+        self._lock = lock()
+
+    def __call__(self, world: World) -> T:
+        with self._lock:
+            found = self._made.get(world)
+            if found is None:
+                found = self._made[world] = self._make(world)
+            return found

@@ -14,9 +14,8 @@ import logging
 import os
 from collections.abc import Collection, Iterator
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
-from streams.world import Signal, World, lock
+from streams.world import OneEach, Signal, World, lock
 
 log = logging.getLogger("streams.clients")
 
@@ -151,14 +150,5 @@ def _fail(beat: Beat, error: BaseException) -> None:
         log.exception("%r could not be told that it is served no longer", beat)
 
 
-_pulses: WeakKeyDictionary[World, Pulse] = WeakKeyDictionary()
-_making = lock()
-
-
-def pulse_of(world: World) -> Pulse:
-    """The pulse of that world, which is made when it is first asked for."""
-    with _making:
-        pulse = _pulses.get(world)
-        if pulse is None:
-            pulse = _pulses[world] = Pulse(world)
-        return pulse
+pulse_of = OneEach(Pulse)
+"""The pulse of a world."""

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Final
-from weakref import WeakKeyDictionary
 
-from streams.world import World, lock
+from streams.world import OneEach, lock
 
 
 class Total:
@@ -45,11 +43,5 @@ class Memory:
     rows: Total = field(default_factory=Total)
 
 
-_MEMORIES: Final[WeakKeyDictionary[World, Memory]] = WeakKeyDictionary()
-_MAKING = lock()
-
-
-def memory_of(world: World) -> Memory:
-    """What all applications of a world hold: of the machine's, that is this process."""
-    with _MAKING:
-        return _MEMORIES.setdefault(world, Memory())
+memory_of = OneEach(lambda world: Memory())
+"""What all applications of a world hold: of the machine's, that is this process."""
