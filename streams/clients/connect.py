@@ -122,12 +122,12 @@ def connect(bootstrap: str = "local://", client_id: str = "client", world: World
         raise ConfigException(
             f"Invalid value {bootstrap} for configuration bootstrap.servers: give one local:// or memory:// address."
         )
+    if world is not SYSTEM and address.startswith("local://"):
+        raise ConfigException(f"{address} is another process, which lives in the machine's world. Give memory://NAME.")
     remote = over_tcp(address)
     if remote is not None:
         return door.remote_door(remote.host, remote.port, remote.token_file, client_id)
     if address.startswith("local://"):
-        if world is not SYSTEM:
-            raise ConfigException(f"{address} is another process, which lives in the machine's world. Give memory://NAME.")
         return door.local_door(data_directory(address.removeprefix("local://")), client_id)
     if address.startswith("memory://"):
         name = address.removeprefix("memory://")

@@ -104,6 +104,7 @@ def test_threads_that_wait_for_each_other_are_named() -> None:
         world.run(main)
 
 
-def test_only_an_engine_of_this_process_lives_in_another_world() -> None:
+@pytest.mark.parametrize("address", ["local://somewhere", "local://127.0.0.1:9092?token=endpoint"])
+def test_only_an_engine_of_this_process_lives_in_another_world(address: str) -> None:
     with pytest.raises(ConfigException, match="lives in the machine's world"):
-        connect("local://somewhere", world=SimulatedWorld(1))
+        connect(address, world=SimulatedWorld(1))
