@@ -18,7 +18,7 @@ from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, re
 from streams.cli.load import Script, load
 from streams.cli.supervise import end_with_supervisor, supervise
 from streams.clients.connect import data_directory, over_tcp
-from streams.config.load import from_environment, from_file, from_pairs, merge
+from streams.config.load import from_environment, from_pairs, merge, with_file
 from streams.runtime.summary import Pace
 from streams.world import SYSTEM
 
@@ -62,10 +62,7 @@ def run(
         loaded = load(script)
         named_here = named(application_id, bootstrap_servers, processing_guarantee)
         later = merge(from_environment(), from_pairs(pairs), named_here)
-        of_file = (
-            None if config_file is None else from_file(existing(config_file), servers=later.get("bootstrap.servers"))
-        )
-        given = merge(loaded.config, of_file, later)
+        given = with_file(loaded.config, None if config_file is None else existing(config_file), later)
         if "application.id" not in given:
             raise Refused("Give the application a name: --application-id NAME. It is also its group and its directory.")
         servers = str(given.setdefault("bootstrap.servers", "local://"))

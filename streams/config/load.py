@@ -269,5 +269,19 @@ def load(
         NotYetBuiltException: a value is known, but not built yet.
     """
     later = merge(from_environment(environment), from_pairs(pairs), from_keywords(keywords or {}))
+    return StreamsConfig(with_file(script, file, later, environment))
+
+
+def with_file(
+    script: Mapping[str, object] | None,
+    file: str | Path | None,
+    later: Mapping[str, object],
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    """The settings of a script, those of a file over them, and over both what later sources say.
+
+    Raises:
+        ConfigException: as `from_file`.
+    """
     of_file = None if file is None else from_file(file, environment, later.get("bootstrap.servers"))
-    return StreamsConfig(merge(script, of_file, later))
+    return merge(script, of_file, later)
