@@ -19,7 +19,7 @@ from statistics import median
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from benchmarks.figures import Ratio, aligned, ratio
+from benchmarks.figures import Ratio, aligned, by_column, ratio
 from benchmarks.options import Options
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,8 +62,7 @@ class Compared(NamedTuple):
 
     def as_json(self) -> Mapping[str, object]:
         """The row by its columns."""
-        columns = self._asdict()
-        return {name: each._asdict() if isinstance(each, Ratio) else each for name, each in columns.items()}
+        return by_column(self._asdict())
 
 
 class Side:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import argparse
+from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
 from benchmarks.endtoend import Run
-from benchmarks.figures import Ratio, ratio
+from benchmarks.figures import Ratio, by_column, ratio
 from benchmarks.jobs import Job
 
 
@@ -41,8 +42,7 @@ class Beside(NamedTuple):
 
     def as_json(self) -> Mapping[str, object]:
         """The row by its columns."""
-        columns = self._asdict()
-        return {name: each._asdict() if isinstance(each, Ratio) else each for name, each in columns.items()}
+        return by_column(self._asdict())
 
 
 def row_of(job: Job, setting: str, count: int, ours: Sequence[Run], theirs: Sequence[Run], whole_cpu: bool) -> Beside:
@@ -74,6 +74,19 @@ def row_of(job: Job, setting: str, count: int, ours: Sequence[Run], theirs: Sequ
         ours[-1].outputs,
         theirs[-1].outputs,
     )
+
+
+def shared_arguments(parser: argparse.ArgumentParser, names: Collection[str]) -> None:
+    """What both commands take: which jobs and how often, a broker that runs, and how the rows are shown."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(names)}; all if none is given")
+    parser.add_argument("--records", type=int, default=None, help="input records of a run")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the median is shown")
+    parser.add_argument(
+        "--bootstrap-servers", metavar="HOST:PORT", help="a broker that runs, in place of one of our own"
+    )
+    parser.add_argument("--broker-pid", type=int, default=0, help="its process, where it is on this machine")
+    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
+    parser.add_argument("--write", action="store_true", help="the table goes into docs/benchmarks.md")
 
 
 HEAD = (

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.answers import CHECKS, Answer, Row, compare, expected, found, last, last_value
-from benchmarks.beside import HEAD, Beside, cells, row_of
+from benchmarks.beside import HEAD, Beside, cells, row_of, shared_arguments
 from benchmarks.clocks import Sample
 from benchmarks.endtoend import Run, run_job, taken
 from benchmarks.engine import Engine
@@ -128,16 +128,8 @@ def beside(engine: Engine, bench: Bench, python: str, peer: str, told: str, name
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; all if none is given")
+    shared_arguments(parser, NAMES)
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has them")
-    parser.add_argument("--records", type=int, default=None, help="input records of a run")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the median is shown")
-    parser.add_argument(
-        "--bootstrap-servers", metavar="HOST:PORT", help="a broker that runs, in place of one of our own"
-    )
-    parser.add_argument("--broker-pid", type=int, default=0, help="its process, where it is on this machine")
-    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
-    parser.add_argument("--write", action="store_true", help="the table goes into docs/benchmarks.md")
 
 
 def main(given: argparse.Namespace) -> int:

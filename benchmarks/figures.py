@@ -83,6 +83,11 @@ def ratio(found: Sequence[float]) -> Ratio:
     return Ratio(median(found), min(found), max(found))
 
 
+def by_column(columns: Mapping[str, object]) -> Mapping[str, object]:
+    """A row with ratios, as it is written as JSON."""
+    return {name: each._asdict() if isinstance(each, Ratio) else each for name, each in columns.items()}
+
+
 class Failed(NamedTuple):
     """A row that could not be measured."""
 
