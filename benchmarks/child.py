@@ -59,7 +59,7 @@ def run(one: Job, order: Mapping[str, Any]) -> Mapping[str, Any]:
 def _relax() -> None:
     """What `start` does by itself, for a checkout in which it did not yet."""
     try:
-        from streams.runtime.collector import relax
+        from streams.runtime.worker.collector import relax
     except ImportError:
         relax = importlib.import_module("streams.cli.collector").relax
     relax()

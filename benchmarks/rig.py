@@ -15,8 +15,8 @@ from streams.clients.api import Fetched
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.spill import SPILL_TASK_BYTES
-from streams.runtime.task import Ground, Task
+from streams.runtime.tasks.task import Ground, Task
+from streams.runtime.worker.spill import SPILL_TASK_BYTES
 from streams.topology.node import TaskId
 
 COMMIT_EVERY = 100_000

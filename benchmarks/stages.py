@@ -30,9 +30,9 @@ from streams.clients import Producer, ProducerRecord
 from streams.clients.api import Fetched
 from streams.processor import FailOnInvalidTimestamp
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.inbox import Inbox, InboxSettings, Reads
-from streams.runtime.stores import codec_of
-from streams.runtime.timestamps import Reading
+from streams.runtime.compile.timestamps import Reading
+from streams.runtime.state.stores import codec_of
+from streams.runtime.tasks.inbox import Inbox, InboxSettings, Reads
 from streams.serdes.base import AnySerde
 from streams.serdes.number import LONG
 

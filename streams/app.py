@@ -32,13 +32,13 @@ from streams.errors import (
     TimeoutException,
 )
 from streams.metrics import MetricName, Metrics
-from streams.runtime.collector import relax
-from streams.runtime.equip import Watchers, make_worker, state_directory, summary_interval_ms
-from streams.runtime.lifecycle import Lifecycle, Listener, State, WorkerState
-from streams.runtime.memory import memory_of
-from streams.runtime.restore import RestoreListener
-from streams.runtime.summary import Pace, Summary
-from streams.runtime.worker import Worker
+from streams.runtime.state.memory import memory_of
+from streams.runtime.tasks.restore import RestoreListener
+from streams.runtime.worker.collector import relax
+from streams.runtime.worker.equip import Watchers, make_worker, state_directory, summary_interval_ms
+from streams.runtime.worker.lifecycle import Lifecycle, Listener, State, WorkerState
+from streams.runtime.worker.summary import Pace, Summary
+from streams.runtime.worker.worker import Worker
 from streams.serdes.base import in_java
 from streams.spelling import no_attribute
 from streams.topology.build import refuse_empty
@@ -78,7 +78,7 @@ class KafkaStreams:
             app.wait()
 
     When it runs for the first time, Python's garbage collector of the process is set to look less often, unless
-    `gc.freeze()` was called before (`streams/runtime/collector.py`): records form no cycles.
+    `gc.freeze()` was called before (`streams/runtime/worker/collector.py`): records form no cycles.
 
     Args:
         topology: a `Topology`, or a `StreamsBuilder` that is built with these settings.

@@ -11,7 +11,7 @@ from streams.cli.failure import refusals
 from streams.cli.topics import admin
 from streams.clients import ConsumerGroupDescription, GroupMember, PartitionLag
 from streams.errors import GroupIdNotFoundException
-from streams.runtime.membership import PROTOCOL
+from streams.runtime.group.membership import PROTOCOL
 
 
 @click.group(help="List and describe groups: lag per partition, and which instance has it.")

@@ -19,7 +19,7 @@ from streams.cli.load import Script, load
 from streams.cli.supervise import end_with_supervisor, supervise
 from streams.clients.connect import data_directory, over_tcp
 from streams.config.load import from_environment, from_pairs, merge, with_file
-from streams.runtime.summary import Pace
+from streams.runtime.worker.summary import Pace
 from streams.world import SYSTEM
 
 CLOSE_MS = 30_000

@@ -14,7 +14,7 @@ from streams.cli.load import load
 from streams.config import StreamsConfig
 from streams.config.load import load as load_settings
 from streams.errors import IllegalArgumentException
-from streams.runtime.preview import entry_text
+from streams.runtime.tasks.preview import entry_text
 from streams.topology.diff import diff as compared
 from streams.topology.diff_words import consequences
 from streams.topology.drawing import Drawing, drawing

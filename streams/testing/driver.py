@@ -32,11 +32,11 @@ from streams.errors import IllegalArgumentException, IllegalStateException, NoSu
 from streams.metrics import MetricName, Metrics
 from streams.processor import LogAndContinueExceptionHandler
 from streams.record import Headers, RecordBatch, TopicPartition
-from streams.runtime.global_task import GlobalTask
-from streams.runtime.handlers import DESERIALIZATION
-from streams.runtime.outbox import Column
-from streams.runtime.stores import Opened, small_cache
-from streams.runtime.task import Ground, Task
+from streams.runtime.compile.handlers import DESERIALIZATION
+from streams.runtime.compile.outbox import Column
+from streams.runtime.state.stores import Opened, small_cache
+from streams.runtime.tasks.global_task import GlobalTask
+from streams.runtime.tasks.task import Ground, Task
 from streams.serdes.base import Serde
 from streams.spelling import no_attribute
 from streams.state.face import Face, face

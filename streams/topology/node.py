@@ -13,7 +13,7 @@ from streams.topology.origin import Origin
 from streams.topology.store import StoreSpec
 
 StepFactory = Callable[[Never], object]
-"""A StepMaker of `operators.base`; this room carries it and does not know it (only `runtime.fuse` casts)."""
+"""A StepMaker of `operators.base`; this room carries it and does not know it (only `runtime.compile.fuse` casts)."""
 
 
 class TaskId(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.runtime import worker
+from streams.runtime.worker import worker
 from tests.catch_up import test_live, test_topologies, test_windows
 from tests.catch_up.driving import DAY, HOUR, address
 

@@ -20,10 +20,10 @@ from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.partition import partition_for
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime import commit
-from streams.runtime.equip import Watchers, make_worker
-from streams.runtime.restore import Restorer
-from streams.runtime.worker import Worker
+from streams.runtime.tasks.restore import Restorer
+from streams.runtime.worker import commit
+from streams.runtime.worker.equip import Watchers, make_worker
+from streams.runtime.worker.worker import Worker
 from tests.conformance.build import build
 from tests.conformance.drive import record_of, settings, shown
 from tests.conformance.tasks import Death, Died

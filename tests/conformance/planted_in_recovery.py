@@ -10,11 +10,12 @@ from statestore.segments import Segments
 from streams.clients.api import Position
 from streams.clients.seat import Seat
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime import commit, restore
-from streams.runtime.marks import Mark
-from streams.runtime.restore import StoreRestore
-from streams.runtime.source_rows import Row
-from streams.runtime.task import Task
+from streams.runtime.state.marks import Mark
+from streams.runtime.tasks import restore
+from streams.runtime.tasks.restore import StoreRestore
+from streams.runtime.tasks.source_rows import Row
+from streams.runtime.tasks.task import Task
+from streams.runtime.worker import commit
 
 Plant = Callable[[object, str, object], None]
 """Puts something in the place of an attribute, as `MonkeyPatch.setattr` does."""

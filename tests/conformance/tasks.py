@@ -22,11 +22,11 @@ from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.blueprint import draw
-from streams.runtime.global_task import GlobalTask
-from streams.runtime.outbox import Outgoing
-from streams.runtime.stores import Opened, small_cache
-from streams.runtime.task import Ground, Task
+from streams.runtime.compile.outbox import Outgoing
+from streams.runtime.group.blueprint import draw
+from streams.runtime.state.stores import Opened, small_cache
+from streams.runtime.tasks.global_task import GlobalTask
+from streams.runtime.tasks.task import Ground, Task
 from streams.testing import RawRecord
 from streams.topology.node import BuiltTopology, TaskId
 

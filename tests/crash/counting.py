@@ -16,10 +16,10 @@ import time
 from collections.abc import Iterable
 
 from streams import Serdes, StreamsBuilder
-from streams.runtime import commit
-from streams.runtime.commit import Commit, Guarantee, Step
-from streams.runtime.outbox import Outgoing
-from streams.runtime.sender import Sender
+from streams.runtime.compile.outbox import Outgoing
+from streams.runtime.worker import commit
+from streams.runtime.worker.commit import Commit, Guarantee, Step
+from streams.runtime.worker.sender import Sender
 from streams.topology.node import TaskId
 from tests.crash.planted import PLANTED
 

@@ -10,7 +10,7 @@ import pytest
 from broker_local import format as batches
 from broker_local import recovery, segment
 from statestore.engine import EngineDamaged
-from streams.runtime.roster import Roster
+from streams.runtime.worker.roster import Roster
 from streams.topology.node import SubTopology, TaskId
 
 

@@ -27,7 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.cli": {"streams", "statestore", "broker_local"},
     "streams.app": {"streams", "statestore"},
     "streams.testing": {"streams", "statestore"},
-    "streams.query": SIXTH | INTERFACES | {"streams.runtime.mailbox", "streams.state"},
+    "streams.query": SIXTH | INTERFACES | {"streams.runtime.worker.mailbox", "streams.state"},
     "streams.runtime": SIXTH | {"statestore", "streams.state"},
     "streams.state": {"streams.topology", "streams.operators"} | SEVENTH | INTERFACES,
     "streams.dsl": {"streams.topology", "streams.operators"} | SEVENTH,
@@ -124,7 +124,7 @@ def test_the_rule_sees_a_wrong_import() -> None:
     low = next(m for m in modules() if m.name == "streams.record")
     assert uphill(low, Import("streams.runtime", 1, True))
     assert uphill(Module(low.path, "statestore.api"), Import("streams.record", 1, True))
-    assert not uphill(Module(low.path, "streams.runtime.task"), Import("statestore.api", 1, True))
+    assert not uphill(Module(low.path, "streams.runtime.tasks.task"), Import("statestore.api", 1, True))
 
 
 def test_importing_streams_is_light() -> None:

@@ -29,7 +29,7 @@ def test_one_file_builds_concrete_stores() -> None:
         for m in modules()
         if not m.name.startswith("statestore") and any(found.target in concrete for found in imports(m))
     }
-    assert builders == {"streams.runtime.stores"}
+    assert builders == {"streams.runtime.state.stores"}
 
 
 def test_each_kind_of_thread_lives_in_one_file() -> None:

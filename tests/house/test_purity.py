@@ -12,9 +12,9 @@ WORLDS = {"streams.world": "the machine's", "streams.testing.world": "the simula
 PURE = (
     "streams.operators",
     "streams.topology",
-    "streams.runtime.assign",
-    "streams.runtime.inbox",
-    "streams.runtime.code",
+    "streams.runtime.group.assign",
+    "streams.runtime.tasks.inbox",
+    "streams.runtime.compile.code",
     "streams.clients.member",
     "streams.clients.assignors",
     "statestore.keys",

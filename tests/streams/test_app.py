@@ -23,7 +23,7 @@ from streams.errors import (
     TopologyException,
     UnknownTopicOrPartitionException,
 )
-from streams.runtime.memory import memory_of
+from streams.runtime.state.memory import memory_of
 from streams.world import SYSTEM
 from tests.streams.apps import (
     COUNT,

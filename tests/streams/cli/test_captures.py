@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streams.clients import Admin, Producer, ProducerRecord
-from streams.runtime.summary import Pace, Summary
+from streams.runtime.worker.summary import Pace, Summary
 from tests.engines import broker_pid, local_engine
 from tests.streams.cli.test_terminal import ROOT, Seen, statuses
 

@@ -16,7 +16,7 @@ from streams.cli.groups import json_rows, told
 from streams.clients import ConsumerGroupDescription, GroupMember
 from streams.clients.local.door import forget
 from streams.clients.status import MemberStatus
-from streams.runtime.membership import PROTOCOL
+from streams.runtime.group.membership import PROTOCOL
 from tests.streams.apps import wait_for
 from tests.streams.cli.conftest import Command
 

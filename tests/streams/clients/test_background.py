@@ -21,7 +21,7 @@ from streams.clients.member import Member, MemberSettings
 from streams.clients.pulse import Pulse, pulse_of
 from streams.clients.seat import Seat
 from streams.errors import BackgroundThreadException, InvalidRecordException, RecordTooLargeException
-from streams.runtime import aio
+from streams.runtime.compile import aio
 from streams.world import SYSTEM
 from tests.engines import until
 

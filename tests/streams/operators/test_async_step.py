@@ -17,7 +17,7 @@ from streams.errors import IllegalArgumentException, StreamsException, TimeoutEx
 from streams.metrics import Metrics
 from streams.processor import LogAndContinueProcessingExceptionHandler
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.task import Ground, Task
+from streams.runtime.tasks.task import Ground, Task
 from streams.topology.node import TaskId
 from tests.streams.operators.running import DEFAULTS, UNCACHED, Running
 

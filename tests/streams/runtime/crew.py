@@ -20,9 +20,9 @@ from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.partition import partition_for
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.equip import Watchers, make_worker
-from streams.runtime.lifecycle import WorkerState
-from streams.runtime.worker import Worker
+from streams.runtime.worker.equip import Watchers, make_worker
+from streams.runtime.worker.lifecycle import WorkerState
+from streams.runtime.worker.worker import Worker
 from streams.testing import forget
 from streams.world import SYSTEM
 from tests.streams.apps import PATIENCE_S, TEXT, table, wait_for

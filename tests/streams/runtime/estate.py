@@ -16,14 +16,14 @@ from streams.config.application import StreamsConfig
 from streams.dropped import Drop
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.assign import AssignSettings
-from streams.runtime.directory import InstanceDirectory, claim
-from streams.runtime.equip import open_rocks
-from streams.runtime.leader import Surveyor
-from streams.runtime.restore import Restorer
-from streams.runtime.roster import Roster
-from streams.runtime.sender import Sender
-from streams.runtime.task import Ground
+from streams.runtime.group.assign import AssignSettings
+from streams.runtime.group.leader import Surveyor
+from streams.runtime.state.directory import InstanceDirectory, claim
+from streams.runtime.tasks.restore import Restorer
+from streams.runtime.tasks.task import Ground
+from streams.runtime.worker.equip import open_rocks
+from streams.runtime.worker.roster import Roster
+from streams.runtime.worker.sender import Sender
 from streams.testing import forget
 from streams.topology.node import BuiltTopology, TaskId
 from tests.streams.apps import COUNT, TEXT

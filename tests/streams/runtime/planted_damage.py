@@ -10,7 +10,7 @@ import pytest
 from statestore.api import NO_MARKS
 from statestore.engine import Engine
 from statestore.rocks import RocksEngine, RocksScan
-from streams.runtime import equip
+from streams.runtime.worker import equip
 
 
 class Damage:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.runtime.assign import AssignSettings, MemberInfo, Plan, TaskInfo, assign, hand_out, quotas
+from streams.runtime.group.assign import AssignSettings, MemberInfo, Plan, TaskInfo, assign, hand_out, quotas
 from streams.topology.node import TaskId
 
 SETTINGS = AssignSettings(acceptable_recovery_lag=100)

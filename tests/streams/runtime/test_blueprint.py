@@ -12,7 +12,7 @@ from streams import Materialized, StreamsBuilder
 from streams.config.application import StreamsConfig
 from streams.errors import MissingSourceTopicException, TopologyException
 from streams.record import TopicPartition
-from streams.runtime.blueprint import Blueprint, draw, source_topics
+from streams.runtime.group.blueprint import Blueprint, draw, source_topics
 from streams.topology.node import BuiltTopology, TaskId
 from tests.streams.apps import TEXT, word_count
 

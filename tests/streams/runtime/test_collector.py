@@ -7,7 +7,7 @@ import sys
 
 SCRIPT = """
 import gc
-from streams.runtime.collector import YOUNG, relax
+from streams.runtime.worker.collector import YOUNG, relax
 class Node: pass
 relax()
 frozen = gc.get_freeze_count()
@@ -31,7 +31,7 @@ EMBEDDED = """
 import gc
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin
-from streams.runtime.collector import YOUNG
+from streams.runtime.worker.collector import YOUNG
 engine = {"bootstrap.servers": "memory://collector"}
 with Admin(engine) as admin:
     admin.create_topic("in", 1)

@@ -13,9 +13,9 @@ from streams import KafkaStreams
 from streams.clients.api import Position
 from streams.errors import StreamsException
 from streams.record import TopicPartition
-from streams.runtime import commit
-from streams.runtime.commit import STEPS, Commit, Guarantee, Refused, Step, run
-from streams.runtime.sender import Refusal
+from streams.runtime.worker import commit
+from streams.runtime.worker.commit import STEPS, Commit, Guarantee, Refused, Step, run
+from streams.runtime.worker.sender import Refusal
 from streams.topology.node import TaskId
 from tests.streams.apps import TEXT, lag, produce, running, table, topics, wait_for
 from tests.streams.runtime.estate import Engines, Estate, counting

@@ -27,7 +27,7 @@ from streams.clients.local.door import forget
 from streams.errors import RecordTooLargeException, StreamsException
 from streams.partition import partition_for
 from streams.record import Record
-from streams.runtime.dead_letters import fitting
+from streams.runtime.tasks.dead_letters import fitting
 from streams.testing import TopologyTestDriver
 from tests.streams.apps import COUNT, TEXT, committed, produce, records, running, topics, wait_for
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import LockException, TaskIdFormatException
-from streams.runtime.directory import claim, parse_task
+from streams.runtime.state.directory import claim, parse_task
 from streams.topology.node import TaskId
 
 TASK = TaskId(0, 1)
@@ -66,7 +66,7 @@ def test_the_tasks_of_a_living_worker_are_not_touched(tmp_path: Path) -> None:
 
 def test_the_tasks_of_a_killed_worker_are_taken_over(tmp_path: Path) -> None:
     program = (
-        "import os, sys\nfrom pathlib import Path\nfrom streams.runtime.directory import claim\n"
+        "import os, sys\nfrom pathlib import Path\nfrom streams.runtime.state.directory import claim\n"
         "from streams.topology.node import TaskId\n"
         "home = claim(Path(sys.argv[1]), 'app').take(TaskId(0, 1), lambda path: 0)\n"
         "(home / 'position').write_text('9')\nos.kill(os.getpid(), 9)\n"

@@ -21,7 +21,7 @@ from streams.errors import (
     UnsupportedOperationException,
 )
 from streams.record import ValueAndTimestamp, VersionedRecord, Window, Windowed
-from streams.runtime.stores import Engines, opened
+from streams.runtime.state.stores import Engines, opened
 from streams.state.face import face
 from streams.state.iterators import Lease
 from streams.state.key_value_store import NOT_PUT, VALID_TO_UNDEFINED, Hand

@@ -13,8 +13,8 @@ from streams.metrics import Metrics
 from streams.operators.source_table import source_table
 from streams.processor import LogAndContinueProcessingExceptionHandler
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.global_task import GlobalTask
-from streams.runtime.task import Ground
+from streams.runtime.tasks.global_task import GlobalTask
+from streams.runtime.tasks.task import Ground
 from streams.topology.node import GlobalStore, ProcessorNode, StepNode
 from streams.topology.store import StoreKind
 from tests.streams.runtime.walking import DEFAULTS, STRING, source, step, table

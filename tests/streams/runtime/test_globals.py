@@ -12,8 +12,8 @@ from streams import StreamsBuilder
 from streams.clients.api import Isolation
 from streams.errors import OffsetOutOfRangeException, StreamsException
 from streams.record import TopicPartition
-from streams.runtime.equip import open_rocks
-from streams.runtime.globals import Globals
+from streams.runtime.worker.equip import open_rocks
+from streams.runtime.worker.globals import Globals
 from tests.streams.apps import TEXT
 from tests.streams.runtime.estate import Engines, Estate
 

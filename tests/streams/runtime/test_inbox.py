@@ -17,9 +17,9 @@ from streams.processor import (
     WallclockTimestampExtractor,
 )
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.entry import Run
-from streams.runtime.inbox import Inbox, InboxSettings, Reads, first_above
-from streams.runtime.timestamps import Reading
+from streams.runtime.compile.entry import Run
+from streams.runtime.compile.timestamps import Reading
+from streams.runtime.tasks.inbox import Inbox, InboxSettings, Reads, first_above
 from streams.serdes.base import AnySerde
 from streams.serdes.number import LONG
 from streams.serdes.offset_metadata import decode_offset_metadata

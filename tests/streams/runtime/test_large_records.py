@@ -13,9 +13,9 @@ from streams.dropped import Drop
 from streams.errors import RecordTooLargeException
 from streams.processor import DefaultProductionExceptionHandler, ErrorHandlerContext, Response
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.handlers import PRODUCTION
-from streams.runtime.outbox import Outgoing
-from streams.runtime.sender import Sender
+from streams.runtime.compile.handlers import PRODUCTION
+from streams.runtime.compile.outbox import Outgoing
+from streams.runtime.worker.sender import Sender
 from streams.topology.node import TaskId
 
 TASK = TaskId(0, 0)

@@ -14,8 +14,8 @@ from streams import StreamsBuilder
 from streams.clients.api import Admin, TopicDescription
 from streams.clients.assignors import Offer
 from streams.errors import MissingSourceTopicException, StreamsException
-from streams.runtime.internal import make_topics
-from streams.runtime.membership import WorkerInfo, read_given, write_info
+from streams.runtime.group.internal import make_topics
+from streams.runtime.group.membership import WorkerInfo, read_given, write_info
 from streams.topology.node import BuiltTopology, TaskId
 from tests.streams.apps import TEXT
 from tests.streams.runtime.estate import Engines, Estate, counting

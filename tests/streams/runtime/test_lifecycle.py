@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.errors import IllegalStateException
-from streams.runtime.lifecycle import NEXT, Lifecycle, State
+from streams.runtime.worker.lifecycle import NEXT, Lifecycle, State
 
 
 @given(st.lists(st.sampled_from(State), max_size=20))

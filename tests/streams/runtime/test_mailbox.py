@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from streams.runtime.mailbox import Mailbox
+from streams.runtime.worker.mailbox import Mailbox
 
 
 def test_messages_are_served_in_their_order_by_the_thread_that_serves() -> None:

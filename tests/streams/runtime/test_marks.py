@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statestore.memory import MemoryEngine
-from streams.runtime.marks import Mark, name_of, read_mark, write_mark
+from streams.runtime.state.marks import Mark, name_of, read_mark, write_mark
 
 marks = st.builds(Mark, st.text(st.characters(codec="utf-8")), st.integers(0, 2**32 - 1), st.integers(0, 2**63 - 1))
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from streams.clients.assignors import Offer, read_assignment
 from streams.errors import SerializationException
 from streams.record import TopicPartition
-from streams.runtime.assign import AssignSettings, TaskInfo
-from streams.runtime.membership import Given, WorkerInfo, lead, read_given, read_info, write_given, write_info
+from streams.runtime.group.assign import AssignSettings, TaskInfo
+from streams.runtime.group.membership import Given, WorkerInfo, lead, read_given, read_info, write_given, write_info
 from streams.topology.node import TaskId
 
 task_ids = st.builds(TaskId, st.integers(0, 9), st.integers(0, 99) | st.integers(0, 2**31 - 1))

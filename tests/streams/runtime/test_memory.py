@@ -11,9 +11,9 @@ import pytest
 from streams.clients.api import Position
 from streams.errors import RebalanceInProgressException
 from streams.record import TopicPartition
-from streams.runtime.equip import Watchers
-from streams.runtime.memory import Total
-from streams.runtime.worker import Worker
+from streams.runtime.state.memory import Total
+from streams.runtime.worker.equip import Watchers
+from streams.runtime.worker.worker import Worker
 from tests.streams.runtime import crew as crews
 from tests.streams.runtime.crew import OUT, Crew
 from tests.streams.runtime.test_zombies import counting

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from streams.partition import partition_for
 from streams.record import Headers, TopicPartition
-from streams.runtime.outbox import ANY, BATCH_BYTES, BATCH_RECORDS, BUSY_MS, Outbox
+from streams.runtime.compile.outbox import ANY, BATCH_BYTES, BATCH_RECORDS, BUSY_MS, Outbox
 from tests.streams.runtime.walking import Row, rows
 
 

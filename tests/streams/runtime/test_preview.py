@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams import Serdes, StreamsBuilder
 from streams.config.application import StreamsConfig
-from streams.runtime.preview import entry_text
+from streams.runtime.tasks.preview import entry_text
 
 
 def test_every_sub_topology_has_its_text() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.progress import AGAIN_MS, SOON_MS, Heard, Speaker, Word, read_word, write_word
-from streams.runtime.skew import UNHEARD
+from streams.runtime.group.progress import AGAIN_MS, SOON_MS, Heard, Speaker, Word, read_word, write_word
+from streams.runtime.tasks.skew import UNHEARD
 from streams.topology.node import TaskId
 
 ONE, TWO = TaskId(0, 1), TaskId(3, 2)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.errors import IllegalArgumentException
 from streams.processor import PunctuationType
-from streams.runtime.punctuate import Clockwork, Punctuations, Schedule
+from streams.runtime.compile.punctuate import Clockwork, Punctuations, Schedule
 
 STREAM, WALL = PunctuationType.STREAM_TIME, PunctuationType.WALL_CLOCK_TIME
 

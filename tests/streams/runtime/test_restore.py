@@ -12,10 +12,10 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Fetched, Isolation, ReaderSettings
 from streams.errors import KafkaException, LogTruncatedException, OffsetOutOfRangeException
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.marks import Mark, read_mark
-from streams.runtime.restore import Restorer, StoreRestore, outdated, rows_of
-from streams.runtime.stores import codec_of
-from streams.runtime.takeover import wiper
+from streams.runtime.state.marks import Mark, read_mark
+from streams.runtime.state.stores import codec_of
+from streams.runtime.tasks.restore import Restorer, StoreRestore, outdated, rows_of
+from streams.runtime.worker.takeover import wiper
 from streams.topology.node import TaskId
 from tests.streams.apps import TEXT
 from tests.streams.runtime.estate import Engines

@@ -13,9 +13,9 @@ from streams import Materialized, Stores, StreamsBuilder
 from streams.clients.api import Position
 from streams.errors import OffsetOutOfRangeException, TimeoutException
 from streams.record import TopicPartition
-from streams.runtime.equip import open_rocks
-from streams.runtime.marks import name_of, read_mark
-from streams.runtime.roster import DATABASE
+from streams.runtime.state.marks import name_of, read_mark
+from streams.runtime.worker.equip import open_rocks
+from streams.runtime.worker.roster import DATABASE
 from streams.topology.node import TaskId
 from tests.streams.apps import TEXT
 from tests.streams.runtime.estate import Engines, Estate

@@ -20,9 +20,9 @@ from streams.errors import (
 )
 from streams.processor import DeadLetter, DefaultProductionExceptionHandler, ErrorHandlerContext, Response
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.handlers import PRODUCTION
-from streams.runtime.outbox import Outgoing
-from streams.runtime.sender import Sender
+from streams.runtime.compile.handlers import PRODUCTION
+from streams.runtime.compile.outbox import Outgoing
+from streams.runtime.worker.sender import Sender
 from streams.topology.node import TaskId
 from tests.streams.runtime.estate import Engines
 

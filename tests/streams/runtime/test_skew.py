@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.record import TopicPartition
-from streams.runtime.skew import AGAIN_AFTER_MS, UNHEARD, Bound, Limit, Part, Skew, Standing
+from streams.runtime.tasks.skew import AGAIN_AFTER_MS, UNHEARD, Bound, Limit, Part, Skew, Standing
 from streams.topology.node import TaskId
 
 BOUND = 100

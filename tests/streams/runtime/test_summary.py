@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from streams.clients.status import MemberStatus, read_status
 from streams.dropped import Dropped
-from streams.runtime.lifecycle import WorkerState
-from streams.runtime.member_status import status_of
-from streams.runtime.summary import Pace, Summary
+from streams.runtime.worker.lifecycle import WorkerState
+from streams.runtime.worker.member_status import status_of
+from streams.runtime.worker.summary import Pace, Summary
 from streams.troubles import Troubles
 
 

@@ -18,8 +18,8 @@ from streams import AutoOffsetReset, StreamsBuilder
 from streams.clients.api import Position
 from streams.errors import NoOffsetForPartitionException
 from streams.record import TopicPartition
-from streams.runtime.marks import Mark, name_of, read_mark, write_mark
-from streams.runtime.takeover import lies_on_disk, positions, reset_of, restores, starts, wiper
+from streams.runtime.state.marks import Mark, name_of, read_mark, write_mark
+from streams.runtime.worker.takeover import lies_on_disk, positions, reset_of, restores, starts, wiper
 from streams.topology.node import TaskId
 from streams.topology.store import StoreKind
 from tests.streams.apps import TEXT

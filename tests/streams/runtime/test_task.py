@@ -16,7 +16,7 @@ from streams.operators.base import Call
 from streams.operators.source_table import source_table
 from streams.processor import PunctuationType, Response
 from streams.record import Record, TopicPartition
-from streams.runtime.stores import SMALL_CACHE
+from streams.runtime.state.stores import SMALL_CACHE
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.node import Node, ProcessorNode
 from tests.streams.runtime.walking import LONGS, STRING, Row, Walked, sink, source, step, table

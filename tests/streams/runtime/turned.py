@@ -15,8 +15,8 @@ from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.equip import Watchers, make_worker
-from streams.runtime.worker import Worker
+from streams.runtime.worker.equip import Watchers, make_worker
+from streams.runtime.worker.worker import Worker
 from streams.serdes import Serdes
 from streams.testing import forget
 

@@ -16,8 +16,8 @@ from streams.processor import (
     LogAndFailProcessingExceptionHandler,
 )
 from streams.record import Headers, RecordBatch, TopicPartition
-from streams.runtime.outbox import Outgoing
-from streams.runtime.task import Ground, Task
+from streams.runtime.compile.outbox import Outgoing
+from streams.runtime.tasks.task import Ground, Task
 from streams.serdes.base import AnySerde
 from streams.serdes.number import LONG
 from streams.serdes.simple import BYTES, string

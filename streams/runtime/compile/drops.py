@@ -1,0 +1,77 @@
+"""What the nodes of one task drop, with the record in hand when they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from streams.dropped import LATE, NEGATIVE_TIMESTAMP, Drop, Dropped, First
+from streams.metrics import COUNTED, NODE_GROUP, Metrics
+from streams.runtime.compile.entry import Run, Walk
+from streams.topology.node import SubTopology
+
+TOTAL = "dropped-records-total"
+BY_CAUSE = "dropped-records-by-cause-total"
+
+
+def measured(dropped: Dropped, metrics: Metrics, whose: str, **tags: str) -> None:
+    """Shows as `dropped-records-total` what one task, or one thread, has dropped."""
+    metrics.gauge(TOTAL, *COUNTED[TOTAL], partial(dropped.total, whose), **tags)
+
+
+def by_cause(drop: Drop, metrics: Metrics, **tags: str) -> Drop:
+    """Shows as `dropped-records-by-cause-total` what one node drops for one cause; gives the drop back.
+
+    Kafka Streams has no such metric: there the cause is known to the log alone.
+    """
+    tags = {**tags, "processor_node_id": drop.node, "cause": drop.cause}
+    metrics.gauge(BY_CAUSE, NODE_GROUP, "The total number of records dropped for a cause", lambda: drop.value, **tags)
+    return drop
+
+
+class Drops:
+    """The drops of one task.
+
+    Args:
+        task: its id.
+        dropped: all of the application.
+        walk: gives what is processed at the moment.
+        metrics: where they are shown.
+    """
+
+    def __init__(self, task: str, dropped: Dropped, walk: Callable[[], Walk], metrics: Metrics) -> None:
+        self._task = task
+        self._dropped = dropped
+        self._walk = walk
+        self._metrics = metrics
+        measured(dropped, metrics, task, task_id=task)
+
+    def of(self, node: str, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:
+        """What a node drops for a cause (see `Scope.drop`)."""
+
+        def first() -> First:
+            walk = self._walk()
+            here = walk.context()
+            seen = walk.current_stream_time() if time is None else time()
+            return First(here.topic, here.partition, here.offset, here.timestamp, seen)
+
+        return self._shown(node, cause, first, counted)
+
+    def release(self) -> None:
+        """The task is closed."""
+        self._dropped.release(self._task)
+
+    def by_store(self, topology: SubTopology, store: str) -> Drop:
+        """What a store does not take, since it is too old: it counts for the first node that has the store."""
+        nodes = (node.name for node in topology.nodes if store in getattr(node, "stores", ()))
+        return self.of(next(nodes, store), LATE)
+
+    def unstamped(self, run: Run) -> None:
+        """The one record of this run has a negative timestamp."""
+        place, offset, time = run.partition, run.batch.offsets[run.start], run.timestamps[run.start]
+        first = First(*place, offset, time, self._walk().stream_time)
+        self._shown(run.source, NEGATIVE_TIMESTAMP, lambda: first).add()
+
+    def _shown(self, node: str, cause: str, first: Callable[[], First | None], counted: bool = True) -> Drop:
+        drop = self._dropped.drop(self._task, node, cause, first, counted)
+        return by_cause(drop, self._metrics, task_id=self._task)

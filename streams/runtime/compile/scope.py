@@ -1,0 +1,151 @@
+"""What an operator may ask for when it is made: implements `operators.base.Scope` for one node of one
+task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+from streams.dropped import Drop
+from streams.errors import ConfigException
+from streams.metrics import Counter
+from streams.operators.base import Kept, Outcome, RecordContext, StoreAccess
+from streams.processor import PunctuationType
+from streams.runtime.compile.contexts import GUIDE, TaskView, ValueContext
+from streams.runtime.compile.punctuate import Schedule
+from streams.serdes.base import AnySerde
+from streams.serdes.choose import choose
+from streams.topology.node import TaskId
+
+T = TypeVar("T")
+
+
+class KeptNumber:
+    """A number that is saved with the committed offsets."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = -1
+
+
+class Host(Protocol):
+    """What a scope asks of its task."""
+
+    id: TaskId
+    view: TaskView
+
+    def access(self, name: str) -> StoreAccess | None:
+        """An open store, global ones included; ConfigException: it lacks a serde."""
+        ...
+
+    def face(self, name: str, node: str, context: Any) -> Any:
+        """The store as that node's processor sees it."""
+        ...
+
+    def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None: ...
+
+    def counter(self, name: str, node: str) -> Counter: ...
+
+    def drop(self, node: str, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop: ...
+
+    def shared(self, name: str, make: Callable[[], T]) -> T: ...
+
+    def kept(self, name: str) -> KeptNumber: ...
+
+    def schedule(
+        self,
+        node: str,
+        interval_ms: int,
+        kind: PunctuationType,
+        call: Callable[[int], object],
+        start_ms: int | None = None,
+    ) -> Schedule: ...
+
+    def when_idle(self, node: str, after_ms: int, act: Callable[[], None]) -> None: ...
+
+    def at_run_end(self, node: str, drain: Callable[[], Iterator[RecordContext]], width: int) -> None: ...
+
+
+class NodeScope:
+    """The scope of one node. `asks` becomes true when the operator takes `context`."""
+
+    __slots__ = ("_host", "_stores", "asks", "node", "sends_old")
+
+    def __init__(self, host: Host, node: str, stores: frozenset[str], sends_old: bool) -> None:
+        self._host = host
+        self._stores = stores
+        self.node = node
+        self.sends_old = sends_old
+        self.asks = False
+
+    @property
+    def partition(self) -> int:
+        return self._host.id.partition
+
+    def store(self, name: str) -> StoreAccess:
+        found = self._host.access(name)
+        if found is None:
+            raise ConfigException(
+                f"Processor {self.node} has no access to StateStore {name} as the store is not connected to the "
+                f"processor. {GUIDE}"
+            )
+        return found
+
+    def on_flush(self, name: str, listener: Callable[..., None]) -> None:
+        self._host.listen(name, listener, self.sends_old)
+
+    def serde(self, side: str, chosen: AnySerde | None) -> AnySerde:
+        return choose(chosen, self._host.view.config, "key" if side == "key" else "value", self.node)
+
+    def counter(self, name: str) -> Counter:
+        return self._host.counter(name, self.node)
+
+    def drop(self, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:
+        return self._host.drop(self.node, cause, time, counted)
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        return self._host.shared(name, make)
+
+    def kept(self, name: str) -> Kept:
+        return self._host.kept(name)
+
+    def setting(self, name: str) -> object:
+        return self._host.view.config.get(name)
+
+    def now_ms(self) -> int:
+        return self._host.view.walk.now
+
+    def stream_time(self) -> int:
+        return self._host.view.walk.current_stream_time()
+
+    @property
+    def context(self) -> Callable[[], RecordContext]:
+        """See `Scope.context`: taking it says that this node asks."""
+        self.asks = True
+        return self._host.view.walk.context
+
+    def value_context(self) -> ValueContext:
+        def store(name: str) -> Any:
+            return self._host.face(name, self.node, context) if name in self._stores else None
+
+        context = ValueContext(self.node, self._host.view, store, self._host.schedule)
+        self.asks = True
+        return context
+
+    def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Schedule:
+        return self._host.schedule(self.node, interval_ms, kind, call)
+
+    def when_idle(self, after_ms: int, act: Callable[[], None]) -> None:
+        self._host.when_idle(self.node, after_ms, act)
+
+    def at_run_end(self, drain: Callable[[], Iterator[RecordContext]], width: int) -> None:
+        self._host.at_run_end(self.node, drain, width)
+
+    def gather(
+        self, asks: Sequence[Callable[[], Awaitable[object]]], most: int, timeout_ms: int | None
+    ) -> list[Outcome]:
+        from streams.runtime.compile.aio import gather  # asyncio takes its time to import
+
+        return gather(asks, most, timeout_ms)

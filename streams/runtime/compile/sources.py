@@ -1,0 +1,66 @@
+"""How a source writes its loop: rows come in as bytes and are decoded one by one (decision 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streams.operators.base import Down, Rec
+from streams.runtime.compile.code import HEADERS, ROW, Sheet
+from streams.runtime.compile.entry import Walk
+from streams.serdes.base import Serde
+from streams.serdes.simple import BYTES
+
+Reread = tuple[bytes | None, object, bytes | None, object]
+"""A record that was read at the second try: the key's bytes, the key, the value's bytes, the value."""
+
+
+def source_step(
+    walk: Walk,
+    key_serde: Serde[object],
+    value_serde: Serde[object],
+    unreadable: Callable[[Exception], Reread | None],
+) -> Callable[[Sheet, Down], None]:
+    """What writes the loop of a source.
+
+    Args:
+        walk: knows the topic of the present run, for serdes that ask.
+        unreadable: called with the error of a record that was not decoded. Gives what the proper decoder reads
+            (the quick one refuses what that one can read, such as malformed text), drops the record and gives None,
+            or raises.
+    """
+
+    def write(sheet: Sheet, down: Down) -> None:
+        raw_key, raw_value, ts = ROW
+        with sheet.blocks(f"for {', '.join(ROW)} in rows", f"for {', '.join(ROW)}, {HEADERS} in rows"):
+            key, value = raw_key, raw_value
+            if key_serde is not BYTES:
+                key = sheet.name("key")
+            if value_serde is not BYTES:
+                value = sheet.name("value")
+            rec = Rec(key, value, ts, HEADERS, raw_key=raw_key, key_serde=key_serde)
+            sheet.note_bytes(key, raw_key, key_serde)
+            sheet.note_bytes(value, raw_value, value_serde)
+            if key is raw_key and value is raw_value:
+                down(rec)
+                return
+            with sheet.block("try"):
+                for name, raw, serde in ((key, raw_key, key_serde), (value, raw_value, value_serde)):
+                    if name is not raw:
+                        sheet.line(f"{name} = None if {raw} is None else {_decoded(sheet, walk, serde, raw)}")
+            again = sheet.name("again")
+            error = sheet.name("error")
+            with sheet.block(f"except Exception as {error}"):
+                sheet.line(f"{again} = {sheet.use(unreadable, 'unreadable')}({error})")
+                with sheet.block(f"if {again} is None"):
+                    sheet.line("continue")
+                sheet.line(f"{raw_key}, {key}, {raw_value}, {value} = {again}")
+            down(rec)
+
+    return write
+
+
+def _decoded(sheet: Sheet, walk: Walk, serde: Serde[object], raw: str) -> str:
+    if serde.decode_with is None:
+        return f"{sheet.use(serde.quick_decode or serde.decode, 'decode')}({raw})"
+    topic = sheet.once("topic", f"{sheet.use(walk, 'walk')}.topic")
+    return f"{sheet.use(serde.decode_with, 'decode')}({topic}, {HEADERS} or (), {raw})"

@@ -1,0 +1,87 @@
+"""What the group's leader does in a rebalance: looks at the topics, makes the internal ones, assigns for all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from streams.clients.api import Admin, Isolation
+from streams.clients.assignors import Offer
+from streams.record import TopicPartition
+from streams.runtime.group.assign import AssignSettings
+from streams.runtime.group.blueprint import Blueprint, WantedTopic, draw
+from streams.runtime.group.internal import make_topics
+from streams.runtime.group.membership import Round, lead
+from streams.topology.node import BuiltTopology, TaskId
+
+log = logging.getLogger("streams.runtime.group.leader")
+
+
+class Surveyor:
+    """Knows the topology and looks at the topics; every member has one, the leader also makes topics.
+
+    Args:
+        built: the topology.
+        admin: of the engine.
+        prefix: of internal topics.
+        settings: of the assignor.
+        shared: internal topics that are needed where there are several members.
+    """
+
+    def __init__(
+        self,
+        built: BuiltTopology,
+        admin: Admin,
+        prefix: str,
+        settings: AssignSettings,
+        shared: tuple[WantedTopic, ...] = (),
+    ) -> None:
+        self._built = built
+        self._admin = admin
+        self._prefix = prefix
+        self._settings = settings
+        self._shared = shared
+
+    def existing(self) -> dict[str, int]:
+        """Partitions of all topics there are."""
+        topics = self._admin.describe_topics(self._admin.list_topics())
+        return {name: topic.partitions for name, topic in topics.items()}
+
+    def blueprint(self) -> Blueprint:
+        """The tasks, by the topics there are now.
+
+        Raises:
+            MissingSourceTopicException, TopologyException: see `blueprint.draw`.
+        """
+        return draw(self._built, self.existing(), self._prefix)
+
+    def lead(self, members: Mapping[str, Offer]) -> Round:
+        """Makes the internal topics and assigns for all.
+
+        Raises:
+            StreamsException: an internal topic exists with a wrong number of partitions.
+        """
+        drawn = self.blueprint()
+        make_topics(self._admin, drawn.topics)
+        if len(members) > 1:
+            make_topics(self._admin, self._shared)
+        answer = lead(members, drawn.partitions, drawn.infos, self._ends(drawn), self._settings)
+        for task, reason in answer.plan.unplaced.items():
+            log.error("Task %s is run by nobody: %s.", task, reason)
+        for member, reason in answer.unreadable.items():
+            log.error("Member %s of the group gets no task: %s", member, reason)
+        return answer
+
+    def _ends(self, drawn: Blueprint) -> dict[TaskId, int]:
+        """The changelog ends of every task, summed over its stores."""
+        logs = {}
+        changelogs = {topic.name for topic in drawn.topics if topic.kind != "repartition"}
+        names = {
+            sub.id: [f"{self._prefix}-{topic.name}" for topic in sub.changelogs.values()]
+            for sub in self._built.subtopologies
+        }
+        for info in drawn.infos:
+            own = [name for name in names[info.id.subtopology] if name in changelogs]
+            logs[info.id] = [TopicPartition(name, info.id.partition) for name in own]
+        ends = self._admin.end_offsets([p for parts in logs.values() for p in parts], Isolation.READ_UNCOMMITTED)
+        return {task: sum(ends.get(p, 0) for p in parts) for task, parts in logs.items()}

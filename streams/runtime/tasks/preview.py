@@ -1,0 +1,41 @@
+"""The entry functions of a topology as text, without running it: what `topology code` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from statestore.memory import MemoryEngine
+from streams.metrics import Metrics
+from streams.record import TopicPartition
+from streams.runtime.tasks.global_task import GlobalTask
+from streams.runtime.tasks.task import Ground, Task
+from streams.topology.node import BuiltTopology, TaskId
+
+
+def entry_text(topology: BuiltTopology, config: Mapping[str, object], prefix: str = "app") -> dict[int, str]:
+    """The text of each sub-topology's entry functions, by its number.
+
+    A task of each is made in memory, which calls the `init` of its processors, and closed again. Topics have
+    one partition each, so that sinks show their shortest form.
+
+    Args:
+        config: complete settings (`StreamsConfig`).
+        prefix: of internal topics.
+    Raises:
+        StreamsException: a serde is missing, or a processor failed in `init`.
+    """
+    ground = Ground(config, Metrics(), lambda topic: 1, MemoryEngine(), prefix, topology.internal_topics)
+    fillers = [GlobalTask(each, [], ground) for each in topology.global_stores]
+    stores = {each.store_name: each.store for each in fillers}
+    found: dict[int, str] = {}
+    for sub in topology.subtopologies:
+        own = replace(ground, disk=MemoryEngine(), global_stores=stores)
+        topics = (own.topic_name(topic) for topic in sub.source_topics)
+        task = Task(TaskId(sub.id, 0), sub, [TopicPartition(topic, 0) for topic in topics], own)
+        task.start(0)
+        found[sub.id] = task.text
+        task.close(clean=False)
+    for filler in fillers:
+        filler.close(clean=False)
+    return found

@@ -1,0 +1,102 @@
+"""What a worker does about a damaged database.
+
+Its rows are worth nothing then, and neither is what was made of them since the last commit. A task goes back to its
+last commit and is restored from its changelogs; global stores are read from the beginning of their topics (decision
+10). It is the same wherever the damage shows: on opening, in the look-up of a record, in a flush, in a slice of
+restoring or of committed rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from statestore.engine import EngineDamaged
+from streams.clock import Clock
+from streams.runtime.worker.globals import Globals
+from streams.runtime.worker.lifecycle import WorkerState
+from streams.runtime.worker.roster import Roster
+
+log = logging.getLogger("streams.runtime.worker.damage")
+
+
+class Host(Protocol):
+    """What is needed of the worker."""
+
+    def become(self, state: WorkerState) -> None: ...
+
+
+class Damage:
+    """Rebuilds what was found damaged.
+
+    Args:
+        roster, globals: of the worker.
+        fill: starts global stores by what it is given, and reads them to their ends.
+        host: the worker.
+        clock: the wall clock.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        globals: Globals,
+        fill: Callable[[Callable[[int], None]], None],
+        host: Host,
+        clock: Clock,
+    ) -> None:
+        self._roster = roster
+        self._globals = globals
+        self._fill = fill
+        self._host = host
+        self._clock = clock
+
+    def fill_globals(self) -> None:
+        """Fills the global stores; once more, from nothing, where that shows their database to be damaged."""
+        try:
+            self._fill(self._globals.start)
+        except Exception as error:
+            if not (comes_of_damage(error) and self._globals.damaged):
+                raise
+            self._fill(self._globals.rebuild)
+
+    def rebuilt(self, error: Exception) -> bool:
+        """Has the error come of damage, and is what was damaged on its way again?
+
+        Raises:
+            ProcessorStateException: a damaged store has no changelog.
+        """
+        tasks, with_globals = self._roster.damaged(), self._globals.damaged
+        if not comes_of_damage(error) or not (tasks or with_globals):
+            return False
+        if with_globals:
+            self._fill(self._globals.rebuild)
+            for place in self._roster.running:  # one of them has read it
+                self._roster.revive(place.task.id, self._clock.now_ms())
+        for task in tasks:
+            self._roster.rebuild(task, self._clock.now_ms())
+        self._host.become(WorkerState.PARTITIONS_ASSIGNED)
+        return True
+
+    def given_up(self, error: Exception) -> bool:
+        """For a worker that ends: are there damaged tasks to be given up, so that the next start rebuilds them?"""
+        tasks = self._roster.damaged() if comes_of_damage(error) else []
+        for task in tasks:
+            self._roster.give_up(task, clean=False)
+        return bool(tasks)
+
+    def commit_globals(self) -> None:
+        """The last commit of the global stores; one that damage prevents does not matter, since they have topics."""
+        try:
+            self._globals.commit()
+        except EngineDamaged as damage:
+            log.warning("The global stores are rebuilt at the next start: %s.", damage)
+
+
+def comes_of_damage(error: BaseException | None) -> bool:
+    """Is damage the error, or what user code, handlers and flushes have made it of?"""
+    while error is not None:
+        if isinstance(error, EngineDamaged):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,196 @@
+"""Taking over a task, the same list for whoever does it and for whatever reason (decision 15).
+
+1. Committed positions are fetched; for a partition without one the reset policy decides.
+2. Every store's mark is read and judged against the log it came from.
+3. The target is where the changelog has been appended to, taken after step 1, shown or not: batches on their way to the
+   disk, or an open transaction, hide what an earlier owner wrote. For a store on its source topic it is the committed
+   position, if that is lower.
+4. The stores are restored to their targets.
+5. Positions and kept numbers go to the task, processors are initialised, processing starts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from statestore.api import Layered
+from statestore.engine import Engine
+from statestore.keys import observed_mark, store_prefix
+from streams.clients.api import Admin, Isolation, Position, TopicDescription
+from streams.errors import NoOffsetForPartitionException
+from streams.record import TopicPartition
+from streams.runtime.compile.layout import source_of
+from streams.runtime.state.marks import Mark, name_of, read_mark
+from streams.runtime.state.stores import Opened
+from streams.runtime.tasks.restore import StoreRestore
+from streams.runtime.tasks.source_rows import SourceRows
+from streams.runtime.tasks.task import Task
+from streams.serdes.offset_metadata import decode_offset_metadata
+from streams.topology.node import SubTopology
+from streams.topology.store import StoreKind, StoreSpec
+
+log = logging.getLogger("streams.runtime.worker.takeover")
+
+Reset = Callable[[TopicPartition], str]
+"""The reset policy of a source partition: earliest, latest, none or by_duration:<ms>."""
+
+
+def positions(
+    admin: Admin,
+    partitions: Sequence[TopicPartition],
+    committed: Mapping[TopicPartition, Position],
+    reset: Reset,
+    now: int,
+) -> dict[TopicPartition, Position]:
+    """Step 1: where processing goes on.
+
+    Raises:
+        NoOffsetForPartitionException: nothing is committed and the policy is `none`.
+    """
+    found = {p: committed[p] for p in partitions if p in committed}
+    fresh: dict[str, list[TopicPartition]] = {}
+    for partition in partitions:
+        if partition not in found:
+            fresh.setdefault(reset(partition), []).append(partition)
+    for policy, missing in fresh.items():
+        for partition, offset in starts(admin, policy, missing, now).items():
+            found[partition] = Position(offset)
+    return found
+
+
+def starts(admin: Admin, policy: str, missing: Sequence[TopicPartition], now: int) -> Mapping[TopicPartition, int]:
+    """Where partitions without a committed position begin."""
+    if policy == "earliest":
+        return admin.beginning_offsets(missing)
+    if policy == "latest":
+        return admin.end_offsets(missing, Isolation.READ_COMMITTED)
+    if policy.startswith("by_duration:"):
+        since = now - int(policy.partition(":")[2])
+        ends = admin.end_offsets(missing, Isolation.READ_COMMITTED)
+        times = admin.offsets_for_times(dict.fromkeys(missing, since))
+        return {p: ends[p] if (at := times.get(p)) is None else at.offset for p in missing}
+    raise NoOffsetForPartitionException(
+        f"No offset is committed for {', '.join(map(str, missing))}, and auto.offset.reset is {policy}. "
+        "Set it to earliest or latest, or commit offsets for the group first."
+    )
+
+
+def reset_of(topology: SubTopology, default: str, name_of: Callable[[str], str]) -> Reset:
+    """The policy of each source partition; repartition topics are always read from their start."""
+    internal = {name_of(topic) for topic in topology.repartition_topics}
+
+    def reset(partition: TopicPartition) -> str:
+        if partition.topic in internal:
+            return "earliest"
+        return source_of(topology, partition.topic, name_of)[1].reset or default
+
+    return reset
+
+
+def restores(
+    admin: Admin, task: Task, disk: Engine, committed: Mapping[TopicPartition, Position]
+) -> list[StoreRestore]:
+    """Steps 2 and 3: what each store lacks. Stores without a changelog are not restored.
+
+    Args:
+        committed: what the group has committed; a store on a source topic of which nothing is committed starts empty,
+            wherever the reset policy lets processing start.
+    """
+    logs = {s: log for s in task.stores if (log := task.changelog(s)) is not None}
+    if not logs:
+        return []
+    topics = admin.describe_topics({partition.topic for partition in logs.values()})
+    ends = admin.appended_ends(logs.values())
+    begins = admin.beginning_offsets(logs.values())
+    made = []
+    for store, changelog in logs.items():
+        opened = task.stores[store]
+        target, done = ends[changelog], committed.get(changelog)
+        if opened.spec.source_topic is not None:
+            target = min(target, done.offset) if done is not None else 0
+        kept = disk if lies_on_disk(opened.spec) else None
+        wipe = wiper(kept, store, opened.layers) if kept is not None else _nothing
+        mark = read_mark(kept, store) if kept is not None else None
+        start, epoch = judged(task, store, mark, topics.get(changelog.topic), ends[changelog], wipe)
+        made.append(
+            StoreRestore(
+                task.id,
+                store,
+                changelog,
+                opened.layers,
+                topics[changelog.topic].topic_id,
+                max(start, begins[changelog]),
+                target,
+                wipe,
+                log_epoch=epoch,
+                kept=start,
+                source=_source_rows(task, opened, changelog, done if start else None),
+            )
+        )
+    return made
+
+
+def _source_rows(
+    task: Task, store: Opened, changelog: TopicPartition, since: Position | None
+) -> SourceRows | None:
+    """What makes the rows of a store on its source topic.
+
+    Args:
+        since: the committed position, where the store has a part of the topic already.
+    """
+    if store.spec.source_topic is None:
+        return None
+    time = -1 if since is None else decode_offset_metadata(since.metadata).partition_time
+    return SourceRows(changelog, task.reading(changelog), store.access, time)
+
+
+def judged(
+    task: Task,
+    store: str,
+    mark: Mark | None,
+    topic: TopicDescription | None,
+    end: int,
+    wipe: Callable[[], None],
+) -> tuple[int, int]:
+    """Where the store's restore starts: at its mark, or at zero for one of the named reasons of decision 10."""
+    if mark is None:
+        return 0, 0
+    reason = None
+    if topic is None or mark.topic_id != topic.topic_id:
+        reason = "its changelog was deleted and made again (another topic id)"
+    elif mark.offset > end:
+        reason = f"its offset {mark.offset} lies behind the end of its changelog, {end}"
+    if reason is None:
+        return mark.offset, mark.log_epoch
+    log.warning("Store %s of task %s is rebuilt from its changelog: %s.", store, task.id, reason)
+    wipe()
+    return 0, 0
+
+
+def lies_on_disk(spec: StoreSpec) -> bool:
+    """Does the store outlive the process? Suppress buffers and LRU maps live in memory, whatever else is said."""
+    return spec.persistent and spec.kind not in (StoreKind.SUPPRESS_BUFFER, StoreKind.LRU)
+
+
+def wiper(engine: Engine, store: str, layers: Layered, mark: str | None = None) -> Callable[[], None]:
+    """Empties one store of a database.
+
+    Args:
+        layers: the store; what it has read goes too.
+        mark: the name its mark goes by, if not the store's.
+    """
+
+    def wipe() -> None:
+        number = engine.number(store)
+        # The mark goes with the rows: a death right afterwards must not leave an empty store that says it is full.
+        rows = store_prefix(number)
+        gone = {name_of(mark or store): b"", observed_mark(rows): b""}
+        engine.write((), [(rows, store_prefix(number + 1))], gone)
+        layers.apply(())
+
+    return wipe
+
+
+def _nothing() -> None:
+    """A store in memory starts empty."""
