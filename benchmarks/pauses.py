@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.figures import aligned
-from broker_local import format as batches
-from broker_local.client import SocketLink
-from broker_local.launch import find
-from broker_local.requests import (
+from broker_local.host.client import SocketLink
+from broker_local.host.launch import find
+from broker_local.log import format as batches
+from broker_local.protocol.requests import (
     Fetch,
     FetchPosition,
     Metadata,
@@ -98,7 +98,7 @@ DEEDS: tuple[Deed, ...] = (make_topics, make_partitions, write_all, fetch_all, p
 def running() -> Iterator[Places]:
     """A broker in a process of its own, on a fresh directory."""
     with tempfile.TemporaryDirectory(prefix="pauses-") as home:
-        command = [sys.executable, "-m", "broker_local.cli", "serve", f"{home}/log"]
+        command = [sys.executable, "-m", "broker_local.host.cli", "serve", f"{home}/log"]
         child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ})
         assert child.stdout is not None
         child.stdout.readline()

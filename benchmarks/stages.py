@@ -16,12 +16,12 @@ from benchmarks.figures import Figure
 from benchmarks.jobs import JOBS
 from benchmarks.options import Options
 from benchmarks.rig import TOPIC, cpu_ns, rig
-from broker_local import format as batches
-from broker_local.client import Link
-from broker_local.files import OsFiles
-from broker_local.launch import connect as link_to
-from broker_local.requests import READ_UNCOMMITTED, Fetch, FetchPosition, FetchReply
-from broker_local.store import Store
+from broker_local.base.files import OsFiles
+from broker_local.host.client import Link
+from broker_local.host.launch import connect as link_to
+from broker_local.log import format as batches
+from broker_local.log.store import Store
+from broker_local.protocol.requests import READ_UNCOMMITTED, Fetch, FetchPosition, FetchReply
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.rocks import RocksEngine
 from statestore.window import LayeredWindowStore

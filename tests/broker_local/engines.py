@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
 
-from broker_local import format as batches
-from broker_local.broker import Broker, BrokerSettings, Peer
-from broker_local.dispatch import ask_again, complete, due_flush, flushed, handle, open_broker, peer_gone, turn
-from broker_local.errorcodes import ErrorCode
-from broker_local.memfiles import MemFiles
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.memfiles import MemFiles
+from broker_local.broker.broker import Broker, BrokerSettings, Peer
+from broker_local.broker.dispatch import ask_again, complete, due_flush, flushed, handle, open_broker, peer_gone, turn
+from broker_local.broker.waits import Instant, Later, Waits
+from broker_local.log import format as batches
+from broker_local.protocol.requests import (
     Asks,
     Failure,
     Fetch,
@@ -22,7 +23,6 @@ from broker_local.requests import (
     ProducePart,
     Reply,
 )
-from broker_local.waits import Instant, Later, Waits
 from streams.clock import ManualClock
 
 R = TypeVar("R")
@@ -140,7 +140,7 @@ class Desk:
 
 def fetched(part: object) -> memoryview:
     """The batches of a fetched part that may still lie in files."""
-    from broker_local.inprocess import read_reply
+    from broker_local.host.inprocess import read_reply
 
     (read,) = read_reply(FetchReply((part,))).parts  # type: ignore[arg-type, union-attr]
     data: memoryview = read.data  # type: ignore[union-attr]

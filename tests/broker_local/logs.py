@@ -8,12 +8,12 @@ from zlib import crc32
 
 import msgpack
 
-from broker_local import format as batches
-from broker_local import topics
-from broker_local.files import Files, FileSlice, Handles
-from broker_local.partition import Partition
-from broker_local.recovery import NOTHING, Known
-from broker_local.topics import Topic
+from broker_local.base.files import Files, FileSlice, Handles
+from broker_local.log import format as batches
+from broker_local.log import topics
+from broker_local.log.partition import Partition
+from broker_local.log.recovery import NOTHING, Known
+from broker_local.log.topics import Topic
 
 ID = "0" * 31 + "1"
 NOW = 1_700_000_000_000

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from broker_local.heads import I64, Body, Longest, Range
+from broker_local.protocol.heads import I64, Body, Longest, Range
 
 
 def records_of(kind: type) -> st.SearchStrategy[Any]:

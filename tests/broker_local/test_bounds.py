@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.broker import BrokerSettings
-from broker_local.client import RequestFailed, SocketLink
-from broker_local.clock import SystemClock, instant
-from broker_local.dispatch import open_broker
-from broker_local.errorcodes import ErrorCode
-from broker_local.files import OsFiles
-from broker_local.groupstate import EMPTY
-from broker_local.limits import Bounds, Descriptors, share_out
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.files import OsFiles
+from broker_local.base.limits import Bounds, Descriptors, share_out
+from broker_local.broker.broker import BrokerSettings
+from broker_local.broker.dispatch import open_broker
+from broker_local.coordinator.groupstate import EMPTY
+from broker_local.host.client import RequestFailed, SocketLink
+from broker_local.host.clock import SystemClock, instant
+from broker_local.host.server import Server
+from broker_local.protocol.requests import (
     PROTOCOL_VERSION,
     Commit,
     CommitPart,
@@ -40,7 +41,6 @@ from broker_local.requests import (
     TopicCreate,
     TopicDelete,
 )
-from broker_local.server import Server
 from tests.broker_local.engines import Desk, batch
 from tests.broker_local.test_server import ended, frame, whole_reply
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.broker import BrokerSettings
-from broker_local.errorcodes import ErrorCode
-from broker_local.faults import Broken
-from broker_local.memfiles import MemFiles, Plan
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.faults import Broken
+from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.broker.broker import BrokerSettings
+from broker_local.log.topics import GROUP_TOPIC
+from broker_local.protocol.requests import (
     EARLIEST,
     LARGEST_TIMESTAMP,
     LATEST,
@@ -46,7 +47,6 @@ from broker_local.requests import (
     TopicCreate,
     TopicDelete,
 )
-from broker_local.topics import GROUP_TOPIC
 from tests.broker_local.engines import WALL, Desk, batch, fetched
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.place import FileLock
-from broker_local.properties import IN_DIRECTORY
+from broker_local.broker.properties import IN_DIRECTORY
+from broker_local.host.place import FileLock
 from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord, TopicPartition
 from streams.errors import OffsetOutOfRangeException, PolicyViolationException
 from tests.engines import local_engine, stop_broker, until
@@ -212,7 +212,7 @@ def compactors(directory: Path) -> list[int]:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"broker_local.compactor" in words and os.fsencode(directory) in words:
+            if b"broker_local.host.compactor" in words and os.fsencode(directory) in words:
                 found.append(int(entry.name))
     return found
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local import compaction
-from broker_local import format as batches
-from broker_local.compaction import Facts, Job, SegmentFacts
-from broker_local.faults import Damaged, Refused
-from broker_local.memfiles import MemFiles, Plan
-from broker_local.partition import Partition
-from broker_local.recovery import Known
-from broker_local.segment import Name
-from broker_local.topics import TopicSettings
+from broker_local.base.faults import Damaged, Refused
+from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.log import compaction
+from broker_local.log import format as batches
+from broker_local.log.compaction import Facts, Job, SegmentFacts
+from broker_local.log.partition import Partition
+from broker_local.log.recovery import Known
+from broker_local.log.segment import Name
+from broker_local.log.topics import TopicSettings
 from tests.broker_local.logs import HERE, NOW, Row, batch, open_partition, read_all, sync
 
 DAY = 86_400_000

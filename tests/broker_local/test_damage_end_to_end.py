@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from broker_local import format as batches
-from broker_local.faults import Damaged
-from broker_local.files import OsFiles
-from broker_local.store import Store
+from broker_local.base.faults import Damaged
+from broker_local.base.files import OsFiles
+from broker_local.log import format as batches
+from broker_local.log.store import Store
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
 from streams.errors import BrokerNotFoundException, CorruptRecordException
 from streams.world import SYSTEM
@@ -33,7 +33,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 def command(*words: str) -> tuple[int, str, str]:
     """Exit code of `broker-local`, and what it said."""
     done = subprocess.run(
-        [sys.executable, "-m", "broker_local.cli", *words], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "broker_local.host.cli", *words], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     return done.returncode, done.stdout, done.stderr
 

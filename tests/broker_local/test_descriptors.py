@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.client import RequestFailed, SocketLink
-from broker_local.errorcodes import ErrorCode
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.host.client import RequestFailed, SocketLink
+from broker_local.protocol.requests import (
     PROTOCOL_VERSION,
     Fetch,
     FetchPosition,
@@ -37,7 +37,7 @@ PARTITIONS = 200
 def directory(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     """Served by a process that may have `LIMIT` descriptors; and that process."""
     log = (tmp_path / "said").open("wb")
-    serve = [sys.executable, "-m", "broker_local.cli", "serve", str(tmp_path / "data")]
+    serve = [sys.executable, "-m", "broker_local.host.cli", "serve", str(tmp_path / "data")]
     process = subprocess.Popen(
         serve, stdout=log, stderr=log, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
     )

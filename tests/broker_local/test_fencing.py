@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.broker import BrokerSettings
-from broker_local.errorcodes import ErrorCode
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.broker.broker import BrokerSettings
+from broker_local.protocol.requests import (
     LATEST,
     Asks,
     DeletePart,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from broker_local import sheet
-from broker_local.faults import Damaged, Refused
-from broker_local.files import Files, FileSlice, Handles, OsFiles, replace
-from broker_local.memfiles import Killed, MemFiles, Plan
+from broker_local.base import sheet
+from broker_local.base.faults import Damaged, Refused
+from broker_local.base.files import Files, FileSlice, Handles, OsFiles, replace
+from broker_local.base.memfiles import Killed, MemFiles, Plan
 
 
 @pytest.fixture(params=["memory", "disk"])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local import format as batches
-from broker_local.format import BadBatch, Torn
+from broker_local.log import format as batches
+from broker_local.log.format import BadBatch, Torn
 
 cell = st.none() | st.binary(max_size=20)
 pairs = st.lists(st.tuples(st.text(max_size=5), cell), max_size=3).map(tuple)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local import catalog, line
-from broker_local.errorcodes import ErrorCode
-from broker_local.memfiles import MemFiles, Plan
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.log import catalog, line
+from broker_local.protocol.requests import (
     Commit,
     CommitPart,
     Committed,

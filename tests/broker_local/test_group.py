@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local import group as groups
-from broker_local.errorcodes import ErrorCode
-from broker_local.grouplog import pack, unpack
-from broker_local.groupstate import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.coordinator import group as groups
+from broker_local.coordinator.grouplog import pack, unpack
+from broker_local.coordinator.groupstate import (
     COMPLETING,
     EMPTY,
     PREPARING,
@@ -26,7 +26,7 @@ from broker_local.groupstate import (
     StateRecord,
     replay,
 )
-from broker_local.requests import (
+from broker_local.protocol.requests import (
     Commit,
     CommitPart,
     CommitReply,

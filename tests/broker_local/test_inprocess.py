@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from broker_local.broker import BrokerSettings
-from broker_local.client import ConnectionLost, Link, RequestFailed
-from broker_local.inprocess import Engine, connect, forget
-from broker_local.requests import (
+from broker_local.broker.broker import BrokerSettings
+from broker_local.host.client import ConnectionLost, Link, RequestFailed
+from broker_local.host.inprocess import Engine, connect, forget
+from broker_local.protocol.requests import (
     Fetch,
     FetchPosition,
     FetchReply,

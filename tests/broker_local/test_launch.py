@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from broker_local import sheet
-from broker_local.catalog import KIND, PATH, VERSION
-from broker_local.client import ConnectionLost, SocketLink
-from broker_local.errorcodes import ErrorCode
-from broker_local.files import OsFiles
-from broker_local.launch import connect, find
-from broker_local.place import FileLock, Place, Unavailable, prepare, read_endpoint, socket_path
-from broker_local.requests import (
+from broker_local.base import sheet
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.files import OsFiles
+from broker_local.host.client import ConnectionLost, SocketLink
+from broker_local.host.launch import connect, find
+from broker_local.host.place import FileLock, Place, Unavailable, prepare, read_endpoint, socket_path
+from broker_local.log.catalog import KIND, PATH, VERSION
+from broker_local.protocol.requests import (
     Commit,
     CommitPart,
     Committed,
@@ -74,7 +74,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 def command(*words: str) -> subprocess.Popen[str]:
     """The command, as a user would run it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "broker_local.cli", *words],
+        [sys.executable, "-m", "broker_local.host.cli", *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -118,7 +118,7 @@ def test_the_first_client_starts_a_broker_and_the_next_finds_it(directory: Path)
 
 def test_clients_that_race_start_one_broker(directory: Path) -> None:
     script = (
-        "import sys; from broker_local.launch import connect; from broker_local.place import *; "
+        "import sys; from broker_local.host.launch import connect; from broker_local.host.place import *; "
         "link = connect(sys.argv[1]); print(read_endpoint(prepare(sys.argv[1])).pid, flush=True); sys.stdin.read()"
     )
     racers = [
@@ -359,7 +359,7 @@ def test_damage_that_is_found_while_running_stops_the_broker_for_good(directory:
 
 
 def test_a_full_disk_is_told_to_who_writes_and_nobody_else(directory: Path) -> None:
-    limited = f"ulimit -f 200; exec {sys.executable} -m broker_local.cli serve {directory}"
+    limited = f"ulimit -f 200; exec {sys.executable} -m broker_local.host.cli serve {directory}"
     child = subprocess.Popen(["bash", "-c", limited], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     child.stdout.readline()

@@ -8,10 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from broker_local.faults import Refused
-from broker_local.memfiles import MemFiles, Plan
-from broker_local.partition import Partition
-from broker_local.recovery import Known
+from broker_local.base.faults import Refused
+from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.log.partition import Partition
+from broker_local.log.recovery import Known
 from tests.broker_local.logs import NOW, Row, batch, open_partition, read_all, rows, sync
 
 SETTINGS = {"segment_bytes": 400, "index_interval_bytes": 160, "retention_bytes": 1500, "retention_ms": -1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.offsets import CommittedOffset, chosen, expired
+from broker_local.coordinator.offsets import CommittedOffset, chosen, expired
 
 keys = st.tuples(st.sampled_from(["t", "u"]), st.integers(0, 3))
 committed = st.dictionaries(keys, st.builds(CommittedOffset, st.just(1), st.just(""), st.just(0), st.integers(0, 50)))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.packer import MOST_KEPT, pack
+from broker_local.log.packer import MOST_KEPT, pack
 
 THINGS = st.recursive(
     st.none() | st.binary() | st.integers(0, 2**40), lambda inner: st.lists(inner, max_size=4), max_leaves=20

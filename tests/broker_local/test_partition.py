@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local import format as batches
-from broker_local.faults import Broken, Damaged, Refused
-from broker_local.memfiles import MemFiles, Plan
-from broker_local.partition import Appended, Found, Partition
-from broker_local.producers import EXPIRES_MS
-from broker_local.recovery import Known
+from broker_local.base.faults import Broken, Damaged, Refused
+from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.log import format as batches
+from broker_local.log.partition import Appended, Found, Partition
+from broker_local.log.producers import EXPIRES_MS
+from broker_local.log.recovery import Known
 from tests.broker_local.logs import HERE, NOW, batch, open_partition, read_all, rows, sync
 
 

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local import compaction, partition
-from broker_local import format as batches
-from broker_local.compactor import outcome, pack_job, read_outcome, unpack_job
-from broker_local.errorcodes import ErrorCode
-from broker_local.faults import Crashed, Refused, Unreadable
-from broker_local.memfiles import MemFiles
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.faults import Crashed, Refused, Unreadable
+from broker_local.base.memfiles import MemFiles
+from broker_local.host.compactor import outcome, pack_job, read_outcome, unpack_job
+from broker_local.log import compaction, partition
+from broker_local.log import format as batches
+from broker_local.log.store import COMPACTION_CHECK_MS, Store
+from broker_local.protocol.requests import (
     READ_UNCOMMITTED,
     ListOffsets,
     NewTopic,
@@ -25,7 +26,6 @@ from broker_local.requests import (
     ProducePart,
     TopicCreate,
 )
-from broker_local.store import COMPACTION_CHECK_MS, Store
 from tests.broker_local.engines import Desk
 from tests.broker_local.logs import NOW, batch, open_partition, poisoned, read_all, sync
 

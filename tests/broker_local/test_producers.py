@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local import format as batches
-from broker_local.faults import Refused
-from broker_local.format import Header
-from broker_local.producers import EXPIRES_MS, Producers, Stored
+from broker_local.base.faults import Refused
+from broker_local.log import format as batches
+from broker_local.log.format import Header
+from broker_local.log.producers import EXPIRES_MS, Producers, Stored
 
 
 def header(sequence: int, count: int = 2, epoch: int = 0, producer: int = 1, base: int = 0) -> Header:

@@ -11,10 +11,18 @@ from typing import Any
 
 import pytest
 
-from broker_local.client import ConnectionLost
-from broker_local.errorcodes import ErrorCode
-from broker_local.readfaults import FADES_MS, LINE_MS, ReadFaults
-from broker_local.requests import Fetch, FetchedPart, FetchPosition, NewTopic, Produce, ProducePart, TopicCreate
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.host.client import ConnectionLost
+from broker_local.log.readfaults import FADES_MS, LINE_MS, ReadFaults
+from broker_local.protocol.requests import (
+    Fetch,
+    FetchedPart,
+    FetchPosition,
+    NewTopic,
+    Produce,
+    ProducePart,
+    TopicCreate,
+)
 from tests.broker_local.engines import batch, values_in
 from tests.broker_local.test_server import Running
 
@@ -66,7 +74,7 @@ def test_an_error_of_the_disk_is_told_and_the_broker_goes_on(
 
     monkeypatch.setattr(os, call, failing)
     if call == "pread":  # small slices are read, and sent with the head
-        monkeypatch.setattr("broker_local.server.SMALL_SLICE", 1 << 30)
+        monkeypatch.setattr("broker_local.host.server.SMALL_SLICE", 1 << 30)
     first = fetched(running, "bad")
     assert first == {} or first["bad"].error == ErrorCode.KAFKA_STORAGE_ERROR
     told = fetched(running, "bad", "good")

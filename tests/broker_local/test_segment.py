@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local import format as batches
-from broker_local import index as indexes
-from broker_local.faults import Damaged
-from broker_local.files import Handles
-from broker_local.memfiles import MemFiles
-from broker_local.segment import Name, Segment
+from broker_local.base.faults import Damaged
+from broker_local.base.files import Handles
+from broker_local.base.memfiles import MemFiles
+from broker_local.log import format as batches
+from broker_local.log import index as indexes
+from broker_local.log.segment import Name, Segment
 
 INTERVAL = 300
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from broker_local import compaction, layout
-from broker_local.faults import Damaged
-from broker_local.memfiles import MemFiles
-from broker_local.partition import Partition
-from broker_local.recovery import Known
-from broker_local.segment import Name
+from broker_local.base.faults import Damaged
+from broker_local.base.memfiles import MemFiles
+from broker_local.log import compaction, layout
+from broker_local.log.partition import Partition
+from broker_local.log.recovery import Known
+from broker_local.log.segment import Name
 from streams.clients import Admin, Consumer
 from streams.errors import BrokerNotFoundException
 from tests.broker_local.logs import HERE, NOW, batch, open_partition, read_all, sync

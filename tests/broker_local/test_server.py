@@ -14,14 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from broker_local.broker import BrokerSettings
-from broker_local.client import ConnectionLost, RequestFailed, SocketLink
-from broker_local.clock import SystemClock, instant
-from broker_local.dispatch import open_broker
-from broker_local.errorcodes import ErrorCode
-from broker_local.files import OsFiles
-from broker_local.limits import Bounds
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.files import OsFiles
+from broker_local.base.limits import Bounds
+from broker_local.broker.broker import BrokerSettings
+from broker_local.broker.dispatch import open_broker
+from broker_local.host.client import ConnectionLost, RequestFailed, SocketLink
+from broker_local.host.clock import SystemClock, instant
+from broker_local.host.server import Server
+from broker_local.protocol.requests import (
     PROTOCOL_VERSION,
     Api,
     Failure,
@@ -38,8 +39,7 @@ from broker_local.requests import (
     ProduceReply,
     TopicCreate,
 )
-from broker_local.server import Server
-from broker_local.wire import MAX_REQUEST, read_reply, request_frame
+from broker_local.protocol.wire import MAX_REQUEST, read_reply, request_frame
 from tests.broker_local.engines import batch, values_in
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.broker import BrokerSettings
-from broker_local.errorcodes import ErrorCode
-from broker_local.meaningless import REASONS, reason
-from broker_local.page import page
-from broker_local.properties import IN_DIRECTORY, read_properties
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.broker.broker import BrokerSettings
+from broker_local.broker.meaningless import REASONS, reason
+from broker_local.broker.page import page
+from broker_local.broker.properties import IN_DIRECTORY, read_properties
+from broker_local.broker.settings import SETTINGS, WrongSetting, given, read_settings
+from broker_local.log.topics import GROUP_TOPIC
+from broker_local.log.topics import SETTINGS as TOPIC_SETTINGS
+from broker_local.protocol.requests import (
     Alteration,
     Commit,
     CommitPart,
@@ -24,9 +27,6 @@ from broker_local.requests import (
     TopicCreate,
     TopicDelete,
 )
-from broker_local.settings import SETTINGS, WrongSetting, given, read_settings
-from broker_local.topics import GROUP_TOPIC
-from broker_local.topics import SETTINGS as TOPIC_SETTINGS
 from streams.clients import Admin, Producer, ProducerRecord, TopicPartition
 from streams.errors import (
     BrokerNotFoundException,
@@ -173,7 +173,7 @@ def test_a_file_is_read_line_by_line(tmp_path: Path) -> None:
 
 def test_the_page_is_made_from_the_tables() -> None:
     shown = ROOT / "docs" / "broker-settings.md"
-    assert shown.read_text("utf-8") == page(), "python -m broker_local.page > docs/broker-settings.md"
+    assert shown.read_text("utf-8") == page(), "python -m broker_local.broker.page > docs/broker-settings.md"
 
 
 def settings_of(desk: Desk, topic: str) -> dict[str, tuple[str, bool]]:
@@ -240,7 +240,7 @@ def test_logs_are_looked_at_as_often_as_is_said() -> None:
 
 def serving(*words: str) -> subprocess.Popen[str]:
     """A broker in the foreground, once it listens."""
-    command = [sys.executable, "-m", "broker_local.cli", "serve", *words]
+    command = [sys.executable, "-m", "broker_local.host.cli", "serve", *words]
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert child.stdout is not None
     child.stdout.readline()
@@ -290,6 +290,10 @@ def test_users_of_the_engine_configure_it_by_a_file_in_the_directory(tmp_path: P
 
 def test_the_settings_are_listed() -> None:
     out = subprocess.run(
-        [sys.executable, "-m", "broker_local.cli", "settings"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "broker_local.host.cli", "settings"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert [line.partition("=")[0] for line in out.splitlines() if not line.startswith(" ")] == list(SETTINGS)

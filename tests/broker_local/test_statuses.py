@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from broker_local import group as groups
-from broker_local.errorcodes import ErrorCode
-from broker_local.groupstate import Call, Group, GroupState, Member, StateRecord, replay
-from broker_local.heads import BadHead, decode
-from broker_local.requests import Failure, Heartbeat, Leave, Leaver
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.coordinator import group as groups
+from broker_local.coordinator.groupstate import Call, Group, GroupState, Member, StateRecord, replay
+from broker_local.protocol.heads import BadHead, decode
+from broker_local.protocol.requests import Failure, Heartbeat, Leave, Leaver
 
 
 def group_of(*members: str) -> Group:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local import on_fetch
-from broker_local.broker import Peer
-from broker_local.dispatch import advance, ask_again, handle, peer_gone
-from broker_local.errorcodes import ErrorCode
-from broker_local.faults import Damaged
-from broker_local.memfiles import MemFiles
-from broker_local.on_records import end_key
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.faults import Damaged
+from broker_local.base.memfiles import MemFiles
+from broker_local.broker import on_fetch
+from broker_local.broker.broker import Peer
+from broker_local.broker.dispatch import advance, ask_again, handle, peer_gone
+from broker_local.broker.on_records import end_key
+from broker_local.broker.waits import Later, Steps
+from broker_local.protocol.requests import (
     Alteration,
     Asks,
     Commit,
@@ -41,7 +42,6 @@ from broker_local.requests import (
     TopicDelete,
     TopicsReply,
 )
-from broker_local.waits import Later, Steps
 from tests.broker_local.engines import WALL, Desk, batch, fetched, values_in
 
 MANY = 300

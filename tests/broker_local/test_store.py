@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from broker_local import catalog, sheet
-from broker_local.compactor import ChildCompactor
-from broker_local.faults import Broken, Damaged, Refused
-from broker_local.files import Files, OsFiles
-from broker_local.memfiles import MemFiles, Plan
-from broker_local.store import COMPACTION_CHECK_MS, RETENTION_CHECK_MS, Store
+from broker_local.base import sheet
+from broker_local.base.faults import Broken, Damaged, Refused
+from broker_local.base.files import Files, OsFiles
+from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.host.compactor import ChildCompactor
+from broker_local.log import catalog
+from broker_local.log.store import COMPACTION_CHECK_MS, RETENTION_CHECK_MS, Store
 from tests.broker_local.logs import NOW, batch, read_all, rows
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.client import ConnectionLost
-from broker_local.faults import Broken
-from broker_local.memfiles import MemFiles
-from broker_local.requests import NewTopic, Produce, ProducePart, TopicCreate
-from broker_local.store import Flush
-from broker_local.sync import Syncer
+from broker_local.base.faults import Broken
+from broker_local.base.memfiles import MemFiles
+from broker_local.host.client import ConnectionLost
+from broker_local.host.sync import Syncer
+from broker_local.log.store import Flush
+from broker_local.protocol.requests import NewTopic, Produce, ProducePart, TopicCreate
 from tests.broker_local.engines import batch
 from tests.broker_local.test_server import Running
 from tests.engines import until

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local import names, topics
-from broker_local.faults import Refused
-from broker_local.topics import TopicSettings
+from broker_local.base import names
+from broker_local.base.faults import Refused
+from broker_local.log import topics
+from broker_local.log.topics import TopicSettings
 
 
 @pytest.mark.parametrize("name", ["a", "A-b_c.9", "...", "x" * 249, "..a"])

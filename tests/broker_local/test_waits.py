@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.waits import Later, Waits
+from broker_local.broker.waits import Later, Waits
 
 step = st.one_of(
     st.tuples(st.just("park"), st.sets(st.integers(0, 3)), st.none() | st.integers(0, 50)),

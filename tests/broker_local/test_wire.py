@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local import requests
-from broker_local.errorcodes import ErrorCode
-from broker_local.heads import BadHead, decode, encode
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.protocol import requests
+from broker_local.protocol.heads import BadHead, decode, encode
+from broker_local.protocol.requests import (
     API_OF,
     APIS,
     Api,
@@ -27,7 +27,7 @@ from broker_local.requests import (
     Produce,
     ProducePart,
 )
-from broker_local.wire import (
+from broker_local.protocol.wire import (
     MAX_REQUEST,
     Asked,
     BadFrame,

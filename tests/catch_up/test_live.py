@@ -119,7 +119,7 @@ def test_at_the_start_live_records_wait_for_old_ones_and_it_is_said(
     address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = old_and_live()
-    with caplog.at_level(logging.INFO, "streams.runtime.worker.alignment"):
+    with caplog.at_level(logging.INFO, "streams.runtime.alignment"):
         order = taken_order(address, given)
     assert len(order) == sum(map(len, given.values()))
     first_live = next(at for at, time in enumerate(order) if time > now() - DAY)

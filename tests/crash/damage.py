@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from broker_local import inprocess
-from broker_local.faults import StorageError
-from broker_local.memfiles import MemFiles
+from broker_local.base.faults import StorageError
+from broker_local.base.memfiles import MemFiles
+from broker_local.host import inprocess
 from streams import KafkaStreams, Serdes, SessionWindows, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
 from streams.errors import KafkaException

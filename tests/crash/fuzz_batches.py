@@ -9,11 +9,11 @@ from zlib import crc32
 
 import msgpack
 
-from broker_local import format as batches
-from broker_local.faults import Refused
-from broker_local.files import FileSlice
-from broker_local.memfiles import MemFiles
-from broker_local.store import Store, Upkeep
+from broker_local.base.faults import Refused
+from broker_local.base.files import FileSlice
+from broker_local.base.memfiles import MemFiles
+from broker_local.log import format as batches
+from broker_local.log.store import Store, Upkeep
 from tests.broker_local.logs import NOW
 from tests.crash.found import Found
 

@@ -6,10 +6,10 @@ import random
 
 import msgpack
 
-from broker_local import format as batches
-from broker_local.faults import StorageError
-from broker_local.memfiles import MemFiles
-from broker_local.store import Store
+from broker_local.base.faults import StorageError
+from broker_local.base.memfiles import MemFiles
+from broker_local.log import format as batches
+from broker_local.log.store import Store
 from tests.broker_local.logs import NOW
 from tests.crash.found import Found
 from tests.crash.fuzz_batches import values_of

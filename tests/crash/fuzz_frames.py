@@ -16,16 +16,16 @@ from pathlib import Path
 
 import msgpack
 
-from broker_local import requests as wire
-from broker_local.broker import BrokerSettings
-from broker_local.client import SocketLink
-from broker_local.clock import SystemClock, instant
-from broker_local.dispatch import open_broker
-from broker_local.files import OsFiles
-from broker_local.heads import Body, Range
-from broker_local.limits import Bounds
-from broker_local.server import Server
-from broker_local.wire import MAX_REQUEST, request_frame
+from broker_local.base.files import OsFiles
+from broker_local.base.limits import Bounds
+from broker_local.broker.broker import BrokerSettings
+from broker_local.broker.dispatch import open_broker
+from broker_local.host.client import SocketLink
+from broker_local.host.clock import SystemClock, instant
+from broker_local.host.server import Server
+from broker_local.protocol import requests as wire
+from broker_local.protocol.heads import Body, Range
+from broker_local.protocol.wire import MAX_REQUEST, request_frame
 from tests.broker_local.engines import batch
 from tests.crash.found import Found
 

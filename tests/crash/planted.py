@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from broker_local import requests as wire
-from broker_local.format import Packed
+from broker_local.log.format import Packed
+from broker_local.protocol import requests as wire
 from streams.clients.api import GroupMember, Sent
 from streams.clients.local.lane import Lane, Parcel
 from streams.clients.local.writer import LocalWriter

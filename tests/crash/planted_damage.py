@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from broker_local import format as batches
-from broker_local import recovery, segment
+from broker_local.log import format as batches
+from broker_local.log import recovery, segment
 from statestore.engine import EngineDamaged
 from streams.runtime.worker.roster import Roster
 from streams.topology.node import SubTopology, TaskId

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from broker_local.faults import Refused
-from broker_local.memfiles import MemFiles
-from broker_local.partition import Partition
-from broker_local.store import Durability, Store
+from broker_local.base.faults import Refused
+from broker_local.base.memfiles import MemFiles
+from broker_local.log.partition import Partition
+from broker_local.log.store import Durability, Store
 from tests.broker_local.logs import NOW, Row, batch, read_all
 
 PLAIN = {"segment.bytes": "450", "index.interval.bytes": "150", "retention.ms": "-1"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local import sheet
+from broker_local.base import sheet
 from statestore.rocks import RocksEngine
 from tests.crash.trial import APPLICATION, Instance, Trial, trial
 from tests.crash.verdict import wrong

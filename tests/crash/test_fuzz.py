@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from broker_local import format as batches
-from broker_local import server, wire
+from broker_local.host import server
+from broker_local.log import format as batches
+from broker_local.protocol import wire
 from tests.crash import fuzz
 from tests.crash.found import Found
 

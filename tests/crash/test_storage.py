@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.faults import Broken, Damaged, Refused, StorageError
-from broker_local.files import OsFiles
-from broker_local.line import Line
-from broker_local.line import read as read_line
-from broker_local.memfiles import Killed, MemFiles, Plan
-from broker_local.recovery import Known
-from broker_local.store import Durability, Store
+from broker_local.base.faults import Broken, Damaged, Refused, StorageError
+from broker_local.base.files import OsFiles
+from broker_local.base.memfiles import Killed, MemFiles, Plan
+from broker_local.log.line import Line
+from broker_local.log.line import read as read_line
+from broker_local.log.recovery import Known
+from broker_local.log.store import Durability, Store
 from tests.broker_local.logs import HERE, NOW, Row, batch, open_partition, read_all
 from tests.crash.storage import Life, check_after_kill, check_after_power_cut
 
@@ -252,8 +252,8 @@ def test_a_hundred_starts_change_nothing() -> None:
 
 CHILD = """
 import sys
-from broker_local.files import OsFiles
-from broker_local.store import Store
+from broker_local.base.files import OsFiles
+from broker_local.log.store import Store
 from tests.broker_local.logs import NOW, batch
 store = Store(OsFiles(sys.argv[1]), NOW)
 if not store.topics:

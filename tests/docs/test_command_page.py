@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from broker_local.cli import main as broker
+from broker_local.host.cli import main as broker
 from streams.cli.main import cli
 from streams.cli.page import page
 from tests.docs.pages import ROOT

@@ -62,11 +62,11 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "networkx": ("streams.topology.checks",),
     "confluent_kafka": ("streams.clients.kafka",),
     "prometheus_client": ("streams.metrics_http",),
-    "click": ("streams.cli", "broker_local.cli"),
+    "click": ("streams.cli", "broker_local.host.cli"),
     "rich": ("streams.cli.render",),
     "yaml": ("streams.config.load",),
     "typing_extensions": ("streams.type_variables",),  # for checkers, which bring it
-    "msgspec": ("streams.serdes", "broker_local.payload"),
+    "msgspec": ("streams.serdes", "broker_local.log.payload"),
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
     "mmh3": ("streams.serdes.murmur3",),

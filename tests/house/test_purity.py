@@ -20,12 +20,12 @@ PURE = (
     "statestore.keys",
     "statestore.ordered",
     "statestore.merge",
-    "broker_local.group",
-    "broker_local.offsets",
-    "broker_local.compaction",
-    "broker_local.format",
-    "broker_local.producers",
-    "broker_local.requests",
+    "broker_local.coordinator.group",
+    "broker_local.coordinator.offsets",
+    "broker_local.log.compaction",
+    "broker_local.log.format",
+    "broker_local.log.producers",
+    "broker_local.protocol.requests",
 )
 
 

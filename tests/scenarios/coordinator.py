@@ -13,11 +13,11 @@ NAME is a name of the script's; it stands for the member id that its last join w
 
 from __future__ import annotations
 
-from broker_local import group as groups
-from broker_local.errorcodes import ErrorCode
-from broker_local.grouplog import pack, unpack
-from broker_local.groupstate import Call, Effect, Group, GroupRecord, Record, Reply, StateRecord, replay
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.coordinator import group as groups
+from broker_local.coordinator.grouplog import pack, unpack
+from broker_local.coordinator.groupstate import Call, Effect, Group, GroupRecord, Record, Reply, StateRecord, replay
+from broker_local.protocol.requests import (
     Commit,
     CommitPart,
     CommitReply,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from broker_local import requests as wire
+from broker_local.protocol import requests as wire
 from streams.clients.api import (
     GroupDescription,
     GroupListing,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from broker_local import inprocess, remote
-from broker_local.client import Link, RequestFailed
-from broker_local.launch import connect
-from broker_local.place import Unavailable
+from broker_local.host import inprocess, remote
+from broker_local.host.client import Link, RequestFailed
+from broker_local.host.launch import connect
+from broker_local.host.place import Unavailable
 from streams.clients.api import (
     READER_DEFAULTS,
     WRITER_DEFAULTS,

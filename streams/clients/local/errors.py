@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from broker_local.client import RequestFailed
-from broker_local.errorcodes import ErrorCode
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.host.client import RequestFailed
 from streams.errors import (
     AuthorizationException,
     ConfigException,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from broker_local import requests as wire
-from broker_local.client import ConnectionLost
+from broker_local.host.client import ConnectionLost
+from broker_local.protocol import requests as wire
 from streams.clients import api
 from streams.clients.local import errors
 from streams.clients.local.line import Line

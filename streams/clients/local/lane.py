@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from broker_local.format import Packed, halves
-from broker_local.requests import GroupMember
+from broker_local.log.format import Packed, halves
+from broker_local.protocol.requests import GroupMember
 from streams.clients.api import Sent
 from streams.errors import (
     InvalidRecordException,

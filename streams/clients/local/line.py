@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
-from broker_local.client import ConnectionLost, Link, RequestFailed
-from broker_local.errorcodes import ErrorCode
-from broker_local.requests import Asks, Reply
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.host.client import ConnectionLost, Link, RequestFailed
+from broker_local.protocol.requests import Asks, Reply
 from streams.clients.local import errors
 from streams.errors import BrokerNotFoundException, TimeoutException
 from streams.world import SYSTEM, World

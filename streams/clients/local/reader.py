@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from broker_local import format as batches
-from broker_local.client import ConnectionLost
-from broker_local.errorcodes import ErrorCode
-from broker_local.requests import (
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.host.client import ConnectionLost
+from broker_local.log import format as batches
+from broker_local.protocol.requests import (
     READ_COMMITTED,
     READ_UNCOMMITTED,
     Failure,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from broker_local import format as batches
-from broker_local import requests as wire
-from broker_local.client import ConnectionLost, Link
-from broker_local.requests import (
+from broker_local.host.client import ConnectionLost, Link
+from broker_local.log import format as batches
+from broker_local.protocol import requests as wire
+from broker_local.protocol.requests import (
     Failure,
     Metadata,
     Produce,

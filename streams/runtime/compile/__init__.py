@@ -1,0 +1,1 @@
+"""From a topology to the code that runs it: entry functions, the contexts and handlers they call."""

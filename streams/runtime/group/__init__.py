@@ -1,0 +1,1 @@
+"""The application as a group: its members, its leader, its assignment, its internal topics."""

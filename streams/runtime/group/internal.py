@@ -9,7 +9,7 @@ from streams.clients.api import Admin
 from streams.errors import StreamsException, TopicExistsException
 from streams.runtime.group.blueprint import WantedTopic
 
-log = logging.getLogger("streams.runtime.group.internal")
+log = logging.getLogger("streams.runtime.internal")
 
 
 def make_topics(admin: Admin, wanted: Iterable[WantedTopic]) -> None:

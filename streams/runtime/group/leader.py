@@ -14,7 +14,7 @@ from streams.runtime.group.internal import make_topics
 from streams.runtime.group.membership import Round, lead
 from streams.topology.node import BuiltTopology, TaskId
 
-log = logging.getLogger("streams.runtime.group.leader")
+log = logging.getLogger("streams.runtime.leader")
 
 
 class Surveyor:

@@ -34,7 +34,7 @@ from streams.world import SYSTEM
 NewId = Callable[[], str]
 """Makes a UUID."""
 
-log = logging.getLogger("streams.runtime.state.directory")
+log = logging.getLogger("streams.runtime.directory")
 
 VERSION = 1
 MOST_INSTANCES = 10_000

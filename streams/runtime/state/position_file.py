@@ -16,7 +16,7 @@ from pathlib import Path
 
 from streams.runtime.state.directory import replace_file
 
-log = logging.getLogger("streams.runtime.state.position_file")
+log = logging.getLogger("streams.runtime.position_file")
 
 VERSION = 1
 FILE = "position.json"

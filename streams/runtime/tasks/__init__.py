@@ -1,0 +1,1 @@
+"""One task: its inbox, its runs, its restore."""

@@ -20,7 +20,7 @@ from streams.runtime.state.marks import Mark, name_of, write_mark
 from streams.runtime.tasks.source_rows import Row, SourceRows
 from streams.topology.node import TaskId
 
-log = logging.getLogger("streams.runtime.tasks.restore")
+log = logging.getLogger("streams.runtime.restore")
 
 _NOWHERE = TopicPartition("", -1)
 

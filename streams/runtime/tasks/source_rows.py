@@ -17,7 +17,7 @@ from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.timestamps import Reading, stamped
 from streams.serdes.base import AnySerde
 
-log = logging.getLogger("streams.runtime.tasks.restore")
+log = logging.getLogger("streams.runtime.restore")
 
 Row = tuple[bytes, bytes | None, int]
 

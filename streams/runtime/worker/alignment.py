@@ -27,7 +27,7 @@ from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.alignment import AlignedSet, aligned_sets
 from streams.topology.node import BuiltTopology, TaskId
 
-log = logging.getLogger("streams.runtime.worker.alignment")
+log = logging.getLogger("streams.runtime.alignment")
 
 LEAST_SKEW_MS = 1_000
 """A bound that is derived is no smaller."""

@@ -18,7 +18,7 @@ from streams.runtime.worker.globals import Globals
 from streams.runtime.worker.lifecycle import WorkerState
 from streams.runtime.worker.roster import Roster
 
-log = logging.getLogger("streams.runtime.worker.damage")
+log = logging.getLogger("streams.runtime.damage")
 
 
 class Host(Protocol):

@@ -10,7 +10,7 @@ from streams.errors import KafkaException
 from streams.runtime.tasks.task import Task
 from streams.runtime.worker.sender import Sender
 
-log = logging.getLogger("streams.runtime.tasks.dead_letters")
+log = logging.getLogger("streams.runtime.dead_letters")
 
 
 def send(sender: Sender, tasks: Collection[Task], now: int, idle: bool = True) -> int:

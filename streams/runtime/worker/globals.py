@@ -25,7 +25,7 @@ from streams.runtime.worker.roster import DATABASE, SLICE_ROWS, OpenEngine
 from streams.runtime.worker.takeover import lies_on_disk, wiper
 from streams.topology.node import BuiltTopology, GlobalStore
 
-log = logging.getLogger("streams.runtime.worker.globals")
+log = logging.getLogger("streams.runtime.globals")
 
 
 class Globals:

@@ -15,7 +15,7 @@ from enum import Enum
 from streams.errors import IllegalStateException
 from streams.world import SYSTEM, World
 
-log = logging.getLogger("streams.runtime.worker.lifecycle")
+log = logging.getLogger("streams.runtime.lifecycle")
 
 
 class State(Enum):

@@ -11,7 +11,7 @@ from streams.record import TopicPartition
 from streams.runtime.worker.sender import Sender, migrated
 from streams.topology.node import SubTopology
 
-log = logging.getLogger("streams.runtime.worker.purge")
+log = logging.getLogger("streams.runtime.purge")
 
 
 class Purge:

@@ -33,7 +33,7 @@ from streams.runtime.worker.takeover import lies_on_disk, positions, reset_of, r
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.topology.store import StoreSpec
 
-log = logging.getLogger("streams.runtime.worker.roster")
+log = logging.getLogger("streams.runtime.roster")
 
 DATABASE = "rocksdb"
 SLICE_ROWS = 2_000

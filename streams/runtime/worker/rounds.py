@@ -39,7 +39,7 @@ from streams.runtime.worker.roster import Roster
 from streams.runtime.worker.sender import Sender
 from streams.topology.node import BuiltTopology, TaskId
 
-log = logging.getLogger("streams.runtime.worker.rounds")
+log = logging.getLogger("streams.runtime.rounds")
 
 BETWEEN = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
 """The group is between two generations: what could not be committed stays where it is until it can."""

@@ -30,7 +30,7 @@ from streams.runtime.compile.handlers import PRODUCTION, UnsentRecord, answered
 from streams.runtime.compile.outbox import BATCH_BYTES, Outgoing
 from streams.topology.node import TaskId
 
-log = logging.getLogger("streams.runtime.worker.sender")
+log = logging.getLogger("streams.runtime.sender")
 
 
 class Refusal(NamedTuple):

@@ -30,7 +30,7 @@ from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.node import SubTopology
 from streams.topology.store import StoreKind, StoreSpec
 
-log = logging.getLogger("streams.runtime.worker.takeover")
+log = logging.getLogger("streams.runtime.takeover")
 
 Reset = Callable[[TopicPartition], str]
 """The reset policy of a source partition: earliest, latest, none or by_duration:<ms>."""

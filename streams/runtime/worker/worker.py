@@ -56,7 +56,7 @@ from streams.topology.node import BuiltTopology, TaskId
 from streams.troubles import Troubles
 from streams.world import Thread
 
-log = logging.getLogger("streams.runtime.worker.worker")
+log = logging.getLogger("streams.runtime.worker")
 
 RUNS = 4
 """Runs of one task before the next one has its turn."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from broker_local import inprocess
+from broker_local.host import inprocess
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.app import State
 from streams.clients import Consumer, Producer, ProducerRecord, TopicPartition

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from broker_local import inprocess
-from broker_local.requests import NewTopic, TopicCreate
+from broker_local.host import inprocess
+from broker_local.protocol.requests import NewTopic, TopicCreate
 from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord, TopicPartition
 from streams.errors import (
     CommitFailedException,

@@ -7,10 +7,10 @@ from collections import deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local import format as batches
-from broker_local.faults import Refused
-from broker_local.producers import Producers
-from broker_local.requests import GroupMember
+from broker_local.base.faults import Refused
+from broker_local.log import format as batches
+from broker_local.log.producers import Producers
+from broker_local.protocol.requests import GroupMember
 from streams.clients.local.lane import MOST_OUT, NEVER, Lane, Parcel, too_late
 from streams.errors import (
     DuplicateSequenceException,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.client import Link
-from broker_local.inprocess import Engine
+from broker_local.host.client import Link
+from broker_local.host.inprocess import Engine
 from streams.clients.assignors import (
     ASSIGNORS,
     Assignment,

@@ -24,7 +24,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     data, children = tmp_path / "data", list[subprocess.Popen[bytes]]()
 
     def start(listen: str = "127.0.0.1:0") -> str:
-        command = [sys.executable, "-m", "broker_local.cli", "serve", str(data), "--listen", listen]
+        command = [sys.executable, "-m", "broker_local.host.cli", "serve", str(data), "--listen", listen]
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         children.append(child)
         until(lambda: listening(data, child.pid))

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import pytest
 
-from broker_local import format as batches
-from broker_local.client import ConnectionLost
-from broker_local.errorcodes import ErrorCode
-from broker_local.requests import Asks, Failure, Fetch, FetchedPart, FetchReply, Reply
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.host.client import ConnectionLost
+from broker_local.log import format as batches
+from broker_local.protocol.requests import Asks, Failure, Fetch, FetchedPart, FetchReply, Reply
 from streams.clients.api import Isolation, ReaderSettings
 from streams.clients.local.line import Line
 from streams.clients.local.reader import LocalReader

@@ -12,9 +12,9 @@ import pytest
 
 import streams
 import streams.config.streams
-from broker_local.faults import Refused
-from broker_local.topics import SETTINGS as BROKERS
-from broker_local.topics import parse
+from broker_local.base.faults import Refused
+from broker_local.log.topics import SETTINGS as BROKERS
+from broker_local.log.topics import parse
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer
 from streams.config import StreamsConfig

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from broker_local import inprocess
-from broker_local.broker import BrokerSettings
-from broker_local.memfiles import MemFiles
+from broker_local.base.memfiles import MemFiles
+from broker_local.broker.broker import BrokerSettings
+from broker_local.host import inprocess
 from streams import StreamsBuilder
 from streams.clients.api import Door, Isolation, Sent
 from streams.clients.connect import connect

@@ -243,7 +243,7 @@ def put(key: str, value: str, found: str) -> str:
 def test_a_partition_that_cannot_be_fetched_is_waited_for_told_of_and_passed_by(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING, "streams.runtime.worker.alignment")
+    caplog.set_level(logging.WARNING, "streams.runtime.alignment")
     with BackFill(counted(DAY), tmp_path, {"in": 3}) as crew:
         rows = fill(crew, "in", history(12, 200, 5, 5, 5))
         door = Withheld(crew.door, TopicPartition("in", 1))
@@ -473,7 +473,7 @@ def test_a_paused_worker_holds_nobody_up(tmp_path: Path) -> None:
 
 
 def test_the_log_says_who_waits_for_whom_and_when_it_is_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "streams.runtime.worker.alignment")
+    caplog.set_level(logging.INFO, "streams.runtime.alignment")
     with BackFill(counted(DAY), tmp_path, {"in": 2}) as crew:
         fill(crew, "in", history(21, 300, 9, 1))
         crew.join()

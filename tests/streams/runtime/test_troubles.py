@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from broker_local.clock import SystemClock, instant
-from broker_local.inprocess import Engine
-from broker_local.memfiles import MemFiles, Plan
+from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.host.clock import SystemClock, instant
+from broker_local.host.inprocess import Engine
 from streams import KafkaStreams, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
 from streams.clients.api import Fetched, Isolation, ReaderSettings

@@ -1,0 +1,101 @@
+"""The broker: what it holds, and what comes of a request. No I/O but through the store, no clock, no threads.
+
+`handle` answers at once, or says what has to happen first (`waits.Later`). Whoever runs the broker (the
+socket loop, or a link in the same process) parks those, asks again, and calls `turn` when `next_due` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from broker_local.base.limits import MAX_GROUPS, MAX_OFFSETS, MAX_PARTITIONS, MAX_TOPICS, Counters
+from broker_local.broker.waits import Key
+from broker_local.coordinator.groupstate import Group, GroupSettings
+from broker_local.log.readfaults import ReadFaults
+from broker_local.log.store import UPKEEP, Durability, Store, Upkeep
+from broker_local.protocol.requests import Reply
+
+TICK_MS = 1_000
+STORAGE_RETRY_MS = 1_000
+
+
+class Peer(NamedTuple):
+    """A connection: its number, and the name it said hello with."""
+
+    id: int
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """Settings of the broker as a whole; times in milliseconds. `topics`: defaults of topics' settings by name,
+    where they are not Kafka's."""
+
+    durability: Durability = "process"
+    flush_interval_ms: int = 1_000
+    num_partitions: int = 1
+    offsets_retention_ms: int = 7 * 24 * 3_600_000
+    offsets_check_ms: int = 600_000
+    group: GroupSettings = field(default_factory=GroupSettings)
+    topics: Mapping[str, str] = field(default_factory=dict)
+    upkeep: Upkeep = UPKEEP
+    creates_topics: bool = True
+    deletes_topics: bool = True
+    max_connections: int = 1_000
+    max_topics: int = MAX_TOPICS
+    max_partitions: int = MAX_PARTITIONS
+    max_groups: int = MAX_GROUPS
+    max_offsets: int = MAX_OFFSETS
+
+
+@dataclass(slots=True)
+class Broker:
+    """What one broker holds.
+
+    `woken` are the keys of `waits` whose time has come; `new_ids` gives text that nobody else has, for member
+    ids; `name` is its version; `due` is when the coordinator of a group has something to do; `tickets` are
+    requests to coordinators without an answer, with the connection that asked, `replies` the answers, with
+    the end of the group log that has to be durable before they leave; `asked` are the groups of which a connection has
+    asked something.
+    """
+
+    store: Store
+    settings: BrokerSettings
+    new_ids: Callable[[], str]
+    name: str = "broker_local 0.1"
+    woken: dict[Key, None] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    tickets: dict[int, int] = field(default_factory=dict)
+    replies: dict[int, tuple[int, Reply]] = field(default_factory=dict)
+    next_ticket: int = 0
+    asked: dict[int, set[str]] = field(default_factory=dict)
+    producer_ids: range = range(0)
+    rotation: int = 0
+    next_tick: int = 0
+    next_expiry: int = 0
+    next_flush: int = 0
+    read_faults: ReadFaults = field(default_factory=ReadFaults)
+    counters: Counters = field(default_factory=Counters)
+
+    def wake(self, key: Key) -> None:
+        """Whoever waits for this is to be asked again."""
+        self.woken[key] = None
+
+    def take_woken(self) -> tuple[Key, ...]:
+        """The keys woken since it was last asked."""
+        keys = tuple(self.woken)
+        self.woken.clear()
+        return keys
+
+    @property
+    def durability(self) -> str:
+        """`process` or `durable`."""
+        return self.settings.durability
+
+    @property
+    def durable(self) -> bool:
+        """Is nothing acknowledged or served before it is on the disk?"""
+        return self.settings.durability == "durable"

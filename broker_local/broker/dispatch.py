@@ -1,0 +1,216 @@
+"""Which function answers which request, and what the broker does as time passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from uuid import uuid4
+
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.faults import Refused
+from broker_local.base.files import Files
+from broker_local.base.limits import LOG_FILES
+from broker_local.broker import on_fetch, on_groups, on_records, on_topics
+from broker_local.broker.broker import TICK_MS, Broker, BrokerSettings, Peer
+from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps
+from broker_local.log.store import Compactor, Flush, Store
+from broker_local.protocol.requests import (
+    Commit,
+    Committed,
+    DeleteRecords,
+    Failure,
+    Fetch,
+    GroupDelete,
+    GroupDescribe,
+    Groups,
+    Heartbeat,
+    Join,
+    Leave,
+    ListOffsets,
+    Metadata,
+    OffsetsDelete,
+    PartitionsAdd,
+    Produce,
+    ProducerId,
+    Reply,
+    Sync,
+    TopicAlter,
+    TopicConfigs,
+    TopicCreate,
+    TopicDelete,
+)
+
+
+def open_broker(
+    files: Files,
+    settings: BrokerSettings,
+    at: Instant,
+    new_ids: Callable[[], str] = lambda: uuid4().hex,
+    compactor: Compactor | None = None,
+    open_files: int = LOG_FILES,
+) -> Broker:
+    """Opens a data directory: its logs are recovered, and its groups are as they were.
+
+    Raises:
+        faults.Stop: something on disk is not what was written, or the broker stopped for that before.
+        Refused: a newer broker wrote the directory.
+    """
+    store = Store(
+        files,
+        at.at,
+        durability=settings.durability,
+        new_id=new_ids,
+        compactor=compactor,
+        open_files=open_files,
+        defaults=settings.topics,
+        upkeep=settings.upkeep,
+    )
+    broker = Broker(store, settings, new_ids)
+    on_groups.load(broker, at)
+    broker.next_expiry = at.now + settings.offsets_check_ms
+    return broker
+
+
+def handle(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
+    """What comes of a request: its reply, a `Later`, or None where none is due.
+
+    Raises:
+        faults.Stop: the disk failed, or holds what was never written.
+    """
+    try:
+        match request:
+            case Produce():
+                return on_records.produce(broker, peer, request, at)
+            case Fetch():
+                return on_fetch.fetch(broker, peer, request, at)
+            case Metadata():
+                return on_topics.metadata(broker, peer, request, at)
+            case ListOffsets():
+                return on_records.list_offsets(broker, peer, request, at)
+            case DeleteRecords():
+                return on_records.delete_records(broker, peer, request, at)
+            case ProducerId():
+                return on_records.producer_id(broker, peer, request, at)
+            case _:
+                return _rarer(broker, peer, request, at)
+    except Refused as refused:
+        return Failure(ErrorCode[refused.code], refused.message)
+
+
+def advance(work: Steps, enough: Callable[[], bool]) -> Answer:
+    """Goes on with work; what comes of it, or the work itself once `enough` says so."""
+    try:
+        while True:
+            next(work.run)
+            if enough():
+                return work
+    except StopIteration as end:
+        found: Answer = end.value
+        return found
+    except Refused as refused:
+        return Failure(ErrorCode[refused.code], refused.message)
+
+
+def complete(answer: Answer) -> Reply | Later | None:
+    """The answer, with all work that it takes done at once: for who keeps nobody waiting."""
+    while isinstance(answer, Steps):
+        answer = advance(answer, lambda: False)
+    return answer
+
+
+def ask_again(later: Later, at: Instant) -> Answer:
+    """What comes of a request that was woken, or is due."""
+    try:
+        return later.again(at)
+    except Refused as refused:
+        return Failure(ErrorCode[refused.code], refused.message)
+
+
+def _rarer(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
+    match request:
+        case Heartbeat():
+            return on_groups.heartbeat(broker, peer, request, at)
+        case Commit():
+            return on_groups.commit(broker, peer, request, at)
+        case Committed():
+            return on_groups.committed(broker, peer, request, at)
+        case Join():
+            return on_groups.join(broker, peer, request, at)
+        case Sync():
+            return on_groups.sync(broker, peer, request, at)
+        case Leave():
+            return on_groups.leave(broker, peer, request, at)
+        case Groups():
+            return on_groups.list_groups(broker, peer, request, at)
+        case GroupDescribe():
+            return on_groups.group_describe(broker, peer, request, at)
+        case GroupDelete():
+            return on_groups.group_delete(broker, peer, request, at)
+        case OffsetsDelete():
+            return on_groups.offsets_delete(broker, peer, request, at)
+        case TopicCreate():
+            return on_topics.topic_create(broker, peer, request, at)
+        case TopicDelete():
+            return on_topics.topic_delete(broker, peer, request, at)
+        case TopicAlter():
+            return on_topics.topic_alter(broker, peer, request, at)
+        case PartitionsAdd():
+            return on_topics.partitions_add(broker, peer, request, at)
+        case TopicConfigs():
+            return on_topics.topic_configs(broker, peer, request, at)
+    return Failure(ErrorCode.INVALID_REQUEST, f"{type(request).__name__} is no request")
+
+
+def peer_gone(broker: Broker, peer: int, at: Instant) -> None:
+    """A connection closed: its requests are forgotten, its dynamic members are out."""
+    on_groups.peer_gone(broker, peer, at)
+
+
+def turn(broker: Broker, at: Instant) -> None:
+    """Does what is due: deadlines of groups, expiry of offsets, retention and compaction.
+
+    Raises:
+        faults.Stop: the disk failed.
+    """
+    on_groups.on_time(broker, at)
+    broker.store.sweep()
+    if at.now >= broker.next_tick:
+        upkeep = broker.settings.upkeep
+        broker.next_tick = at.now + min(TICK_MS, upkeep.retention_check_ms, upkeep.compaction_check_ms)
+        with suppress(Refused):  # no space to note what goes: the next round tries again
+            broker.store.tick(at.at)
+    if at.now >= broker.next_expiry:
+        broker.next_expiry = at.now + broker.settings.offsets_check_ms
+        on_groups.expire(broker, at)
+
+
+def next_due(broker: Broker, flushing: bool = False) -> int:
+    """When `turn` or `due_flush` has something to do next (ms); `flushing`: one is on, no other can begin."""
+    if broker.store.sweeping or (broker.store.checking and not flushing):
+        return 0
+    due = min(broker.due.values(), default=broker.next_tick)
+    if broker.store.dirty and not broker.durable and not flushing:
+        due = min(due, broker.next_flush)
+    return min(due, broker.next_tick, broker.next_expiry)
+
+
+def due_flush(broker: Broker, at: Instant) -> Flush | None:
+    """What is to be made durable now: under `durable` whatever is not, else once an interval. One at a
+    time.
+    """
+    store = broker.store
+    if not store.checking and (not store.dirty or (not broker.durable and at.now < broker.next_flush)):
+        return None
+    if not store.checkpoint():
+        return None
+    broker.next_flush = at.now + broker.settings.flush_interval_ms
+    return store.begin_flush()
+
+
+def flushed(broker: Broker, flush: Flush) -> None:
+    """It is durable now: whoever waited for that goes on, and may read it."""
+    broker.store.end_flush(flush)
+    if broker.durable:
+        broker.wake(SYNCED)
+        for partition, _ in flush.ends:
+            broker.wake(on_records.end_key(partition.topic.name, partition.number))

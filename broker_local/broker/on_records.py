@@ -1,0 +1,244 @@
+"""Requests about records: produce, fetch, offsets, deletion, producer ids. What is in a batch is looked at
+once, when it is appended (`Partition.append`)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.faults import Refused, Unreadable
+from broker_local.base.files import FileSlice
+from broker_local.broker.broker import Broker, Peer
+from broker_local.broker.on_groups import append_records, fenced_member
+from broker_local.broker.waits import SYNCED, Answer, Instant, Key, Later, Steps
+from broker_local.coordinator.grouplog import ProducerIds
+from broker_local.log.partition import Partition
+from broker_local.log.topics import GROUP_TOPIC
+from broker_local.protocol.heads import Body, Stretch
+from broker_local.protocol.requests import (
+    EARLIEST,
+    LARGEST_TIMESTAMP,
+    LATEST,
+    DeletedPart,
+    DeletePart,
+    DeleteRecords,
+    DeleteRecordsReply,
+    Failure,
+    ListedOffset,
+    ListOffsets,
+    ListOffsetsReply,
+    OffsetQuestion,
+    Produce,
+    ProducedPart,
+    ProducePart,
+    ProduceReply,
+    ProducerId,
+    ProducerIdReply,
+    Reply,
+)
+
+FEW = 8
+"""What concerns more partitions than this is done in steps."""
+ID_BLOCK = 1000
+"""Producer ids are taken from the log in blocks: what is left of one at a stop is never given out."""
+
+
+def code_of(refused: Refused) -> ErrorCode:
+    """The number of what storage refused."""
+    return ErrorCode[refused.code]
+
+
+def end_key(topic: str, partition: int) -> Key:
+    """What is woken when there is more to read in a partition."""
+    return ("end", topic, partition)
+
+
+# Produce -----------------------------------------------------------------------------------------
+
+
+def produce(broker: Broker, peer: Peer, request: Produce, at: Instant) -> Answer:
+    """Appends; in the mode `durable` the answer waits for the disk.
+
+    Whether the sender is a member still is looked at here, in the loop that appends: from the moment a group has put
+    a member out, nothing of it is taken, whenever it was sent.
+    """
+    if len(request.parts) > FEW:
+        return Steps(_append_all(broker, request, at))
+    fenced = fenced_member(broker, request.member)
+    if fenced is not None:
+        return fenced
+    rows: list[ProducedPart] = []
+    written: list[tuple[Partition, int]] = []
+    for part in request.parts:
+        rows.append(_append(broker, part, at, written))
+    return _produced(broker, request, rows, written)
+
+
+def _append_all(broker: Broker, request: Produce, at: Instant) -> Generator[None, None, Answer]:
+    rows: list[ProducedPart] = []
+    written: list[tuple[Partition, int]] = []
+    for part in request.parts:
+        yield
+        fenced = fenced_member(broker, request.member)  # it may have been put out since the last step
+        if fenced is not None:
+            return fenced
+        rows.append(_append(broker, part, at, written))
+    return _produced(broker, request, rows, written)
+
+
+def _produced(
+    broker: Broker, request: Produce, rows: Sequence[ProducedPart], written: list[tuple[Partition, int]]
+) -> Answer:
+    reply = ProduceReply(tuple(rows))
+    if not broker.durable or request.acks == 0 or not written:
+        return reply
+    return _when_durable(broker, written, reply)
+
+
+def _append(broker: Broker, part: ProducePart, at: Instant, written: list[tuple[Partition, int]]) -> ProducedPart:
+    try:
+        if part.topic == GROUP_TOPIC:
+            raise Refused("INVALID_TOPIC_EXCEPTION", f"{GROUP_TOPIC} is written by the broker alone")
+        partition = open_or_create(broker, part.topic, part.partition)
+        appended = partition.append(_bytes(part.batch), at.at)
+    except Refused as refused:
+        return ProducedPart(part.topic, part.partition, code_of(refused), refused.message, -1, -1, -1)
+    written.append((partition, partition.end))
+    if not broker.durable:
+        broker.wake(end_key(part.topic, part.partition))
+    return ProducedPart(
+        part.topic,
+        part.partition,
+        ErrorCode.NONE,
+        "",
+        appended.base_offset,
+        appended.timestamp,
+        appended.log_start,
+    )
+
+
+def _bytes(body: Body) -> bytes | memoryview:
+    if isinstance(body, Stretch):
+        return b"".join(piece.read() if isinstance(piece, FileSlice) else piece for piece in body.pieces)
+    return memoryview(body)
+
+
+def open_or_create(broker: Broker, topic: str, partition: int) -> Partition:
+    """The partition; a topic that does not exist is made with `num.partitions` (decision 34)."""
+    settings = broker.settings
+    if settings.creates_topics and topic not in broker.store.topics and partition < settings.num_partitions:
+        broker.store.create_topic(topic, settings.num_partitions)
+    return broker.store.partition(topic, partition)
+
+
+def _when_durable(broker: Broker, written: list[tuple[Partition, int]], reply: Reply) -> Answer:
+    """The reply, once all that was written is on the disk, or deleted with its topic."""
+
+    def again(at: Instant) -> Answer:
+        return _when_durable(broker, written, reply)
+
+    topics = broker.store.topics
+    for partition, end in written:
+        topic = topics.get(partition.topic.name)
+        if partition.durable_end < end and topic is not None and topic.id == partition.topic.id:
+            return Later((SYNCED,), None, again)
+    return reply
+
+
+def readable_end(broker: Broker, partition: Partition) -> int:
+    """How far anybody may read: in the mode `durable` only what is on the disk is shown."""
+    return partition.durable_end if broker.durable else partition.last_stable_offset
+
+
+# Offsets -----------------------------------------------------------------------------------------
+
+
+def list_offsets(broker: Broker, peer: Peer, request: ListOffsets, at: Instant) -> Answer:
+    """First, last, or by time."""
+    return Steps(_list_all(broker, request))
+
+
+def _list_all(broker: Broker, request: ListOffsets) -> Generator[None, None, Answer]:
+    rows: list[ListedOffset] = []
+    for part in request.parts:
+        rows.append(_listed(broker, part))
+        if len(rows) < len(request.parts):
+            yield
+    return ListOffsetsReply(tuple(rows))
+
+
+def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
+    topic, number = asked.topic, asked.partition
+    try:
+        partition = broker.store.partition(topic, number)
+    except Refused as refused:
+        return ListedOffset(topic, number, code_of(refused), refused.message, -1, -1, -1, -1)
+    offset, timestamp = -1, -1
+    if asked.timestamp == EARLIEST:
+        offset = partition.log_start
+    elif asked.timestamp == LATEST:
+        offset = readable_end(broker, partition)
+    elif asked.timestamp < LARGEST_TIMESTAMP:
+        message = f"timestamp {asked.timestamp} means nothing"
+        return ListedOffset(topic, number, ErrorCode.INVALID_REQUEST, message, -1, -1, -1, -1)
+    else:
+        largest = asked.timestamp == LARGEST_TIMESTAMP
+        try:
+            found = partition.newest() if largest else partition.offset_for_time(asked.timestamp)
+        except Unreadable as place:  # only this question asks for it
+            message = f"{partition!r} cannot be asked for this time: {place}. Ask for a later one, or by offset"
+            return ListedOffset(topic, number, ErrorCode.CORRUPT_MESSAGE, message, -1, -1, -1, -1)
+        if found is not None and found.offset < readable_end(broker, partition):
+            offset, timestamp = found
+    return ListedOffset(topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch, partition.end)
+
+
+def delete_records(broker: Broker, peer: Peer, request: DeleteRecords, at: Instant) -> Answer:
+    """Moves the starts of logs."""
+    return Steps(_delete_all(broker, request))
+
+
+def _delete_all(broker: Broker, request: DeleteRecords) -> Generator[None, None, Answer]:
+    rows: list[DeletedPart] = []
+    for part in request.parts:
+        if rows:
+            yield
+        fenced = fenced_member(broker, request.member)
+        if fenced is not None:
+            return fenced
+        rows.append(_deleted(broker, part))
+    return DeleteRecordsReply(tuple(rows))
+
+
+def _deleted(broker: Broker, part: DeletePart) -> DeletedPart:
+    try:
+        if part.topic == GROUP_TOPIC:
+            raise Refused("INVALID_TOPIC_EXCEPTION", f"{GROUP_TOPIC} is the broker's own")
+        partition = broker.store.partition(part.topic, part.partition)
+        if not partition.topic.settings.deletes:
+            said = f"Records of partition {partition!r} can not be deleted due to the configured policy"
+            raise Refused("POLICY_VIOLATION", f"{said}: cleanup.policy of the topic is compact, without delete.")
+        start = partition.delete_records(part.before)
+    except Refused as refused:
+        return DeletedPart(part.topic, part.partition, code_of(refused), refused.message, -1)
+    broker.wake(end_key(part.topic, part.partition))
+    return DeletedPart(part.topic, part.partition, ErrorCode.NONE, "", start)
+
+
+# Producers ---------------------------------------------------------------------------------------
+
+
+def producer_id(broker: Broker, peer: Peer, request: ProducerId, at: Instant) -> Answer:
+    """An id that no producer of this directory ever had."""
+    if request.transactional_id is not None:
+        text = "transactional.id: transactions come with exactly-once; not built yet"
+        return Failure(ErrorCode.UNSUPPORTED_VERSION, text)
+    if not broker.producer_ids:
+        first = broker.producer_ids.stop
+        try:
+            append_records(broker, [ProducerIds(first + ID_BLOCK)], at)
+        except Refused as refused:
+            return Failure(code_of(refused), refused.message)
+        broker.producer_ids = range(first, first + ID_BLOCK)
+    given, broker.producer_ids = broker.producer_ids[0], broker.producer_ids[1:]
+    return ProducerIdReply(given, 0)

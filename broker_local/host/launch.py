@@ -1,0 +1,204 @@
+"""Finding the broker of a data directory, and starting it where there is none (decision 23)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from broker_local.base.errorcodes import ErrorCode
+from broker_local.host.client import ConnectionLost, RequestFailed, SocketLink
+from broker_local.host.place import (
+    RETRY_S,
+    Endpoint,
+    FileLock,
+    Place,
+    Unavailable,
+    clear,
+    prepare,
+    read_broken,
+    read_endpoint,
+)
+from broker_local.protocol.requests import PROTOCOL_VERSION, Hello
+
+IDLE_EXIT_S = 60
+START_MS = 30_000
+HELLO_MS = 10_000
+LONGEST_LOG = 1024 * 1024
+
+_spawned: list[subprocess.Popen[bytes]] = []
+"""Brokers this process has started: they live on without it, but it has to take note of their ends."""
+
+
+def connect(
+    directory: str, client: str = "client", start_ms: int = START_MS, idle_exit_s: float = IDLE_EXIT_S
+) -> SocketLink:
+    """A connection to the broker of a data directory, which is started if none runs.
+
+    Two that call this at once start one broker. Whoever loses the broker calls it again.
+
+    Args:
+        directory: the data directory; it is made if it is not there.
+        client: the name under which the broker knows this client, `client.id`.
+        start_ms: how long a start may take, in milliseconds.
+        idle_exit_s: a broker that has to be started leaves after so long without a client, in seconds.
+    Raises:
+        Unavailable: no broker answers, and none can be started.
+    """
+    place = prepare(directory)
+    found = _knock(place, client)
+    if found is not None:
+        return found
+    deadline = time.monotonic() + start_ms / 1000
+    lock = FileLock(place.path("start.lock"))
+    if not lock.take(start_ms):
+        raise Unavailable(
+            f"somebody has been starting a broker for {place.directory} for {start_ms // 1000} s; "
+            f"see {place.path('broker.log')}"
+        )
+    try:
+        return _knock(place, client) or _start(place, client, deadline, idle_exit_s)
+    finally:
+        lock.release()
+
+
+def find(directory: str, client: str = "client") -> SocketLink | None:
+    """A connection to the broker of a data directory if one runs; none is started."""
+    if not os.path.isdir(directory):
+        return None
+    return _knock(prepare(directory, create=False), client)
+
+
+def _knock(place: Place, client: str) -> SocketLink | None:
+    """A connection to whoever listens where `endpoint` says; None if nobody does."""
+    endpoint = read_endpoint(place)
+    return None if endpoint is None else open_link(endpoint, client)
+
+
+def open_link(endpoint: Endpoint, client: str) -> SocketLink | None:
+    """Connects and says hello; None if nobody is there.
+
+    Raises:
+        Unavailable: somebody is there, and refuses.
+    """
+    wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        wire.connect(endpoint.socket)
+    except OSError:
+        wire.close()
+        return None
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        wire.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
+    try:
+        return greeted(wire, client, endpoint.token, endpoint.directory)
+    except ConnectionLost:
+        return None  # it was about to leave; whoever starts one finds out
+    except RequestFailed as refused:
+        if refused.error == ErrorCode.INCONSISTENT_CLUSTER_ID:
+            return None  # the broker of another directory: this one was copied, or has its name
+        raise Unavailable(f"the broker at {endpoint.socket} refuses: {refused}") from None
+    except TimeoutError:
+        raise Unavailable(
+            f"the broker at {endpoint.socket} (pid {endpoint.pid}) does not answer; is it stopped?"
+        ) from None
+
+
+def greeted(wire: socket.socket, client: str, token: str | None, directory: str | None = None) -> SocketLink:
+    """A link over a connected socket, whose hello was taken; where it was not, the socket is closed.
+
+    Args:
+        client: the name under which the broker knows this client.
+        token: what it asks for over TCP.
+        directory: the data directory that is meant.
+    Raises:
+        ConnectionLost, RequestFailed, TimeoutError: as `Link.call`.
+    """
+    link = SocketLink(wire)
+    try:
+        link.call(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, client, token, directory), HELLO_MS)
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def _start(place: Place, client: str, deadline: float, idle_exit_s: float) -> SocketLink:
+    """Starts a broker and waits until it answers. The caller holds `start.lock`."""
+    _refuse_broken(place)
+    held = FileLock(place.path("lock"))
+    child: subprocess.Popen[bytes] | None = None
+    while time.monotonic() < deadline:
+        link = _knock(place, client)
+        if link is not None:
+            return link
+        if child is None and held.take():
+            # Nobody has the directory. (A broker that was killed keeps its lock a moment longer than its socket, one
+            # that starts in the foreground has the lock before it listens: then it is asked again.)
+            try:
+                _refuse_broken(place)  # it may have stopped for good only just now
+                clear(place)
+            finally:
+                held.release()
+            child = _spawn(place, idle_exit_s)
+        elif child is not None and (code := child.poll()) is not None:
+            if code >= 0:
+                raise Unavailable(_last_words(place))
+            child = None  # it was killed while it started: another one is
+        time.sleep(RETRY_S)
+    raise Unavailable(f"the broker of {place.directory} does not come up; see {place.path('broker.log')}")
+
+
+def _refuse_broken(place: Place) -> None:
+    broken = read_broken(place)
+    if broken is not None:
+        raise Unavailable(
+            f"the broker of {place.directory} stopped for good: {broken}. "
+            f"Run `broker-local check {place.directory}` before it is started again"
+        )
+
+
+def _spawn(place: Place, idle_exit_s: float) -> subprocess.Popen[bytes]:
+    """A broker in a session of its own, which goes when it has been idle."""
+    for known in [each for each in _spawned if each.poll() is not None]:
+        _spawned.remove(known)
+    source = str(Path(__file__).resolve().parent.parent)
+    paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    command = [sys.executable, "-m", "broker_local.host.cli", "serve", place.directory]
+    with _log(place) as log:
+        if log.tell() > LONGEST_LOG:
+            log.truncate(0)
+        child = subprocess.Popen(
+            [*command, "--idle-exit", str(idle_exit_s)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=place.directory,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))},
+            start_new_session=True,
+            close_fds=True,
+        )
+    _spawned.append(child)
+    return child
+
+
+def _log(place: Place) -> BinaryIO:
+    """What the broker will say is added to; no link is followed to it."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return open(os.open(place.path("broker.log"), flags, 0o600), "ab")
+    except OSError as error:
+        raise Unavailable(f"{place.path('broker.log')} cannot be written: {error.strerror}") from None
+
+
+def _last_words(place: Place) -> str:
+    """What a broker that did not come up said last."""
+    try:
+        said = Path(place.path("broker.log")).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        said = ""
+    last = said.splitlines()[-1].removeprefix("Error: ") if said else "it said nothing"
+    return f"the broker of {place.directory} did not start: {last}"

@@ -1,0 +1,204 @@
+"""A broker as a process: takes the directory, listens, serves, and leaves everything in order."""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from broker_local.base.faults import Refused, Stop
+from broker_local.base.files import OsFiles
+from broker_local.base.limits import share_out
+from broker_local.broker.broker import BrokerSettings
+from broker_local.broker.dispatch import open_broker
+from broker_local.host.clock import SystemClock, instant
+from broker_local.host.compactor import ChildCompactor
+from broker_local.host.place import (
+    Endpoint,
+    FileLock,
+    Place,
+    Unavailable,
+    clear,
+    prepare,
+    read_broken,
+    remove,
+    socket_path,
+    write_endpoint,
+)
+from broker_local.host.server import Server
+from broker_local.protocol.requests import PROTOCOL_VERSION
+
+LOCK_WAIT_MS = 1_000
+BACKLOG = 256
+MOST_FILES = 16_384
+
+
+@contextmanager
+def held(place: Place) -> Iterator[FileLock]:
+    """The directory is this process's alone, by this lock.
+
+    Raises:
+        Unavailable: a broker has it.
+    """
+    lock = FileLock(place.path("lock"))
+    try:
+        taken = lock.take(LOCK_WAIT_MS)
+    except OSError as error:
+        raise Unavailable(f"the data directory {place.directory} cannot be locked: {error.strerror}") from None
+    if not taken:
+        raise Unavailable(
+            f"another broker has the data directory {place.directory}; its pid is in {place.path('lock')}"
+        )
+    try:
+        lock.sign()
+        yield lock
+    finally:
+        lock.release()
+
+
+def serve(
+    directory: str,
+    settings: BrokerSettings,
+    *,
+    listen: str | None = None,
+    idle_exit_ms: int | None = None,
+    announce: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Runs a broker for a data directory until SIGTERM, SIGINT or idleness ends it.
+
+    Args:
+        directory: the data directory; it is made if it is not there.
+        settings: of the broker.
+        listen: `host:port` for TCP as well, on the loopback only; port 0 takes a free one.
+        idle_exit_ms: leave after so long without a client; None: never.
+        announce: is told what people want to know.
+    Raises:
+        Unavailable: it cannot be started here, or had to stop for good; the text says why and what to do.
+        KeyboardInterrupt: SIGINT ended it; everything is in order.
+    """
+    place = prepare(directory)
+    with held(place) as lock:
+        broken = read_broken(place)
+        if broken is not None:
+            raise Unavailable(f"{broken}. Run `broker-local check {place.directory}` first")
+        identity = place.identity
+        listeners = [_private(socket_path(place))]
+        try:
+            if listen is not None:
+                listeners.append(_loopback(listen))
+            _run(place, lock, settings, listeners, idle_exit_ms, announce)
+        finally:
+            for listener in listeners:
+                listener.close()
+            if place.identity == identity:  # else another directory has this name by now
+                clear(place)
+
+
+def _run(
+    place: Place,
+    lock: FileLock,
+    settings: BrokerSettings,
+    listeners: list[socket.socket],
+    idle_exit_ms: int | None,
+    announce: Callable[[str], None],
+) -> None:
+    descriptors = share_out(_allow_files(), settings.max_connections)
+    clock = SystemClock()
+    files = OsFiles(place.directory)
+    try:
+        compactor = ChildCompactor(place.directory, (lock.fileno(),))
+        broker = open_broker(files, settings, instant(clock), compactor=compactor, open_files=descriptors.files)
+    except Refused as refused:
+        raise Unavailable(f"{place.directory}: {refused.message}") from None
+    except Stop as fault:
+        raise Unavailable(f"{place.directory}: {fault}") from None
+    token = secrets.token_hex(32) if len(listeners) > 1 else None
+    identity = place.identity
+    server = Server(
+        broker,
+        listeners,
+        clock,
+        directory=identity,
+        token=token,
+        idle_exit_ms=idle_exit_ms,
+        lease=FileLock(place.path("start.lock")),
+        descriptors=descriptors,
+    )
+    interrupted: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        interrupted.append(number)
+        server.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    addresses = tuple("{}:{}".format(*each.getsockname()[:2]) for each in listeners[1:])
+    here = socket_path(place)
+    write_endpoint(place, Endpoint(here, os.getpid(), PROTOCOL_VERSION, PROTOCOL_VERSION, addresses, token, identity))
+    announce(f"data directory {place.directory}")
+    announce(f"listening on {', '.join([here, *addresses])}; durability {settings.durability}")
+    try:
+        server.run()
+        broker.store.close()
+        announce(f"ended; {server.counters.words()}")
+    except Stop as fault:
+        broker.store.mark_broken(fault)
+        raise Unavailable(
+            f"stopped for good: {fault}. Run `broker-local check {place.directory}` before it is started again"
+        ) from None
+    if signal.SIGINT in interrupted:
+        raise KeyboardInterrupt
+
+
+def _allow_files() -> int:
+    """Connections and segments take descriptors: as many as this user may have. How many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return MOST_FILES if soft == resource.RLIM_INFINITY else soft
+
+
+def _private(path: str) -> socket.socket:
+    """A listening Unix socket that nobody else can reach. The caller holds the directory's lock: what lies at
+    the path is stale."""
+    remove(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+    except OSError as error:
+        listener.close()
+        raise Unavailable(f"cannot listen on {path}: {error.strerror}") from None
+    finally:
+        os.umask(before)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _loopback(address: str) -> socket.socket:
+    """A listening TCP socket on this machine's loopback."""
+    host, colon, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not colon or not port.isdigit() or int(port) > 65_535:
+        raise Unavailable(f"--listen {address}: give host:port, as in 127.0.0.1:9092")
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        raise Unavailable(
+            f"--listen {address}: only the loopback (127.0.0.1, ::1) can be listened on; "
+            "anything else needs TLS and a token: not built yet"
+        )
+    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1" if host == "localhost" else host, int(port)))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise Unavailable(f"cannot listen on {address}: {error.strerror}") from None
+    return listener

@@ -1,0 +1,1 @@
+"""Logs on disk: batches, segments, partitions, recovery, compaction, and all of them together."""
