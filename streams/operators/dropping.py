@@ -32,10 +32,11 @@ class Nulls:
     def walk(self, code: Code, rec: Rec) -> None:
         """Writes the `if`; what is to be done with other records comes in a `block("else")` behind it."""
         key, value = self._key, self._value
-        asked = [f"{name} is None" for name, needed in ((rec.key, key), (rec.value, value)) if needed is not None]
+        key_name = rec.raw_key or rec.key
+        asked = [f"{name} is None" for name, needed in ((key_name, key), (rec.value, value)) if needed is not None]
         with code.block(f"if {' or '.join(asked)}"):
             if key is not None and value is not None:
-                with code.block(f"if {rec.key} is None"):
+                with code.block(f"if {key_name} is None"):
                     drop(code, key)
                 with code.block("else"):
                     drop(code, value)
@@ -48,7 +49,7 @@ class Nulls:
 def unwanted_row(code: Code, rec: Rec, no_key: Drop, old: Drop) -> None:
     """Writes the `if` for rows that nobody asks about: those without a key, and versions that are not the newest. What
     is to be done with other rows comes in a `block("else")` behind it."""
-    with code.block(f"if {rec.key} is None"):
+    with code.block(f"if {rec.raw_key or rec.key} is None"):
         drop(code, no_key)
     if rec.latest:
         with code.block(f"elif not {rec.latest}"):

@@ -162,7 +162,7 @@ class _GlobalJoin:
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         with code.guarded(rec):
             mapped = code.let("mapped", f"{code.use(self._selector, 'select')}({rec.key}, {rec.value})")
-            self._nulls.walk(code, rec._replace(key=mapped))
+            self._nulls.walk(code, rec._replace(key=mapped, raw_key=""))
             with code.block("else"):
                 lookup = _lookup(code, self._getter, mapped, "None", rec.ts)
                 found = code.let("found", f"None if {mapped} is None else {lookup}" if self._left else lookup)

@@ -55,12 +55,15 @@ class Line(NamedTuple):
 
 
 class Lazy(NamedTuple):
-    """A name that is only computed if a line uses it: its text, and where (index) its line belongs."""
+    """A name that is only computed if a line uses it: its text, where (index) its line belongs, and the line that
+    stands there if nothing does ("": none)."""
 
     name: str
     text: str
     at: int
     indent: int
+    unused: str
+    owner: str
 
 
 class Function:
@@ -185,12 +188,13 @@ class Sheet:
         prologue[name] = text
         return name
 
-    def lazily(self, hint: str, text: str) -> str:
-        """As `let`, but left out where nothing uses the name (after an error the text is evaluated then)."""
-        name = self.name(hint)
+    def lazily(self, name: str, text: str, unused: str = "") -> None:
+        """As `let`, but where nothing uses the name the line is `unused` (after an error the text is evaluated then).
+
+        In a block that has no other line there must be an `unused` one.
+        """
         function = self.function
-        function.lazy.append(Lazy(name, text, len(function.lines), function.indent))
-        return name
+        function.lazy.append(Lazy(name, text, len(function.lines), function.indent, unused, self.owner))
 
     def note_bytes(self, name: str, raw: str, serde: Serde[object]) -> None:
         """Variable `name` is what `serde` made of the bytes in variable `raw`."""
@@ -220,11 +224,11 @@ class Sheet:
         function = self.function
         function.indent += 1
         function.blocks += nested
-        before = len(function.lines)
+        before = len(function.lines) + len(function.lazy)
         try:
             yield
         finally:
-            if len(function.lines) > before:
+            if len(function.lines) + len(function.lazy) > before:
                 pass
             elif text == "else:":
                 function.lines.pop()
@@ -290,12 +294,14 @@ def _settled(function: Function) -> list[Line]:
     """
     lines = list(function.lines)
     # From the last to the first, so that the indexes of earlier ones hold.
-    for lazy in sorted(function.lazy, key=lambda each: each.at, reverse=True):
+    for lazy in reversed(function.lazy):
+        text = lazy.unused
         if function.uses(lazy.name):
             text = f"{lazy.name} = {lazy.text}"
-            lines.insert(lazy.at, Line(lazy.indent, text, text, ""))
         else:
             lines = [_replaced(line, lazy) if line.spare else line for line in lines]
+        if text:
+            lines.insert(lazy.at, Line(lazy.indent, text, text, lazy.owner))
     return lines
 
 
@@ -303,7 +309,10 @@ def _replaced(line: Line, lazy: Lazy) -> Line:
     find = re.compile(rf"\b{lazy.name}\b")
 
     def put(text: str | None) -> str | None:
-        return text and find.sub(lambda _: f"({lazy.text})", text)
+        if text is None:
+            return None
+        target, equals, rest = text.rpartition(" = ")
+        return find.sub("_", target) + equals + find.sub(lambda _: f"({lazy.text})", rest)
 
     return line._replace(plain=put(line.plain), headed=put(line.headed))
 

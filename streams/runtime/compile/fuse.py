@@ -275,8 +275,8 @@ class Fuse:
             rec = Rec("key", "value", "ts", HEADERS, old="old" if change else "")
             if key_serde is not None:
                 decode = sheet.use(key_serde.decode, "decode")
-                name = sheet.lazily("key", f"{decode}(raw)")
-                rec = rec._replace(key=name, raw_key="raw", key_serde=key_serde)
+                rec = rec._replace(key=sheet.name("key"), raw_key="raw", key_serde=key_serde)
+                sheet.lazily(rec.key, f"{decode}(raw)")
             down(rec)
 
         self._jobs.append(write)

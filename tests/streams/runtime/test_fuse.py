@@ -115,6 +115,24 @@ def test_bytes_are_not_decoded_at_all() -> None:
     assert walk.pipe("in", ("k", b"\xff", 1), (None, None, 2)) == [(b"k", b"\xff", 1), (None, None, 2)]
 
 
+def test_text_that_nobody_reads_is_not_decoded_but_held_against_utf_8() -> None:
+    walk = Walked([source(), sink("in")])
+    assert not re.search(r"= .*decode_\d+\(", walk.task.text)
+    untouched = [("k", "v", 1), ("ключ", "слово", 2), (None, None, 3), ("", "", 4)]
+    texts = [(b"k", b"v", 1), ("ключ".encode(), "слово".encode(), 2), (None, None, 3), (b"", b"", 4)]
+    assert walk.pipe("in", *untouched) == texts
+
+
+def test_text_that_nobody_reads_comes_out_as_java_writes_it_where_it_is_malformed() -> None:
+    walk = Walked([source(), sink("in")])
+    assert walk.pipe("in", (b"\xff", b"a\xffb", 1)) == [("\ufffd".encode(), "a\ufffdb".encode(), 1)]
+
+
+def test_the_handler_of_an_error_gets_the_key_that_nobody_else_reads() -> None:
+    walk = Walked([source(), step("f", "in", stateless.map_values(Call(lambda v: 1 // 0, False))), sink("f")])
+    assert re.search(r"guard_\d+\(error_\d+, \(None if kb is None else decode_\d+\(kb\)\)", walk.task.text)
+
+
 def test_a_value_that_was_not_changed_is_not_encoded_again() -> None:
     nodes = [source(), step("f", "in", stateless.filter_(lambda k, v: v != "no")), sink("f")]
     walk = Walked(nodes)
