@@ -81,8 +81,15 @@ class Sink:
             self._append(sheet, rec, topic, key, value)
             return
         with sheet.block("try"):
-            key = key or sheet.let("kb", _encoded(sheet, topic, key_serde, rec.key))
-            value = value or sheet.let("vb", _encoded(sheet, topic, value_serde, rec.value))
+            # What was regrouped by its value, as words are, has the same text twice.
+            regrouped = not rec.raw_key and key_serde == value_serde and key_serde.quick_encode is str.encode
+            same = f" if {rec.value} is {rec.key} else " if regrouped else ""
+            if not key:
+                encoded = _encoded(sheet, topic, key_serde, rec.key)
+                key = sheet.let("kb", f"{value}{same}{encoded}" if value and same else encoded)
+            if not value:
+                encoded = _encoded(sheet, topic, value_serde, rec.value)
+                value = sheet.let("vb", f"{key}{same}{encoded}" if same else encoded)
         unwritable = self._handlers.unwritable(self._name, parent, topic, key_serde, value_serde)
         call = sheet.use(unwritable, "unwritable")
         sheet.caught(f"{call}({{error}}, {rec.key}, {rec.value}, {rec.ts}, {HEADERS})")

@@ -133,6 +133,19 @@ def test_the_handler_of_an_error_gets_the_key_that_nobody_else_reads() -> None:
     assert re.search(r"guard_\d+\(error_\d+, \(None if kb is None else decode_\d+\(kb\)\)", walk.task.text)
 
 
+def test_text_that_became_its_own_key_is_encoded_once() -> None:
+    walk = Walked([source(), step("key", "in", stateless.select_key(lambda k, v: v)), sink("key")])
+    assert re.search(r"kb_\d+ = vb if value_\d+ is key_\d+ else None if", walk.task.text)
+    rows = [("k", "слово", 1), ("k", None, 2), (None, "v", 3)]
+    assert walk.pipe("in", *rows) == [("слово".encode(), "слово".encode(), 1), (None, None, 2), (b"v", b"v", 3)]
+    other = Walked([source(), step("key", "in", stateless.select_key(lambda k, v: v + "!")), sink("key")])
+    assert other.pipe("in", ("k", "v", 1)) == [(b"v!", b"v", 1)]
+    split = step("split", "in", stateless.flat_map_values(Call(str.split, False)))
+    words = Walked([source(), split, step("key", "split", stateless.select_key(lambda k, v: v)), sink("key")])
+    assert re.search(r"vb_\d+ = kb_\d+ if value_\d+ is key_\d+ else None if", words.task.text)
+    assert words.pipe("in", ("k", "a b", 1)) == [(b"a", b"a", 1), (b"b", b"b", 1)]
+
+
 def test_a_value_that_was_not_changed_is_not_encoded_again() -> None:
     nodes = [source(), step("f", "in", stateless.filter_(lambda k, v: v != "no")), sink("f")]
     walk = Walked(nodes)
