@@ -338,6 +338,7 @@ class Seat:
                 continue
             if isinstance(event, Lost | Failed):
                 self._life += 1
+                self._news.clear()  # what was told of the membership that is over means nothing any more
             self._news.append(event)
 
     def _with_status(self, request: GroupRequest) -> GroupRequest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Sequence
 
@@ -12,7 +11,6 @@ from broker_local.host import inprocess
 from broker_local.protocol.requests import NewTopic, TopicCreate
 from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord, TopicPartition
 from streams.errors import (
-    CommitFailedException,
     ConfigException,
     FencedInstanceIdException,
     IllegalArgumentException,
@@ -351,38 +349,6 @@ def test_the_automatic_commit_comes_by_itself_and_never_ahead(
     assert committed() == 4
 
 
-def test_a_commit_by_a_consumer_that_was_thrown_out_fails(
-    producer: Producer, topic: str, consumer: MakeConsumer
-) -> None:
-    fill(producer, topic)
-    reader = consumer(enable_auto_commit=False, max_poll_interval_ms=50)
-    listener = Listener()
-    reader.subscribe([topic], listener)
-    assert len(take(reader, 5)) == 5
-    until(lambda: reader.group_metadata().generation_id == -1)
-    other = consumer(enable_auto_commit=False)
-    assert len(read(other, topic, 5)) == 5
-    with pytest.raises(CommitFailedException, match="kicked out of the group"):
-        reader.commit_sync()
-    heard: list[object] = []
-    reader.commit_async(callback=lambda offsets, error: heard.append(error))
-    until(lambda: reader.poll(0) is not None and heard)
-    assert isinstance(heard[0], CommitFailedException)
-    assert ("lost", [0, 1, 2]) in listener.calls
-
-
-def test_a_commit_by_a_consumer_that_was_thrown_out_of_a_group_that_is_empty_now_fails(
-    producer: Producer, topic: str, consumer: MakeConsumer, admin: Admin
-) -> None:
-    fill(producer, topic)
-    reader = consumer(enable_auto_commit=False, max_poll_interval_ms=50)
-    read(reader, topic, 5)
-    until(lambda: admin.describe_group("g").state == "Empty")
-    with pytest.raises(CommitFailedException, match="kicked out of the group"):
-        reader.commit_sync()
-    assert admin.describe_group("g").partitions == ()
-
-
 # Groups
 
 
@@ -467,43 +433,6 @@ def test_round_robin_deals_topics_in_one_row(admin: Admin, topic: str, consumer:
         member.subscribe([topic, "u"])
     settle(*members)
     assert sorted(len(member.assignment()) for member in members) == [2, 2]
-
-
-def test_a_pattern_finds_topics_that_are_made_later(
-    admin: Admin, producer: Producer, topic: str, consumer: MakeConsumer
-) -> None:
-    admin.create_topic("orders-1")
-    reader = consumer(metadata_max_age_ms=10)
-    reader.subscribe(re.compile("orders-.*"))
-    until(lambda: reader.poll(5) or reader.assignment() == {TopicPartition("orders-1", 0)})
-    admin.create_topic("orders-2")
-    fill(producer, "orders-2", 2)
-    assert numbers(take(reader, 2)) == [0, 1]
-    assert reader.subscription() == {"orders-1", "orders-2"}
-
-
-def test_a_topic_that_does_not_exist_is_waited_for_and_not_made(
-    admin: Admin, producer: Producer, consumer: MakeConsumer
-) -> None:
-    reader = consumer(metadata_max_age_ms=10)
-    reader.subscribe(["later"])
-    settled = consumer("other")
-    settled.subscribe(["later"])
-    for _ in range(3):
-        assert reader.poll(10) == []
-    assert "later" not in admin.list_topics()
-    fill(producer, "later", 1)
-    assert numbers(take(reader, 1)) == [0]
-
-
-def test_new_partitions_are_taken_in(
-    admin: Admin, producer: Producer, topic: str, consumer: MakeConsumer
-) -> None:
-    reader = consumer(metadata_max_age_ms=10)
-    reader.subscribe([topic])
-    settle(reader)
-    admin.create_partitions(topic, 4)
-    until(lambda: reader.poll(5) or len(reader.assignment()) == 4)
 
 
 def test_a_changed_subscription_rebalances(admin: Admin, topic: str, consumer: MakeConsumer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from datetime import timedelta
 
 import pytest
@@ -21,7 +21,6 @@ from streams.errors import (
     NotYetBuiltException,
     RecordTooLargeException,
     SerializationException,
-    TimeoutException,
 )
 from streams.partition import partition_for
 from streams.serdes import Serdes
@@ -146,12 +145,6 @@ def test_a_callback_may_send(producer: Producer, topic: str) -> None:
     assert second.result(PATIENCE_S).offset == 1
 
 
-def test_a_lingering_batch_leaves_by_itself(address: str, topic: str) -> None:
-    with Producer(bootstrap_servers=address, linger_ms=20) as producer:
-        futures = [producer.send(ProducerRecord(topic, b"v", partition=0)) for _ in range(10)]
-        assert not wait(futures, PATIENCE_S).not_done
-
-
 def test_flush_does_not_wait_for_linger(address: str, topic: str) -> None:
     with Producer(bootstrap_servers=address, linger_ms=3_600_000, delivery_timeout_ms=4_000_000) as producer:
         future = producer.send(ProducerRecord(topic, b"v"))
@@ -203,17 +196,6 @@ def test_a_full_buffer_holds_senders_back(address: str, topic: str) -> None:
         futures = [producer.send(ProducerRecord(topic, b"x" * 500, partition=0)) for _ in range(200)]
         producer.flush()
         assert [future.result(0).offset for future in futures] == list(range(200))
-
-
-def test_a_buffer_that_stays_full_fails_the_record(address: str, topic: str) -> None:
-    settings = {"bootstrap.servers": address, "linger.ms": 3_600_000, "delivery.timeout.ms": 4_000_000}
-    with Producer(settings, buffer_memory=1_000, max_block_ms=100, batch_size=100_000) as producer:
-        first = producer.send(ProducerRecord(topic, b"x" * 700, partition=0))
-        second = producer.send(ProducerRecord(topic, b"x" * 700, partition=1))
-        with pytest.raises(TimeoutException, match=r"within the configured max blocking time 100 ms.*buffer.memory"):
-            second.result(0)
-        producer.flush()
-        assert first.result(0).offset == 0
 
 
 def test_a_topic_that_is_missing_is_made_by_a_send(producer: Producer, admin: Admin) -> None:
