@@ -11,8 +11,9 @@ from broker_local.base.files import FileSlice
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_records import code_of, end_key, readable_end
 from broker_local.broker.waits import Answer, Instant, Key, Later, Steps
-from broker_local.log.partition import Partition
+from broker_local.log.partition import Partition, Read
 from broker_local.log.readfaults import READ_ERRORS, Truncated
+from broker_local.log.segment import Piece
 from broker_local.protocol.heads import EMPTY, Body, Stretch
 from broker_local.protocol.requests import Fetch, FetchedPart, FetchPosition, FetchReply
 
@@ -50,7 +51,7 @@ class _Taken:
     def look(self, broker: Broker, position: FetchPosition, now: int) -> None:
         """Looks at one position."""
         left = self._left if self._files < FILES and self._read < MAX_READ else 0
-        part, size = _part(broker, position, now, left, not self.size, self._body)
+        part, size = _part(broker, position, self._request.isolation, now, left, not self.size, self._body)
         if part is None:
             return
         self.urgent = self.urgent or not size
@@ -59,12 +60,12 @@ class _Taken:
         if self.keep:
             self.parts.append(part)
 
-    def _body(self, slices: list[FileSlice], size: int) -> Body:
+    def _body(self, found: list[Piece], size: int) -> Body:
         """The batches of a row."""
-        if not self.keep or not slices:
+        if not self.keep or not found:
             return EMPTY
         pieces: list[FileSlice | bytes] = []
-        for each in slices:
+        for each, _ in found:
             if each.length <= SMALL:
                 self._read += each.length
                 pieces.append(_whole(each))
@@ -129,27 +130,27 @@ def _look_widely(
     taken = _Taken(request, keep=last or request.min_bytes <= 1)
     pending = _turned(broker, request)
     while True:
-        ends = _ends(broker, pending)
+        ends = _ends(broker, pending, request.isolation)
         for number, position in enumerate(pending):
             if number % STRIDE == 0:
                 yield
             taken.look(broker, position, at.now)
         if last or (taken.keep and taken.enough):
             return FetchReply(tuple(taken.parts))
-        now = _ends(broker, pending)
+        now = _ends(broker, pending, request.isolation)
         pending = [each for each, before, after in zip(pending, ends, now, strict=True) if before != after]
         if len(pending) <= WIDE:
             return _wait(broker, request, deadline, taken.size, pending, at)
 
 
-def _ends(broker: Broker, positions: Iterable[FetchPosition]) -> list[tuple[str, int]]:
-    """Where the logs end, and which topics they are of: what is seen to be as it was need not be looked at again."""
+def _ends(broker: Broker, positions: Iterable[FetchPosition], isolation: int) -> list[tuple[str, int]]:
+    """How far the logs may be read, and which topics they are of: what is seen to be as it was need not be looked at again."""
     topics, partition_at = broker.store.topics, broker.store.opened
     found = []
     for each in positions:
         topic = topics.get(each.topic)
         log = None if topic is None else partition_at(topic.id, each.partition)
-        found.append(("" if topic is None else topic.id, -1 if log is None else readable_end(broker, log)))
+        found.append(("" if topic is None else topic.id, -1 if log is None else readable_end(broker, log, isolation)))
     return found
 
 
@@ -188,37 +189,40 @@ def _whole(piece: FileSlice) -> bytes:
     return data
 
 
-def _readable(broker: Broker, partition: Partition, position: FetchPosition, most: int, now: int) -> list[FileSlice]:
+def _readable(broker: Broker, partition: Partition, position: FetchPosition, most: int, end: int, now: int) -> Read:
     """What is to be sent of a position.
 
     Raises:
         Refused: as `Partition.read`; KAFKA_STORAGE_ERROR, the disk could not read what lies there a moment ago.
     """
-    slices = partition.read(position.offset, most, readable_end(broker, partition))
-    for at, piece in enumerate(slices):
-        said = broker.read_faults.said(piece.file.path, now)
+    found = partition.read(position.offset, most, end)
+    for at, piece in enumerate(found.pieces):
+        said = broker.read_faults.said(piece.data.file.path, now)
         if said is not None:
             if at:  # what comes before can be read
-                return slices[:at]
+                return Read(found.pieces[:at], found.pieces[at - 1].next_offset)
             raise Refused("KAFKA_STORAGE_ERROR", said)
-    return slices
+    return found
 
 
 def _part(
     broker: Broker,
     position: FetchPosition,
+    isolation: int,
     now: int,
     left: int,
     none_yet: bool,
-    body: Callable[[list[FileSlice], int], Body],
+    body: Callable[[list[Piece], int], Body],
 ) -> tuple[FetchedPart | None, int]:
     """What there is to say of one position (None: nothing), and the bytes of its batches."""
     topic, number = position.topic, position.partition
     try:
         partition = broker.store.partition(topic, number)
     except Refused as refused:
-        return FetchedPart(topic, number, code_of(refused), refused.message, -1, -1, -1, -1, -1, -1, EMPTY), 0
-    slices: list[FileSlice] = []
+        return FetchedPart(topic, number, code_of(refused), refused.message, -1, -1, -1, -1, -1, -1, -1, EMPTY), 0
+    pieces: list[Piece] = []
+    next_offset = position.offset
+    end = readable_end(broker, partition, isolation)
     batches: Body = EMPTY
     error, message, diverged = ErrorCode.NONE, "", -1
     if 0 <= position.log_epoch < partition.log_epoch:
@@ -232,24 +236,27 @@ def _part(
             if not partition.ready(position.offset):
                 broker.wake(end_key(topic, number))  # to go on with it, after a look at what others want
                 return None, 0
-            slices = _readable(broker, partition, position, min(position.max_bytes, max(left, 0)), now)
-            size = sum(each.length for each in slices)
-            batches = body(slices, size)
+            pieces, next_offset = _readable(
+                broker, partition, position, min(position.max_bytes, max(left, 0)), end, now
+            )
+            size = sum(each.data.length for each in pieces)
+            batches = body(pieces, size)
         except Refused as refused:
             error, message = code_of(refused), refused.message
         except OSError as failed:
             if failed.errno not in READ_ERRORS:
                 raise
-            path = slices[0].file.path if slices else failed.filename or repr(partition)
+            path = pieces[0].data.file.path if pieces else failed.filename or repr(partition)
             error, message, size = ErrorCode.KAFKA_STORAGE_ERROR, broker.read_faults.note(path, failed, now), 0
-    end = readable_end(broker, partition)
-    if not slices and error == ErrorCode.NONE and (position.offset < end or position.known_end == end):
+    stays = next_offset == position.offset and error == ErrorCode.NONE
+    if stays and (position.offset < end or position.known_end == end):
         return None, 0
     part = FetchedPart(
         topic,
         number,
         error,
         message,
+        next_offset if error == ErrorCode.NONE else -1,
         end,
         partition.end,
         partition.log_start,

@@ -76,19 +76,21 @@ def load(broker: Broker, at: Instant) -> None:
     log = _log(broker)
     offset = log.log_start
     while offset < log.end:
-        for piece in log.read(offset, READ_BYTES):
-            offset = _load_piece(broker, piece)
+        found = log.read(offset, READ_BYTES)
+        for piece in found.pieces:
+            _load_piece(broker, piece.data)
+        offset = found.next_offset
     for group in broker.groups.values():
         coordinator.resume(group, at.now)
         _note_due(broker, group)
 
 
-def _load_piece(broker: Broker, piece: FileSlice) -> int:
-    """Replays the batches of a piece of the log; returns the offset after it."""
-    data, position, offset = memoryview(piece.read()), 0, -1
+def _load_piece(broker: Broker, piece: FileSlice) -> None:
+    """Replays the batches of a piece of the log."""
+    data, position = memoryview(piece.read()), 0
     try:
         while position < len(data):
-            keys, values, _, _, _, offset = batches.read(data, position)
+            keys, values, *_ = batches.read(data, position)
             position += batches.peek(data, position).size
             for record in records(keys, values):
                 _replay(broker, record)
@@ -96,7 +98,6 @@ def _load_piece(broker: Broker, piece: FileSlice) -> int:
         raise Damaged(piece.file.path, piece.position + position, str(error)) from error
     except UnknownRecord as error:
         raise Refused("UNSUPPORTED_VERSION", f"{piece.file.path}: {error}") from error
-    return offset
 
 
 def _log(broker: Broker) -> Partition:

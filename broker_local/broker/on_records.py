@@ -19,6 +19,7 @@ from broker_local.protocol.requests import (
     EARLIEST,
     LARGEST_TIMESTAMP,
     LATEST,
+    READ_UNCOMMITTED,
     DeletedPart,
     DeletePart,
     DeleteRecords,
@@ -145,9 +146,11 @@ def _when_durable(broker: Broker, written: list[tuple[Partition, int]], reply: R
     return reply
 
 
-def readable_end(broker: Broker, partition: Partition) -> int:
-    """How far anybody may read: in the mode `durable` only what is on the disk is shown."""
-    return partition.durable_end if broker.durable else partition.last_stable_offset
+def readable_end(broker: Broker, partition: Partition, isolation: int) -> int:
+    """How far a reader may read: in the mode `durable` only what is on the disk is shown (Kafka's high watermark), and
+    with READ_COMMITTED nothing from the first open transaction on (its last stable offset)."""
+    shown = partition.durable_end if broker.durable else partition.end
+    return shown if isolation == READ_UNCOMMITTED else min(shown, partition.last_stable_offset)
 
 
 # Offsets -----------------------------------------------------------------------------------------
@@ -161,13 +164,13 @@ def list_offsets(broker: Broker, peer: Peer, request: ListOffsets, at: Instant) 
 def _list_all(broker: Broker, request: ListOffsets) -> Generator[None, None, Answer]:
     rows: list[ListedOffset] = []
     for part in request.parts:
-        rows.append(_listed(broker, part))
+        rows.append(_listed(broker, part, request.isolation))
         if len(rows) < len(request.parts):
             yield
     return ListOffsetsReply(tuple(rows))
 
 
-def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
+def _listed(broker: Broker, asked: OffsetQuestion, isolation: int) -> ListedOffset:
     topic, number = asked.topic, asked.partition
     try:
         partition = broker.store.partition(topic, number)
@@ -177,7 +180,7 @@ def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
     if asked.timestamp == EARLIEST:
         offset = partition.log_start
     elif asked.timestamp == LATEST:
-        offset = readable_end(broker, partition)
+        offset = readable_end(broker, partition, isolation)
     elif asked.timestamp < LARGEST_TIMESTAMP:
         message = f"timestamp {asked.timestamp} means nothing"
         return ListedOffset(topic, number, ErrorCode.INVALID_REQUEST, message, -1, -1, -1, -1)
@@ -188,7 +191,7 @@ def _listed(broker: Broker, asked: OffsetQuestion) -> ListedOffset:
         except Unreadable as place:  # only this question asks for it
             message = f"{partition!r} cannot be asked for this time: {place}. Ask for a later one, or by offset"
             return ListedOffset(topic, number, ErrorCode.CORRUPT_MESSAGE, message, -1, -1, -1, -1)
-        if found is not None and found.offset < readable_end(broker, partition):
+        if found is not None and found.offset < readable_end(broker, partition, isolation):
             offset, timestamp = found
     return ListedOffset(topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch, partition.end)
 

@@ -185,8 +185,9 @@ def dump_command(directory: str, topic: str, partition: int, start: int | None, 
         log = store.partition(topic, partition)
         offset = log.log_start if start is None else start
         while offset < log.end:
-            for piece in log.read(offset, READ_BYTES):
-                data, position = piece.read(), 0
+            found = log.read(offset, READ_BYTES)
+            for piece in found.pieces:
+                data, position = piece.data.read(), 0
                 while position < len(data):
                     header = batches.verify(data, position)
                     click.echo(_batch_line(header))
@@ -194,7 +195,7 @@ def dump_command(directory: str, topic: str, partition: int, start: int | None, 
                         for line in _record_lines(data, position):
                             click.echo(line)
                     position += header.size
-                    offset = header.next_offset
+            offset = found.next_offset
 
 
 def _batch_line(header: batches.Header) -> str:

@@ -10,14 +10,14 @@ from typing import NamedTuple, NoReturn
 
 from broker_local.base import sheet
 from broker_local.base.faults import Broken, Damaged, Refused
-from broker_local.base.files import PASSING, FileSlice, Handles, lacking
+from broker_local.base.files import PASSING, Handles, lacking
 from broker_local.log import format as batches
 from broker_local.log import layout, recovery
 from broker_local.log.compaction import Cleaned, Facts, SegmentFacts
 from broker_local.log.format import NO_PRODUCER, NO_TIME, BadBatch, Header
 from broker_local.log.layout import State
 from broker_local.log.recovery import NOTHING, Known
-from broker_local.log.segment import Name, Placed, Segment
+from broker_local.log.segment import Name, Piece, Placed, Segment
 from broker_local.log.topics import LONG_MAX, Topic
 
 SNAPSHOT_BATCHES = 4_096
@@ -46,6 +46,13 @@ class Found(NamedTuple):
 
     offset: int
     timestamp: int
+
+
+class Read(NamedTuple):
+    """What a reader gets: pieces of the log, in order, and the offset at which it goes on."""
+
+    pieces: list[Piece]
+    next_offset: int
 
 
 class Partition:
@@ -129,8 +136,8 @@ class Partition:
 
     @property
     def last_stable_offset(self) -> int:
-        """The offset up to which no transaction is open: the end, as long as there are no transactions."""
-        return self.end
+        """The offset of the first record of the first transaction that is open; the end where none is."""
+        return max(self.log_start, min(self._producers.open.values(), default=self.end))
 
     @property
     def size(self) -> int:
@@ -150,12 +157,13 @@ class Partition:
 
     # appending
 
-    def append(self, batch: bytes | memoryview, now: int) -> Appended:
+    def append(self, batch: bytes | memoryview, now: int, transactional: bool = False) -> Appended:
         """Appends one batch, if it is whole, in order and new.
 
         Args:
             batch: the producer's part.
             now: the time in ms.
+            transactional: it may be one of a transaction, which stays open then: nothing that ends one is built yet.
         Returns:
             Where it lies now, or lay already.
         Raises:
@@ -170,7 +178,7 @@ class Partition:
             header = batches.produced(batch)
         except BadBatch as error:
             raise Refused("CORRUPT_MESSAGE", f"a batch for {self!r} arrived damaged: {error}") from error
-        self._admit(header, len(batch) + batches.PREFIX, now)
+        self._admit(header, len(batch) + batches.PREFIX, now, transactional)
         if header.producer_id != NO_PRODUCER:
             stored = self._producers.check(header)
             if stored is not None:
@@ -196,7 +204,7 @@ class Partition:
         self.end = header.next_offset
         return Appended(header.base_offset, append_time, self.log_start, False)
 
-    def _admit(self, header: Header, size: int, now: int) -> None:
+    def _admit(self, header: Header, size: int, now: int, transactional: bool) -> None:
         settings = self._settings
         if size > settings.max_message_bytes:
             said = f"a batch of {size} bytes is larger than max.message.bytes, {settings.max_message_bytes}"
@@ -204,7 +212,7 @@ class Partition:
         if header.codec != batches.CODEC_NONE:
             name = batches.CODECS.get(header.codec, f"number {header.codec}")
             raise Refused("UNSUPPORTED_COMPRESSION_TYPE", f"codec {name} is not built yet; send uncompressed")
-        if header.flags & batches.TRANSACTIONAL:
+        if header.flags & batches.TRANSACTIONAL and not transactional:
             raise Refused("UNSUPPORTED_VERSION", "transactions come with exactly-once; not built yet")
         if settings.compacts and header.flags & batches.KEYLESS:
             said = f"Compacted topic cannot accept message without key in topic partition {self!r}."
@@ -360,7 +368,7 @@ class Partition:
     def _number(self, offset: int) -> int:
         return max(0, bisect_right(self._segments, offset, key=lambda segment: segment.base) - 1)
 
-    def read(self, offset: int, max_bytes: int, up_to: int | None = None) -> list[FileSlice]:
+    def read(self, offset: int, max_bytes: int, up_to: int | None = None) -> Read:
         """Finds the bytes of whole batches from `offset` on.
 
         The first batch may begin before `offset`: its reader drops what it did not ask for.
@@ -370,7 +378,8 @@ class Partition:
             max_bytes: how much at most; one batch is given even if it is larger.
             up_to: read no batch at or after this offset: the end if None, or durable or last stable offset.
         Returns:
-            Slices in order, one a segment; none if there is nothing.
+            Pieces in order, one a segment, and where to go on. Without a piece that is where it was asked from, or,
+            where all up to the limit was removed, the limit.
         Raises:
             Refused: OFFSET_OUT_OF_RANGE.
             Damaged: what lies there is not what was written.
@@ -379,24 +388,29 @@ class Partition:
         if not self.log_start <= offset <= self.end:
             said = f"offset {offset} of {self!r} is out of range: the log has {self.log_start} to {self.end}"
             raise Refused("OFFSET_OUT_OF_RANGE", said)
-        slices: list[FileSlice] = []
+        pieces: list[Piece] = []
         if offset >= limit:
-            return slices
-        for segment in self._segments[self._number(offset) :]:
-            if segment.base >= limit or (slices and (max_bytes <= 0 or not segment.ready())):
+            return Read(pieces, offset)
+        first = self._number(offset)
+        for number, segment in enumerate(self._segments[first:], first + 1):
+            if segment.base >= limit:
                 break
+            if pieces and (max_bytes <= 0 or not segment.ready()):
+                return Read(pieces, pieces[-1].next_offset)
             start = segment.locate(offset)
             stop = segment.locate(limit)
             if start >= stop:
                 continue
-            found = segment.slice(start, max_bytes, stop)
-            if slices and found.length > max_bytes:
-                break
-            slices.append(found)
-            max_bytes -= found.length
-            if start + found.length < stop:
-                break
-        return slices
+            # What a compaction has emptied at the end of a segment is passed over with the last batch before it.
+            after = min(limit, self._segments[number].base) if number < len(self._segments) else limit
+            found = segment.slice(start, max_bytes, stop, after)
+            if pieces and found.data.length > max_bytes:
+                return Read(pieces, pieces[-1].next_offset)
+            pieces.append(found)
+            max_bytes -= found.data.length
+            if start + found.data.length < stop:
+                return Read(pieces, found.next_offset)
+        return Read(pieces, limit)
 
     def ready(self, offset: int) -> bool:
         """Is the index there that a read from an offset needs? If it was lost, some of it is made."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from broker_local.base.faults import Refused
-from broker_local.log.format import NO_PRODUCER, Header
+from broker_local.log.format import NO_PRODUCER, TRANSACTIONAL, Header
 
 REMEMBERED = 5
 """Batches per producer that are recognised when sent again: as many as may be in flight in Kafka."""
@@ -39,12 +39,16 @@ class State(NamedTuple):
 
 
 class Producers:
-    """The producers of one partition."""
+    """The producers of one partition.
 
-    __slots__ = ("_states",)
+    `open` has, by producer id, the offset at which its transaction began that has not ended.
+    """
+
+    __slots__ = ("_states", "open")
 
     def __init__(self) -> None:
         self._states: dict[int, State] = {}
+        self.open: dict[int, int] = {}
 
     def check(self, header: Header) -> Stored | None:
         """Asks whether a batch may be appended.
@@ -99,11 +103,14 @@ class Producers:
         else:
             batches = (*state.batches[1 - REMEMBERED :], entry)
         self._states[header.producer_id] = State(header.epoch, batches, now)
+        if header.flags & TRANSACTIONAL:
+            self.open.setdefault(header.producer_id, header.base_offset)
 
     def expire(self, now: int) -> None:
-        """Forgets producers that were silent for a day."""
+        """Forgets producers that were silent for a day, but for those with a transaction."""
         for producer in [p for p, state in self._states.items() if now - state.heard > EXPIRES_MS]:
-            del self._states[producer]
+            if producer not in self.open:
+                del self._states[producer]
 
     def last_batches(self) -> frozenset[int]:
         """Base offsets of each producer's last batch: compaction keeps them, if need be without records."""
@@ -114,9 +121,14 @@ class Producers:
         return self._states
 
     def dump(self) -> dict[int, list[object]]:
-        """As plain values, for a snapshot."""
+        """As plain values, for a snapshot. A fourth one is where the transaction of the producer began."""
         return {
-            producer: [state.epoch, [list(batch) for batch in state.batches], state.heard]
+            producer: [
+                state.epoch,
+                [list(batch) for batch in state.batches],
+                state.heard,
+                *([self.open[producer]] if producer in self.open else ()),
+            ]
             for producer, state in self._states.items()
         }
 
@@ -131,11 +143,13 @@ class Producers:
         if not isinstance(dumped, dict):
             raise ValueError("a snapshot of producers is a map")
         try:
-            for producer, (epoch, batches, heard) in dumped.items():
+            for producer, (epoch, batches, heard, *begun) in dumped.items():
                 stored = tuple(Stored(*map(int, batch)) for batch in batches)
                 if not stored:
                     raise ValueError(f"producer {producer} has no batch")
                 producers._states[int(producer)] = State(int(epoch), stored, int(heard))
+                if begun:
+                    producers.open[int(producer)] = int(begun[0])
         except TypeError as error:
             raise ValueError(f"a snapshot of producers has other fields: {error}") from error
         return producers

@@ -42,6 +42,14 @@ class Placed(NamedTuple):
     header: Header
 
 
+class Piece(NamedTuple):
+    """Whole batches, back to back in a file, and the offset at which a reader goes on behind them: it may be after the
+    last one's, where what follows was removed."""
+
+    data: FileSlice
+    next_offset: int
+
+
 def walk(file: File, start: int, stop: int, deep: bool = False) -> Iterator[Placed]:
     """Goes from batch to batch.
 
@@ -428,28 +436,32 @@ class Segment:
             self._hints.clear()
         self._hints[offset] = position
 
-    def slice(self, start: int, max_bytes: int, stop: int) -> FileSlice:
+    def slice(self, start: int, max_bytes: int, stop: int, after: int) -> Piece:
         """Whole batches from `start` on: as many as fit into `max_bytes`, and at least one.
 
         Args:
             start: position of a batch, less than `stop`.
             max_bytes: how much is wanted.
             stop: where to end at the latest, the position of a batch or the end.
+            after: the offset at which a reader goes on that has read up to `stop`.
         """
-        end = stop
+        end, next_offset = stop, after
         if stop - start > max_bytes:
-            end = min(stop, self.index.before_position(start + max(0, max_bytes)).position)
-            if end <= start:
+            entry = self.index.before_position(start + max(0, max_bytes))
+            if entry.position > start:
+                end, next_offset = entry.position, entry.offset
+            else:
                 try:
                     _, header = next(walk(self.file(), start, stop))
                 except BadBatch as error:
                     raise Damaged(self.path, error.position, str(error)) from error
                 end = start + header.size
+                next_offset = after if end == stop else header.next_offset
         file = self.file()
         found = file.size()
         if found < end:  # it was cut while it was open
             raise Damaged(self.path, found, f"the file ends at byte {found}; {self.size} were written")
-        return FileSlice(file, start, end - start)
+        return Piece(FileSlice(file, start, end - start), next_offset)
 
     def batches_for_time(self, timestamp: int) -> Iterator[Placed]:
         """The batches with a record at least as new as `timestamp` (ms).

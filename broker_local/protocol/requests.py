@@ -264,8 +264,10 @@ class Produce(Asks[ProduceReply]):
 class FetchedPart:
     """What there is from the asked offset on: batches back to back, the first may begin before that offset.
 
-    `end` is how far may be read (the last stable offset for read_committed): whoever has read up to it is
-    caught up. `log_end` is where the next batch will lie: with `durable` it may be more than is shown yet.
+    `next_offset` is the position after all of it (-1 with an error): a reader takes it as it is, since what lies
+    before it may be nothing, or nothing that it may see. `readable_end` is how far this reader may read: what is shown,
+    and for READ_COMMITTED the last stable offset; whoever has read up to it is caught up. `log_end` is where the next
+    batch will lie, whatever may be seen of the log.
     `log_start` and `log_epoch` as the log has them; `diverged` is -1, or, with the error
     UNKNOWN_LEADER_EPOCH, the offset at which the reader's log and this one part. Below `tombstones_gone`
     compaction removed tombstones: who stopped reading below it may keep deleted keys.
@@ -275,7 +277,8 @@ class FetchedPart:
     partition: Small
     error: int
     message: str
-    end: int
+    next_offset: int
+    readable_end: int
     log_end: int
     log_start: int
     log_epoch: int
@@ -291,14 +294,15 @@ class FetchedPart:
 
 @dataclass(frozen=True, slots=True)
 class FetchReply:
-    """Only the partitions that have something to tell: batches, an error, or an end that is news."""
+    """Only the partitions that have something to tell: batches, a position that moved, an error, or an end that is
+    news."""
 
     parts: tuple[FetchedPart, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FetchPosition:
-    """Where a reader stands. `known_end` is the last `end` it was told of this partition (-1: none): a
+    """Where a reader stands. `known_end` is the last `readable_end` it was told of this partition (-1: none): a
     partition whose end is another one by now is answered at once, with or without batches.
     `log_epoch` -1: the reader has none to compare."""
 
@@ -355,7 +359,7 @@ class OffsetQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ListOffsets(Asks[ListOffsetsReply]):
-    """With READ_COMMITTED, LATEST is the last stable offset."""
+    """With READ_COMMITTED, LATEST is the last stable offset, and no time finds what lies behind it."""
 
     parts: tuple[OffsetQuestion, ...]
     isolation: Annotated[int, Range(0, 1)] = READ_UNCOMMITTED
@@ -746,5 +750,5 @@ APIS: dict[Api, Spec] = {
     Api.OFFSETS_DELETE: Spec(OffsetsDelete, OffsetsDeleteReply),
 }
 API_OF: dict[type, Api] = {spec.request: api for api, spec in APIS.items()}
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """What `Hello` settles: the version of the frames and of the meaning of all APIs together."""

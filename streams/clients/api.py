@@ -62,9 +62,11 @@ class Fetched(NamedTuple):
 
     `batch` is None where there is only news. `caught_up_at` is the position at which the end of the partition
     was reached (decision 4), None while more is known to follow. `log_start` is the first offset still there,
-    `log_end` the offset after the last record this reader may see, `log_epoch` the number of the log's life
-    (decision 21). `appended_end` is where the next batch will lie, also where nobody may read that far yet (-1: the
-    engine does not say). Below `tombstones_gone` compaction has removed tombstones: whoever stopped reading below it
+    `log_epoch` the number of the log's life (decision 21).
+
+    The two ends of a log are told apart. `readable_end` is the offset after the last record that this reader may see:
+    with READ_COMMITTED an open transaction holds it back. `log_end` is where the next batch will lie, whatever may be
+    seen of the log (-1: the engine does not say); only that a log has no more can be concluded from it. Below `tombstones_gone` compaction has removed tombstones: whoever stopped reading below it
     may keep deleted keys (decision 22).
     """
 
@@ -73,9 +75,9 @@ class Fetched(NamedTuple):
     caught_up_at: int | None
     log_start: int
     log_epoch: int
-    log_end: int = -1
+    readable_end: int = -1
     tombstones_gone: int = 0
-    appended_end: int = -1
+    log_end: int = -1
 
 
 class Reader(Protocol):

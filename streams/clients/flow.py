@@ -30,13 +30,13 @@ class ConsumerRecord(NamedTuple):
 class _Cursor:
     """Where one partition stands. `position` None: it has to be looked up; `reset` says how, if not by policy."""
 
-    __slots__ = ("log_end", "paused", "position", "reset")
+    __slots__ = ("paused", "position", "readable_end", "reset")
 
     def __init__(self) -> None:
         self.position: int | None = None
         self.reset: str | None = None
         self.paused = False
-        self.log_end = -1
+        self.readable_end = -1
 
 
 class Flow:
@@ -125,7 +125,8 @@ class Flow:
     def lag(self, partition: TopicPartition) -> int | None:
         """Records between the position and the end as the last fetch saw it; None: not known yet."""
         cursor = self.cursor(partition)
-        return None if cursor.position is None or cursor.log_end < 0 else cursor.log_end - cursor.position
+        end = cursor.readable_end
+        return None if cursor.position is None or end < 0 else end - cursor.position
 
     def cursor(self, partition: TopicPartition) -> _Cursor:
         """The cursor of an assigned partition.
@@ -153,7 +154,7 @@ class Flow:
             cursor = self._cursors.get(news.partition)
             if cursor is None:
                 continue
-            cursor.log_end = news.log_end
+            cursor.readable_end = news.readable_end
             if news.batch is not None:
                 self._waiting.append((news.partition, news.batch, 0))
 

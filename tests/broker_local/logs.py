@@ -8,11 +8,12 @@ from zlib import crc32
 
 import msgpack
 
-from broker_local.base.files import Files, FileSlice, Handles
+from broker_local.base.files import Files, Handles
 from broker_local.log import format as batches
 from broker_local.log import topics
 from broker_local.log.partition import Partition
 from broker_local.log.recovery import NOTHING, Known
+from broker_local.log.segment import Piece
 from broker_local.log.topics import Topic
 
 ID = "0" * 31 + "1"
@@ -44,6 +45,7 @@ def batch(
     producer_id: int = -1,
     epoch: int = -1,
     sequence: int = -1,
+    transactional: bool = False,
 ) -> bytes:
     """A producer's batch; keys are `k` where none are given."""
     return batches.write(
@@ -54,6 +56,7 @@ def batch(
         producer_id=producer_id,
         epoch=epoch,
         sequence=sequence,
+        transactional=transactional,
     )
 
 
@@ -79,10 +82,10 @@ def sync(files: Files, partition: Partition) -> None:
     partition.synced(end)
 
 
-def rows(slices: Sequence[FileSlice], since: int = 0) -> list[Row]:
+def rows(pieces: Sequence[Piece], since: int = 0) -> list[Row]:
     """Decodes what a read gave."""
     found: list[Row] = []
-    for piece in slices:
+    for piece, _ in pieces:
         data, at = piece.read(), 0
         assert len(data) == piece.length
         while at < len(data):
@@ -98,13 +101,8 @@ def read_all(partition: Partition, since: int | None = None, max_bytes: int = 1 
     position = partition.log_start if since is None else since
     found: list[Row] = []
     while position < partition.end:
-        slices = partition.read(position, max_bytes)
-        assert slices, f"nothing at {position}, and the log ends at {partition.end}"
-        found += rows(slices, position)
-        data, at = slices[-1].read(), 0
-        while at < len(data):
-            header = batches.peek(data, at)
-            at += header.size
-        assert header.next_offset > position
-        position = header.next_offset
+        pieces, next_offset = partition.read(position, max_bytes)
+        assert next_offset > position, f"nothing at {position}, and the log ends at {partition.end}"
+        found += rows(pieces, position)
+        position = next_offset
     return found

@@ -164,7 +164,7 @@ def test_a_fetch_waits_for_an_append_to_any_of_its_positions() -> None:
     desk.produce("t", 1, batch(b"a"))
     reply = desk.answers[number]
     assert isinstance(reply, FetchReply)
-    assert [(part.topic, part.partition, part.end) for part in reply.parts] == [("t", 1, 1)]
+    assert [(part.topic, part.partition, part.readable_end) for part in reply.parts] == [("t", 1, 1)]
 
 
 def test_a_fetch_that_finds_nothing_answers_at_its_deadline() -> None:
@@ -179,7 +179,7 @@ def test_an_end_that_is_news_is_told_at_once() -> None:
     desk = Desk()
     desk.ask(TopicCreate((NewTopic("t", 1, {}),)))
     (part,) = desk.ask(Fetch((FetchPosition("t", 0, 0, 1000),), 60_000)).parts
-    assert (part.end, bytes(fetched(part)), part.error) == (0, b"", ErrorCode.NONE)
+    assert (part.readable_end, bytes(fetched(part)), part.error) == (0, b"", ErrorCode.NONE)
 
 
 def test_min_bytes_are_waited_for() -> None:
@@ -204,7 +204,7 @@ def test_a_position_outside_the_log_is_told_at_once() -> None:
     desk = Desk()
     desk.produce("t", 0, batch(b"a", b"b"))
     (part,) = desk.ask(Fetch((FetchPosition("t", 0, 3, 1000),), 60_000)).parts
-    assert (part.error, part.log_start, part.end) == (ErrorCode.OFFSET_OUT_OF_RANGE, 0, 2)
+    assert (part.error, part.log_start, part.readable_end) == (ErrorCode.OFFSET_OUT_OF_RANGE, 0, 2)
     assert desk.ask(DeleteRecords((DeletePart("t", 0, 1),))).parts[0].log_start == 1
     (part,) = desk.ask(Fetch((FetchPosition("t", 0, 0, 1000),), 60_000)).parts
     assert (part.error, part.log_start) == (ErrorCode.OFFSET_OUT_OF_RANGE, 1)

@@ -105,7 +105,7 @@ def test_only_the_newest_of_a_key_stays_in_the_closed_segments() -> None:
     assert [(row.offset, row.key, row.value) for row in rows] == [(38, b"a", b"19"), (39, b"b", b"19")]
     assert partition.size < size / 2
     assert compact(files, partition) is None, "nothing new has come"
-    assert partition.log_start == 0 and partition.read(0, 10**6)
+    assert partition.log_start == 0 and partition.read(0, 10**6).pieces
 
 
 def test_a_tombstone_stays_for_a_day_from_the_pass_that_first_saw_it() -> None:
@@ -291,7 +291,7 @@ def test_headers_of_what_stays_stay() -> None:
     put(partition, (b"b", b"4"))
     dirty(partition, files)
     compact(files, partition)
-    data = partition.read(0, 1)[0].read()
+    data = partition.read(0, 1).pieces[0].data.read()
     assert list(batches.read(data)[3] or ()) == [tags[2]]
 
 

@@ -143,7 +143,7 @@ def test_an_end_that_is_not_shown_yet_is_told_all_the_same() -> None:
     (listed,) = desk.ask(ListOffsets((OffsetQuestion("t", 0, LATEST),))).parts
     assert (listed.offset, listed.log_end) == (0, 2)
     (part,) = desk.ask(Fetch((FetchPosition("t", 0, 0, 1 << 20),), 0)).parts
-    assert (part.end, part.log_end, fetched(part)) == (0, 2, b"")
+    assert (part.readable_end, part.log_end, fetched(part)) == (0, 2, b"")
     desk.sync()
     (listed,) = desk.ask(ListOffsets((OffsetQuestion("t", 0, LATEST),))).parts
     assert (listed.offset, listed.log_end) == (2, 2)

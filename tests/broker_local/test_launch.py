@@ -18,16 +18,28 @@ from broker_local.base.errorcodes import ErrorCode
 from broker_local.base.files import OsFiles
 from broker_local.host.client import ConnectionLost, SocketLink
 from broker_local.host.launch import connect, find
-from broker_local.host.place import FileLock, Place, Unavailable, prepare, read_endpoint, socket_path
+from broker_local.host.place import (
+    Endpoint,
+    FileLock,
+    Place,
+    Unavailable,
+    prepare,
+    read_endpoint,
+    socket_path,
+    write_endpoint,
+)
 from broker_local.log.catalog import KIND, PATH, VERSION
 from broker_local.protocol.requests import (
+    PROTOCOL_VERSION,
     Commit,
     CommitPart,
     Committed,
+    Failure,
     Fetch,
     FetchPosition,
     Heartbeat,
     HeartbeatReply,
+    Hello,
     Join,
     JoinProtocol,
     ListOffsets,
@@ -39,6 +51,7 @@ from broker_local.protocol.requests import (
     Sync,
     TopicCreate,
 )
+from broker_local.protocol.wire import read_request, reply_frame
 from tests.broker_local.engines import WALL, batch, values_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -389,6 +402,34 @@ def test_a_directory_of_a_newer_version_is_refused(directory: Path) -> None:
         connect(str(directory))
     code, _, err = run("serve", str(directory))
     assert code == 1 and "Traceback" not in err and "version" in err
+
+
+def test_an_older_broker_is_told_by_name_and_what_to_do(directory: Path) -> None:
+    """It answers as such a broker does: the layout of the hello never changes."""
+    place = prepare(str(directory))
+    older = PROTOCOL_VERSION - 1
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(socket_path(place))
+        listener.listen()
+        write_endpoint(place, Endpoint(socket_path(place), os.getpid(), older, older, (), None, place.identity))
+        thread = threading.Thread(target=_greet_as_older, args=(listener, older))
+        thread.start()
+        said = f"protocol {older}, the client {PROTOCOL_VERSION} to {PROTOCOL_VERSION}; it is older and ends when"
+        with pytest.raises(Unavailable, match=f"{said} its last client has gone: stop the others, and try again"):
+            connect(str(directory))
+        thread.join()
+
+
+def _greet_as_older(listener: socket.socket, version: int) -> None:
+    wire, _ = listener.accept()
+    with wire:
+        asked = read_request(memoryview(wire.recv(8192))[4:])
+        hello = asked.request
+        assert isinstance(hello, Hello) and hello.minimum > version
+        said = f"this broker speaks protocol {version}, the client {hello.minimum} to {hello.maximum}"
+        said += "; it is older and ends when its last client has gone: stop the others, and try again"
+        reply = Failure(ErrorCode.UNSUPPORTED_VERSION, said)
+        wire.sendall(b"".join(bytes(each) for each in reply_frame(asked, reply)))  # type: ignore[arg-type]
 
 
 def test_a_file_is_no_data_directory(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Log(RuleBasedStateMachine):
     def read(self, at: float, most: int) -> None:
         start = self.partition.log_start
         offset = start + int(at * (len(self.rows) - start))
-        got = rows(self.partition.read(offset, most), offset)
+        got = rows(self.partition.read(offset, most).pieces, offset)
         assert got == self.rows[offset : offset + len(got)]
         assert got or offset == len(self.rows)
 

@@ -6,8 +6,9 @@ import pytest
 
 from broker_local.base.faults import Broken, Damaged, Refused
 from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.log import compaction
 from broker_local.log import format as batches
-from broker_local.log.partition import Appended, Found, Partition
+from broker_local.log.partition import Appended, Found, Partition, Read
 from broker_local.log.producers import EXPIRES_MS
 from broker_local.log.recovery import Known
 from tests.broker_local.logs import HERE, NOW, batch, open_partition, read_all, rows, sync
@@ -32,7 +33,7 @@ def test_offsets_follow_each_other() -> None:
 def test_an_empty_log_has_nothing_and_takes_no_room() -> None:
     files = MemFiles()
     partition = open_partition(files)
-    assert partition.read(0, 100) == []
+    assert partition.read(0, 100) == Read([], 0)
     assert partition.offset_for_time(0) is None and partition.newest() is None
     assert (partition.log_start, partition.end, partition.size) == (0, 0, 0)
     assert files.paths() == []
@@ -59,12 +60,14 @@ def test_a_read_goes_over_segments_and_keeps_within_its_bytes() -> None:
     partition = open_partition(MemFiles(), segment_bytes=400)
     for number in range(20):
         partition.append(batch([b"%02d" % number]), NOW)
-    one = partition.read(0, 0)
+    one = partition.read(0, 0).pieces
     assert len(one) == 1 and len(rows(one)) == 1
-    whole = partition.read(0, 10**6)
+    whole = partition.read(0, 10**6).pieces
     assert len(whole) > 3 and len(rows(whole)) == 20
     for most in range(100, 2000, 70):
-        assert sum(piece.length for piece in partition.read(3, most)) <= max(most, one[0].length)
+        pieces, next_offset = partition.read(3, most)
+        assert sum(piece.data.length for piece in pieces) <= max(most, one[0].data.length)
+        assert next_offset == rows(pieces)[-1].offset + 1
 
 
 def test_nothing_is_read_beyond_what_the_reader_may_see() -> None:
@@ -75,8 +78,49 @@ def test_nothing_is_read_beyond_what_the_reader_may_see() -> None:
         bounds.append(partition.end)
     for up_to in bounds:
         for offset in range(up_to):
-            assert rows(partition.read(offset, 10**6, up_to))[-1].offset == up_to - 1
-        assert partition.read(up_to, 10**6, up_to) == []
+            assert rows(partition.read(offset, 10**6, up_to).pieces)[-1].offset == up_to - 1
+        assert partition.read(up_to, 10**6, up_to) == Read([], up_to)
+
+
+def test_the_last_stable_offset_is_where_the_first_open_transaction_began() -> None:
+    files = MemFiles()
+    partition = open_partition(files, segment_bytes=300)
+    partition.append(batch([b"a", b"b"]), NOW)
+    for producer in (7, 8):
+        mine = batch([b"c"], producer_id=producer, epoch=0, sequence=0, transactional=True)
+        partition.append(mine, NOW, transactional=True)
+    partition.append(batch([b"d"] * 50), NOW)
+    assert (partition.last_stable_offset, partition.end) == (2, 54)
+    assert partition.facts().limit <= 2, "what a reader is not shown is not compacted"
+    partition.retain(NOW + 2 * EXPIRES_MS)
+    assert partition.last_stable_offset == 2, "a producer with a transaction is not forgotten"
+    assert open_partition(files.after_kill()).last_stable_offset == 2
+    partition.checkpoint(closing=True)
+    sync(files, partition)
+    again = open_partition(files, Known(partition.end))
+    assert again.last_stable_offset == 2, "a snapshot of producers says it"
+    again.delete_records(30)
+    assert again.last_stable_offset == 30
+
+
+def test_a_read_goes_on_behind_what_compaction_has_removed() -> None:
+    files = MemFiles()
+    partition = open_partition(files, cleanup_policy="compact", segment_bytes=700, index_interval_bytes=100)
+    for number in range(40):
+        partition.append(batch([b"x" * 90], [b"%d" % (number if number % 7 < 3 else 0)]), NOW)
+    sync(files, partition)
+    job = compaction.plan(partition.facts(), partition.topic.settings, NOW, 1 << 20)
+    assert job is not None and partition.swap(compaction.run(files, job))
+    kept = [row.offset for row in read_all(partition)]
+    holes = [at for at in range(partition.end) if at not in kept]
+    assert holes
+    for offset in range(partition.end):
+        for most in (0, 200, 1000, 10**6):
+            pieces, next_offset = partition.read(offset, most)
+            shown = [row.offset for row in rows(pieces, offset)]
+            assert shown == [at for at in kept if offset <= at < next_offset]
+    for hole in holes:  # as a reader that may go no further
+        assert partition.read(hole, 100, hole + 1).next_offset == hole + 1
 
 
 def test_a_batch_sent_again_is_stored_once() -> None:
@@ -224,9 +268,9 @@ def test_slices_stay_readable_when_their_segment_goes() -> None:
     partition = open_partition(files, segment_bytes=200)
     for number in range(5):
         partition.append(batch([b"%d" % number]), NOW)
-    slices = partition.read(0, 10**6)
+    pieces = partition.read(0, 10**6).pieces
     partition.delete_records(-1)
-    assert len(rows(slices)) == 5
+    assert len(rows(pieces)) == 5
 
 
 @pytest.mark.parametrize("part", [0.0, 0.4, 0.99])

@@ -225,7 +225,7 @@ def test_acks_0_is_not_answered(running: Running) -> None:
     assert link.call(Metadata()).topics[0].topic == "t"
     assert link.receive(0) == []
     reply = link.call(Fetch((FetchPosition("t", 0, 0, 1 << 20),), 0))
-    assert reply.parts[0].end == 100
+    assert reply.parts[0].readable_end == 100
     link.close()
 
 

@@ -93,11 +93,11 @@ def test_a_deleted_topic_is_gone_and_one_of_its_name_is_another(files: Files) ->
     old = store.create_topic("t", 1)
     partition = store.partition("t", 0)
     partition.append(batch([b"1"]), NOW)
-    slices = partition.read(0, 100)
+    pieces = partition.read(0, 100).pieces
     store.delete_topic("t")
     while store.sweeping:
         store.sweep()
-    assert [row.value for row in rows(slices)] == [b"1"]
+    assert [row.value for row in rows(pieces)] == [b"1"]
     assert files.entries("topics") == []
     with refused("UNKNOWN_TOPIC_OR_PARTITION"):
         partition.append(batch([b"2"]), NOW)

@@ -160,7 +160,7 @@ def test_a_wrong_head_is_named(head: object, said: str) -> None:
 
 
 def test_bodies_must_be_as_long_as_the_head_says() -> None:
-    part = FetchedPart("t", 0, 0, "", 1, 1, 0, 0, -1, 0, memoryview(b"abc"))
+    part = FetchedPart("t", 0, 0, "", 1, 1, 1, 0, 0, -1, 0, memoryview(b"abc"))
     head, bodies = encode(FetchReply((part,)))
     assert bodies == [b"abc"]
     with pytest.raises(BadHead, match="3 bytes promised, 2 there"):

@@ -10,9 +10,9 @@ from zlib import crc32
 import msgpack
 
 from broker_local.base.faults import Refused
-from broker_local.base.files import FileSlice
 from broker_local.base.memfiles import MemFiles
 from broker_local.log import format as batches
+from broker_local.log.segment import Piece
 from broker_local.log.store import Store, Upkeep
 from tests.broker_local.logs import NOW
 from tests.crash.found import Found
@@ -114,7 +114,7 @@ class Batches:
             store.end_flush(flush)
             for name in (PLAIN, COMPACTED):
                 log = store.partition(name, 0)
-                rows = values_of(log.read(0, 1 << 20))
+                rows = values_of(log.read(0, 1 << 20).pieces)
                 if rows[:1] != [b"good"] or rows[-1:] != [b"good"]:
                     raise Found(f"{name} has {rows}")
                 for time in (0, NOW, NOW + 1, LARGE):
@@ -122,7 +122,7 @@ class Batches:
                 log.newest()
             for later in range(1, 6):
                 store.tick(NOW + later * 1_000)
-            if values_of(store.partition(COMPACTED, 0).read(0, 1 << 20))[-1:] != [b"good"]:
+            if values_of(store.partition(COMPACTED, 0).read(0, 1 << 20).pieces)[-1:] != [b"good"]:
                 raise Found("compaction has lost the last record")
             wrong = store.verify()
             if wrong:
@@ -145,10 +145,10 @@ def an_item(chance: random.Random) -> object:
     return item
 
 
-def values_of(slices: list[FileSlice]) -> list[bytes | None]:
-    """All values in slices."""
+def values_of(pieces: list[Piece]) -> list[bytes | None]:
+    """All values in pieces of a log."""
     found: list[bytes | None] = []
-    for each in slices:
+    for each, _ in pieces:
         data, position = each.read(), 0
         while position < len(data):
             found.extend(batches.read(data, position)[1])

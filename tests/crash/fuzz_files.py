@@ -8,7 +8,6 @@ import msgpack
 
 from broker_local.base.faults import StorageError
 from broker_local.base.memfiles import MemFiles
-from broker_local.log import format as batches
 from broker_local.log.store import Store
 from tests.broker_local.logs import NOW
 from tests.crash.found import Found
@@ -108,12 +107,6 @@ def rows(store: Store, name: str, part: int) -> list[bytes | None]:
     found: list[bytes | None] = []
     offset = log.log_start
     while offset < log.end:
-        slices = log.read(offset, 200)
-        found += values_of(slices)
-        last = slices[-1].read()
-        position = 0
-        while position < len(last):
-            header = batches.verify(last, position)
-            position += header.size
-            offset = header.next_offset
+        pieces, offset = log.read(offset, 200)
+        found += values_of(pieces)
     return found

@@ -70,7 +70,7 @@ class _Part:
             caught_up_at,
             answer.log_start,
             answer.log_epoch,
-            answer.end,
+            answer.readable_end,
             answer.tombstones_gone,
             answer.log_end,
         )
@@ -259,12 +259,8 @@ class LocalReader:
             if answer.error:
                 self._failed(partition, place, answer)
                 continue
-            place.known_end, place.epoch = answer.end, answer.log_epoch
-            try:
-                place.offset = max(offset, _after(answer.data, offset))
-            except batches.BadBatch as damage:
-                self._damaged(partition, place, damage)
-                continue
+            place.known_end, place.epoch = answer.readable_end, answer.log_epoch
+            place.offset = answer.next_offset
             parts.append(_Part(partition, place, offset, answer))
         return parts
 
@@ -274,11 +270,11 @@ class LocalReader:
         if answer.error == ErrorCode.OFFSET_OUT_OF_RANGE:
             error = OffsetOutOfRangeException(
                 f"{partition}: position {position} lies outside the log, which reaches from "
-                f"{answer.log_start} to {answer.end}. Seek into it, or set auto.offset.reset.",
+                f"{answer.log_start} to {answer.readable_end}. Seek into it, or set auto.offset.reset.",
                 partition,
                 position,
                 answer.log_start,
-                answer.end,
+                answer.readable_end,
             )
         elif answer.error == ErrorCode.UNKNOWN_LEADER_EPOCH:
             error = LogTruncatedException(
@@ -325,22 +321,15 @@ class LocalReader:
                 batch = _from(batch, position)
             position = max(position, batch.next_offset)
             fetched.append(part.news(batch, None))
-        if position >= answer.end:
+        if position < answer.next_offset:  # what lies between is removed, or nothing that this reader may see
+            position = answer.next_offset
+            fetched.append(part.news(RecordBatch([], [], [], None, [], position), None))
+        if position >= answer.readable_end:
             if fetched:
                 fetched[-1] = fetched[-1]._replace(caught_up_at=position)
             else:
                 fetched.append(part.news(None, position))
         return fetched
-
-
-def _after(data: memoryview, offset: int) -> int:
-    """The offset after the last batch; reads headers only."""
-    at = 0
-    while at < len(data):
-        header = batches.peek(data, at)
-        at += header.size
-        offset = header.next_offset
-    return offset
 
 
 def _from(batch: RecordBatch, offset: int) -> RecordBatch:

@@ -92,7 +92,7 @@ class _Queue:
     def add(self, fetched: Fetched) -> None:
         batch = fetched.batch
         self.caught_up_at = fetched.caught_up_at
-        self.end = max(self.end, fetched.log_end)
+        self.end = max(self.end, fetched.readable_end)
         if batch is None:
             return
         self.fetched_to = batch.next_offset

@@ -92,7 +92,7 @@ class Restorer:
     """All restores of a worker, over one reader.
 
     Args:
-        reader: reads changelogs, uncommitted records too.
+        reader: reads changelogs.
         listener: told of progress, or None.
     """
 
@@ -193,7 +193,9 @@ class Restorer:
             self._told("on_batch_restored", each.changelog, each.store, each.position, count)
         end = fetched.caught_up_at
         if end is not None:
-            if fetched.appended_end <= end:  # the log itself ends here: there is no more
+            # Only where the log itself ends here there is no more. Where a reader is only not shown what follows (a
+            # transaction is open, or it is not durable yet) the rest belongs to the store, and is waited for.
+            if 0 <= fetched.log_end <= end:
                 each.target = min(each.target, end)
             each.position = max(each.position, min(each.target, end))
         if each.done:

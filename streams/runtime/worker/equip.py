@@ -10,7 +10,7 @@ from pathlib import Path
 
 from statestore.engine import Engine
 from statestore.memory import MemoryEngine
-from streams.clients.api import Door, ReaderSettings, Troubled, WriterSettings, nobody
+from streams.clients.api import Door, Isolation, ReaderSettings, Troubled, WriterSettings, nobody
 from streams.clients.member import MemberSettings
 from streams.clients.request_size import LARGEST
 from streams.clock import Clock
@@ -67,6 +67,7 @@ def worker_settings(
             heartbeat_interval_ms=_number(consumer, "heartbeat.interval.ms", HEARTBEAT_MS),
             rebalance_timeout_ms=_number(consumer, "max.poll.interval.ms", 300_000),
         ),
+        isolation=Isolation(consumer.get("isolation.level", Isolation.READ_UNCOMMITTED)),
         reader=ReaderSettings(
             max_wait_ms=_number(consumer, "fetch.max.wait.ms", 500),
             min_bytes=_number(consumer, "fetch.min.bytes", 1),

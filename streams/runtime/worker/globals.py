@@ -37,12 +37,21 @@ class Globals:
         home: the directory of that database.
         open_engine: opens it.
         admin, reader: of the worker.
+        isolation: of the reader.
     """
 
     def __init__(
-        self, built: BuiltTopology, ground: Ground, home: Path, open_engine: OpenEngine, admin: Admin, reader: Reader
+        self,
+        built: BuiltTopology,
+        ground: Ground,
+        home: Path,
+        open_engine: OpenEngine,
+        admin: Admin,
+        reader: Reader,
+        isolation: Isolation,
     ) -> None:
         self._reader = reader
+        self._isolation = isolation
         self._admin = admin
         self._tasks: dict[str, GlobalTask] = {}
         self._owner: dict[TopicPartition, GlobalTask] = {}
@@ -116,7 +125,7 @@ class Globals:
             return
         partitions = [p for task in tasks.values() for p in task.partitions]
         begins = self._admin.beginning_offsets(partitions)
-        ends = self._admin.end_offsets(partitions, Isolation.READ_UNCOMMITTED)
+        ends = self._admin.end_offsets(partitions, self._isolation)
         places: dict[TopicPartition, int] = {}
         for name, task in tasks.items():
             known = self._marks(name, task, ends)

@@ -93,6 +93,7 @@ class WorkerSettings:
     max_request_size: int = LARGEST
     endpoint: str = ""
     look_every_ms: int = 300_000
+    isolation: Isolation = Isolation.READ_UNCOMMITTED
 
     @property
     def short_name(self) -> str:
@@ -237,7 +238,7 @@ class Worker:
         closing(around.directory.close)
         self._admin = door.admin()
         closing(self._admin.close)
-        self._reader = door.reader(Isolation.READ_UNCOMMITTED, settings.reader)
+        self._reader = door.reader(settings.isolation, settings.reader)
         closing(self._reader.close)
         self._writer = door.writer(settings.writer)
         closing(self._writer.close)
@@ -250,11 +251,11 @@ class Worker:
             settings.max_request_size,
         )
         closing(self._sender.close)  # before the writer: what it had out is nobody's any more
-        self._restorer = Restorer(door.reader(Isolation.READ_UNCOMMITTED, settings.reader), around.listener)
+        self._restorer = Restorer(door.reader(settings.isolation, settings.reader), around.listener)
         closing(self._restorer.close)
         home = around.directory.path / "global"
         own, engines = replace(ground, record_cache=None), around.open_engine
-        self._globals = Globals(around.built, own, home, engines, self._admin, self._reader)
+        self._globals = Globals(around.built, own, home, engines, self._admin, self._reader, settings.isolation)
         closing(self._globals.close, False)
         ground = replace(ground, global_stores=self._globals.stores)
         self._seat = Seat(door, settings.member, self._reader.wake, Telling(self._status, around.troubles.tell))

@@ -60,7 +60,7 @@ def test_what_is_written_is_read_column_by_column(door: Door, zero: TopicPartiti
     assert found.headers is not None
     assert tuple(found.headers) == headers
     assert (list(found.offsets), found.next_offset) == ([0, 1, 2], 3)
-    assert (fetched.caught_up_at, fetched.log_start, fetched.log_end) == (3, 0, 3)
+    assert (fetched.caught_up_at, fetched.log_start, fetched.readable_end, fetched.log_end) == (3, 0, 3, 3)
 
 
 def test_a_batch_without_headers_has_none(door: Door, zero: TopicPartition, stack: ExitStack) -> None:

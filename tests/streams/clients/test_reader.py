@@ -71,10 +71,13 @@ def compacted(base: int, count: int, kept: dict[int, bytes]) -> bytes:
     return batches.rewrite(header, keys, values, [1] * len(kept), None, list(kept), -1)
 
 
-def part(data: bytes, end: int, number: int = 0, error: int = 0, diverged: int = -1) -> FetchedPart:
+def part(
+    data: bytes, end: int, number: int = 0, error: int = 0, diverged: int = -1, after: int | None = None
+) -> FetchedPart:
+    """A row of an answer; `after` is the position behind it, where it is not the end."""
     return FetchedPart(
-        topic="t", partition=number, error=error, message="", end=end, log_end=end, log_start=0, log_epoch=1,
-        diverged=diverged, tombstones_gone=7, batches=data,
+        topic="t", partition=number, error=error, message="", next_offset=end if after is None else after,
+        readable_end=end, log_end=end, log_start=0, log_epoch=1, diverged=diverged, tombstones_gone=7, batches=data,
     )  # fmt: skip
 
 
@@ -87,9 +90,9 @@ def reader_of(script: Script, positions: dict[TopicPartition, int]) -> LocalRead
 def test_the_next_fetch_leaves_before_the_last_one_is_handed_out() -> None:
     script = Script()
     reader = reader_of(script, {ZERO: 0})
-    script.answers.append((0, FetchReply((part(stored(0, b"a", b"b"), 5),))))
+    script.answers.append((0, FetchReply((part(stored(0, b"a", b"b"), 5, after=2),))))
     (fetched,) = reader.poll(0)
-    assert (fetched.caught_up_at, fetched.log_end, fetched.tombstones_gone) == (None, 5, 7)
+    assert (fetched.caught_up_at, fetched.readable_end, fetched.tombstones_gone) == (None, 5, 7)
     assert script.offsets() == [{0: 0}, {0: 2}]
     assert (script.asked[0].positions[0].known_end, script.asked[1].positions[0].known_end) == (-1, 5)
 

@@ -34,8 +34,9 @@ class Case:
         builder.global_table("names", key_serde=TEXT, value_serde=TEXT, store="names-store")
         estate = Estate(engines, home.parent / "state", builder)
         estate.close()
-        self.reader = engines.door.reader(Isolation.READ_UNCOMMITTED)
-        self.globals = Globals(estate.built, estate.ground, home, open_rocks, engines.admin, self.reader)
+        isolation = Isolation.READ_UNCOMMITTED
+        self.reader = engines.door.reader(isolation)
+        self.globals = Globals(estate.built, estate.ground, home, open_rocks, engines.admin, self.reader, isolation)
         self.applied = 0
 
     def fill(self) -> Case:

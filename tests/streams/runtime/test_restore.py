@@ -171,15 +171,25 @@ def test_markers_and_removed_records_before_the_target_count_as_read() -> None:
 
 def test_a_log_that_ends_before_the_target_has_no_more() -> None:
     case = Case(0, 10)
-    restorer = Restorer(Answers([fetched(0, "a"), Fetched(LOG, None, 1, 0, 0)]), None)
+    restorer = Restorer(Answers([fetched(0, "a"), Fetched(LOG, None, 1, 0, 0, 1, log_end=1)]), None)
     restorer.begin([case.restore])
     restorer.step(0)
     assert not restorer.busy and case.restore.position == 1
 
 
+@pytest.mark.parametrize("log_end", [10, -1])
+def test_that_a_reader_is_shown_no_more_says_nothing_of_where_a_log_ends(log_end: int) -> None:
+    """An open transaction hides what follows; -1: the engine does not say where its log ends."""
+    case = Case(0, 10)
+    restorer = Restorer(Answers([fetched(0, "a"), Fetched(LOG, None, 1, 0, 0, 1, log_end=log_end)]), None)
+    restorer.begin([case.restore])
+    restorer.step(0)
+    assert restorer.busy and (case.restore.position, case.restore.target) == (1, 10)
+
+
 def test_what_was_appended_before_the_takeover_is_waited_for_though_it_is_not_shown_yet() -> None:
     case = Case(0, 3)
-    hidden = Fetched(LOG, None, 1, 0, 0, 1, 0, appended_end=3)
+    hidden = Fetched(LOG, None, 1, 0, 0, 1, log_end=3)
     restorer = Restorer(Answers([fetched(0, "a"), hidden], [hidden], [fetched(1, "b", "c", end=3)]), None)
     restorer.begin([case.restore])
     restorer.step(0)
