@@ -17,16 +17,8 @@ from benchmarks.figures import aligned
 from broker_local.host.client import SocketLink
 from broker_local.host.launch import find
 from broker_local.log import format as batches
-from broker_local.protocol.requests import (
-    Fetch,
-    FetchPosition,
-    Metadata,
-    NewTopic,
-    Produce,
-    ProducePart,
-    TopicCreate,
-    TopicDelete,
-)
+from broker_local.protocol.requests.records import Fetch, FetchPosition, Produce, ProducePart
+from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate, TopicDelete
 
 WAIT_MS = 120_000
 WIDE = 10_000

@@ -21,7 +21,7 @@ from broker_local.host.client import Link
 from broker_local.host.launch import connect as link_to
 from broker_local.log import format as batches
 from broker_local.log.store import Store
-from broker_local.protocol.requests import READ_UNCOMMITTED, Fetch, FetchPosition, FetchReply
+from broker_local.protocol.requests.records import READ_UNCOMMITTED, Fetch, FetchPosition, FetchReply
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.rocks import RocksEngine
 from statestore.window import LayeredWindowStore

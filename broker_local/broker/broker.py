@@ -15,7 +15,7 @@ from broker_local.broker.waits import Key
 from broker_local.coordinator.groupstate import Group, GroupSettings
 from broker_local.log.readfaults import ReadFaults
 from broker_local.log.store import UPKEEP, Durability, Store, Upkeep
-from broker_local.protocol.requests import Reply
+from broker_local.protocol.requests.request import Reply
 
 TICK_MS = 1_000
 STORAGE_RETRY_MS = 1_000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import TypeVar
 from uuid import uuid4
 
 from broker_local.base.errorcodes import ErrorCode
@@ -14,30 +15,48 @@ from broker_local.broker import on_fetch, on_groups, on_records, on_topics
 from broker_local.broker.broker import TICK_MS, Broker, BrokerSettings, Peer
 from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps
 from broker_local.log.store import Compactor, Flush, Store
-from broker_local.protocol.requests import (
-    Commit,
-    Committed,
-    DeleteRecords,
-    Failure,
-    Fetch,
-    GroupDelete,
-    GroupDescribe,
-    Groups,
-    Heartbeat,
-    Join,
-    Leave,
-    ListOffsets,
-    Metadata,
-    OffsetsDelete,
-    PartitionsAdd,
-    Produce,
-    ProducerId,
-    Reply,
-    Sync,
-    TopicAlter,
-    TopicConfigs,
-    TopicCreate,
-    TopicDelete,
+from broker_local.protocol.requests import groups, records, topics, transactions
+from broker_local.protocol.requests.request import Failure, Reply
+
+
+Q = TypeVar("Q")
+Handler = Callable[[Broker, Peer, Q, Instant], Answer]
+
+
+def _answers(kind: type[Q], handler: Handler[Q]) -> tuple[type, Handler[object]]:
+    """A row of the table: who answers requests of this kind."""
+
+    def handle(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
+        assert isinstance(request, kind)
+        return handler(broker, peer, request, at)
+
+    return kind, handle
+
+
+HANDLERS: Mapping[type, Handler[object]] = dict(
+    (
+        _answers(topics.Metadata, on_topics.metadata),
+        _answers(topics.TopicCreate, on_topics.topic_create),
+        _answers(topics.TopicDelete, on_topics.topic_delete),
+        _answers(topics.TopicAlter, on_topics.topic_alter),
+        _answers(topics.PartitionsAdd, on_topics.partitions_add),
+        _answers(topics.TopicConfigs, on_topics.topic_configs),
+        _answers(records.Produce, on_records.produce),
+        _answers(records.Fetch, on_fetch.fetch),
+        _answers(records.ListOffsets, on_records.list_offsets),
+        _answers(records.DeleteRecords, on_records.delete_records),
+        _answers(transactions.ProducerId, on_records.producer_id),
+        _answers(groups.Join, on_groups.join),
+        _answers(groups.Sync, on_groups.sync),
+        _answers(groups.Heartbeat, on_groups.heartbeat),
+        _answers(groups.Leave, on_groups.leave),
+        _answers(groups.Commit, on_groups.commit),
+        _answers(groups.Committed, on_groups.committed),
+        _answers(groups.Groups, on_groups.list_groups),
+        _answers(groups.GroupDescribe, on_groups.group_describe),
+        _answers(groups.GroupDelete, on_groups.group_delete),
+        _answers(groups.OffsetsDelete, on_groups.offsets_delete),
+    )
 )
 
 
@@ -77,22 +96,11 @@ def handle(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
     Raises:
         faults.Stop: the disk failed, or holds what was never written.
     """
+    handler = HANDLERS.get(type(request))
+    if handler is None:
+        return Failure(ErrorCode.INVALID_REQUEST, f"{type(request).__name__} is no request")
     try:
-        match request:
-            case Produce():
-                return on_records.produce(broker, peer, request, at)
-            case Fetch():
-                return on_fetch.fetch(broker, peer, request, at)
-            case Metadata():
-                return on_topics.metadata(broker, peer, request, at)
-            case ListOffsets():
-                return on_records.list_offsets(broker, peer, request, at)
-            case DeleteRecords():
-                return on_records.delete_records(broker, peer, request, at)
-            case ProducerId():
-                return on_records.producer_id(broker, peer, request, at)
-            case _:
-                return _rarer(broker, peer, request, at)
+        return handler(broker, peer, request, at)
     except Refused as refused:
         return Failure(ErrorCode[refused.code], refused.message)
 
@@ -124,41 +132,6 @@ def ask_again(later: Later, at: Instant) -> Answer:
         return later.again(at)
     except Refused as refused:
         return Failure(ErrorCode[refused.code], refused.message)
-
-
-def _rarer(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
-    match request:
-        case Heartbeat():
-            return on_groups.heartbeat(broker, peer, request, at)
-        case Commit():
-            return on_groups.commit(broker, peer, request, at)
-        case Committed():
-            return on_groups.committed(broker, peer, request, at)
-        case Join():
-            return on_groups.join(broker, peer, request, at)
-        case Sync():
-            return on_groups.sync(broker, peer, request, at)
-        case Leave():
-            return on_groups.leave(broker, peer, request, at)
-        case Groups():
-            return on_groups.list_groups(broker, peer, request, at)
-        case GroupDescribe():
-            return on_groups.group_describe(broker, peer, request, at)
-        case GroupDelete():
-            return on_groups.group_delete(broker, peer, request, at)
-        case OffsetsDelete():
-            return on_groups.offsets_delete(broker, peer, request, at)
-        case TopicCreate():
-            return on_topics.topic_create(broker, peer, request, at)
-        case TopicDelete():
-            return on_topics.topic_delete(broker, peer, request, at)
-        case TopicAlter():
-            return on_topics.topic_alter(broker, peer, request, at)
-        case PartitionsAdd():
-            return on_topics.partitions_add(broker, peer, request, at)
-        case TopicConfigs():
-            return on_topics.topic_configs(broker, peer, request, at)
-    return Failure(ErrorCode.INVALID_REQUEST, f"{type(request).__name__} is no request")
 
 
 def peer_gone(broker: Broker, peer: int, at: Instant) -> None:

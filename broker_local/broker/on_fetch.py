@@ -15,7 +15,7 @@ from broker_local.log.partition import Partition, Read
 from broker_local.log.readfaults import READ_ERRORS, Truncated
 from broker_local.log.segment import Piece
 from broker_local.protocol.heads import EMPTY, Body, Stretch
-from broker_local.protocol.requests import Fetch, FetchedPart, FetchPosition, FetchReply
+from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, FetchedPart
 
 WIDE = 128
 """A fetch of more positions than this is looked at in steps, and after that only where something has come."""

@@ -19,19 +19,16 @@ from broker_local.coordinator.offsets import chosen
 from broker_local.log import format as batches
 from broker_local.log.partition import Partition
 from broker_local.log.topics import GROUP_TOPIC, INT_MAX
-from broker_local.protocol.requests import (
-    NO_OFFSET,
+from broker_local.protocol.requests.groups import (
     Commit,
     Committed,
     CommittedPart,
     CommittedReply,
     DescribedGroup,
-    Failure,
     GroupDelete,
     GroupDeleteReply,
     GroupDescribe,
     GroupDescribeReply,
-    GroupMember,
     GroupResult,
     GroupRow,
     Groups,
@@ -41,9 +38,10 @@ from broker_local.protocol.requests import (
     Leave,
     OffsetsDelete,
     Part,
-    Reply,
     Sync,
 )
+from broker_local.protocol.requests.records import GroupMember
+from broker_local.protocol.requests.request import NO_OFFSET, Failure, Reply
 
 LOG_SETTINGS = {
     "cleanup.policy": "compact",

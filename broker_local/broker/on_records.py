@@ -15,28 +15,26 @@ from broker_local.coordinator.grouplog import ProducerIds
 from broker_local.log.partition import Partition
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.heads import Body, Stretch
-from broker_local.protocol.requests import (
+from broker_local.protocol.requests.records import (
     EARLIEST,
     LARGEST_TIMESTAMP,
     LATEST,
     READ_UNCOMMITTED,
-    DeletedPart,
     DeletePart,
     DeleteRecords,
     DeleteRecordsReply,
-    Failure,
-    ListedOffset,
+    DeletedPart,
     ListOffsets,
     ListOffsetsReply,
+    ListedOffset,
     OffsetQuestion,
     Produce,
-    ProducedPart,
     ProducePart,
     ProduceReply,
-    ProducerId,
-    ProducerIdReply,
-    Reply,
+    ProducedPart,
 )
+from broker_local.protocol.requests.request import Failure, Reply
+from broker_local.protocol.requests.transactions import ProducerId, ProducerIdReply
 
 FEW = 8
 """What concerns more partitions than this is done in steps."""

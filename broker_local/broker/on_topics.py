@@ -13,7 +13,7 @@ from broker_local.broker.on_groups import topics_gone
 from broker_local.broker.on_records import code_of, end_key
 from broker_local.broker.waits import SYNCED, Answer, Instant, Steps
 from broker_local.log.topics import GROUP_TOPIC, ONLY, SETTINGS, Topic, check_name
-from broker_local.protocol.requests import (
+from broker_local.protocol.requests.topics import (
     ConfigRow,
     Metadata,
     MetadataReply,

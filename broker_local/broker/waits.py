@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Generator, Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
-from broker_local.protocol.requests import Reply
+from broker_local.protocol.requests.request import Reply
 
 W = TypeVar("W")
 

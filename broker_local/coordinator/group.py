@@ -35,17 +35,16 @@ from broker_local.coordinator.groupstate import (
     StateRecord,
 )
 from broker_local.coordinator.offsets import CommittedOffset, PartitionKey, expired
-from broker_local.protocol.requests import (
+from broker_local.protocol.requests.groups import (
     Commit,
     CommitReply,
     DescribedGroup,
     DescribedMember,
-    Failure,
     Heartbeat,
     HeartbeatReply,
     Join,
-    JoinedMember,
     JoinReply,
+    JoinedMember,
     Leave,
     LeaveReply,
     LeftMember,
@@ -56,6 +55,7 @@ from broker_local.protocol.requests import (
     Sync,
     SyncReply,
 )
+from broker_local.protocol.requests.request import Failure
 
 DEPARTED = 64
 """Of so many members that have gone the last words are kept."""

@@ -22,7 +22,7 @@ import msgpack
 
 from broker_local.coordinator.groupstate import GroupRecord, GroupState, Member, OffsetRecord, StateRecord
 from broker_local.coordinator.offsets import CommittedOffset
-from broker_local.protocol.requests import JoinProtocol
+from broker_local.protocol.requests.groups import JoinProtocol
 
 VERSION = 1
 STATE_VERSION = 2

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from broker_local.coordinator.offsets import CommittedOffset, PartitionKey
-from broker_local.protocol.requests import (
+from broker_local.protocol.requests.groups import (
     CommitReply,
-    Failure,
     HeartbeatReply,
     JoinProtocol,
     JoinReply,
@@ -20,6 +19,7 @@ from broker_local.protocol.requests import (
     OffsetsDeleteReply,
     SyncReply,
 )
+from broker_local.protocol.requests.request import Failure
 
 EMPTY, PREPARING, COMPLETING, STABLE, DEAD = (
     "Empty",

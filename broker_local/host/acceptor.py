@@ -10,7 +10,7 @@ from collections.abc import Callable, Sized
 from broker_local.base.errorcodes import ErrorCode
 from broker_local.base.limits import HELLO_MS, NO_DESCRIPTORS, STRANGERS, Counters
 from broker_local.host.connection import Connection
-from broker_local.protocol.requests import Failure
+from broker_local.protocol.requests.request import Failure
 from broker_local.protocol.wire import MAX_HELLO, Incoming, failure_frame
 
 log = logging.getLogger("broker_local")

@@ -13,10 +13,10 @@ import time
 from collections import deque
 from typing import Protocol, TypeVar, cast
 
-from broker_local.protocol.requests import Asks, Failure, Reply
+from broker_local.protocol.requests.request import Asks, Failure, Reply
 from broker_local.protocol.wire import MAX_REPLY, BadFrame, Incoming, read_reply, request_frame
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Reply)
 
 MOST_PIECES = 512
 """Most buffers given to one `sendmsg` (the system's limit is 1024)."""
@@ -52,7 +52,7 @@ class Link(Protocol):
     views into the received frame, valid for as long as somebody holds them.
     """
 
-    def send(self, request: Asks[object]) -> int:
+    def send(self, request: Asks[Reply]) -> int:
         """Sends, and returns the correlation under which `receive` will give the reply. Waits for nothing but
         room in the socket. A `Produce` with `acks` 0 is never answered.
 
@@ -124,7 +124,7 @@ class SocketLink:
         self._poll_socket = select.poll()
         self._poll_socket.register(self._socket, select.POLLIN)
 
-    def send(self, request: Asks[object]) -> int:
+    def send(self, request: Asks[Reply]) -> int:
         """See `Link.send`."""
         self._check()
         correlation = self._next

@@ -30,9 +30,10 @@ from broker_local.host.client import ConnectionLost, answer
 from broker_local.host.clock import Clock, instant
 from broker_local.host.world import SystemWorld, World
 from broker_local.protocol.heads import Stretch
-from broker_local.protocol.requests import Asks, FetchReply, Produce, Reply
+from broker_local.protocol.requests.records import FetchReply, Produce
+from broker_local.protocol.requests.request import Asks, Reply
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Reply)
 
 
 class Engine:
@@ -149,7 +150,7 @@ class MemoryLink:
         self._wakened = False
         self._readable = engine.world.signal()
 
-    def send(self, request: Asks[object]) -> int:
+    def send(self, request: Asks[Reply]) -> int:
         """See `Link.send`."""
         with self._engine.changed:
             self._check()

@@ -23,7 +23,7 @@ from broker_local.host.place import (
     read_broken,
     read_endpoint,
 )
-from broker_local.protocol.requests import PROTOCOL_VERSION, Hello
+from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
 
 IDLE_EXIT_S = 60
 START_MS = 30_000

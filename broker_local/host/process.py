@@ -30,7 +30,7 @@ from broker_local.host.place import (
     write_endpoint,
 )
 from broker_local.host.server import Server
-from broker_local.protocol.requests import PROTOCOL_VERSION
+from broker_local.protocol.requests.connection import PROTOCOL_VERSION
 
 LOCK_WAIT_MS = 1_000
 BACKLOG = 256

@@ -27,14 +27,16 @@ from broker_local.host.connection import Connection
 from broker_local.host.place import Lease
 from broker_local.host.sync import Syncer
 from broker_local.log.readfaults import READ_ERRORS, Truncated
-from broker_local.protocol.requests import PROTOCOL_VERSION, Failure, Hello, HelloReply, Produce, Reply
+from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello, HelloReply
+from broker_local.protocol.requests.records import Produce
+from broker_local.protocol.requests.request import Failure, Reply
 from broker_local.protocol.wire import (
     GRANT,
     MAX_REQUEST,
     Asked,
     BadFrame,
+    BadRequest,
     Parts,
-    Refused,
     failure_frame,
     has_large_head,
     read_request,
@@ -324,7 +326,7 @@ class Server:
     def _request(self, connection: Connection, frame: memoryview) -> None:
         try:
             asked = read_request(frame)
-        except Refused as refused:
+        except BadRequest as refused:
             self._send(connection, failure_frame(refused.api, refused.correlation, refused.failure))
             connection.last = connection.peer is None
             return

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from broker_local.base.errorcodes import ErrorCode
 from broker_local.base.files import FileSlice
 from broker_local.protocol.heads import MAX_ASKED_ROWS, BadHead, Body, Stretch, decode, encode
-from broker_local.protocol.requests import API_OF, APIS, Api, Asks, Failure, Reply, Request
+from broker_local.protocol.requests.request import API_OF, APIS, Api, Asks, Failure, Reply
+from broker_local.protocol.requests.transactions import NOT_BUILT
 
 LENGTH = struct.Struct("<I")
 ASKED = struct.Struct("<IBBII")
@@ -36,6 +37,9 @@ LARGE_HEAD = 64 * 1024
 GRANT = 1024 * 1024
 """Memory for a large frame is taken as its bytes come, so much at a time."""
 
+VERSION = 1
+"""Of each request's records: it tells which of several layouts a request has."""
+
 Chunk = bytes | bytearray | memoryview | FileSlice
 Parts = list[Chunk]
 
@@ -44,7 +48,7 @@ class BadFrame(ValueError):
     """The bytes are no frame: nothing after them on this connection can be understood."""
 
 
-class Refused(Exception):
+class BadRequest(Exception):
     """The frame is whole, but it is no request this broker answers.
 
     Args:
@@ -67,7 +71,7 @@ class Asked:
     correlation: int
     api: Api
     version: int
-    request: Request | None
+    request: Asks[Reply] | None
 
     def parked(self) -> Asked:
         """The same without its content, which may be a view into a large frame."""
@@ -92,24 +96,24 @@ def _flat(bodies: list[Body]) -> tuple[Parts, int]:
     return chunks, total
 
 
-def request_frame(request: Asks[object], correlation: int) -> list[bytes | bytearray | memoryview]:
+def request_frame(request: Asks[Reply], correlation: int) -> list[bytes | bytearray | memoryview]:
     """The pieces of a request's frame, to be sent in this order."""
-    api = API_OF[type(request)]
+    api = API_OF[type(request)].number
     head, bodies = encode(request)
     chunks = [body for body in bodies if not isinstance(body, Stretch) and len(body)]
     length = ASKED.size - 4 + len(head) + sum(map(len, chunks))
-    front = ASKED.pack(length, api, APIS[api].highest, correlation, len(head))
+    front = ASKED.pack(length, api, VERSION, correlation, len(head))
     return [front + head, *chunks]
 
 
 def reply_frame(asked: Asked, reply: Reply) -> Parts:
     """The pieces of a reply's frame, to be sent in this order."""
     if isinstance(reply, Failure):
-        return failure_frame(asked.api, asked.correlation, reply, asked.version)
+        return failure_frame(asked.api.number, asked.correlation, reply, asked.version)
     head, bodies = encode(reply)
     chunks, behind = _flat(bodies)
     length = ANSWERED.size - 4 + len(head) + behind
-    front = ANSWERED.pack(length, asked.api, asked.version, asked.correlation, 0, len(head))
+    front = ANSWERED.pack(length, asked.api.number, asked.version, asked.correlation, 0, len(head))
     return [front + head, *chunks]
 
 
@@ -130,7 +134,7 @@ def read_request(frame: memoryview) -> Asked:
 
     Raises:
         BadFrame: it is not even a frame; the connection is of no more use.
-        Refused: an API, a version or a head that this broker does not take.
+        BadRequest: an API, a version or a head that this broker does not take.
     """
     if len(frame) < ASKED_REST.size:
         raise BadFrame(f"a frame of {len(frame)} bytes; a request has at least {ASKED_REST.size}")
@@ -138,24 +142,19 @@ def read_request(frame: memoryview) -> Asked:
     head_end = ASKED_REST.size + head_length
     if head_length > MAX_HEAD or head_end > len(frame):
         raise BadFrame(f"a head of {head_length} bytes in a frame of {len(frame)}")
+    api = APIS.get(number)
+    if api is None:
+        later = NOT_BUILT.get(number)
+        text = f"there is no API {number}" if later is None else f"{later} comes with exactly-once; not built yet"
+        raise BadRequest(correlation, number, Failure(ErrorCode.UNSUPPORTED_VERSION, text))
+    if version != VERSION:
+        text = f"{api.name} version {version}: this broker knows {VERSION} to {VERSION}"
+        raise BadRequest(correlation, number, Failure(ErrorCode.UNSUPPORTED_VERSION, text))
     try:
-        api = Api(number)
-    except ValueError:
-        raise Refused(
-            correlation, number, Failure(ErrorCode.UNSUPPORTED_VERSION, f"there is no API {number}")
-        ) from None
-    spec = APIS.get(api)
-    if spec is None:
-        text = f"{api.name.lower()} comes with exactly-once; not built yet"
-        raise Refused(correlation, number, Failure(ErrorCode.UNSUPPORTED_VERSION, text))
-    if not spec.lowest <= version <= spec.highest:
-        text = f"{api.name.lower()} version {version}: this broker knows {spec.lowest} to {spec.highest}"
-        raise Refused(correlation, number, Failure(ErrorCode.UNSUPPORTED_VERSION, text))
-    try:
-        request = decode(spec.request, frame[ASKED_REST.size : head_end], frame[head_end:], MAX_ASKED_ROWS)
+        request = decode(api.request, frame[ASKED_REST.size : head_end], frame[head_end:], MAX_ASKED_ROWS)
     except BadHead as error:
-        text = f"{api.name.lower()}: {error}"
-        raise Refused(correlation, number, Failure(ErrorCode.INVALID_REQUEST, text)) from None
+        text = f"{api.name}: {error}"
+        raise BadRequest(correlation, number, Failure(ErrorCode.INVALID_REQUEST, text)) from None
     return Asked(correlation, api, version, request)
 
 
@@ -176,7 +175,7 @@ def read_reply(frame: memoryview) -> tuple[int, Reply]:
     try:
         if error:
             return correlation, Failure(error, decode(_Message, head).message)
-        return correlation, decode(APIS[Api(number)].reply, head, frame[head_end:])
+        return correlation, decode(APIS[number].reply, head, frame[head_end:])
     except (BadHead, KeyError, ValueError) as wrong:
         raise BadFrame(f"a reply that cannot be read: {wrong}") from None
 

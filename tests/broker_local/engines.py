@@ -12,20 +12,11 @@ from broker_local.broker.broker import Broker, BrokerSettings, Peer
 from broker_local.broker.dispatch import ask_again, complete, due_flush, flushed, handle, open_broker, peer_gone, turn
 from broker_local.broker.waits import Instant, Later, Waits
 from broker_local.log import format as batches
-from broker_local.protocol.requests import (
-    Asks,
-    Failure,
-    Fetch,
-    FetchPosition,
-    FetchReply,
-    Produce,
-    ProducedPart,
-    ProducePart,
-    Reply,
-)
+from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, Produce, ProducePart, ProducedPart
+from broker_local.protocol.requests.request import Asks, Failure, Reply
 from streams.clock import ManualClock
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Reply)
 WALL = 1_700_000_000_000
 IDS = count(1)
 
@@ -117,7 +108,7 @@ class Desk:
         assert not isinstance(reply, Failure), reply
         return reply  # type: ignore[return-value]
 
-    def fails(self, request: Asks[object], peer: int = 1) -> tuple[ErrorCode, str]:
+    def fails(self, request: Asks[Reply], peer: int = 1) -> tuple[ErrorCode, str]:
         """Asks for what is refused."""
         reply = self.answers[self.send(request, peer)]
         assert isinstance(reply, Failure), reply

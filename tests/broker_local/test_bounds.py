@@ -21,23 +21,15 @@ from broker_local.coordinator.groupstate import EMPTY
 from broker_local.host.client import RequestFailed, SocketLink
 from broker_local.host.clock import SystemClock, instant
 from broker_local.host.server import Server
-from broker_local.protocol.requests import (
-    PROTOCOL_VERSION,
-    Commit,
-    CommitPart,
-    Failure,
-    Fetch,
-    FetchPosition,
-    GroupDelete,
-    Hello,
-    Join,
-    JoinProtocol,
+from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
+from broker_local.protocol.requests.groups import Commit, CommitPart, GroupDelete, Join, JoinProtocol
+from broker_local.protocol.requests.records import Fetch, FetchPosition, Produce, ProducePart
+from broker_local.protocol.requests.request import Failure
+from broker_local.protocol.requests.topics import (
     Metadata,
     NewTopic,
     PartitionCount,
     PartitionsAdd,
-    Produce,
-    ProducePart,
     TopicCreate,
     TopicDelete,
 )

@@ -9,19 +9,10 @@ from broker_local.base.faults import Broken
 from broker_local.base.memfiles import MemFiles, Plan
 from broker_local.broker.broker import BrokerSettings
 from broker_local.log.topics import GROUP_TOPIC
-from broker_local.protocol.requests import (
-    EARLIEST,
-    LARGEST_TIMESTAMP,
-    LATEST,
-    Alteration,
+from broker_local.protocol.requests.groups import (
     Commit,
     CommitPart,
     Committed,
-    DeletePart,
-    DeleteRecords,
-    Fetch,
-    FetchPosition,
-    FetchReply,
     GroupDelete,
     GroupDescribe,
     Groups,
@@ -29,24 +20,37 @@ from broker_local.protocol.requests import (
     Join,
     JoinProtocol,
     JoinReply,
-    ListOffsets,
     MemberAssignment,
-    Metadata,
-    NewTopic,
-    OffsetQuestion,
     OffsetsDelete,
     Part,
-    PartitionCount,
-    PartitionsAdd,
+    Sync,
+)
+from broker_local.protocol.requests.records import (
+    EARLIEST,
+    LARGEST_TIMESTAMP,
+    LATEST,
+    DeletePart,
+    DeleteRecords,
+    Fetch,
+    FetchPosition,
+    FetchReply,
+    ListOffsets,
+    OffsetQuestion,
     Produce,
     ProducePart,
-    ProducerId,
-    Sync,
+)
+from broker_local.protocol.requests.topics import (
+    Alteration,
+    Metadata,
+    NewTopic,
+    PartitionCount,
+    PartitionsAdd,
     TopicAlter,
     TopicConfigs,
     TopicCreate,
     TopicDelete,
 )
+from broker_local.protocol.requests.transactions import ProducerId
 from tests.broker_local.engines import WALL, Desk, batch, fetched
 
 

@@ -16,16 +16,9 @@ import pytest
 
 from broker_local.base.errorcodes import ErrorCode
 from broker_local.host.client import RequestFailed, SocketLink
-from broker_local.protocol.requests import (
-    PROTOCOL_VERSION,
-    Fetch,
-    FetchPosition,
-    Hello,
-    NewTopic,
-    Produce,
-    ProducePart,
-    TopicCreate,
-)
+from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
+from broker_local.protocol.requests.records import Fetch, FetchPosition, Produce, ProducePart
+from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import batch
 from tests.engines import until
 

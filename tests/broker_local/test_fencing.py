@@ -6,27 +6,29 @@ import pytest
 
 from broker_local.base.errorcodes import ErrorCode
 from broker_local.broker.broker import BrokerSettings
-from broker_local.protocol.requests import (
-    LATEST,
-    Asks,
-    DeletePart,
-    DeleteRecords,
-    Fetch,
-    FetchPosition,
-    GroupMember,
+from broker_local.protocol.requests.groups import (
     Heartbeat,
     Join,
     JoinProtocol,
     JoinReply,
     Leave,
     Leaver,
-    ListOffsets,
     MemberAssignment,
+    Sync,
+)
+from broker_local.protocol.requests.records import (
+    LATEST,
+    DeletePart,
+    DeleteRecords,
+    Fetch,
+    FetchPosition,
+    GroupMember,
+    ListOffsets,
     OffsetQuestion,
     Produce,
     ProducePart,
-    Sync,
 )
+from broker_local.protocol.requests.request import Asks
 from tests.broker_local.engines import Desk, batch, fetched
 
 
@@ -53,7 +55,7 @@ def write(member: GroupMember | None, *values: bytes, parts: int = 1) -> Produce
     return Produce(-1, tuple(ProducePart("t", number, batch(*values)) for number in range(parts)), member)
 
 
-def refused(desk: Desk, request: Asks[object]) -> bool:
+def refused(desk: Desk, request: Asks[Reply]) -> bool:
     """Is it refused as it should be? Else it must be taken whole."""
     reply = desk.answers[desk.send(request)]
     if getattr(reply, "error", 0):

@@ -7,17 +7,9 @@ import pytest
 from broker_local.base.errorcodes import ErrorCode
 from broker_local.base.memfiles import MemFiles, Plan
 from broker_local.log import catalog, line
-from broker_local.protocol.requests import (
-    Commit,
-    CommitPart,
-    Committed,
-    Fetch,
-    FetchPosition,
-    Join,
-    JoinProtocol,
-    NewTopic,
-    TopicCreate,
-)
+from broker_local.protocol.requests.groups import Commit, CommitPart, Committed, Join, JoinProtocol
+from broker_local.protocol.requests.records import Fetch, FetchPosition
+from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import Desk, batch
 
 WRITES = frozenset(("write", "create"))

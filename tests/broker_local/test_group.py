@@ -26,11 +26,10 @@ from broker_local.coordinator.groupstate import (
     StateRecord,
     replay,
 )
-from broker_local.protocol.requests import (
+from broker_local.protocol.requests.groups import (
     Commit,
     CommitPart,
     CommitReply,
-    Failure,
     Heartbeat,
     HeartbeatReply,
     Join,
@@ -43,6 +42,7 @@ from broker_local.protocol.requests import (
     Sync,
     SyncReply,
 )
+from broker_local.protocol.requests.request import Failure
 
 PARTITIONS = range(4)
 

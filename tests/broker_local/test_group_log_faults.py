@@ -8,7 +8,7 @@ import pytest
 from broker_local.base.faults import Damaged, Refused
 from broker_local.log import format as batches
 from broker_local.log.topics import GROUP_TOPIC
-from broker_local.protocol.requests import Commit, CommitPart
+from broker_local.protocol.requests.groups import Commit, CommitPart
 from tests.broker_local.engines import WALL, Desk
 
 COMMIT = Commit("g", -1, "", None, (CommitPart("t", 0, 1, "a note to be found"),))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from broker_local.coordinator.grouplog import LogRecord, ProducerIds, UnknownRecord, pack, unpack
 from broker_local.coordinator.groupstate import GroupState, Member, OffsetRecord, StateRecord
 from broker_local.coordinator.offsets import CommittedOffset
-from broker_local.protocol.requests import JoinProtocol
+from broker_local.protocol.requests.groups import JoinProtocol
 from tests.broker_local.shapes import records_of
 
 records = st.one_of(

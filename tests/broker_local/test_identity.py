@@ -15,7 +15,8 @@ from broker_local.base.files import OsFiles
 from broker_local.host.launch import connect, find
 from broker_local.host.place import Place, Unavailable, prepare, read_endpoint, socket_path
 from broker_local.log import line
-from broker_local.protocol.requests import Metadata, NewTopic, Produce, ProducePart, TopicCreate
+from broker_local.protocol.requests.records import Produce, ProducePart
+from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate
 from tests.broker_local.engines import batch
 from tests.broker_local.test_launch import wait_until_free
 from tests.engines import until

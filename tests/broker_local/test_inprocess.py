@@ -11,20 +11,10 @@ import pytest
 from broker_local.broker.broker import BrokerSettings
 from broker_local.host.client import ConnectionLost, Link, RequestFailed
 from broker_local.host.inprocess import Engine, connect, forget
-from broker_local.protocol.requests import (
-    Fetch,
-    FetchPosition,
-    FetchReply,
-    Heartbeat,
-    Join,
-    JoinProtocol,
-    Metadata,
-    NewTopic,
-    Produce,
-    ProducePart,
-    ProducerId,
-    TopicCreate,
-)
+from broker_local.protocol.requests.groups import Heartbeat, Join, JoinProtocol
+from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, Produce, ProducePart
+from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate
+from broker_local.protocol.requests.transactions import ProducerId
 from tests.broker_local.engines import batch, values_in
 
 NAME = "test-inprocess"

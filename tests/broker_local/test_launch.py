@@ -29,28 +29,27 @@ from broker_local.host.place import (
     write_endpoint,
 )
 from broker_local.log.catalog import KIND, PATH, VERSION
-from broker_local.protocol.requests import (
-    PROTOCOL_VERSION,
+from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
+from broker_local.protocol.requests.groups import (
     Commit,
     CommitPart,
     Committed,
-    Failure,
-    Fetch,
-    FetchPosition,
     Heartbeat,
     HeartbeatReply,
-    Hello,
     Join,
     JoinProtocol,
+    Sync,
+)
+from broker_local.protocol.requests.records import (
+    Fetch,
+    FetchPosition,
     ListOffsets,
-    Metadata,
-    NewTopic,
     OffsetQuestion,
     Produce,
     ProducePart,
-    Sync,
-    TopicCreate,
 )
+from broker_local.protocol.requests.request import Failure
+from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate
 from broker_local.protocol.wire import read_request, reply_frame
 from tests.broker_local.engines import WALL, batch, values_in
 

@@ -17,15 +17,8 @@ from broker_local.host.compactor import outcome, pack_job, read_outcome, unpack_
 from broker_local.log import compaction, partition
 from broker_local.log import format as batches
 from broker_local.log.store import COMPACTION_CHECK_MS, Store
-from broker_local.protocol.requests import (
-    READ_UNCOMMITTED,
-    ListOffsets,
-    NewTopic,
-    OffsetQuestion,
-    Produce,
-    ProducePart,
-    TopicCreate,
-)
+from broker_local.protocol.requests.records import READ_UNCOMMITTED, ListOffsets, OffsetQuestion, Produce, ProducePart
+from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import Desk
 from tests.broker_local.logs import NOW, batch, open_partition, poisoned, read_all, sync
 

@@ -14,15 +14,8 @@ import pytest
 from broker_local.base.errorcodes import ErrorCode
 from broker_local.host.client import ConnectionLost
 from broker_local.log.readfaults import FADES_MS, LINE_MS, ReadFaults
-from broker_local.protocol.requests import (
-    Fetch,
-    FetchedPart,
-    FetchPosition,
-    NewTopic,
-    Produce,
-    ProducePart,
-    TopicCreate,
-)
+from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchedPart, Produce, ProducePart
+from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import batch, values_in
 from tests.broker_local.test_server import Running
 

@@ -22,23 +22,11 @@ from broker_local.broker.dispatch import open_broker
 from broker_local.host.client import ConnectionLost, RequestFailed, SocketLink
 from broker_local.host.clock import SystemClock, instant
 from broker_local.host.server import Server
-from broker_local.protocol.requests import (
-    PROTOCOL_VERSION,
-    Api,
-    Failure,
-    Fetch,
-    FetchPosition,
-    FetchReply,
-    Hello,
-    Join,
-    JoinProtocol,
-    Metadata,
-    NewTopic,
-    Produce,
-    ProducePart,
-    ProduceReply,
-    TopicCreate,
-)
+from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
+from broker_local.protocol.requests.groups import Join, JoinProtocol
+from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, Produce, ProducePart, ProduceReply
+from broker_local.protocol.requests.request import Failure
+from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate
 from broker_local.protocol.wire import MAX_REQUEST, read_reply, request_frame
 from tests.broker_local.engines import batch, values_in
 
@@ -196,7 +184,7 @@ def test_unknown_and_unbuilt_requests_are_refused_and_the_connection_goes_on(run
     with running.raw() as wire:
         wire.sendall(frame(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, "me")))
         whole_reply(wire)
-        for api in (Api.TRANSACTION_END, Api.TRANSACTION_OFFSETS, 200):
+        for api in (*NOT_BUILT, 200):
             wire.sendall(struct.pack("<IBBII", 10, api, 1, 3, 0))
             correlation, reply = whole_reply(wire)
             assert correlation == 3 and isinstance(reply, Failure)

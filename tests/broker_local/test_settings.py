@@ -16,10 +16,9 @@ from broker_local.broker.properties import IN_DIRECTORY, read_properties
 from broker_local.broker.settings import SETTINGS, WrongSetting, given, read_settings
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.log.topics import SETTINGS as TOPIC_SETTINGS
-from broker_local.protocol.requests import (
+from broker_local.protocol.requests.groups import Commit, CommitPart
+from broker_local.protocol.requests.topics import (
     Alteration,
-    Commit,
-    CommitPart,
     Metadata,
     NewTopic,
     TopicAlter,

@@ -9,7 +9,8 @@ from broker_local.base.errorcodes import ErrorCode
 from broker_local.coordinator import group as groups
 from broker_local.coordinator.groupstate import Call, Group, GroupState, Member, StateRecord, replay
 from broker_local.protocol.heads import BadHead, decode
-from broker_local.protocol.requests import Failure, Heartbeat, Leave, Leaver
+from broker_local.protocol.requests.groups import Heartbeat, Leave, Leaver
+from broker_local.protocol.requests.request import Failure
 
 
 def group_of(*members: str) -> Group:

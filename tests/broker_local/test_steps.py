@@ -12,30 +12,29 @@ from broker_local.broker.broker import Peer
 from broker_local.broker.dispatch import advance, ask_again, handle, peer_gone
 from broker_local.broker.on_records import end_key
 from broker_local.broker.waits import Later, Steps
-from broker_local.protocol.requests import (
-    Alteration,
-    Asks,
-    Commit,
-    CommitPart,
-    Committed,
+from broker_local.protocol.requests.groups import Commit, CommitPart, Committed, GroupDescribe
+from broker_local.protocol.requests.records import (
     DeletePart,
     DeleteRecords,
     Fetch,
-    FetchedPart,
     FetchPosition,
     FetchReply,
-    GroupDescribe,
+    FetchedPart,
     GroupMember,
     ListOffsets,
-    Metadata,
-    MetadataReply,
-    NewTopic,
     OffsetQuestion,
-    PartitionCount,
-    PartitionsAdd,
     Produce,
     ProducePart,
     ProduceReply,
+)
+from broker_local.protocol.requests.request import Asks
+from broker_local.protocol.requests.topics import (
+    Alteration,
+    Metadata,
+    MetadataReply,
+    NewTopic,
+    PartitionCount,
+    PartitionsAdd,
     TopicAlter,
     TopicConfigs,
     TopicCreate,
@@ -48,7 +47,7 @@ MANY = 300
 ME = Peer(1, "me")
 
 
-def steps(desk: Desk, request: Asks[object]) -> int:
+def steps(desk: Desk, request: Asks[Reply]) -> int:
     """In how many steps a request is done."""
     answer = handle(desk.broker, ME, request, desk.at)
     count = 0
@@ -84,7 +83,7 @@ def with_topic(partitions: int = MANY) -> Desk:
     ],
     ids=lambda request: type(request).__name__,
 )
-def test_a_request_about_many_things_is_done_in_as_many_steps(request_: Asks[object]) -> None:
+def test_a_request_about_many_things_is_done_in_as_many_steps(request_: Asks[Reply]) -> None:
     desk = Desk()
     desk.ask(TopicCreate(tuple(NewTopic(name, 1, {}) for name in names())))
     assert steps(desk, request_) >= MANY

@@ -12,7 +12,8 @@ from broker_local.base.memfiles import MemFiles
 from broker_local.host.client import ConnectionLost
 from broker_local.host.sync import Syncer
 from broker_local.log.store import Flush
-from broker_local.protocol.requests import NewTopic, Produce, ProducePart, TopicCreate
+from broker_local.protocol.requests.records import Produce, ProducePart
+from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import batch
 from tests.broker_local.test_server import Running
 from tests.engines import until

@@ -23,7 +23,10 @@ from broker_local.broker.dispatch import open_broker
 from broker_local.host.client import SocketLink
 from broker_local.host.clock import SystemClock, instant
 from broker_local.host.server import Server
-from broker_local.protocol import requests as wire
+from broker_local.protocol.requests.connection import Hello
+from broker_local.protocol.requests.records import Fetch, Produce, ProducePart
+from broker_local.protocol.requests.request import APIS
+from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from broker_local.protocol.heads import Body, Range
 from broker_local.protocol.wire import MAX_REQUEST, request_frame
 from tests.broker_local.engines import batch
@@ -33,7 +36,7 @@ TEXTS = ["t", "c", "nope", "__consumer_offsets", "../../etc", "", ".", "x" * 249
 WHOLE = [0, 1, -1, -2, -3, 2, 5, 100, 1000, 30_000, 2**16, 2**31 - 1, 2**31, -(2**31), 2**63 - 1, -(2**63)]
 SETTINGS = ["retention.ms", "cleanup.policy", "segment.bytes", "max.message.bytes", "segment.ms", "x"]
 VALUES = ["1", "-1", "compact", "delete", "9" * 30, "nan", "", "1e400", "٣"]
-KINDS = [spec.request for spec in wire.APIS.values() if spec.request is not wire.Hello]
+KINDS = [spec.request for spec in APIS.values() if spec.request is not Hello]
 PATIENCE_MS = 10_000
 MOST_HELD = 64 << 20
 
@@ -57,13 +60,13 @@ class Frames:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self._witness = SocketLink(self._connected())
-        self._witness.call(wire.Hello(1, 1, "witness"))
+        self._witness.call(Hello(1, 1, "witness"))
         topics = (
-            wire.NewTopic("t", 3, {}),
-            wire.NewTopic("c", 1, {"cleanup.policy": "compact"}),
-            wire.NewTopic("w", 1, {}),
+            NewTopic("t", 3, {}),
+            NewTopic("c", 1, {"cleanup.policy": "compact"}),
+            NewTopic("w", 1, {}),
         )
-        self._witness.call(wire.TopicCreate(topics))
+        self._witness.call(TopicCreate(topics))
         self._open: list[socket.socket] = []
         self._count = 0
         return self
@@ -100,7 +103,7 @@ class Frames:
         closed = False
         with contextlib.suppress(TimeoutError):
             try:
-                hello = b"".join(bytes(each) for each in request_frame(wire.Hello(1, 1, "fuzz"), 0))
+                hello = b"".join(bytes(each) for each in request_frame(Hello(1, 1, "fuzz"), 0))
                 connection.sendall(hello + data)
                 while connection.recv(1 << 20):
                     connection.setblocking(False)
@@ -120,7 +123,7 @@ class Frames:
 
     def _watch(self) -> None:
         try:
-            parts = self._witness.call(wire.Produce(-1, (wire.ProducePart("w", 0, batch(b"w")),)), PATIENCE_MS).parts
+            parts = self._witness.call(Produce(-1, (ProducePart("w", 0, batch(b"w")),)), PATIENCE_MS).parts
         except Exception as error:
             raise Found(f"nobody else is served: {error!r}; {self._ended}") from error
         if self._ended or not self._thread.is_alive():
@@ -156,7 +159,7 @@ def frame(chance: random.Random) -> bytes:
 def whole(chance: random.Random) -> bytes:
     """A frame that is a request."""
     request = record(chance, chance.choice(KINDS))
-    if isinstance(request, wire.Fetch):
+    if isinstance(request, Fetch):
         request = dataclasses.replace(request, max_wait_ms=min(request.max_wait_ms, 50))
     try:
         return b"".join(bytes(each) for each in request_frame(request, chance.randrange(2**32)))  # type: ignore[arg-type]

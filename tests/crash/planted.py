@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker_local.log.format import Packed
-from broker_local.protocol import requests as wire
+from broker_local.protocol.requests.records import GroupMember
 from streams.clients.api import GroupMember, Sent
 from streams.clients.local.lane import Lane, Parcel
 from streams.clients.local.writer import LocalWriter
@@ -24,7 +24,7 @@ def retried_refusal() -> None:
     kept: list[tuple[LocalWriter, TopicPartition, Packed]] = []
     honest_bind, honest_fenced = LocalWriter.bind, LocalWriter._fenced
 
-    def fenced(self: LocalWriter, member: wire.GroupMember | None, error: KafkaException, now: float) -> None:
+    def fenced(self: LocalWriter, member: GroupMember | None, error: KafkaException, now: float) -> None:
         for lane in self._busy.values():
             kept.extend((self, lane.partition, parcel.packed) for parcel in lane.queue if parcel.member == member)
         honest_fenced(self, member, error, now)

@@ -17,23 +17,23 @@ from broker_local.base.errorcodes import ErrorCode
 from broker_local.coordinator import group as groups
 from broker_local.coordinator.grouplog import pack, unpack
 from broker_local.coordinator.groupstate import Call, Effect, Group, GroupRecord, Record, Reply, StateRecord, replay
-from broker_local.protocol.requests import (
+from broker_local.protocol.requests.groups import (
     Commit,
     CommitPart,
     CommitReply,
-    Failure,
     Heartbeat,
     HeartbeatReply,
     Join,
     JoinProtocol,
     JoinReply,
     Leave,
-    Leaver,
     LeaveReply,
+    Leaver,
     MemberAssignment,
     Sync,
     SyncReply,
 )
+from broker_local.protocol.requests.request import Failure
 
 WALL = 1_700_000_000_000
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from broker_local.protocol import requests as wire
+from broker_local.protocol.requests import groups, records, topics
+from broker_local.protocol.requests.request import Asks, NO_OFFSET
 from streams.clients.api import (
     GroupDescription,
     GroupListing,
@@ -44,17 +45,17 @@ class LocalAdmin:
 
     def list_topics(self) -> tuple[str, ...]:
         """See `Admin.list_topics`."""
-        return tuple(sorted(row.topic for row in self._line.ask(wire.Metadata()).topics))
+        return tuple(sorted(row.topic for row in self._line.ask(topics.Metadata()).topics))
 
     def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
         """See `Admin.describe_topics`."""
         wanted = tuple(dict.fromkeys(names))
         if not wanted:
             return {}
-        rows = [row for row in self._line.ask(wire.Metadata(wanted)).topics if not row.error]
+        rows = [row for row in self._line.ask(topics.Metadata(wanted)).topics if not row.error]
         if not rows:
             return {}
-        asked = wire.TopicConfigs(tuple(row.topic for row in rows))
+        asked = topics.TopicConfigs(tuple(row.topic for row in rows))
         settings = {
             found.topic: {row.name: row.value for row in found.configs if row.own}
             for found in self._line.ask(asked).topics
@@ -70,10 +71,10 @@ class LocalAdmin:
         self, name: str, partitions: int | None, settings: Mapping[str, str]
     ) -> TopicDescription:
         """See `Admin.create_topic`."""
-        new = wire.NewTopic(name, -1 if partitions is None else partitions, dict(settings))
+        new = topics.NewTopic(name, -1 if partitions is None else partitions, dict(settings))
         before = self._line.number
         try:
-            self._one(wire.TopicCreate((new,)), name)
+            self._one(topics.TopicCreate((new,)), name)
         except TopicExistsException:
             if not before or before == self._line.number:
                 raise  # else the answer to our own first try was lost
@@ -81,24 +82,24 @@ class LocalAdmin:
 
     def alter_topic(self, name: str, settings: Mapping[str, str | None]) -> TopicDescription:
         """See `Admin.alter_topic`."""
-        self._one(wire.TopicAlter((wire.Alteration(name, dict(settings)),)), name)
+        self._one(topics.TopicAlter((topics.Alteration(name, dict(settings)),)), name)
         return self._described(name)
 
     def delete_topic(self, name: str) -> None:
         """See `Admin.delete_topic`."""
         before = self._line.number
         try:
-            self._one(wire.TopicDelete((name,)), name)
+            self._one(topics.TopicDelete((name,)), name)
         except UnknownTopicOrPartitionException:
             if not before or before == self._line.number:
                 raise
 
     def add_partitions(self, name: str, total: int) -> TopicDescription:
         """See `Admin.add_partitions`."""
-        self._one(wire.PartitionsAdd((wire.PartitionCount(name, total),)), name)
+        self._one(topics.PartitionsAdd((topics.PartitionCount(name, total),)), name)
         return self._described(name)
 
-    def _one(self, request: wire.Asks[wire.TopicsReply], name: str) -> None:
+    def _one(self, request: Asks[topics.TopicsReply], name: str) -> None:
         (result,) = self._line.ask(request, name).results
         if result.error:
             raise errors.exception(result.error, result.message, name)
@@ -113,14 +114,14 @@ class LocalAdmin:
 
     def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """See `Admin.beginning_offsets`."""
-        rows = self._offsets(dict.fromkeys(partitions, wire.EARLIEST), Isolation.READ_UNCOMMITTED)
+        rows = self._offsets(dict.fromkeys(partitions, records.EARLIEST), Isolation.READ_UNCOMMITTED)
         return {partition: row.offset for partition, row in rows.items()}
 
     def end_offsets(
         self, partitions: Iterable[TopicPartition], isolation: Isolation
     ) -> dict[TopicPartition, int]:
         """See `Admin.end_offsets`."""
-        rows = self._offsets(dict.fromkeys(partitions, wire.LATEST), isolation)
+        rows = self._offsets(dict.fromkeys(partitions, records.LATEST), isolation)
         return {partition: row.offset for partition, row in rows.items()}
 
     def offsets_for_times(
@@ -129,23 +130,23 @@ class LocalAdmin:
         """See `Admin.offsets_for_times`."""
         rows = self._offsets(times, Isolation.READ_UNCOMMITTED)
         return {
-            partition: None if row.offset == wire.NO_OFFSET else OffsetAndTimestamp(row.offset, row.timestamp)
+            partition: None if row.offset == NO_OFFSET else OffsetAndTimestamp(row.offset, row.timestamp)
             for partition, row in rows.items()
         }
 
     def _offsets(
         self, times: Mapping[TopicPartition, int], isolation: Isolation
-    ) -> dict[TopicPartition, wire.ListedOffset]:
+    ) -> dict[TopicPartition, records.ListedOffset]:
         if not times:
             return {}
-        level = wire.READ_COMMITTED if isolation is Isolation.READ_COMMITTED else wire.READ_UNCOMMITTED
-        asked = tuple(wire.OffsetQuestion(topic, number, time) for (topic, number), time in times.items())
-        parts = self._line.ask(wire.ListOffsets(asked, level)).parts
+        level = records.READ_COMMITTED if isolation is Isolation.READ_COMMITTED else records.READ_UNCOMMITTED
+        asked = tuple(records.OffsetQuestion(topic, number, time) for (topic, number), time in times.items())
+        parts = self._line.ask(records.ListOffsets(asked, level)).parts
         return _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
 
     def appended_ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """See `Admin.appended_ends`."""
-        rows = self._offsets(dict.fromkeys(partitions, wire.LATEST), Isolation.READ_UNCOMMITTED)
+        rows = self._offsets(dict.fromkeys(partitions, records.LATEST), Isolation.READ_UNCOMMITTED)
         return {partition: row.log_end for partition, row in rows.items()}
 
     def delete_records(
@@ -154,9 +155,9 @@ class LocalAdmin:
         """See `Admin.delete_records`."""
         if not before:
             return {}
-        bound = None if member is None else wire.GroupMember(*member)
-        asked = tuple(wire.DeletePart(topic, number, offset) for (topic, number), offset in before.items())
-        parts = self._line.ask(wire.DeleteRecords(asked, bound)).parts
+        bound = None if member is None else records.GroupMember(*member)
+        asked = tuple(records.DeletePart(topic, number, offset) for (topic, number), offset in before.items())
+        parts = self._line.ask(records.DeleteRecords(asked, bound)).parts
         rows = _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
         return {partition: row.log_start for partition, row in rows.items()}
 
@@ -164,15 +165,15 @@ class LocalAdmin:
 
     def list_groups(self) -> tuple[GroupListing, ...]:
         """See `Admin.list_groups`."""
-        rows = self._line.ask(wire.Groups()).groups
+        rows = self._line.ask(groups.Groups()).groups
         return tuple(sorted(GroupListing(row.group, row.state, row.protocol_type) for row in rows))
 
     def describe_group(self, group: str) -> GroupDescription:
         """See `Admin.describe_group`."""
-        (row,) = self._line.ask(wire.GroupDescribe((group,)), group).groups
+        (row,) = self._line.ask(groups.GroupDescribe((group,)), group).groups
         if row.error:
             raise errors.exception(row.error, f"There is no group {group!r}.")
-        committed = self._line.ask(wire.Committed(group), group).parts
+        committed = self._line.ask(groups.Committed(group), group).parts
         return GroupDescription(
             group,
             row.state,
@@ -195,7 +196,7 @@ class LocalAdmin:
             {
                 TopicPartition(part.topic, part.partition): Position(part.offset, part.metadata)
                 for part in committed
-                if part.offset != wire.NO_OFFSET
+                if part.offset != NO_OFFSET
             },
             row.departed,
         )
@@ -203,11 +204,11 @@ class LocalAdmin:
     def alter_group_offsets(self, group: str, offsets: Mapping[TopicPartition, Position]) -> None:
         """See `Admin.alter_group_offsets`."""
         rows = tuple(
-            wire.CommitPart(topic, number, position.offset, position.metadata)
+            groups.CommitPart(topic, number, position.offset, position.metadata)
             for (topic, number), position in offsets.items()
         )
         try:
-            parts = self._line.ask(wire.Commit(group, -1, "", None, rows), group).parts
+            parts = self._line.ask(groups.Commit(group, -1, "", None, rows), group).parts
         except UnknownMemberIdException as error:
             raise GroupNotEmptyException(
                 f"{group}: the group has members, so its offsets cannot be set. Stop its members first."
@@ -218,7 +219,7 @@ class LocalAdmin:
 
     def delete_group(self, group: str) -> None:
         """See `Admin.delete_group`."""
-        (result,) = self._line.ask(wire.GroupDelete((group,)), group).groups
+        (result,) = self._line.ask(groups.GroupDelete((group,)), group).groups
         if result.error:
             raise errors.exception(result.error, "", group)
 
@@ -227,10 +228,10 @@ class LocalAdmin:
         self._line.close()
 
 
-Part = TypeVar("Part", wire.ListedOffset, wire.DeletedPart)
+Part = TypeVar("Part", records.ListedOffset, records.DeletedPart)
 
 
-def _of_part(part: wire.ListedOffset | wire.DeletedPart, partition: TopicPartition) -> KafkaException:
+def _of_part(part: records.ListedOffset | records.DeletedPart, partition: TopicPartition) -> KafkaException:
     return errors.exception(part.error, part.message, partition)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from broker_local.host.client import ConnectionLost
-from broker_local.protocol import requests as wire
+from broker_local.protocol.requests import groups as wire
+from broker_local.protocol.requests.request import Failure, NO_OFFSET
 from streams.clients import api
 from streams.clients.local import errors
 from streams.clients.local.line import Line
@@ -136,7 +137,7 @@ def failed(request: api.GroupRequest, error: KafkaException) -> api.GroupReply:
 def from_wire(request: api.GroupRequest, reply: object) -> api.GroupReply:
     """The door's form of an answer."""
     match reply:
-        case wire.Failure():
+        case Failure():
             return failed(request, errors.exception(reply.error, reply.message, f"Group {request.group!r}"))
         case wire.JoinReply():
             members = {member.member_id: member.metadata for member in reply.members}
@@ -167,7 +168,7 @@ def from_wire(request: api.GroupRequest, reply: object) -> api.GroupReply:
             positions = {
                 TopicPartition(part.topic, part.partition): api.Position(part.offset, part.metadata)
                 for part in reply.parts
-                if part.offset != wire.NO_OFFSET
+                if part.offset != NO_OFFSET
             }
             return api.OffsetsFetched(None, positions)
         case _:

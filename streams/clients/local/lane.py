@@ -15,7 +15,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from broker_local.log.format import Packed, halves
-from broker_local.protocol.requests import GroupMember
+from broker_local.protocol.requests.records import GroupMember
 from streams.clients.api import Sent
 from streams.errors import (
     InvalidRecordException,

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from broker_local.base.errorcodes import ErrorCode
 from broker_local.host.client import ConnectionLost, Link, RequestFailed
-from broker_local.protocol.requests import Asks, Reply
+from broker_local.protocol.requests.request import Asks, Reply
 from streams.clients.local import errors
 from streams.errors import BrokerNotFoundException, TimeoutException
 from streams.world import SYSTEM, World
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Reply)
 
 Dial = Callable[[], Link]
 """Makes a connection, starting the broker where none runs; raises BrokerNotFoundException if that fails."""

@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping
 from broker_local.base.errorcodes import ErrorCode
 from broker_local.host.client import ConnectionLost
 from broker_local.log import format as batches
-from broker_local.protocol.requests import (
+from broker_local.protocol.requests.records import (
     READ_COMMITTED,
     READ_UNCOMMITTED,
-    Failure,
     Fetch,
-    FetchedPart,
     FetchPosition,
     FetchReply,
+    FetchedPart,
 )
+from broker_local.protocol.requests.request import Failure
 from streams.clients.api import Fetched, Isolation, ReaderSettings
 from streams.clients.local import errors
 from streams.clients.local.line import Line

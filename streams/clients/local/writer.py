@@ -6,16 +6,11 @@ from collections.abc import Callable
 
 from broker_local.host.client import ConnectionLost, Link
 from broker_local.log import format as batches
-from broker_local.protocol import requests as wire
-from broker_local.protocol.requests import (
-    Failure,
-    Metadata,
-    Produce,
-    ProducePart,
-    ProduceReply,
-    ProducerId,
-    Reply,
-)
+from broker_local.protocol.requests import records
+from broker_local.protocol.requests.records import Produce, ProducePart, ProduceReply
+from broker_local.protocol.requests.request import Failure, Reply
+from broker_local.protocol.requests.topics import Metadata
+from broker_local.protocol.requests.transactions import ProducerId
 from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.local import errors
 from streams.clients.local.lane import NEVER, Lane, Parcel, too_late
@@ -54,14 +49,14 @@ class LocalWriter:
         self._connection = 0
         self._told: list[tuple[Callable[[Sent], None], Sent]] = []
         self._producer: tuple[int, int] | None = None
-        self._member: wire.GroupMember | None = None
+        self._member: records.GroupMember | None = None
         self._counts: dict[str, tuple[int, float]] = {}
         self._parcels = 0
         self._bytes = 0
 
     def bind(self, member: GroupMember | None) -> None:
         """See `Writer.bind`."""
-        self._member = None if member is None else wire.GroupMember(*member)
+        self._member = None if member is None else records.GroupMember(*member)
 
     def abort(self) -> int:
         """See `Writer.abort`."""
@@ -271,7 +266,7 @@ class LocalWriter:
                 "delivery.timeout.ms at most, and is tried again by itself.",
             )
 
-    def _fenced(self, member: wire.GroupMember | None, error: KafkaException, now: float) -> None:
+    def _fenced(self, member: records.GroupMember | None, error: KafkaException, now: float) -> None:
         """What one batch was told holds for all in the same name: none of them is sent again."""
         for lane in list(self._busy.values()):
             for parcel in lane.fenced(member, now):

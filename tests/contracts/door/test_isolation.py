@@ -20,14 +20,15 @@ from broker_local.host.client import Link
 from broker_local.host.inprocess import Engine
 from broker_local.log import format as batches
 from broker_local.log.store import Store
-from broker_local.protocol.requests import Asks, FetchedPart, FetchReply, Reply
+from broker_local.protocol.requests.records import FetchReply, FetchedPart
+from broker_local.protocol.requests.request import Asks, Reply
 from streams.clients.api import Fetched, Isolation
 from streams.clients.local.door import LocalDoor
 from streams.record import TopicPartition
 from tests.contracts.door.steps import read_all, read_to_end, read_until, records, write
 from tests.engines import stop_broker
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Reply)
 BOTH = (Isolation.READ_UNCOMMITTED, Isolation.READ_COMMITTED)
 UNCOMMITTED, COMMITTED = BOTH
 ZERO = TopicPartition("t", 0)

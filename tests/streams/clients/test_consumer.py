@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from broker_local.host import inprocess
-from broker_local.protocol.requests import NewTopic, TopicCreate
+from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord, TopicPartition
 from streams.errors import (
     ConfigException,

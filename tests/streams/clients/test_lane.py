@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from broker_local.base.faults import Refused
 from broker_local.log import format as batches
 from broker_local.log.producers import Producers
-from broker_local.protocol.requests import GroupMember
+from broker_local.protocol.requests.records import GroupMember
 from streams.clients.local.lane import MOST_OUT, NEVER, Lane, Parcel, too_late
 from streams.errors import (
     DuplicateSequenceException,

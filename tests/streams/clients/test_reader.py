@@ -10,14 +10,15 @@ import pytest
 from broker_local.base.errorcodes import ErrorCode
 from broker_local.host.client import ConnectionLost
 from broker_local.log import format as batches
-from broker_local.protocol.requests import Asks, Failure, Fetch, FetchedPart, FetchReply, Reply
+from broker_local.protocol.requests.records import Fetch, FetchReply, FetchedPart
+from broker_local.protocol.requests.request import Asks, Failure, Reply
 from streams.clients.api import Isolation, ReaderSettings
 from streams.clients.local.line import Line
 from streams.clients.local.reader import LocalReader
 from streams.errors import CorruptRecordException, InvalidRequestException, LogTruncatedException
 from streams.record import TopicPartition
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Reply)
 ZERO, ONE = TopicPartition("t", 0), TopicPartition("t", 1)
 
 
@@ -28,7 +29,7 @@ class Script:
         self.asked: list[Fetch] = []
         self.answers: deque[tuple[int, Reply] | ConnectionLost] = deque()
 
-    def send(self, request: Asks[object]) -> int:
+    def send(self, request: Asks[Reply]) -> int:
         assert isinstance(request, Fetch)
         self.asked.append(request)
         return len(self.asked) - 1

@@ -1,0 +1,5 @@
+"""What can be asked of the broker, and what it answers: one frozen record per request and per reply, in files by group."""
+
+from broker_local.protocol.requests import connection, groups, records, topics, transactions
+
+__all__ = ["connection", "groups", "records", "topics", "transactions"]
