@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from broker_local.base.limits import MAX_GROUPS, MAX_OFFSETS, MAX_PARTITIONS, MAX_TOPICS, Counters
 from broker_local.broker.waits import Key
-from broker_local.coordinator.groupstate import Group, GroupSettings
-from broker_local.log.readfaults import ReadFaults
+from broker_local.coordinator.group_state import Group, GroupSettings
+from broker_local.log.read_faults import ReadFaults
 from broker_local.log.store import UPKEEP, Durability, Store, Upkeep
 from broker_local.protocol.requests.request import Reply
 

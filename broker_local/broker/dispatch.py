@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 from uuid import uuid4
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refused
 from broker_local.base.files import Files
 from broker_local.base.limits import LOG_FILES

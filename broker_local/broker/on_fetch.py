@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refused
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_records import code_of, end_key, readable_end
 from broker_local.broker.waits import Answer, Instant, Key, Later, Steps
 from broker_local.log.partition import Partition, Read
-from broker_local.log.readfaults import READ_ERRORS, Truncated
+from broker_local.log.read_faults import READ_ERRORS, Truncated
 from broker_local.log.segment import Piece
 from broker_local.protocol.heads import EMPTY, Body, Stretch
 from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, FetchedPart

@@ -7,14 +7,14 @@ from contextlib import suppress
 from functools import partial
 
 from broker_local.base import names
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Damaged, Refused
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import STORAGE_RETRY_MS, Broker, Peer
 from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps
 from broker_local.coordinator import group as coordinator
-from broker_local.coordinator.grouplog import LogRecord, ProducerIds, UnknownRecord, columns, records
-from broker_local.coordinator.groupstate import DEAD, Call, Effect, Group, GroupRecord, Record, StateRecord, replay
+from broker_local.coordinator.group_log import LogRecord, ProducerIds, UnknownRecord, columns, records
+from broker_local.coordinator.group_state import DEAD, Call, Effect, Group, GroupRecord, Record, StateRecord, replay
 from broker_local.coordinator.offsets import chosen
 from broker_local.log import format as batches
 from broker_local.log.partition import Partition

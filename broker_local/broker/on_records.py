@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refused, Unreadable
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_groups import append_records, fenced_member
 from broker_local.broker.waits import SYNCED, Answer, Instant, Key, Later, Steps
-from broker_local.coordinator.grouplog import ProducerIds
+from broker_local.coordinator.group_log import ProducerIds
 from broker_local.log.partition import Partition
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.heads import Body, Stretch

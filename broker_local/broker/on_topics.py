@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refused
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_groups import topics_gone

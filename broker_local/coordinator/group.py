@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from broker_local.base.errorcodes import ErrorCode
-from broker_local.coordinator.groupstate import (
+from broker_local.base.error_codes import ErrorCode
+from broker_local.coordinator.group_state import (
     COMPLETING,
     EMPTY,
     PREPARING,

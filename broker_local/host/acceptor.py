@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Sized
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.limits import HELLO_MS, NO_DESCRIPTORS, STRANGERS, Counters
 from broker_local.host.connection import Connection
 from broker_local.protocol.requests.request import Failure

@@ -32,7 +32,7 @@ class RequestFailed(Exception):
     """The broker answered a call with a failure.
 
     Args:
-        failure: error number (`errorcodes.ErrorCode`) and text.
+        failure: error number (`error_codes.ErrorCode`) and text.
     """
 
     def __init__(self, failure: Failure) -> None:

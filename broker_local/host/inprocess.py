@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from broker_local.base.files import Files, FileSlice
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.broker.broker import BrokerSettings, Peer
 from broker_local.broker.dispatch import (
     ask_again,

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import ConnectionLost, RequestFailed, SocketLink
 from broker_local.host.place import (
     RETRY_S,

@@ -15,7 +15,7 @@ import selectors
 import socket
 from collections import deque
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import FileSlice
 from broker_local.base.limits import SLICE_MS, WAITING_KEY, Bounds, Descriptors
 from broker_local.broker.broker import Broker, Peer
@@ -26,7 +26,7 @@ from broker_local.host.clock import Clock, instant
 from broker_local.host.connection import Connection
 from broker_local.host.place import Lease
 from broker_local.host.sync import Syncer
-from broker_local.log.readfaults import READ_ERRORS, Truncated
+from broker_local.log.read_faults import READ_ERRORS, Truncated
 from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello, HelloReply
 from broker_local.protocol.requests.records import Produce
 from broker_local.protocol.requests.request import Failure, Reply

@@ -16,7 +16,7 @@ import mmap
 import struct
 from dataclasses import dataclass
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import FileSlice
 from broker_local.protocol.heads import MAX_ASKED_ROWS, BadHead, Body, Stretch, decode, encode
 from broker_local.protocol.requests.request import API_OF, APIS, Api, Asks, Failure, Reply

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
 
-from broker_local.base.errorcodes import ErrorCode
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.mem_files import MemFiles
 from broker_local.broker.broker import Broker, BrokerSettings, Peer
 from broker_local.broker.dispatch import ask_again, complete, due_flush, flushed, handle, open_broker, peer_gone, turn
 from broker_local.broker.waits import Instant, Later, Waits

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Broken
-from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.broker.broker import BrokerSettings
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.requests.groups import (

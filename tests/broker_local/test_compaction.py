@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker_local.base.faults import Damaged, Refused
-from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log import compaction
 from broker_local.log import format as batches
 from broker_local.log.compaction import Facts, Job, SegmentFacts

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import RequestFailed, SocketLink
 from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
 from broker_local.protocol.requests.records import Fetch, FetchPosition, Produce, ProducePart

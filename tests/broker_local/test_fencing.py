@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.broker.broker import BrokerSettings
 from broker_local.protocol.requests.groups import (
     Heartbeat,

@@ -11,7 +11,7 @@ import pytest
 from broker_local.base import sheet
 from broker_local.base.faults import Damaged, Refused
 from broker_local.base.files import Files, FileSlice, Handles, OsFiles, replace
-from broker_local.base.memfiles import Killed, MemFiles, Plan
+from broker_local.base.mem_files import Killed, MemFiles, Plan
 
 
 @pytest.fixture(params=["memory", "disk"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
-from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log import catalog, line
 from broker_local.protocol.requests.groups import Commit, CommitPart, Committed, Join, JoinProtocol
 from broker_local.protocol.requests.records import Fetch, FetchPosition

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.coordinator import group as groups
-from broker_local.coordinator.grouplog import pack, unpack
-from broker_local.coordinator.groupstate import (
+from broker_local.coordinator.group_log import pack, unpack
+from broker_local.coordinator.group_state import (
     COMPLETING,
     EMPTY,
     PREPARING,

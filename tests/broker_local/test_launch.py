@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from broker_local.base import sheet
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import OsFiles
 from broker_local.host.client import ConnectionLost, SocketLink
 from broker_local.host.launch import connect, find

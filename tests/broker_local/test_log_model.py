@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from broker_local.base.faults import Refused
-from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log.partition import Partition
 from broker_local.log.recovery import Known
 from tests.broker_local.logs import NOW, Row, batch, open_partition, read_all, rows, sync

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker_local.base.faults import Broken, Damaged, Refused
-from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log import compaction
 from broker_local.log import format as batches
 from broker_local.log.partition import Appended, Found, Partition, Read

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Crashed, Refused, Unreadable
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.host.compactor import outcome, pack_job, read_outcome, unpack_job
 from broker_local.log import compaction, partition
 from broker_local.log import format as batches

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import ConnectionLost
-from broker_local.log.readfaults import FADES_MS, LINE_MS, ReadFaults
+from broker_local.log.read_faults import FADES_MS, LINE_MS, ReadFaults
 from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchedPart, Produce, ProducePart
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import batch, values_in

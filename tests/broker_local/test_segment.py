@@ -6,7 +6,7 @@ import pytest
 
 from broker_local.base.faults import Damaged
 from broker_local.base.files import Handles
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.log import format as batches
 from broker_local.log import index as indexes
 from broker_local.log.segment import Name, Segment

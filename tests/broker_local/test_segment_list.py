@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker_local.base.faults import Damaged
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.log import compaction, layout
 from broker_local.log.partition import Partition
 from broker_local.log.recovery import Known

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.broker.broker import BrokerSettings
 from broker_local.broker.meaningless import REASONS, reason
 from broker_local.broker.page import page

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.coordinator import group as groups
-from broker_local.coordinator.groupstate import Call, Group, GroupState, Member, StateRecord, replay
+from broker_local.coordinator.group_state import Call, Group, GroupState, Member, StateRecord, replay
 from broker_local.protocol.heads import BadHead, decode
 from broker_local.protocol.requests.groups import Heartbeat, Leave, Leaver
 from broker_local.protocol.requests.request import Failure

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Damaged
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.broker import on_fetch
 from broker_local.broker.broker import Peer
 from broker_local.broker.dispatch import advance, ask_again, handle, peer_gone

@@ -11,7 +11,7 @@ import pytest
 from broker_local.base import sheet
 from broker_local.base.faults import Broken, Damaged, Refused
 from broker_local.base.files import Files, OsFiles
-from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.host.compactor import ChildCompactor
 from broker_local.log import catalog
 from broker_local.log.store import COMPACTION_CHECK_MS, RETENTION_CHECK_MS, Store

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker_local.base.faults import Broken
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.host.client import ConnectionLost
 from broker_local.host.sync import Syncer
 from broker_local.log.store import Flush

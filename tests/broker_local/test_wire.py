@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.broker.dispatch import HANDLERS
 from broker_local.protocol.heads import BadHead, decode, encode
 from broker_local.protocol.requests.connection import Hello

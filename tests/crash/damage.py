@@ -22,7 +22,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from broker_local.base.faults import StorageError
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.host import inprocess
 from streams import KafkaStreams, Serdes, SessionWindows, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition

@@ -10,7 +10,7 @@ from zlib import crc32
 import msgpack
 
 from broker_local.base.faults import Refused
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.log import format as batches
 from broker_local.log.segment import Piece
 from broker_local.log.store import Store, Upkeep

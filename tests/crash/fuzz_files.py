@@ -7,7 +7,7 @@ import random
 import msgpack
 
 from broker_local.base.faults import StorageError
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.log.store import Store
 from tests.broker_local.logs import NOW
 from tests.crash.found import Found

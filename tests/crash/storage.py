@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from broker_local.base.faults import Refused
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.log.partition import Partition
 from broker_local.log.store import Durability, Store
 from tests.broker_local.logs import NOW, Row, batch, read_all

@@ -13,7 +13,7 @@ import pytest
 
 from broker_local.base.faults import Broken, Damaged, Refused, StorageError
 from broker_local.base.files import OsFiles
-from broker_local.base.memfiles import Killed, MemFiles, Plan
+from broker_local.base.mem_files import Killed, MemFiles, Plan
 from broker_local.log.line import Line
 from broker_local.log.line import read as read_line
 from broker_local.log.recovery import Known

@@ -13,10 +13,10 @@ NAME is a name of the script's; it stands for the member id that its last join w
 
 from __future__ import annotations
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.coordinator import group as groups
-from broker_local.coordinator.grouplog import pack, unpack
-from broker_local.coordinator.groupstate import Call, Effect, Group, GroupRecord, Record, Reply, StateRecord, replay
+from broker_local.coordinator.group_log import pack, unpack
+from broker_local.coordinator.group_state import Call, Effect, Group, GroupRecord, Record, Reply, StateRecord, replay
 from broker_local.protocol.requests.groups import (
     Commit,
     CommitPart,

@@ -2,7 +2,7 @@
 
 Every request names its reply as the parameter of `Asks`, so that a client that sends one knows what it gets.
 A request that fails as a whole is answered with a `Failure`; where single topics or partitions can fail,
-their rows carry an `error` and a `message` of their own. The numbers of errors are in `errorcodes`.
+their rows carry an `error` and a `message` of their own. The numbers of errors are in `error_codes`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import RequestFailed
 from streams.errors import (
     AuthorizationException,

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import ConnectionLost, Link, RequestFailed
 from broker_local.protocol.requests.request import Asks, Reply
 from streams.clients.local import errors

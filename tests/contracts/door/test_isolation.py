@@ -14,7 +14,7 @@ from typing import TypeVar
 import pytest
 
 from broker_local.base.files import Files, OsFiles
-from broker_local.base.memfiles import MemFiles
+from broker_local.base.mem_files import MemFiles
 from broker_local.host import launch
 from broker_local.host.client import Link
 from broker_local.host.inprocess import Engine

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from streams.clients.connect import connect, data_directory
 from streams.clients.local.door import forget
 from streams.clients.local.errors import EXCEPTIONS, exception

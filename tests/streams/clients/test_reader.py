@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from broker_local.base.errorcodes import ErrorCode
+from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import ConnectionLost
 from broker_local.log import format as batches
 from broker_local.protocol.requests.records import Fetch, FetchReply, FetchedPart

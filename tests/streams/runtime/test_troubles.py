@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from broker_local.base.memfiles import MemFiles, Plan
+from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.host.clock import SystemClock, instant
 from broker_local.host.inprocess import Engine
 from streams import KafkaStreams, StreamsBuilder

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import msgpack
 
-from broker_local.coordinator.groupstate import GroupRecord, GroupState, Member, OffsetRecord, StateRecord
+from broker_local.coordinator.group_state import GroupRecord, GroupState, Member, OffsetRecord, StateRecord
 from broker_local.coordinator.offsets import CommittedOffset
 from broker_local.protocol.requests.groups import JoinProtocol
 
