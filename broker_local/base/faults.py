@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import traceback
 
+from broker_local.base.error_codes import ErrorCode
+
 
 class StorageError(Exception):
     """Root of what storage raises on purpose."""
 
 
-class Refused(StorageError):
+class Refusal(StorageError):
     """The request cannot be served; the log is as it was before.
 
     Args:
-        code: Kafka's name of the error, `OUT_OF_ORDER_SEQUENCE_NUMBER`; the broker maps it to a number.
+        code: Kafka's number of the error.
         message: what is wrong, where, and what to do next.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

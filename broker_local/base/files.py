@@ -13,7 +13,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from broker_local.base.faults import Broken, Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Broken, Refusal
 from broker_local.base.limits import NO_DESCRIPTORS
 
 Buffer = bytes | bytearray | memoryview
@@ -317,7 +318,7 @@ class Handles:
         """The open file of that path.
 
         Raises:
-            Refused: KAFKA_STORAGE_ERROR, no descriptor is left though all files were let go.
+            Refusal: KAFKA_STORAGE_ERROR, no descriptor is left though all files were let go.
         """
         file = self._open.get(path)
         if file is not None:
@@ -342,7 +343,7 @@ class Handles:
             if error.errno not in NO_DESCRIPTORS:
                 raise
             said = f"no descriptor is left to open {path}; raise the limit (ulimit -n), or close connections"
-            raise Refused("KAFKA_STORAGE_ERROR", said) from error
+            raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, said) from error
 
     def forget(self, path: str) -> None:
         """Lets go of a file that was removed or renamed."""

@@ -13,7 +13,8 @@ from zlib import crc32
 
 import msgpack
 
-from broker_local.base.faults import Damaged, Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Damaged, Refusal
 from broker_local.base.files import Files, replace
 
 _HEAD = struct.Struct("<4sHI")
@@ -51,7 +52,7 @@ def read(files: Files, path: str, kind: bytes, version: int) -> dict[str, object
         Its content, or None if there is no such file.
     Raises:
         Damaged: the bytes are not what was written.
-        Refused: a newer engine wrote it (UNSUPPORTED_VERSION).
+        Refusal: a newer engine wrote it (UNSUPPORTED_VERSION).
     """
     try:
         data = files.read(path)
@@ -68,7 +69,7 @@ def read(files: Files, path: str, kind: bytes, version: int) -> dict[str, object
         raise Damaged(path, 0, f"this is a sheet of kind {found!r}, not {kind!r}")
     if wrote > version:
         said = f"{path} has format version {wrote}; this engine knows versions up to {version}"
-        raise Refused("UNSUPPORTED_VERSION", f"{said}. Start the newer release that wrote it.")
+        raise Refusal(ErrorCode.UNSUPPORTED_VERSION, f"{said}. Start the newer release that wrote it.")
     try:
         content = msgpack.unpackb(data[_BEGIN:], strict_map_key=False)
     except (ValueError, msgpack.UnpackException) as error:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Refused
+from broker_local.base.faults import Refusal
 from broker_local.base.files import Files
 from broker_local.base.limits import LOG_FILES
 from broker_local.broker import on_fetch, on_groups, on_records, on_topics
@@ -72,7 +72,7 @@ def open_broker(
 
     Raises:
         faults.Stop: something on disk is not what was written, or the broker stopped for that before.
-        Refused: a newer broker wrote the directory.
+        Refusal: a newer broker wrote the directory.
     """
     store = Store(
         files,
@@ -101,8 +101,8 @@ def handle(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
         return Failure(ErrorCode.INVALID_REQUEST, f"{type(request).__name__} is no request")
     try:
         return handler(broker, peer, request, at)
-    except Refused as refused:
-        return Failure(ErrorCode[refused.code], refused.message)
+    except Refusal as refused:
+        return Failure(refused.code, refused.message)
 
 
 def advance(work: Steps, enough: Callable[[], bool]) -> Answer:
@@ -115,8 +115,8 @@ def advance(work: Steps, enough: Callable[[], bool]) -> Answer:
     except StopIteration as end:
         found: Answer = end.value
         return found
-    except Refused as refused:
-        return Failure(ErrorCode[refused.code], refused.message)
+    except Refusal as refused:
+        return Failure(refused.code, refused.message)
 
 
 def complete(answer: Answer) -> Reply | Later | None:
@@ -130,8 +130,8 @@ def ask_again(later: Later, at: Instant) -> Answer:
     """What comes of a request that was woken, or is due."""
     try:
         return later.again(at)
-    except Refused as refused:
-        return Failure(ErrorCode[refused.code], refused.message)
+    except Refusal as refused:
+        return Failure(refused.code, refused.message)
 
 
 def peer_gone(broker: Broker, peer: int, at: Instant) -> None:
@@ -150,7 +150,7 @@ def turn(broker: Broker, at: Instant) -> None:
     if at.now >= broker.next_tick:
         upkeep = broker.settings.upkeep
         broker.next_tick = at.now + min(TICK_MS, upkeep.retention_check_ms, upkeep.compaction_check_ms)
-        with suppress(Refused):  # no space to note what goes: the next round tries again
+        with suppress(Refusal):  # no space to note what goes: the next round tries again
             broker.store.tick(at.at)
     if at.now >= broker.next_expiry:
         broker.next_expiry = at.now + broker.settings.offsets_check_ms

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Refused
+from broker_local.base.faults import Refusal
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import Broker, Peer
-from broker_local.broker.on_records import code_of, end_key, readable_end
+from broker_local.broker.on_records import end_key, readable_end
 from broker_local.broker.waits import Answer, Instant, Key, Later, Steps
 from broker_local.log.partition import Partition, Read
 from broker_local.log.read_faults import READ_ERRORS, Truncated
@@ -193,7 +193,7 @@ def _readable(broker: Broker, partition: Partition, position: FetchPosition, mos
     """What is to be sent of a position.
 
     Raises:
-        Refused: as `Partition.read`; KAFKA_STORAGE_ERROR, the disk could not read what lies there a moment ago.
+        Refusal: as `Partition.read`; KAFKA_STORAGE_ERROR, the disk could not read what lies there a moment ago.
     """
     found = partition.read(position.offset, most, end)
     for at, piece in enumerate(found.pieces):
@@ -201,7 +201,7 @@ def _readable(broker: Broker, partition: Partition, position: FetchPosition, mos
         if said is not None:
             if at:  # what comes before can be read
                 return Read(found.pieces[:at], found.pieces[at - 1].next_offset)
-            raise Refused("KAFKA_STORAGE_ERROR", said)
+            raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, said)
     return found
 
 
@@ -218,8 +218,8 @@ def _part(
     topic, number = position.topic, position.partition
     try:
         partition = broker.store.partition(topic, number)
-    except Refused as refused:
-        return FetchedPart(topic, number, code_of(refused), refused.message, -1, -1, -1, -1, -1, -1, -1, EMPTY), 0
+    except Refusal as refused:
+        return FetchedPart(topic, number, refused.code, refused.message, -1, -1, -1, -1, -1, -1, -1, EMPTY), 0
     pieces: list[Piece] = []
     next_offset = position.offset
     end = readable_end(broker, partition, isolation)
@@ -241,8 +241,8 @@ def _part(
             )
             size = sum(each.data.length for each in pieces)
             batches = body(pieces, size)
-        except Refused as refused:
-            error, message = code_of(refused), refused.message
+        except Refusal as refused:
+            error, message = refused.code, refused.message
         except OSError as failed:
             if failed.errno not in READ_ERRORS:
                 raise

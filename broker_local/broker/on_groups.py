@@ -8,7 +8,7 @@ from functools import partial
 
 from broker_local.base import names
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Damaged, Refused
+from broker_local.base.faults import Damaged, Refusal
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import STORAGE_RETRY_MS, Broker, Peer
 from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps
@@ -63,9 +63,9 @@ def load(broker: Broker, at: Instant) -> None:
 
     Raises:
         Damaged: the log is not what was written.
-        Refused: a newer broker wrote it.
+        Refusal: a newer broker wrote it.
     """
-    with suppress(Refused):  # a full disk: it comes to be, or gets today's settings, when there is space
+    with suppress(Refusal):  # a full disk: it comes to be, or gets today's settings, when there is space
         _log(broker)
         if broker.store.topics[GROUP_TOPIC].config != LOG_SETTINGS:
             broker.store.alter_topic(GROUP_TOPIC, LOG_SETTINGS)
@@ -95,7 +95,7 @@ def _load_piece(broker: Broker, piece: FileSlice) -> None:
     except batches.BadBatch as error:
         raise Damaged(piece.file.path, piece.position + position, str(error)) from error
     except UnknownRecord as error:
-        raise Refused("UNSUPPORTED_VERSION", f"{piece.file.path}: {error}") from error
+        raise Refusal(ErrorCode.UNSUPPORTED_VERSION, f"{piece.file.path}: {error}") from error
 
 
 def _log(broker: Broker) -> Partition:
@@ -105,7 +105,7 @@ def _log(broker: Broker) -> Partition:
 
 
 def append_records(broker: Broker, made: Sequence[LogRecord], at: Instant) -> None:
-    """Appends to the log, then replays; raises Refused (disk full) with nothing changed by what was
+    """Appends to the log, then replays; raises Refusal (disk full) with nothing changed by what was
     refused.
     """
     log = _log(broker)
@@ -158,8 +158,8 @@ def _write(broker: Broker, pending: list[GroupRecord], at: Instant) -> Failure |
     made, pending[:] = list(pending), []
     try:
         append_records(broker, made, at)
-    except Refused as refused:
-        return Failure(ErrorCode[refused.code], refused.message)
+    except Refusal as refused:
+        return Failure(refused.code, refused.message)
     return None
 
 

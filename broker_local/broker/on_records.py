@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Refused, Unreadable
+from broker_local.base.faults import Refusal, Unreadable
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_groups import append_records, fenced_member
@@ -40,11 +40,6 @@ FEW = 8
 """What concerns more partitions than this is done in steps."""
 ID_BLOCK = 1000
 """Producer ids are taken from the log in blocks: what is left of one at a stop is never given out."""
-
-
-def code_of(refused: Refused) -> ErrorCode:
-    """The number of what storage refused."""
-    return ErrorCode[refused.code]
 
 
 def end_key(topic: str, partition: int) -> Key:
@@ -97,11 +92,11 @@ def _produced(
 def _append(broker: Broker, part: ProducePart, at: Instant, written: list[tuple[Partition, int]]) -> ProducedPart:
     try:
         if part.topic == GROUP_TOPIC:
-            raise Refused("INVALID_TOPIC_EXCEPTION", f"{GROUP_TOPIC} is written by the broker alone")
+            raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is written by the broker alone")
         partition = open_or_create(broker, part.topic, part.partition)
         appended = partition.append(_bytes(part.batch), at.at)
-    except Refused as refused:
-        return ProducedPart(part.topic, part.partition, code_of(refused), refused.message, -1, -1, -1)
+    except Refusal as refused:
+        return ProducedPart(part.topic, part.partition, refused.code, refused.message, -1, -1, -1)
     written.append((partition, partition.end))
     if not broker.durable:
         broker.wake(end_key(part.topic, part.partition))
@@ -172,8 +167,8 @@ def _listed(broker: Broker, asked: OffsetQuestion, isolation: int) -> ListedOffs
     topic, number = asked.topic, asked.partition
     try:
         partition = broker.store.partition(topic, number)
-    except Refused as refused:
-        return ListedOffset(topic, number, code_of(refused), refused.message, -1, -1, -1, -1)
+    except Refusal as refused:
+        return ListedOffset(topic, number, refused.code, refused.message, -1, -1, -1, -1)
     offset, timestamp = -1, -1
     if asked.timestamp == EARLIEST:
         offset = partition.log_start
@@ -214,14 +209,14 @@ def _delete_all(broker: Broker, request: DeleteRecords) -> Generator[None, None,
 def _deleted(broker: Broker, part: DeletePart) -> DeletedPart:
     try:
         if part.topic == GROUP_TOPIC:
-            raise Refused("INVALID_TOPIC_EXCEPTION", f"{GROUP_TOPIC} is the broker's own")
+            raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is the broker's own")
         partition = broker.store.partition(part.topic, part.partition)
         if not partition.topic.settings.deletes:
             said = f"Records of partition {partition!r} can not be deleted due to the configured policy"
-            raise Refused("POLICY_VIOLATION", f"{said}: cleanup.policy of the topic is compact, without delete.")
+            raise Refusal(ErrorCode.POLICY_VIOLATION, f"{said}: cleanup.policy of the topic is compact, without delete.")
         start = partition.delete_records(part.before)
-    except Refused as refused:
-        return DeletedPart(part.topic, part.partition, code_of(refused), refused.message, -1)
+    except Refusal as refused:
+        return DeletedPart(part.topic, part.partition, refused.code, refused.message, -1)
     broker.wake(end_key(part.topic, part.partition))
     return DeletedPart(part.topic, part.partition, ErrorCode.NONE, "", start)
 
@@ -238,8 +233,8 @@ def producer_id(broker: Broker, peer: Peer, request: ProducerId, at: Instant) ->
         first = broker.producer_ids.stop
         try:
             append_records(broker, [ProducerIds(first + ID_BLOCK)], at)
-        except Refused as refused:
-            return Failure(code_of(refused), refused.message)
+        except Refusal as refused:
+            return Failure(refused.code, refused.message)
         broker.producer_ids = range(first, first + ID_BLOCK)
     given, broker.producer_ids = broker.producer_ids[0], broker.producer_ids[1:]
     return ProducerIdReply(given, 0)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Refused
+from broker_local.base.faults import Refusal
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_groups import topics_gone
-from broker_local.broker.on_records import code_of, end_key
+from broker_local.broker.on_records import end_key
 from broker_local.broker.waits import SYNCED, Answer, Instant, Steps
 from broker_local.log.topics import GROUP_TOPIC, ONLY, SETTINGS, Topic, check_name
 from broker_local.protocol.requests.topics import (
@@ -58,13 +58,13 @@ def _make_missing(broker: Broker, names: Sequence[str]) -> Generator[None, None,
         if name not in broker.store.topics:
             try:
                 fresh[name] = broker.store.new_topic(name, broker.settings.num_partitions)
-            except Refused as refused:
-                wrong[name] = code_of(refused)
-    wrong.update((name, code_of(refused)) for name, refused in _take_out(broker, fresh).items())
+            except Refusal as refused:
+                wrong[name] = refused.code
+    wrong.update((name, refused.code) for name, refused in _take_out(broker, fresh).items())
     try:
         broker.store.create_topics(fresh.values())
-    except Refused as refused:
-        wrong.update(dict.fromkeys(fresh, code_of(refused)))
+    except Refusal as refused:
+        wrong.update(dict.fromkeys(fresh, refused.code))
     return MetadataReply(tuple(_known(broker, name, wrong) for name in names))
 
 
@@ -76,8 +76,8 @@ def _known(broker: Broker, name: str, wrong: Mapping[str, ErrorCode]) -> TopicRo
         return TopicRow(name, wrong[name], "", 0)
     try:
         check_name(name)
-    except Refused as refused:
-        return TopicRow(name, code_of(refused), "", 0)
+    except Refusal as refused:
+        return TopicRow(name, refused.code, "", 0)
     return TopicRow(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "", 0)
 
 
@@ -85,26 +85,26 @@ def _result(broker: Broker, name: str, change: Callable[[], object]) -> TopicRes
     """Carries out one change; the broker's own topic is not for others to change."""
     try:
         if name == GROUP_TOPIC:
-            raise Refused("INVALID_TOPIC_EXCEPTION", f"{GROUP_TOPIC} is the broker's own")
+            raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is the broker's own")
         change()
-    except Refused as refused:
-        return TopicResult(name, code_of(refused), refused.message)
+    except Refusal as refused:
+        return TopicResult(name, refused.code, refused.message)
     return TopicResult(name, ErrorCode.NONE, "")
 
 
 def _check_count(name: str, count: int) -> int:
     if not 1 <= count <= MOST_OF_ONE:
         text = f"Number of partitions of {name} is {count}; it must be between 1 and {MOST_OF_ONE}"
-        raise Refused("INVALID_PARTITIONS", text)
+        raise Refusal(ErrorCode.INVALID_PARTITIONS, text)
     return count
 
 
-def _take_out(broker: Broker, fresh: dict[str, Topic]) -> dict[str, Refused]:
+def _take_out(broker: Broker, fresh: dict[str, Topic]) -> dict[str, Refusal]:
     """Takes those out for which there is no room, and says why."""
     settings, there = broker.settings, broker.store.topics
     topics = settings.max_topics - len(there)
     partitions = settings.max_partitions - _partitions(broker)
-    refused: dict[str, Refused] = {}
+    refused: dict[str, Refusal] = {}
     for name, topic in fresh.items():
         if topics < 1 or partitions < topic.partitions:
             refused[name] = _no_room(broker, name)
@@ -119,11 +119,11 @@ def _partitions(broker: Broker) -> int:
     return sum(topic.partitions for topic in broker.store.topics.values())
 
 
-def _no_room(broker: Broker, name: str) -> Refused:
+def _no_room(broker: Broker, name: str) -> Refusal:
     settings = broker.settings
     broker.counters.refused_topics += 1
     most = f"{settings.max_topics} topics with {settings.max_partitions} partitions together"
-    return Refused("POLICY_VIOLATION", f"there is no room for {name}: this broker keeps {most}; delete some")
+    return Refusal(ErrorCode.POLICY_VIOLATION, f"there is no room for {name}: this broker keeps {most}; delete some")
 
 
 def topic_create(broker: Broker, peer: Peer, request: TopicCreate, at: Instant) -> Answer:
@@ -143,13 +143,13 @@ def _create(broker: Broker, request: TopicCreate) -> Generator[None, None, Answe
             broker.store.settings_of(name, configs)
             topic = broker.store.new_topic(name, _check_count(name, count), configs)
             if name in fresh:
-                raise Refused("TOPIC_ALREADY_EXISTS", f"Topic '{name}' already exists.")
+                raise Refusal(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
             fresh[name] = topic
 
         results.append(_result(broker, new.topic, look))
     full = _take_out(broker, fresh)
     results = [
-        TopicResult(row.topic, code_of(full[row.topic]), full[row.topic].message)
+        TopicResult(row.topic, full[row.topic].code, full[row.topic].message)
         if row.topic in full and row.error == ErrorCode.NONE
         else row
         for row in results
@@ -157,20 +157,20 @@ def _create(broker: Broker, request: TopicCreate) -> Generator[None, None, Answe
     if request.validate_only or not fresh:
         return TopicsReply(tuple(results))
     ids = {topic.id for topic in fresh.values()}
-    failed: Refused | None = None
+    failed: Refusal | None = None
     try:
         broker.store.create_topics(fresh.values())
-    except Refused as refused:
+    except Refusal as refused:
         failed = refused
     return TopicsReply(tuple(_outcome(broker, row, ids, failed) for row in results))
 
 
-def _outcome(broker: Broker, row: TopicResult, ids: Set[str], failed: Refused | None) -> TopicResult:
+def _outcome(broker: Broker, row: TopicResult, ids: Set[str], failed: Refusal | None) -> TopicResult:
     """What became of a topic that could be made when it was looked at."""
     if row.error != ErrorCode.NONE:
         return row
     if failed is not None:
-        return TopicResult(row.topic, code_of(failed), failed.message)
+        return TopicResult(row.topic, failed.code, failed.message)
     if broker.store.topics[row.topic].id not in ids:
         return TopicResult(row.topic, ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{row.topic}' already exists.")
     return row
@@ -187,8 +187,8 @@ def _delete_all(broker: Broker, request: TopicDelete, at: Instant) -> Generator[
     results = [_result(broker, name, partial(_doom, broker, name, doomed)) for name in request.topics]
     try:
         broker.store.delete_topics(doomed.values())
-    except Refused as refused:
-        failed = TopicResult("", code_of(refused), refused.message)
+    except Refusal as refused:
+        failed = TopicResult("", refused.code, refused.message)
         return TopicsReply(tuple(replace(failed, topic=row.topic) if row.topic in doomed else row for row in results))
     broker.wake(SYNCED)
     for name, topic in doomed.items():
@@ -201,10 +201,10 @@ def _delete_all(broker: Broker, request: TopicDelete, at: Instant) -> Generator[
 
 def _doom(broker: Broker, name: str, doomed: dict[str, Topic]) -> None:
     if not broker.settings.deletes_topics:
-        raise Refused("TOPIC_DELETION_DISABLED", "the broker's delete.topic.enable is false")
+        raise Refusal(ErrorCode.TOPIC_DELETION_DISABLED, "the broker's delete.topic.enable is false")
     topic = broker.store.topic(name)
     if name in doomed:
-        raise Refused("UNKNOWN_TOPIC_OR_PARTITION", f"there is no topic '{name}' any more")
+        raise Refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic '{name}' any more")
     doomed[name] = topic
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from broker_local.base.faults import Refused
+from broker_local.base.faults import Refusal
 from broker_local.broker.broker import BrokerSettings
 from broker_local.broker.meaningless import reason
 from broker_local.log import topics
@@ -274,7 +274,7 @@ def read_settings(durability: str | None, settings: Iterable[Given]) -> BrokerSe
             found = setting.put(found, last[name].text)
     try:
         topics.parse({}, found.topics)
-    except Refused:
+    except Refusal:
         raise WrongSetting("log.cleaner.min.compaction.lag.ms exceeds log.cleaner.max.compaction.lag.ms") from None
     if found.group.min_session_timeout_ms > found.group.max_session_timeout_ms:
         raise WrongSetting("group.min.session.timeout.ms exceeds group.max.session.timeout.ms")

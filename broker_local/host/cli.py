@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from broker_local.base.faults import Damaged, Refused, Stop, Unreadable
+from broker_local.base.faults import Damaged, Refusal, Stop, Unreadable
 from broker_local.base.files import OsFiles
 from broker_local.broker.properties import IN_DIRECTORY, read_properties
 from broker_local.broker.settings import SETTINGS, Given, WrongSetting, given, read_settings
@@ -36,7 +36,7 @@ def _spoken() -> Iterator[None]:
         yield
     except Unavailable as error:
         raise click.ClickException(str(error)) from None
-    except Refused as error:
+    except Refusal as error:
         raise click.ClickException(error.message) from None
     except (Stop, batches.BadBatch) as error:
         raise click.ClickException(str(error)) from None

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from broker_local.base.faults import Refused, Stop
+from broker_local.base.faults import Refusal, Stop
 from broker_local.base.files import OsFiles
 from broker_local.base.limits import share_out
 from broker_local.broker.broker import BrokerSettings
@@ -112,7 +112,7 @@ def _run(
     try:
         compactor = ChildCompactor(place.directory, (lock.fileno(),))
         broker = open_broker(files, settings, instant(clock), compactor=compactor, open_files=descriptors.files)
-    except Refused as refused:
+    except Refusal as refused:
         raise Unavailable(f"{place.directory}: {refused.message}") from None
     except Stop as fault:
         raise Unavailable(f"{place.directory}: {fault}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker_local.base import sheet
-from broker_local.base.faults import Broken, Damaged, Refused, Stop
+from broker_local.base.faults import Broken, Damaged, Refusal, Stop
 from broker_local.base.files import Files, replace
 from broker_local.log import topics
 from broker_local.log.topics import Topic
@@ -35,7 +35,7 @@ def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
         defaults: the broker's for topics.
     Raises:
         Damaged: it cannot be believed, or is missing though there are logs.
-        Refused: UNSUPPORTED_VERSION, a newer engine wrote it.
+        Refusal: UNSUPPORTED_VERSION, a newer engine wrote it.
         OSError: the disk.
     """
     content = sheet.read(files, PATH, KIND, VERSION)
@@ -56,7 +56,7 @@ def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
                 raise ValueError(f"{topic_id!r} is no id of a topic")
             settings = topics.read(config, topics.inherited(name, defaults))
             found[name] = Topic(name, topic_id, int(partitions), config, settings)
-    except (KeyError, TypeError, ValueError, AssertionError, AttributeError, Refused) as error:
+    except (KeyError, TypeError, ValueError, AssertionError, AttributeError, Refusal) as error:
         raise Damaged(PATH, 14, f"the content is no catalog: {error!r}") from error
     return found
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
 from broker_local.base import sheet
-from broker_local.base.faults import Broken, Damaged, Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Broken, Damaged, Refusal
 from broker_local.base.files import PASSING, Handles, lacking
 from broker_local.log import format as batches
 from broker_local.log import layout, recovery
@@ -109,7 +110,7 @@ class Partition:
         self._state, self._segments, self._producers = opened.state, opened.segments, opened.producers
         self.cut_bytes = opened.cut_bytes
         self._unsaved = opened.unsaved
-        self._failed: Broken | Refused | None = None
+        self._failed: Broken | Refusal | None = None
         self._appended = [opened.replayed, 0]
         self._snapshots = opened.snapshots
         self._unsynced: dict[str, None] = {}
@@ -167,7 +168,7 @@ class Partition:
         Returns:
             Where it lies now, or lay already.
         Raises:
-            Refused: CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP,
+            Refusal: CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP,
                 UNSUPPORTED_COMPRESSION_TYPE, what `Producers.check` says, or KAFKA_STORAGE_ERROR when the
                 disk is full: then the log is as before, and the same request may succeed later.
             Broken: the disk failed; nothing more is taken.
@@ -177,7 +178,7 @@ class Partition:
         try:
             header = batches.produced(batch)
         except BadBatch as error:
-            raise Refused("CORRUPT_MESSAGE", f"a batch for {self!r} arrived damaged: {error}") from error
+            raise Refusal(ErrorCode.CORRUPT_MESSAGE, f"a batch for {self!r} arrived damaged: {error}") from error
         self._admit(header, len(batch) + batches.PREFIX, now, transactional)
         if header.producer_id != NO_PRODUCER:
             stored = self._producers.check(header)
@@ -186,7 +187,7 @@ class Partition:
         try:
             batches.check_outline(header, batch)
         except BadBatch as error:
-            raise Refused("INVALID_RECORD", f"a batch for {self!r} was refused: {error}") from error
+            raise Refusal(ErrorCode.INVALID_RECORD, f"a batch for {self!r} was refused: {error}") from error
         if not self._unsynced:
             self._on_dirty(self)  # before anything is written: it may have to be noted first that something is
         segment = self._room(header, now)
@@ -208,15 +209,15 @@ class Partition:
         settings = self._settings
         if size > settings.max_message_bytes:
             said = f"a batch of {size} bytes is larger than max.message.bytes, {settings.max_message_bytes}"
-            raise Refused("MESSAGE_TOO_LARGE", f"{said}, of {self!r}")
+            raise Refusal(ErrorCode.MESSAGE_TOO_LARGE, f"{said}, of {self!r}")
         if header.codec != batches.CODEC_NONE:
             name = batches.CODECS.get(header.codec, f"number {header.codec}")
-            raise Refused("UNSUPPORTED_COMPRESSION_TYPE", f"codec {name} is not built yet; send uncompressed")
+            raise Refusal(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, f"codec {name} is not built yet; send uncompressed")
         if header.flags & batches.TRANSACTIONAL and not transactional:
-            raise Refused("UNSUPPORTED_VERSION", "transactions come with exactly-once; not built yet")
+            raise Refusal(ErrorCode.UNSUPPORTED_VERSION, "transactions come with exactly-once; not built yet")
         if settings.compacts and header.flags & batches.KEYLESS:
             said = f"Compacted topic cannot accept message without key in topic partition {self!r}."
-            raise Refused("INVALID_RECORD", said)
+            raise Refusal(ErrorCode.INVALID_RECORD, said)
         if settings.log_append_time:
             return
         if header.max_timestamp > now + settings.timestamp_after_max_ms or (
@@ -225,7 +226,7 @@ class Partition:
         ):
             said = f"Timestamps {header.first_timestamp} to {header.max_timestamp} lie out of the range that"
             allowed = "message.timestamp.before.max.ms and message.timestamp.after.max.ms"
-            raise Refused("INVALID_TIMESTAMP", f"{said} {allowed} of {self!r} allow around {now}")
+            raise Refusal(ErrorCode.INVALID_TIMESTAMP, f"{said} {allowed} of {self!r} allow around {now}")
 
     def _dirty(self, path: str) -> None:
         if not self._unsynced:
@@ -242,7 +243,7 @@ class Partition:
                 cause = second
             else:
                 said = f"{lacking(error)} for {self!r} ({error.strerror}); free some and try again"
-                raise Refused("KAFKA_STORAGE_ERROR", said) from error
+                raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, said) from error
         self._give_up(cause, segment.path, segment.size)
 
     def _give_up(self, error: OSError, path: str, position: int) -> NoReturn:
@@ -284,7 +285,7 @@ class Partition:
             if error.errno in PASSING:
                 fresh.remove()
                 said = f"{lacking(error)} for a new segment of {self!r}; free some and try again"
-                raise Refused("KAFKA_STORAGE_ERROR", said) from error
+                raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, said) from error
             self._give_up(error, fresh.path, 0)
         self._segments.append(fresh)
         self._state = state
@@ -359,7 +360,7 @@ class Partition:
 
     def close(self) -> None:
         """Its topic is gone: nothing more is taken, and its files are let go."""
-        self._failed = Refused("UNKNOWN_TOPIC_OR_PARTITION", f"{self!r} was deleted")
+        self._failed = Refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"{self!r} was deleted")
         for segment in self._segments:
             segment.forget()
 
@@ -381,13 +382,13 @@ class Partition:
             Pieces in order, one a segment, and where to go on. Without a piece that is where it was asked from, or,
             where all up to the limit was removed, the limit.
         Raises:
-            Refused: OFFSET_OUT_OF_RANGE.
+            Refusal: OFFSET_OUT_OF_RANGE.
             Damaged: what lies there is not what was written.
         """
         limit = self.end if up_to is None else min(up_to, self.end)
         if not self.log_start <= offset <= self.end:
             said = f"offset {offset} of {self!r} is out of range: the log has {self.log_start} to {self.end}"
-            raise Refused("OFFSET_OUT_OF_RANGE", said)
+            raise Refusal(ErrorCode.OFFSET_OUT_OF_RANGE, said)
         pieces: list[Piece] = []
         if offset >= limit:
             return Read(pieces, offset)
@@ -482,12 +483,12 @@ class Partition:
         Returns:
             The log start.
         Raises:
-            Refused: OFFSET_OUT_OF_RANGE if the log ends before it; KAFKA_STORAGE_ERROR if the disk is full.
+            Refusal: OFFSET_OUT_OF_RANGE if the log ends before it; KAFKA_STORAGE_ERROR if the disk is full.
         """
         before = self.end if before == -1 else before
         if not 0 <= before <= self.end:
             said = f"records before {before} of {self!r} cannot be deleted: the log ends at {self.end}"
-            raise Refused("OFFSET_OUT_OF_RANGE", said)
+            raise Refusal(ErrorCode.OFFSET_OUT_OF_RANGE, said)
         if before > self.log_start:
             self._shorten(sum(1 for segment in self._segments[1:] if segment.base <= before), before)
         return self.log_start
@@ -537,7 +538,7 @@ class Partition:
 
     def _full(self, error: OSError) -> NoReturn:
         if error.errno in PASSING:
-            raise Refused("KAFKA_STORAGE_ERROR", f"{lacking(error)} for the state of {self!r}") from error
+            raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, f"{lacking(error)} for the state of {self!r}") from error
         self._give_up(error, f"{self._where}/state", 0)
 
     def _remove(self, segments: Sequence[Segment]) -> None:
@@ -578,7 +579,7 @@ class Partition:
         Returns:
             False if the log has changed meanwhile; then what was written is removed.
         Raises:
-            Refused: KAFKA_STORAGE_ERROR, the disk is full; the log is as before.
+            Refusal: KAFKA_STORAGE_ERROR, the disk is full; the log is as before.
         """
         old = list(done.read)
         names = [segment.name for segment in self._segments]

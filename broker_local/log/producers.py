@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from broker_local.base.faults import Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Refusal
 from broker_local.log.format import NO_PRODUCER, TRANSACTIONAL, Header
 
 REMEMBERED = 5
@@ -58,22 +59,22 @@ class Producers:
         Returns:
             None if it is new and in order; where it is stored if it was sent before.
         Raises:
-            Refused: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER or DUPLICATE_SEQUENCE_NUMBER.
+            Refusal: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER or DUPLICATE_SEQUENCE_NUMBER.
         """
         if header.producer_id == NO_PRODUCER:
             return None
         if header.producer_id < 0 or header.epoch < 0 or header.sequence < 0:
-            raise Refused("INVALID_RECORD", "a batch with a producer id needs an epoch and a sequence of at least 0")
+            raise Refusal(ErrorCode.INVALID_RECORD, "a batch with a producer id needs an epoch and a sequence of at least 0")
         state = self._states.get(header.producer_id)
         if state is None:
             return None
         who = f"producer {header.producer_id} with epoch {header.epoch}"
         if header.epoch < state.epoch:
-            raise Refused("INVALID_PRODUCER_EPOCH", f"{who} is fenced: epoch {state.epoch} has written since")
+            raise Refusal(ErrorCode.INVALID_PRODUCER_EPOCH, f"{who} is fenced: epoch {state.epoch} has written since")
         if header.epoch > state.epoch:
             if header.sequence:
                 said = f"{who} begins at sequence {header.sequence}; a new epoch begins at 0"
-                raise Refused("OUT_OF_ORDER_SEQUENCE_NUMBER", said)
+                raise Refusal(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, said)
             return None
         first, last = header.sequence, header.last_sequence
         for stored in state.batches:
@@ -84,8 +85,8 @@ class Producers:
             return None
         said = f"{who} sent sequence {first} after {newest}"
         if first <= newest and newest - first < 2**30:
-            raise Refused("DUPLICATE_SEQUENCE_NUMBER", f"{said}: stored before, and its offset is forgotten")
-        raise Refused("OUT_OF_ORDER_SEQUENCE_NUMBER", f"{said}: batches before it are missing")
+            raise Refusal(ErrorCode.DUPLICATE_SEQUENCE_NUMBER, f"{said}: stored before, and its offset is forgotten")
+        raise Refusal(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, f"{said}: batches before it are missing")
 
     def stored(self, header: Header, now: int) -> None:
         """Notes a batch that is in the log, whether it was just appended or is read again at a start.

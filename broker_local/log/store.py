@@ -16,7 +16,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, NamedTuple, Protocol
 
-from broker_local.base.faults import Broken, Crashed, Damaged, Refused, Stop, Unreadable, crashed
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Broken, Crashed, Damaged, Refusal, Stop, Unreadable, crashed
 from broker_local.base.files import PASSING, Files, Handles, lacking
 from broker_local.base.limits import LOG_FILES
 from broker_local.log import catalog, compaction, layout, line, topics
@@ -145,7 +146,7 @@ class Store:
     Raises:
         Broken: the engine stopped for a fault before, and the directory was not checked since.
         Damaged: something on disk is not what was written.
-        Refused: UNSUPPORTED_VERSION, a newer engine wrote the directory; KAFKA_STORAGE_ERROR, the disk is full or
+        Refusal: UNSUPPORTED_VERSION, a newer engine wrote the directory; KAFKA_STORAGE_ERROR, the disk is full or
             the directory may not be used.
     """
 
@@ -247,7 +248,7 @@ class Store:
                 if error.errno not in PASSING:
                     raise Broken(repr(partition), 0, str(error)) from error
         self._flush_without_line()
-        with suppress(Refused):  # a full disk: the next start finds what this one has found
+        with suppress(Refusal):  # a full disk: the next start finds what this one has found
             if self._unmarked:
                 self._mark()
             Flush((), (), self._line_now(clean=True)).run(self.files)
@@ -273,11 +274,11 @@ class Store:
         """A topic.
 
         Raises:
-            Refused: UNKNOWN_TOPIC_OR_PARTITION.
+            Refusal: UNKNOWN_TOPIC_OR_PARTITION.
         """
         topic = self._topics.get(name)
         if topic is None:
-            raise Refused("UNKNOWN_TOPIC_OR_PARTITION", f"there is no topic '{name}'")
+            raise Refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic '{name}'")
         return topic
 
     def defaults_of(self, name: str) -> Mapping[str, str]:
@@ -291,7 +292,7 @@ class Store:
             name: the topic.
             config: its own settings, as text.
         Raises:
-            Refused: INVALID_TOPIC_EXCEPTION, INVALID_CONFIG.
+            Refusal: INVALID_TOPIC_EXCEPTION, INVALID_CONFIG.
         """
         return topics.parse(config, self.defaults_of(topics.check_name(name)))
 
@@ -303,11 +304,11 @@ class Store:
             partitions: how many, at least 1.
             config: settings under Kafka's names, as text.
         Raises:
-            Refused: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG.
+            Refusal: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG.
         """
         settings = self.settings_of(name, config or {})
         if name in self._topics:
-            raise Refused("TOPIC_ALREADY_EXISTS", f"Topic '{name}' already exists.")
+            raise Refusal(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
         _check_count(partitions)
         return Topic(name, self._new_id(), partitions, dict(config or {}), settings)
 
@@ -316,7 +317,7 @@ class Store:
         now stay as they are.
 
         Raises:
-            Refused: KAFKA_STORAGE_ERROR.
+            Refusal: KAFKA_STORAGE_ERROR.
         """
         fresh = {topic.name: topic for topic in wanted if topic.name not in self._topics}
         if fresh:
@@ -332,7 +333,7 @@ class Store:
         """Removes one topic: `delete_topics`.
 
         Raises:
-            Refused: UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR.
+            Refusal: UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR.
         """
         self.delete_topics((self.topic(name),))
 
@@ -341,7 +342,7 @@ class Store:
         that are still being sent stay readable.
 
         Raises:
-            Refused: KAFKA_STORAGE_ERROR.
+            Refusal: KAFKA_STORAGE_ERROR.
         """
         names = {topic.name for topic in doomed}
         self._write_catalog({other: kept for other, kept in self._topics.items() if other not in names})
@@ -386,7 +387,7 @@ class Store:
             name: the topic.
             config: new values; None takes a setting back to its default. Others stay.
         Raises:
-            Refused: UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG, KAFKA_STORAGE_ERROR.
+            Refusal: UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG, KAFKA_STORAGE_ERROR.
         """
         topic = self.topic(name)
         merged = {key: value for key, value in {**topic.config, **config}.items() if value is not None}
@@ -399,14 +400,14 @@ class Store:
             name: the topic.
             total: how many it has afterwards.
         Raises:
-            Refused: UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, KAFKA_STORAGE_ERROR.
+            Refusal: UNKNOWN_TOPIC_OR_PARTITION, INVALID_PARTITIONS, KAFKA_STORAGE_ERROR.
         """
         topic = self.topic(name)
         if total <= topic.partitions:
             said = f"Topic currently has {topic.partitions} partitions, which is higher than the requested {total}."
             if total == topic.partitions:
                 said = f"Topic already has {total} partition(s)."
-            raise Refused("INVALID_PARTITIONS", said)
+            raise Refusal(ErrorCode.INVALID_PARTITIONS, said)
         _check_count(total)
         return self._change(replace(topic, partitions=total))
 
@@ -423,7 +424,7 @@ class Store:
             catalog.write(self.files, all_topics)
         except OSError as error:
             if error.errno in PASSING:
-                raise Refused("KAFKA_STORAGE_ERROR", f"{lacking(error)} for the catalog of topics") from error
+                raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, f"{lacking(error)} for the catalog of topics") from error
             raise Broken(catalog.PATH, 0, error.strerror or str(error)) from error
         self._topics = all_topics
 
@@ -433,7 +434,7 @@ class Store:
         """A partition, opened when it is first asked for.
 
         Raises:
-            Refused: UNKNOWN_TOPIC_OR_PARTITION.
+            Refusal: UNKNOWN_TOPIC_OR_PARTITION.
             Damaged: its files are not what was written.
         """
         found = self._topics.get(topic)
@@ -441,7 +442,7 @@ class Store:
         if partition is not None:
             return partition
         if found is None or not 0 <= number < found.partitions:
-            raise Refused("UNKNOWN_TOPIC_OR_PARTITION", f"there is no partition {topic}-{number}")
+            raise Refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no partition {topic}-{number}")
         known = Known(
             self._ends.get((found.id, number), 0),
             self._line.epoch,
@@ -473,7 +474,7 @@ class Store:
             line.write(self.files, self._line_now(clean=False))
         except OSError as error:
             if error.errno in PASSING:
-                raise Refused("KAFKA_STORAGE_ERROR", f"{lacking(error)}; free some and try again") from error
+                raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, f"{lacking(error)}; free some and try again") from error
             raise Broken(line.PATH, 0, error.strerror or str(error)) from error
         self._unmarked = False
 
@@ -645,11 +646,11 @@ class _Rounds:
 
 def _check_count(partitions: int) -> None:
     if not 1 <= partitions <= 100_000:
-        raise Refused("INVALID_PARTITIONS", "Number of partitions must be larger than 0 and at most 100000.")
+        raise Refusal(ErrorCode.INVALID_PARTITIONS, "Number of partitions must be larger than 0 and at most 100000.")
 
 
-def _storage_fault(what: str, error: OSError) -> Refused | Broken:
+def _storage_fault(what: str, error: OSError) -> Refusal | Broken:
     """What follows from a failed call at a start: a full disk or missing rights are nobody's damage."""
     if error.errno in PASSING or isinstance(error, PermissionError):
-        return Refused("KAFKA_STORAGE_ERROR", f"{what} cannot be opened: {error.strerror} ({error.filename})")
+        return Refusal(ErrorCode.KAFKA_STORAGE_ERROR, f"{what} cannot be opened: {error.strerror} ({error.filename})")
     return Broken(what, 0, str(error))

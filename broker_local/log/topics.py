@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from broker_local.base import names
-from broker_local.base.faults import Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Refusal
 
 LONG_MAX = 2**63 - 1
 INT_MAX = 2**31 - 1
@@ -171,11 +172,11 @@ def check_name(name: str) -> str:
     """The name, if a topic may have it.
 
     Raises:
-        Refused: INVALID_TOPIC_EXCEPTION with Kafka's words.
+        Refusal: INVALID_TOPIC_EXCEPTION with Kafka's words.
     """
     wrong = names.problem(name)
     if wrong is not None:
-        raise Refused("INVALID_TOPIC_EXCEPTION", f"Topic name is invalid: {wrong}")
+        raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic name is invalid: {wrong}")
     return name
 
 
@@ -183,7 +184,7 @@ def _value(name: str, text: str) -> Value:
     try:
         return SETTINGS[name].parse(text)
     except ValueError as error:
-        raise Refused("INVALID_CONFIG", f"Invalid value {text} for configuration {name}: {error}") from error
+        raise Refusal(ErrorCode.INVALID_CONFIG, f"Invalid value {text} for configuration {name}: {error}") from error
 
 
 NOTHING: Mapping[str, str] = {}
@@ -201,11 +202,11 @@ def parse(config: Mapping[str, str], defaults: Mapping[str, str] = NOTHING) -> T
         config: Kafka's names and the values as text.
         defaults: the broker's, where they are not Kafka's; also as text.
     Raises:
-        Refused: INVALID_CONFIG, naming the setting that is unknown, not built or has a wrong value.
+        Refusal: INVALID_CONFIG, naming the setting that is unknown, not built or has a wrong value.
     """
     found = read(config, defaults)
     if found.min_compaction_lag_ms > found.max_compaction_lag_ms:
-        raise Refused("INVALID_CONFIG", "conflict topic config setting min.compaction.lag.ms > max.compaction.lag.ms")
+        raise Refusal(ErrorCode.INVALID_CONFIG, "conflict topic config setting min.compaction.lag.ms > max.compaction.lag.ms")
     return found
 
 
@@ -214,10 +215,10 @@ def read(config: Mapping[str, str], defaults: Mapping[str, str] = NOTHING) -> To
     for name, text in config.items():
         if name in ONLY and text != ONLY[name]:
             said = f"The topic setting {name} has no meaning for the bundled log engine"
-            raise Refused("INVALID_CONFIG", f"{said}; leave it out, or give Kafka's default '{ONLY[name]}'.")
+            raise Refusal(ErrorCode.INVALID_CONFIG, f"{said}; leave it out, or give Kafka's default '{ONLY[name]}'.")
         if name not in ONLY and name not in SETTINGS:
             known = ", ".join(sorted(SETTINGS))
-            raise Refused("INVALID_CONFIG", f"Unknown topic config name: {name}. Known are {known}.")
+            raise Refusal(ErrorCode.INVALID_CONFIG, f"Unknown topic config name: {name}. Known are {known}.")
     given = {**{name: setting.default for name, setting in SETTINGS.items()}, **defaults, **config}
     value = {name: _value(name, given[name]) for name in SETTINGS}
 

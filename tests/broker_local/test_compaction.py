@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.base.faults import Damaged, Refused
+from broker_local.base.faults import Damaged, Refusal
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log import compaction
 from broker_local.log import format as batches
@@ -202,7 +202,7 @@ def test_the_last_batch_of_every_producer_stays_so_that_it_is_recognised() -> No
         files.remove(path)
     again = open_partition(files, Known(partition.end), **COMPACT)
     assert again.append(last, NOW).base_offset == 2
-    with pytest.raises(Refused, match="batches before it are missing"):
+    with pytest.raises(Refusal, match="batches before it are missing"):
         put(again, (b"a", b"x"), producer_id=1, epoch=4, sequence=4)
 
 
@@ -215,7 +215,7 @@ def test_a_position_always_gets_to_the_end() -> None:
             put(partition, (b"a", None))
         sync(files, partition)
         files.plan = Plan(at, "full", calls=frozenset(("write",)))
-        with suppress(Refused):
+        with suppress(Refusal):
             put(partition, (b"a", None))
         if not partition.facts().segments[-1].size:
             break

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker_local.base import sheet
-from broker_local.base.faults import Damaged, Refused
+from broker_local.base.faults import Damaged, Refusal
 from broker_local.base.files import Files, FileSlice, Handles, OsFiles, replace
 from broker_local.base.mem_files import Killed, MemFiles, Plan
 
@@ -144,7 +144,7 @@ def test_sheets_are_read_whole_or_not_at_all(files: Files) -> None:
     with pytest.raises(Damaged, match="a sheet of kind"):
         sheet.read(files, "s", b"ELSE", 1)
     sheet.write(files, "s", b"KIND", 2, content)
-    with pytest.raises(Refused, match="has format version 2; this engine knows versions up to 1"):
+    with pytest.raises(Refusal, match="has format version 2; this engine knows versions up to 1"):
         sheet.read(files, "s", b"KIND", 1)
 
 

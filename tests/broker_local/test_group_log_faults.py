@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from broker_local.base.faults import Damaged, Refused
+from broker_local.base.faults import Damaged, Refusal
 from broker_local.log import format as batches
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.requests.groups import Commit, CommitPart
@@ -30,5 +30,5 @@ def test_a_record_of_a_newer_version_is_refused() -> None:
     desk.ask(COMMIT)
     key, value = msgpack.packb([1, "g"]), msgpack.packb([7])
     desk.broker.store.partition(GROUP_TOPIC, 0).append(batches.write([key], [value], [WALL], None), WALL)
-    with pytest.raises(Refused, match="has version 7; this broker knows 2"):
+    with pytest.raises(Refusal, match="has version 7; this broker knows 2"):
         desk.restarted()

@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from broker_local.base.faults import Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Refusal
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log.partition import Partition
 from broker_local.log.recovery import Known
@@ -55,8 +56,8 @@ class Log(RuleBasedStateMachine):
             gap = batch([b"gap"], producer_id=self.ids[producer], epoch=0, sequence=self.sequences[producer] + 1)
             try:
                 self.partition.append(gap, NOW)
-            except Refused as refused:
-                assert refused.code == "OUT_OF_ORDER_SEQUENCE_NUMBER"
+            except Refusal as refused:
+                assert refused.code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
             else:
                 raise AssertionError("a gap was taken")
 

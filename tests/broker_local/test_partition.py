@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.base.faults import Broken, Damaged, Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Broken, Damaged, Refusal
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log import compaction
 from broker_local.log import format as batches
@@ -16,10 +17,10 @@ from tests.broker_local.logs import HERE, NOW, batch, open_partition, read_all, 
 
 def refusal(partition: Partition, written: bytes, now: int = NOW) -> str:
     end = partition.end
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         partition.append(written, now)
     assert partition.end == end
-    return caught.value.code
+    return caught.value.code.name
 
 
 def test_offsets_follow_each_other() -> None:
@@ -51,9 +52,9 @@ def test_every_offset_can_be_read(segment_bytes: int, max_bytes: int) -> None:
     for offset in range(partition.end):
         assert read_all(partition, offset, max_bytes) == everything[offset:]
     for offset in (-1, partition.end + 1):
-        with pytest.raises(Refused, match="out of range") as caught:
+        with pytest.raises(Refusal, match="out of range") as caught:
             partition.read(offset, max_bytes)
-        assert caught.value.code == "OFFSET_OUT_OF_RANGE"
+        assert caught.value.code == ErrorCode.OFFSET_OUT_OF_RANGE
 
 
 def test_a_read_goes_over_segments_and_keeps_within_its_bytes() -> None:
@@ -213,10 +214,10 @@ def test_deleted_records_are_gone_for_good() -> None:
         partition.append(batch([b"%d" % number] * 2), NOW)
     assert partition.delete_records(13) == 13
     assert (partition.log_start, read_all(partition)[0].offset) == (13, 13)
-    with pytest.raises(Refused):
+    with pytest.raises(Refusal):
         partition.read(12, 100)
     assert partition.delete_records(5) == 13
-    with pytest.raises(Refused, match="cannot be deleted"):
+    with pytest.raises(Refusal, match="cannot be deleted"):
         partition.delete_records(41)
     assert open_partition(files, segment_bytes=300).log_start == 13
     assert partition.delete_records(-1) == 40
@@ -286,8 +287,8 @@ def test_a_full_disk_costs_only_the_batch(part: float) -> None:
             written = batch([b"%d" % number], producer_id=1, epoch=0, sequence=number)
             try:
                 partition.append(written, NOW)
-            except Refused as full:
-                assert full.code == "KAFKA_STORAGE_ERROR"
+            except Refusal as full:
+                assert full.code == ErrorCode.KAFKA_STORAGE_ERROR
                 assert [row.offset for row in read_all(partition)] == list(range(number))
                 partition.append(written, NOW)
             try:
@@ -317,7 +318,7 @@ def test_a_failed_disk_takes_nothing_more() -> None:
 def test_a_disk_that_fails_while_it_is_full_has_failed() -> None:
     plan = Plan(2, "full", 0.5, frozenset(("write", "truncate")), lasting=True)
     partition = open_partition(MemFiles(plan))
-    with pytest.raises((Broken, Refused)):
+    with pytest.raises((Broken, Refusal)):
         for _ in range(3):
             partition.append(batch([b"a"]), NOW)
     with pytest.raises(Broken):

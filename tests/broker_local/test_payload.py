@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Crashed, Refused, Unreadable
+from broker_local.base.faults import Crashed, Refusal, Unreadable
 from broker_local.base.mem_files import MemFiles
 from broker_local.host.compactor import outcome, pack_job, read_outcome, unpack_job
 from broker_local.log import compaction, partition
@@ -61,15 +61,15 @@ POISON: dict[str, bytes] = {
 def test_what_nobody_could_read_is_refused_and_the_log_is_as_before(poison: bytes) -> None:
     log = open_partition(MemFiles())
     log.append(batch([b"good"]), NOW)
-    with pytest.raises(Refused, match="a batch for t-0 was refused: the payload cannot be read: ") as caught:
+    with pytest.raises(Refusal, match="a batch for t-0 was refused: the payload cannot be read: ") as caught:
         log.append(poison, NOW)
-    assert caught.value.code == "INVALID_RECORD"  # not one that a producer would try again
+    assert caught.value.code == ErrorCode.INVALID_RECORD  # not one that a producer would try again
     log.append(batch([b"good too"]), NOW)
     assert [row.value for row in read_all(log)] == [b"good", b"good too"]
 
 
 def test_the_text_says_which_item_is_wrong() -> None:
-    with pytest.raises(Refused, match=r"Expected `bytes \| null`, got `str` - at `values\[1\]`"):
+    with pytest.raises(Refusal, match=r"Expected `bytes \| null`, got `str` - at `values\[1\]`"):
         open_partition(MemFiles()).append(poisoned([[b"k"] * 2, [b"v", "w"], b"\0" * 16, None, None], 2), NOW)
 
 

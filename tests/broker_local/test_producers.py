@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.base.faults import Refused
+from broker_local.base.faults import Refusal
 from broker_local.log import format as batches
 from broker_local.log.format import Header
 from broker_local.log.producers import EXPIRES_MS, Producers, Stored
@@ -26,9 +26,9 @@ def after(*headers: Header) -> Producers:
 
 
 def refusal(producers: Producers, one: Header) -> str:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         producers.check(one)
-    return caught.value.code
+    return caught.value.code.name
 
 
 def test_a_sequence_goes_on() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from broker_local.base import sheet
-from broker_local.base.faults import Broken, Damaged, Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Broken, Damaged, Refusal
 from broker_local.base.files import Files, OsFiles
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.host.compactor import ChildCompactor
@@ -30,8 +31,8 @@ def flush(store: Store, with_line: bool = True) -> None:
         store.end_flush(work)
 
 
-def refused(code: str) -> pytest.RaisesExc[Refused]:
-    return pytest.raises(Refused, check=lambda error: error.code == code)
+def refused(code: str) -> pytest.RaisesExc[Refusal]:
+    return pytest.raises(Refusal, check=lambda error: error.code.name == code)
 
 
 def test_topics_outlive_a_start(files: Files) -> None:
@@ -215,9 +216,9 @@ def test_a_second_power_cut_in_the_first_start_after_one() -> None:
 def test_a_directory_of_a_newer_version_is_refused(files: Files) -> None:
     Store(files, NOW).close()
     sheet.write(files, catalog.PATH, catalog.KIND, catalog.VERSION + 1, {"topics": []})
-    with pytest.raises(Refused, match="has format version 2; this engine knows versions up to 1") as caught:
+    with pytest.raises(Refusal, match="has format version 2; this engine knows versions up to 1") as caught:
         Store(files, NOW)
-    assert caught.value.code == "UNSUPPORTED_VERSION"
+    assert caught.value.code == ErrorCode.UNSUPPORTED_VERSION
 
 
 def test_a_broken_directory_is_not_started_before_it_was_checked(files: Files) -> None:

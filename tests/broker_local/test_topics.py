@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from broker_local.base import names
-from broker_local.base.faults import Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Refusal
 from broker_local.log import topics
 from broker_local.log.topics import TopicSettings
 
@@ -31,9 +32,9 @@ def test_good_names(name: str) -> None:
 )
 def test_bad_names_are_refused_in_kafkas_words(name: str, words: str) -> None:
     assert words in (names.problem(name) or "")
-    with pytest.raises(Refused, match=r"Topic name is invalid: ") as caught:
+    with pytest.raises(Refusal, match=r"Topic name is invalid: ") as caught:
         topics.check_name(name)
-    assert caught.value.code == "INVALID_TOPIC_EXCEPTION"
+    assert caught.value.code == ErrorCode.INVALID_TOPIC_EXCEPTION
 
 
 def test_defaults_are_kafkas() -> None:
@@ -68,12 +69,12 @@ def test_settings_are_read() -> None:
     ],
 )
 def test_wrong_settings_are_named(name: str, value: str, words: str) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         topics.parse({name: value})
-    assert caught.value.code == "INVALID_CONFIG"
+    assert caught.value.code == ErrorCode.INVALID_CONFIG
     assert name in caught.value.message and words in caught.value.message
 
 
 def test_lags_may_not_cross() -> None:
-    with pytest.raises(Refused, match=r"min.compaction.lag.ms > max.compaction.lag.ms"):
+    with pytest.raises(Refusal, match=r"min.compaction.lag.ms > max.compaction.lag.ms"):
         topics.parse({"min.compaction.lag.ms": "5", "max.compaction.lag.ms": "4"})

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import msgpack
 
-from broker_local.base.faults import Refused
+from broker_local.base.faults import Refusal
 from broker_local.base.mem_files import MemFiles
 from broker_local.log import format as batches
 from broker_local.log.segment import Piece
@@ -96,7 +96,7 @@ class Batches:
             try:
                 log.append(data, NOW)
                 taken += 1
-            except Refused:
+            except Refusal:
                 pass
             except Exception as error:
                 raise Found(f"append to {name} ended with {error!r}") from error

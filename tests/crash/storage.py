@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from broker_local.base.faults import Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Refusal
 from broker_local.base.mem_files import MemFiles
 from broker_local.log.partition import Partition
 from broker_local.log.store import Durability, Store
@@ -83,8 +84,8 @@ class Life:
         """Does a step; once more if the disk was full, and it is to be patient."""
         try:
             step()
-        except Refused as refused:
-            if not self.patient or refused.code != "KAFKA_STORAGE_ERROR":
+        except Refusal as refused:
+            if not self.patient or refused.code != ErrorCode.KAFKA_STORAGE_ERROR:
                 raise
             step()
 

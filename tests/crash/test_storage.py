@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.faults import Broken, Damaged, Refused, StorageError
+from broker_local.base.faults import Broken, Damaged, Refusal, StorageError
 from broker_local.base.files import OsFiles
 from broker_local.base.mem_files import Killed, MemFiles, Plan
 from broker_local.log.line import Line
@@ -94,14 +94,14 @@ def test_killed_again_while_it_recovers(again: int) -> None:
 def test_a_full_disk_at_every_call_costs_one_retry(part: float) -> None:
     for at, life, ended in lives("full", part, "process", patient=True):
         # Where no request can be refused (at a start, in a flush's fsync) the engine stops instead, and says why.
-        assert ended is None or isinstance(ended, (Broken, Refused)), f"call {at}: {ended!r}"
+        assert ended is None or isinstance(ended, (Broken, Refusal)), f"call {at}: {ended!r}"
         check_after_kill(life.files.after_kill(), life.told)
 
 
 def test_a_disk_that_stays_full_refuses_and_still_reads() -> None:
     for _, life, ended in lives("full", 0.5, "process", lasting=True):
-        assert isinstance(ended, (Broken, Refused))
-        if life.told.plain and isinstance(ended, Refused):
+        assert isinstance(ended, (Broken, Refusal))
+        if life.told.plain and isinstance(ended, Refusal):
             partition = life.store.partition("plain", 0)
             assert read_all(partition) == life.told.plain[partition.log_start :]
         check_after_kill(life.files.after_kill(), life.told)
@@ -208,7 +208,7 @@ def test_a_flipped_bit_in_any_file_is_never_delivered(killed: bool) -> None:
             left.patch(path, at, bytes([good[at] ^ (1 << (at * 5 + 3) % 8)]))
             try:
                 seen = _seen(left)
-            except (Damaged, Refused, ValueError) as error:
+            except (Damaged, Refusal, ValueError) as error:
                 assert not path.endswith((".index", ".producers")), f"{path} at {at}: {error}"
                 assert isinstance(error, (Damaged, ValueError)) or "format version" in str(error)
                 told += 1

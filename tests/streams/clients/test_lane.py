@@ -7,7 +7,8 @@ from collections import deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.base.faults import Refused
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Refusal
 from broker_local.log import format as batches
 from broker_local.log.producers import Producers
 from broker_local.protocol.requests.records import GroupMember
@@ -185,11 +186,11 @@ class World:
         try:
             if self.producers.check(header) is None:
                 if full:
-                    raise Refused("KAFKA_STORAGE_ERROR", "no space")
+                    raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, "no space")
                 placed = header._replace(base_offset=len(self.log))
                 self.log.append(each.packed.first_timestamp)
                 self.producers.stored(placed, 0)
-        except Refused as refused:
+        except Refusal as refused:
             kinds: dict[str, type[KafkaException]] = {
                 "KAFKA_STORAGE_ERROR": KafkaStorageException,
                 "OUT_OF_ORDER_SEQUENCE_NUMBER": OutOfOrderSequenceException,
@@ -276,14 +277,14 @@ class Judge(World):
         try:
             if self.producers.check(header) is None:
                 if full:
-                    raise Refused("KAFKA_STORAGE_ERROR", "no space")
+                    raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, "no space")
                 if self.disliked.intersection(times):
                     error = InvalidTimestampException("one of them")
                 else:
                     self.producers.stored(header._replace(base_offset=len(self.log)), 0)
                     self.log += times
-        except Refused as refused:
-            gap = refused.code == "OUT_OF_ORDER_SEQUENCE_NUMBER"
+        except Refusal as refused:
+            gap = refused.code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
             error = OutOfOrderSequenceException("gap") if gap else KafkaStorageException("full")
         self.answers.append((each, error))
 

@@ -12,7 +12,7 @@ import pytest
 
 import streams
 import streams.config.streams
-from broker_local.base.faults import Refused
+from broker_local.base.faults import Refusal
 from broker_local.log.topics import SETTINGS as BROKERS
 from broker_local.log.topics import parse
 from streams import KafkaStreams, Serdes, StreamsBuilder
@@ -138,7 +138,7 @@ def test_a_setting_of_topics_is_one_of_the_brokers_or_refused(name: str) -> None
         return
     with pytest.raises(ConfigException, match=f"topic.{name} has no meaning for the bundled engine"):
         StreamsConfig({"application.id": "a", f"topic.{name}": value})
-    with pytest.raises(Refused):
+    with pytest.raises(Refusal):
         parse({name: text_of(value)}, {})
 
 
