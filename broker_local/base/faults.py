@@ -30,7 +30,7 @@ class Refusal(StorageError):
         self.message = message
 
 
-class Stop(StorageError):
+class StorageFailure(StorageError):
     """The engine has to stop; a start is refused until the directory was checked.
 
     Args:
@@ -48,13 +48,13 @@ class Stop(StorageError):
         self.cause = cause
 
 
-class Damaged(Stop):
+class Corruption(StorageFailure):
     """Bytes on disk are not what was written. They are never delivered."""
 
     kind = "damaged"
 
 
-class Unreadable(Damaged):
+class Unreadable(Corruption):
     """A batch whose sums fit and whose payload nobody can read: it was taken in by an engine that did not look.
 
     Nothing else suffers by it, so the engine goes on: looking a time up in it is refused, compaction leaves it as it
@@ -64,7 +64,7 @@ class Unreadable(Damaged):
     kind = "unreadable"
 
 
-class Broken(Stop):
+class DiskFailed(StorageFailure):
     """The disk failed: a write or fsync ended with an error that leaves the outcome unknown."""
 
     kind = "disk failed"

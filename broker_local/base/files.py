@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Broken, Refusal
+from broker_local.base.faults import DiskFailed, Refusal
 from broker_local.base.limits import NO_DESCRIPTORS
 
 Buffer = bytes | bytearray | memoryview
@@ -140,7 +140,7 @@ def replace(files: Files, path: str, data: bytes) -> None:
         data: its new content.
     Raises:
         OSError: the old file is still there.
-        Broken: the new one is there, but may not survive a power cut.
+        DiskFailed: the new one is there, but may not survive a power cut.
     """
     fresh = f"{path}.new"
     try:
@@ -154,7 +154,7 @@ def replace(files: Files, path: str, data: bytes) -> None:
     try:
         files.fsync(path.rpartition("/")[0])
     except OSError as error:
-        raise Broken(path, 0, f"fsync of its directory: {error.strerror}") from error
+        raise DiskFailed(path, 0, f"fsync of its directory: {error.strerror}") from error
 
 
 class OsFile:

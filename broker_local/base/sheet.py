@@ -14,7 +14,7 @@ from zlib import crc32
 import msgpack
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Damaged, Refusal
+from broker_local.base.faults import Corruption, Refusal
 from broker_local.base.files import Files, replace
 
 _HEAD = struct.Struct("<4sHI")
@@ -51,7 +51,7 @@ def read(files: Files, path: str, kind: bytes, version: int) -> dict[str, object
     Returns:
         Its content, or None if there is no such file.
     Raises:
-        Damaged: the bytes are not what was written.
+        Corruption: the bytes are not what was written.
         Refusal: a newer engine wrote it (UNSUPPORTED_VERSION).
     """
     try:
@@ -59,21 +59,21 @@ def read(files: Files, path: str, kind: bytes, version: int) -> dict[str, object
     except FileNotFoundError:
         return None
     if len(data) < _BEGIN:
-        raise Damaged(path, len(data), f"{len(data)} bytes are fewer than the head of a sheet")
+        raise Corruption(path, len(data), f"{len(data)} bytes are fewer than the head of a sheet")
     found, wrote, length = _HEAD.unpack_from(data)
     if length != len(data) - _BEGIN:
-        raise Damaged(path, 6, f"length says {length} bytes, there are {len(data) - _BEGIN}")
+        raise Corruption(path, 6, f"length says {length} bytes, there are {len(data) - _BEGIN}")
     if crc32(data[_BEGIN:], crc32(data[: _HEAD.size])) != _SUM.unpack_from(data, _HEAD.size)[0]:
-        raise Damaged(path, _HEAD.size, "the sum does not fit the content")
+        raise Corruption(path, _HEAD.size, "the sum does not fit the content")
     if found != kind:
-        raise Damaged(path, 0, f"this is a sheet of kind {found!r}, not {kind!r}")
+        raise Corruption(path, 0, f"this is a sheet of kind {found!r}, not {kind!r}")
     if wrote > version:
         said = f"{path} has format version {wrote}; this engine knows versions up to {version}"
         raise Refusal(ErrorCode.UNSUPPORTED_VERSION, f"{said}. Start the newer release that wrote it.")
     try:
         content = msgpack.unpackb(data[_BEGIN:], strict_map_key=False)
     except (ValueError, msgpack.UnpackException) as error:
-        raise Damaged(path, _BEGIN, f"the content is no msgpack: {error}") from error
+        raise Corruption(path, _BEGIN, f"the content is no msgpack: {error}") from error
     if not isinstance(content, dict):
-        raise Damaged(path, _BEGIN, "the content is no map")
+        raise Corruption(path, _BEGIN, "the content is no map")
     return content

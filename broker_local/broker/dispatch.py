@@ -71,7 +71,7 @@ def open_broker(
     """Opens a data directory: its logs are recovered, and its groups are as they were.
 
     Raises:
-        faults.Stop: something on disk is not what was written, or the broker stopped for that before.
+        faults.StorageFailure: something on disk is not what was written, or the broker stopped for that before.
         Refusal: a newer broker wrote the directory.
     """
     store = Store(
@@ -94,7 +94,7 @@ def handle(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
     """What comes of a request: its reply, a `Later`, or None where none is due.
 
     Raises:
-        faults.Stop: the disk failed, or holds what was never written.
+        faults.StorageFailure: the disk failed, or holds what was never written.
     """
     handler = HANDLERS.get(type(request))
     if handler is None:
@@ -143,7 +143,7 @@ def turn(broker: Broker, at: Instant) -> None:
     """Does what is due: deadlines of groups, expiry of offsets, retention and compaction.
 
     Raises:
-        faults.Stop: the disk failed.
+        faults.StorageFailure: the disk failed.
     """
     on_groups.on_time(broker, at)
     broker.store.sweep()

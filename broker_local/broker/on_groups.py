@@ -8,7 +8,7 @@ from functools import partial
 
 from broker_local.base import names
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Damaged, Refusal
+from broker_local.base.faults import Corruption, Refusal
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import STORAGE_RETRY_MS, Broker, Peer
 from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps
@@ -62,7 +62,7 @@ def load(broker: Broker, at: Instant) -> None:
     """Reads the group log: all groups are as they were, and their members have a while to come back.
 
     Raises:
-        Damaged: the log is not what was written.
+        Corruption: the log is not what was written.
         Refusal: a newer broker wrote it.
     """
     with suppress(Refusal):  # a full disk: it comes to be, or gets today's settings, when there is space
@@ -93,7 +93,7 @@ def _load_piece(broker: Broker, piece: FileSlice) -> None:
             for record in records(keys, values):
                 _replay(broker, record)
     except batches.BadBatch as error:
-        raise Damaged(piece.file.path, piece.position + position, str(error)) from error
+        raise Corruption(piece.file.path, piece.position + position, str(error)) from error
     except UnknownRecord as error:
         raise Refusal(ErrorCode.UNSUPPORTED_VERSION, f"{piece.file.path}: {error}") from error
 

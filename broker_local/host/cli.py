@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from broker_local.base.faults import Damaged, Refusal, Stop, Unreadable
+from broker_local.base.faults import Corruption, Refusal, StorageFailure, Unreadable
 from broker_local.base.files import OsFiles
 from broker_local.broker.properties import IN_DIRECTORY, read_properties
 from broker_local.broker.settings import SETTINGS, Given, WrongSetting, given, read_settings
@@ -38,7 +38,7 @@ def _spoken() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except Refusal as error:
         raise click.ClickException(error.message) from None
-    except (Stop, batches.BadBatch) as error:
+    except (StorageFailure, batches.BadBatch) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or ''}: {error.strerror or error}".strip(": ")) from None
@@ -121,11 +121,11 @@ def check_command(directory: str) -> None:
                 found = _check(directory, store)
             if found:
                 _tell(directory, found)
-        except Stop as fault:  # it was met when the logs were opened, which is as far as it goes
+        except StorageFailure as fault:  # it was met when the logs were opened, which is as far as it goes
             _tell(directory, [fault])
 
 
-def _check(directory: str, store: Store) -> list[Damaged]:
+def _check(directory: str, store: Store) -> list[Corruption]:
     """What is there that nobody can read; what is damaged is told at once, and keeps the broker from starting."""
     found = store.verify()
     if any(not isinstance(fault, Unreadable) for fault in found):
@@ -137,7 +137,7 @@ def _check(directory: str, store: Store) -> list[Damaged]:
     return found
 
 
-def _tell(directory: str, found: Sequence[Stop]) -> NoReturn:
+def _tell(directory: str, found: Sequence[StorageFailure]) -> NoReturn:
     """Says what is damaged, and the ways out."""
     rows = catalog.open_catalog(OsFiles(os.path.realpath(directory)), NOTHING).values()
     names = {topic.id: topic.name for topic in rows}

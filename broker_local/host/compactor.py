@@ -22,7 +22,7 @@ from contextlib import suppress
 
 import msgpack
 
-from broker_local.base.faults import Crashed, Damaged, crashed
+from broker_local.base.faults import Crashed, Corruption, crashed
 from broker_local.base.files import OsFiles
 from broker_local.log import compaction
 from broker_local.log.compaction import Cleaned, Job, Outcome, SegmentFacts
@@ -72,7 +72,7 @@ def outcome(root: str, job: Job) -> bytes:
     row: list[object]
     try:
         row = ["done", *compaction.run(OsFiles(root), job)]
-    except Damaged as damage:
+    except Corruption as damage:
         row = ["damaged", damage.file, damage.offset, damage.cause]
     except OSError as error:
         row = ["failed", error.errno, error.strerror]
@@ -91,7 +91,7 @@ def read_outcome(data: bytes, job: Job) -> Outcome:
             places = tuple((file, position, cause) for file, position, cause in unread)
             return Cleaned(_names(read), _names(wrote), clean_end, gone, horizon, number, places)
         if kind == "damaged":
-            return Damaged(*row)
+            return Corruption(*row)
         if kind == "crashed":
             return Crashed(*row)
         return OSError(*row)

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from broker_local.base.faults import Refusal, Stop
+from broker_local.base.faults import Refusal, StorageFailure
 from broker_local.base.files import OsFiles
 from broker_local.base.limits import share_out
 from broker_local.broker.broker import BrokerSettings
@@ -114,7 +114,7 @@ def _run(
         broker = open_broker(files, settings, instant(clock), compactor=compactor, open_files=descriptors.files)
     except Refusal as refused:
         raise Unavailable(f"{place.directory}: {refused.message}") from None
-    except Stop as fault:
+    except StorageFailure as fault:
         raise Unavailable(f"{place.directory}: {fault}") from None
     token = secrets.token_hex(32) if len(listeners) > 1 else None
     identity = place.identity
@@ -145,7 +145,7 @@ def _run(
         server.run()
         broker.store.close()
         announce(f"ended; {server.counters.words()}")
-    except Stop as fault:
+    except StorageFailure as fault:
         broker.store.mark_broken(fault)
         raise Unavailable(
             f"stopped for good: {fault}. Run `broker-local check {place.directory}` before it is started again"

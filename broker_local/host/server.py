@@ -141,7 +141,7 @@ class Server:
         """The loop. Returns after `stop`, or when idle.
 
         Raises:
-            faults.Stop: the disk failed, or holds what was never written; nothing more can be served.
+            faults.StorageFailure: the disk failed, or holds what was never written; nothing more can be served.
         """
         try:
             while self._running:

@@ -37,7 +37,7 @@ class Syncer:
         """The flush that has ended since it was last asked; None if none has.
 
         Raises:
-            Broken: it failed; nothing that waited for it may be acknowledged. So does whatever else ended it.
+            DiskFailed: it failed; nothing that waited for it may be acknowledged. So does whatever else ended it.
         """
         if self._done.empty():
             return None

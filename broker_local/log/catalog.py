@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker_local.base import sheet
-from broker_local.base.faults import Broken, Damaged, Refusal, Stop
+from broker_local.base.faults import DiskFailed, Corruption, Refusal, StorageFailure
 from broker_local.base.files import Files, replace
 from broker_local.log import topics
 from broker_local.log.topics import Topic
@@ -34,7 +34,7 @@ def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
         files: the disk.
         defaults: the broker's for topics.
     Raises:
-        Damaged: it cannot be believed, or is missing though there are logs.
+        Corruption: it cannot be believed, or is missing though there are logs.
         Refusal: UNSUPPORTED_VERSION, a newer engine wrote it.
         OSError: the disk.
     """
@@ -42,7 +42,7 @@ def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
     logs = files.entries("topics")
     if content is None:
         if logs or files.size("line") >= 0:
-            raise Damaged(PATH, 0, "the file is missing, and there are logs")
+            raise Corruption(PATH, 0, "the file is missing, and there are logs")
         files.make_directory("topics")
         write(files, {})
         return {}
@@ -57,7 +57,7 @@ def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
             settings = topics.read(config, topics.inherited(name, defaults))
             found[name] = Topic(name, topic_id, int(partitions), config, settings)
     except (KeyError, TypeError, ValueError, AssertionError, AttributeError, Refusal) as error:
-        raise Damaged(PATH, 14, f"the content is no catalog: {error!r}") from error
+        raise Corruption(PATH, 14, f"the content is no catalog: {error!r}") from error
     return found
 
 
@@ -71,9 +71,9 @@ def _is_id(name: str) -> bool:
     return len(name) == 32 and all(digit in "0123456789abcdef" for digit in name)
 
 
-def mark_broken(files: Files, fault: Stop) -> None:
+def mark_broken(files: Files, fault: StorageFailure) -> None:
     """Writes down why the engine stops. Where even that fails there is nothing left to do."""
-    text = f"{type(fault).__name__}\n{fault.file}\n{fault.offset}\n{fault.cause}\n"
+    text = f"{fault.kind}\n{fault.file}\n{fault.offset}\n{fault.cause}\n"
     try:
         replace(files, BROKEN, text.encode())
     except OSError:
@@ -81,14 +81,14 @@ def mark_broken(files: Files, fault: Stop) -> None:
 
 
 def refuse_broken(files: Files) -> None:
-    """Raises `Broken` if the engine has stopped for a fault and nobody has looked since."""
+    """Raises `DiskFailed` if the engine has stopped for a fault and nobody has looked since."""
     try:
         text = files.read(BROKEN).decode(errors="replace")
     except FileNotFoundError:
         return
     _, file, offset, cause, *_ = [*text.split("\n"), "", "", "", ""]
     advice = f"{cause}. Run 'broker-local check' on this directory"
-    raise Broken(file, int(offset) if offset.isdigit() else 0, advice)
+    raise DiskFailed(file, int(offset) if offset.isdigit() else 0, advice)
 
 
 def forgive(files: Files) -> None:

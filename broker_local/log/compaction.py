@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from broker_local.base.faults import Crashed, Damaged, Stop, Unreadable
+from broker_local.base.faults import Crashed, Corruption, StorageFailure, Unreadable
 from broker_local.base.files import Files, Handles
 from broker_local.log import format as batches
 from broker_local.log.format import NO_TIME, BadBatch, Header
@@ -121,7 +121,7 @@ class Cleaned(NamedTuple):
     unread: tuple[tuple[str, int, str], ...] = ()
 
 
-Outcome = Cleaned | Stop | OSError | Crashed
+Outcome = Cleaned | StorageFailure | OSError | Crashed
 """What came of a pass."""
 
 
@@ -188,7 +188,7 @@ def run(files: Files, job: Job) -> Cleaned:
         files: the disk.
         job: the pass.
     Raises:
-        Damaged: a batch it has to read is not what was written.
+        Corruption: a batch it has to read is not what was written.
         OSError: the disk. In every case what was written is removed again.
     """
     handles = Handles(files, limit=8)
@@ -282,7 +282,7 @@ class _Pass:
             self.unread.append((source.path, placed.position, str(error)))
             return data
         except BadBatch as error:
-            raise Damaged(source.path, placed.position, str(error)) from error
+            raise Corruption(source.path, placed.position, str(error)) from error
         job, newest = self._job, self._newest
         base, seen = header.base_offset, header.cleaned_at
         old_tombstones = seen != NO_TIME and seen <= job.expired

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from broker_local.base import sheet
-from broker_local.base.faults import Damaged
+from broker_local.base.faults import Corruption
 from broker_local.base.files import Files
 from broker_local.log.segment import Name, Segment
 
@@ -90,7 +90,7 @@ def read_state(files: Files, where: str) -> State | None:
     """Reads a partition's state; None if it has none.
 
     Raises:
-        Damaged: it is there and cannot be believed.
+        Corruption: it is there and cannot be believed.
     """
     path = f"{where}/state"
     content = sheet.read(files, path, KIND, VERSION)
@@ -119,7 +119,7 @@ def read_state(files: Files, where: str) -> State | None:
             horizon,
         )
     except (KeyError, TypeError, ValueError, AssertionError) as error:
-        raise Damaged(path, 14, f"the content is no state of a partition: {error!r}") from error
+        raise Corruption(path, 14, f"the content is no state of a partition: {error!r}") from error
 
 
 def snapshots(names: list[str]) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from broker_local.base import sheet
-from broker_local.base.faults import Damaged
+from broker_local.base.faults import Corruption
 from broker_local.base.files import Files
 
 PATH = "line"
@@ -56,7 +56,7 @@ def read(files: Files) -> Line | None:
     """Reads the line; None if there is none.
 
     Raises:
-        Damaged: it is there and cannot be believed.
+        Corruption: it is there and cannot be believed.
     """
     content = sheet.read(files, PATH, KIND, VERSION)
     if content is None:
@@ -67,5 +67,5 @@ def read(files: Files) -> Line | None:
         assert isinstance(rows, dict)
         ends = {(topic, number): int(end) for topic, row in rows.items() for number, end in row.items()}
     except (KeyError, TypeError, ValueError, AssertionError, AttributeError) as error:
-        raise Damaged(PATH, 14, f"the content is no line: {error!r}") from error
+        raise Corruption(PATH, 14, f"the content is no line: {error!r}") from error
     return Line(boot, epoch, clean, ends)

@@ -10,7 +10,7 @@ from typing import NamedTuple, NoReturn
 
 from broker_local.base import sheet
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Broken, Damaged, Refusal
+from broker_local.base.faults import DiskFailed, Corruption, Refusal
 from broker_local.base.files import PASSING, Handles, lacking
 from broker_local.log import format as batches
 from broker_local.log import layout, recovery
@@ -66,7 +66,7 @@ class Partition:
         known: what the line says of it.
         on_dirty: called before anything is written that has to be made durable, where nothing was yet.
     Raises:
-        Damaged: its files are not what was written.
+        Corruption: its files are not what was written.
     """
 
     __slots__ = (
@@ -110,7 +110,7 @@ class Partition:
         self._state, self._segments, self._producers = opened.state, opened.segments, opened.producers
         self.cut_bytes = opened.cut_bytes
         self._unsaved = opened.unsaved
-        self._failed: Broken | Refusal | None = None
+        self._failed: DiskFailed | Refusal | None = None
         self._appended = [opened.replayed, 0]
         self._snapshots = opened.snapshots
         self._unsynced: dict[str, None] = {}
@@ -171,7 +171,7 @@ class Partition:
             Refusal: CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_RECORD, INVALID_TIMESTAMP,
                 UNSUPPORTED_COMPRESSION_TYPE, what `Producers.check` says, or KAFKA_STORAGE_ERROR when the
                 disk is full: then the log is as before, and the same request may succeed later.
-            Broken: the disk failed; nothing more is taken.
+            DiskFailed: the disk failed; nothing more is taken.
         """
         if self._failed is not None:
             raise self._failed
@@ -247,7 +247,7 @@ class Partition:
         self._give_up(cause, segment.path, segment.size)
 
     def _give_up(self, error: OSError, path: str, position: int) -> NoReturn:
-        self._failed = Broken(path, position, error.strerror or str(error))
+        self._failed = DiskFailed(path, position, error.strerror or str(error))
         raise self._failed from error
 
     def _room(self, header: Header, now: int) -> Segment:
@@ -297,7 +297,7 @@ class Partition:
                 self._handles.files.fsync(path)
         try:
             layout.write_state(self._handles.files, self._where, state)
-        except Broken as fault:
+        except DiskFailed as fault:
             self._failed = fault
             raise
         self._state = state
@@ -383,7 +383,7 @@ class Partition:
             where all up to the limit was removed, the limit.
         Raises:
             Refusal: OFFSET_OUT_OF_RANGE.
-            Damaged: what lies there is not what was written.
+            Corruption: what lies there is not what was written.
         """
         limit = self.end if up_to is None else min(up_to, self.end)
         if not self.log_start <= offset <= self.end:
@@ -456,20 +456,20 @@ class Partition:
             offset: where to begin.
             deep: check the payloads as well.
         Raises:
-            Damaged: what lies there is not what was written.
+            Corruption: what lies there is not what was written.
         """
         for segment in self._segments[self._number(offset) :]:
             for placed in segment.walk(max(offset, segment.base), deep):
                 yield placed.header
 
-    def verify(self) -> list[Damaged]:
+    def verify(self) -> list[Corruption]:
         """Decodes all that is there and tells what is unreadable, and what is damaged: of that
         at most one place a segment."""
-        found: list[Damaged] = []
+        found: list[Corruption] = []
         for segment, end in zip(self._segments, self._ends(), strict=True):
             try:
                 found += segment.verify(end)
-            except Damaged as damage:
+            except Corruption as damage:
                 found.append(damage)
         return found
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from broker_local.base import sheet
-from broker_local.base.faults import Damaged
+from broker_local.base.faults import Corruption
 from broker_local.base.files import PASSING, File, Handles
 from broker_local.log import format as batches
 from broker_local.log import layout
@@ -74,7 +74,7 @@ def _listed(handles: Handles, where: str, names: list[str], known: Known) -> Sta
     # The first state is written when a second segment begins; an empty file is one that was not listed any more.
     more = [name for name in logs if name != f"{first.stem}.log" and handles.files.size(f"{where}/{name}")]
     if more or (logs and f"{first.stem}.log" not in logs):
-        raise Damaged(f"{where}/state", 0, f"the file is missing, and there are segments: {', '.join(logs)}")
+        raise Corruption(f"{where}/state", 0, f"the file is missing, and there are segments: {', '.join(logs)}")
     born = known.epoch - known.lost_power
     return State(segments=(first,) if logs else (), cuts=((born, 0),) if born else ())
 
@@ -127,7 +127,7 @@ def _end(handles: Handles, segment: Segment, known: Known, last: bool) -> int:
         or (not known.lost_power and _valid_after(file, position, size, end))
     )
     if damaged:
-        raise Damaged(segment.path, position, cause)
+        raise Corruption(segment.path, position, cause)
     segment.trim()
     handles.files.fsync(segment.path)
     return size - position
@@ -152,7 +152,7 @@ def _producers(
             content = sheet.read(handles.files, path, layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION) or {}
             producers, since = Producers.load(content.get("producers")), offset
             break
-        except (Damaged, ValueError):
+        except (Corruption, ValueError):
             handles.files.remove(path)  # an older one and more batches say the same
             snapshots.remove(offset)
     replayed = 0
@@ -175,7 +175,7 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
         interval: bytes of the log between two index entries.
         known: what the line says.
     Raises:
-        Damaged: something is wrong that no kill and no power cut can have done.
+        Corruption: something is wrong that no kill and no power cut can have done.
         OSError: the disk.
     """
     names = handles.files.entries(where)
@@ -185,7 +185,7 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
     end = segments[-1].next_offset if segments else listed.start
     if end < known.end:
         path, size = (segments[-1].path, segments[-1].size) if segments else (where, 0)
-        raise Damaged(path, size, f"the log ends at offset {end}; it was durable up to {known.end}")
+        raise Corruption(path, size, f"the log ends at offset {end}; it was durable up to {known.end}")
     state = listed
     if known.lost_power:
         if known.cut:

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from broker_local.base.faults import Damaged, Unreadable
+from broker_local.base.faults import Corruption, Unreadable
 from broker_local.base.files import File, FileSlice, Handles
 from broker_local.log import format as batches
 from broker_local.log import index as indexes
@@ -137,11 +137,11 @@ class Segment:
         """Notes the file's length.
 
         Raises:
-            Damaged: there is no such file.
+            Corruption: there is no such file.
         """
         self.size = self._handles.files.size(self.path)
         if self.size < 0:
-            raise Damaged(self.path, 0, "the file is missing")
+            raise Corruption(self.path, 0, "the file is missing")
 
     def find_closed(self, length: int | None, end: int) -> None:
         """Finds a segment that nothing is appended to any more, and looks whether it is still what it was.
@@ -152,7 +152,7 @@ class Segment:
             length: its bytes when it was closed; None: that was not written down, so its index or its batches say it.
             end: where the next segment begins. One that compaction wrote may end before it, or have nothing left.
         Raises:
-            Damaged: it is missing, shorter or longer, or holds the batches of another segment.
+            Corruption: it is missing, shorter or longer, or holds the batches of another segment.
         """
         self.find()
         if length is None:
@@ -160,23 +160,23 @@ class Segment:
             self.check_end(self.next_offset, end)
         elif self.size != length:
             words = f"the file has {self.size} bytes; it had {length} when the segment was closed"
-            raise Damaged(self.path, min(self.size, length), words)
+            raise Corruption(self.path, min(self.size, length), words)
         self.check_begin()
 
     def check_begin(self) -> None:
         """Looks whether the first batch is one of this segment.
 
         Raises:
-            Damaged: it is not, or it is no batch.
+            Corruption: it is not, or it is no batch.
         """
         if not self.size:
             return
         try:
             found = next(walk(self.file(), 0, self.size)).header.base_offset
         except BadBatch as error:
-            raise Damaged(self.path, 0, str(error)) from error
+            raise Corruption(self.path, 0, str(error)) from error
         if found != self.base and self._closes_up(found, self.base):
-            raise Damaged(self.path, 0, f"the first batch has offset {found}; the segment begins with {self.base}")
+            raise Corruption(self.path, 0, f"the first batch has offset {found}; the segment begins with {self.base}")
 
     def _closes_up(self, found: int, wanted: int) -> bool:
         """Is it wrong that an offset is found where another is wanted? Only compaction leaves offsets out."""
@@ -186,10 +186,10 @@ class Segment:
         """Looks whether the segment ends, at offset `found`, where the next one begins, at `end`.
 
         Raises:
-            Damaged: it does not; after a compaction it may end before.
+            Corruption: it does not; after a compaction it may end before.
         """
         if found != end and (found > end or not self.name.generation):
-            raise Damaged(self.path, self.size, f"the segment ends at offset {found}; the next one begins with {end}")
+            raise Corruption(self.path, self.size, f"the segment ends at offset {found}; the next one begins with {end}")
 
     def verify(self, end: int) -> list[Unreadable]:
         """Decodes it all.
@@ -199,7 +199,7 @@ class Segment:
         Returns:
             The batches that nobody can read.
         Raises:
-            Damaged: a batch is not what was written, or there are offsets that no batch has.
+            Corruption: a batch is not what was written, or there are offsets that no batch has.
         """
         at, found = self.base, list[Unreadable]()
         for placed in self.walk(self.base):
@@ -209,7 +209,7 @@ class Segment:
                 found.append(place)
             first = placed.header.base_offset
             if first != at and self._closes_up(first, at):
-                raise Damaged(self.path, placed.position, f"offset {first} comes where {at} was to come")
+                raise Corruption(self.path, placed.position, f"offset {first} comes where {at} was to come")
             at = placed.header.next_offset
         self.check_end(at, end)
         return found
@@ -264,7 +264,7 @@ class Segment:
         """Is the index there? If not, some of it is made, beside what others see of the segment.
 
         Raises:
-            Damaged: the segment cannot be read to its end.
+            Corruption: the segment cannot be read to its end.
         """
         if self._index is None:
             if self._making is None:
@@ -277,7 +277,7 @@ class Segment:
                     return False
             except BadBatch as error:
                 self._making = None
-                raise Damaged(self.path, error.position, str(error)) from error
+                raise Corruption(self.path, error.position, str(error)) from error
             self._index, self.size = twin._index, twin.size
             self.next_offset, self.newest = twin.next_offset, twin.newest
         self._making = None
@@ -288,7 +288,7 @@ class Segment:
         its index stands at its end, no more is read.
 
         Raises:
-            Damaged: the segment cannot be read to its end.
+            Corruption: the segment cannot be read to its end.
         """
         if self._index is not None or self.newest != NO_TIME:
             return
@@ -303,7 +303,7 @@ class Segment:
         """The index, read or rebuilt when it is first asked for.
 
         Raises:
-            Damaged: the segment cannot be read to its end.
+            Corruption: the segment cannot be read to its end.
         """
         if self._index is None:
             stop = self.size
@@ -311,7 +311,7 @@ class Segment:
                 self.load()
             except BadBatch as error:
                 self._index, self.size = None, stop
-                raise Damaged(self.path, error.position, str(error)) from error
+                raise Corruption(self.path, error.position, str(error)) from error
         assert self._index is not None
         return self._index
 
@@ -401,18 +401,18 @@ class Segment:
         """The batches that end after `offset`.
 
         Raises:
-            Damaged: naming the file and the position.
+            Corruption: naming the file and the position.
         """
         try:
             yield from walk(self.file(), self.locate(offset), self.size, deep)
         except BadBatch as error:
-            raise Damaged(self.path, error.position, str(error)) from error
+            raise Corruption(self.path, error.position, str(error)) from error
 
     def locate(self, offset: int) -> int:
         """Position of the first batch that ends after `offset`; the segment's length if none does.
 
         Raises:
-            Damaged: on the way there something else is found.
+            Corruption: on the way there something else is found.
         """
         if offset >= self.next_offset and self._index is not None:
             self._hint(self.next_offset, self.size)
@@ -428,7 +428,7 @@ class Segment:
                 if header.next_offset > offset:
                     return position
         except BadBatch as error:
-            raise Damaged(self.path, error.position, str(error)) from error
+            raise Corruption(self.path, error.position, str(error)) from error
         return self.size
 
     def _hint(self, offset: int, position: int) -> None:
@@ -454,20 +454,20 @@ class Segment:
                 try:
                     _, header = next(walk(self.file(), start, stop))
                 except BadBatch as error:
-                    raise Damaged(self.path, error.position, str(error)) from error
+                    raise Corruption(self.path, error.position, str(error)) from error
                 end = start + header.size
                 next_offset = after if end == stop else header.next_offset
         file = self.file()
         found = file.size()
         if found < end:  # it was cut while it was open
-            raise Damaged(self.path, found, f"the file ends at byte {found}; {self.size} were written")
+            raise Corruption(self.path, found, f"the file ends at byte {found}; {self.size} were written")
         return Piece(FileSlice(file, start, end - start), next_offset)
 
     def batches_for_time(self, timestamp: int) -> Iterator[Placed]:
         """The batches with a record at least as new as `timestamp` (ms).
 
         Raises:
-            Damaged: on the way there something else is found.
+            Corruption: on the way there something else is found.
         """
         for placed in self.walk(self.index.before_time(timestamp).offset):
             if placed.header.newest >= timestamp:
@@ -481,7 +481,7 @@ class Segment:
             try:
                 self._oldest = next(walk(self.file(), 0, self.size)).header.newest
             except BadBatch as error:
-                raise Damaged(self.path, error.position, str(error)) from error
+                raise Corruption(self.path, error.position, str(error)) from error
         return self._oldest
 
     def read(self, placed: Placed) -> batches.Columns:
@@ -489,11 +489,11 @@ class Segment:
 
         Raises:
             Unreadable: its bytes are what was sent, and no batch.
-            Damaged: its bytes are not what was written.
+            Corruption: its bytes are not what was written.
         """
         try:
             return batches.read(self.file().pread(placed.header.size, placed.position))
         except batches.Unreadable as error:
             raise Unreadable(self.path, placed.position, str(error)) from error
         except BadBatch as error:
-            raise Damaged(self.path, placed.position, str(error)) from error
+            raise Corruption(self.path, placed.position, str(error)) from error

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, Protocol
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Broken, Crashed, Damaged, Refusal, Stop, Unreadable, crashed
+from broker_local.base.faults import DiskFailed, Crashed, Corruption, Refusal, StorageFailure, Unreadable, crashed
 from broker_local.base.files import PASSING, Files, Handles, lacking
 from broker_local.base.limits import LOG_FILES
 from broker_local.log import catalog, compaction, layout, line, topics
@@ -83,7 +83,7 @@ class InPlace:
         """Makes the pass."""
         try:
             self._done = compaction.run(self._files, job)
-        except (Stop, OSError) as error:
+        except (StorageFailure, OSError) as error:
             self._done = error
         except Exception as error:  # as in a child: whoever drives the engine has nothing to do with it
             self._done = crashed(error)
@@ -114,7 +114,7 @@ class Flush(NamedTuple):
         """Does it; may be called in another thread, and touches nothing but files.
 
         Raises:
-            Broken: a file could not be made durable; the engine has to stop.
+            DiskFailed: a file could not be made durable; the engine has to stop.
         """
         for path in self.paths:
             try:
@@ -122,13 +122,13 @@ class Flush(NamedTuple):
             except FileNotFoundError:
                 continue  # removed since, by retention, compaction or with its topic
             except OSError as error:
-                raise Broken(path, 0, f"fsync: {error.strerror}") from error
+                raise DiskFailed(path, 0, f"fsync: {error.strerror}") from error
         if self.line is not None:
             try:
                 line.write(files, self.line)
             except OSError as error:
                 if error.errno not in PASSING:  # a full disk: the old line holds, and the next flush tries again
-                    raise Broken(line.PATH, 0, error.strerror or str(error)) from error
+                    raise DiskFailed(line.PATH, 0, error.strerror or str(error)) from error
 
 
 class Store:
@@ -144,8 +144,8 @@ class Store:
         defaults: of topics' settings, as text by name, where they are not Kafka's.
         upkeep: how often logs are looked at.
     Raises:
-        Broken: the engine stopped for a fault before, and the directory was not checked since.
-        Damaged: something on disk is not what was written.
+        DiskFailed: the engine stopped for a fault before, and the directory was not checked since.
+        Corruption: something on disk is not what was written.
         Refusal: UNSUPPORTED_VERSION, a newer engine wrote the directory; KAFKA_STORAGE_ERROR, the disk is full or
             the directory may not be used.
     """
@@ -194,7 +194,7 @@ class Store:
         known_line = found is not None
         if found is None:
             if self.files.entries("topics"):
-                raise Damaged(line.PATH, 0, "the file is missing, and there are logs")
+                raise Corruption(line.PATH, 0, "the file is missing, and there are logs")
             found = Line(boot, 0, True, {})
         known = {
             (topic.id, number): found.ends.get((topic.id, number), 0)
@@ -237,7 +237,7 @@ class Store:
         """Makes all durable and notes that nothing is left to recover.
 
         Raises:
-            Broken: the disk failed.
+            DiskFailed: the disk failed.
         """
         self._compactor.close()
         self.sweep(SWEPT_AT_THE_END)
@@ -246,7 +246,7 @@ class Store:
                 partition.checkpoint(closing=True)
             except OSError as error:
                 if error.errno not in PASSING:
-                    raise Broken(repr(partition), 0, str(error)) from error
+                    raise DiskFailed(repr(partition), 0, str(error)) from error
         self._flush_without_line()
         with suppress(Refusal):  # a full disk: the next start finds what this one has found
             if self._unmarked:
@@ -254,7 +254,7 @@ class Store:
             Flush((), (), self._line_now(clean=True)).run(self.files)
         self._handles.clear()
 
-    def mark_broken(self, fault: Stop) -> None:
+    def mark_broken(self, fault: StorageFailure) -> None:
         """Writes down why the engine stops; no start succeeds before the directory was checked."""
         catalog.mark_broken(self.files, fault)
 
@@ -425,7 +425,7 @@ class Store:
         except OSError as error:
             if error.errno in PASSING:
                 raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, f"{lacking(error)} for the catalog of topics") from error
-            raise Broken(catalog.PATH, 0, error.strerror or str(error)) from error
+            raise DiskFailed(catalog.PATH, 0, error.strerror or str(error)) from error
         self._topics = all_topics
 
     # partitions
@@ -435,7 +435,7 @@ class Store:
 
         Raises:
             Refusal: UNKNOWN_TOPIC_OR_PARTITION.
-            Damaged: its files are not what was written.
+            Corruption: its files are not what was written.
         """
         found = self._topics.get(topic)
         partition = self._partitions.get((found.id, number)) if found is not None else None
@@ -475,7 +475,7 @@ class Store:
         except OSError as error:
             if error.errno in PASSING:
                 raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, f"{lacking(error)}; free some and try again") from error
-            raise Broken(line.PATH, 0, error.strerror or str(error)) from error
+            raise DiskFailed(line.PATH, 0, error.strerror or str(error)) from error
         self._unmarked = False
 
     # durability
@@ -502,7 +502,7 @@ class Store:
                 partition.checkpoint()
             except OSError as error:
                 if error.errno not in PASSING:
-                    raise Broken(repr(partition), 0, str(error)) from error
+                    raise DiskFailed(repr(partition), 0, str(error)) from error
         if self._checking:
             return False
         self._checking = None
@@ -553,8 +553,8 @@ class Store:
         Args:
             now: the time in ms.
         Raises:
-            Damaged: a log that compaction or retention had to read.
-            Broken: the disk failed.
+            Corruption: a log that compaction or retention had to read.
+            DiskFailed: the disk failed.
         """
         self._now = now
         for partition in self._retention.due(now, self._all_logs):
@@ -584,12 +584,12 @@ class Store:
             return
         partition, self._compacting = self._compacting, None
         gone = self._partitions.get((partition.topic.id, partition.number)) is not partition
-        if isinstance(done, Stop):
+        if isinstance(done, StorageFailure):
             if not gone and partition.owns(done.file):  # else retention was quicker
                 raise done
         elif isinstance(done, OSError):
             if done.errno not in PASSING and not isinstance(done, FileNotFoundError):
-                raise Broken(repr(partition), 0, str(done)) from done
+                raise DiskFailed(repr(partition), 0, str(done)) from done
         elif isinstance(done, Crashed):
             log.error("%r is not compacted; a pass over it failed:\n%s", partition, done)
         elif not gone:
@@ -608,14 +608,14 @@ class Store:
             if partition.topic.settings.compacts and self._partitions.get(place) is partition:  # else deleted meanwhile
                 yield partition
 
-    def verify(self) -> list[Damaged]:
+    def verify(self) -> list[Corruption]:
         """Reads everything and tells what is damaged: what `broker-local check` does."""
-        found: list[Damaged] = []
+        found: list[Corruption] = []
         for topic in self._topics.values():
             for number in range(topic.partitions):
                 try:
                     found += self.partition(topic.name, number).verify()
-                except Damaged as damage:
+                except Corruption as damage:
                     found.append(damage)
         return found
 
@@ -649,8 +649,8 @@ def _check_count(partitions: int) -> None:
         raise Refusal(ErrorCode.INVALID_PARTITIONS, "Number of partitions must be larger than 0 and at most 100000.")
 
 
-def _storage_fault(what: str, error: OSError) -> Refusal | Broken:
+def _storage_fault(what: str, error: OSError) -> Refusal | DiskFailed:
     """What follows from a failed call at a start: a full disk or missing rights are nobody's damage."""
     if error.errno in PASSING or isinstance(error, PermissionError):
         return Refusal(ErrorCode.KAFKA_STORAGE_ERROR, f"{what} cannot be opened: {error.strerror} ({error.filename})")
-    return Broken(what, 0, str(error))
+    return DiskFailed(what, 0, str(error))

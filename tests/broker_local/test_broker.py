@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Broken
+from broker_local.base.faults import DiskFailed
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.broker.broker import BrokerSettings
 from broker_local.log.topics import GROUP_TOPIC
@@ -291,7 +291,7 @@ def test_a_failing_disk_stops_the_broker() -> None:
     desk = Desk(MemFiles(plan))
     desk.produce("t", 0, batch(b"a"))
     plan.at = plan.count + 1
-    with pytest.raises(Broken, match="Input/output error"):
+    with pytest.raises(DiskFailed, match="Input/output error"):
         desk.produce("t", 0, batch(b"b"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.base.faults import Damaged, Refusal
+from broker_local.base.faults import Corruption, Refusal
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log import compaction
 from broker_local.log import format as batches
@@ -320,7 +320,7 @@ def test_damage_stops_a_pass_and_changes_nothing() -> None:
     path = next(path for path in files.paths() if path.endswith(".log"))
     files.patch(path, files.read(path).index(b"value-2"), b"V")
     paths = files.paths()
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(Corruption) as caught:
         compact(files, partition)
     assert caught.value.file == path
     assert files.paths() == paths

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.faults import Damaged
+from broker_local.base.faults import Corruption
 from broker_local.base.files import OsFiles
 from broker_local.log import format as batches
 from broker_local.log.store import Store
@@ -140,7 +140,7 @@ def test_an_unreadable_batch_is_named_and_stops_nobody(directory: Path, monkeypa
         log.append(poisoned({"no": "columns"}, 1, at=NOW + 5), NOW)
     log.append(batch([b"last"], timestamp=NOW + 9), NOW)
     store.close()
-    store.mark_broken(Damaged("topics", 0, "an older broker met it"))
+    store.mark_broken(Corruption("topics", 0, "an older broker met it"))
     code, out, err = command("check", str(directory))
     assert (code, out) == (1, "") and "unreadable: t-0: topics/" in err and "The broker serves all else" in err
     with Consumer(bootstrap_servers=f"local://{directory}") as consumer:

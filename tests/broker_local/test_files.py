@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from broker_local.base import sheet
-from broker_local.base.faults import Damaged, Refusal
+from broker_local.base.faults import Corruption, Refusal
 from broker_local.base.files import Files, FileSlice, Handles, OsFiles, replace
 from broker_local.base.mem_files import Killed, MemFiles, Plan
 
@@ -135,13 +135,13 @@ def test_sheets_are_read_whole_or_not_at_all(files: Files) -> None:
     good = files.read("s")
     for at in range(len(good)):
         replace(files, "s", good[:at])
-        with pytest.raises(Damaged):
+        with pytest.raises(Corruption):
             sheet.read(files, "s", b"KIND", 1)
         replace(files, "s", good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :])
-        with pytest.raises(Damaged):
+        with pytest.raises(Corruption):
             sheet.read(files, "s", b"KIND", 1)
     replace(files, "s", good)
-    with pytest.raises(Damaged, match="a sheet of kind"):
+    with pytest.raises(Corruption, match="a sheet of kind"):
         sheet.read(files, "s", b"ELSE", 1)
     sheet.write(files, "s", b"KIND", 2, content)
     with pytest.raises(Refusal, match="has format version 2; this engine knows versions up to 1"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from broker_local.base.faults import Damaged, Refusal
+from broker_local.base.faults import Corruption, Refusal
 from broker_local.log import format as batches
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.requests.groups import Commit, CommitPart
@@ -21,7 +21,7 @@ def test_damage_is_named_by_file_and_byte() -> None:
     (path,) = [path for path in desk.files.paths() if path.endswith(".log")]
     position = desk.files.read(path).index(b"a note")
     desk.files.patch(path, position, b"A")
-    with pytest.raises(Damaged, match=r"00000000000000000000\.log at byte 0"):
+    with pytest.raises(Corruption, match=r"00000000000000000000\.log at byte 0"):
         desk.restarted()
 
 

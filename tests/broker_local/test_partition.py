@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Broken, Damaged, Refusal
+from broker_local.base.faults import DiskFailed, Corruption, Refusal
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log import compaction
 from broker_local.log import format as batches
@@ -310,7 +310,7 @@ def test_a_failed_disk_takes_nothing_more() -> None:
     partition.append(batch([b"a"]), NOW)
     partition.append(batch([b"b"]), NOW)
     for _ in range(100):
-        with pytest.raises(Broken, match=r"disk failed: Input/output error"):
+        with pytest.raises(DiskFailed, match=r"disk failed: Input/output error"):
             partition.append(batch([b"c"]), NOW)
     assert len(read_all(partition)) == 2
 
@@ -318,10 +318,10 @@ def test_a_failed_disk_takes_nothing_more() -> None:
 def test_a_disk_that_fails_while_it_is_full_has_failed() -> None:
     plan = Plan(2, "full", 0.5, frozenset(("write", "truncate")), lasting=True)
     partition = open_partition(MemFiles(plan))
-    with pytest.raises((Broken, Refusal)):
+    with pytest.raises((DiskFailed, Refusal)):
         for _ in range(3):
             partition.append(batch([b"a"]), NOW)
-    with pytest.raises(Broken):
+    with pytest.raises(DiskFailed):
         partition.append(batch([b"a"]), NOW)
 
 
@@ -332,7 +332,7 @@ def test_damage_is_never_delivered_by_what_looks_inside() -> None:
     partition.append(batch([b"bbbb"]), NOW)
     path = f"{HERE}/00000000000000000000.log"
     files.patch(path, files.read(path).index(b"bbbb"), b"B")
-    with pytest.raises(Damaged):
+    with pytest.raises(Corruption):
         partition.offset_for_time(NOW + 1) or partition.verify()[0]
         raise partition.verify()[0]
     (damage,) = partition.verify()

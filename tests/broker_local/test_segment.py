@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker_local.base.faults import Damaged
+from broker_local.base.faults import Corruption
 from broker_local.base.files import Handles
 from broker_local.base.mem_files import MemFiles
 from broker_local.log import format as batches
@@ -157,7 +157,7 @@ def test_damage_is_named_and_not_passed() -> None:
     segment = filled(files, SIZES)
     third = [placed.position for placed in segment.walk(100)][3]
     files.patch(segment.path, third, b"\xff")
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(Corruption) as caught:
         list(segment.walk(100))
     assert (caught.value.file, caught.value.offset) == (segment.path, third)
     assert f"{segment.path} at byte {third}: damaged: " in str(caught.value)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.faults import Damaged
+from broker_local.base.faults import Corruption
 from broker_local.base.mem_files import MemFiles
 from broker_local.log import compaction, layout
 from broker_local.log.partition import Partition
@@ -110,7 +110,7 @@ def test_a_closed_segment_that_is_not_what_was_closed_is_damage(
     harm(files, path)
     before = {each: files.read(each) for each in files.paths()}
     for known in (Known(end), Known(end // 2)):  # a clean end, and a kill
-        with pytest.raises(Damaged) as caught:
+        with pytest.raises(Corruption) as caught:
             open_partition(files, known, **SMALL)
         assert caught.value.file == path
     assert {each: files.read(each) for each in files.paths()} == before  # nothing was touched
@@ -160,7 +160,7 @@ def test_a_compacted_segment_is_held_to_what_it_was_too(harm: Callable[[MemFiles
     end = compacted(files).end
     path = next(each for each in logs(files) if "-" in each.rpartition("/")[2] and files.size(each))
     harm(files, path)
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(Corruption) as caught:
         open_partition(files, Known(end), cleanup_policy="compact", **SMALL)
     assert caught.value.file == path
 
@@ -174,7 +174,7 @@ def test_a_segment_that_is_cut_while_it_is_served_is_not_served_as_a_gap(
     read_all(partition)
     path = logs(files)[1]
     harm(files, path)
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(Corruption) as caught:
         read_all(partition)
     assert caught.value.file == path
     assert [damage.file for damage in partition.verify()] == [path]
@@ -188,7 +188,7 @@ def test_compaction_does_not_take_what_is_missing_for_deleted() -> None:
     path = logs(files)[1]
     without_its_last_batch(files, path)
     before = files.paths()
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(Corruption) as caught:
         compaction.run(files, job)
     assert caught.value.file == path and files.paths() == before
 
@@ -200,7 +200,7 @@ def test_a_list_whose_offsets_do_not_rise_is_damage(names: tuple[Name, ...]) -> 
     state = layout.read_state(files, HERE)
     assert state is not None
     layout.write_state(files, HERE, replace(state, segments=(*names, *state.segments[-1:]), lengths={}))
-    with pytest.raises(Damaged, match="segments out of order") as caught:
+    with pytest.raises(Corruption, match="segments out of order") as caught:
         open_partition(files, Known(end), **SMALL)
     assert caught.value.file == f"{HERE}/state"
 
@@ -215,7 +215,7 @@ def test_a_segment_that_is_not_in_the_list_is_missed(lengths: bool) -> None:
     kept = {name: state.lengths[name] for name in names[:-1]} if lengths else {}
     layout.write_state(files, HERE, replace(state, segments=names, lengths=kept))
     partition = open_partition(files, Known(end), **SMALL) if lengths else None
-    with pytest.raises(Damaged, match=r"ends at offset \d+; the next one begins with \d+"):
+    with pytest.raises(Corruption, match=r"ends at offset \d+; the next one begins with \d+"):
         if partition is None:
             open_partition(files, Known(end), **SMALL)
         else:
@@ -233,7 +233,7 @@ def test_an_older_list_put_back_takes_no_segment_with_it() -> None:
     sync(files, partition)
     newer = files.read(f"{HERE}/state")
     overwrite(files, f"{HERE}/state", older)
-    with pytest.raises(Damaged):
+    with pytest.raises(Corruption):
         open_partition(files, Known(partition.end), **SMALL)
     assert logs(files) == before
     overwrite(files, f"{HERE}/state", newer)

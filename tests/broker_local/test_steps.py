@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Damaged
+from broker_local.base.faults import Corruption
 from broker_local.base.mem_files import MemFiles
 from broker_local.broker import on_fetch
 from broker_local.broker.broker import Peer
@@ -331,7 +331,7 @@ def test_a_segment_that_is_damaged_is_found_out_while_its_index_is_made() -> Non
     files.remove(index)
     files.patch(index.replace(".index", ".log"), 3_000_000, b"!")
     desk = Desk(files)
-    with pytest.raises(Damaged, match=r"\.log"):
+    with pytest.raises(Corruption, match=r"\.log"):
         desk.send(Fetch((FetchPosition("t", 0, 8, 1),), 60_000))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from broker_local.base import sheet
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import Broken, Damaged, Refusal
+from broker_local.base.faults import DiskFailed, Corruption, Refusal
 from broker_local.base.files import Files, OsFiles
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.host.compactor import ChildCompactor
@@ -223,8 +223,8 @@ def test_a_directory_of_a_newer_version_is_refused(files: Files) -> None:
 
 def test_a_broken_directory_is_not_started_before_it_was_checked(files: Files) -> None:
     store = Store(files, NOW)
-    store.mark_broken(Damaged("topics/x/0/0.log", 77, "the sum does not fit"))
-    with pytest.raises(Broken, match=r"topics/x/0/0.log at byte 77: .*the sum does not fit. Run 'broker-local check'"):
+    store.mark_broken(Corruption("topics/x/0/0.log", 77, "the sum does not fit"))
+    with pytest.raises(DiskFailed, match=r"topics/x/0/0.log at byte 77: .*the sum does not fit. Run 'broker-local check'"):
         Store(files, NOW)
     catalog.forgive(files)
     Store(files, NOW)
@@ -237,7 +237,7 @@ def test_a_missing_sheet_is_no_empty_directory(files: Files, name: str) -> None:
     store.partition("t", 0).append(batch([b"1"]), NOW)
     store.close()
     files.remove(name)
-    with pytest.raises(Damaged, match="the file is missing, and there are logs"):
+    with pytest.raises(Corruption, match="the file is missing, and there are logs"):
         Store(files, NOW)
 
 
@@ -250,7 +250,7 @@ def test_a_log_that_lost_durable_records_is_damaged(files: Files) -> None:
     path = f"topics/{topic.id}/0/{0:020d}.log"
     files.open(path).truncate(files.size(path) - 1)
     files.remove(path.replace(".log", ".index"))
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(Corruption) as caught:
         Store(files, NOW)
     assert caught.value.file == path
 
@@ -345,7 +345,7 @@ def test_damage_found_by_the_child_is_raised(tmp_path: Path) -> None:
     flush(store)
     path = f"topics/{topic.id}/0/{0:020d}.log"
     files.open(path).write([b"V"], files.read(path).index(b"value"))
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(Corruption) as caught:
         wait(store, lambda: False)
     assert caught.value.file == path
 
@@ -377,7 +377,7 @@ def test_a_full_disk_is_said_to_whoever_makes_a_topic() -> None:
     assert list(store.topics) == []
     store.create_topic("t", 1)
     files.plan = Plan(1, "error", calls=frozenset(("fsync",)))
-    with pytest.raises(Broken):
+    with pytest.raises(DiskFailed):
         store.create_topic("u", 1)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.faults import Broken
+from broker_local.base.faults import DiskFailed
 from broker_local.base.mem_files import MemFiles
 from broker_local.host.client import ConnectionLost
 from broker_local.host.sync import Syncer
@@ -19,7 +19,7 @@ from tests.broker_local.test_server import Running
 from tests.engines import until
 
 
-@pytest.mark.parametrize("error", [Broken("f", 0, "full"), ZeroDivisionError("planted"), SystemExit(3)], ids=repr)
+@pytest.mark.parametrize("error", [DiskFailed("f", 0, "full"), ZeroDivisionError("planted"), SystemExit(3)], ids=repr)
 def test_a_flush_that_fails_reaches_the_loop(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def planted(self: Flush, files: object) -> None:
         raise error

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.faults import Broken, Damaged, Refusal, StorageError
+from broker_local.base.faults import DiskFailed, Corruption, Refusal, StorageError
 from broker_local.base.files import OsFiles
 from broker_local.base.mem_files import Killed, MemFiles, Plan
 from broker_local.log.line import Line
@@ -94,13 +94,13 @@ def test_killed_again_while_it_recovers(again: int) -> None:
 def test_a_full_disk_at_every_call_costs_one_retry(part: float) -> None:
     for at, life, ended in lives("full", part, "process", patient=True):
         # Where no request can be refused (at a start, in a flush's fsync) the engine stops instead, and says why.
-        assert ended is None or isinstance(ended, (Broken, Refusal)), f"call {at}: {ended!r}"
+        assert ended is None or isinstance(ended, (DiskFailed, Refusal)), f"call {at}: {ended!r}"
         check_after_kill(life.files.after_kill(), life.told)
 
 
 def test_a_disk_that_stays_full_refuses_and_still_reads() -> None:
     for _, life, ended in lives("full", 0.5, "process", lasting=True):
-        assert isinstance(ended, (Broken, Refusal))
+        assert isinstance(ended, (DiskFailed, Refusal))
         if life.told.plain and isinstance(ended, Refusal):
             partition = life.store.partition("plain", 0)
             assert read_all(partition) == life.told.plain[partition.log_start :]
@@ -110,18 +110,18 @@ def test_a_disk_that_stays_full_refuses_and_still_reads() -> None:
 def test_a_failed_disk_at_every_call_is_said_and_loses_nothing() -> None:
     for at, life, ended in lives("error", 0.5, "process"):
         if ended is not None:
-            assert isinstance(ended, Broken), f"call {at}: {ended!r}"
+            assert isinstance(ended, DiskFailed), f"call {at}: {ended!r}"
             assert "Input/output error" in str(ended)
         check_after_kill(life.files.after_kill(), life.told)
 
 
 def test_nothing_is_acknowledged_after_a_failed_write() -> None:
     for _, life, ended in lives("error", 0.5, "process"):
-        failed = isinstance(ended, Broken) and ended.file.endswith(".log") and life.told.pending
+        failed = isinstance(ended, DiskFailed) and ended.file.endswith(".log") and life.told.pending
         topic = next((name for name, rows in life.told.pending.items() if rows), None) if failed else None
         if topic is not None:
             for _ in range(3):
-                with pytest.raises(Broken):
+                with pytest.raises(DiskFailed):
                     life.store.partition(topic, 0).append(batch([b"after"]), NOW)
 
 
@@ -147,7 +147,7 @@ def test_a_tail_torn_at_every_byte_is_cut_to_the_last_whole_batch() -> None:
         assert read_all(again) == everything[:count]
         assert again.append(batch([b"next"]), NOW).base_offset == count
         if count < 10:
-            with pytest.raises(Damaged):
+            with pytest.raises(Corruption):
                 torn = files.after_kill()
                 torn.open(path).truncate(length)
                 open_partition(torn, Known(10))
@@ -167,7 +167,7 @@ def test_what_is_wrong_before_valid_batches_is_damage_and_no_tail() -> None:
         left = files.after_kill()
         left.patch(path, at, bytes([good[at] ^ 0x40]))
         if at < ends[2]:
-            with pytest.raises(Damaged) as caught:
+            with pytest.raises(Corruption) as caught:
                 open_partition(left)
             assert (caught.value.file, caught.value.offset) == (path, ends[0] if at < ends[1] else ends[1])
         else:
@@ -208,9 +208,9 @@ def test_a_flipped_bit_in_any_file_is_never_delivered(killed: bool) -> None:
             left.patch(path, at, bytes([good[at] ^ (1 << (at * 5 + 3) % 8)]))
             try:
                 seen = _seen(left)
-            except (Damaged, Refusal, ValueError) as error:
+            except (Corruption, Refusal, ValueError) as error:
                 assert not path.endswith((".index", ".producers")), f"{path} at {at}: {error}"
-                assert isinstance(error, (Damaged, ValueError)) or "format version" in str(error)
+                assert isinstance(error, (Corruption, ValueError)) or "format version" in str(error)
                 told += 1
                 continue
             if seen != truth:
@@ -228,7 +228,7 @@ def test_any_file_may_be_lost_but_not_unnoticed() -> None:
         left.remove(path)
         try:
             seen = _seen(left)
-        except Damaged as damage:
+        except Corruption as damage:
             assert path.rpartition("/")[0] in damage.file or damage.file in ("catalog", "line")
             assert not path.endswith((".index", ".producers"))
             continue
