@@ -14,7 +14,7 @@ from broker_local.broker.waits import Answer, Instant, Key, Later, Steps
 from broker_local.log.partition import Partition, Read
 from broker_local.log.read_faults import READ_ERRORS, Truncated
 from broker_local.log.segment import Piece
-from broker_local.protocol.heads import EMPTY, Body, Stretch
+from broker_local.protocol.codec import EMPTY, Body, FileBody
 from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, FetchedPart
 
 WIDE = 128
@@ -72,7 +72,7 @@ class _Taken:
             else:
                 self._files += 1
                 pieces.append(each)
-        return Stretch(tuple(pieces), size)
+        return FileBody(tuple(pieces), size)
 
     @property
     def enough(self) -> bool:

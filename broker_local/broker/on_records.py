@@ -14,7 +14,7 @@ from broker_local.broker.waits import SYNCED, Answer, Instant, Key, Later, Steps
 from broker_local.coordinator.group_log import ProducerIds
 from broker_local.log.partition import Partition
 from broker_local.log.topics import GROUP_TOPIC
-from broker_local.protocol.heads import Body, Stretch
+from broker_local.protocol.codec import Body, FileBody
 from broker_local.protocol.requests.records import (
     EARLIEST,
     LARGEST_TIMESTAMP,
@@ -112,7 +112,7 @@ def _append(broker: Broker, part: ProducePart, at: Instant, written: list[tuple[
 
 
 def _bytes(body: Body) -> bytes | memoryview:
-    if isinstance(body, Stretch):
+    if isinstance(body, FileBody):
         return b"".join(piece.read() if isinstance(piece, FileSlice) else piece for piece in body.pieces)
     return memoryview(body)
 

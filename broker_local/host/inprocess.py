@@ -29,7 +29,7 @@ from broker_local.broker.waits import Later, Waits
 from broker_local.host.client import ConnectionLost, answer
 from broker_local.host.clock import Clock, instant
 from broker_local.host.world import SystemWorld, World
-from broker_local.protocol.heads import Stretch
+from broker_local.protocol.codec import FileBody
 from broker_local.protocol.requests.records import FetchReply, Produce
 from broker_local.protocol.requests.request import Asks, Reply
 
@@ -130,8 +130,8 @@ def read_reply(reply: Reply) -> Reply:
     return FetchReply(tuple(replace(part, batches=_bytes(part.batches)) for part in reply.parts))
 
 
-def _bytes(body: bytes | bytearray | memoryview | Stretch) -> memoryview:
-    if not isinstance(body, Stretch):
+def _bytes(body: bytes | bytearray | memoryview | FileBody) -> memoryview:
+    if not isinstance(body, FileBody):
         return memoryview(body)
     pieces = [piece.read() if isinstance(piece, FileSlice) else piece for piece in body.pieces]
     return memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces))

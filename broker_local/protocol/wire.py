@@ -5,7 +5,7 @@ All integers are little-endian. `length` counts what follows it.
     request  u32 length | u8 api | u8 version | u32 correlation |             u32 head length | head | bodies
     reply    u32 length | u8 api | u8 version | u32 correlation | i16 error | u32 head length | head | bodies
 
-The head is a msgpack map (`heads.py`); bodies are raw bytes back to back, their lengths stand in the head. A
+The head is a msgpack map (`codec.py`); bodies are raw bytes back to back, their lengths stand in the head. A
 reply with an error that is not 0 has the head {message: text} and no bodies. The page docs/formats/wire.md
 says the same with an example.
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import FileSlice
-from broker_local.protocol.heads import MAX_ASKED_ROWS, BadHead, Body, Stretch, decode, encode
+from broker_local.protocol.codec import MAX_ASKED_ROWS, BadHead, Body, FileBody, decode, encode
 from broker_local.protocol.requests.request import API_OF, APIS, Api, Asks, Failure, Reply
 from broker_local.protocol.requests.transactions import NOT_BUILT
 
@@ -32,7 +32,7 @@ MAX_HEAD = 4 * 1024 * 1024
 MAX_REQUEST = 64 * 1024 * 1024
 MAX_REPLY = 256 * 1024 * 1024
 MAX_HELLO = 8 * 1024
-"""Longest frame of somebody who has not said hello."""
+"""MaxLength frame of somebody who has not said hello."""
 LARGE_HEAD = 64 * 1024
 GRANT = 1024 * 1024
 """Memory for a large frame is taken as its bytes come, so much at a time."""
@@ -87,7 +87,7 @@ def _flat(bodies: list[Body]) -> tuple[Parts, int]:
     chunks: Parts = []
     total = 0
     for body in bodies:
-        if isinstance(body, Stretch):
+        if isinstance(body, FileBody):
             chunks.extend(body.pieces)
             total += body.length
         elif len(body):
@@ -100,7 +100,7 @@ def request_frame(request: Asks[Reply], correlation: int) -> list[bytes | bytear
     """The pieces of a request's frame, to be sent in this order."""
     api = API_OF[type(request)].number
     head, bodies = encode(request)
-    chunks = [body for body in bodies if not isinstance(body, Stretch) and len(body)]
+    chunks = [body for body in bodies if not isinstance(body, FileBody) and len(body)]
     length = ASKED.size - 4 + len(head) + sum(map(len, chunks))
     front = ASKED.pack(length, api, VERSION, correlation, len(head))
     return [front + head, *chunks]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
-from broker_local.protocol.heads import I64, Body, Longest, Range
+from broker_local.protocol.codec import I64, Body, MaxLength, Range
 
 
 def records_of(kind: type) -> st.SearchStrategy[Any]:
@@ -40,7 +40,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     }[hint]
 
 
-def _bounded(kind: type, bound: Range | Longest) -> st.SearchStrategy[Any]:
+def _bounded(kind: type, bound: Range | MaxLength) -> st.SearchStrategy[Any]:
     if isinstance(bound, Range):
         return st.integers(bound.low, bound.high)
     return st.text(max_size=9) if kind is str else st.binary(max_size=9)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.broker.dispatch import HANDLERS
-from broker_local.protocol.heads import BadHead, decode, encode
+from broker_local.protocol.codec import BadHead, decode, encode
 from broker_local.protocol.requests.connection import Hello
 from broker_local.protocol.requests.records import FetchReply, FetchedPart, GroupMember, Produce, ProducePart
 from broker_local.protocol.requests.request import APIS, API_OF, Api, Failure

@@ -27,7 +27,7 @@ from broker_local.protocol.requests.connection import Hello
 from broker_local.protocol.requests.records import Fetch, Produce, ProducePart
 from broker_local.protocol.requests.request import APIS
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
-from broker_local.protocol.heads import Body, Range
+from broker_local.protocol.codec import Body, Range
 from broker_local.protocol.wire import MAX_REQUEST, request_frame
 from tests.broker_local.engines import batch
 from tests.crash.found import Found

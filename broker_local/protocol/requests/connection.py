@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from broker_local.protocol.heads import Longest
+from broker_local.protocol.codec import MaxLength
 from broker_local.protocol.requests.request import Name, Text, Small, Asks, Reply, request
 
 PROTOCOL_VERSION = 2
@@ -34,5 +34,5 @@ class Hello(Asks[HelloReply]):
     minimum: Small
     maximum: Small
     client: Name
-    token: Annotated[str, Longest(200)] | None = None
-    directory: Annotated[str, Longest(100)] | None = None
+    token: Annotated[str, MaxLength(200)] | None = None
+    directory: Annotated[str, MaxLength(100)] | None = None

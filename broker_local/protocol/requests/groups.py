@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from broker_local.protocol.heads import Longest, Range
+from broker_local.protocol.codec import MaxLength, Range
 from broker_local.protocol.requests.request import Name, Text, Small, Asks, Failure, Reply, request
 
-Status = Annotated[bytes, Longest(1024)]
+Status = Annotated[bytes, MaxLength(1024)]
 """What a member tells of itself."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from broker_local.protocol.heads import EMPTY, Body, Range, Stretch
+from broker_local.protocol.codec import EMPTY, Body, Range, FileBody
 from broker_local.protocol.requests.request import Name, Small, Asks, Reply, request
 
 EARLIEST, LATEST, LARGEST_TIMESTAMP = -2, -1, -3
@@ -91,7 +91,7 @@ class FetchedPart:
     @property
     def data(self) -> memoryview:
         """The batches as a client got them: a view into the frame."""
-        return EMPTY if isinstance(self.batches, Stretch) else memoryview(self.batches)
+        return EMPTY if isinstance(self.batches, FileBody) else memoryview(self.batches)
 
 
 @dataclass(frozen=True, slots=True)

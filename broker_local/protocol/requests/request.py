@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
-from broker_local.protocol.heads import Longest, Range
+from broker_local.protocol.codec import MaxLength, Range
 
 
 class Reply:
@@ -66,8 +66,8 @@ def request(number: int, reply: type[Reply]) -> Callable[[type[Q]], type[Q]]:
 
 # What fields may hold ----------------------------------------------------------------------------
 
-Name = Annotated[str, Longest(1000)]
-Text = Annotated[str, Longest(32_767)]
+Name = Annotated[str, MaxLength(1000)]
+Text = Annotated[str, MaxLength(32_767)]
 Small = Annotated[int, Range(0, 2**31 - 1)]
 SmallOrNone = Annotated[int, Range(-1, 2**31 - 1)]
 NO_OFFSET = -1

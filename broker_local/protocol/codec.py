@@ -2,7 +2,7 @@
 
 A record goes over the wire as a map from field name to value; a record inside another one as a list of its
 values in the order of its fields. What a field may hold is read from its annotation, once, at import: `int`
-is 64 bits signed, `Annotated[int, Range(low, high)]` narrower, `Annotated[str, Longest(n)]` text of at most n
+is 64 bits signed, `Annotated[int, Range(low, high)]` narrower, `Annotated[str, MaxLength(n)]` text of at most n
 characters, `tuple[X, ...]`, `X | None`, `dict[str, X]`, another record, or `Body`.
 
 A `Body` is a run of raw bytes that travels behind the head; the head holds its length. What comes in is a
@@ -42,21 +42,21 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Longest:
+class MaxLength:
     """Most characters of a text, most bytes of a bytes field."""
 
     length: int
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class FileBody:
     """A body that still lies in files: its pieces, in order, and their length together, in bytes."""
 
     pieces: tuple[FileSlice | bytes, ...]
     length: int
 
 
-Body = bytes | bytearray | memoryview | Stretch
+Body = bytes | bytearray | memoryview | FileBody
 EMPTY: memoryview = memoryview(b"")
 
 
@@ -213,7 +213,7 @@ def _integer(low: int, high: int) -> Reading:
     return read
 
 
-def _bounded(kind: type, bound: Range | Longest) -> Reading:
+def _bounded(kind: type, bound: Range | MaxLength) -> Reading:
     if isinstance(bound, Range):
         return _integer(bound.low, bound.high)
     plain, longest = _plain(kind), bound.length
@@ -297,4 +297,4 @@ def _read_body(value: object, name: str, bodies: Bodies) -> object:
 
 def _write_body(value: Body, bodies: list[Body]) -> object:
     bodies.append(value)
-    return value.length if isinstance(value, Stretch) else len(value)
+    return value.length if isinstance(value, FileBody) else len(value)
