@@ -32,7 +32,7 @@ MAX_GROUPS = 10_000
 MAX_OFFSETS = 500_000
 """Committed offsets of all groups together."""
 RESERVED = 48
-"""Descriptors kept for all but connections and logs: listeners, locks, sheets, the child that compacts."""
+"""Descriptors kept for all but connections and logs: listeners, locks, atomic files, the child that compacts."""
 LOG_FILES = 256
 LENT_FILES = 1_024
 """Most files kept open for logs, and for replies that go out from them."""

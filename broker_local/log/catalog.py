@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from broker_local.base import sheet
+from broker_local.base import atomic_file
 from broker_local.base.faults import DiskFailed, Corruption, Refusal, StorageFailure
 from broker_local.base.files import Files, replace
 from broker_local.log import topics
@@ -24,7 +24,7 @@ def write(files: Files, all_topics: Mapping[str, Topic]) -> None:
         OSError: the old one still stands.
     """
     rows = [[topic.name, topic.id, topic.partitions, dict(topic.config)] for topic in all_topics.values()]
-    sheet.write(files, PATH, KIND, VERSION, {"topics": rows})
+    atomic_file.write(files, PATH, KIND, VERSION, {"topics": rows})
 
 
 def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
@@ -38,7 +38,7 @@ def open_catalog(files: Files, defaults: Mapping[str, str]) -> dict[str, Topic]:
         Refusal: UNSUPPORTED_VERSION, a newer engine wrote it.
         OSError: the disk.
     """
-    content = sheet.read(files, PATH, KIND, VERSION)
+    content = atomic_file.read(files, PATH, KIND, VERSION)
     logs = files.entries("topics")
     if content is None:
         if logs or files.size("line") >= 0:

@@ -1,12 +1,12 @@
-"""What lies in a partition's directory, and what the state sheet says of it.
+"""What lies in a partition's directory, and what the state atomic file says of it.
 
     topics/<topic id>/<partition>/
-        state                              sheet: the segments that count, log start, epochs, compaction
+        state                              atomic file: the segments that count, log start, epochs, compaction
         00000000000000000000.log .index    segments and their indexes
-        00000000000000004711.producers     sheet: what was known of producers when the log ended at 4711
+        00000000000000004711.producers     atomic file: what was known of producers when the log ended at 4711
 
 A segment counts if the state lists it; a file that is not listed is left over from a step that was cut
-short. Without a state sheet there is at most one segment, at offset 0: most partitions never need more.
+short. Without a state atomic file there is at most one segment, at offset 0: most partitions never need more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from broker_local.base import sheet
+from broker_local.base import atomic_file
 from broker_local.base.faults import Corruption
 from broker_local.base.files import Files
 from broker_local.log.segment import Name, Segment
@@ -68,7 +68,7 @@ def write_state(files: Files, where: str, state: State) -> None:
     Raises:
         OSError: the old one still stands.
     """
-    sheet.write(
+    atomic_file.write(
         files,
         f"{where}/state",
         KIND,
@@ -93,7 +93,7 @@ def read_state(files: Files, where: str) -> State | None:
         Corruption: it is there and cannot be believed.
     """
     path = f"{where}/state"
-    content = sheet.read(files, path, KIND, VERSION)
+    content = atomic_file.read(files, path, KIND, VERSION)
     if content is None:
         return None
     try:

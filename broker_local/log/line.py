@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from broker_local.base import sheet
+from broker_local.base import atomic_file
 from broker_local.base.faults import Corruption
 from broker_local.base.files import Files
 
@@ -49,7 +49,7 @@ def write(files: Files, line: Line) -> None:
         if end:
             rows.setdefault(topic, {})[number] = end
     content = {"boot": line.boot, "epoch": line.epoch, "clean": line.clean, "ends": rows}
-    sheet.write(files, PATH, KIND, VERSION, content)
+    atomic_file.write(files, PATH, KIND, VERSION, content)
 
 
 def read(files: Files) -> Line | None:
@@ -58,7 +58,7 @@ def read(files: Files) -> Line | None:
     Raises:
         Corruption: it is there and cannot be believed.
     """
-    content = sheet.read(files, PATH, KIND, VERSION)
+    content = atomic_file.read(files, PATH, KIND, VERSION)
     if content is None:
         return None
     try:

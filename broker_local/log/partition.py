@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
-from broker_local.base import sheet
+from broker_local.base import atomic_file
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import DiskFailed, Corruption, Refusal
 from broker_local.base.files import PASSING, Handles, lacking
@@ -337,7 +337,7 @@ class Partition:
         if count and (closing or count >= SNAPSHOT_BATCHES or size >= SNAPSHOT_BYTES):
             self._appended = [0, 0]
             path = layout.snapshot_path(self._where, self.end)
-            data = sheet.pack(layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION, {"producers": self._producers.dump()})
+            data = atomic_file.pack(layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION, {"producers": self._producers.dump()})
             self._handles.files.remove(path)
             self._handles.files.open(path, create=True).write((data,), 0)
             self._dirty(path)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from broker_local.base import sheet
+from broker_local.base import atomic_file
 from broker_local.base.faults import Corruption
 from broker_local.base.files import PASSING, File, Handles
 from broker_local.log import format as batches
@@ -149,7 +149,7 @@ def _producers(
             snapshots.remove(offset)
             continue
         try:
-            content = sheet.read(handles.files, path, layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION) or {}
+            content = atomic_file.read(handles.files, path, layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION) or {}
             producers, since = Producers.load(content.get("producers")), offset
             break
         except (Corruption, ValueError):

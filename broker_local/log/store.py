@@ -1,7 +1,7 @@
 """The directory of all logs: topics, their partitions, and what keeps them together.
 
-catalog        sheet: the topics. Its version is the version of the whole directory
-line           sheet: boot id, log epoch, whether the engine was closed, and the durable end of every log
+catalog        atomic file: the topics. Its version is the version of the whole directory
+line           atomic file: boot id, log epoch, whether the engine was closed, and the durable end of every log
 BROKEN         there if the engine stopped for damage or a failed disk
 topics/<topic id>/<partition>/     see layout.py
 """

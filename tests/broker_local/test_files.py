@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base import sheet
+from broker_local.base import atomic_file
 from broker_local.base.faults import Corruption, Refusal
 from broker_local.base.files import Files, FileSlice, Handles, OsFiles, replace
 from broker_local.base.mem_files import Killed, MemFiles, Plan
@@ -128,24 +128,24 @@ def test_a_file_is_replaced_whole_or_not_at_all() -> None:
 
 
 def test_sheets_are_read_whole_or_not_at_all(files: Files) -> None:
-    assert sheet.read(files, "s", b"KIND", 1) is None
+    assert atomic_file.read(files, "s", b"KIND", 1) is None
     content = {"a": [1, b"x"], "b": {"c": None, 5: 6}}
-    sheet.write(files, "s", b"KIND", 1, content)
-    assert sheet.read(files, "s", b"KIND", 1) == content
+    atomic_file.write(files, "s", b"KIND", 1, content)
+    assert atomic_file.read(files, "s", b"KIND", 1) == content
     good = files.read("s")
     for at in range(len(good)):
         replace(files, "s", good[:at])
         with pytest.raises(Corruption):
-            sheet.read(files, "s", b"KIND", 1)
+            atomic_file.read(files, "s", b"KIND", 1)
         replace(files, "s", good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :])
         with pytest.raises(Corruption):
-            sheet.read(files, "s", b"KIND", 1)
+            atomic_file.read(files, "s", b"KIND", 1)
     replace(files, "s", good)
-    with pytest.raises(Corruption, match="a sheet of kind"):
-        sheet.read(files, "s", b"ELSE", 1)
-    sheet.write(files, "s", b"KIND", 2, content)
+    with pytest.raises(Corruption, match="an atomic file of kind"):
+        atomic_file.read(files, "s", b"ELSE", 1)
+    atomic_file.write(files, "s", b"KIND", 2, content)
     with pytest.raises(Refusal, match="has format version 2; this engine knows versions up to 1"):
-        sheet.read(files, "s", b"KIND", 1)
+        atomic_file.read(files, "s", b"KIND", 1)
 
 
 # The faults themselves: a check that cannot see a planted fault is worth nothing.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base import sheet
+from broker_local.base import atomic_file
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import OsFiles
 from broker_local.host.client import ConnectionLost, SocketLink
@@ -396,7 +396,7 @@ def test_a_full_disk_is_told_to_who_writes_and_nobody_else(directory: Path) -> N
 
 def test_a_directory_of_a_newer_version_is_refused(directory: Path) -> None:
     directory.mkdir()
-    sheet.write(OsFiles(str(directory)), PATH, KIND, VERSION + 1, {})
+    atomic_file.write(OsFiles(str(directory)), PATH, KIND, VERSION + 1, {})
     with pytest.raises(Unavailable, match="version"):
         connect(str(directory))
     code, _, err = run("serve", str(directory))

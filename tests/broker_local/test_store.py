@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base import sheet
+from broker_local.base import atomic_file
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import DiskFailed, Corruption, Refusal
 from broker_local.base.files import Files, OsFiles
@@ -215,7 +215,7 @@ def test_a_second_power_cut_in_the_first_start_after_one() -> None:
 
 def test_a_directory_of_a_newer_version_is_refused(files: Files) -> None:
     Store(files, NOW).close()
-    sheet.write(files, catalog.PATH, catalog.KIND, catalog.VERSION + 1, {"topics": []})
+    atomic_file.write(files, catalog.PATH, catalog.KIND, catalog.VERSION + 1, {"topics": []})
     with pytest.raises(Refusal, match="has format version 2; this engine knows versions up to 1") as caught:
         Store(files, NOW)
     assert caught.value.code == ErrorCode.UNSUPPORTED_VERSION

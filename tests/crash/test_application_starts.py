@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base import sheet
+from broker_local.base import atomic_file
 from statestore.rocks import RocksEngine
 from tests.crash.trial import APPLICATION, Instance, Trial, trial
 from tests.crash.verdict import wrong
@@ -53,7 +53,7 @@ def test_a_data_directory_that_cannot_be_used(one: Trial, tmp_path: Path, where:
 def test_a_data_directory_of_a_newer_version(one: Trial, tmp_path: Path) -> None:
     one.close()
     catalog = one.data / "catalog"
-    catalog.write_bytes(sheet.pack(catalog.read_bytes()[:4], 99, {}))
+    catalog.write_bytes(atomic_file.pack(catalog.read_bytes()[:4], 99, {}))
     said = last_words(one.start())
     assert "version 99" in said and "newer" in said and str(one.data) in said
 

@@ -2,7 +2,7 @@
 
     | 4 bytes kind | u16 version | u32 length | u32 CRC-32 | msgpack, `length` bytes |
 
-Little-endian; the sum covers kind, version, length and content. A sheet is read whole or not at all.
+Little-endian; the sum covers kind, version, length and content. An atomic file is read whole or not at all.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Content = Mapping[str, object]
 
 
 def pack(kind: bytes, version: int, content: Content) -> bytes:
-    """The bytes of a sheet."""
+    """The bytes of an atomic file."""
     body: bytes = msgpack.packb(content)
     head = _HEAD.pack(kind, version, len(body))
     return head + _SUM.pack(crc32(body, crc32(head))) + body
 
 
 def write(files: Files, path: str, kind: bytes, version: int, content: Content) -> None:
-    """Puts a sheet in the place of the old one; after a crash it is the old or the new.
+    """Puts an atomic file in the place of the old one; after a crash it is the old or the new.
 
     Raises:
         OSError: the old one still stands.
@@ -41,7 +41,7 @@ def write(files: Files, path: str, kind: bytes, version: int, content: Content) 
 
 
 def read(files: Files, path: str, kind: bytes, version: int) -> dict[str, object] | None:
-    """Reads a sheet.
+    """Reads an atomic file.
 
     Args:
         files: the disk.
@@ -59,14 +59,14 @@ def read(files: Files, path: str, kind: bytes, version: int) -> dict[str, object
     except FileNotFoundError:
         return None
     if len(data) < _BEGIN:
-        raise Corruption(path, len(data), f"{len(data)} bytes are fewer than the head of a sheet")
+        raise Corruption(path, len(data), f"{len(data)} bytes are fewer than the head of an atomic file")
     found, wrote, length = _HEAD.unpack_from(data)
     if length != len(data) - _BEGIN:
         raise Corruption(path, 6, f"length says {length} bytes, there are {len(data) - _BEGIN}")
     if crc32(data[_BEGIN:], crc32(data[: _HEAD.size])) != _SUM.unpack_from(data, _HEAD.size)[0]:
         raise Corruption(path, _HEAD.size, "the sum does not fit the content")
     if found != kind:
-        raise Corruption(path, 0, f"this is a sheet of kind {found!r}, not {kind!r}")
+        raise Corruption(path, 0, f"this is an atomic file of kind {found!r}, not {kind!r}")
     if wrote > version:
         said = f"{path} has format version {wrote}; this engine knows versions up to {version}"
         raise Refusal(ErrorCode.UNSUPPORTED_VERSION, f"{said}. Start the newer release that wrote it.")
