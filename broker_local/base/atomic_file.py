@@ -1,4 +1,4 @@
-"""Small files that are written whole: the catalog, the line, the state of a partition, producers.
+"""Small files that are written whole: the catalog, the recovery point, the state of a partition, producers.
 
     | 4 bytes kind | u16 version | u32 length | u32 CRC-32 | msgpack, `length` bytes |
 

@@ -62,7 +62,7 @@ REASONS: dict[str, str] = {
     "log.dir": _PLACE,
     "log.dir.": _PLACE,
     "log.dirs": _PLACE,
-    "log.flush.offset.": "`log.flush.interval.ms` says how often the recovery line is written",
+    "log.flush.offset.": "`log.flush.interval.ms` says how often the recovery point is written",
     "log.flush.scheduler.interval.ms": "`log.flush.interval.ms` says it",
     "log.flush.start.": "the start of a log is written when it moves",
     "log.index.size.max.bytes": "an index takes what it needs",

@@ -1,4 +1,4 @@
-"""What lies in a partition's directory, and what the state atomic file says of it.
+"""What lies in a partition's directory, and what the state says of it.
 
     topics/<topic id>/<partition>/
         state                              atomic file: the segments that count, log start, epochs, compaction
@@ -6,7 +6,7 @@
         00000000000000004711.producers     atomic file: what was known of producers when the log ended at 4711
 
 A segment counts if the state lists it; a file that is not listed is left over from a step that was cut
-short. Without a state atomic file there is at most one segment, at offset 0: most partitions never need more.
+short. Without a state there is at most one segment, at offset 0: most partitions never need more.
 """
 
 from __future__ import annotations

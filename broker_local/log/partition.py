@@ -63,7 +63,7 @@ class Partition:
         handles: the open files.
         topic: the topic.
         number: which of its partitions.
-        known: what the line says of it.
+        known: what the recovery point says of it.
         on_dirty: called before anything is written that has to be made durable, where nothing was yet.
     Raises:
         Corruption: its files are not what was written.
@@ -337,7 +337,8 @@ class Partition:
         if count and (closing or count >= SNAPSHOT_BATCHES or size >= SNAPSHOT_BYTES):
             self._appended = [0, 0]
             path = layout.snapshot_path(self._where, self.end)
-            data = atomic_file.pack(layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION, {"producers": self._producers.dump()})
+            content = {"producers": self._producers.dump()}
+            data = atomic_file.pack(layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION, content)
             self._handles.files.remove(path)
             self._handles.files.open(path, create=True).write((data,), 0)
             self._dirty(path)

@@ -2,9 +2,9 @@
 
 A write that was cut short leaves a beginning of its batch at the end of the last segment. It is cut off.
 Everything else that is wrong is damage: a batch that is followed by valid ones, or bytes missing that the
-line says are durable. After a power cut the bytes behind the line may be anything, so they are cut off at
-the first batch that is not whole (`durable`: all before it is kept), or all of them (`process`: every log
-goes back to the common line).
+recovery point says are durable. After a power cut the bytes behind that point may be anything, so they are cut
+off at the first batch that is not whole (`durable`: all before it is kept), or all of them (`process`: every
+log goes back to the common point).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOOK_AHEAD = 1 << 20
 
 
 class Known(NamedTuple):
-    """What the engine knew of a log when it last wrote the line.
+    """What the engine knew of a log when it last wrote the recovery point.
 
     Args:
         end: offset up to which the log was durable.
@@ -173,7 +173,7 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
         handles: the open files.
         where: the partition's directory; it need not exist.
         interval: bytes of the log between two index entries.
-        known: what the line says.
+        known: what the recovery point says.
     Raises:
         Corruption: something is wrong that no kill and no power cut can have done.
         OSError: the disk.
@@ -189,7 +189,7 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
     state = listed
     if known.lost_power:
         if known.cut:
-            doomed += _behind_line(segments, known.end)
+            doomed += _behind_point(segments, known.end)
             end = min(end, known.end)
         end = max(end, state.start)
         if not state.cuts or state.cuts[-1][0] < known.epoch:
@@ -253,11 +253,11 @@ def _ends(
     return 0, []
 
 
-def _behind_line(segments: list[Segment], line: int) -> list[Segment]:
-    """Cuts a log back to the line; the segments that lie behind it."""
+def _behind_point(segments: list[Segment], point: int) -> list[Segment]:
+    """Cuts a log back to the recovery point; the segments that lie behind it."""
     doomed = []
-    while len(segments) > 1 and segments[-1].base > line:
+    while len(segments) > 1 and segments[-1].base > point:
         doomed.append(segments.pop())
-    if segments and segments[-1].next_offset > line:
-        segments[-1].cut(max(line, segments[-1].base))
+    if segments and segments[-1].next_offset > point:
+        segments[-1].cut(max(point, segments[-1].base))
     return doomed

@@ -1,7 +1,8 @@
 """The directory of all logs: topics, their partitions, and what keeps them together.
 
 catalog        atomic file: the topics. Its version is the version of the whole directory
-line           atomic file: boot id, log epoch, whether the engine was closed, and the durable end of every log
+line           atomic file, the recovery point: boot id, log epoch, whether the engine was closed, where every log is
+               durable to
 BROKEN         there if the engine stopped for damage or a failed disk
 topics/<topic id>/<partition>/     see layout.py
 """
@@ -20,9 +21,9 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import DiskFailed, Crashed, Corruption, Refusal, StorageFailure, Unreadable, crashed
 from broker_local.base.files import PASSING, Files, Handles, lacking
 from broker_local.base.limits import LOG_FILES
-from broker_local.log import catalog, compaction, layout, line, topics
+from broker_local.log import catalog, compaction, layout, recovery_point, topics
 from broker_local.log.compaction import Job, Outcome
-from broker_local.log.line import Line
+from broker_local.log.recovery_point import RecoveryPoint
 from broker_local.log.partition import Partition
 from broker_local.log.recovery import Known
 from broker_local.log.topics import Topic, TopicSettings
@@ -103,12 +104,12 @@ class Flush(NamedTuple):
     Args:
         paths: files and directories to fsync.
         ends: the logs and where they ended.
-        line: the line to write afterwards, if any.
+        recovery_point: the recovery point to write afterwards, if any.
     """
 
     paths: tuple[str, ...]
     ends: tuple[tuple[Partition, int], ...]
-    line: Line | None
+    recovery_point: RecoveryPoint | None
 
     def run(self, files: Files) -> None:
         """Does it; may be called in another thread, and touches nothing but files.
@@ -123,12 +124,12 @@ class Flush(NamedTuple):
                 continue  # removed since, by retention, compaction or with its topic
             except OSError as error:
                 raise DiskFailed(path, 0, f"fsync: {error.strerror}") from error
-        if self.line is not None:
+        if self.recovery_point is not None:
             try:
-                line.write(files, self.line)
+                recovery_point.write(files, self.recovery_point)
             except OSError as error:
-                if error.errno not in PASSING:  # a full disk: the old line holds, and the next flush tries again
-                    raise DiskFailed(line.PATH, 0, error.strerror or str(error)) from error
+                if error.errno not in PASSING:  # a full disk: the old one holds, and the next flush tries again
+                    raise DiskFailed(recovery_point.PATH, 0, error.strerror or str(error)) from error
 
 
 class Store:
@@ -179,7 +180,7 @@ class Store:
         try:
             self._topics = catalog.open_catalog(files, defaults)
             self._doomed = catalog.left_over(files, self._topics)
-            self._line = self._open_line()
+            self._recovery_point = self._open_recovery_point()
         except OSError as error:
             raise _storage_fault("the data directory", error) from error
         self._retention = _Rounds(upkeep.retention_check_ms, now)
@@ -187,15 +188,15 @@ class Store:
 
     # opening and closing
 
-    def _open_line(self) -> Line:
-        """Opens every log that may have more than the line says, and writes that the engine runs."""
-        found = line.read(self.files)
+    def _open_recovery_point(self) -> RecoveryPoint:
+        """Opens every log that may have more than the recovery point says, and writes that the engine runs."""
+        found = recovery_point.read(self.files)
         boot = self.files.boot_id()
-        known_line = found is not None
+        known_point = found is not None
         if found is None:
             if self.files.entries("topics"):
-                raise Corruption(line.PATH, 0, "the file is missing, and there are logs")
-            found = Line(boot, 0, True, {})
+                raise Corruption(recovery_point.PATH, 0, "the file is missing, and there are logs")
+            found = RecoveryPoint(boot, 0, True, {})
         known = {
             (topic.id, number): found.ends.get((topic.id, number), 0)
             for topic in self._topics.values()
@@ -204,31 +205,31 @@ class Store:
         self._ends = known
         lost_power = not found.clean and found.boot != boot
         self._lost_power = lost_power
-        self._line = Line(boot, found.epoch + lost_power, False, known)
+        self._recovery_point = RecoveryPoint(boot, found.epoch + lost_power, False, known)
         if not found.clean:
             for topic in self._topics.values():
                 for number in range(topic.partitions):
                     self.partition(topic.name, number)
         self._lost_power = False
         self._ends.update((key, partition.durable_end) for key, partition in self._partitions.items())
-        written = self._line_now(clean=False)
+        written = self._recovery_point_now(clean=False)
         try:
             if all(partition.saved for partition in self._partitions.values()):
-                line.write(self.files, written)
-            else:  # a power cut, and a full disk: as long as the old line stands, the next start does the same
+                recovery_point.write(self.files, written)
+            else:  # a power cut, and a full disk: as long as the old one stands, the next start does the same
                 self._unmarked = True
         except OSError as error:
-            if error.errno not in PASSING or not known_line:
+            if error.errno not in PASSING or not known_point:
                 raise
-            # A full disk: what is there can be read. The old line holds, if it says that the engine runs; else nothing
+            # A full disk: what is there can be read. The old one holds, if it says that the engine runs; else nothing
             # is written before it is replaced.
             self._unmarked = found.clean or found.boot != boot
         if self._unmarked:
-            self._flush_without_line()  # else a log that is dirty already would not ask before it is written to
+            self._flush_without_point()  # else a log that is dirty already would not ask before it is written to
         return written
 
-    def _flush_without_line(self) -> None:
-        flush = self.begin_flush(with_line=False)
+    def _flush_without_point(self) -> None:
+        flush = self.begin_flush(with_recovery_point=False)
         if flush is not None:
             flush.run(self.files)
             self.end_flush(flush)
@@ -247,11 +248,11 @@ class Store:
             except OSError as error:
                 if error.errno not in PASSING:
                     raise DiskFailed(repr(partition), 0, str(error)) from error
-        self._flush_without_line()
+        self._flush_without_point()
         with suppress(Refusal):  # a full disk: the next start finds what this one has found
             if self._unmarked:
                 self._mark()
-            Flush((), (), self._line_now(clean=True)).run(self.files)
+            Flush((), (), self._recovery_point_now(clean=True)).run(self.files)
         self._handles.clear()
 
     def mark_broken(self, fault: StorageFailure) -> None:
@@ -268,7 +269,7 @@ class Store:
     @property
     def log_epoch(self) -> int:
         """Raised by every start after a power cut."""
-        return self._line.epoch
+        return self._recovery_point.epoch
 
     def topic(self, name: str) -> Topic:
         """A topic.
@@ -445,7 +446,7 @@ class Store:
             raise Refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no partition {topic}-{number}")
         known = Known(
             self._ends.get((found.id, number), 0),
-            self._line.epoch,
+            self._recovery_point.epoch,
             self._lost_power,
             self.durability == "process",
             self._now,
@@ -471,11 +472,11 @@ class Store:
         try:
             for partition in self._partitions.values():
                 partition.save()
-            line.write(self.files, self._line_now(clean=False))
+            recovery_point.write(self.files, self._recovery_point_now(clean=False))
         except OSError as error:
             if error.errno in PASSING:
                 raise Refusal(ErrorCode.KAFKA_STORAGE_ERROR, f"{lacking(error)}; free some and try again") from error
-            raise DiskFailed(line.PATH, 0, error.strerror or str(error)) from error
+            raise DiskFailed(recovery_point.PATH, 0, error.strerror or str(error)) from error
         self._unmarked = False
 
     # durability
@@ -508,13 +509,13 @@ class Store:
         self._checking = None
         return True
 
-    def begin_flush(self, with_line: bool = True) -> Flush | None:
+    def begin_flush(self, with_recovery_point: bool = True) -> Flush | None:
         """Takes down what is to be fsynced, at one instant for all logs. `checkpoint` comes before it.
 
         The caller runs it, if it likes in another thread, and gives it back to `end_flush`. One at a time.
 
         Args:
-            with_line: also write the line, which a start needs after a power cut. Under "process" every
+            with_recovery_point: also write it, which a start needs after a power cut. Under "process" every
                 `log.flush.interval.ms` is enough; under "durable" every flush should.
         Returns:
             What to do; None if nothing is.
@@ -527,7 +528,8 @@ class Store:
             paths.update(dict.fromkeys(partition.take_unsynced()))
             ends.append((partition, partition.end))
         self._dirty.clear()
-        return Flush(tuple(paths), tuple(ends), self._line_now(False, dict(ends)) if with_line else None)
+        point = self._recovery_point_now(False, dict(ends)) if with_recovery_point else None
+        return Flush(tuple(paths), tuple(ends), point)
 
     def end_flush(self, flush: Flush) -> None:
         """After `flush.run`: what it covers is durable."""
@@ -535,14 +537,14 @@ class Store:
             partition.synced(end)
             if (partition.topic.id, partition.number) in self._partitions:
                 self._ends[partition.topic.id, partition.number] = end
-        if flush.line is not None:
-            self._line = flush.line
+        if flush.recovery_point is not None:
+            self._recovery_point = flush.recovery_point
 
-    def _line_now(self, clean: bool, ends: Mapping[Partition, int] | None = None) -> Line:
+    def _recovery_point_now(self, clean: bool, ends: Mapping[Partition, int] | None = None) -> RecoveryPoint:
         durable = dict(self._ends)
         for partition, end in (ends or {}).items():
             durable[partition.topic.id, partition.number] = end
-        return self._line._replace(clean=clean, ends=durable)
+        return self._recovery_point._replace(clean=clean, ends=durable)
 
     # time
 

@@ -6,7 +6,7 @@ import pytest
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.mem_files import MemFiles, Plan
-from broker_local.log import catalog, line
+from broker_local.log import catalog, recovery_point
 from broker_local.protocol.requests.groups import Commit, CommitPart, Committed, Join, JoinProtocol
 from broker_local.protocol.requests.records import Fetch, FetchPosition
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
@@ -54,15 +54,15 @@ def test_what_is_written_once_there_is_space_survives_a_kill(clean: bool) -> Non
     assert desk.produce("t", 0, batch(b"refused")).error == ErrorCode.KAFKA_STORAGE_ERROR
     files.plan = None
     assert desk.produce("t", 0, batch(b"new")).error == ErrorCode.NONE
-    found = line.read(files)
-    assert found is not None and not found.clean  # else the next start would not look behind the line
+    found = recovery_point.read(files)
+    assert found is not None and not found.clean  # else the next start would not look behind the recovery point
     again = desk.restarted()
     assert again.values("t", 0) == [b"there", b"new"]
     assert again.produce("t", 0, batch(b"more")).base_offset == 2
 
 
 def cut_off(kept: float = 1.0) -> MemFiles:
-    """A directory after a power cut; `kept`: the share of what was behind the line that reached the disk."""
+    """A directory after a power cut; `kept`: the share of what was behind the recovery point that reached the disk."""
     desk = Desk(MemFiles(power=True))
     desk.ask(TopicCreate((NewTopic("t", 2, {"segment.bytes": "200"}),)))
     for number in range(4):

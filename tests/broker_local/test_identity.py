@@ -14,7 +14,7 @@ import pytest
 from broker_local.base.files import OsFiles
 from broker_local.host.launch import connect, find
 from broker_local.host.place import Place, Unavailable, prepare, read_endpoint, socket_path
-from broker_local.log import line
+from broker_local.log import recovery_point
 from broker_local.protocol.requests.records import Produce, ProducePart
 from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate
 from tests.broker_local.engines import batch
@@ -46,7 +46,7 @@ def one(tmp_path: Path) -> Iterator[Path]:
 
 def is_durable(directory: Path) -> bool:
     """Has the broker written that the record in `t` is on the disk? Then it writes nothing more."""
-    found = line.read(OsFiles(str(directory)))
+    found = recovery_point.read(OsFiles(str(directory)))
     return found is not None and 1 in found.ends.values()
 
 

@@ -110,15 +110,15 @@ class Log(RuleBasedStateMachine):
         assert self.partition.durable_end == known.end
 
     @precondition(lambda self: self.rows)
-    @rule(kept=st.floats(0, 1), to_line=st.booleans())
-    def cut_the_power(self, kept: float, to_line: bool) -> None:
+    @rule(kept=st.floats(0, 1), to_point=st.booleans())
+    def cut_the_power(self, kept: float, to_point: bool) -> None:
         self.epoch += 1
-        line, before = self.partition.durable_end, len(self.rows)
-        known = Known(line, self.epoch, lost_power=True, cut=to_line, now=NOW)
+        point, before = self.partition.durable_end, len(self.rows)
+        known = Known(point, self.epoch, lost_power=True, cut=to_point, now=NOW)
         self.files = self.files.after_power_cut(kept)
         self.partition = open_partition(self.files, known, **SETTINGS)
         end = self.partition.end
-        assert end == max(line, self.partition.log_start) if to_line else line <= end <= before
+        assert end == max(point, self.partition.log_start) if to_point else point <= end <= before
         assert self.partition.log_epoch == self.epoch
         assert self.partition.end_of_epoch(self.epoch - 1) == end
         assert self.partition.end_of_epoch(self.epoch) == end

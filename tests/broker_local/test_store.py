@@ -24,8 +24,8 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
     return MemFiles() if request.param == "memory" else OsFiles(str(tmp_path))
 
 
-def flush(store: Store, with_line: bool = True) -> None:
-    work = store.begin_flush(with_line)
+def flush(store: Store, with_recovery_point: bool = True) -> None:
+    work = store.begin_flush(with_recovery_point)
     if work is not None:
         work.run(store.files)
         store.end_flush(work)
@@ -151,7 +151,7 @@ def test_a_clean_start_opens_nothing(files: Files) -> None:
     assert partition.append(batch([b"1"] * 7, producer_id=3, epoch=0, sequence=0), NOW).duplicate
 
 
-def test_after_a_kill_everything_is_there_and_counts_as_durable_only_up_to_the_line() -> None:
+def test_after_a_kill_everything_is_there_and_counts_as_durable_only_up_to_the_recovery_point() -> None:
     files = MemFiles(power=True)
     store = Store(files, NOW)
     store.create_topic("t", 2)
@@ -168,7 +168,7 @@ def test_after_a_kill_everything_is_there_and_counts_as_durable_only_up_to_the_l
 
 
 @pytest.mark.parametrize("kept", [0.0, 1.0])
-def test_after_a_power_cut_all_logs_go_back_to_one_line(kept: float) -> None:
+def test_after_a_power_cut_all_logs_go_back_to_one_point(kept: float) -> None:
     files = MemFiles(power=True)
     store = Store(files, NOW)
     store.create_topic("t", 3)
@@ -188,12 +188,12 @@ def test_after_a_power_cut_all_logs_go_back_to_one_line(kept: float) -> None:
     assert (third.log_epoch, third.partition("t", 0).end, third.partition("t", 2).end_of_epoch(0)) == (1, 4, 0)
 
 
-def test_durable_keeps_what_was_flushed_without_a_line() -> None:
+def test_durable_keeps_what_was_flushed_without_a_recovery_point() -> None:
     files = MemFiles(power=True)
     store = Store(files, NOW, durability="durable")
     store.create_topic("t", 1)
     store.partition("t", 0).append(batch([b"1"] * 3), NOW)
-    flush(store, with_line=False)
+    flush(store, with_recovery_point=False)
     again = Store(files.after_power_cut(), NOW, durability="durable")
     assert (again.partition("t", 0).end, again.log_epoch) == (3, 1)
 
@@ -224,7 +224,8 @@ def test_a_directory_of_a_newer_version_is_refused(files: Files) -> None:
 def test_a_broken_directory_is_not_started_before_it_was_checked(files: Files) -> None:
     store = Store(files, NOW)
     store.mark_broken(Corruption("topics/x/0/0.log", 77, "the sum does not fit"))
-    with pytest.raises(DiskFailed, match=r"topics/x/0/0.log at byte 77: .*the sum does not fit. Run 'broker-local check'"):
+    said = r"topics/x/0/0.log at byte 77: .*the sum does not fit. Run 'broker-local check'"
+    with pytest.raises(DiskFailed, match=said):
         Store(files, NOW)
     catalog.forgive(files)
     Store(files, NOW)

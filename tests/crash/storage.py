@@ -25,7 +25,7 @@ class Told:
     keyed: list[Row] = field(default_factory=list)
     start: int = 0
     wanted_start: int = 0
-    line: dict[str, int] = field(default_factory=dict)
+    point: dict[str, int] = field(default_factory=dict)
     last: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     pending: dict[str, list[Row]] = field(default_factory=dict)
     deleted: bool = False
@@ -67,7 +67,7 @@ class Life:
         self.told.start = 7
         self.retried(lambda: self.store.alter_topic("plain", {"retention.bytes": "900"}))
         self.store.close()
-        self.told.line = {"plain": len(self.told.plain), "keyed": len(self.told.keyed)}
+        self.told.point = {"plain": len(self.told.plain), "keyed": len(self.told.keyed)}
         self.open()
         for number in range(6):
             self.append("keyed", [b"w%d" % number], [b"a"])
@@ -108,7 +108,7 @@ class Life:
         if work is not None:
             work.run(self.files)
             self.store.end_flush(work)
-        self.told.line = {"plain": len(self.told.plain), "keyed": len(self.told.keyed)}
+        self.told.point = {"plain": len(self.told.plain), "keyed": len(self.told.keyed)}
 
     def tick(self) -> None:
         """Retention and compaction."""
@@ -168,15 +168,15 @@ def check_after_power_cut(files: MemFiles, told: Told) -> None:
     store = Store(files, NOW, durability=told.durability)
     for topic, log in (("plain", told.plain), ("keyed", told.keyed)):
         if topic not in store.topics:
-            assert not told.line.get(topic)
+            assert not told.point.get(topic)
             continue
         partition = store.partition(topic, 0)
-        line, full = told.line.get(topic, 0), log + told.pending.get(topic, [])
-        assert line <= max(partition.end, partition.log_start)
+        point, full = told.point.get(topic, 0), log + told.pending.get(topic, [])
+        assert point <= max(partition.end, partition.log_start)
         rows = read_all(partition)
         if topic == "plain":
             assert rows == full[partition.log_start : partition.end]
-            assert told.start <= partition.log_start <= max(told.wanted_start, told.start, line)
+            assert told.start <= partition.log_start <= max(told.wanted_start, told.start, point)
         else:
             assert state(rows) == state(full[: partition.end])
         partition.append(batch([b"new"]), NOW)

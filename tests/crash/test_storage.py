@@ -14,8 +14,8 @@ import pytest
 from broker_local.base.faults import DiskFailed, Corruption, Refusal, StorageError
 from broker_local.base.files import OsFiles
 from broker_local.base.mem_files import Killed, MemFiles, Plan
-from broker_local.log.line import Line
-from broker_local.log.line import read as read_line
+from broker_local.log.recovery_point import RecoveryPoint
+from broker_local.log.recovery_point import read as read_recovery_point
 from broker_local.log.recovery import Known
 from broker_local.log.store import Durability, Store
 from tests.broker_local.logs import HERE, NOW, Row, batch, open_partition, read_all
@@ -62,16 +62,16 @@ def test_power_cut_at_every_call(kept: float, durability: Durability) -> None:
         check_after_power_cut(life.files.after_power_cut(kept), life.told)
 
 
-def test_under_process_every_log_goes_back_to_the_same_line() -> None:
+def test_under_process_every_log_goes_back_to_the_same_recovery_point() -> None:
     for _, life, _ in lives("kill", 0.0, "process"):
         left = life.files.after_power_cut(1.0)
         if left.size("catalog") < 0:
             continue
-        line: Line | None = read_line(left)
+        point: RecoveryPoint | None = read_recovery_point(left)
         store = Store(left, NOW)
         for topic in store.topics.values():
             partition = store.partition(topic.name, 0)
-            known = line.ends.get((topic.id, 0), 0) if line else 0
+            known = point.ends.get((topic.id, 0), 0) if point else 0
             assert partition.end == max(known, partition.log_start)
 
 
@@ -214,7 +214,7 @@ def test_a_flipped_bit_in_any_file_is_never_delivered(killed: bool) -> None:
                 told += 1
                 continue
             if seen != truth:
-                # Only the tail behind the line may go, as if it had never been finished.
+                # Only the tail behind the recovery point may go, as if it had never been finished.
                 assert killed and path.endswith(".log") and seen["keyed"] == truth["keyed"]
                 assert seen["plain"] == truth["plain"][:-1]
     assert told > 1000 and life.told.plain

@@ -1,7 +1,7 @@
-"""The line: how far every log is durable, written at one instant for all of them.
+"""The recovery point: how far every log is durable, written at one instant for all of them.
 
-After a start under another boot id the page cache is gone, and what lies behind the line may be there or
-not, for each log by itself. Under `process` every log therefore goes back to the line, so that input, output
+After a start under another boot id the page cache is gone, and what lies behind the recovery point may be there or
+not, for each log by itself. Under `process` every log therefore goes back to the recovery point, so that input, output
 and offsets agree.
 """
 
@@ -22,13 +22,13 @@ Log = tuple[str, int]
 """Topic id and partition."""
 
 
-class Line(NamedTuple):
-    """The line.
+class RecoveryPoint(NamedTuple):
+    """The recovery point.
 
     Args:
         boot: the run of the machine in which it was written.
         epoch: the log epoch.
-        clean: the engine was closed; there is nothing behind the line.
+        clean: the engine was closed; there is nothing behind the recovery point.
         ends: offset up to which each log is durable.
     """
 
@@ -38,22 +38,22 @@ class Line(NamedTuple):
     ends: Mapping[Log, int]
 
 
-def write(files: Files, line: Line) -> None:
-    """Puts the line in the place of the old one.
+def write(files: Files, point: RecoveryPoint) -> None:
+    """Puts the recovery point in the place of the old one.
 
     Raises:
         OSError: the old one still stands.
     """
     rows: dict[str, dict[int, int]] = {}
-    for (topic, number), end in line.ends.items():
+    for (topic, number), end in point.ends.items():
         if end:
             rows.setdefault(topic, {})[number] = end
-    content = {"boot": line.boot, "epoch": line.epoch, "clean": line.clean, "ends": rows}
+    content = {"boot": point.boot, "epoch": point.epoch, "clean": point.clean, "ends": rows}
     atomic_file.write(files, PATH, KIND, VERSION, content)
 
 
-def read(files: Files) -> Line | None:
-    """Reads the line; None if there is none.
+def read(files: Files) -> RecoveryPoint | None:
+    """Reads the recovery point; None if there is none.
 
     Raises:
         Corruption: it is there and cannot be believed.
@@ -67,5 +67,5 @@ def read(files: Files) -> Line | None:
         assert isinstance(rows, dict)
         ends = {(topic, number): int(end) for topic, row in rows.items() for number, end in row.items()}
     except (KeyError, TypeError, ValueError, AssertionError, AttributeError) as error:
-        raise Corruption(PATH, 14, f"the content is no line: {error!r}") from error
-    return Line(boot, epoch, clean, ends)
+        raise Corruption(PATH, 14, f"the content is no recovery point: {error!r}") from error
+    return RecoveryPoint(boot, epoch, clean, ends)
