@@ -20,7 +20,7 @@ from broker_local.base.files import OsFiles
 from broker_local.host.client import Link
 from broker_local.host.launch import connect as link_to
 from broker_local.log import format as batches
-from broker_local.log.store import Store
+from broker_local.log.log_manager import LogManager
 from broker_local.protocol.requests.records import READ_UNCOMMITTED, Fetch, FetchPosition, FetchReply
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.rocks import RocksEngine
@@ -251,7 +251,7 @@ def append(engine: Engine, count: int) -> Iterator[float]:
     data = [batches.write(*each, None) for each in _orders(count)]
     while True:
         directory = tempfile.mkdtemp(prefix="streams-bench-")
-        logs = Store(OsFiles(directory), START)
+        logs = LogManager(OsFiles(directory), START)
         logs.create_topic("stage", 1)
         log = logs.partition("stage", 0)
         yield cpu_ns(lambda log=log: _one_by_one(lambda each: log.append(each, START), data)) / count

@@ -1,4 +1,4 @@
-"""The broker: what it holds, and what comes of a request. No I/O but through the store, no clock, no threads.
+"""The broker: what it holds, and what comes of a request. No I/O but through its logs, no clock, no threads.
 
 `handle` answers at once, or says what has to happen first (`waits.Later`). Whoever runs the broker (the
 socket loop, or a link in the same process) parks those, asks again, and calls `turn` when `next_due` says so.
@@ -14,7 +14,7 @@ from broker_local.base.limits import MAX_GROUPS, MAX_OFFSETS, MAX_PARTITIONS, MA
 from broker_local.broker.waits import Key
 from broker_local.coordinator.group_state import Group, GroupSettings
 from broker_local.log.read_faults import ReadFaults
-from broker_local.log.store import UPKEEP, Durability, Store, Upkeep
+from broker_local.log.log_manager import UPKEEP, Durability, LogManager, Upkeep
 from broker_local.protocol.requests.request import Reply
 
 TICK_MS = 1_000
@@ -61,7 +61,7 @@ class Broker:
     asked something.
     """
 
-    store: Store
+    logs: LogManager
     settings: BrokerSettings
     new_ids: Callable[[], str]
     name: str = "broker_local 0.1"

@@ -14,7 +14,7 @@ from broker_local.base.limits import LOG_FILES
 from broker_local.broker import on_fetch, on_groups, on_records, on_topics
 from broker_local.broker.broker import TICK_MS, Broker, BrokerSettings, Peer
 from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps
-from broker_local.log.store import Compactor, Flush, Store
+from broker_local.log.log_manager import Compactor, Flush, LogManager
 from broker_local.protocol.requests import groups, records, topics, transactions
 from broker_local.protocol.requests.request import Failure, Reply
 
@@ -74,7 +74,7 @@ def open_broker(
         faults.StorageFailure: something on disk is not what was written, or the broker stopped for that before.
         Refusal: a newer broker wrote the directory.
     """
-    store = Store(
+    logs = LogManager(
         files,
         at.at,
         durability=settings.durability,
@@ -84,7 +84,7 @@ def open_broker(
         defaults=settings.topics,
         upkeep=settings.upkeep,
     )
-    broker = Broker(store, settings, new_ids)
+    broker = Broker(logs, settings, new_ids)
     on_groups.load(broker, at)
     broker.next_expiry = at.now + settings.offsets_check_ms
     return broker
@@ -146,12 +146,12 @@ def turn(broker: Broker, at: Instant) -> None:
         faults.StorageFailure: the disk failed.
     """
     on_groups.on_time(broker, at)
-    broker.store.sweep()
+    broker.logs.sweep()
     if at.now >= broker.next_tick:
         upkeep = broker.settings.upkeep
         broker.next_tick = at.now + min(TICK_MS, upkeep.retention_check_ms, upkeep.compaction_check_ms)
         with suppress(Refusal):  # no space to note what goes: the next round tries again
-            broker.store.tick(at.at)
+            broker.logs.tick(at.at)
     if at.now >= broker.next_expiry:
         broker.next_expiry = at.now + broker.settings.offsets_check_ms
         on_groups.expire(broker, at)
@@ -159,10 +159,10 @@ def turn(broker: Broker, at: Instant) -> None:
 
 def next_due(broker: Broker, flushing: bool = False) -> int:
     """When `turn` or `due_flush` has something to do next (ms); `flushing`: one is on, no other can begin."""
-    if broker.store.sweeping or (broker.store.checking and not flushing):
+    if broker.logs.sweeping or (broker.logs.checking and not flushing):
         return 0
     due = min(broker.due.values(), default=broker.next_tick)
-    if broker.store.dirty and not broker.durable and not flushing:
+    if broker.logs.dirty and not broker.durable and not flushing:
         due = min(due, broker.next_flush)
     return min(due, broker.next_tick, broker.next_expiry)
 
@@ -171,18 +171,18 @@ def due_flush(broker: Broker, at: Instant) -> Flush | None:
     """What is to be made durable now: under `durable` whatever is not, else once an interval. One at a
     time.
     """
-    store = broker.store
-    if not store.checking and (not store.dirty or (not broker.durable and at.now < broker.next_flush)):
+    logs = broker.logs
+    if not logs.checking and (not logs.dirty or (not broker.durable and at.now < broker.next_flush)):
         return None
-    if not store.checkpoint():
+    if not logs.checkpoint():
         return None
     broker.next_flush = at.now + broker.settings.flush_interval_ms
-    return store.begin_flush()
+    return logs.begin_flush()
 
 
 def flushed(broker: Broker, flush: Flush) -> None:
     """It is durable now: whoever waited for that goes on, and may read it."""
-    broker.store.end_flush(flush)
+    broker.logs.end_flush(flush)
     if broker.durable:
         broker.wake(SYNCED)
         for partition, _ in flush.ends:

@@ -144,8 +144,8 @@ def _look_widely(
 
 
 def _ends(broker: Broker, positions: Iterable[FetchPosition], isolation: int) -> list[tuple[str, int]]:
-    """How far the logs may be read, and which topics they are of: what is seen to be as it was need not be looked at again."""
-    topics, partition_at = broker.store.topics, broker.store.opened
+    """How far the logs may be read, and of which topics they are: what is as it was need not be looked at again."""
+    topics, partition_at = broker.logs.topics, broker.logs.opened
     found = []
     for each in positions:
         topic = topics.get(each.topic)
@@ -217,7 +217,7 @@ def _part(
     """What there is to say of one position (None: nothing), and the bytes of its batches."""
     topic, number = position.topic, position.partition
     try:
-        partition = broker.store.partition(topic, number)
+        partition = broker.logs.partition(topic, number)
     except Refusal as refused:
         return FetchedPart(topic, number, refused.code, refused.message, -1, -1, -1, -1, -1, -1, -1, EMPTY), 0
     pieces: list[Piece] = []

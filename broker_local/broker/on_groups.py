@@ -67,9 +67,9 @@ def load(broker: Broker, at: Instant) -> None:
     """
     with suppress(Refusal):  # a full disk: it comes to be, or gets today's settings, when there is space
         _log(broker)
-        if broker.store.topics[GROUP_TOPIC].config != LOG_SETTINGS:
-            broker.store.alter_topic(GROUP_TOPIC, LOG_SETTINGS)
-    if GROUP_TOPIC not in broker.store.topics:
+        if broker.logs.topics[GROUP_TOPIC].config != LOG_SETTINGS:
+            broker.logs.alter_topic(GROUP_TOPIC, LOG_SETTINGS)
+    if GROUP_TOPIC not in broker.logs.topics:
         return
     log = _log(broker)
     offset = log.log_start
@@ -99,9 +99,9 @@ def _load_piece(broker: Broker, piece: FileSlice) -> None:
 
 
 def _log(broker: Broker) -> Partition:
-    if GROUP_TOPIC not in broker.store.topics:
-        broker.store.create_topic(GROUP_TOPIC, 1, LOG_SETTINGS)
-    return broker.store.partition(GROUP_TOPIC, 0)
+    if GROUP_TOPIC not in broker.logs.topics:
+        broker.logs.create_topic(GROUP_TOPIC, 1, LOG_SETTINGS)
+    return broker.logs.partition(GROUP_TOPIC, 0)
 
 
 def append_records(broker: Broker, made: Sequence[LogRecord], at: Instant) -> None:

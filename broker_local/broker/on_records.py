@@ -120,9 +120,9 @@ def _bytes(body: Body) -> bytes | memoryview:
 def open_or_create(broker: Broker, topic: str, partition: int) -> Partition:
     """The partition; a topic that does not exist is made with `num.partitions` (decision 34)."""
     settings = broker.settings
-    if settings.creates_topics and topic not in broker.store.topics and partition < settings.num_partitions:
-        broker.store.create_topic(topic, settings.num_partitions)
-    return broker.store.partition(topic, partition)
+    if settings.creates_topics and topic not in broker.logs.topics and partition < settings.num_partitions:
+        broker.logs.create_topic(topic, settings.num_partitions)
+    return broker.logs.partition(topic, partition)
 
 
 def _when_durable(broker: Broker, written: list[tuple[Partition, int]], reply: Reply) -> Answer:
@@ -131,7 +131,7 @@ def _when_durable(broker: Broker, written: list[tuple[Partition, int]], reply: R
     def again(at: Instant) -> Answer:
         return _when_durable(broker, written, reply)
 
-    topics = broker.store.topics
+    topics = broker.logs.topics
     for partition, end in written:
         topic = topics.get(partition.topic.name)
         if partition.durable_end < end and topic is not None and topic.id == partition.topic.id:
@@ -166,7 +166,7 @@ def _list_all(broker: Broker, request: ListOffsets) -> Generator[None, None, Ans
 def _listed(broker: Broker, asked: OffsetQuestion, isolation: int) -> ListedOffset:
     topic, number = asked.topic, asked.partition
     try:
-        partition = broker.store.partition(topic, number)
+        partition = broker.logs.partition(topic, number)
     except Refusal as refused:
         return ListedOffset(topic, number, refused.code, refused.message, -1, -1, -1, -1)
     offset, timestamp = -1, -1
@@ -210,10 +210,11 @@ def _deleted(broker: Broker, part: DeletePart) -> DeletedPart:
     try:
         if part.topic == GROUP_TOPIC:
             raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is the broker's own")
-        partition = broker.store.partition(part.topic, part.partition)
+        partition = broker.logs.partition(part.topic, part.partition)
         if not partition.topic.settings.deletes:
             said = f"Records of partition {partition!r} can not be deleted due to the configured policy"
-            raise Refusal(ErrorCode.POLICY_VIOLATION, f"{said}: cleanup.policy of the topic is compact, without delete.")
+            why = f"{said}: cleanup.policy of the topic is compact, without delete."
+            raise Refusal(ErrorCode.POLICY_VIOLATION, why)
         start = partition.delete_records(part.before)
     except Refusal as refused:
         return DeletedPart(part.topic, part.partition, refused.code, refused.message, -1)

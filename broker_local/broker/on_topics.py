@@ -35,7 +35,7 @@ MOST_OF_ONE = 10_000
 
 def metadata(broker: Broker, peer: Peer, request: Metadata, at: Instant) -> Answer:
     """Which topics there are; those about to send may have missing ones made."""
-    topics = broker.store.topics
+    topics = broker.logs.topics
     if request.topics is None:
         found = [topic for name, topic in sorted(topics.items()) if name != GROUP_TOPIC]
         return MetadataReply(tuple(_row(topic) for topic in found))
@@ -55,21 +55,21 @@ def _make_missing(broker: Broker, names: Sequence[str]) -> Generator[None, None,
     wrong: dict[str, ErrorCode] = {}
     for name in dict.fromkeys(names):
         yield
-        if name not in broker.store.topics:
+        if name not in broker.logs.topics:
             try:
-                fresh[name] = broker.store.new_topic(name, broker.settings.num_partitions)
+                fresh[name] = broker.logs.new_topic(name, broker.settings.num_partitions)
             except Refusal as refused:
                 wrong[name] = refused.code
     wrong.update((name, refused.code) for name, refused in _take_out(broker, fresh).items())
     try:
-        broker.store.create_topics(fresh.values())
+        broker.logs.create_topics(fresh.values())
     except Refusal as refused:
         wrong.update(dict.fromkeys(fresh, refused.code))
     return MetadataReply(tuple(_known(broker, name, wrong) for name in names))
 
 
 def _known(broker: Broker, name: str, wrong: Mapping[str, ErrorCode]) -> TopicRow:
-    topic = broker.store.topics.get(name)
+    topic = broker.logs.topics.get(name)
     if topic is not None:
         return _row(topic)
     if name in wrong:
@@ -101,7 +101,7 @@ def _check_count(name: str, count: int) -> int:
 
 def _take_out(broker: Broker, fresh: dict[str, Topic]) -> dict[str, Refusal]:
     """Takes those out for which there is no room, and says why."""
-    settings, there = broker.settings, broker.store.topics
+    settings, there = broker.settings, broker.logs.topics
     topics = settings.max_topics - len(there)
     partitions = settings.max_partitions - _partitions(broker)
     refused: dict[str, Refusal] = {}
@@ -116,7 +116,7 @@ def _take_out(broker: Broker, fresh: dict[str, Topic]) -> dict[str, Refusal]:
 
 
 def _partitions(broker: Broker) -> int:
-    return sum(topic.partitions for topic in broker.store.topics.values())
+    return sum(topic.partitions for topic in broker.logs.topics.values())
 
 
 def _no_room(broker: Broker, name: str) -> Refusal:
@@ -140,8 +140,8 @@ def _create(broker: Broker, request: TopicCreate) -> Generator[None, None, Answe
         count = broker.settings.num_partitions if new.partitions == -1 else new.partitions
 
         def look(name: str = new.topic, count: int = count, configs: dict[str, str] = new.configs) -> None:
-            broker.store.settings_of(name, configs)
-            topic = broker.store.new_topic(name, _check_count(name, count), configs)
+            broker.logs.settings_of(name, configs)
+            topic = broker.logs.new_topic(name, _check_count(name, count), configs)
             if name in fresh:
                 raise Refusal(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
             fresh[name] = topic
@@ -159,7 +159,7 @@ def _create(broker: Broker, request: TopicCreate) -> Generator[None, None, Answe
     ids = {topic.id for topic in fresh.values()}
     failed: Refusal | None = None
     try:
-        broker.store.create_topics(fresh.values())
+        broker.logs.create_topics(fresh.values())
     except Refusal as refused:
         failed = refused
     return TopicsReply(tuple(_outcome(broker, row, ids, failed) for row in results))
@@ -171,7 +171,7 @@ def _outcome(broker: Broker, row: TopicResult, ids: Set[str], failed: Refusal | 
         return row
     if failed is not None:
         return TopicResult(row.topic, failed.code, failed.message)
-    if broker.store.topics[row.topic].id not in ids:
+    if broker.logs.topics[row.topic].id not in ids:
         return TopicResult(row.topic, ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{row.topic}' already exists.")
     return row
 
@@ -186,7 +186,7 @@ def _delete_all(broker: Broker, request: TopicDelete, at: Instant) -> Generator[
     doomed: dict[str, Topic] = {}
     results = [_result(broker, name, partial(_doom, broker, name, doomed)) for name in request.topics]
     try:
-        broker.store.delete_topics(doomed.values())
+        broker.logs.delete_topics(doomed.values())
     except Refusal as refused:
         failed = TopicResult("", refused.code, refused.message)
         return TopicsReply(tuple(replace(failed, topic=row.topic) if row.topic in doomed else row for row in results))
@@ -202,7 +202,7 @@ def _delete_all(broker: Broker, request: TopicDelete, at: Instant) -> Generator[
 def _doom(broker: Broker, name: str, doomed: dict[str, Topic]) -> None:
     if not broker.settings.deletes_topics:
         raise Refusal(ErrorCode.TOPIC_DELETION_DISABLED, "the broker's delete.topic.enable is false")
-    topic = broker.store.topic(name)
+    topic = broker.logs.topic(name)
     if name in doomed:
         raise Refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no topic '{name}' any more")
     doomed[name] = topic
@@ -213,7 +213,7 @@ def topic_alter(broker: Broker, peer: Peer, request: TopicAlter, at: Instant) ->
     return Steps(
         _one_by_one(
             broker,
-            [(each.topic, partial(broker.store.alter_topic, each.topic, each.configs)) for each in request.topics],
+            [(each.topic, partial(broker.logs.alter_topic, each.topic, each.configs)) for each in request.topics],
         )
     )
 
@@ -222,10 +222,10 @@ def partitions_add(broker: Broker, peer: Peer, request: PartitionsAdd, at: Insta
     """Raises numbers of partitions."""
 
     def add(name: str, count: int) -> None:
-        more = _check_count(name, count) - broker.store.topic(name).partitions
+        more = _check_count(name, count) - broker.logs.topic(name).partitions
         if more > broker.settings.max_partitions - _partitions(broker):
             raise _no_room(broker, name)
-        broker.store.add_partitions(name, count)
+        broker.logs.add_partitions(name, count)
 
     return Steps(_one_by_one(broker, [(each.topic, partial(add, each.topic, each.count)) for each in request.topics]))
 
@@ -249,11 +249,11 @@ def _configs(broker: Broker, request: TopicConfigs) -> Generator[None, None, Ans
     rows = []
     for name in dict.fromkeys(request.topics):
         yield
-        topic = broker.store.topics.get(name)
+        topic = broker.logs.topics.get(name)
         if topic is None:
             rows.append(TopicConfigRows(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ()))
             continue
-        known = {each.name: each.default for each in SETTINGS.values()} | ONLY | dict(broker.store.defaults_of(name))
+        known = {each.name: each.default for each in SETTINGS.values()} | ONLY | dict(broker.logs.defaults_of(name))
         settings = tuple(
             ConfigRow(setting, topic.config.get(setting, default), setting in topic.config)
             for setting, default in sorted(known.items())

@@ -23,7 +23,7 @@ from broker_local.host.place import Place, Unavailable, prepare
 from broker_local.host.process import held, serve
 from broker_local.log import catalog
 from broker_local.log import format as batches
-from broker_local.log.store import Store
+from broker_local.log.log_manager import LogManager
 from broker_local.log.topics import GROUP_TOPIC, NOTHING
 
 READ_BYTES = 1024 * 1024
@@ -117,23 +117,23 @@ def check_command(directory: str) -> None:
     """Read all of DIRECTORY, say what is damaged, and let a stopped broker start again if nothing is."""
     with _spoken():
         try:
-            with _opened(directory, forgive=True) as store:
-                found = _check(directory, store)
+            with _opened(directory, forgive=True) as logs:
+                found = _check(directory, logs)
             if found:
                 _tell(directory, found)
         except StorageFailure as fault:  # it was met when the logs were opened, which is as far as it goes
             _tell(directory, [fault])
 
 
-def _check(directory: str, store: Store) -> list[Corruption]:
+def _check(directory: str, logs: LogManager) -> list[Corruption]:
     """What is there that nobody can read; what is damaged is told at once, and keeps the broker from starting."""
-    found = store.verify()
+    found = logs.verify()
     if any(not isinstance(fault, Unreadable) for fault in found):
         _tell(directory, found)
-    catalog.forgive(store.files)
+    catalog.forgive(logs.files)
     if not found:
-        partitions = sum(topic.partitions for topic in store.topics.values())
-        click.echo(f"{partitions} partitions of {len(store.topics)} topics are sound")
+        partitions = sum(topic.partitions for topic in logs.topics.values())
+        click.echo(f"{partitions} partitions of {len(logs.topics)} topics are sound")
     return found
 
 
@@ -181,8 +181,8 @@ def delete_command(directory: str, topic: str) -> None:
 @click.option("--records", is_flag=True, help="Show the records as well, one JSON object a line.")
 def dump_command(directory: str, topic: str, partition: int, start: int | None, records: bool) -> None:
     """Show the batches of one partition."""
-    with _spoken(), _opened(directory, forgive=False) as store:
-        log = store.partition(topic, partition)
+    with _spoken(), _opened(directory, forgive=False) as logs:
+        log = logs.partition(topic, partition)
         offset = log.log_start if start is None else start
         while offset < log.end:
             found = log.read(offset, READ_BYTES)
@@ -232,7 +232,7 @@ def _record_lines(data: bytes, position: int) -> Iterable[str]:
 
 
 @contextmanager
-def _opened(directory: str, forgive: bool) -> Iterator[Store]:
+def _opened(directory: str, forgive: bool) -> Iterator[LogManager]:
     """The logs of a directory whose broker does not run.
 
     Args:
@@ -247,9 +247,9 @@ def _opened(directory: str, forgive: bool) -> Iterator[Store]:
             catalog.forgive(files)
         sound = False
         try:
-            store = Store(files, SystemClock().now_ms())
-            yield store
-            store.close()
+            logs = LogManager(files, SystemClock().now_ms())
+            yield logs
+            logs.close()
             sound = True
         finally:
             if noted is not None and not sound:

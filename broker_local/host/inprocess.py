@@ -112,7 +112,7 @@ class Engine:
             for link in list(self._links.values()):
                 link.lose("the engine was closed")
             self._links.clear()
-            self._broker.store.close()
+            self._broker.logs.close()
             self.changed.notify_all()
 
     def _settle(self, link: MemoryLink, correlation: int, request: object, found: Reply | Later | None) -> None:

@@ -143,10 +143,10 @@ def _run(
     announce(f"listening on {', '.join([here, *addresses])}; durability {settings.durability}")
     try:
         server.run()
-        broker.store.close()
+        broker.logs.close()
         announce(f"ended; {server.counters.words()}")
     except StorageFailure as fault:
-        broker.store.mark_broken(fault)
+        broker.logs.mark_broken(fault)
         raise Unavailable(
             f"stopped for good: {fault}. Run `broker-local check {place.directory}` before it is started again"
         ) from None

@@ -123,7 +123,7 @@ class Server:
         for listener in listeners:
             listener.setblocking(False)
             self._selector.register(listener, selectors.EVENT_READ, listener)
-        self._syncer = Syncer(broker.store.files, self.wake)
+        self._syncer = Syncer(broker.logs.files, self.wake)
 
     def wake(self) -> None:
         """Makes the loop look round. From any thread, or from a signal handler."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 from broker_local.base.files import Files
-from broker_local.log.store import Flush
+from broker_local.log.log_manager import Flush
 
 
 class Syncer:

@@ -85,7 +85,7 @@ class Standing:
         self.server.stop()
         self.thread.join(20)
         assert not self.thread.is_alive()
-        self.broker.store.close()
+        self.broker.logs.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from broker_local.base.faults import Corruption
 from broker_local.base.files import OsFiles
 from broker_local.log import format as batches
-from broker_local.log.store import Store
+from broker_local.log.log_manager import LogManager
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
 from streams.errors import BrokerNotFoundException, CorruptRecordException
 from streams.world import SYSTEM
@@ -131,16 +131,16 @@ def test_a_topic_is_given_up_and_the_others_go_on(directory: Path) -> None:
 def test_an_unreadable_batch_is_named_and_stops_nobody(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that did not look has left a batch with right sums that is none; its broker may even have stopped."""
     directory.mkdir(mode=0o700)
-    store = Store(OsFiles(str(directory)), NOW)
-    store.create_topic("t", 1)
-    log = store.partition("t", 0)
+    logs = LogManager(OsFiles(str(directory)), NOW)
+    logs.create_topic("t", 1)
+    log = logs.partition("t", 0)
     log.append(batch([b"first"], timestamp=NOW), NOW)
     with monkeypatch.context() as blind:
         blind.setattr(batches, "check_outline", lambda header, data: None)
         log.append(poisoned({"no": "columns"}, 1, at=NOW + 5), NOW)
     log.append(batch([b"last"], timestamp=NOW + 9), NOW)
-    store.close()
-    store.mark_broken(Corruption("topics", 0, "an older broker met it"))
+    logs.close()
+    logs.mark_broken(Corruption("topics", 0, "an older broker met it"))
     code, out, err = command("check", str(directory))
     assert (code, out) == (1, "") and "unreadable: t-0: topics/" in err and "The broker serves all else" in err
     with Consumer(bootstrap_servers=f"local://{directory}") as consumer:

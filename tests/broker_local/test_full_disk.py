@@ -28,7 +28,7 @@ def written(clean: bool) -> MemFiles:
     desk.time(2_000)
     desk.sync()
     if clean:
-        desk.broker.store.close()
+        desk.broker.logs.close()
     return desk.files.after_kill()
 
 
@@ -108,7 +108,7 @@ def test_what_a_start_after_a_power_cut_could_not_write_is_written_before_anythi
     files.plan = None
     assert desk.produce("t", 1, batch(b"new")).error == ErrorCode.NONE
     if closed:
-        desk.broker.store.close()
+        desk.broker.logs.close()
     again = desk.restarted()
     assert again.values("t", 0) == after_the_cut() and again.values("t", 1) == [b"new"]
     assert reader_is_told(again)
@@ -129,7 +129,7 @@ def test_a_broker_that_is_closed_on_a_disk_still_full_after_a_power_cut_leaves_a
     files = cut_off()
     files.plan = full()
     desk = Desk(files)
-    desk.broker.store.close()
+    desk.broker.logs.close()
     files.plan = None
     again = desk.restarted()
     assert again.values("t", 0) == after_the_cut() and reader_is_told(again)
@@ -161,8 +161,8 @@ def test_a_group_whose_members_have_much_to_tell_can_form_and_comes_back() -> No
 
 def test_the_group_log_of_an_earlier_broker_loses_its_limit() -> None:
     desk = Desk()
-    desk.broker.store.alter_topic("__consumer_offsets", {"max.message.bytes": None})
-    assert desk.restarted().broker.store.topic("__consumer_offsets").settings.max_message_bytes == 2**31 - 1
+    desk.broker.logs.alter_topic("__consumer_offsets", {"max.message.bytes": None})
+    assert desk.restarted().broker.logs.topic("__consumer_offsets").settings.max_message_bytes == 2**31 - 1
 
 
 def test_what_the_members_of_a_group_tell_is_bounded_all_the_same() -> None:

@@ -29,6 +29,6 @@ def test_a_record_of_a_newer_version_is_refused() -> None:
     desk = Desk()
     desk.ask(COMMIT)
     key, value = msgpack.packb([1, "g"]), msgpack.packb([7])
-    desk.broker.store.partition(GROUP_TOPIC, 0).append(batches.write([key], [value], [WALL], None), WALL)
+    desk.broker.logs.partition(GROUP_TOPIC, 0).append(batches.write([key], [value], [WALL], None), WALL)
     with pytest.raises(Refusal, match="has version 7; this broker knows 2"):
         desk.restarted()

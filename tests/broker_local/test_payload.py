@@ -16,7 +16,7 @@ from broker_local.base.mem_files import MemFiles
 from broker_local.host.compactor import outcome, pack_job, read_outcome, unpack_job
 from broker_local.log import compaction, partition
 from broker_local.log import format as batches
-from broker_local.log.store import COMPACTION_CHECK_MS, Store
+from broker_local.log.log_manager import COMPACTION_CHECK_MS, LogManager
 from broker_local.protocol.requests.records import READ_UNCOMMITTED, ListOffsets, OffsetQuestion, Produce, ProducePart
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import Desk
@@ -181,21 +181,21 @@ def test_compaction_leaves_an_unreadable_batch_and_does_its_work_around_it(blind
 def test_the_engine_goes_on_and_says_where_the_batch_lies(
     blind: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = Store(MemFiles(), NOW)
-    store.create_topic("c", 1, {"cleanup.policy": "compact", "segment.bytes": "150", "min.cleanable.dirty.ratio": "0"})
-    log = store.partition("c", 0)
+    logs = LogManager(MemFiles(), NOW)
+    logs.create_topic("c", 1, {"cleanup.policy": "compact", "segment.bytes": "150", "min.cleanable.dirty.ratio": "0"})
+    log = logs.partition("c", 0)
     log.append(poisoned(b"garbage, no msgpack at all......", 1, keyless=False), NOW)
     for _ in range(3):
         log.append(batch([b"v" * 50], [b"k"]), NOW)
-    flush = store.begin_flush()
+    flush = logs.begin_flush()
     assert flush is not None
-    flush.run(store.files)
-    store.end_flush(flush)
+    flush.run(logs.files)
+    logs.end_flush(flush)
     with caplog.at_level(logging.WARNING, "broker_local"):
-        store.tick(NOW + COMPACTION_CHECK_MS)
+        logs.tick(NOW + COMPACTION_CHECK_MS)
     (said,) = caplog.messages
     assert said.startswith("c-0 is compacted around a batch: topics/") and "at byte 0: unreadable" in said
-    assert [type(each) for each in store.verify()] == [Unreadable]
+    assert [type(each) for each in logs.verify()] == [Unreadable]
 
 
 def test_a_time_is_looked_up_around_it(blind: pytest.MonkeyPatch) -> None:
@@ -220,20 +220,20 @@ def test_a_pass_that_crashes_is_told_and_harms_nobody(
     def planted(*arguments: object) -> None:
         raise TypeError("a fault of ours")
 
-    store = Store(MemFiles(), NOW)
-    store.create_topic("c", 1, {"cleanup.policy": "compact", "segment.bytes": "150", "min.cleanable.dirty.ratio": "0"})
+    logs = LogManager(MemFiles(), NOW)
+    logs.create_topic("c", 1, {"cleanup.policy": "compact", "segment.bytes": "150", "min.cleanable.dirty.ratio": "0"})
     for _ in range(3):
-        store.partition("c", 0).append(batch([b"v" * 50], [b"k"]), NOW)
-    flush = store.begin_flush()
+        logs.partition("c", 0).append(batch([b"v" * 50], [b"k"]), NOW)
+    flush = logs.begin_flush()
     assert flush is not None
-    flush.run(store.files)
-    store.end_flush(flush)
-    job = compaction.plan(store.partition("c", 0).facts(), store.topic("c").settings, NOW)
+    flush.run(logs.files)
+    logs.end_flush(flush)
+    job = compaction.plan(logs.partition("c", 0).facts(), logs.topic("c").settings, NOW)
     assert job is not None and unpack_job(pack_job(job)) == job
     monkeypatch.setattr(compaction, "run", planted)
     told = read_outcome(outcome(str(tmp_path), job), job)  # as a child tells it
     assert isinstance(told, Crashed) and "TypeError: a fault of ours" in str(told)
     with caplog.at_level(logging.ERROR, "broker_local"):
-        store.tick(NOW + COMPACTION_CHECK_MS)
+        logs.tick(NOW + COMPACTION_CHECK_MS)
     assert "c-0 is not compacted; a pass over it failed:" in caplog.text and "a fault of ours" in caplog.text
-    assert store.partition("c", 0).append(batch([b"v"], [b"k"]), NOW).base_offset == 3
+    assert logs.partition("c", 0).append(batch([b"v"], [b"k"]), NOW).base_offset == 3

@@ -47,7 +47,7 @@ def fetched(server: Running, *topics: str) -> dict[str, FetchedPart]:
 
 
 def log_of(server: Running, topic: str) -> Path:
-    home = Path(server.path).parent / "data" / "topics" / str(server.broker.store.topics[topic].id)
+    home = Path(server.path).parent / "data" / "topics" / str(server.broker.logs.topics[topic].id)
     (path,) = home.rglob("*.log")
     return path
 

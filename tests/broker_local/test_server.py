@@ -74,7 +74,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     server = Running(tmp_path)
     yield server
     server.stop()
-    server.broker.store.close()
+    server.broker.logs.close()
 
 
 def whole_reply(wire: socket.socket) -> tuple[int, object]:
@@ -326,6 +326,6 @@ def test_durable_acknowledges_after_the_fsync(tmp_path: Path) -> None:
     while len(came) < len(sent):
         came.extend(correlation for correlation, _ in link.receive(10_000))
     assert sorted(came) == sent
-    assert server.broker.store.partition("t", 0).durable_end == 50
+    assert server.broker.logs.partition("t", 0).durable_end == 50
     link.close()
     server.stop()

@@ -187,17 +187,17 @@ def test_topics_have_the_brokers_defaults_and_their_own_win() -> None:
     assert settings_of(desk, "a")["retention.ms"] == ("5000", False)
     assert settings_of(desk, "a")["cleanup.policy"] == ("compact", False)
     assert settings_of(desk, "b")["retention.ms"] == ("7", True)
-    a, b = (desk.broker.store.topic(name).settings for name in "ab")
+    a, b = (desk.broker.logs.topic(name).settings for name in "ab")
     assert (a.retention_ms, a.segment_bytes, a.compacts, b.retention_ms) == (5000, 300, True, 7)
     desk.ask(TopicAlter((Alteration("b", {"retention.ms": None}),)))
-    assert desk.broker.store.topic("b").settings == a
+    assert desk.broker.logs.topic("b").settings == a
 
 
 def test_the_defaults_of_the_next_broker_hold_for_topics_that_are_there() -> None:
     desk = Desk(settings=read("log.retention.ms=5000"))
     own = {"min.compaction.lag.ms": "50"}
     desk.ask(TopicCreate((NewTopic("a", 1, {}), NewTopic("b", 1, own))))
-    desk.broker.store.close()
+    desk.broker.logs.close()
     again = Desk(desk.files, read("log.retention.ms=6000", "log.cleaner.max.compaction.lag.ms=40"))
     assert settings_of(again, "a")["retention.ms"] == ("6000", False)
     # A contradiction between a topic and newer defaults is no damage; the topic is told when it is changed.
@@ -208,7 +208,7 @@ def test_the_defaults_of_the_next_broker_hold_for_topics_that_are_there() -> Non
 def test_the_brokers_own_topic_keeps_its_settings() -> None:
     desk = Desk(settings=read("message.max.bytes=10", "log.message.timestamp.type=LogAppendTime"))
     assert desk.ask(Commit("g", -1, "", None, (CommitPart("t", 0, 3, "x" * 100),))).parts[0].error == ErrorCode.NONE
-    assert desk.broker.store.topic(GROUP_TOPIC).settings.max_message_bytes == 2**31 - 1  # a group is one record
+    assert desk.broker.logs.topic(GROUP_TOPIC).settings.max_message_bytes == 2**31 - 1  # a group is one record
     assert desk.produce("t", 0, batch(b"a")).error == ErrorCode.MESSAGE_TOO_LARGE
 
 
@@ -226,7 +226,7 @@ def test_topics_are_made_and_deleted_as_the_broker_lets_them() -> None:
 def test_logs_are_looked_at_as_often_as_is_said() -> None:
     desk = Desk(settings=read("log.retention.check.interval.ms=200", "log.retention.ms=1000", "log.segment.bytes=150"))
     desk.produce("t", 0, batch(b"a"))
-    log = desk.broker.store.partition("t", 0)
+    log = desk.broker.logs.partition("t", 0)
     desk.sync()
     desk.time(1)
     desk.time(900)

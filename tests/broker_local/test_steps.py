@@ -109,13 +109,13 @@ def test_thousands_of_topics_are_made_and_deleted_in_one_write_of_the_catalog_ea
     made = desk.ask(Metadata(names(3_000), create_missing=True))
     assert {row.error for row in made.topics} == {ErrorCode.NONE}
     assert files.renames == before + 1
-    assert len(desk.restarted().broker.store.topics) == 3_001
+    assert len(desk.restarted().broker.logs.topics) == 3_001
     desk.ask(Commit("g", -1, "", None, (CommitPart("t1", 0, 1), CommitPart("t2999", 0, 1))))
     gone = desk.ask(TopicDelete((*names(2_999), "t0", "nope")))
     assert [row.error for row in gone.results] == [0] * 2_999 + [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION] * 2
     assert files.renames == before + 2
     assert [part.topic for part in desk.ask(Committed("g")).parts] == ["t2999"]
-    assert set(desk.restarted().broker.store.topics) == {"t2999", "__consumer_offsets"}
+    assert set(desk.restarted().broker.logs.topics) == {"t2999", "__consumer_offsets"}
 
 
 def test_a_topic_that_another_one_makes_meanwhile_is_there_already() -> None:
@@ -128,7 +128,7 @@ def test_a_topic_that_another_one_makes_meanwhile_is_there_already() -> None:
         answer = advance(answer, lambda: True)
     assert isinstance(answer, TopicsReply)
     assert [row.error for row in answer.results] == [ErrorCode.TOPIC_ALREADY_EXISTS] * 2
-    assert desk.broker.store.topics["a"].partitions == 7
+    assert desk.broker.logs.topics["a"].partitions == 7
 
 
 def test_missing_topics_that_another_one_makes_meanwhile_are_his() -> None:
@@ -145,14 +145,14 @@ def test_missing_topics_that_another_one_makes_meanwhile_are_his() -> None:
 def test_a_deleted_topic_goes_from_the_disk_bit_by_bit_and_whoever_starts_next_ends_it() -> None:
     desk = with_topic()
     desk.ask(Produce(-1, tuple(ProducePart("t", number, batch(b"x")) for number in range(MANY))))
-    topic = desk.broker.store.topics["t"].id
+    topic = desk.broker.logs.topics["t"].id
     desk.ask(TopicDelete(("t",)))
     assert len(desk.files.entries(f"topics/{topic}")) == MANY
     desk.time(1)
     left = len(desk.files.entries(f"topics/{topic}"))
     assert 0 < left < MANY
     again = desk.restarted()
-    while again.broker.store.sweeping:
+    while again.broker.logs.sweeping:
         again.time(1)
     assert topic not in again.files.entries("topics")
 
@@ -298,8 +298,8 @@ def closed(files: MemFiles) -> tuple[Desk, str]:
     desk.ask(TopicCreate((NewTopic("t", 1, {"segment.bytes": "4000000"}),)))
     for number in range(22):
         desk.produce("t", 0, batch(b"%d" % number + b"x" * BIG))
-    desk.broker.store.close()
-    index = f"topics/{desk.broker.store.topics['t'].id}/0/{0:020d}.index"
+    desk.broker.logs.close()
+    index = f"topics/{desk.broker.logs.topics['t'].id}/0/{0:020d}.index"
     return Desk(files), index
 
 
@@ -322,7 +322,7 @@ def test_a_lost_index_is_made_bit_by_bit_while_others_have_their_turn(lost: bool
     assert isinstance(answer, FetchReply)
     ((at, value),) = values_in(fetched(answer.parts[0]))
     assert at == 4 and value is not None and value.startswith(b"4x")
-    assert desk.broker.store.partition("t", 0).end == 22 + looks
+    assert desk.broker.logs.partition("t", 0).end == 22 + looks
 
 
 def test_a_segment_that_is_damaged_is_found_out_while_its_index_is_made() -> None:
@@ -338,7 +338,7 @@ def test_a_segment_that_is_damaged_is_found_out_while_its_index_is_made() -> Non
 def test_retention_and_compaction_look_at_the_end_of_an_index_only() -> None:
     files = Counting()
     desk, index = closed(files)
-    log = desk.broker.store.partition("t", 0)
+    log = desk.broker.logs.partition("t", 0)
     files.read_whole.clear()
     log.retain(desk.at.at)
     facts = log.facts()

@@ -11,7 +11,7 @@ from broker_local.base.faults import DiskFailed
 from broker_local.base.mem_files import MemFiles
 from broker_local.host.client import ConnectionLost
 from broker_local.host.sync import Syncer
-from broker_local.log.store import Flush
+from broker_local.log.log_manager import Flush
 from broker_local.protocol.requests.records import Produce, ProducePart
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import batch

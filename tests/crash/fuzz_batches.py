@@ -13,7 +13,7 @@ from broker_local.base.faults import Refusal
 from broker_local.base.mem_files import MemFiles
 from broker_local.log import format as batches
 from broker_local.log.segment import Piece
-from broker_local.log.store import Store, Upkeep
+from broker_local.log.log_manager import LogManager, Upkeep
 from tests.broker_local.logs import NOW
 from tests.crash.found import Found
 
@@ -81,9 +81,9 @@ class Batches:
     def play(self, data: bytes) -> str:
         """Appends it; if it is taken, reads it in every way there is."""
         files = MemFiles()
-        store = Store(files, NOW, upkeep=Upkeep(1, 1))
-        store.create_topic(PLAIN, 1)
-        store.create_topic(
+        logs = LogManager(files, NOW, upkeep=Upkeep(1, 1))
+        logs.create_topic(PLAIN, 1)
+        logs.create_topic(
             COMPACTED,
             1,
             {"cleanup.policy": "compact", "segment.bytes": "100", "min.cleanable.dirty.ratio": "0"},
@@ -91,7 +91,7 @@ class Batches:
         good = batches.write([b"a"], [b"good"], [NOW], None)
         taken = 0
         for name in (PLAIN, COMPACTED):
-            log = store.partition(name, 0)
+            log = logs.partition(name, 0)
             log.append(good, NOW)
             try:
                 log.append(data, NOW)
@@ -101,19 +101,19 @@ class Batches:
             except Exception as error:
                 raise Found(f"append to {name} ended with {error!r}") from error
             log.append(good, NOW)
-        self._read(store)
+        self._read(logs)
         return "refused" if not taken else "taken"
 
-    def _read(self, store: Store) -> None:
+    def _read(self, logs: LogManager) -> None:
         try:
-            while not store.checkpoint():
+            while not logs.checkpoint():
                 pass
-            flush = store.begin_flush()
+            flush = logs.begin_flush()
             assert flush is not None
-            flush.run(store.files)
-            store.end_flush(flush)
+            flush.run(logs.files)
+            logs.end_flush(flush)
             for name in (PLAIN, COMPACTED):
-                log = store.partition(name, 0)
+                log = logs.partition(name, 0)
                 rows = values_of(log.read(0, 1 << 20).pieces)
                 if rows[:1] != [b"good"] or rows[-1:] != [b"good"]:
                     raise Found(f"{name} has {rows}")
@@ -121,14 +121,14 @@ class Batches:
                     log.offset_for_time(time)
                 log.newest()
             for later in range(1, 6):
-                store.tick(NOW + later * 1_000)
-            if values_of(store.partition(COMPACTED, 0).read(0, 1 << 20).pieces)[-1:] != [b"good"]:
+                logs.tick(NOW + later * 1_000)
+            if values_of(logs.partition(COMPACTED, 0).read(0, 1 << 20).pieces)[-1:] != [b"good"]:
                 raise Found("compaction has lost the last record")
-            wrong = store.verify()
+            wrong = logs.verify()
             if wrong:
                 raise Found(f"acknowledged, and unreadable: {wrong}")
-            store.close()
-            Store(store.files.after_kill(), NOW).verify()  # type: ignore[attr-defined]
+            logs.close()
+            LogManager(logs.files.after_kill(), NOW).verify()  # type: ignore[attr-defined]
         except Found:
             raise
         except Exception as error:

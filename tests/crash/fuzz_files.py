@@ -8,7 +8,7 @@ import msgpack
 
 from broker_local.base.faults import StorageError
 from broker_local.base.mem_files import MemFiles
-from broker_local.log.store import Store
+from broker_local.log.log_manager import LogManager
 from tests.broker_local.logs import NOW
 from tests.crash.found import Found
 from tests.crash.fuzz_batches import values_of
@@ -27,19 +27,19 @@ class Damages:
     def __enter__(self) -> Damages:
         ids = iter(range(1, 100))
         self._files = MemFiles()
-        store = Store(self._files, NOW, new_id=lambda: f"{next(ids):032x}")
+        logs = LogManager(self._files, NOW, new_id=lambda: f"{next(ids):032x}")
         for name, config in TOPICS.items():
-            store.create_topic(name, 2, config)
+            logs.create_topic(name, 2, config)
         for number in range(12):
             for name in TOPICS:
                 values = [b"%s-%d" % (name.encode(), number), b"x" * 40]
                 keys = [b"%d" % number, b"k"]
                 sequence = 2 * (number // 2)
                 data = batches.write(keys, values, [NOW] * 2, None, producer_id=7, epoch=0, sequence=sequence)
-                store.partition(name, number % 2).append(data, NOW)
-        store.close()
+                logs.partition(name, number % 2).append(data, NOW)
+        logs.close()
         self._paths = sorted(path for path in self._files.paths() if self._files.size(path) >= 0)
-        self._wanted = {(name, part): rows(store, name, part) for name in TOPICS for part in range(2)}
+        self._wanted = {(name, part): rows(logs, name, part) for name in TOPICS for part in range(2)}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,9 +61,9 @@ class Damages:
             return "no such file"
         self._damage(files, path, deed, position, length, noise)
         try:
-            store = Store(files, NOW)
+            logs = LogManager(files, NOW)
             for (name, part), wanted in self._wanted.items():
-                found = rows(store, name, part)
+                found = rows(logs, name, part)
                 if found != wanted:
                     raise Found(f"{deed} of {path} at {position}: {name}-{part} is served with {found}, not {wanted}")
         except (StorageError, batches.BadBatch):
@@ -101,9 +101,9 @@ class Damages:
         return others[number % len(others)]
 
 
-def rows(store: Store, name: str, part: int) -> list[bytes | None]:
+def rows(logs: LogManager, name: str, part: int) -> list[bytes | None]:
     """All values of a partition."""
-    log = store.partition(name, part)
+    log = logs.partition(name, part)
     found: list[bytes | None] = []
     offset = log.log_start
     while offset < log.end:

@@ -9,7 +9,7 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal
 from broker_local.base.mem_files import MemFiles
 from broker_local.log.partition import Partition
-from broker_local.log.store import Durability, Store
+from broker_local.log.log_manager import Durability, LogManager
 from tests.broker_local.logs import NOW, Row, batch, read_all
 
 PLAIN = {"segment.bytes": "450", "index.interval.bytes": "150", "retention.ms": "-1"}
@@ -50,10 +50,10 @@ class Life:
     def run(self) -> None:
         """All of it."""
         self.open()
-        self.retried(lambda: self.store.create_topic("plain", 1, PLAIN))
-        self.retried(lambda: self.store.create_topic("keyed", 1, COMPACT))
-        self.retried(lambda: self.store.create_topic("gone", 1, PLAIN))
-        self.retried(lambda: self.store.partition("gone", 0).append(batch([b"x"]), NOW))
+        self.retried(lambda: self.logs.create_topic("plain", 1, PLAIN))
+        self.retried(lambda: self.logs.create_topic("keyed", 1, COMPACT))
+        self.retried(lambda: self.logs.create_topic("gone", 1, PLAIN))
+        self.retried(lambda: self.logs.partition("gone", 0).append(batch([b"x"]), NOW))
         for number in range(9):
             self.append("plain", [b"p%d" % number] * (number % 3 + 1))
             self.append("keyed", [b"k%d" % number, None if number % 4 == 0 else b"v"], [b"a", b"%d" % (number % 3)])
@@ -61,12 +61,12 @@ class Life:
                 self.flush()
                 self.tick()
         self.told.deleted = True
-        self.retried(lambda: self.store.delete_topic("gone"))
+        self.retried(lambda: self.logs.delete_topic("gone"))
         self.told.wanted_start = 7
-        self.retried(lambda: self.store.partition("plain", 0).delete_records(7))
+        self.retried(lambda: self.logs.partition("plain", 0).delete_records(7))
         self.told.start = 7
-        self.retried(lambda: self.store.alter_topic("plain", {"retention.bytes": "900"}))
-        self.store.close()
+        self.retried(lambda: self.logs.alter_topic("plain", {"retention.bytes": "900"}))
+        self.logs.close()
         self.told.point = {"plain": len(self.told.plain), "keyed": len(self.told.keyed)}
         self.open()
         for number in range(6):
@@ -78,7 +78,7 @@ class Life:
 
     def open(self) -> None:
         """A start."""
-        self.store = Store(self.files, self.now, durability=self.told.durability, new_id=ids(self.files))
+        self.logs = LogManager(self.files, self.now, durability=self.told.durability, new_id=ids(self.files))
 
     def retried(self, step: Callable[[], object]) -> None:
         """Does a step; once more if the disk was full, and it is to be patient."""
@@ -96,7 +96,7 @@ class Life:
         self.told.pending[topic] = rows
         sequence = self.sequences[topic]
         written = batch(values, keys, producer_id=len(topic) + ord(topic[0]), epoch=0, sequence=sequence)
-        self.retried(lambda: self.store.partition(topic, 0).append(written, NOW))
+        self.retried(lambda: self.logs.partition(topic, 0).append(written, NOW))
         self.told.pending[topic] = []
         log += rows
         self.sequences[topic] += len(values)
@@ -104,16 +104,16 @@ class Life:
 
     def flush(self) -> None:
         """Makes all durable."""
-        work = self.store.begin_flush()
+        work = self.logs.begin_flush()
         if work is not None:
             work.run(self.files)
-            self.store.end_flush(work)
+            self.logs.end_flush(work)
         self.told.point = {"plain": len(self.told.plain), "keyed": len(self.told.keyed)}
 
     def tick(self) -> None:
         """Retention and compaction."""
         self.now += 300_000
-        self.retried(lambda: self.store.tick(self.now))
+        self.retried(lambda: self.logs.tick(self.now))
 
 
 def ids(files: MemFiles) -> Callable[[], str]:
@@ -129,23 +129,23 @@ def state(rows: list[Row]) -> dict[bytes | None, bytes | None]:
     return {key: value for key, value in newest.items() if value is not None}
 
 
-def check_after_kill(files: MemFiles, told: Told) -> Store:
+def check_after_kill(files: MemFiles, told: Told) -> LogManager:
     """A start after a kill: what was acknowledged is there, once, in order, and recognised when sent again."""
-    store = Store(files, NOW, durability=told.durability)
-    if "plain" in store.topics:
-        partition = store.partition("plain", 0)
+    logs = LogManager(files, NOW, durability=told.durability)
+    if "plain" in logs.topics:
+        partition = logs.partition("plain", 0)
         check_log(partition, told.plain, told.pending.get("plain", []))
         assert told.start <= partition.log_start
         check_repeats(partition, told, "plain")
-    if "keyed" in store.topics:
-        partition = store.partition("keyed", 0)
+    if "keyed" in logs.topics:
+        partition = logs.partition("keyed", 0)
         rows, full = read_all(partition), told.keyed + told.pending.get("keyed", [])
         assert len(told.keyed) <= partition.end <= len(full)
         assert state(rows) == state(full[: partition.end])
         assert set(rows) <= set(full)
         check_repeats(partition, told, "keyed")
-    assert not told.plain or "plain" in store.topics
-    return store
+    assert not told.plain or "plain" in logs.topics
+    return logs
 
 
 def check_log(partition: Partition, acked: list[Row], pending: list[Row]) -> None:
@@ -165,12 +165,12 @@ def check_repeats(partition: Partition, told: Told, topic: str) -> None:
 
 def check_after_power_cut(files: MemFiles, told: Told) -> None:
     """A start after a power cut: what was durable is there; under `process` nothing else, in any log."""
-    store = Store(files, NOW, durability=told.durability)
+    logs = LogManager(files, NOW, durability=told.durability)
     for topic, log in (("plain", told.plain), ("keyed", told.keyed)):
-        if topic not in store.topics:
+        if topic not in logs.topics:
             assert not told.point.get(topic)
             continue
-        partition = store.partition(topic, 0)
+        partition = logs.partition(topic, 0)
         point, full = told.point.get(topic, 0), log + told.pending.get(topic, [])
         assert point <= max(partition.end, partition.log_start)
         rows = read_all(partition)

@@ -17,7 +17,7 @@ from broker_local.base.mem_files import Killed, MemFiles, Plan
 from broker_local.log.recovery_point import RecoveryPoint
 from broker_local.log.recovery_point import read as read_recovery_point
 from broker_local.log.recovery import Known
-from broker_local.log.store import Durability, Store
+from broker_local.log.log_manager import Durability, LogManager
 from tests.broker_local.logs import HERE, NOW, Row, batch, open_partition, read_all
 from tests.crash.storage import Life, check_after_kill, check_after_power_cut
 
@@ -50,8 +50,8 @@ def test_killed_at_every_call(part: float, durability: Durability) -> None:
     for at, life, ended in lives("kill", part, durability):
         assert isinstance(ended, Killed), f"call {at} was not killed"
         left = life.files.after_kill()
-        store = check_after_kill(left, life.told)
-        store.close()
+        logs = check_after_kill(left, life.told)
+        logs.close()
         check_after_kill(left, life.told)
 
 
@@ -68,9 +68,9 @@ def test_under_process_every_log_goes_back_to_the_same_recovery_point() -> None:
         if left.size("catalog") < 0:
             continue
         point: RecoveryPoint | None = read_recovery_point(left)
-        store = Store(left, NOW)
-        for topic in store.topics.values():
-            partition = store.partition(topic.name, 0)
+        logs = LogManager(left, NOW)
+        for topic in logs.topics.values():
+            partition = logs.partition(topic.name, 0)
             known = point.ends.get((topic.id, 0), 0) if point else 0
             assert partition.end == max(known, partition.log_start)
 
@@ -84,7 +84,7 @@ def test_killed_again_while_it_recovers(again: int) -> None:
         ):
             left.plan = Plan(again + number % 3, "kill", 0.5)
             try:
-                Store(left, NOW)
+                LogManager(left, NOW)
             except Killed:
                 left.plan = None
                 check(left.after_kill(), life.told)
@@ -102,7 +102,7 @@ def test_a_disk_that_stays_full_refuses_and_still_reads() -> None:
     for _, life, ended in lives("full", 0.5, "process", lasting=True):
         assert isinstance(ended, (DiskFailed, Refusal))
         if life.told.plain and isinstance(ended, Refusal):
-            partition = life.store.partition("plain", 0)
+            partition = life.logs.partition("plain", 0)
             assert read_all(partition) == life.told.plain[partition.log_start :]
         check_after_kill(life.files.after_kill(), life.told)
 
@@ -122,7 +122,7 @@ def test_nothing_is_acknowledged_after_a_failed_write() -> None:
         if topic is not None:
             for _ in range(3):
                 with pytest.raises(DiskFailed):
-                    life.store.partition(topic, 0).append(batch([b"after"]), NOW)
+                    life.logs.partition(topic, 0).append(batch([b"after"]), NOW)
 
 
 # torn tails
@@ -180,16 +180,16 @@ def test_what_is_wrong_before_valid_batches_is_damage_and_no_tail() -> None:
 def _closed(files: MemFiles) -> tuple[Life, dict[str, list[Row]]]:
     life = Life(files)
     life.run()
-    life.store.close()
-    store = Store(files, NOW)
-    truth = {name: read_all(store.partition(name, 0)) for name in store.topics}
-    store.close()
+    life.logs.close()
+    logs = LogManager(files, NOW)
+    truth = {name: read_all(logs.partition(name, 0)) for name in logs.topics}
+    logs.close()
     return life, truth
 
 
 def _seen(files: MemFiles) -> dict[str, list[Row]]:
-    store = Store(files, NOW)
-    return {name: read_all(store.partition(name, 0)) for name in store.topics}
+    logs = LogManager(files, NOW)
+    return {name: read_all(logs.partition(name, 0)) for name in logs.topics}
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -197,9 +197,9 @@ def test_a_flipped_bit_in_any_file_is_never_delivered(killed: bool) -> None:
     files = MemFiles()
     life, truth = _closed(files)
     if killed:
-        store = Store(files, NOW)
-        store.partition("plain", 0).append(batch([b"tail"]), NOW)
-        truth = {name: read_all(store.partition(name, 0)) for name in store.topics}
+        logs = LogManager(files, NOW)
+        logs.partition("plain", 0).append(batch([b"tail"]), NOW)
+        truth = {name: read_all(logs.partition(name, 0)) for name in logs.topics}
     told = 0
     for path in files.paths():
         good = files.read(path)
@@ -241,9 +241,9 @@ def test_a_hundred_starts_change_nothing() -> None:
     _, truth = _closed(files)
     paths = {path: files.read(path) for path in files.paths() if path.endswith(".log")}
     for number in range(100):
-        store = Store(files, NOW)
+        logs = LogManager(files, NOW)
         if number % 2:
-            store.close()
+            logs.close()
     assert {path: files.read(path) for path in files.paths() if path.endswith(".log")} == paths
     assert _seen(files) == truth
 
@@ -253,12 +253,12 @@ def test_a_hundred_starts_change_nothing() -> None:
 CHILD = """
 import sys
 from broker_local.base.files import OsFiles
-from broker_local.log.store import Store
+from broker_local.log.log_manager import LogManager
 from tests.broker_local.logs import NOW, batch
-store = Store(OsFiles(sys.argv[1]), NOW)
-if not store.topics:
-    store.create_topic("t", 1, {"segment.bytes": "2000"})
-log = store.partition("t", 0)
+logs = LogManager(OsFiles(sys.argv[1]), NOW)
+if not logs.topics:
+    logs.create_topic("t", 1, {"segment.bytes": "2000"})
+log = logs.partition("t", 0)
 print(log.end, flush=True)
 while True:
     log.append(batch([b"%d" % log.end]), NOW)
@@ -280,7 +280,7 @@ def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
         acknowledged = max([acknowledged, *(int(line) for line in rest if line.endswith("\n"))])
         child.stdout.close()
         child.wait()
-        store = Store(OsFiles(str(tmp_path)), NOW)
-        rows = read_all(store.partition("t", 0))
+        logs = LogManager(OsFiles(str(tmp_path)), NOW)
+        rows = read_all(logs.partition("t", 0))
         assert [row.value for row in rows] == [b"%d" % at for at in range(len(rows))]
         assert len(rows) >= acknowledged

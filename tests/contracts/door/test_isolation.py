@@ -19,7 +19,7 @@ from broker_local.host import launch
 from broker_local.host.client import Link
 from broker_local.host.inprocess import Engine
 from broker_local.log import format as batches
-from broker_local.log.store import Store
+from broker_local.log.log_manager import LogManager
 from broker_local.protocol.requests.records import FetchReply, FetchedPart
 from broker_local.protocol.requests.request import Asks, Reply
 from streams.clients.api import Fetched, Isolation
@@ -56,9 +56,11 @@ class Bench:
         """Puts a batch of a transaction of this producer at the end of the log; nothing ends the transaction."""
         self._stop()
         keys, times = [b"k"] * len(values), [WALL] * len(values)
-        data = batches.write(keys, values, times, None, producer_id=producer, epoch=0, sequence=sequence, transactional=True)
-        with closing(Store(self._files, WALL)) as store:
-            store.partition("t", 0).append(data, WALL, transactional=True)
+        data = batches.write(
+            keys, values, times, None, producer_id=producer, epoch=0, sequence=sequence, transactional=True
+        )
+        with closing(LogManager(self._files, WALL)) as logs:
+            logs.partition("t", 0).append(data, WALL, transactional=True)
         if self._directory is None:
             self._engine = Engine(self._files)
 

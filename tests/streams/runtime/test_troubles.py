@@ -112,7 +112,7 @@ def test_a_disk_that_cannot_read_is_told_and_read_again(engine: Engine) -> None:
     told: list[tuple[str, str]] = []
     reader = door.reader(Isolation.READ_UNCOMMITTED, ReaderSettings(troubled=lambda *words: told.append(words)))
     broker = engine._broker
-    (path,) = {piece.file.path for piece in broker.store.partition("in", 0).read(0, 1 << 20)}
+    (path,) = {piece.file.path for piece in broker.logs.partition("in", 0).read(0, 1 << 20)}
     broker.read_faults.note(path, OSError(errno.EIO, os.strerror(errno.EIO)), instant(SystemClock()).now)
     reader.place({TopicPartition("in", 0): 0})
     found: list[Fetched] = []

@@ -132,7 +132,7 @@ class Flush(NamedTuple):
                     raise DiskFailed(recovery_point.PATH, 0, error.strerror or str(error)) from error
 
 
-class Store:
+class LogManager:
     """All logs of a data directory. It has one owner: nothing here may be called from two threads at once.
 
     Args:
