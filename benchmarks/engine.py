@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.data import DATASETS
-from broker_local.host.place import prepare, read_endpoint
+from broker_local.host.data_directory import prepare, read_endpoint
 from streams.clients.api import Isolation
 from streams.clients.connect import connect
 from streams.partition import partition_for

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from broker_local.base.faults import Refusal
 from broker_local.broker.broker import BrokerSettings
-from broker_local.broker.meaningless import reason
+from broker_local.broker.not_applicable import reason
 from broker_local.log import topics
 from broker_local.log.topics import INT_MAX, LONG_MAX
 

@@ -19,7 +19,7 @@ from broker_local.base.files import OsFiles
 from broker_local.broker.properties import IN_DIRECTORY, read_properties
 from broker_local.broker.settings import SETTINGS, Given, WrongSetting, given, read_settings
 from broker_local.host.clock import SystemClock
-from broker_local.host.place import Place, Unavailable, prepare
+from broker_local.host.data_directory import DataDirectory, Unavailable, prepare
 from broker_local.host.process import held, serve
 from broker_local.log import catalog
 from broker_local.log import format as batches
@@ -161,11 +161,11 @@ def _tell(directory: str, found: Sequence[StorageFailure]) -> NoReturn:
 @click.argument("topic")
 def delete_command(directory: str, topic: str) -> None:
     """Delete TOPIC from a DIRECTORY whose broker does not run, also where its logs are damaged."""
-    with _spoken(), held(place := prepare(directory, create=False)):
-        files = OsFiles(place.directory)
+    with _spoken(), held(data_dir := prepare(directory, create=False)):
+        files = OsFiles(data_dir.directory)
         found = catalog.open_catalog(files, NOTHING)
         if topic not in found:
-            raise click.ClickException(f"there is no topic {topic} in {place.directory}")
+            raise click.ClickException(f"there is no topic {topic} in {data_dir.directory}")
         if topic == GROUP_TOPIC:
             raise click.ClickException(f"{topic} is the broker's own: put its files back from a copy")
         catalog.write(files, {name: each for name, each in found.items() if name != topic})
@@ -239,9 +239,9 @@ def _opened(directory: str, forgive: bool) -> Iterator[LogManager]:
         directory: where they lie; it has to be there.
         forgive: open them even if the broker stopped for good; the note comes back if they are damaged.
     """
-    place: Place = prepare(directory, create=False)
-    files = OsFiles(place.directory)
-    with held(place):
+    data_dir: DataDirectory = prepare(directory, create=False)
+    files = OsFiles(data_dir.directory)
+    with held(data_dir):
         noted = files.read(catalog.BROKEN) if forgive and files.size(catalog.BROKEN) >= 0 else None
         if noted is not None:
             catalog.forgive(files)

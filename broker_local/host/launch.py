@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import ConnectionLost, RequestFailed, SocketLink
-from broker_local.host.place import (
+from broker_local.host.data_directory import (
     RETRY_S,
     Endpoint,
     FileLock,
-    Place,
+    DataDirectory,
     Unavailable,
     clear,
     prepare,
@@ -49,19 +49,19 @@ def connect(
     Raises:
         Unavailable: no broker answers, and none can be started.
     """
-    place = prepare(directory)
-    found = _knock(place, client)
+    data_dir = prepare(directory)
+    found = _knock(data_dir, client)
     if found is not None:
         return found
     deadline = time.monotonic() + start_ms / 1000
-    lock = FileLock(place.path("start.lock"))
+    lock = FileLock(data_dir.path("start.lock"))
     if not lock.take(start_ms):
         raise Unavailable(
-            f"somebody has been starting a broker for {place.directory} for {start_ms // 1000} s; "
-            f"see {place.path('broker.log')}"
+            f"somebody has been starting a broker for {data_dir.directory} for {start_ms // 1000} s; "
+            f"see {data_dir.path('broker.log')}"
         )
     try:
-        return _knock(place, client) or _start(place, client, deadline, idle_exit_s)
+        return _knock(data_dir, client) or _start(data_dir, client, deadline, idle_exit_s)
     finally:
         lock.release()
 
@@ -73,9 +73,9 @@ def find(directory: str, client: str = "client") -> SocketLink | None:
     return _knock(prepare(directory, create=False), client)
 
 
-def _knock(place: Place, client: str) -> SocketLink | None:
+def _knock(data_dir: DataDirectory, client: str) -> SocketLink | None:
     """A connection to whoever listens where `endpoint` says; None if nobody does."""
-    endpoint = read_endpoint(place)
+    endpoint = read_endpoint(data_dir)
     return None if endpoint is None else open_link(endpoint, client)
 
 
@@ -126,49 +126,49 @@ def greeted(wire: socket.socket, client: str, token: str | None, directory: str 
     return link
 
 
-def _start(place: Place, client: str, deadline: float, idle_exit_s: float) -> SocketLink:
+def _start(data_dir: DataDirectory, client: str, deadline: float, idle_exit_s: float) -> SocketLink:
     """Starts a broker and waits until it answers. The caller holds `start.lock`."""
-    _refuse_broken(place)
-    held = FileLock(place.path("lock"))
+    _refuse_broken(data_dir)
+    held = FileLock(data_dir.path("lock"))
     child: subprocess.Popen[bytes] | None = None
     while time.monotonic() < deadline:
-        link = _knock(place, client)
+        link = _knock(data_dir, client)
         if link is not None:
             return link
         if child is None and held.take():
             # Nobody has the directory. (A broker that was killed keeps its lock a moment longer than its socket, one
             # that starts in the foreground has the lock before it listens: then it is asked again.)
             try:
-                _refuse_broken(place)  # it may have stopped for good only just now
-                clear(place)
+                _refuse_broken(data_dir)  # it may have stopped for good only just now
+                clear(data_dir)
             finally:
                 held.release()
-            child = _spawn(place, idle_exit_s)
+            child = _spawn(data_dir, idle_exit_s)
         elif child is not None and (code := child.poll()) is not None:
             if code >= 0:
-                raise Unavailable(_last_words(place))
+                raise Unavailable(_last_words(data_dir))
             child = None  # it was killed while it started: another one is
         time.sleep(RETRY_S)
-    raise Unavailable(f"the broker of {place.directory} does not come up; see {place.path('broker.log')}")
+    raise Unavailable(f"the broker of {data_dir.directory} does not come up; see {data_dir.path('broker.log')}")
 
 
-def _refuse_broken(place: Place) -> None:
-    broken = read_broken(place)
+def _refuse_broken(data_dir: DataDirectory) -> None:
+    broken = read_broken(data_dir)
     if broken is not None:
         raise Unavailable(
-            f"the broker of {place.directory} stopped for good: {broken}. "
-            f"Run `broker-local check {place.directory}` before it is started again"
+            f"the broker of {data_dir.directory} stopped for good: {broken}. "
+            f"Run `broker-local check {data_dir.directory}` before it is started again"
         )
 
 
-def _spawn(place: Place, idle_exit_s: float) -> subprocess.Popen[bytes]:
+def _spawn(data_dir: DataDirectory, idle_exit_s: float) -> subprocess.Popen[bytes]:
     """A broker in a session of its own, which goes when it has been idle."""
     for known in [each for each in _spawned if each.poll() is not None]:
         _spawned.remove(known)
     source = str(Path(__file__).resolve().parent.parent)
     paths = [source, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    command = [sys.executable, "-m", "broker_local.host.cli", "serve", place.directory]
-    with _log(place) as log:
+    command = [sys.executable, "-m", "broker_local.host.cli", "serve", data_dir.directory]
+    with _log(data_dir) as log:
         if log.tell() > LONGEST_LOG:
             log.truncate(0)
         child = subprocess.Popen(
@@ -176,7 +176,7 @@ def _spawn(place: Place, idle_exit_s: float) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=place.directory,
+            cwd=data_dir.directory,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))},
             start_new_session=True,
             close_fds=True,
@@ -185,20 +185,20 @@ def _spawn(place: Place, idle_exit_s: float) -> subprocess.Popen[bytes]:
     return child
 
 
-def _log(place: Place) -> BinaryIO:
+def _log(data_dir: DataDirectory) -> BinaryIO:
     """What the broker will say is added to; no link is followed to it."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return open(os.open(place.path("broker.log"), flags, 0o600), "ab")
+        return open(os.open(data_dir.path("broker.log"), flags, 0o600), "ab")
     except OSError as error:
-        raise Unavailable(f"{place.path('broker.log')} cannot be written: {error.strerror}") from None
+        raise Unavailable(f"{data_dir.path('broker.log')} cannot be written: {error.strerror}") from None
 
 
-def _last_words(place: Place) -> str:
+def _last_words(data_dir: DataDirectory) -> str:
     """What a broker that did not come up said last."""
     try:
-        said = Path(place.path("broker.log")).read_text(encoding="utf-8", errors="replace").strip()
+        said = Path(data_dir.path("broker.log")).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         said = ""
     last = said.splitlines()[-1].removeprefix("Error: ") if said else "it said nothing"
-    return f"the broker of {place.directory} did not start: {last}"
+    return f"the broker of {data_dir.directory} did not start: {last}"

@@ -17,10 +17,10 @@ from broker_local.broker.broker import BrokerSettings
 from broker_local.broker.dispatch import open_broker
 from broker_local.host.clock import SystemClock, instant
 from broker_local.host.compactor import ChildCompactor
-from broker_local.host.place import (
+from broker_local.host.data_directory import (
     Endpoint,
     FileLock,
-    Place,
+    DataDirectory,
     Unavailable,
     clear,
     prepare,
@@ -38,20 +38,20 @@ MOST_FILES = 16_384
 
 
 @contextmanager
-def held(place: Place) -> Iterator[FileLock]:
+def held(data_dir: DataDirectory) -> Iterator[FileLock]:
     """The directory is this process's alone, by this lock.
 
     Raises:
         Unavailable: a broker has it.
     """
-    lock = FileLock(place.path("lock"))
+    lock = FileLock(data_dir.path("lock"))
     try:
         taken = lock.take(LOCK_WAIT_MS)
     except OSError as error:
-        raise Unavailable(f"the data directory {place.directory} cannot be locked: {error.strerror}") from None
+        raise Unavailable(f"the data directory {data_dir.directory} cannot be locked: {error.strerror}") from None
     if not taken:
         raise Unavailable(
-            f"another broker has the data directory {place.directory}; its pid is in {place.path('lock')}"
+            f"another broker has the data directory {data_dir.directory}; its pid is in {data_dir.path('lock')}"
         )
     try:
         lock.sign()
@@ -80,26 +80,26 @@ def serve(
         Unavailable: it cannot be started here, or had to stop for good; the text says why and what to do.
         KeyboardInterrupt: SIGINT ended it; everything is in order.
     """
-    place = prepare(directory)
-    with held(place) as lock:
-        broken = read_broken(place)
+    data_dir = prepare(directory)
+    with held(data_dir) as lock:
+        broken = read_broken(data_dir)
         if broken is not None:
-            raise Unavailable(f"{broken}. Run `broker-local check {place.directory}` first")
-        identity = place.identity
-        listeners = [_private(socket_path(place))]
+            raise Unavailable(f"{broken}. Run `broker-local check {data_dir.directory}` first")
+        identity = data_dir.identity
+        listeners = [_private(socket_path(data_dir))]
         try:
             if listen is not None:
                 listeners.append(_loopback(listen))
-            _run(place, lock, settings, listeners, idle_exit_ms, announce)
+            _run(data_dir, lock, settings, listeners, idle_exit_ms, announce)
         finally:
             for listener in listeners:
                 listener.close()
-            if place.identity == identity:  # else another directory has this name by now
-                clear(place)
+            if data_dir.identity == identity:  # else another directory has this name by now
+                clear(data_dir)
 
 
 def _run(
-    place: Place,
+    data_dir: DataDirectory,
     lock: FileLock,
     settings: BrokerSettings,
     listeners: list[socket.socket],
@@ -108,16 +108,16 @@ def _run(
 ) -> None:
     descriptors = share_out(_allow_files(), settings.max_connections)
     clock = SystemClock()
-    files = OsFiles(place.directory)
+    files = OsFiles(data_dir.directory)
     try:
-        compactor = ChildCompactor(place.directory, (lock.fileno(),))
+        compactor = ChildCompactor(data_dir.directory, (lock.fileno(),))
         broker = open_broker(files, settings, instant(clock), compactor=compactor, open_files=descriptors.files)
     except Refusal as refused:
-        raise Unavailable(f"{place.directory}: {refused.message}") from None
+        raise Unavailable(f"{data_dir.directory}: {refused.message}") from None
     except StorageFailure as fault:
-        raise Unavailable(f"{place.directory}: {fault}") from None
+        raise Unavailable(f"{data_dir.directory}: {fault}") from None
     token = secrets.token_hex(32) if len(listeners) > 1 else None
-    identity = place.identity
+    identity = data_dir.identity
     server = Server(
         broker,
         listeners,
@@ -125,7 +125,7 @@ def _run(
         directory=identity,
         token=token,
         idle_exit_ms=idle_exit_ms,
-        lease=FileLock(place.path("start.lock")),
+        lease=FileLock(data_dir.path("start.lock")),
         descriptors=descriptors,
     )
     interrupted: list[int] = []
@@ -137,9 +137,10 @@ def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     addresses = tuple("{}:{}".format(*each.getsockname()[:2]) for each in listeners[1:])
-    here = socket_path(place)
-    write_endpoint(place, Endpoint(here, os.getpid(), PROTOCOL_VERSION, PROTOCOL_VERSION, addresses, token, identity))
-    announce(f"data directory {place.directory}")
+    here = socket_path(data_dir)
+    spoken = (PROTOCOL_VERSION, PROTOCOL_VERSION)
+    write_endpoint(data_dir, Endpoint(here, os.getpid(), *spoken, addresses, token, identity))
+    announce(f"data directory {data_dir.directory}")
     announce(f"listening on {', '.join([here, *addresses])}; durability {settings.durability}")
     try:
         server.run()
@@ -148,7 +149,7 @@ def _run(
     except StorageFailure as fault:
         broker.logs.mark_broken(fault)
         raise Unavailable(
-            f"stopped for good: {fault}. Run `broker-local check {place.directory}` before it is started again"
+            f"stopped for good: {fault}. Run `broker-local check {data_dir.directory}` before it is started again"
         ) from None
     if signal.SIGINT in interrupted:
         raise KeyboardInterrupt

@@ -9,7 +9,7 @@ import time
 
 from broker_local.host.client import RequestFailed, SocketLink
 from broker_local.host.launch import HELLO_MS, START_MS, greeted
-from broker_local.host.place import Unavailable
+from broker_local.host.data_directory import Unavailable
 
 RETRY_S = 0.1
 

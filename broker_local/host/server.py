@@ -24,7 +24,7 @@ from broker_local.broker.waits import Answer, Instant, Later, Steps, Waits
 from broker_local.host.acceptor import Acceptor
 from broker_local.host.clock import Clock, instant
 from broker_local.host.connection import Connection
-from broker_local.host.place import Lease
+from broker_local.host.data_directory import Lease
 from broker_local.host.sync import Syncer
 from broker_local.log.read_faults import READ_ERRORS, Truncated
 from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello, HelloReply

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from broker_local.broker.properties import IN_DIRECTORY
-from broker_local.host.place import FileLock
+from broker_local.host.data_directory import FileLock
 from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord, TopicPartition
 from streams.errors import OffsetOutOfRangeException, PolicyViolationException
 from tests.engines import local_engine, stop_broker, until

@@ -13,7 +13,7 @@ import pytest
 
 from broker_local.base.files import OsFiles
 from broker_local.host.launch import connect, find
-from broker_local.host.place import Place, Unavailable, prepare, read_endpoint, socket_path
+from broker_local.host.data_directory import DataDirectory, Unavailable, prepare, read_endpoint, socket_path
 from broker_local.log import recovery_point
 from broker_local.protocol.requests.records import Produce, ProducePart
 from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate
@@ -24,7 +24,7 @@ from tests.engines import until
 
 def end(directory: Path) -> None:
     """Ends the broker of a directory, if one runs."""
-    endpoint = read_endpoint(Place(str(directory)))
+    endpoint = read_endpoint(DataDirectory(str(directory)))
     if endpoint is not None:
         os.kill(endpoint.pid, signal.SIGTERM)
         wait_until_free(directory)
@@ -88,7 +88,7 @@ def test_nothing_that_an_endpoint_names_is_removed(tmp_path: Path) -> None:
     precious.write_text("precious")
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
-    there = Place(str(data)).identity
+    there = DataDirectory(str(data)).identity
     for directory in (None, "1:2", there):
         endpoint = {"version": 1, "socket": str(precious), "pid": 1, "protocol": [1, 1], "listen": [], "token": None}
         (data / "endpoint").write_text(json.dumps({**endpoint, "directory": directory}))
@@ -145,20 +145,20 @@ def test_a_directory_that_others_can_write_into_is_refused(tmp_path: Path, mode:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_an_endpoint_of_another_user_is_not_believed(one: Path) -> None:
-    assert read_endpoint(Place(str(one))) is not None
+    assert read_endpoint(DataDirectory(str(one))) is not None
     os.chown(one / "endpoint", 65_534, 65_534)
-    assert read_endpoint(Place(str(one))) is None
+    assert read_endpoint(DataDirectory(str(one))) is None
     os.chown(one / "endpoint", 0, 0)
 
 
 def test_sockets_of_a_directory_and_of_another_one_of_its_name_differ(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    first = socket_path(Place(str(data)))
-    assert socket_path(Place(str(data))) == first
+    first = socket_path(DataDirectory(str(data)))
+    assert socket_path(DataDirectory(str(data))) == first
     data.rename(tmp_path / "old")
     data.mkdir()
-    assert socket_path(Place(str(data))) != first
+    assert socket_path(DataDirectory(str(data))) != first
 
 
 def test_a_data_directory_that_is_made_is_durable_in_those_above_it(

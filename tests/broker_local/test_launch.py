@@ -18,10 +18,10 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import OsFiles
 from broker_local.host.client import ConnectionLost, SocketLink
 from broker_local.host.launch import connect, find
-from broker_local.host.place import (
+from broker_local.host.data_directory import (
     Endpoint,
     FileLock,
-    Place,
+    DataDirectory,
     Unavailable,
     prepare,
     read_endpoint,
@@ -58,7 +58,7 @@ WAIT_MS = 20_000
 
 
 def pid_of(directory: Path) -> int:
-    endpoint = read_endpoint(Place(os.path.realpath(directory)))
+    endpoint = read_endpoint(DataDirectory(os.path.realpath(directory)))
     assert endpoint is not None
     return endpoint.pid
 
@@ -123,14 +123,14 @@ def test_the_first_client_starts_a_broker_and_the_next_finds_it(directory: Path)
     assert second.call(Metadata()).topics[0].topic == "t"
     assert pid_of(directory) == pid and os.getsid(pid) == pid
     assert oct(os.stat(directory).st_mode & 0o777) == "0o700"
-    assert oct(os.stat(socket_path(Place(str(directory)))).st_mode & 0o777) == "0o600"
+    assert oct(os.stat(socket_path(DataDirectory(str(directory)))).st_mode & 0o777) == "0o600"
     first.close()
     second.close()
 
 
 def test_clients_that_race_start_one_broker(directory: Path) -> None:
     script = (
-        "import sys; from broker_local.host.launch import connect; from broker_local.host.place import *; "
+        "import sys; from broker_local.host.launch import connect; from broker_local.host.data_directory import *; "
         "link = connect(sys.argv[1]); print(read_endpoint(prepare(sys.argv[1])).pid, flush=True); sys.stdin.read()"
     )
     racers = [
@@ -235,8 +235,8 @@ def test_heartbeats_that_waited_while_the_broker_was_stopped_count(directory: Pa
 def test_an_idle_broker_leaves_and_the_next_client_starts_another(directory: Path) -> None:
     child, _ = serving(str(directory), "--idle-exit", "0.1")
     assert child.wait(60) == 0
-    assert read_endpoint(Place(str(directory))) is None
-    assert not os.path.exists(socket_path(Place(str(directory))))
+    assert read_endpoint(DataDirectory(str(directory))) is None
+    assert not os.path.exists(socket_path(DataDirectory(str(directory))))
     assert child.stderr is not None and child.stderr.read() == ""
     link = connect(str(directory))
     assert pid_of(directory) != child.pid
@@ -320,7 +320,7 @@ def test_only_the_loopback_is_listened_on(directory: Path) -> None:
 
 def test_tcp_asks_for_the_token(directory: Path) -> None:
     child, _ = serving(str(directory), "--listen", "127.0.0.1:0", "--durability", "durable")
-    endpoint = read_endpoint(Place(str(directory)))
+    endpoint = read_endpoint(DataDirectory(str(directory)))
     assert endpoint is not None and endpoint.token is not None and len(endpoint.token) == 64
     host, port = endpoint.listen[0].split(":")
     with socket.create_connection((host, int(port))) as wire:

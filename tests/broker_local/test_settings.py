@@ -10,8 +10,8 @@ import pytest
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.broker.broker import BrokerSettings
-from broker_local.broker.meaningless import REASONS, reason
-from broker_local.broker.page import page
+from broker_local.broker.not_applicable import REASONS, reason
+from broker_local.broker.settings_page import page
 from broker_local.broker.properties import IN_DIRECTORY, read_properties
 from broker_local.broker.settings import SETTINGS, WrongSetting, given, read_settings
 from broker_local.log.topics import GROUP_TOPIC
@@ -172,7 +172,7 @@ def test_a_file_is_read_line_by_line(tmp_path: Path) -> None:
 
 def test_the_page_is_made_from_the_tables() -> None:
     shown = ROOT / "docs" / "broker-settings.md"
-    assert shown.read_text("utf-8") == page(), "python -m broker_local.broker.page > docs/broker-settings.md"
+    assert shown.read_text("utf-8") == page(), "python -m broker_local.broker.settings_page > docs/broker-settings.md"
 
 
 def settings_of(desk: Desk, topic: str) -> dict[str, tuple[str, bool]]:

@@ -27,8 +27,8 @@ class HelloReply(Reply):
 class Hello(Asks[HelloReply]):
     """The first frame of a connection. Its layout never changes: it is what versions are settled with.
 
-    `directory`: device and inode of the data directory that is meant, as `place.identity` gives them (None: whichever
-    it is); the broker of another one refuses with INCONSISTENT_CLUSTER_ID.
+    `directory`: device and inode of the data directory that is meant, as `DataDirectory.identity` gives them (None:
+    whichever it is); the broker of another one refuses with INCONSISTENT_CLUSTER_ID.
     """
 
     minimum: Small

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from broker_local.host import inprocess, remote
 from broker_local.host.client import Link, RequestFailed
 from broker_local.host.launch import connect
-from broker_local.host.place import Unavailable
+from broker_local.host.data_directory import Unavailable
 from streams.clients.api import (
     READER_DEFAULTS,
     WRITER_DEFAULTS,

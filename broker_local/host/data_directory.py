@@ -53,7 +53,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DataDirectory:
     """A data directory, by its real path."""
 
     directory: str
@@ -72,8 +72,8 @@ class Place:
         return f"{found.st_dev}:{found.st_ino}"
 
 
-def prepare(directory: str, create: bool = True) -> Place:
-    """The place, made if it is not there and `create` says so.
+def prepare(directory: str, create: bool = True) -> DataDirectory:
+    """The data directory, made if it is not there and `create` says so.
 
     Raises:
         Unavailable: no rights on it, it is no directory, or others can write into it.
@@ -90,7 +90,7 @@ def prepare(directory: str, create: bool = True) -> Place:
     if not os.access(real, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise Unavailable(f"no rights on the data directory {real}: it has to be readable and writable for you")
     _refuse_shared(real)
-    return Place(real)
+    return DataDirectory(real)
 
 
 def _make(directory: str) -> None:
@@ -132,13 +132,13 @@ def _only_mine(group: int) -> bool:
     return found.gr_name == me and not set(found.gr_mem) - {me}
 
 
-def socket_path(place: Place) -> str:
-    """Where this user's broker for the place listens; its directory is made.
+def socket_path(data_dir: DataDirectory) -> str:
+    """Where this user's broker for the directory listens; its directory is made.
 
     Raises:
         Unavailable: the directory for sockets is somebody else's, or open to others.
     """
-    named = f"{place.directory}\0{place.identity}"
+    named = f"{data_dir.directory}\0{data_dir.identity}"
     name = hashlib.sha256(os.fsencode(named)).hexdigest()[:24] + ".sock"
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isdir(runtime) and _is_private(runtime):
@@ -158,22 +158,22 @@ def _is_private(path: str) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
-def read_endpoint(place: Place) -> Endpoint | None:
+def read_endpoint(data_dir: DataDirectory) -> Endpoint | None:
     """Where the broker listens, or listened; None if nothing says so that can be believed: a file of this user's that
     names this very directory, and a socket in a directory that is this user's alone."""
-    for path in _endpoint_paths(place):
+    for path in _endpoint_paths(data_dir):
         found = _read_endpoint(path)
-        if found is not None and found.directory == place.identity and _lies_private(found.socket):
+        if found is not None and found.directory == data_dir.identity and _lies_private(found.socket):
             return found
     return None
 
 
-def _endpoint_paths(place: Place) -> tuple[str, ...]:
+def _endpoint_paths(data_dir: DataDirectory) -> tuple[str, ...]:
     """Where it may be written: in the data directory, and beside the socket if the disk was full there."""
     try:
-        return place.path("endpoint"), socket_path(place) + ".endpoint"
+        return data_dir.path("endpoint"), socket_path(data_dir) + ".endpoint"
     except Unavailable:
-        return (place.path("endpoint"),)
+        return (data_dir.path("endpoint"),)
 
 
 def _lies_private(path: str) -> bool:
@@ -203,7 +203,7 @@ def _read_endpoint(path: str) -> Endpoint | None:
         return None
 
 
-def write_endpoint(place: Place, endpoint: Endpoint) -> None:
+def write_endpoint(data_dir: DataDirectory, endpoint: Endpoint) -> None:
     """Says where the broker listens; whoever reads it sees all of it or nothing. On a full disk it is said beside the
     socket instead.
 
@@ -220,7 +220,7 @@ def write_endpoint(place: Place, endpoint: Endpoint) -> None:
         "directory": endpoint.directory,
     }
     failed = ""
-    for path in _endpoint_paths(place):
+    for path in _endpoint_paths(data_dir):
         for _ in range(2):
             try:
                 _write(path, json.dumps(content))
@@ -241,10 +241,10 @@ def _write(path: str, text: str) -> None:
     os.replace(fresh, path)
 
 
-def clear(place: Place) -> None:
+def clear(data_dir: DataDirectory) -> None:
     """Removes what a broker of this directory has left, or leaves: its socket, and what says where it is. The caller
     holds the lock. What an `endpoint` names is not touched: it may be anybody's."""
-    for path in (*_endpoint_paths(place), socket_path(place)):
+    for path in (*_endpoint_paths(data_dir), socket_path(data_dir)):
         remove(path)
 
 
@@ -254,10 +254,10 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
-def read_broken(place: Place) -> str | None:
+def read_broken(data_dir: DataDirectory) -> str | None:
     """Why no broker may be started here before a check; None if one may."""
     try:
-        with open(place.path("BROKEN"), encoding="utf-8") as file:
+        with open(data_dir.path("BROKEN"), encoding="utf-8") as file:
             _, where, position, cause, *_ = [*file.read().split("\n"), "", "", ""]
             return f"{where} at byte {position}: {cause}"
     except FileNotFoundError:

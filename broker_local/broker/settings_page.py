@@ -1,10 +1,11 @@
-"""The documentation page of the broker's settings, made from the tables: `python -m broker_local.broker.page >
-docs/broker-settings.md`.
+"""The documentation page of the broker's settings, made from the tables:
+
+    python -m broker_local.broker.settings_page > docs/broker-settings.md
 """
 
 from __future__ import annotations
 
-from broker_local.broker.meaningless import REASONS
+from broker_local.broker.not_applicable import REASONS
 from broker_local.broker.settings import SETTINGS, Setting
 from broker_local.log.topics import ONLY
 from broker_local.log.topics import SETTINGS as TOPIC_SETTINGS
@@ -34,7 +35,7 @@ Settings whose topic setting is named are the defaults of all topics but the bro
 (`streams-app topics create t --config retention.ms=60000`), topics without one change with the broker's. Of
 `log.retention.ms`, `.minutes` and `.hours`, and of `log.roll.ms` and `.hours`, the finest that is given counts.
 
-This page is made from the tables: `python -m broker_local.broker.page > docs/broker-settings.md`.
+This page is made from the tables: `python -m broker_local.broker.settings_page > docs/broker-settings.md`.
 """
 
 
