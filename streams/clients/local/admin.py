@@ -18,7 +18,7 @@ from streams.clients.api import (
     TopicDescription,
 )
 from streams.clients.local import errors
-from streams.clients.local.line import Line
+from streams.clients.local.connection import Connection
 from streams.errors import (
     GroupNotEmptyException,
     KafkaException,
@@ -35,30 +35,30 @@ class LocalAdmin:
     """An `Admin` over one connection.
 
     Args:
-        line: its connection.
+        connection: its connection.
     """
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     # Topics
 
     def list_topics(self) -> tuple[str, ...]:
         """See `Admin.list_topics`."""
-        return tuple(sorted(row.topic for row in self._line.ask(topics.Metadata()).topics))
+        return tuple(sorted(row.topic for row in self._connection.ask(topics.Metadata()).topics))
 
     def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
         """See `Admin.describe_topics`."""
         wanted = tuple(dict.fromkeys(names))
         if not wanted:
             return {}
-        rows = [row for row in self._line.ask(topics.Metadata(wanted)).topics if not row.error]
+        rows = [row for row in self._connection.ask(topics.Metadata(wanted)).topics if not row.error]
         if not rows:
             return {}
         asked = topics.TopicConfigs(tuple(row.topic for row in rows))
         settings = {
             found.topic: {row.name: row.value for row in found.configs if row.own}
-            for found in self._line.ask(asked).topics
+            for found in self._connection.ask(asked).topics
         }
         return {
             row.topic: TopicDescription(
@@ -72,11 +72,11 @@ class LocalAdmin:
     ) -> TopicDescription:
         """See `Admin.create_topic`."""
         new = topics.NewTopic(name, -1 if partitions is None else partitions, dict(settings))
-        before = self._line.number
+        before = self._connection.number
         try:
             self._one(topics.TopicCreate((new,)), name)
         except TopicExistsException:
-            if not before or before == self._line.number:
+            if not before or before == self._connection.number:
                 raise  # else the answer to our own first try was lost
         return self._described(name)
 
@@ -87,11 +87,11 @@ class LocalAdmin:
 
     def delete_topic(self, name: str) -> None:
         """See `Admin.delete_topic`."""
-        before = self._line.number
+        before = self._connection.number
         try:
             self._one(topics.TopicDelete((name,)), name)
         except UnknownTopicOrPartitionException:
-            if not before or before == self._line.number:
+            if not before or before == self._connection.number:
                 raise
 
     def add_partitions(self, name: str, total: int) -> TopicDescription:
@@ -100,7 +100,7 @@ class LocalAdmin:
         return self._described(name)
 
     def _one(self, request: Asks[topics.TopicsReply], name: str) -> None:
-        (result,) = self._line.ask(request, name).results
+        (result,) = self._connection.ask(request, name).results
         if result.error:
             raise errors.exception(result.error, result.message, name)
 
@@ -141,7 +141,7 @@ class LocalAdmin:
             return {}
         level = records.READ_COMMITTED if isolation is Isolation.READ_COMMITTED else records.READ_UNCOMMITTED
         asked = tuple(records.OffsetQuestion(topic, number, time) for (topic, number), time in times.items())
-        parts = self._line.ask(records.ListOffsets(asked, level)).parts
+        parts = self._connection.ask(records.ListOffsets(asked, level)).parts
         return _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
 
     def appended_ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
@@ -157,7 +157,7 @@ class LocalAdmin:
             return {}
         bound = None if member is None else records.GroupMember(*member)
         asked = tuple(records.DeletePart(topic, number, offset) for (topic, number), offset in before.items())
-        parts = self._line.ask(records.DeleteRecords(asked, bound)).parts
+        parts = self._connection.ask(records.DeleteRecords(asked, bound)).parts
         rows = _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
         return {partition: row.log_start for partition, row in rows.items()}
 
@@ -165,15 +165,15 @@ class LocalAdmin:
 
     def list_groups(self) -> tuple[GroupListing, ...]:
         """See `Admin.list_groups`."""
-        rows = self._line.ask(groups.Groups()).groups
+        rows = self._connection.ask(groups.Groups()).groups
         return tuple(sorted(GroupListing(row.group, row.state, row.protocol_type) for row in rows))
 
     def describe_group(self, group: str) -> GroupDescription:
         """See `Admin.describe_group`."""
-        (row,) = self._line.ask(groups.GroupDescribe((group,)), group).groups
+        (row,) = self._connection.ask(groups.GroupDescribe((group,)), group).groups
         if row.error:
             raise errors.exception(row.error, f"There is no group {group!r}.")
-        committed = self._line.ask(groups.Committed(group), group).parts
+        committed = self._connection.ask(groups.Committed(group), group).parts
         return GroupDescription(
             group,
             row.state,
@@ -208,7 +208,7 @@ class LocalAdmin:
             for (topic, number), position in offsets.items()
         )
         try:
-            parts = self._line.ask(groups.Commit(group, -1, "", None, rows), group).parts
+            parts = self._connection.ask(groups.Commit(group, -1, "", None, rows), group).parts
         except UnknownMemberIdException as error:
             raise GroupNotEmptyException(
                 f"{group}: the group has members, so its offsets cannot be set. Stop its members first."
@@ -219,13 +219,13 @@ class LocalAdmin:
 
     def delete_group(self, group: str) -> None:
         """See `Admin.delete_group`."""
-        (result,) = self._line.ask(groups.GroupDelete((group,)), group).groups
+        (result,) = self._connection.ask(groups.GroupDelete((group,)), group).groups
         if result.error:
             raise errors.exception(result.error, "", group)
 
     def close(self) -> None:
         """See `Admin.close`."""
-        self._line.close()
+        self._connection.close()
 
 
 Part = TypeVar("Part", records.ListedOffset, records.DeletedPart)

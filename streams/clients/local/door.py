@@ -23,7 +23,7 @@ from streams.clients.api import (
 from streams.clients.local import errors
 from streams.clients.local.admin import LocalAdmin
 from streams.clients.local.group import LocalGroupLink
-from streams.clients.local.line import Line
+from streams.clients.local.connection import Connection
 from streams.clients.local.reader import LocalReader
 from streams.clients.local.writer import LocalWriter
 from streams.errors import BrokerNotFoundException
@@ -43,37 +43,37 @@ class LocalDoor:
         self.address = address
         self.world = world
         self._dial = dial
-        self._lines: list[Line] = []
+        self._connections: list[Connection] = []
         self._closed = False
 
     def reader(self, isolation: Isolation, settings: ReaderSettings = READER_DEFAULTS) -> Reader:
         """See `Door.reader`."""
-        return LocalReader(self._line(), isolation, settings)
+        return LocalReader(self._connection(), isolation, settings)
 
     def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
         """See `Door.writer`."""
-        return LocalWriter(self._line(), settings)
+        return LocalWriter(self._connection(), settings)
 
     def link(self) -> GroupLink:
         """See `Door.link`."""
-        return LocalGroupLink(self._line())
+        return LocalGroupLink(self._connection())
 
     def admin(self) -> Admin:
         """See `Door.admin`."""
-        return LocalAdmin(self._line())
+        return LocalAdmin(self._connection())
 
     def close(self) -> None:
         """See `Door.close`."""
         self._closed = True
-        for line in self._lines:
-            line.close()
+        for connection in self._connections:
+            connection.close()
 
-    def _line(self) -> Line:
-        line = Line(self._dial, self.world)
+    def _connection(self) -> Connection:
+        connection = Connection(self._dial, self.world)
         if self._closed:
-            line.close()
-        self._lines.append(line)
-        return line
+            connection.close()
+        self._connections.append(connection)
+        return connection
 
 
 def local_door(directory: str, client_id: str) -> Door:

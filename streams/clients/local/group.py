@@ -7,7 +7,7 @@ from broker_local.protocol.requests import groups as wire
 from broker_local.protocol.requests.request import Failure, NO_OFFSET
 from streams.clients import api
 from streams.clients.local import errors
-from streams.clients.local.line import Line
+from streams.clients.local.connection import Connection
 from streams.errors import BrokerNotFoundException, DisconnectException, KafkaException
 from streams.record import TopicPartition
 
@@ -16,11 +16,11 @@ class LocalGroupLink:
     """A `GroupLink` over one connection.
 
     Args:
-        line: its connection; closing it ends the dynamic members that joined through it.
+        connection: its connection; closing it ends the dynamic members that joined through it.
     """
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._next = 0
         self._out: dict[int, tuple[int, api.GroupRequest]] = {}
         self._ready: list[tuple[int, api.GroupReply]] = []
@@ -30,7 +30,7 @@ class LocalGroupLink:
         ticket = self._next
         self._next += 1
         try:
-            self._out[self._line.link().send(to_wire(request))] = (ticket, request)
+            self._out[self._connection.link().send(to_wire(request))] = (ticket, request)
         except (ConnectionLost, BrokerNotFoundException):
             self._cut_off()
             self._ready.append((ticket, failed(request, _disconnected(request.group))))
@@ -40,9 +40,9 @@ class LocalGroupLink:
         """See `GroupLink.receive`."""
         try:
             # Also where nothing is asked: a connection that the broker has closed would stay readable.
-            connected = self._line.fileno() >= 0
+            connected = self._connection.fileno() >= 0
             waits = connected or self._out
-            replies = self._line.receive(0 if self._ready else timeout_ms) if waits else []
+            replies = self._connection.receive(0 if self._ready else timeout_ms) if waits else []
         except ConnectionLost:
             self._cut_off()
             replies = []
@@ -56,19 +56,19 @@ class LocalGroupLink:
 
     def fileno(self) -> int:
         """See `GroupLink.fileno`."""
-        return self._line.fileno()
+        return self._connection.fileno()
 
     def wake(self) -> None:
         """See `GroupLink.wake`."""
-        self._line.wake()
+        self._connection.wake()
 
     def close(self) -> None:
         """See `GroupLink.close`."""
         self._out.clear()
-        self._line.close()
+        self._connection.close()
 
     def _cut_off(self) -> None:
-        self._line.lost()
+        self._connection.lost()
         for ticket, request in self._out.values():
             self._ready.append((ticket, failed(request, _disconnected(request.group))))
         self._out.clear()

@@ -19,7 +19,7 @@ from broker_local.protocol.requests.records import (
 from broker_local.protocol.requests.request import Failure
 from streams.clients.api import Fetched, Isolation, ReaderSettings
 from streams.clients.local import errors
-from streams.clients.local.line import Line
+from streams.clients.local.connection import Connection
 from streams.errors import (
     CorruptRecordException,
     KafkaException,
@@ -80,14 +80,14 @@ class LocalReader:
     """A `Reader` over one connection.
 
     Args:
-        line: its connection.
+        connection: its connection.
         isolation: what it is shown of transactions.
         settings: sizes and waits.
     """
 
-    def __init__(self, line: Line, isolation: Isolation, settings: ReaderSettings) -> None:
-        self._line = line
-        self._monotonic_ms = line.world.monotonic_ms
+    def __init__(self, connection: Connection, isolation: Isolation, settings: ReaderSettings) -> None:
+        self._connection = connection
+        self._monotonic_ms = connection.world.monotonic_ms
         self._settings = settings
         self._isolation = READ_COMMITTED if isolation is Isolation.READ_COMMITTED else READ_UNCOMMITTED
         self._places: dict[TopicPartition, _Place] = {}
@@ -145,7 +145,7 @@ class LocalReader:
             left = 0 if self._ready else max(0, int(deadline - self._monotonic_ms() + 0.999))
             try:
                 resting_ms = self._ask()
-                replies = self._line.receive(min(left, resting_ms))
+                replies = self._connection.receive(min(left, resting_ms))
             except ConnectionLost:
                 self._forget_requests()
                 continue
@@ -158,20 +158,20 @@ class LocalReader:
 
     def wake(self) -> None:
         """See `Reader.wake`."""
-        self._line.wake()
+        self._connection.wake()
 
     def close(self) -> None:
         """See `Reader.close`."""
         self._places.clear()
         self._out.clear()
         self._ready = []
-        self._line.close()
+        self._connection.close()
 
     # The requests
 
     def _ask(self) -> int:
         """Sends a fetch unless all positions are being asked for; returns how many ms may be waited now."""
-        link = self._line.link()
+        link = self._connection.link()
         if not self._stale:
             return 1 << 31
         now = self._monotonic_ms()
@@ -215,7 +215,7 @@ class LocalReader:
         return soonest
 
     def _forget_requests(self) -> None:
-        self._line.lost()
+        self._connection.lost()
         self._out.clear()
         for place in self._places.values():
             place.asked = -1

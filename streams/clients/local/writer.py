@@ -14,7 +14,7 @@ from broker_local.protocol.requests.transactions import ProducerId
 from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.local import errors
 from streams.clients.local.lane import NEVER, Lane, Parcel, too_late
-from streams.clients.local.line import Line
+from streams.clients.local.connection import Connection
 from streams.errors import (
     DisconnectException,
     DuplicateSequenceException,
@@ -35,18 +35,18 @@ class LocalWriter:
     """A `Writer` over one connection.
 
     Args:
-        line: its connection.
+        connection: its connection.
         settings: acknowledgements, idempotence, timeouts.
     """
 
-    def __init__(self, line: Line, settings: WriterSettings) -> None:
-        self._line = line
-        self._monotonic_ms = line.world.monotonic_ms
+    def __init__(self, connection: Connection, settings: WriterSettings) -> None:
+        self._connection = connection
+        self._monotonic_ms = connection.world.monotonic_ms
         self._settings = settings
         self._lanes: dict[TopicPartition, Lane] = {}
         self._busy: dict[TopicPartition, Lane] = {}
         self._out: dict[int, tuple[Lane, Parcel]] = {}
-        self._connection = 0
+        self._connection_number = 0
         self._told: list[tuple[Callable[[Sent], None], Sent]] = []
         self._producer: tuple[int, int] | None = None
         self._member: records.GroupMember | None = None
@@ -63,7 +63,7 @@ class LocalWriter:
         forgotten = self._parcels
         # With the connection goes what is half sent and what would be answered; with the lanes go the sequences, of
         # which nobody knows which were stored: what comes next has another producer id.
-        self._line.lost()
+        self._connection.lost()
         self._out.clear()
         self._lanes.clear()
         self._busy.clear()
@@ -79,7 +79,7 @@ class LocalWriter:
         if now < until:
             return count
         asked = Metadata((topic,), create_missing=True)
-        (row,) = self._line.ask(asked, topic, self._settings.metadata_timeout_ms).topics
+        (row,) = self._connection.ask(asked, topic, self._settings.metadata_timeout_ms).topics
         if row.error:
             raise errors.exception(row.error, "", topic)
         self._counts[topic] = (row.partitions, now + METADATA_MAX_AGE_MS)
@@ -104,7 +104,7 @@ class LocalWriter:
         try:
             self._send_lane(self._link(), lane)
         except ConnectionLost:
-            self._line.lost()
+            self._connection.lost()
             self._send_all()
         while self._bytes > self._settings.max_bytes_out:
             self._collect(100)
@@ -132,11 +132,11 @@ class LocalWriter:
 
     def fileno(self) -> int:
         """See `Writer.fileno`."""
-        return self._line.fileno()
+        return self._connection.fileno()
 
     def wake(self) -> None:
         """See `Writer.wake`."""
-        self._line.wake()
+        self._connection.wake()
 
     def close(self) -> None:
         """See `Writer.close`."""
@@ -148,16 +148,16 @@ class LocalWriter:
                     "the batch was stored is not known. Flush before closing."
                 )
                 self._finish(lane, lane.queue.popleft(), lost)
-        self._line.close()
+        self._connection.close()
         self._tell()
 
     # Out
 
     def _link(self) -> Link:
         """The connection. Over a new one, everything without an answer is to be sent again."""
-        link = self._line.link()
-        if self._connection != self._line.number:
-            self._connection = self._line.number
+        link = self._connection.link()
+        if self._connection_number != self._connection.number:
+            self._connection_number = self._connection.number
             self._out.clear()
             for lane in self._busy.values():
                 lane.cut_off()
@@ -171,7 +171,7 @@ class LocalWriter:
                     self._send_lane(link, lane)
                 return
             except ConnectionLost:
-                self._line.lost()
+                self._connection.lost()
 
     def _send_lane(self, link: Link, lane: Lane) -> None:
         if lane.producer is None and self._settings.idempotent:
@@ -200,7 +200,7 @@ class LocalWriter:
         """The writer's own id, or, for a lane whose sequences have a gap, another one."""
         if self._producer is None or lane.renewed:
             lane.renewed = False
-            reply = self._line.ask(ProducerId(), "", min(timeout_ms, self._settings.metadata_timeout_ms))
+            reply = self._connection.ask(ProducerId(), "", min(timeout_ms, self._settings.metadata_timeout_ms))
             self._producer = (reply.producer_id, reply.epoch)
         return self._producer
 
@@ -210,9 +210,9 @@ class LocalWriter:
         """Takes answers, waits for the first; then sends what may leave now. Was anything heard?"""
         try:
             self._link()
-            replies = self._line.receive(timeout_ms)
+            replies = self._connection.receive(timeout_ms)
         except ConnectionLost:
-            self._line.lost()
+            self._connection.lost()
             self._send_all()
             return True
         now = self._monotonic_ms()
@@ -230,10 +230,10 @@ class LocalWriter:
     def _notice_a_lost_connection(self) -> None:
         """One that the broker has closed would stay readable for whoever waits on `fileno`."""
         try:
-            if self._line.fileno() >= 0:
-                self._line.receive(0)
+            if self._connection.fileno() >= 0:
+                self._connection.receive(0)
         except ConnectionLost:
-            self._line.lost()
+            self._connection.lost()
 
     def _answer(self, lane: Lane, parcel: Parcel, reply: Reply, now: float) -> None:
         offset, timestamp = -1, -1
@@ -273,7 +273,7 @@ class LocalWriter:
                 self._finish(lane, parcel, error)
 
     def _due(self) -> float:
-        if self._line.holds:
+        if self._connection.holds:
             return 0.0
         return min((lane.next_due() for lane in self._busy.values()), default=NEVER)
 

@@ -19,7 +19,7 @@ from streams.clients.assignors import (
     write_assignment,
 )
 from streams.clients.local.group import LocalGroupLink
-from streams.clients.local.line import Line
+from streams.clients.local.connection import Connection
 from streams.clients.member import (
     Assigned,
     Event,
@@ -45,7 +45,7 @@ class Life:
     def __init__(self, engine: Engine, clock: ManualClock) -> None:
         self.clock = clock
         self.engine = engine
-        self.link = LocalGroupLink(Line(self.dial))
+        self.link = LocalGroupLink(Connection(self.dial))
         self.member = Member(
             MemberSettings("g", ("range",), session_timeout_ms=6_000, heartbeat_interval_ms=500,
                            rebalance_timeout_ms=6_000)

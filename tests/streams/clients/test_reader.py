@@ -13,7 +13,7 @@ from broker_local.log import format as batches
 from broker_local.protocol.requests.records import Fetch, FetchReply, FetchedPart
 from broker_local.protocol.requests.request import Asks, Failure, Reply
 from streams.clients.api import Isolation, ReaderSettings
-from streams.clients.local.line import Line
+from streams.clients.local.connection import Connection
 from streams.clients.local.reader import LocalReader
 from streams.errors import CorruptRecordException, InvalidRequestException, LogTruncatedException
 from streams.record import TopicPartition
@@ -83,7 +83,7 @@ def part(
 
 
 def reader_of(script: Script, positions: dict[TopicPartition, int]) -> LocalReader:
-    reader = LocalReader(Line(lambda: script), Isolation.READ_UNCOMMITTED, ReaderSettings())
+    reader = LocalReader(Connection(lambda: script), Isolation.READ_UNCOMMITTED, ReaderSettings())
     reader.place(positions)
     return reader
 

@@ -23,7 +23,7 @@ RETRY_MS = 50
 _PASSING = {ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, ErrorCode.REQUEST_TIMED_OUT}
 
 
-class Line:
+class Connection:
     """One connection, or the place for one.
 
     Args:
