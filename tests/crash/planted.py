@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker_local.log.format import Packed
 from broker_local.protocol.requests.records import GroupMember
 from streams.clients.api import GroupMember, Sent
-from streams.clients.local.lane import Lane, Parcel
+from streams.clients.local.partition_queue import PartitionQueue, InFlightBatch
 from streams.clients.local.writer import LocalWriter
 from streams.errors import KafkaException
 from streams.record import TopicPartition
@@ -25,8 +25,8 @@ def retried_refusal() -> None:
     honest_bind, honest_fenced = LocalWriter.bind, LocalWriter._fenced
 
     def fenced(self: LocalWriter, member: GroupMember | None, error: KafkaException, now: float) -> None:
-        for lane in self._busy.values():
-            kept.extend((self, lane.partition, parcel.packed) for parcel in lane.queue if parcel.member == member)
+        for queue in self._busy.values():
+            kept.extend((self, queue.partition, each.packed) for each in queue.batches if each.member == member)
         honest_fenced(self, member, error, now)
 
     def bind(self: LocalWriter, member: GroupMember | None) -> None:
@@ -36,12 +36,12 @@ def retried_refusal() -> None:
         again = [each for each in kept if each[0] is self]
         kept[:] = [each for each in kept if each[0] is not self]
         for _, partition, packed in again:
-            lane = self._lanes.setdefault(partition, Lane(partition, True, 100))
-            parcel = Parcel(packed, self._monotonic_ms() + 60_000, forget, self._member)
-            lane.queue.append(parcel)
-            self._busy[partition] = lane
-            self._parcels += 1
-            self._bytes += parcel.size
+            queue = self._queues.setdefault(partition, PartitionQueue(partition, True, 100))
+            in_flight = InFlightBatch(packed, self._monotonic_ms() + 60_000, forget, self._member)
+            queue.batches.append(in_flight)
+            self._busy[partition] = queue
+            self._unanswered += 1
+            self._bytes += in_flight.size
 
     def forget(sent: Sent) -> None: ...
 

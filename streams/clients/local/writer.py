@@ -13,7 +13,7 @@ from broker_local.protocol.requests.topics import Metadata
 from broker_local.protocol.requests.transactions import ProducerId
 from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.local import errors
-from streams.clients.local.lane import NEVER, Lane, Parcel, too_late
+from streams.clients.local.partition_queue import NEVER, PartitionQueue, InFlightBatch, too_late
 from streams.clients.local.connection import Connection
 from streams.errors import (
     DisconnectException,
@@ -43,15 +43,15 @@ class LocalWriter:
         self._connection = connection
         self._monotonic_ms = connection.world.monotonic_ms
         self._settings = settings
-        self._lanes: dict[TopicPartition, Lane] = {}
-        self._busy: dict[TopicPartition, Lane] = {}
-        self._out: dict[int, tuple[Lane, Parcel]] = {}
+        self._queues: dict[TopicPartition, PartitionQueue] = {}
+        self._busy: dict[TopicPartition, PartitionQueue] = {}
+        self._out: dict[int, tuple[PartitionQueue, InFlightBatch]] = {}
         self._connection_number = 0
-        self._told: list[tuple[Callable[[Sent], None], Sent]] = []
+        self._callbacks: list[tuple[Callable[[Sent], None], Sent]] = []
         self._producer: tuple[int, int] | None = None
         self._member: records.GroupMember | None = None
         self._counts: dict[str, tuple[int, float]] = {}
-        self._parcels = 0
+        self._unanswered = 0
         self._bytes = 0
 
     def bind(self, member: GroupMember | None) -> None:
@@ -60,16 +60,16 @@ class LocalWriter:
 
     def abort(self) -> int:
         """See `Writer.abort`."""
-        forgotten = self._parcels
-        # With the connection goes what is half sent and what would be answered; with the lanes go the sequences, of
+        forgotten = self._unanswered
+        # With the connection goes what is half sent and what would be answered; with the queues go the sequences, of
         # which nobody knows which were stored: what comes next has another producer id.
         self._connection.lost()
         self._out.clear()
-        self._lanes.clear()
+        self._queues.clear()
         self._busy.clear()
-        self._told.clear()
+        self._callbacks.clear()
         self._producer = None
-        self._parcels = self._bytes = 0
+        self._unanswered = self._bytes = 0
         return forgotten
 
     def partitions_for(self, topic: str) -> int:
@@ -89,41 +89,41 @@ class LocalWriter:
         """See `Writer.send`."""
         if not batch.keys:
             raise IllegalArgumentException(f"{partition}: a batch without records cannot be sent.")
-        lane = self._lanes.get(partition)
-        if lane is None:
+        queue = self._queues.get(partition)
+        if queue is None:
             settings = self._settings
-            lane = Lane(partition, settings.idempotent, settings.retry_backoff_ms)
-            self._lanes[partition] = lane
+            queue = PartitionQueue(partition, settings.idempotent, settings.retry_backoff_ms)
+            self._queues[partition] = queue
         deadline = self._monotonic_ms() + self._settings.delivery_timeout_ms
         packed = batches.pack(batch.keys, batch.values, batch.timestamps, batch.headers)
-        parcel = Parcel(packed, deadline, done, self._member)
-        lane.queue.append(parcel)
-        self._busy[partition] = lane
-        self._parcels += 1
-        self._bytes += parcel.size
+        in_flight = InFlightBatch(packed, deadline, done, self._member)
+        queue.batches.append(in_flight)
+        self._busy[partition] = queue
+        self._unanswered += 1
+        self._bytes += in_flight.size
         try:
-            self._send_lane(self._link(), lane)
+            self._send_queue(self._link(), queue)
         except ConnectionLost:
             self._connection.lost()
             self._send_all()
         while self._bytes > self._settings.max_bytes_out:
             self._collect(100)
-        self._tell()
+        self._run_callbacks()
 
     def settle(self, timeout_ms: int) -> int:
         """See `Writer.settle`."""
         deadline = self._monotonic_ms() + timeout_ms
-        if not self._parcels:
+        if not self._unanswered:
             self._notice_a_lost_connection()
-        while self._parcels:
+        while self._unanswered:
             wanted = min(deadline, self._due())
             left = wanted - self._monotonic_ms()
             heard = self._collect(int(left + 0.999) if left > 0.0 else 0)
-            self._tell()
+            self._run_callbacks()
             now = self._monotonic_ms()
             if now >= deadline or (not heard and now < wanted):  # out of time, or woken
                 break
-        return self._parcels
+        return self._unanswered
 
     def next_due(self) -> int:
         """See `Writer.next_due`."""
@@ -141,15 +141,15 @@ class LocalWriter:
     def close(self) -> None:
         """See `Writer.close`."""
         self._out.clear()
-        for lane in list(self._busy.values()):
-            while lane.queue:
+        for queue in list(self._busy.values()):
+            while queue.batches:
                 lost = DisconnectException(
-                    f"{lane.partition}: the producer was closed before the broker had answered; whether "
+                    f"{queue.partition}: the producer was closed before the broker had answered; whether "
                     "the batch was stored is not known. Flush before closing."
                 )
-                self._finish(lane, lane.queue.popleft(), lost)
+                self._finish(queue, queue.batches.popleft(), lost)
         self._connection.close()
-        self._tell()
+        self._run_callbacks()
 
     # Out
 
@@ -159,47 +159,47 @@ class LocalWriter:
         if self._connection_number != self._connection.number:
             self._connection_number = self._connection.number
             self._out.clear()
-            for lane in self._busy.values():
-                lane.cut_off()
+            for queue in self._busy.values():
+                queue.cut_off()
         return link
 
     def _send_all(self) -> None:
         while True:
             try:
                 link = self._link()
-                for lane in list(self._busy.values()):
-                    self._send_lane(link, lane)
+                for queue in list(self._busy.values()):
+                    self._send_queue(link, queue)
                 return
             except ConnectionLost:
                 self._connection.lost()
 
-    def _send_lane(self, link: Link, lane: Lane) -> None:
-        if lane.producer is None and self._settings.idempotent:
+    def _send_queue(self, link: Link, queue: PartitionQueue) -> None:
+        if queue.producer is None and self._settings.idempotent:
             # No longer than the first batch may take: while this waits, nobody looks at its deadline.
-            left = int(lane.queue[0].deadline - self._monotonic_ms())
+            left = int(queue.batches[0].deadline - self._monotonic_ms())
             if left <= 0:  # its time is up, which is seen before anything is sent again (`_collect`)
                 return
-            lane.producer = self._producer_of(lane, left)
+            queue.producer = self._producer_of(queue, left)
             link = self._link()
-        producer_id, epoch = lane.producer or (batches.NO_PRODUCER, -1)
+        producer_id, epoch = queue.producer or (batches.NO_PRODUCER, -1)
         acks = self._settings.acks
-        topic, number = lane.partition
-        for parcel in lane.to_send(self._monotonic_ms()):
-            if not parcel.data:
-                parcel.data = batches.numbered(
-                    parcel.packed, producer_id=producer_id, epoch=epoch, sequence=parcel.sequence
+        topic, number = queue.partition
+        for batch in queue.to_send(self._monotonic_ms()):
+            if not batch.data:
+                batch.data = batches.numbered(
+                    batch.packed, producer_id=producer_id, epoch=epoch, sequence=batch.sequence
                 )
-            correlation = link.send(Produce(acks, (ProducePart(topic, number, parcel.data),), parcel.member))
+            correlation = link.send(Produce(acks, (ProducePart(topic, number, batch.data),), batch.member))
             if acks:
-                self._out[correlation] = (lane, parcel)
+                self._out[correlation] = (queue, batch)
             else:
-                lane.answered(parcel, None, 0.0)
-                self._finish(lane, parcel, None)
+                queue.answered(batch, None, 0.0)
+                self._finish(queue, batch, None)
 
-    def _producer_of(self, lane: Lane, timeout_ms: int) -> tuple[int, int]:
-        """The writer's own id, or, for a lane whose sequences have a gap, another one."""
-        if self._producer is None or lane.renewed:
-            lane.renewed = False
+    def _producer_of(self, queue: PartitionQueue, timeout_ms: int) -> tuple[int, int]:
+        """The writer's own id, or, for a queue whose sequences have a gap, another one."""
+        if self._producer is None or queue.renewed:
+            queue.renewed = False
             reply = self._connection.ask(ProducerId(), "", min(timeout_ms, self._settings.metadata_timeout_ms))
             self._producer = (reply.producer_id, reply.epoch)
         return self._producer
@@ -217,13 +217,13 @@ class LocalWriter:
             return True
         now = self._monotonic_ms()
         for correlation, reply in replies:
-            lane, parcel = self._out.pop(correlation, (None, None))
-            if lane is not None and parcel is not None and parcel.out:
-                self._answer(lane, parcel, reply, now)
-        for lane in list(self._busy.values()):
-            for parcel in lane.expired(now):
-                error = too_late(lane.partition, parcel, self._settings.delivery_timeout_ms, lane.refusal)
-                self._finish(lane, parcel, error)
+            queue, batch = self._out.pop(correlation, (None, None))
+            if queue is not None and batch is not None and batch.out:
+                self._answer(queue, batch, reply, now)
+        for queue in list(self._busy.values()):
+            for batch in queue.expired(now):
+                error = too_late(queue.partition, batch, self._settings.delivery_timeout_ms, queue.refusal)
+                self._finish(queue, batch, error)
         self._send_all()
         return bool(replies)
 
@@ -235,30 +235,30 @@ class LocalWriter:
         except ConnectionLost:
             self._connection.lost()
 
-    def _answer(self, lane: Lane, parcel: Parcel, reply: Reply, now: float) -> None:
+    def _answer(self, queue: PartitionQueue, batch: InFlightBatch, reply: Reply, now: float) -> None:
         offset, timestamp = -1, -1
         error: KafkaException | None = None
         if isinstance(reply, ProduceReply):
             (part,) = reply.parts
             if part.error:
-                error = errors.exception(part.error, part.message, lane.partition)
+                error = errors.exception(part.error, part.message, queue.partition)
             else:
                 offset, timestamp = part.base_offset, part.append_time
         elif isinstance(reply, Failure):
-            error = errors.exception(reply.error, reply.message, lane.partition)
+            error = errors.exception(reply.error, reply.message, queue.partition)
         if isinstance(error, DuplicateSequenceException):  # stored long ago; only its offset is forgotten
             error = None
         if isinstance(error, (FencedMemberEpochException, FencedInstanceIdException)):
-            self._fenced(parcel.member, error, now)
+            self._fenced(batch.member, error, now)
             return
         if isinstance(error, UnknownTopicOrPartitionException):
-            self._counts.pop(lane.partition.topic, None)
-        parts = lane.divided(parcel, error, now)
+            self._counts.pop(queue.partition.topic, None)
+        parts = queue.divided(batch, error, now)
         if parts is not None:
-            self._parcels += 1
-            self._bytes += parts[0].size + parts[1].size - parcel.size
-        elif lane.answered(parcel, error, now):
-            self._finish(lane, parcel, error, offset, timestamp)
+            self._unanswered += 1
+            self._bytes += parts[0].size + parts[1].size - batch.size
+        elif queue.answered(batch, error, now):
+            self._finish(queue, batch, error, offset, timestamp)
         elif isinstance(error, KafkaStorageException):
             self._settings.troubled(
                 "write",
@@ -268,26 +268,31 @@ class LocalWriter:
 
     def _fenced(self, member: records.GroupMember | None, error: KafkaException, now: float) -> None:
         """What one batch was told holds for all in the same name: none of them is sent again."""
-        for lane in list(self._busy.values()):
-            for parcel in lane.fenced(member, now):
-                self._finish(lane, parcel, error)
+        for queue in list(self._busy.values()):
+            for batch in queue.fenced(member, now):
+                self._finish(queue, batch, error)
 
     def _due(self) -> float:
         if self._connection.holds:
             return 0.0
-        return min((lane.next_due() for lane in self._busy.values()), default=NEVER)
+        return min((queue.next_due() for queue in self._busy.values()), default=NEVER)
 
     def _finish(
-        self, lane: Lane, parcel: Parcel, error: KafkaException | None, offset: int = -1, timestamp: int = -1
+        self,
+        queue: PartitionQueue,
+        batch: InFlightBatch,
+        error: KafkaException | None,
+        offset: int = -1,
+        timestamp: int = -1,
     ) -> None:
-        self._parcels -= 1
-        self._bytes -= parcel.size
-        if not lane.queue:
-            self._busy.pop(lane.partition, None)
-        self._told.append((parcel.done, parcel.sent(lane.partition, offset, timestamp, error)))
+        self._unanswered -= 1
+        self._bytes -= batch.size
+        if not queue.batches:
+            self._busy.pop(queue.partition, None)
+        self._callbacks.append((batch.done, batch.sent(queue.partition, offset, timestamp, error)))
 
-    def _tell(self) -> None:
-        while self._told:
-            told, self._told = self._told, []
-            for done, sent in told:
+    def _run_callbacks(self) -> None:
+        while self._callbacks:
+            callbacks, self._callbacks = self._callbacks, []
+            for done, sent in callbacks:
                 done(sent)

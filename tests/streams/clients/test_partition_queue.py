@@ -12,7 +12,7 @@ from broker_local.base.faults import Refusal
 from broker_local.log import format as batches
 from broker_local.log.producers import Producers
 from broker_local.protocol.requests.records import GroupMember
-from streams.clients.local.lane import MOST_OUT, NEVER, Lane, Parcel, too_late
+from streams.clients.local.partition_queue import MOST_OUT, NEVER, PartitionQueue, InFlightBatch, too_late
 from streams.errors import (
     DuplicateSequenceException,
     InvalidRecordException,
@@ -28,125 +28,125 @@ PARTITION = TopicPartition("t", 0)
 FAR = 1e9
 
 
-def parcel(number: int, deadline: float = FAR) -> Parcel:
-    return Parcel(batches.pack([None], [b"%d" % number], [number], None), deadline, lambda sent: None)
+def in_flight(number: int, deadline: float = FAR) -> InFlightBatch:
+    return InFlightBatch(batches.pack([None], [b"%d" % number], [number], None), deadline, lambda sent: None)
 
 
-def lane_of(count: int, deadline: float = FAR) -> Lane:
-    lane = Lane(PARTITION, True, 1.0)
-    lane.queue.extend(parcel(number, deadline) for number in range(count))
-    return lane
+def queue_of(count: int, deadline: float = FAR) -> PartitionQueue:
+    queue = PartitionQueue(PARTITION, True, 1.0)
+    queue.batches.extend(in_flight(number, deadline) for number in range(count))
+    return queue
 
 
-def numbers(parcels: list[Parcel]) -> list[int]:
-    return [each.packed.first_timestamp for each in parcels]
+def numbers(found: list[InFlightBatch]) -> list[int]:
+    return [each.packed.first_timestamp for each in found]
 
 
 def test_one_batch_leaves_until_the_broker_knows_the_producer_then_five() -> None:
-    lane = lane_of(8)
-    (first,) = lane.to_send(0)
-    assert lane.to_send(0) == []
-    assert lane.answered(first, None, 0)
-    assert numbers(lane.to_send(0)) == [1, 2, 3, 4, 5]
-    assert lane.to_send(0) == []
-    assert [each.sequence for each in lane.queue] == [1, 2, 3, 4, 5, -1, -1]
+    queue = queue_of(8)
+    (first,) = queue.to_send(0)
+    assert queue.to_send(0) == []
+    assert queue.answered(first, None, 0)
+    assert numbers(queue.to_send(0)) == [1, 2, 3, 4, 5]
+    assert queue.to_send(0) == []
+    assert [each.sequence for each in queue.batches] == [1, 2, 3, 4, 5, -1, -1]
 
 
-def test_a_passing_error_stops_the_lane_and_all_is_sent_again_in_order() -> None:
-    lane = lane_of(4)
-    lane.answered(lane.to_send(0)[0], None, 0)
-    one, two, three = lane.to_send(0)
-    assert not lane.answered(one, KafkaStorageException("full"), 5)
-    assert lane.to_send(100) == []  # answers are still out
-    assert not lane.answered(two, OutOfOrderSequenceException("gap"), 5)
-    assert not lane.answered(three, OutOfOrderSequenceException("gap"), 5)
-    assert lane.next_due() == 6.0
-    assert lane.to_send(5.9) == []
-    assert numbers(lane.to_send(6.0)) == [1, 2, 3]
-    assert [each.sequence for each in lane.queue] == [1, 2, 3]
+def test_a_passing_error_stops_the_queue_and_all_is_sent_again_in_order() -> None:
+    queue = queue_of(4)
+    queue.answered(queue.to_send(0)[0], None, 0)
+    one, two, three = queue.to_send(0)
+    assert not queue.answered(one, KafkaStorageException("full"), 5)
+    assert queue.to_send(100) == []  # answers are still out
+    assert not queue.answered(two, OutOfOrderSequenceException("gap"), 5)
+    assert not queue.answered(three, OutOfOrderSequenceException("gap"), 5)
+    assert queue.next_due() == 6.0
+    assert queue.to_send(5.9) == []
+    assert numbers(queue.to_send(6.0)) == [1, 2, 3]
+    assert [each.sequence for each in queue.batches] == [1, 2, 3]
 
 
 def test_an_error_for_good_costs_one_batch_and_a_producer_id() -> None:
-    lane = lane_of(3)
-    lane.producer = (7, 0)
-    lane.answered(lane.to_send(0)[0], None, 0)
-    one, two = lane.to_send(0)
-    assert lane.answered(one, RecordTooLargeException("large"), 0)
-    assert lane.producer is None
-    assert lane.renewed
-    assert not lane.answered(two, OutOfOrderSequenceException("gap"), 0)
-    assert numbers(lane.to_send(10)) == [2]
+    queue = queue_of(3)
+    queue.producer = (7, 0)
+    queue.answered(queue.to_send(0)[0], None, 0)
+    one, two = queue.to_send(0)
+    assert queue.answered(one, RecordTooLargeException("large"), 0)
+    assert queue.producer is None
+    assert queue.renewed
+    assert not queue.answered(two, OutOfOrderSequenceException("gap"), 0)
+    assert numbers(queue.to_send(10)) == [2]
     assert two.sequence == 0
 
 
-def test_batches_in_the_name_of_a_member_that_is_none_leave_the_lane_and_the_others_go_on() -> None:
-    lane = lane_of(1)
+def test_batches_in_the_name_of_a_member_that_is_none_leave_the_queue_and_the_others_go_on() -> None:
+    queue = queue_of(1)
     old, new = GroupMember("g", "old"), GroupMember("g", "new")
     for member in (old, new, old):
-        lane.queue.append(Parcel(lane.queue[0].packed, FAR, lambda sent: None, member))
-    lane.answered(lane.to_send(0)[0], None, 0)
-    assert len(lane.to_send(0)) == 3
-    assert [each.member for each in lane.fenced(old, 5)] == [old, old]
-    assert lane.producer is None and lane.renewed
-    (left,) = lane.queue
-    assert not lane.answered(left, OutOfOrderSequenceException("gap"), 5)
-    (again,) = lane.to_send(10)
+        queue.batches.append(InFlightBatch(queue.batches[0].packed, FAR, lambda sent: None, member))
+    queue.answered(queue.to_send(0)[0], None, 0)
+    assert len(queue.to_send(0)) == 3
+    assert [each.member for each in queue.fenced(old, 5)] == [old, old]
+    assert queue.producer is None and queue.renewed
+    (left,) = queue.batches
+    assert not queue.answered(left, OutOfOrderSequenceException("gap"), 5)
+    (again,) = queue.to_send(10)
     assert (again.member, again.sequence) == (new, 0)
-    assert lane.fenced(old, 10) == []
+    assert queue.fenced(old, 10) == []
 
 
 def test_a_broker_that_forgot_the_sequences_costs_a_producer_id_only() -> None:
-    lane = lane_of(2)
-    lane.producer = (7, 0)
-    lane.answered(lane.to_send(0)[0], None, 0)
-    (one,) = lane.to_send(0)
-    assert not lane.answered(one, OutOfOrderSequenceException("what before?"), 0)
-    assert lane.producer is None
-    assert (numbers(lane.to_send(10)), one.sequence) == ([1], 0)
+    queue = queue_of(2)
+    queue.producer = (7, 0)
+    queue.answered(queue.to_send(0)[0], None, 0)
+    (one,) = queue.to_send(0)
+    assert not queue.answered(one, OutOfOrderSequenceException("what before?"), 0)
+    assert queue.producer is None
+    assert (numbers(queue.to_send(10)), one.sequence) == ([1], 0)
 
 
 def test_a_lost_connection_sends_all_that_was_out_again_as_it_was() -> None:
-    lane = lane_of(3)
-    lane.answered(lane.to_send(0)[0], None, 0)
-    before = [each.sequence for each in lane.to_send(0)]
-    lane.cut_off()
-    assert [each.sequence for each in lane.to_send(0)] == before
+    queue = queue_of(3)
+    queue.answered(queue.to_send(0)[0], None, 0)
+    before = [each.sequence for each in queue.to_send(0)]
+    queue.cut_off()
+    assert [each.sequence for each in queue.to_send(0)] == before
 
 
 def test_time_is_over_for_what_waits_and_for_what_is_out() -> None:
-    lane = lane_of(2, deadline=10)
-    lane.to_send(0)
-    assert lane.next_due() == 10
-    assert lane.expired(9) == []
-    assert numbers(lane.expired(10)) == [0, 1]
-    assert lane.next_due() == NEVER
-    assert "Expiring 1 record(s) for t-0: 120000 ms has passed" in str(too_late(PARTITION, parcel(0), 120_000))
-    said = str(too_late(PARTITION, parcel(0), 120_000, KafkaStorageException("no space on the disk.")))
+    queue = queue_of(2, deadline=10)
+    queue.to_send(0)
+    assert queue.next_due() == 10
+    assert queue.expired(9) == []
+    assert numbers(queue.expired(10)) == [0, 1]
+    assert queue.next_due() == NEVER
+    assert "Expiring 1 record(s) for t-0: 120000 ms has passed" in str(too_late(PARTITION, in_flight(0), 120_000))
+    said = str(too_late(PARTITION, in_flight(0), 120_000, KafkaStorageException("no space on the disk.")))
     assert said.endswith("The broker's last answer was KafkaStorageException: no space on the disk.")
 
 
 def test_the_sequence_begins_again_after_the_largest() -> None:
-    lane = lane_of(0)
-    lane._next_sequence = 2**31 - 1
-    lane.queue.append(parcel(0))
-    assert [each.sequence for each in lane.to_send(0)] == [2**31 - 1]
-    lane.answered(lane.queue[0], None, 0)
-    lane.queue.append(parcel(1))
-    assert [each.sequence for each in lane.to_send(0)] == [0]
+    queue = queue_of(0)
+    queue._next_sequence = 2**31 - 1
+    queue.batches.append(in_flight(0))
+    assert [each.sequence for each in queue.to_send(0)] == [2**31 - 1]
+    queue.answered(queue.batches[0], None, 0)
+    queue.batches.append(in_flight(1))
+    assert [each.sequence for each in queue.to_send(0)] == [0]
 
 
-# The lane against the broker's own rules, over a connection that is cut and a disk that is full now and then.
+# The queue against the broker's own rules, over a connection that is cut and a disk that is full now and then.
 
 
 class World:
     """A broker's log of one partition, the requests under way to it, and the answers under way back."""
 
     def __init__(self, count: int) -> None:
-        self.lane = lane_of(count)
+        self.queue = queue_of(count)
         self.producers = Producers()
         self.log: list[int] = []
-        self.asked: deque[Parcel] = deque()
-        self.answers: deque[tuple[Parcel, KafkaException | None]] = deque()
+        self.asked: deque[InFlightBatch] = deque()
+        self.answers: deque[tuple[InFlightBatch, KafkaException | None]] = deque()
         self.ids = 0
         self.now = 0.0
         self.acknowledged: list[int] = []
@@ -165,16 +165,16 @@ class World:
                 self.now += 1.0
 
     def send(self) -> None:
-        if self.lane.producer is None:
+        if self.queue.producer is None:
             self.ids += 1
-            self.lane.producer = (self.ids, 0)
-        for each in self.lane.to_send(self.now):
-            number, epoch = self.lane.producer
+            self.queue.producer = (self.ids, 0)
+        for each in self.queue.to_send(self.now):
+            number, epoch = self.queue.producer
             each.data = each.data or batches.numbered(
                 each.packed, producer_id=number, epoch=epoch, sequence=each.sequence
             )
             self.asked.append(each)
-        assert sum(each.out for each in self.lane.queue) <= MOST_OUT
+        assert sum(each.out for each in self.queue.batches) <= MOST_OUT
 
     def serve(self, full: bool) -> None:
         """The broker takes one request."""
@@ -204,14 +204,14 @@ class World:
         if self.answers:
             each, error = self.answers.popleft()
             assert not isinstance(error, DuplicateSequenceException)
-            if each.out and self.lane.answered(each, error, self.now):
+            if each.out and self.queue.answered(each, error, self.now):
                 self.acknowledged.append(each.packed.first_timestamp)
 
     def cut(self) -> None:
         """The connection is lost, with requests and answers on it."""
         self.asked.clear()
         self.answers.clear()
-        self.lane.cut_off()
+        self.queue.cut_off()
 
 
 @settings(max_examples=100, deadline=None)
@@ -238,10 +238,10 @@ def test_every_batch_is_stored_once_and_in_order(count: int, happenings: list[st
 # A batch that is refused for what one record is
 
 
-def batch_of(first: int, count: int) -> Parcel:
+def batch_of(first: int, count: int) -> InFlightBatch:
     numbers = list(range(first, first + count))
     packed = batches.pack([None] * count, [b"%d" % n for n in numbers], numbers, [[("n", b"%d" % n)] for n in numbers])
-    return Parcel(packed, FAR, lambda sent: None)
+    return InFlightBatch(packed, FAR, lambda sent: None)
 
 
 class Judge(World):
@@ -252,7 +252,7 @@ class Judge(World):
         self.disliked = disliked
         self.count = 0
         for size in sizes:
-            self.lane.queue.append(batch_of(self.count, size))
+            self.queue.batches.append(batch_of(self.count, size))
             self.count += size
         self.sent: dict[int, bytes] = {}
         self.refused: list[int] = []
@@ -261,7 +261,7 @@ class Judge(World):
     def send(self) -> None:
         before = len(self.asked)
         super().send()
-        for each in list(self.asked)[before:]:  # what is under way does not change with the parcel
+        for each in list(self.asked)[before:]:  # what is under way does not change with the in_flight
             self.sent[id(each)] = each.data
 
     def serve(self, full: bool) -> None:
@@ -292,7 +292,7 @@ class Judge(World):
         if not self.answers:
             return
         each, error = self.answers.popleft()
-        if not each.out or self.lane.divided(each, error, self.now) or not self.lane.answered(each, error, self.now):
+        if not each.out or self.queue.divided(each, error, self.now) or not self.queue.answered(each, error, self.now):
             return
         sent = each.sent(PARTITION, 0, -1, error)
         numbers = list(range(each.packed.first_timestamp, each.packed.first_timestamp + each.packed.records))
@@ -328,15 +328,15 @@ def test_only_the_records_that_are_disliked_are_refused_and_the_others_keep_thei
 
 
 def test_a_batch_is_divided_no_longer_than_its_time_allows_and_not_for_what_is_not_its_own() -> None:
-    lane = lane_of(0)
-    lane.queue.append(batch_of(0, 4))
-    (whole,) = lane.to_send(0)
-    assert lane.divided(whole, KafkaStorageException("full"), 0) is None and lane.divided(whole, None, 0) is None
-    assert lane.divided(whole, InvalidRecordException("one"), FAR) is None
-    assert lane.divided(whole, InvalidRecordException("one"), 5) is not None
-    assert [len(batches.read(batches.seal(each, 0, 0) + each)[0]) for each in map(produced, lane.queue)] == [2, 2]
-    assert len(lane.to_send(5)) == 1  # at once: there is nothing to wait for
+    queue = queue_of(0)
+    queue.batches.append(batch_of(0, 4))
+    (whole,) = queue.to_send(0)
+    assert queue.divided(whole, KafkaStorageException("full"), 0) is None and queue.divided(whole, None, 0) is None
+    assert queue.divided(whole, InvalidRecordException("one"), FAR) is None
+    assert queue.divided(whole, InvalidRecordException("one"), 5) is not None
+    assert [len(batches.read(batches.seal(each, 0, 0) + each)[0]) for each in map(produced, queue.batches)] == [2, 2]
+    assert len(queue.to_send(5)) == 1  # at once: there is nothing to wait for
 
 
-def produced(each: Parcel) -> bytes:
+def produced(each: InFlightBatch) -> bytes:
     return batches.numbered(each.packed)

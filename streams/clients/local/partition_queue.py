@@ -3,8 +3,8 @@
 Pure: no connection, no clock. Batches leave in the order they came, at most `MOST_OUT` without an answer, since
 the broker remembers that many per producer and partition; only one until the first answer, since a broker that
 knows nothing of a producer takes any sequence. When one fails for the moment, those behind it fail too (their
-sequence has a gap): the lane stops, waits for the answers still out, and sends all from the first one again.
-When one fails for good its sequence is never filled: the lane goes on under a new producer id, from sequence 0.
+sequence has a gap): the queue stops, waits for the answers still out, and sends all from the first one again.
+When one fails for good its sequence is never filled: the queue goes on under a new producer id, from sequence 0.
 Where that is for what one record is, the batch is sent again in halves, down to that record.
 """
 
@@ -29,14 +29,14 @@ from streams.errors import (
 from streams.record import TopicPartition
 
 MOST_OUT = 5
-"""Batches of one lane without an answer; Kafka's `max.in.flight.requests.per.connection` with idempotence."""
+"""Batches of one queue without an answer; Kafka's `max.in.flight.requests.per.connection` with idempotence."""
 SEQUENCES = 0x7FFFFFFF
 NEVER = float("inf")
 OF_ONE_RECORD = (InvalidRecordException, InvalidTimestampException, RecordTooLargeException)
 """Errors of a batch that may be those of one record in it."""
 
 
-class Parcel:
+class InFlightBatch:
     """One batch until it has its last word."""
 
     __slots__ = ("data", "deadline", "done", "first", "member", "out", "packed", "part", "sequence")
@@ -65,12 +65,12 @@ class Parcel:
         """Its bytes, but for the header."""
         return len(self.packed.payload)
 
-    def halves(self) -> tuple[Parcel, Parcel]:
+    def halves(self) -> tuple[InFlightBatch, InFlightBatch]:
         """The same records as two batches."""
         one, other = halves(self.packed)
         return (
-            Parcel(one, self.deadline, self.done, self.member, self.first, True),
-            Parcel(other, self.deadline, self.done, self.member, self.first + one.records, True),
+            InFlightBatch(one, self.deadline, self.done, self.member, self.first, True),
+            InFlightBatch(other, self.deadline, self.done, self.member, self.first + one.records, True),
         )
 
     def sent(self, partition: TopicPartition, offset: int, timestamp: int, error: KafkaException | None) -> Sent:
@@ -78,18 +78,18 @@ class Parcel:
         return Sent(partition, offset, timestamp, error, self.first, self.packed.records if self.part else -1)
 
 
-class Lane:
+class PartitionQueue:
     """One partition of one writer.
 
     Args:
         partition: which.
         idempotent: do batches bear sequences?
-        backoff_ms: the pause before the lane is sent again.
+        backoff_ms: the pause before the queue is sent again.
     """
 
     def __init__(self, partition: TopicPartition, idempotent: bool, backoff_ms: float) -> None:
         self.partition = partition
-        self.queue: deque[Parcel] = deque()
+        self.batches: deque[InFlightBatch] = deque()
         self.producer: tuple[int, int] | None = None  # id and epoch; None: another one is needed
         self.renewed = False
         self.refusal: KafkaException | None = None
@@ -102,35 +102,35 @@ class Lane:
         self._stopped = False
         self._out = 0
 
-    def to_send(self, now: float) -> list[Parcel]:
+    def to_send(self, now: float) -> list[InFlightBatch]:
         """The batches that may leave now, in order; marks them as out and numbers new ones."""
         most = MOST_OUT if self._known else 1
         if self._stopped or now < self._retry_at or self._out >= most:
             return []
-        leaving: list[Parcel] = []
-        for parcel in self.queue:
+        leaving: list[InFlightBatch] = []
+        for batch in self.batches:
             if self._out >= most:
                 break
-            if parcel.out:
+            if batch.out:
                 continue
-            if self._idempotent and parcel.sequence < 0:
-                parcel.sequence = self._next_sequence
-                self._next_sequence = (self._next_sequence + parcel.packed.records) & SEQUENCES
-            parcel.out = True
+            if self._idempotent and batch.sequence < 0:
+                batch.sequence = self._next_sequence
+                self._next_sequence = (self._next_sequence + batch.packed.records) & SEQUENCES
+            batch.out = True
             self._out += 1
-            leaving.append(parcel)
+            leaving.append(batch)
         return leaving
 
-    def answered(self, parcel: Parcel, error: KafkaException | None, now: float) -> bool:
-        """Takes the answer to one batch. Was that its last word? It has then left the lane."""
-        self._back(parcel)
+    def answered(self, batch: InFlightBatch, error: KafkaException | None, now: float) -> bool:
+        """Takes the answer to one batch. Was that its last word? It has then left the queue."""
+        self._back(batch)
         self.refusal = error
         if error is None:
             self._known = self._known or not self._stopped
-            self.queue.remove(parcel)
+            self.batches.remove(batch)
             self._go_on(now)
             return True
-        if now < parcel.deadline:
+        if now < batch.deadline:
             if isinstance(error, OutOfOrderSequenceException):
                 if not self._stopped:  # nothing before it failed: the broker has lost what was before
                     self._renew()
@@ -139,75 +139,77 @@ class Lane:
             if isinstance(error, RetriableException):
                 self._stop(now)
                 return False
-        self.queue.remove(parcel)
+        self.batches.remove(batch)
         self._renew()
         self._stop(now)
         return True
 
-    def divided(self, parcel: Parcel, error: KafkaException | None, now: float) -> tuple[Parcel, Parcel] | None:
+    def divided(
+        self, batch: InFlightBatch, error: KafkaException | None, now: float
+    ) -> tuple[InFlightBatch, InFlightBatch] | None:
         """Puts its halves in the place of a batch that is refused for what single records are; None: it is not.
 
         So those that nothing is wrong with are stored, in their place. There is nothing to wait for between the tries.
         """
-        if not isinstance(error, OF_ONE_RECORD) or parcel.packed.records == 1 or now >= parcel.deadline:
+        if not isinstance(error, OF_ONE_RECORD) or batch.packed.records == 1 or now >= batch.deadline:
             return None
-        self._back(parcel)
-        at = self.queue.index(parcel)
-        self.queue.remove(parcel)
-        both = parcel.halves()
-        self.queue.insert(at, both[1])
-        self.queue.insert(at, both[0])
+        self._back(batch)
+        at = self.batches.index(batch)
+        self.batches.remove(batch)
+        both = batch.halves()
+        self.batches.insert(at, both[1])
+        self.batches.insert(at, both[0])
         self._renew()
         self._stop(now - self._backoff_ms)
         return both
 
-    def expired(self, now: float) -> list[Parcel]:
+    def expired(self, now: float) -> list[InFlightBatch]:
         """Takes out the batches whose time is over."""
         late = 0
-        while late < len(self.queue) and now >= self.queue[late].deadline:
+        while late < len(self.batches) and now >= self.batches[late].deadline:
             late += 1
-        return self._without(list(islice(self.queue, late)), now)
+        return self._without(list(islice(self.batches, late)), now)
 
-    def fenced(self, member: GroupMember | None, now: float) -> list[Parcel]:
+    def fenced(self, member: GroupMember | None, now: float) -> list[InFlightBatch]:
         """Takes out the batches in the name of a member that is none any more."""
-        return self._without([parcel for parcel in self.queue if parcel.member == member], now)
+        return self._without([batch for batch in self.batches if batch.member == member], now)
 
     def cut_off(self) -> None:
         """The connection is lost: everything without an answer is to be sent again, at once, as it was."""
-        for parcel in self.queue:
-            parcel.out = False
+        for batch in self.batches:
+            batch.out = False
         self._out = 0
         self._stopped = False
         self._retry_at = 0.0
 
     def next_due(self) -> float:
         """When there is something to do without an answer, in monotonic milliseconds."""
-        if not self.queue:
+        if not self.batches:
             return NEVER
-        deadline = self.queue[0].deadline
+        deadline = self.batches[0].deadline
         waits = self._retry_at > 0.0 and not self._stopped and not self._out
         return min(deadline, self._retry_at) if waits else deadline
 
-    def _without(self, gone: list[Parcel], now: float) -> list[Parcel]:
+    def _without(self, gone: list[InFlightBatch], now: float) -> list[InFlightBatch]:
         """Takes batches out for good."""
         if gone:
-            for parcel in gone:
-                self.queue.remove(parcel)
-                self._back(parcel)
+            for batch in gone:
+                self.batches.remove(batch)
+                self._back(batch)
             self._renew()
             self._stop(now)
         return gone
 
-    def _back(self, parcel: Parcel) -> None:
-        self._out -= parcel.out
-        parcel.out = False
+    def _back(self, batch: InFlightBatch) -> None:
+        self._out -= batch.out
+        batch.out = False
 
     def _stop(self, now: float) -> None:
         self._stopped = True
         self._go_on(now)
 
     def _go_on(self, now: float) -> None:
-        """A stopped lane starts again when nothing of it is out."""
+        """A stopped queue starts again when nothing of it is out."""
         if self._stopped and not self._out:
             self._stopped = False
             self._retry_at = now + self._backoff_ms
@@ -223,13 +225,13 @@ class Lane:
         self.renewed = True
         self._known = False
         self._next_sequence = 0
-        for parcel in self.queue:
-            parcel.sequence = -1
-            parcel.data = b""
+        for batch in self.batches:
+            batch.sequence = -1
+            batch.data = b""
 
 
 def too_late(
-    partition: TopicPartition, parcel: Parcel, delivery_timeout_ms: int, refusal: KafkaException | None = None
+    partition: TopicPartition, batch: InFlightBatch, delivery_timeout_ms: int, refusal: KafkaException | None = None
 ) -> TimeoutException:
     """The error of a batch whose time is over.
 
@@ -238,6 +240,6 @@ def too_late(
     """
     why = "" if refusal is None else f" The broker's last answer was {type(refusal).__name__}: {refusal}"
     return TimeoutException(
-        f"Expiring {parcel.packed.records} record(s) for {partition}: {delivery_timeout_ms} ms has passed since "
+        f"Expiring {batch.packed.records} record(s) for {partition}: {delivery_timeout_ms} ms has passed since "
         f"batch creation. Whether they were stored is not known; raise delivery.timeout.ms to try longer.{why}"
     )
