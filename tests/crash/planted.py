@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from broker_local.log.format import Packed
-from broker_local.protocol.requests.records import GroupMember
+from broker_local.protocol.requests import records
 from streams.clients.api import GroupMember, Sent
 from streams.clients.local.partition_queue import PartitionQueue, InFlightBatch
 from streams.clients.local.writer import LocalWriter
@@ -24,7 +24,7 @@ def retried_refusal() -> None:
     kept: list[tuple[LocalWriter, TopicPartition, Packed]] = []
     honest_bind, honest_fenced = LocalWriter.bind, LocalWriter._fenced
 
-    def fenced(self: LocalWriter, member: GroupMember | None, error: KafkaException, now: float) -> None:
+    def fenced(self: LocalWriter, member: records.GroupMember | None, error: KafkaException, now: float) -> None:
         for queue in self._busy.values():
             kept.extend((self, queue.partition, each.packed) for each in queue.batches if each.member == member)
         honest_fenced(self, member, error, now)

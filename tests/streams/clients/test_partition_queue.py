@@ -191,10 +191,10 @@ class World:
                 self.log.append(each.packed.first_timestamp)
                 self.producers.stored(placed, 0)
         except Refusal as refused:
-            kinds: dict[str, type[KafkaException]] = {
-                "KAFKA_STORAGE_ERROR": KafkaStorageException,
-                "OUT_OF_ORDER_SEQUENCE_NUMBER": OutOfOrderSequenceException,
-                "DUPLICATE_SEQUENCE_NUMBER": DuplicateSequenceException,
+            kinds: dict[ErrorCode, type[KafkaException]] = {
+                ErrorCode.KAFKA_STORAGE_ERROR: KafkaStorageException,
+                ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: OutOfOrderSequenceException,
+                ErrorCode.DUPLICATE_SEQUENCE_NUMBER: DuplicateSequenceException,
             }
             error = kinds[refused.code]("refused")
         self.answers.append((each, error))
