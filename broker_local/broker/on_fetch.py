@@ -28,7 +28,7 @@ MAX_READ = 8 * 1024 * 1024
 """Most that is read at once for one reply."""
 
 
-class _Taken:
+class _ReplyBuilder:
     """What a look at positions found: rows, bytes of batches, and whether something cannot wait.
 
     Args:
@@ -98,16 +98,16 @@ def _turned(broker: Broker, request: Fetch) -> Sequence[FetchPosition]:
 
 def _look(broker: Broker, request: Fetch, deadline: int, at: Instant) -> Answer:
     due = at.now >= deadline
-    taken = _Taken(request, keep=due or request.min_bytes <= 1)  # else it may well not be enough
+    building = _ReplyBuilder(request, keep=due or request.min_bytes <= 1)  # else it may well not be enough
     positions = _turned(broker, request)
     for position in positions:
-        taken.look(broker, position, at.now)
-    if due or taken.enough:
-        if not taken.keep:
-            taken = _Taken(request, keep=True)
+        building.look(broker, position, at.now)
+    if due or building.enough:
+        if not building.keep:
+            building = _ReplyBuilder(request, keep=True)
             for position in positions:
-                taken.look(broker, position, at.now)
-        return FetchReply(tuple(taken.parts))
+                building.look(broker, position, at.now)
+        return FetchReply(tuple(building.parts))
     return Later(_keys(request), deadline, partial(_look, broker, request, deadline))
 
 
@@ -127,20 +127,20 @@ def _look_widely(
     What came meanwhile to a position that had been looked at is found before anybody waits for more: from there to the
     wait there is no step.
     """
-    taken = _Taken(request, keep=last or request.min_bytes <= 1)
+    building = _ReplyBuilder(request, keep=last or request.min_bytes <= 1)
     pending = _turned(broker, request)
     while True:
         ends = _ends(broker, pending, request.isolation)
         for number, position in enumerate(pending):
             if number % STRIDE == 0:
                 yield
-            taken.look(broker, position, at.now)
-        if last or (taken.keep and taken.enough):
-            return FetchReply(tuple(taken.parts))
+            building.look(broker, position, at.now)
+        if last or (building.keep and building.enough):
+            return FetchReply(tuple(building.parts))
         now = _ends(broker, pending, request.isolation)
         pending = [each for each, before, after in zip(pending, ends, now, strict=True) if before != after]
         if len(pending) <= WIDE:
-            return _wait(broker, request, deadline, taken.size, pending, at)
+            return _wait(broker, request, deadline, building.size, pending, at)
 
 
 def _ends(broker: Broker, positions: Iterable[FetchPosition], isolation: int) -> list[tuple[str, int]]:
@@ -162,11 +162,11 @@ def _wait(
     Bytes of a position that was looked at twice are counted twice: then the reply has less than it was to have, and is
     never late.
     """
-    taken = _Taken(request, keep=False)
+    building = _ReplyBuilder(request, keep=False)
     for position in moved:
-        taken.look(broker, position, at.now)
-    size += taken.size
-    if taken.urgent or size >= max(1, request.min_bytes) or at.now >= deadline:
+        building.look(broker, position, at.now)
+    size += building.size
+    if building.urgent or size >= max(1, request.min_bytes) or at.now >= deadline:
         return Steps(_look_widely(broker, request, deadline, at, last=True))
     keys = _keys(request)
     woken: list[Key] = []

@@ -8,13 +8,13 @@ Lines that are empty or begin with `#` or `!` say nothing. A value ends with its
 
 from __future__ import annotations
 
-from broker_local.broker.settings import Given, WrongSetting, given
+from broker_local.broker.settings import SettingAssignment, WrongSetting, given
 
 IN_DIRECTORY = "broker.properties"
 """The file in a data directory that every broker of that directory reads."""
 
 
-def read_properties(path: str) -> list[Given]:
+def read_properties(path: str) -> list[SettingAssignment]:
     """The settings of a file, in order.
 
     Raises:

@@ -23,7 +23,7 @@ class WrongSetting(ValueError):
     """A name that is no setting, or a value it cannot have; the text says where it stands and what is possible."""
 
 
-class Given(NamedTuple):
+class SettingAssignment(NamedTuple):
     """A setting somebody gave: where it stands, its name, its value as text."""
 
     where: str
@@ -226,7 +226,7 @@ SETTINGS: dict[str, Setting] = {
 """In the order in which they are put in: of those that say the same, the last wins."""
 
 
-def given(where: str, pair: str) -> Given:
+def given(where: str, pair: str) -> SettingAssignment:
     """Reads `name=value`.
 
     Args:
@@ -240,7 +240,7 @@ def given(where: str, pair: str) -> Given:
     if not equals:
         raise WrongSetting(f"{here}: give NAME=VALUE")
     if name in SETTINGS:
-        return Given(here, name, text)
+        return SettingAssignment(here, name, text)
     why = reason(name)
     if why is not None:
         raise WrongSetting(f"{here}: {name} has no meaning for the bundled engine: {why}")
@@ -252,7 +252,7 @@ def given(where: str, pair: str) -> Given:
     raise WrongSetting(f"{here}: there is no setting {name}; {hint}")
 
 
-def read_settings(durability: str | None, settings: Iterable[Given]) -> BrokerSettings:
+def read_settings(durability: str | None, settings: Iterable[SettingAssignment]) -> BrokerSettings:
     """The settings of a broker.
 
     Args:
@@ -262,7 +262,7 @@ def read_settings(durability: str | None, settings: Iterable[Given]) -> BrokerSe
         WrongSetting: a value that is not possible.
     """
     found = BrokerSettings()
-    last: dict[str, Given] = {}
+    last: dict[str, SettingAssignment] = {}
     for each in settings:
         try:
             SETTINGS[each.name].put(found, each.text)

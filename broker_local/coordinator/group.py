@@ -31,7 +31,7 @@ from broker_local.coordinator.group_state import (
     OffsetRecord,
     Record,
     Reply,
-    Seen,
+    Session,
     StateRecord,
 )
 from broker_local.coordinator.offsets import CommittedOffset, PartitionKey, expired
@@ -73,7 +73,7 @@ def resume(group: Group, now: int) -> None:
         patience = member.session_timeout_ms
         if member.instance_id is None:
             patience = min(patience, group.settings.grace_ms)
-        group.seen[member.member_id] = Seen(None, now + patience)
+        group.sessions[member.member_id] = Session(None, now + patience)
     if group.phase == COMPLETING:
         _expect_syncs(group, group.state, now)
 
@@ -254,11 +254,11 @@ def forget_offsets(group: Group, parts: Iterable[Part]) -> list[Effect]:
 def peer_gone(group: Group, peer: int, now: int, at: int) -> list[Effect]:
     """A connection closed: its dynamic members are gone, its static ones have until their session ends."""
     members = group.members
-    mine = [name for name, seen in group.seen.items() if seen.peer == peer and name in members]
+    mine = [name for name, session in group.sessions.items() if session.peer == peer and name in members]
     for name in mine:
         if members[name].instance_id is not None:
             _unpark(group, name)
-            group.seen[name] = Seen(None, now + members[name].session_timeout_ms)
+            group.sessions[name] = Session(None, now + members[name].session_timeout_ms)
     return _remove(group, [name for name in mine if members[name].instance_id is None], now, at)
 
 
@@ -267,8 +267,8 @@ def on_time(group: Group, now: int, at: int) -> list[Effect]:
     members = group.members
     silent = [
         name
-        for name, seen in group.seen.items()
-        if seen.deadline is not None and seen.deadline <= now and name in members
+        for name, session in group.sessions.items()
+        if session.deadline is not None and session.deadline <= now and name in members
     ]
     effects = _remove(group, silent, now, at)
     if effects:
@@ -282,7 +282,7 @@ def on_time(group: Group, now: int, at: int) -> list[Effect]:
 
 def next_due(group: Group) -> int | None:
     """When `on_time` has something to do next; None: never."""
-    due = [seen.deadline for seen in group.seen.values() if seen.deadline is not None]
+    due = [session.deadline for session in group.sessions.values() if session.deadline is not None]
     if group.candidates is not None:
         due.append(group.join_deadline)
     elif group.phase == COMPLETING and group.sync_deadline is not None and group.unsynced:
@@ -308,7 +308,7 @@ def not_recorded(group: Group) -> None:
     for name in [name for name, each in group.candidates.items() if each.parked is None]:
         if name not in lasting:
             del group.candidates[name]
-            group.seen.pop(name, None)
+            group.sessions.pop(name, None)
     if not group.candidates and not lasting:
         group.candidates = None
 
@@ -353,7 +353,7 @@ def _enter(group: Group, call: Call, request: Join, member: Member) -> list[Effe
             effects.append(Reply(kept.parked, Failure(ErrorCode.REBALANCE_IN_PROGRESS, "asked again")))
         member = replace(member, assignment=kept.member.assignment)
     group.candidates[member.member_id] = Candidate(member, call.to)
-    group.seen[member.member_id] = Seen(call.peer, None)
+    group.sessions[member.member_id] = Session(call.peer, None)
     group.join_deadline = max(group.join_deadline, call.now + member.rebalance_timeout_ms)
     return [*effects, *_complete_if_ready(group, call.now, call.at)]
 
@@ -387,7 +387,7 @@ def _close_joining(group: Group, now: int, at: int) -> list[Effect]:
     late = [name for name, each in group.candidates.items() if each.parked is None and each.member.instance_id is None]
     for name in late:
         del group.candidates[name]
-        group.seen.pop(name, None)
+        group.sessions.pop(name, None)
     if group.candidates and all(each.parked is None for each in group.candidates.values()):
         # Only absent static members are left, and none of them could lead: wait for their sessions to end.
         group.join_deadline = now + max(e.member.rebalance_timeout_ms for e in group.candidates.values())
@@ -419,7 +419,7 @@ def _complete(group: Group, now: int, at: int) -> list[Effect]:
         if each.parked is not None:
             effects.append(Reply(each.parked, _joined(state, name)))
             each.parked = None
-            group.seen[name].deadline = now + each.member.session_timeout_ms
+            group.sessions[name].deadline = now + each.member.session_timeout_ms
     _expect_syncs(group, state, now)
     return effects
 
@@ -464,14 +464,14 @@ def _replace_static(group: Group, call: Call, request: Join, holder: Member, new
     effects = _fence(group, holder.member_id)
     member = replace(_member(request, new_id, call.client), assignment=holder.assignment)
     state = group.state
-    group.seen.pop(holder.member_id, None)
+    group.sessions.pop(holder.member_id, None)
     group.unsynced.discard(holder.member_id)
     members = tuple(member if each.member_id == holder.member_id else each for each in state.members)
     kept = group.phase == STABLE and not holder.absent
     if kept and _vote(_leader(state, members, member), members) == state.protocol:
         leader = new_id if state.leader == holder.member_id else state.leader
         same = replace(state, members=members, leader=leader, since=call.at)
-        group.seen[new_id] = Seen(call.peer, call.now + member.session_timeout_ms)
+        group.sessions[new_id] = Session(call.peer, call.now + member.session_timeout_ms)
         effects.append(Record(StateRecord(group.name, same)))
         effects.append(Reply(call.to, _joined(same, new_id, skip=True)))
         return effects
@@ -517,7 +517,7 @@ def _remove(group: Group, names: Iterable[str], now: int, at: int) -> list[Effec
     effects: list[Effect] = []
     for name in out:
         effects.extend(Reply(ticket, unknown) for ticket in _unpark(group, name))
-        group.seen.pop(name, None)
+        group.sessions.pop(name, None)
     effects.extend(_prepare(group, now))
     assert group.candidates is not None
     for name in out:
@@ -616,7 +616,7 @@ def _heard(group: Group, call: Call, member: Member) -> None:
     candidate = None if group.candidates is None else group.candidates.get(member.member_id)
     waits = candidate is not None and candidate.parked is not None
     deadline = None if waits else call.now + member.session_timeout_ms
-    group.seen[member.member_id] = Seen(call.peer, deadline)
+    group.sessions[member.member_id] = Session(call.peer, deadline)
 
 
 def _forget(group: Group, keys: Iterable[PartitionKey], whole: bool) -> list[Effect]:

@@ -145,7 +145,7 @@ class Candidate:
 
 
 @dataclass(slots=True)
-class Seen:
+class Session:
     """When a member was heard of: by which connection (None: not since the broker started), and until when
     its silence is borne. None: it waits for us."""
 
@@ -168,7 +168,7 @@ class Group:
     syncs: dict[str, int] = field(default_factory=dict)
     sync_deadline: int | None = None
     unsynced: set[str] = field(default_factory=set)
-    seen: dict[str, Seen] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
     statuses: dict[str, bytes] = field(default_factory=dict)
     """What members tell of themselves, also some that have gone; not kept over a restart."""
 
@@ -202,7 +202,7 @@ def replay(group: Group, record: GroupRecord) -> Group:
         group.state = record.state or GroupState()
         group.candidates = None
         alive = {member.member_id for member in group.state.members}
-        group.seen = {name: seen for name, seen in group.seen.items() if name in alive}
+        group.sessions = {name: session for name, session in group.sessions.items() if name in alive}
     elif record.committed is None:
         group.offsets.pop((record.topic, record.partition), None)
     else:

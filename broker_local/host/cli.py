@@ -17,7 +17,7 @@ import click
 from broker_local.base.faults import Corruption, Refusal, StorageFailure, Unreadable
 from broker_local.base.files import OsFiles
 from broker_local.broker.properties import IN_DIRECTORY, read_properties
-from broker_local.broker.settings import SETTINGS, Given, WrongSetting, given, read_settings
+from broker_local.broker.settings import SETTINGS, SettingAssignment, WrongSetting, given, read_settings
 from broker_local.host.clock import SystemClock
 from broker_local.host.data_directory import DataDirectory, Unavailable, prepare
 from broker_local.host.process import held, serve
@@ -93,9 +93,9 @@ def serve_command(
         )
 
 
-def _given(directory: str, file: str | None, configs: tuple[str, ...]) -> list[Given]:
+def _given(directory: str, file: str | None, configs: tuple[str, ...]) -> list[SettingAssignment]:
     """All settings: of the directory's file, of another, and of the command line."""
-    found: list[Given] = []
+    found: list[SettingAssignment] = []
     with suppress(FileNotFoundError, NotADirectoryError):
         found += read_properties(os.path.join(os.path.realpath(directory), IN_DIRECTORY))
     if file is not None:

@@ -25,7 +25,7 @@ import msgpack
 from broker_local.base.faults import Crashed, Corruption, crashed
 from broker_local.base.files import OsFiles
 from broker_local.log import compaction
-from broker_local.log.compaction import Cleaned, Job, Outcome, SegmentFacts
+from broker_local.log.compaction import CompactionResult, Job, Outcome, SegmentFacts
 from broker_local.log.segment import Name
 
 LONGEST_REPLY = 16 << 20
@@ -89,7 +89,7 @@ def read_outcome(data: bytes, job: Job) -> Outcome:
         if kind == "done":
             read, wrote, clean_end, gone, horizon, number, unread = row
             places = tuple((file, position, cause) for file, position, cause in unread)
-            return Cleaned(_names(read), _names(wrote), clean_end, gone, horizon, number, places)
+            return CompactionResult(_names(read), _names(wrote), clean_end, gone, horizon, number, places)
         if kind == "damaged":
             return Corruption(*row)
         if kind == "crashed":

@@ -11,7 +11,7 @@ from broker_local.base.files import FileSlice
 from broker_local.base.limits import MAX_PARKED, MAX_QUEUED_BYTES, MAX_QUEUED_CHUNKS, MAX_WAITING
 from broker_local.broker.broker import Peer
 from broker_local.broker.waits import Steps
-from broker_local.protocol.wire import Asked, Chunk, Incoming
+from broker_local.protocol.wire import IncomingRequest, Chunk, Incoming
 
 
 @dataclass(slots=True, eq=False)
@@ -36,7 +36,7 @@ class Connection:
     held: int = 0
     busy: int = 0
     more: bool = False
-    work: tuple[Asked, Steps] | None = None
+    work: tuple[IncomingRequest, Steps] | None = None
     unread: memoryview | None = None
     moved: int = 0
     peer: Peer | None = None

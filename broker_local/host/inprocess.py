@@ -73,7 +73,7 @@ class Engine:
     def ask(self, link: MemoryLink, correlation: int, request: object) -> None:
         """Hands a request in; the reply goes to the link now or later. Under the lock."""
         at = instant(self._clock)
-        self._settle(link, correlation, request, complete(handle(self._broker, link.peer, request, at)))
+        self._respond(link, correlation, request, complete(handle(self._broker, link.peer, request, at)))
         self.step()
 
     def step(self) -> None:
@@ -90,7 +90,7 @@ class Engine:
             if not ready:
                 return
             for (link, correlation, request), later in ready:
-                self._settle(link, correlation, request, complete(ask_again(later, at)))
+                self._respond(link, correlation, request, complete(ask_again(later, at)))
 
     def patience_ms(self) -> float:
         """How long until something is due. Under the lock."""
@@ -115,7 +115,7 @@ class Engine:
             self._broker.logs.close()
             self.changed.notify_all()
 
-    def _settle(self, link: MemoryLink, correlation: int, request: object, found: Reply | Later | None) -> None:
+    def _respond(self, link: MemoryLink, correlation: int, request: object, found: Reply | Later | None) -> None:
         if isinstance(found, Later):
             self._waits.park((link, correlation, request), found)
         elif found is not None and not (isinstance(request, Produce) and request.acks == 0):

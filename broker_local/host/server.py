@@ -33,7 +33,7 @@ from broker_local.protocol.requests.request import Failure, Reply
 from broker_local.protocol.wire import (
     GRANT,
     MAX_REQUEST,
-    Asked,
+    IncomingRequest,
     BadFrame,
     BadRequest,
     Parts,
@@ -58,7 +58,7 @@ TAKEN_OUT = 1000
 BOUNDS = Bounds()
 
 
-Parked = tuple[Connection, Asked]
+Parked = tuple[Connection, IncomingRequest]
 
 
 class Server:
@@ -333,9 +333,9 @@ class Server:
         if connection.peer is None or isinstance(asked.request, Hello):
             self._greet(connection, asked)
             return
-        self._settle(connection, asked, handle(self._broker, connection.peer, asked.request, self._at))
+        self._respond(connection, asked, handle(self._broker, connection.peer, asked.request, self._at))
 
-    def _greet(self, connection: Connection, asked: Asked) -> None:
+    def _greet(self, connection: Connection, asked: IncomingRequest) -> None:
         hello = asked.request
         reply: Reply
         if connection.peer is not None or not isinstance(hello, Hello):
@@ -373,7 +373,7 @@ class Server:
 
     # Replies -------------------------------------------------------------------------------------
 
-    def _settle(self, connection: Connection, asked: Asked, answer: Answer) -> None:
+    def _respond(self, connection: Connection, asked: IncomingRequest, answer: Answer) -> None:
         if isinstance(answer, Steps):
             connection.work = (asked, answer)
             self._working[connection.id] = connection
@@ -408,7 +408,7 @@ class Server:
         connection.unread = connection.work = None
         if work is not None:
             asked, steps = work
-            self._settle(connection, asked, advance(steps, self._enough))
+            self._respond(connection, asked, advance(steps, self._enough))
         elif frame is not None:
             try:
                 self._request(connection, frame)
@@ -430,7 +430,7 @@ class Server:
                     continue
                 connection.parked -= 1
                 connection.waiting -= WAITING_KEY * len(later.keys)
-                self._settle(connection, asked, ask_again(later, self._at))
+                self._respond(connection, asked, ask_again(later, self._at))
                 answered[connection.id] = connection
                 if self._enough():
                     break

@@ -23,7 +23,7 @@ from broker_local.base.faults import Crashed, Corruption, StorageFailure, Unread
 from broker_local.base.files import Files, Handles
 from broker_local.log import format as batches
 from broker_local.log.format import NO_TIME, BadBatch, Header
-from broker_local.log.segment import Name, Placed, Segment
+from broker_local.log.segment import Name, BatchPosition, Segment
 from broker_local.log.topics import TopicSettings
 
 KEY_BYTES = 128 << 20
@@ -99,7 +99,7 @@ class Job(NamedTuple):
     key_bytes: int
 
 
-class Cleaned(NamedTuple):
+class CompactionResult(NamedTuple):
     """What a pass did.
 
     Args:
@@ -121,7 +121,7 @@ class Cleaned(NamedTuple):
     unread: tuple[tuple[str, int, str], ...] = ()
 
 
-Outcome = Cleaned | StorageFailure | OSError | Crashed
+Outcome = CompactionResult | StorageFailure | OSError | Crashed
 """What came of a pass."""
 
 
@@ -181,7 +181,7 @@ def _groups(segments: Sequence[SegmentFacts], most: int) -> tuple[tuple[SegmentF
     return tuple(map(tuple, groups))
 
 
-def run(files: Files, job: Job) -> Cleaned:
+def run(files: Files, job: Job) -> CompactionResult:
     """Makes a pass: writes new segments beside the old ones, and leaves those as they are.
 
     Args:
@@ -217,7 +217,7 @@ def run(files: Files, job: Job) -> Cleaned:
             segment.remove()
         raise
     wrote = tuple(segment.name for segment in fresh)
-    return Cleaned(tuple(read), wrote, end, walker.gone, walker.horizon, job.number, tuple(walker.unread))
+    return CompactionResult(tuple(read), wrote, end, walker.gone, walker.horizon, job.number, tuple(walker.unread))
 
 
 def _found(handles: Handles, job: Job, facts: SegmentFacts) -> Segment:
@@ -274,7 +274,7 @@ class _Pass:
             if kept is not None:
                 target.append(kept[: batches.PREFIX], kept[batches.PREFIX :], batches.peek(kept))
 
-    def _kept(self, header: Header, data: bytes, source: Segment, placed: Placed) -> bytes | None:
+    def _kept(self, header: Header, data: bytes, source: Segment, placed: BatchPosition) -> bytes | None:
         """The bytes of a batch after the pass; None if nothing of it stays."""
         try:
             keys, values, times, headers, offsets, _ = batches.read(data)

@@ -136,7 +136,7 @@ def _keyless(keys: Sequence[bytes | None]) -> bool:
     return not all(keys) and None in keys
 
 
-class Packed(NamedTuple):
+class PackedBatch(NamedTuple):
     """The records of a batch as they are sent, whoever sends them and under whatever number."""
 
     payload: bytes
@@ -151,7 +151,7 @@ def pack(
     values: Sequence[bytes | None],
     timestamps: Sequence[int],
     headers: Sequence[RecordHeaders] | None,
-) -> Packed:
+) -> PackedBatch:
     """Makes the payload of a batch.
 
     Args:
@@ -168,10 +168,10 @@ def pack(
         raise ValueError(f"a batch needs columns of one length of at least 1, not {count} and {[*map(len, others)]}")
     payload = packer.pack((keys, values, _longs(timestamps), headers, None))
     flags = (KEYLESS * _keyless(keys)) | (HEADED * (headers is not None))
-    return Packed(payload, flags, count, timestamps[0], max(timestamps))
+    return PackedBatch(payload, flags, count, timestamps[0], max(timestamps))
 
 
-def halves(packed: Packed) -> tuple[Packed, Packed]:
+def halves(packed: PackedBatch) -> tuple[PackedBatch, PackedBatch]:
     """The records of a batch of at least two as two batches, in their order."""
     keys, values, times, headers, _ = unpack(packed.payload, packed.records)
     timestamps, middle = _ints(times), packed.records // 2
@@ -183,7 +183,7 @@ def halves(packed: Packed) -> tuple[Packed, Packed]:
 
 
 def numbered(
-    packed: Packed,
+    packed: PackedBatch,
     *,
     producer_id: int = NO_PRODUCER,
     epoch: int = -1,

@@ -25,7 +25,7 @@ from broker_local.log import catalog, compaction, layout, recovery_point, topics
 from broker_local.log.compaction import Job, Outcome
 from broker_local.log.recovery_point import RecoveryPoint
 from broker_local.log.partition import Partition
-from broker_local.log.recovery import Known
+from broker_local.log.recovery import LogCheckpoint
 from broker_local.log.topics import Topic, TopicSettings
 
 log = logging.getLogger("broker_local")
@@ -444,7 +444,7 @@ class LogManager:
             return partition
         if found is None or not 0 <= number < found.partitions:
             raise Refusal(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"there is no partition {topic}-{number}")
-        known = Known(
+        known = LogCheckpoint(
             self._ends.get((found.id, number), 0),
             self._recovery_point.epoch,
             self._lost_power,

@@ -14,11 +14,11 @@ from broker_local.base.faults import DiskFailed, Corruption, Refusal
 from broker_local.base.files import PASSING, Handles, lacking
 from broker_local.log import format as batches
 from broker_local.log import layout, recovery
-from broker_local.log.compaction import Cleaned, Facts, SegmentFacts
+from broker_local.log.compaction import CompactionResult, Facts, SegmentFacts
 from broker_local.log.format import NO_PRODUCER, NO_TIME, BadBatch, Header
 from broker_local.log.layout import State
-from broker_local.log.recovery import NOTHING, Known
-from broker_local.log.segment import Name, Piece, Placed, Segment
+from broker_local.log.recovery import NOTHING, LogCheckpoint
+from broker_local.log.segment import Name, Piece, BatchPosition, Segment
 from broker_local.log.topics import LONG_MAX, Topic
 
 SNAPSHOT_BATCHES = 4_096
@@ -26,7 +26,7 @@ SNAPSHOT_BYTES = 16 << 20
 """After so many batches or bytes producers are noted again, which bounds what a start has to read."""
 
 
-class Appended(NamedTuple):
+class LogAppendInfo(NamedTuple):
     """Where a batch lies.
 
     Args:
@@ -42,7 +42,7 @@ class Appended(NamedTuple):
     duplicate: bool
 
 
-class Found(NamedTuple):
+class OffsetAndTimestamp(NamedTuple):
     """A record that was looked for by time: its offset and its timestamp in ms."""
 
     offset: int
@@ -97,7 +97,7 @@ class Partition:
         handles: Handles,
         topic: Topic,
         number: int,
-        known: Known = NOTHING,
+        known: LogCheckpoint = NOTHING,
         on_dirty: Callable[[Partition], None] = lambda partition: None,
     ) -> None:
         self.topic = topic
@@ -158,7 +158,7 @@ class Partition:
 
     # appending
 
-    def append(self, batch: bytes | memoryview, now: int, transactional: bool = False) -> Appended:
+    def append(self, batch: bytes | memoryview, now: int, transactional: bool = False) -> LogAppendInfo:
         """Appends one batch, if it is whole, in order and new.
 
         Args:
@@ -183,7 +183,7 @@ class Partition:
         if header.producer_id != NO_PRODUCER:
             stored = self._producers.check(header)
             if stored is not None:
-                return Appended(stored.base_offset, stored.timestamp, self.log_start, True)
+                return LogAppendInfo(stored.base_offset, stored.timestamp, self.log_start, True)
         try:
             batches.check_outline(header, batch)
         except BadBatch as error:
@@ -203,7 +203,7 @@ class Partition:
         self._appended[0] += 1
         self._appended[1] += header.size
         self.end = header.next_offset
-        return Appended(header.base_offset, append_time, self.log_start, False)
+        return LogAppendInfo(header.base_offset, append_time, self.log_start, False)
 
     def _admit(self, header: Header, size: int, now: int, transactional: bool) -> None:
         settings = self._settings
@@ -418,7 +418,7 @@ class Partition:
         """Is the index there that a read from an offset needs? If it was lost, some of it is made."""
         return not self._segments or self._segments[self._number(offset)].ready()
 
-    def offset_for_time(self, timestamp: int) -> Found | None:
+    def offset_for_time(self, timestamp: int) -> OffsetAndTimestamp | None:
         """The first record that is at least as new as `timestamp` (ms); None if there is none."""
         for segment in self._segments:
             segment.look_at_end()
@@ -430,16 +430,16 @@ class Partition:
                     return found
         return None
 
-    def _first(self, segment: Segment, placed: Placed, timestamp: int) -> Found | None:
+    def _first(self, segment: Segment, placed: BatchPosition, timestamp: int) -> OffsetAndTimestamp | None:
         if placed.header.next_offset <= self.log_start:
             return None
         _, _, times, _, offsets, _ = segment.read(placed)
         for offset, time in zip(offsets, times, strict=True):
             if time >= timestamp and offset >= self.log_start:
-                return Found(offset, time)
+                return OffsetAndTimestamp(offset, time)
         return None
 
-    def newest(self) -> Found | None:
+    def newest(self) -> OffsetAndTimestamp | None:
         """The first record with the highest timestamp of the log; None if there is no record."""
         for segment in self._segments:
             segment.look_at_end()
@@ -572,7 +572,7 @@ class Partition:
         """Whether a file is a segment of the log as it is now."""
         return any(segment.path == path for segment in self._segments)
 
-    def swap(self, done: Cleaned) -> bool:
+    def swap(self, done: CompactionResult) -> bool:
         """Puts the segments that a compaction wrote in the place of those it read.
 
         Args:

@@ -21,7 +21,7 @@ EXPIRES_MS = 86_400_000
 """A producer that was silent so long is forgotten (`producer.id.expiration.ms`)."""
 
 
-class Stored(NamedTuple):
+class BatchMetadata(NamedTuple):
     """A batch that is in the log."""
 
     first: int
@@ -30,12 +30,12 @@ class Stored(NamedTuple):
     timestamp: int
 
 
-class State(NamedTuple):
+class ProducerState(NamedTuple):
     """The last batches of one producer, oldest first, under its newest epoch; when it was last heard, in
     ms."""
 
     epoch: int
-    batches: tuple[Stored, ...]
+    batches: tuple[BatchMetadata, ...]
     heard: int
 
 
@@ -48,10 +48,10 @@ class Producers:
     __slots__ = ("_states", "open")
 
     def __init__(self) -> None:
-        self._states: dict[int, State] = {}
+        self._states: dict[int, ProducerState] = {}
         self.open: dict[int, int] = {}
 
-    def check(self, header: Header) -> Stored | None:
+    def check(self, header: Header) -> BatchMetadata | None:
         """Asks whether a batch may be appended.
 
         Args:
@@ -64,7 +64,8 @@ class Producers:
         if header.producer_id == NO_PRODUCER:
             return None
         if header.producer_id < 0 or header.epoch < 0 or header.sequence < 0:
-            raise Refusal(ErrorCode.INVALID_RECORD, "a batch with a producer id needs an epoch and a sequence of at least 0")
+            said = "a batch with a producer id needs an epoch and a sequence of at least 0"
+            raise Refusal(ErrorCode.INVALID_RECORD, said)
         state = self._states.get(header.producer_id)
         if state is None:
             return None
@@ -97,13 +98,13 @@ class Producers:
         """
         if header.producer_id == NO_PRODUCER:
             return
-        entry = Stored(header.sequence, header.last_sequence, header.base_offset, header.append_time)
+        entry = BatchMetadata(header.sequence, header.last_sequence, header.base_offset, header.append_time)
         state = self._states.get(header.producer_id)
         if state is None or header.epoch != state.epoch:
-            batches: tuple[Stored, ...] = (entry,)
+            batches: tuple[BatchMetadata, ...] = (entry,)
         else:
             batches = (*state.batches[1 - REMEMBERED :], entry)
-        self._states[header.producer_id] = State(header.epoch, batches, now)
+        self._states[header.producer_id] = ProducerState(header.epoch, batches, now)
         if header.flags & TRANSACTIONAL:
             self.open.setdefault(header.producer_id, header.base_offset)
 
@@ -117,7 +118,7 @@ class Producers:
         """Base offsets of each producer's last batch: compaction keeps them, if need be without records."""
         return frozenset(state.batches[-1].base_offset for state in self._states.values())
 
-    def states(self) -> Mapping[int, State]:
+    def states(self) -> Mapping[int, ProducerState]:
         """All that is known, by producer id."""
         return self._states
 
@@ -145,10 +146,10 @@ class Producers:
             raise ValueError("a snapshot of producers is a map")
         try:
             for producer, (epoch, batches, heard, *begun) in dumped.items():
-                stored = tuple(Stored(*map(int, batch)) for batch in batches)
+                stored = tuple(BatchMetadata(*map(int, batch)) for batch in batches)
                 if not stored:
                     raise ValueError(f"producer {producer} has no batch")
-                producers._states[int(producer)] = State(int(epoch), stored, int(heard))
+                producers._states[int(producer)] = ProducerState(int(epoch), stored, int(heard))
                 if begun:
                     producers.open[int(producer)] = int(begun[0])
         except TypeError as error:

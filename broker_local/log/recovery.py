@@ -26,7 +26,7 @@ from broker_local.log.segment import Name, Segment
 _LOOK_AHEAD = 1 << 20
 
 
-class Known(NamedTuple):
+class LogCheckpoint(NamedTuple):
     """What the engine knew of a log when it last wrote the recovery point.
 
     Args:
@@ -44,11 +44,11 @@ class Known(NamedTuple):
     now: int = 0
 
 
-NOTHING = Known()
+NOTHING = LogCheckpoint()
 """Of a log that is new."""
 
 
-class Opened(NamedTuple):
+class RecoveredLog(NamedTuple):
     """A log that was opened.
 
     `snapshots` are the offsets of those of its producers, newest first;
@@ -65,7 +65,7 @@ class Opened(NamedTuple):
     unsaved: list[Segment] | None
 
 
-def _listed(handles: Handles, where: str, names: list[str], known: Known) -> State:
+def _listed(handles: Handles, where: str, names: list[str], known: LogCheckpoint) -> State:
     state = layout.read_state(handles.files, where)
     if state is not None:
         return state
@@ -111,7 +111,7 @@ def _valid_after(file: File, position: int, size: int, offset: int) -> bool:
     return False
 
 
-def _end(handles: Handles, segment: Segment, known: Known, last: bool) -> int:
+def _end(handles: Handles, segment: Segment, known: LogCheckpoint, last: bool) -> int:
     """Finds where a segment ends and cuts off a torn tail; how many bytes that were."""
     segment.find()
     size = segment.size
@@ -166,7 +166,7 @@ def _producers(
     return producers, replayed
 
 
-def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opened:
+def open_log(handles: Handles, where: str, interval: int, known: LogCheckpoint) -> RecoveredLog:
     """Opens a partition's log.
 
     Args:
@@ -211,7 +211,7 @@ def open_log(handles: Handles, where: str, interval: int, known: Known) -> Opene
         segment.remove()
     snapshots = layout.snapshots(names)
     producers, replayed = _producers(handles, where, snapshots, segments, state.start, known.now)
-    return Opened(state, segments, producers, snapshots, replayed, cut_bytes, unsaved)
+    return RecoveredLog(state, segments, producers, snapshots, replayed, cut_bytes, unsaved)
 
 
 def _save(handles: Handles, where: str, state: State, doomed: list[Segment]) -> list[Segment] | None:
@@ -230,7 +230,7 @@ def _save(handles: Handles, where: str, state: State, doomed: list[Segment]) -> 
 
 
 def _ends(
-    handles: Handles, segments: list[Segment], lengths: Mapping[Name, int], known: Known
+    handles: Handles, segments: list[Segment], lengths: Mapping[Name, int], known: LogCheckpoint
 ) -> tuple[int, list[Segment]]:
     """Finds where the log ends; leaves in `segments` those that count.
 

@@ -35,7 +35,7 @@ class Name(NamedTuple):
         return f"{self.base:020d}-{self.generation}" if self.generation else f"{self.base:020d}"
 
 
-class Placed(NamedTuple):
+class BatchPosition(NamedTuple):
     """A batch's header and where the batch lies in its file."""
 
     position: int
@@ -50,7 +50,7 @@ class Piece(NamedTuple):
     next_offset: int
 
 
-def walk(file: File, start: int, stop: int, deep: bool = False) -> Iterator[Placed]:
+def walk(file: File, start: int, stop: int, deep: bool = False) -> Iterator[BatchPosition]:
     """Goes from batch to batch.
 
     Args:
@@ -80,7 +80,7 @@ def walk(file: File, start: int, stop: int, deep: bool = False) -> Iterator[Plac
         except BadBatch as error:
             error.position = position
             raise
-        yield Placed(position, header)
+        yield BatchPosition(position, header)
         position += header.size
 
 
@@ -189,7 +189,8 @@ class Segment:
             Corruption: it does not; after a compaction it may end before.
         """
         if found != end and (found > end or not self.name.generation):
-            raise Corruption(self.path, self.size, f"the segment ends at offset {found}; the next one begins with {end}")
+            said = f"the segment ends at offset {found}; the next one begins with {end}"
+            raise Corruption(self.path, self.size, said)
 
     def verify(self, end: int) -> list[Unreadable]:
         """Decodes it all.
@@ -397,7 +398,7 @@ class Segment:
 
     # reading
 
-    def walk(self, offset: int, deep: bool = False) -> Iterator[Placed]:
+    def walk(self, offset: int, deep: bool = False) -> Iterator[BatchPosition]:
         """The batches that end after `offset`.
 
         Raises:
@@ -463,7 +464,7 @@ class Segment:
             raise Corruption(self.path, found, f"the file ends at byte {found}; {self.size} were written")
         return Piece(FileSlice(file, start, end - start), next_offset)
 
-    def batches_for_time(self, timestamp: int) -> Iterator[Placed]:
+    def batches_for_time(self, timestamp: int) -> Iterator[BatchPosition]:
         """The batches with a record at least as new as `timestamp` (ms).
 
         Raises:
@@ -484,7 +485,7 @@ class Segment:
                 raise Corruption(self.path, error.position, str(error)) from error
         return self._oldest
 
-    def read(self, placed: Placed) -> batches.Columns:
+    def read(self, placed: BatchPosition) -> batches.Columns:
         """Decodes one batch.
 
         Raises:

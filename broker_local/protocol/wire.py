@@ -65,7 +65,7 @@ class BadRequest(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class IncomingRequest:
     """A request as it came in; `request` is None once only its reply is waited for."""
 
     correlation: int
@@ -73,9 +73,9 @@ class Asked:
     version: int
     request: Asks[Reply] | None
 
-    def parked(self) -> Asked:
+    def parked(self) -> IncomingRequest:
         """The same without its content, which may be a view into a large frame."""
-        return Asked(self.correlation, self.api, self.version, None)
+        return IncomingRequest(self.correlation, self.api, self.version, None)
 
 
 def size_of(chunk: Chunk) -> int:
@@ -106,7 +106,7 @@ def request_frame(request: Asks[Reply], correlation: int) -> list[bytes | bytear
     return [front + head, *chunks]
 
 
-def reply_frame(asked: Asked, reply: Reply) -> Parts:
+def reply_frame(asked: IncomingRequest, reply: Reply) -> Parts:
     """The pieces of a reply's frame, to be sent in this order."""
     if isinstance(reply, Failure):
         return failure_frame(asked.api.number, asked.correlation, reply, asked.version)
@@ -129,7 +129,7 @@ class _Message:
     message: str
 
 
-def read_request(frame: memoryview) -> Asked:
+def read_request(frame: memoryview) -> IncomingRequest:
     """The request in a whole frame (without its length field).
 
     Raises:
@@ -155,7 +155,7 @@ def read_request(frame: memoryview) -> Asked:
     except BadHead as error:
         text = f"{api.name}: {error}"
         raise BadRequest(correlation, number, Failure(ErrorCode.INVALID_REQUEST, text)) from None
-    return Asked(correlation, api, version, request)
+    return IncomingRequest(correlation, api, version, request)
 
 
 def has_large_head(frame: memoryview) -> bool:

@@ -12,7 +12,7 @@ from broker_local.base.files import Files, Handles
 from broker_local.log import format as batches
 from broker_local.log import topics
 from broker_local.log.partition import Partition
-from broker_local.log.recovery import NOTHING, Known
+from broker_local.log.recovery import NOTHING, LogCheckpoint
 from broker_local.log.segment import Piece
 from broker_local.log.topics import Topic
 
@@ -68,7 +68,7 @@ def poisoned(payload: object, count: int, *, keyless: bool = True, headed: bool 
     return batches._TWO.pack(len(tail) + len(data) + 4, crc32(data, crc32(tail))) + tail + data
 
 
-def open_partition(files: Files, known: Known = NOTHING, **config: object) -> Partition:
+def open_partition(files: Files, known: LogCheckpoint = NOTHING, **config: object) -> Partition:
     """The partition 0 of a topic, as a start of the engine opens it."""
     return Partition(Handles(files, 4), topic(**config), 0, known)
 

@@ -15,7 +15,7 @@ from broker_local.log import compaction
 from broker_local.log import format as batches
 from broker_local.log.compaction import Facts, Job, SegmentFacts
 from broker_local.log.partition import Partition
-from broker_local.log.recovery import Known
+from broker_local.log.recovery import LogCheckpoint
 from broker_local.log.segment import Name
 from broker_local.log.topics import TopicSettings
 from tests.broker_local.logs import HERE, NOW, Row, batch, open_partition, read_all, sync
@@ -63,7 +63,7 @@ def test_a_reader_ends_with_the_same(steps: list[object]) -> None:
         if one == "restart":
             partition.checkpoint(closing=True)
             sync(files, partition)
-            partition = open_partition(files, Known(partition.end), **COMPACT)
+            partition = open_partition(files, LogCheckpoint(partition.end), **COMPACT)
         elif one == "pass a day":
             now += DAY + 1
         elif one == "delete records":
@@ -121,12 +121,12 @@ def test_a_tombstone_stays_for_a_day_from_the_pass_that_first_saw_it() -> None:
     (header,) = [header for header in partition.headers(0) if header.cleaned_at != -1]
     assert (header.base_offset, header.cleaned_at) == (2, seen)
     assert compact(files, partition, seen + DAY - 1) is None
-    partition = open_partition(files, Known(partition.end), **COMPACT)
+    partition = open_partition(files, LogCheckpoint(partition.end), **COMPACT)
     assert compact(files, partition, seen + DAY) is not None, "the tombstone's time is over: a pass is due for it alone"
     assert not any(row.key == b"a" for row in read_all(partition))
     assert partition.tombstones_gone == 3
     assert compact(files, partition, seen + 9 * DAY) is None
-    assert open_partition(files, Known(partition.end), **COMPACT).tombstones_gone == 3
+    assert open_partition(files, LogCheckpoint(partition.end), **COMPACT).tombstones_gone == 3
 
 
 def test_later_passes_do_not_prolong_a_tombstone() -> None:
@@ -200,7 +200,7 @@ def test_the_last_batch_of_every_producer_stays_so_that_it_is_recognised() -> No
     assert not {0, 1, 3, 4} & set(headers)
     for path in [path for path in files.paths() if path.endswith(".producers")]:
         files.remove(path)
-    again = open_partition(files, Known(partition.end), **COMPACT)
+    again = open_partition(files, LogCheckpoint(partition.end), **COMPACT)
     assert again.append(last, NOW).base_offset == 2
     with pytest.raises(Refusal, match="batches before it are missing"):
         put(again, (b"a", b"x"), producer_id=1, epoch=4, sequence=4)
@@ -273,7 +273,7 @@ def test_records_without_a_key_go() -> None:
 def test_append_times_and_epochs_survive() -> None:
     files = MemFiles()
     config = {**COMPACT, "message_timestamp_type": "LogAppendTime"}
-    partition = open_partition(files, Known(epoch=3), **config)
+    partition = open_partition(files, LogCheckpoint(epoch=3), **config)
     put(partition, (b"a", b"1"), (b"b", b"2"), now=NOW + 5)
     put(partition, (b"a", b"1"), now=NOW + 6)
     dirty(partition, files)
@@ -345,7 +345,7 @@ def test_a_pass_that_fails_anywhere_leaves_the_log_as_it_was(fault: str) -> None
         files.plan = None
         for left in (files.after_kill(), files.after_power_cut()):
             lost = left.boot_id() != files.boot_id()
-            again = open_partition(left, Known(partition.end, int(lost), lost, True), **COMPACT)
+            again = open_partition(left, LogCheckpoint(partition.end, int(lost), lost, True), **COMPACT)
             assert state(read_all(again)) == state(before)
             stems = {f"{HERE}/{segment.name.stem}.log" for segment in again.facts().segments}
             assert {path for path in left.paths() if path.endswith(".log")} == stems

@@ -228,7 +228,7 @@ def test_any_script_keeps_the_rules(seed: int) -> None:
         else:
             getattr(world, name)(world.actors[number])
         group = world.group
-        assert set(group.seen) == set(group.members)
+        assert set(group.sessions) == set(group.members)
         assert group.phase in (EMPTY, PREPARING, COMPLETING, STABLE)
         statics = [member.instance_id for member in group.members.values() if member.instance_id]
         assert len(statics) == len(set(statics))

@@ -12,7 +12,7 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log.partition import Partition
-from broker_local.log.recovery import Known
+from broker_local.log.recovery import LogCheckpoint
 from tests.broker_local.logs import NOW, Row, batch, open_partition, read_all, rows, sync
 
 SETTINGS = {"segment_bytes": 400, "index_interval_bytes": 160, "retention_bytes": 1500, "retention_ms": -1}
@@ -89,7 +89,7 @@ class Log(RuleBasedStateMachine):
     def close_and_open(self) -> None:
         self.partition.checkpoint(closing=True)
         sync(self.files, self.partition)
-        known = Known(len(self.rows), self.epoch, now=NOW)
+        known = LogCheckpoint(len(self.rows), self.epoch, now=NOW)
         self.partition = open_partition(self.files, known, **SETTINGS)
         assert self.partition.durable_end == len(self.rows)
 
@@ -104,7 +104,7 @@ class Log(RuleBasedStateMachine):
 
     @rule()
     def kill(self) -> None:
-        known = Known(self.partition.durable_end, self.epoch, now=NOW)
+        known = LogCheckpoint(self.partition.durable_end, self.epoch, now=NOW)
         self.files = self.files.after_kill()
         self.partition = open_partition(self.files, known, **SETTINGS)
         assert self.partition.durable_end == known.end
@@ -114,7 +114,7 @@ class Log(RuleBasedStateMachine):
     def cut_the_power(self, kept: float, to_point: bool) -> None:
         self.epoch += 1
         point, before = self.partition.durable_end, len(self.rows)
-        known = Known(point, self.epoch, lost_power=True, cut=to_point, now=NOW)
+        known = LogCheckpoint(point, self.epoch, lost_power=True, cut=to_point, now=NOW)
         self.files = self.files.after_power_cut(kept)
         self.partition = open_partition(self.files, known, **SETTINGS)
         end = self.partition.end

@@ -9,9 +9,9 @@ from broker_local.base.faults import DiskFailed, Corruption, Refusal
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log import compaction
 from broker_local.log import format as batches
-from broker_local.log.partition import Appended, Found, Partition, Read
+from broker_local.log.partition import LogAppendInfo, OffsetAndTimestamp, Partition, Read
 from broker_local.log.producers import EXPIRES_MS
-from broker_local.log.recovery import Known
+from broker_local.log.recovery import LogCheckpoint
 from tests.broker_local.logs import HERE, NOW, batch, open_partition, read_all, rows, sync
 
 
@@ -25,8 +25,8 @@ def refusal(partition: Partition, written: bytes, now: int = NOW) -> str:
 
 def test_offsets_follow_each_other() -> None:
     partition = open_partition(MemFiles())
-    assert partition.append(batch([b"a", b"b"]), NOW) == Appended(0, -1, 0, False)
-    assert partition.append(batch([b"c"]), NOW) == Appended(2, -1, 0, False)
+    assert partition.append(batch([b"a", b"b"]), NOW) == LogAppendInfo(0, -1, 0, False)
+    assert partition.append(batch([b"c"]), NOW) == LogAppendInfo(2, -1, 0, False)
     assert (partition.log_start, partition.end, partition.last_stable_offset, partition.durable_end) == (0, 3, 3, 0)
     assert [row.value for row in read_all(partition)] == [b"a", b"b", b"c"]
 
@@ -98,7 +98,7 @@ def test_the_last_stable_offset_is_where_the_first_open_transaction_began() -> N
     assert open_partition(files.after_kill()).last_stable_offset == 2
     partition.checkpoint(closing=True)
     sync(files, partition)
-    again = open_partition(files, Known(partition.end))
+    again = open_partition(files, LogCheckpoint(partition.end))
     assert again.last_stable_offset == 2, "a snapshot of producers says it"
     again.delete_records(30)
     assert again.last_stable_offset == 30
@@ -129,9 +129,9 @@ def test_a_batch_sent_again_is_stored_once() -> None:
     first = batch([b"a", b"b"], producer_id=5, epoch=0, sequence=0)
     second = batch([b"c"], producer_id=5, epoch=0, sequence=2)
     assert partition.append(first, NOW).duplicate is False
-    assert partition.append(second, NOW) == Appended(2, -1, 0, False)
-    assert partition.append(first, NOW) == Appended(0, -1, 0, True)
-    assert partition.append(second, NOW) == Appended(2, -1, 0, True)
+    assert partition.append(second, NOW) == LogAppendInfo(2, -1, 0, False)
+    assert partition.append(first, NOW) == LogAppendInfo(0, -1, 0, True)
+    assert partition.append(second, NOW) == LogAppendInfo(2, -1, 0, True)
     assert partition.end == 3
     gap = batch([b"e"], producer_id=5, epoch=0, sequence=4)
     assert refusal(partition, gap) == "OUT_OF_ORDER_SEQUENCE_NUMBER"
@@ -167,10 +167,10 @@ def test_a_compacted_log_wants_keys() -> None:
 
 def test_log_append_time_takes_the_brokers_clock() -> None:
     partition = open_partition(MemFiles(), message_timestamp_type="LogAppendTime")
-    assert partition.append(batch([b"a", b"b"], timestamp=10**15), NOW) == Appended(0, NOW, 0, False)
+    assert partition.append(batch([b"a", b"b"], timestamp=10**15), NOW) == LogAppendInfo(0, NOW, 0, False)
     assert partition.append(batch([b"c"], timestamp=1), NOW + 5).timestamp == NOW + 5
     assert [row.timestamp for row in read_all(partition)] == [NOW, NOW, NOW + 5]
-    assert partition.offset_for_time(NOW + 1) == Found(2, NOW + 5)
+    assert partition.offset_for_time(NOW + 1) == OffsetAndTimestamp(2, NOW + 5)
 
 
 def test_offsets_for_times_are_those_of_the_first_record_that_new() -> None:
@@ -349,10 +349,10 @@ def test_producers_outlive_a_kill_that_is_followed_by_a_power_cut() -> None:
     again = batch([b"x"] * 3, producer_id=1, epoch=0, sequence=1)
     partition.append(batch([b"y"] * 6, producer_id=2, epoch=0, sequence=0), NOW)  # in a segment of its own
     killed = files.after_kill()
-    partition = open_partition(killed, Known(0, 0, now=NOW), segment_bytes=400)
+    partition = open_partition(killed, LogCheckpoint(0, 0, now=NOW), segment_bytes=400)
     assert partition.delete_records(7) == 7
     left = killed.after_power_cut()
-    partition = open_partition(left, Known(0, 1, lost_power=True, now=NOW), segment_bytes=400)
+    partition = open_partition(left, LogCheckpoint(0, 1, lost_power=True, now=NOW), segment_bytes=400)
     assert partition.log_start == 7
     assert partition.append(again, NOW).duplicate
 

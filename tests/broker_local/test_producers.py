@@ -7,7 +7,7 @@ import pytest
 from broker_local.base.faults import Refusal
 from broker_local.log import format as batches
 from broker_local.log.format import Header
-from broker_local.log.producers import EXPIRES_MS, Producers, Stored
+from broker_local.log.producers import EXPIRES_MS, Producers, BatchMetadata
 
 
 def header(sequence: int, count: int = 2, epoch: int = 0, producer: int = 1, base: int = 0) -> Header:
@@ -41,7 +41,7 @@ def test_a_sequence_goes_on() -> None:
 def test_one_of_the_last_five_batches_is_answered_with_its_offset() -> None:
     producers = after(*(header(2 * at, base=10 * at) for at in range(7)))
     for at in range(2, 7):
-        assert producers.check(header(2 * at)) == Stored(2 * at, 2 * at + 1, 10 * at, -1)
+        assert producers.check(header(2 * at)) == BatchMetadata(2 * at, 2 * at + 1, 10 * at, -1)
     assert refusal(producers, header(2)) == "DUPLICATE_SEQUENCE_NUMBER"
     assert refusal(producers, header(12, count=1)) == "DUPLICATE_SEQUENCE_NUMBER"
 

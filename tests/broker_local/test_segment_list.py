@@ -12,7 +12,7 @@ from broker_local.base.faults import Corruption
 from broker_local.base.mem_files import MemFiles
 from broker_local.log import compaction, layout
 from broker_local.log.partition import Partition
-from broker_local.log.recovery import Known
+from broker_local.log.recovery import LogCheckpoint
 from broker_local.log.segment import Name
 from streams.clients import Admin, Consumer
 from streams.errors import BrokerNotFoundException
@@ -109,7 +109,7 @@ def test_a_closed_segment_that_is_not_what_was_closed_is_damage(
         files.open(indexed).truncate(0)
     harm(files, path)
     before = {each: files.read(each) for each in files.paths()}
-    for known in (Known(end), Known(end // 2)):  # a clean end, and a kill
+    for known in (LogCheckpoint(end), LogCheckpoint(end // 2)):  # a clean end, and a kill
         with pytest.raises(Corruption) as caught:
             open_partition(files, known, **SMALL)
         assert caught.value.file == path
@@ -126,7 +126,7 @@ def test_an_index_that_is_lost_is_made_again(index: str) -> None:
             files.open(f"{HERE}/{name}").truncate(0)
             if index == "missing":
                 files.remove(f"{HERE}/{name}")
-    again = open_partition(files, Known(partition.end), **SMALL)
+    again = open_partition(files, LogCheckpoint(partition.end), **SMALL)
     assert read_all(again) == found and again.verify() == []
 
 
@@ -150,7 +150,7 @@ def test_the_holes_that_compaction_leaves_are_no_damage() -> None:
     for lengths in (True, False):
         if not lengths:
             drop_lengths(files)
-        again = open_partition(files, Known(partition.end), cleanup_policy="compact", **SMALL)
+        again = open_partition(files, LogCheckpoint(partition.end), cleanup_policy="compact", **SMALL)
         assert read_all(again) == found and again.verify() == []
 
 
@@ -161,7 +161,7 @@ def test_a_compacted_segment_is_held_to_what_it_was_too(harm: Callable[[MemFiles
     path = next(each for each in logs(files) if "-" in each.rpartition("/")[2] and files.size(each))
     harm(files, path)
     with pytest.raises(Corruption) as caught:
-        open_partition(files, Known(end), cleanup_policy="compact", **SMALL)
+        open_partition(files, LogCheckpoint(end), cleanup_policy="compact", **SMALL)
     assert caught.value.file == path
 
 
@@ -201,7 +201,7 @@ def test_a_list_whose_offsets_do_not_rise_is_damage(names: tuple[Name, ...]) -> 
     assert state is not None
     layout.write_state(files, HERE, replace(state, segments=(*names, *state.segments[-1:]), lengths={}))
     with pytest.raises(Corruption, match="segments out of order") as caught:
-        open_partition(files, Known(end), **SMALL)
+        open_partition(files, LogCheckpoint(end), **SMALL)
     assert caught.value.file == f"{HERE}/state"
 
 
@@ -214,10 +214,10 @@ def test_a_segment_that_is_not_in_the_list_is_missed(lengths: bool) -> None:
     names = (*state.segments[:1], *state.segments[2:])
     kept = {name: state.lengths[name] for name in names[:-1]} if lengths else {}
     layout.write_state(files, HERE, replace(state, segments=names, lengths=kept))
-    partition = open_partition(files, Known(end), **SMALL) if lengths else None
+    partition = open_partition(files, LogCheckpoint(end), **SMALL) if lengths else None
     with pytest.raises(Corruption, match=r"ends at offset \d+; the next one begins with \d+"):
         if partition is None:
-            open_partition(files, Known(end), **SMALL)
+            open_partition(files, LogCheckpoint(end), **SMALL)
         else:
             raise partition.verify()[0]
 
@@ -226,7 +226,7 @@ def test_an_older_list_put_back_takes_no_segment_with_it() -> None:
     files = MemFiles()
     filled(files, 8)
     older = files.read(f"{HERE}/state")
-    partition = open_partition(files, Known(8), **SMALL)
+    partition = open_partition(files, LogCheckpoint(8), **SMALL)
     for number in range(8, 16):
         partition.append(batch([b"value %02d" % number], [b"key %d" % (number % 3)]), NOW + number)
     found, before = read_all(partition), logs(files)
@@ -234,10 +234,10 @@ def test_an_older_list_put_back_takes_no_segment_with_it() -> None:
     newer = files.read(f"{HERE}/state")
     overwrite(files, f"{HERE}/state", older)
     with pytest.raises(Corruption):
-        open_partition(files, Known(partition.end), **SMALL)
+        open_partition(files, LogCheckpoint(partition.end), **SMALL)
     assert logs(files) == before
     overwrite(files, f"{HERE}/state", newer)
-    assert read_all(open_partition(files, Known(partition.end), **SMALL)) == found
+    assert read_all(open_partition(files, LogCheckpoint(partition.end), **SMALL)) == found
 
 
 def test_retention_by_no_bytes_leaves_a_log_that_goes_on() -> None:
@@ -250,7 +250,7 @@ def test_retention_by_no_bytes_leaves_a_log_that_goes_on() -> None:
     partition.append(batch([b"goes on"]), NOW)
     assert [row.offset for row in read_all(partition)] == [end]
     sync(files, partition)
-    again = open_partition(files, Known(partition.end), retention_bytes=0, **SMALL)
+    again = open_partition(files, LogCheckpoint(partition.end), retention_bytes=0, **SMALL)
     assert [row.value for row in read_all(again)] == [b"goes on"]
 
 

@@ -21,7 +21,7 @@ from broker_local.protocol.requests.request import APIS, API_OF, Api, Failure
 from broker_local.protocol.requests.topics import Metadata
 from broker_local.protocol.wire import (
     MAX_REQUEST,
-    Asked,
+    IncomingRequest,
     BadFrame,
     BadRequest,
     Incoming,
@@ -90,7 +90,7 @@ def test_a_length_over_the_bound_is_refused_before_memory_is_taken() -> None:
 @settings(max_examples=100, deadline=None)
 def test_any_bytes_are_a_request_or_refused(data: bytes) -> None:
     try:
-        assert isinstance(read_request(memoryview(data)), Asked)
+        assert isinstance(read_request(memoryview(data)), IncomingRequest)
     except (BadFrame, BadRequest):
         return
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker_local.log.format import Packed
+from broker_local.log.format import PackedBatch
 from broker_local.protocol.requests import records
 from streams.clients.api import GroupMember, Sent
 from streams.clients.local.partition_queue import PartitionQueue, InFlightBatch
@@ -21,7 +21,7 @@ def no_stamp() -> None:
 
 def retried_refusal() -> None:
     """What was refused is sent again after the rejoin, in the name of the new member."""
-    kept: list[tuple[LocalWriter, TopicPartition, Packed]] = []
+    kept: list[tuple[LocalWriter, TopicPartition, PackedBatch]] = []
     honest_bind, honest_fenced = LocalWriter.bind, LocalWriter._fenced
 
     def fenced(self: LocalWriter, member: records.GroupMember | None, error: KafkaException, now: float) -> None:

@@ -36,7 +36,7 @@ def no_sum_when_read(patch: pytest.MonkeyPatch) -> None:
 def an_unknown_number_ends_it(patch: pytest.MonkeyPatch) -> None:
     """A request that there is not ends the broker."""
 
-    def read(frame: memoryview) -> wire.Asked:
+    def read(frame: memoryview) -> wire.IncomingRequest:
         if len(frame) and frame[0] > 100:
             raise KeyError(frame[0])
         return wire.read_request(frame)

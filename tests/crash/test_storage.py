@@ -16,7 +16,7 @@ from broker_local.base.files import OsFiles
 from broker_local.base.mem_files import Killed, MemFiles, Plan
 from broker_local.log.recovery_point import RecoveryPoint
 from broker_local.log.recovery_point import read as read_recovery_point
-from broker_local.log.recovery import Known
+from broker_local.log.recovery import LogCheckpoint
 from broker_local.log.log_manager import Durability, LogManager
 from tests.broker_local.logs import HERE, NOW, Row, batch, open_partition, read_all
 from tests.crash.storage import Life, check_after_kill, check_after_power_cut
@@ -150,7 +150,7 @@ def test_a_tail_torn_at_every_byte_is_cut_to_the_last_whole_batch() -> None:
             with pytest.raises(Corruption):
                 torn = files.after_kill()
                 torn.open(path).truncate(length)
-                open_partition(torn, Known(10))
+                open_partition(torn, LogCheckpoint(10))
 
 
 def test_what_is_wrong_before_valid_batches_is_damage_and_no_tail() -> None:

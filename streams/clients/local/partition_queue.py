@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from broker_local.log.format import Packed, halves
+from broker_local.log.format import PackedBatch, halves
 from broker_local.protocol.requests.records import GroupMember
 from streams.clients.api import Sent
 from streams.errors import (
@@ -43,7 +43,7 @@ class InFlightBatch:
 
     def __init__(
         self,
-        packed: Packed,
+        packed: PackedBatch,
         deadline: float,
         done: Callable[[Sent], None],
         member: GroupMember | None = None,
