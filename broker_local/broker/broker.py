@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from broker_local.base.limits import MAX_GROUPS, MAX_OFFSETS, MAX_PARTITIONS, MAX_TOPICS, Counters
-from broker_local.broker.waits import Key
-from broker_local.coordinator.group_state import Group, GroupSettings
+from broker_local.broker.waits import SYNCED, Answer, Instant, Key, Later
+from broker_local.coordinator.coordinator import Coordinator
+from broker_local.coordinator.group import RULES
+from broker_local.coordinator.group_state import Group, GroupSettings, StateRecord, replay
+from broker_local.coordinator.log import CoordinatorLog
+from broker_local.coordinator.records import LogRecord, ProducerIds
 from broker_local.log.read_faults import ReadFaults
 from broker_local.log.log_manager import UPKEEP, Durability, LogManager, Upkeep
-from broker_local.protocol.requests.request import Reply
 
 TICK_MS = 1_000
-STORAGE_RETRY_MS = 1_000
+
+S = TypeVar("S")
 
 
 class Peer(NamedTuple):
@@ -55,10 +60,7 @@ class Broker:
     """What one broker holds.
 
     `woken` are the keys of `waits` whose time has come; `new_ids` gives text that nobody else has, for member
-    ids; `name` is its version; `due` is when the coordinator of a group has something to do; `tickets` are
-    requests to coordinators without an answer, with the connection that asked, `replies` the answers, with
-    the end of the group log that has to be durable before they leave; `asked` are the groups of which a connection has
-    asked something.
+    ids; `name` is its version; `log` is the log of the coordinators, and `groups` the one of groups.
     """
 
     logs: LogManager
@@ -66,12 +68,8 @@ class Broker:
     new_ids: Callable[[], str]
     name: str = "broker_local 0.1"
     woken: dict[Key, None] = field(default_factory=dict)
-    groups: dict[str, Group] = field(default_factory=dict)
-    due: dict[str, int] = field(default_factory=dict)
-    tickets: dict[int, int] = field(default_factory=dict)
-    replies: dict[int, tuple[int, Reply]] = field(default_factory=dict)
-    next_ticket: int = 0
-    asked: dict[int, set[str]] = field(default_factory=dict)
+    log: CoordinatorLog = field(init=False)
+    groups: Coordinator[Group] = field(init=False)
     producer_ids: range = range(0)
     rotation: int = 0
     next_tick: int = 0
@@ -79,6 +77,23 @@ class Broker:
     next_flush: int = 0
     read_faults: ReadFaults = field(default_factory=ReadFaults)
     counters: Counters = field(default_factory=Counters)
+
+    def __post_init__(self) -> None:
+        self.log = CoordinatorLog(self.logs, self._replay)
+        self.groups = Coordinator("group", RULES, self.log, self.durable, self.wake)
+
+    def _replay(self, record: LogRecord) -> None:
+        """Applies a record of the coordinators' log to what it is about."""
+        if isinstance(record, ProducerIds):
+            self.producer_ids = range(record.next_id, record.next_id)
+            return
+        group = self.groups.subjects.get(record.group)
+        if group is None:
+            group = self.groups.subjects[record.group] = Group(record.group, self.settings.group)
+        replay(group, record)
+        gone = isinstance(record, StateRecord) and record.state is None
+        if gone and not group.offsets:
+            self.groups.forget(record.group)
 
     def wake(self, key: Key) -> None:
         """Whoever waits for this is to be asked again."""
@@ -99,3 +114,12 @@ class Broker:
     def durable(self) -> bool:
         """Is nothing acknowledged or served before it is on the disk?"""
         return self.settings.durability == "durable"
+
+
+def answered(broker: Broker, coordinator: Coordinator[S], ticket: int, at: Instant) -> Answer:
+    """What a coordinator answers to what it was asked, or the wait for it."""
+    reply = coordinator.answer(ticket)
+    if reply is not None:
+        return reply
+    keys = (coordinator.key(ticket), SYNCED) if broker.durable else (coordinator.key(ticket),)
+    return Later(keys, None, partial(answered, broker, coordinator, ticket))

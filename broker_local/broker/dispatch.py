@@ -85,7 +85,8 @@ def open_broker(
         upkeep=settings.upkeep,
     )
     broker = Broker(logs, settings, new_ids)
-    on_groups.load(broker, at)
+    broker.log.load()
+    broker.groups.resume(at.now)
     broker.next_expiry = at.now + settings.offsets_check_ms
     return broker
 
@@ -136,7 +137,7 @@ def ask_again(later: Later, at: Instant) -> Answer:
 
 def peer_gone(broker: Broker, peer: int, at: Instant) -> None:
     """A connection closed: its requests are forgotten, its dynamic members are out."""
-    on_groups.peer_gone(broker, peer, at)
+    broker.groups.peer_gone(peer, at.now, at.at)
 
 
 def turn(broker: Broker, at: Instant) -> None:
@@ -145,7 +146,7 @@ def turn(broker: Broker, at: Instant) -> None:
     Raises:
         faults.StorageFailure: the disk failed.
     """
-    on_groups.on_time(broker, at)
+    broker.groups.on_time(at.now, at.at)
     broker.logs.sweep()
     if at.now >= broker.next_tick:
         upkeep = broker.settings.upkeep
@@ -161,10 +162,11 @@ def next_due(broker: Broker, flushing: bool = False) -> int:
     """When `turn` or `due_flush` has something to do next (ms); `flushing`: one is on, no other can begin."""
     if broker.logs.sweeping or (broker.logs.checking and not flushing):
         return 0
-    due = min(broker.due.values(), default=broker.next_tick)
+    due = broker.next_tick
     if broker.logs.dirty and not broker.durable and not flushing:
         due = min(due, broker.next_flush)
-    return min(due, broker.next_tick, broker.next_expiry)
+    group_due = broker.groups.next_due()
+    return min(due, broker.next_expiry, due if group_due is None else group_due)
 
 
 def due_flush(broker: Broker, at: Instant) -> Flush | None:

@@ -9,9 +9,9 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal, Unreadable
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import Broker, Peer
-from broker_local.broker.on_groups import append_records, fenced_member
+from broker_local.broker.on_groups import fenced_member
 from broker_local.broker.waits import SYNCED, Answer, Instant, Key, Later, Steps
-from broker_local.coordinator.group_log import ProducerIds
+from broker_local.coordinator.records import ProducerIds
 from broker_local.log.partition import Partition
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.codec import Body, FileBody
@@ -233,7 +233,7 @@ def producer_id(broker: Broker, peer: Peer, request: ProducerId, at: Instant) ->
     if not broker.producer_ids:
         first = broker.producer_ids.stop
         try:
-            append_records(broker, [ProducerIds(first + ID_BLOCK)], at)
+            broker.log.append([ProducerIds(first + ID_BLOCK)], at.at)
         except Refusal as refused:
             return Failure(refused.code, refused.message)
         broker.producer_ids = range(first, first + ID_BLOCK)

@@ -17,20 +17,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from broker_local.base.error_codes import ErrorCode
+from broker_local.coordinator.coordinator import Rules
+from broker_local.coordinator.effects import Call, Effect, Record, Reply
 from broker_local.coordinator.group_state import (
     COMPLETING,
     EMPTY,
     PREPARING,
     STABLE,
-    Call,
     Candidate,
-    Effect,
     Group,
     GroupState,
     Member,
     OffsetRecord,
-    Record,
-    Reply,
     Session,
     StateRecord,
 )
@@ -628,3 +626,11 @@ def _forget(group: Group, keys: Iterable[PartitionKey], whole: bool) -> list[Eff
 
 def _fail(call: Call, error: ErrorCode, message: str) -> list[Effect]:
     return [Reply(call.to, Failure(error, message))]
+
+
+def _blank(group: Group) -> bool:
+    """Is there nothing of it? It came to be by a request that came to nothing."""
+    return not group.members and not group.offsets and not group.state.generation
+
+
+RULES = Rules(resume, next_due, on_time, peer_gone, not_recorded, _blank)

@@ -7,19 +7,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from broker_local.coordinator.offsets import CommittedOffset, PartitionKey
-from broker_local.protocol.requests.groups import (
-    CommitReply,
-    HeartbeatReply,
-    JoinProtocol,
-    JoinReply,
-    LeaveReply,
-    OffsetsDeleteReply,
-    SyncReply,
-)
-from broker_local.protocol.requests.request import Failure
+from broker_local.protocol.requests.groups import JoinProtocol
 
 EMPTY, PREPARING, COMPLETING, STABLE, DEAD = (
     "Empty",
@@ -87,37 +77,6 @@ class OffsetRecord:
 
 
 GroupRecord = StateRecord | OffsetRecord
-GroupReply = JoinReply | SyncReply | HeartbeatReply | LeaveReply | CommitReply | OffsetsDeleteReply | Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Answer the request with this ticket."""
-
-    to: int
-    body: GroupReply
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Append this to the group log, then `replay` it."""
-
-    body: GroupRecord
-
-
-Effect = Reply | Record
-
-
-class Call(NamedTuple):
-    """Where a request comes from. `to` is its ticket, `peer` its connection, `client` the name that said
-    hello; `now` is a time that never goes back (ms), for deadlines; `at` the wall clock (ms), for what
-    lasts."""
-
-    to: int
-    peer: int
-    client: str
-    now: int
-    at: int
 
 
 @dataclass(frozen=True, slots=True)

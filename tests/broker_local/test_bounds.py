@@ -337,7 +337,7 @@ def test_a_connection_that_ends_concerns_only_the_groups_it_asked_for() -> None:
         desk.ask(commit(f"g{number}", "t"), peer=number + 2)
     join = Join("mine", 10_000, 10_000, "", None, "consumer", (JoinProtocol("range", b""),))
     desk.ask(join)
-    assert desk.broker.groups["mine"].phase != EMPTY
-    assert desk.broker.asked[1] == {"mine"}
+    assert desk.broker.groups.subjects["mine"].phase != EMPTY
+    assert desk.broker.groups.asked[1] == {"mine"}
     desk.gone(1)
-    assert desk.broker.groups["mine"].phase == EMPTY and 1 not in desk.broker.asked
+    assert desk.broker.groups.subjects["mine"].phase == EMPTY and 1 not in desk.broker.groups.asked

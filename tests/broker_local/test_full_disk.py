@@ -155,7 +155,7 @@ def test_a_group_whose_members_have_much_to_tell_can_form_and_comes_back() -> No
     large = b"m" * 1_500_000
     joined = desk.ask(Join("g", 10_000, 1_000, "", None, "consumer", (JoinProtocol("range", large),)))
     assert joined.members[0].metadata == large
-    group = desk.restarted().broker.groups["g"]
+    group = desk.restarted().broker.groups.subjects["g"]
     assert group.state.members[0].metadata("range") == large
 
 

@@ -10,19 +10,16 @@ from hypothesis import strategies as st
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.coordinator import group as groups
-from broker_local.coordinator.group_log import pack, unpack
+from broker_local.coordinator.records import pack, unpack
+from broker_local.coordinator.effects import Call, Effect, Record, Reply
 from broker_local.coordinator.group_state import (
     COMPLETING,
     EMPTY,
     PREPARING,
     STABLE,
-    Call,
-    Effect,
     Group,
     GroupRecord,
     GroupState,
-    Record,
-    Reply,
     StateRecord,
     replay,
 )

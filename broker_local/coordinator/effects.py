@@ -1,0 +1,39 @@
+"""What comes of an event in a coordinator: records for the log, and replies, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from broker_local.coordinator.records import LogRecord
+from broker_local.protocol.requests import request
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer the request with this ticket."""
+
+    to: int
+    body: request.Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Append this to the log, then replay it."""
+
+    body: LogRecord
+
+
+Effect = Reply | Record
+
+
+class Call(NamedTuple):
+    """Where a request comes from. `to` is its ticket, `peer` its connection, `client` the name that said
+    hello; `now` is a time that never goes back (ms), for deadlines; `at` the wall clock (ms), for what
+    lasts."""
+
+    to: int
+    peer: int
+    client: str
+    now: int
+    at: int
