@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TypeVar
-from uuid import uuid4
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal
@@ -64,7 +63,7 @@ def open_broker(
     files: Files,
     settings: BrokerSettings,
     at: Instant,
-    new_ids: Callable[[], str] = lambda: uuid4().hex,
+    new_ids: Callable[[], str] = SYSTEM.new_id,
     compactor: Compactor | None = None,
     open_files: int = LOG_FILES,
 ) -> Broker:

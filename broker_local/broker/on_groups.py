@@ -69,7 +69,7 @@ def _ask(
 
 def join(broker: Broker, peer: Peer, request: Join, at: Instant) -> Answer:
     """See `group.on_join`."""
-    new_id = f"{peer.client}-{broker.new_ids()}"
+    new_id = f"{peer.client}-{broker.new_ids().replace('-', '')}"
     return _ask(broker, peer, request.group, at, lambda g, c: machine.on_join(g, c, request, new_id), True)
 
 

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable, Generator, Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
+from broker_local.base.world import Clock
 from broker_local.protocol.requests.request import Reply
 
 W = TypeVar("W")
@@ -20,6 +21,11 @@ class Instant(NamedTuple):
 
     now: int
     at: int
+
+
+def instant(clock: Clock) -> Instant:
+    """Now."""
+    return Instant(int(clock.monotonic_ms()), clock.now_ms())
 
 
 class Later(NamedTuple):

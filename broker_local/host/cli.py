@@ -16,9 +16,9 @@ import click
 
 from broker_local.base.faults import Corruption, Refusal, StorageFailure, Unreadable
 from broker_local.base.files import OsFiles
+from broker_local.base.world import SYSTEM
 from broker_local.broker.properties import IN_DIRECTORY, read_properties
 from broker_local.broker.settings import SETTINGS, SettingAssignment, WrongSetting, given, read_settings
-from broker_local.host.clock import SystemClock
 from broker_local.host.data_directory import DataDirectory, Unavailable, prepare
 from broker_local.host.process import held, serve
 from broker_local.log import catalog
@@ -247,7 +247,7 @@ def _opened(directory: str, forgive: bool) -> Iterator[LogManager]:
             catalog.forgive(files)
         sound = False
         try:
-            logs = LogManager(files, SystemClock().now_ms())
+            logs = LogManager(files, SYSTEM.now_ms())
             yield logs
             logs.close()
             sound = True

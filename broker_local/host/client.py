@@ -7,12 +7,11 @@ are answered. That is what correlation numbers are for.
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
-import time
 from collections import deque
 from typing import Protocol, TypeVar, cast
 
+from broker_local.base.world import READABLE, SYSTEM, WRITABLE, SystemWorld
 from broker_local.protocol.requests.request import Asks, Failure, Reply
 from broker_local.protocol.wire import MAX_REPLY, BadFrame, Incoming, read_reply, request_frame
 
@@ -105,11 +104,13 @@ class SocketLink:
 
     Args:
         connection: a connected socket.
+        world: time and waiting.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, world: SystemWorld = SYSTEM) -> None:
         connection.setblocking(False)
         self._socket = connection
+        self._monotonic_ms = world.monotonic_ms
         self._incoming = Incoming(MAX_REPLY, 256 * 1024)
         self._ready: deque[tuple[int, Reply]] = deque()
         self._abandoned: set[int] = set()
@@ -118,11 +119,11 @@ class SocketLink:
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
-        self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
-        self._poll.register(self._woken, select.POLLIN)
-        self._poll_socket = select.poll()
-        self._poll_socket.register(self._socket, select.POLLIN)
+        self._poll = world.poller()
+        self._poll.register(self._socket, READABLE)
+        self._poll.register(self._woken, READABLE)
+        self._poll_socket = world.poller()
+        self._poll_socket.register(self._socket, READABLE)
 
     def send(self, request: Asks[Reply]) -> int:
         """See `Link.send`."""
@@ -159,7 +160,7 @@ class SocketLink:
     def call(self, request: Asks[R], timeout_ms: int = 30_000) -> R:
         """See `Link.call`."""
         correlation = self.send(request)
-        deadline = time.monotonic() + timeout_ms / 1000
+        deadline = self._monotonic_ms() + timeout_ms
         kept: list[tuple[int, Reply]] = []
         try:
             while True:
@@ -168,13 +169,13 @@ class SocketLink:
                     if got == correlation:
                         return answer(request, reply)
                     kept.append((got, reply))
-                left = deadline - time.monotonic()
+                left = deadline - self._monotonic_ms()
                 if left <= 0:
                     self._abandoned.add(correlation)
                     raise TimeoutError(f"no answer to {type(request).__name__} in {timeout_ms} ms")
                 self._check()
                 # A `wake` stays for the next `receive`: only the socket is looked at.
-                if self._poll_socket.poll(int(left * 1000) + 1):
+                if self._poll_socket.poll(int(left) + 1):
                     self._take()
         finally:
             self._ready.extendleft(reversed(kept))
@@ -209,9 +210,9 @@ class SocketLink:
 
     def _wait(self, timeout_ms: int) -> None:
         """Waits for a reply, or for `wake`; whole replies go to `_ready`."""
-        deadline = time.monotonic() + timeout_ms / 1000
+        deadline = self._monotonic_ms() + timeout_ms
         while not self._ready:
-            left = max(0, int((deadline - time.monotonic()) * 1000 + 0.999))
+            left = max(0, int(deadline - self._monotonic_ms() + 0.999))
             happened = self._poll.poll(left)
             if not happened:
                 return
@@ -226,13 +227,13 @@ class SocketLink:
     def _wait_for_room(self) -> None:
         """Waits until the socket takes bytes again. Replies are read meanwhile: a broker that cannot hand out
         its replies stops reading, and both would wait for each other."""
-        self._poll_socket.modify(self._socket, select.POLLIN | select.POLLOUT)
+        self._poll_socket.modify(self._socket, READABLE | WRITABLE)
         try:
             for _, event in self._poll_socket.poll():
-                if event & ~select.POLLOUT:
+                if event & ~WRITABLE:
                     self._take()
         finally:
-            self._poll_socket.modify(self._socket, select.POLLIN)
+            self._poll_socket.modify(self._socket, READABLE)
         self._check()
 
     def _take(self) -> None:

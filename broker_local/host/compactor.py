@@ -16,7 +16,6 @@ import os
 import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -24,6 +23,7 @@ import msgpack
 
 from broker_local.base.faults import Crashed, Corruption, crashed
 from broker_local.base.files import OsFiles
+from broker_local.base.world import SYSTEM
 from broker_local.log import compaction
 from broker_local.log.compaction import CompactionResult, Job, Outcome, SegmentFacts
 from broker_local.log.segment import Name
@@ -174,7 +174,7 @@ def main(arguments: Sequence[str]) -> int:
     engine = sys.stdin.buffer
     (length,) = _LENGTH.unpack(engine.read(_LENGTH.size))
     job = unpack_job(engine.read(length))
-    threading.Thread(target=_end_with, args=(engine.fileno(),), daemon=True).start()
+    SYSTEM.start("end", lambda: _end_with(engine.fileno()))
     sys.stdout.buffer.write(outcome(arguments[0], job))
     sys.stdout.buffer.flush()
     return 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import selectors
 import socket
 from collections import deque
 from dataclasses import dataclass, field
 
 from broker_local.base.files import FileSlice
+from broker_local.base.world import READ
 from broker_local.base.limits import MAX_PARKED, MAX_QUEUED_BYTES, MAX_QUEUED_CHUNKS, MAX_WAITING
 from broker_local.broker.broker import Peer
 from broker_local.broker.waits import Steps
@@ -40,7 +40,7 @@ class Connection:
     unread: memoryview | None = None
     moved: int = 0
     peer: Peer | None = None
-    events: int = selectors.EVENT_READ
+    events: int = READ
     closed: bool = False
     last: bool = False
 

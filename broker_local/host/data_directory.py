@@ -26,12 +26,11 @@ import os
 import pwd
 import stat
 import tempfile
-import time
 from dataclasses import dataclass
 from typing import Protocol
 
 LONGEST_SOCKET_PATH = 100
-RETRY_S = 0.005
+RETRY_MS = 5
 
 
 class Unavailable(Exception):
@@ -282,9 +281,11 @@ class FileLock:
 
     Args:
         path: the file to be locked; it is made, and never removed.
+        world: time and waiting.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, world: SystemWorld = SYSTEM) -> None:
+        self._world = world
         self._path = path
         self._descriptor: int | None = None
 
@@ -294,7 +295,7 @@ class FileLock:
         Raises:
             OSError: the file cannot be opened.
         """
-        deadline = time.monotonic() + wait_ms / 1000
+        deadline = self._world.monotonic_ms() + wait_ms
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         while True:
             try:
@@ -306,10 +307,10 @@ class FileLock:
             else:
                 self._descriptor = descriptor
                 return True
-            if time.monotonic() >= deadline:
+            if self._world.monotonic_ms() >= deadline:
                 os.close(descriptor)
                 return False
-            time.sleep(RETRY_S)
+            self._world.sleep(RETRY_MS)
 
     def fileno(self) -> int:
         """The descriptor that holds the lock; who shares it holds it too."""

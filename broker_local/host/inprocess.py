@@ -6,13 +6,13 @@ wakes up for its timers. Everything happens under one lock.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from dataclasses import replace
 from typing import TypeVar
 
 from broker_local.base.files import Files, FileSlice
 from broker_local.base.mem_files import MemFiles
+from broker_local.base.world import SYSTEM, Clock, World, lock
 from broker_local.broker.broker import BrokerSettings, Peer
 from broker_local.broker.dispatch import (
     ask_again,
@@ -25,10 +25,8 @@ from broker_local.broker.dispatch import (
     peer_gone,
     turn,
 )
-from broker_local.broker.waits import Later, Waits
+from broker_local.broker.waits import Later, Waits, instant
 from broker_local.host.client import ConnectionLost, answer
-from broker_local.host.clock import Clock, instant
-from broker_local.host.world import SystemWorld, World
 from broker_local.protocol.codec import FileBody
 from broker_local.protocol.requests.records import FetchReply, Produce
 from broker_local.protocol.requests.request import Asks, Reply
@@ -53,11 +51,11 @@ class Engine:
         settings: BrokerSettings | None = None,
         world: World | None = None,
     ) -> None:
-        self.world = world or SystemWorld()
+        self.world = world or SYSTEM
         self._clock = clock or self.world
         self._files = MemFiles() if files is None else files
         self.changed = self.world.condition()
-        self._broker = open_broker(self._files, settings or BrokerSettings(), instant(self._clock))
+        self._broker = open_broker(self._files, settings or BrokerSettings(), instant(self._clock), self.world.new_id)
         self._waits: Waits[tuple[MemoryLink, int, object]] = Waits()
         self._links: dict[int, MemoryLink] = {}
         self._next_id = 0
@@ -242,7 +240,7 @@ class MemoryLink:
 
 
 _engines: dict[str, Engine] = {}
-_registry = threading.Lock()
+_registry = lock()
 
 
 def connect(name: str, client: str = "client", world: World | None = None) -> MemoryLink:

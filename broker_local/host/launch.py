@@ -6,14 +6,14 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import BinaryIO
 
 from broker_local.base.error_codes import ErrorCode
+from broker_local.base.world import SYSTEM, SystemWorld
 from broker_local.host.client import ConnectionLost, RequestFailed, SocketLink
 from broker_local.host.data_directory import (
-    RETRY_S,
+    RETRY_MS,
     Endpoint,
     FileLock,
     DataDirectory,
@@ -35,7 +35,11 @@ _spawned: list[subprocess.Popen[bytes]] = []
 
 
 def connect(
-    directory: str, client: str = "client", start_ms: int = START_MS, idle_exit_s: float = IDLE_EXIT_S
+    directory: str,
+    client: str = "client",
+    start_ms: int = START_MS,
+    idle_exit_s: float = IDLE_EXIT_S,
+    world: SystemWorld = SYSTEM,
 ) -> SocketLink:
     """A connection to the broker of a data directory, which is started if none runs.
 
@@ -46,22 +50,23 @@ def connect(
         client: the name under which the broker knows this client, `client.id`.
         start_ms: how long a start may take, in milliseconds.
         idle_exit_s: a broker that has to be started leaves after so long without a client, in seconds.
+        world: time and waiting.
     Raises:
         Unavailable: no broker answers, and none can be started.
     """
     data_dir = prepare(directory)
-    found = _knock(data_dir, client)
+    found = _knock(data_dir, client, world)
     if found is not None:
         return found
-    deadline = time.monotonic() + start_ms / 1000
-    lock = FileLock(data_dir.path("start.lock"))
+    deadline = world.monotonic_ms() + start_ms
+    lock = FileLock(data_dir.path("start.lock"), world)
     if not lock.take(start_ms):
         raise Unavailable(
             f"somebody has been starting a broker for {data_dir.directory} for {start_ms // 1000} s; "
             f"see {data_dir.path('broker.log')}"
         )
     try:
-        return _knock(data_dir, client) or _start(data_dir, client, deadline, idle_exit_s)
+        return _knock(data_dir, client, world) or _start(data_dir, client, deadline, idle_exit_s, world)
     finally:
         lock.release()
 
@@ -70,16 +75,16 @@ def find(directory: str, client: str = "client") -> SocketLink | None:
     """A connection to the broker of a data directory if one runs; none is started."""
     if not os.path.isdir(directory):
         return None
-    return _knock(prepare(directory, create=False), client)
+    return _knock(prepare(directory, create=False), client, SYSTEM)
 
 
-def _knock(data_dir: DataDirectory, client: str) -> SocketLink | None:
+def _knock(data_dir: DataDirectory, client: str, world: SystemWorld) -> SocketLink | None:
     """A connection to whoever listens where `endpoint` says; None if nobody does."""
     endpoint = read_endpoint(data_dir)
-    return None if endpoint is None else open_link(endpoint, client)
+    return None if endpoint is None else open_link(endpoint, client, world)
 
 
-def open_link(endpoint: Endpoint, client: str) -> SocketLink | None:
+def open_link(endpoint: Endpoint, client: str, world: SystemWorld = SYSTEM) -> SocketLink | None:
     """Connects and says hello; None if nobody is there.
 
     Raises:
@@ -94,7 +99,7 @@ def open_link(endpoint: Endpoint, client: str) -> SocketLink | None:
     for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
         wire.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
     try:
-        return greeted(wire, client, endpoint.token, endpoint.directory)
+        return greeted(wire, client, endpoint.token, endpoint.directory, world)
     except ConnectionLost:
         return None  # it was about to leave; whoever starts one finds out
     except RequestFailed as refused:
@@ -107,17 +112,24 @@ def open_link(endpoint: Endpoint, client: str) -> SocketLink | None:
         ) from None
 
 
-def greeted(wire: socket.socket, client: str, token: str | None, directory: str | None = None) -> SocketLink:
+def greeted(
+    wire: socket.socket,
+    client: str,
+    token: str | None,
+    directory: str | None = None,
+    world: SystemWorld = SYSTEM,
+) -> SocketLink:
     """A link over a connected socket, whose hello was taken; where it was not, the socket is closed.
 
     Args:
         client: the name under which the broker knows this client.
         token: what it asks for over TCP.
         directory: the data directory that is meant.
+        world: time and waiting.
     Raises:
         ConnectionLost, RequestFailed, TimeoutError: as `Link.call`.
     """
-    link = SocketLink(wire)
+    link = SocketLink(wire, world)
     try:
         link.call(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, client, token, directory), HELLO_MS)
     except BaseException:
@@ -126,13 +138,15 @@ def greeted(wire: socket.socket, client: str, token: str | None, directory: str 
     return link
 
 
-def _start(data_dir: DataDirectory, client: str, deadline: float, idle_exit_s: float) -> SocketLink:
+def _start(
+    data_dir: DataDirectory, client: str, deadline: float, idle_exit_s: float, world: SystemWorld
+) -> SocketLink:
     """Starts a broker and waits until it answers. The caller holds `start.lock`."""
     _refuse_broken(data_dir)
     held = FileLock(data_dir.path("lock"))
     child: subprocess.Popen[bytes] | None = None
-    while time.monotonic() < deadline:
-        link = _knock(data_dir, client)
+    while world.monotonic_ms() < deadline:
+        link = _knock(data_dir, client, world)
         if link is not None:
             return link
         if child is None and held.take():
@@ -148,7 +162,7 @@ def _start(data_dir: DataDirectory, client: str, deadline: float, idle_exit_s: f
             if code >= 0:
                 raise Unavailable(_last_words(data_dir))
             child = None  # it was killed while it started: another one is
-        time.sleep(RETRY_S)
+        world.sleep(RETRY_MS)
     raise Unavailable(f"the broker of {data_dir.directory} does not come up; see {data_dir.path('broker.log')}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import secrets
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -13,9 +12,10 @@ from contextlib import contextmanager
 from broker_local.base.faults import Refusal, StorageFailure
 from broker_local.base.files import OsFiles
 from broker_local.base.limits import share_out
+from broker_local.base.world import SYSTEM, SystemWorld
 from broker_local.broker.broker import BrokerSettings
 from broker_local.broker.dispatch import open_broker
-from broker_local.host.clock import SystemClock, instant
+from broker_local.broker.waits import instant
 from broker_local.host.compactor import ChildCompactor
 from broker_local.host.data_directory import (
     Endpoint,
@@ -38,13 +38,13 @@ MOST_FILES = 16_384
 
 
 @contextmanager
-def held(data_dir: DataDirectory) -> Iterator[FileLock]:
+def held(data_dir: DataDirectory, world: SystemWorld = SYSTEM) -> Iterator[FileLock]:
     """The directory is this process's alone, by this lock.
 
     Raises:
         Unavailable: a broker has it.
     """
-    lock = FileLock(data_dir.path("lock"))
+    lock = FileLock(data_dir.path("lock"), world)
     try:
         taken = lock.take(LOCK_WAIT_MS)
     except OSError as error:
@@ -67,6 +67,7 @@ def serve(
     listen: str | None = None,
     idle_exit_ms: int | None = None,
     announce: Callable[[str], None] = lambda text: None,
+    world: SystemWorld = SYSTEM,
 ) -> None:
     """Runs a broker for a data directory until SIGTERM, SIGINT or idleness ends it.
 
@@ -76,12 +77,13 @@ def serve(
         listen: `host:port` for TCP as well, on the loopback only; port 0 takes a free one.
         idle_exit_ms: leave after so long without a client; None: never.
         announce: is told what people want to know.
+        world: time, waiting, threads and ids.
     Raises:
         Unavailable: it cannot be started here, or had to stop for good; the text says why and what to do.
         KeyboardInterrupt: SIGINT ended it; everything is in order.
     """
     data_dir = prepare(directory)
-    with held(data_dir) as lock:
+    with held(data_dir, world) as lock:
         broken = read_broken(data_dir)
         if broken is not None:
             raise Unavailable(f"{broken}. Run `broker-local check {data_dir.directory}` first")
@@ -90,7 +92,7 @@ def serve(
         try:
             if listen is not None:
                 listeners.append(_loopback(listen))
-            _run(data_dir, lock, settings, listeners, idle_exit_ms, announce)
+            _run(data_dir, lock, settings, listeners, idle_exit_ms, announce, world)
         finally:
             for listener in listeners:
                 listener.close()
@@ -105,27 +107,27 @@ def _run(
     listeners: list[socket.socket],
     idle_exit_ms: int | None,
     announce: Callable[[str], None],
+    world: SystemWorld,
 ) -> None:
     descriptors = share_out(_allow_files(), settings.max_connections)
-    clock = SystemClock()
     files = OsFiles(data_dir.directory)
     try:
         compactor = ChildCompactor(data_dir.directory, (lock.fileno(),))
-        broker = open_broker(files, settings, instant(clock), compactor=compactor, open_files=descriptors.files)
+        broker = open_broker(files, settings, instant(world), world.new_id, compactor, descriptors.files)
     except Refusal as refused:
         raise Unavailable(f"{data_dir.directory}: {refused.message}") from None
     except StorageFailure as fault:
         raise Unavailable(f"{data_dir.directory}: {fault}") from None
-    token = secrets.token_hex(32) if len(listeners) > 1 else None
+    token = world.secret() if len(listeners) > 1 else None
     identity = data_dir.identity
     server = Server(
         broker,
         listeners,
-        clock,
+        world,
         directory=identity,
         token=token,
         idle_exit_ms=idle_exit_ms,
-        lease=FileLock(data_dir.path("start.lock")),
+        lease=FileLock(data_dir.path("start.lock"), world),
         descriptors=descriptors,
     )
     interrupted: list[int] = []

@@ -5,16 +5,23 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 
+from broker_local.base.world import SYSTEM, SystemWorld
 from broker_local.host.client import RequestFailed, SocketLink
 from broker_local.host.launch import HELLO_MS, START_MS, greeted
 from broker_local.host.data_directory import Unavailable
 
-RETRY_S = 0.1
+RETRY_MS = 100
 
 
-def connect(host: str, port: int, token_file: str, client: str = "client", wait_ms: int = START_MS) -> SocketLink:
+def connect(
+    host: str,
+    port: int,
+    token_file: str,
+    client: str = "client",
+    wait_ms: int = START_MS,
+    world: SystemWorld = SYSTEM,
+) -> SocketLink:
     """A connection to the broker that listens there; one that is being started again is waited for.
 
     Args:
@@ -24,26 +31,27 @@ def connect(host: str, port: int, token_file: str, client: str = "client", wait_
             each try: a broker that was started again has another token.
         client: the name under which the broker knows this client.
         wait_ms: how long it may take until somebody listens, in milliseconds.
+        world: time and waiting.
     Raises:
         Unavailable: nobody listens, or no token can be read.
         RequestFailed: somebody listens, and refuses.
     """
-    deadline = time.monotonic() + wait_ms / 1000
+    deadline = world.monotonic_ms() + wait_ms
     while True:
         token = read_token(token_file)
         try:
             wire = socket.create_connection((host, port), timeout=HELLO_MS / 1000)
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return greeted(wire, client, token)
+            return greeted(wire, client, token, world=world)
         except OSError as error:  # a lost connection and a time that is over are kinds of it
-            if time.monotonic() >= deadline:
+            if world.monotonic_ms() >= deadline:
                 raise Unavailable(
                     f"nobody answers ({error}); `broker-local serve DIR --listen {host}:{port}` makes one listen"
                 ) from None
         except RequestFailed:
             if token == read_token(token_file):  # else the broker was started again just now
                 raise
-        time.sleep(RETRY_S)
+        world.sleep(RETRY_MS)
 
 
 def read_token(path: str) -> str:

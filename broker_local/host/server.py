@@ -11,18 +11,17 @@ from __future__ import annotations
 import hmac
 import logging
 import os
-import selectors
 import socket
 from collections import deque
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import FileSlice
 from broker_local.base.limits import SLICE_MS, WAITING_KEY, Bounds, Descriptors
+from broker_local.base.world import READ, SYSTEM, WRITE, Clock, SystemWorld
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.dispatch import advance, ask_again, due_flush, flushed, handle, next_due, peer_gone, turn
-from broker_local.broker.waits import Answer, Instant, Later, Steps, Waits
+from broker_local.broker.waits import Answer, Instant, Later, Steps, Waits, instant
 from broker_local.host.acceptor import Acceptor
-from broker_local.host.clock import Clock, instant
 from broker_local.host.connection import Connection
 from broker_local.host.data_directory import Lease
 from broker_local.host.sync import Syncer
@@ -67,7 +66,7 @@ class Server:
     Args:
         broker: what answers.
         listeners: bound and listening sockets; they are closed at the end.
-        clock: the time.
+        world: the time, and what waits and works beside the loop.
         token: what a `Hello` must bring; None: nothing.
         directory: the identity of the data directory; a `Hello` that means another one is refused.
         idle_exit_ms: leave after so long without a connection; None: never.
@@ -80,7 +79,7 @@ class Server:
         self,
         broker: Broker,
         listeners: list[socket.socket],
-        clock: Clock,
+        world: SystemWorld = SYSTEM,
         *,
         token: str | None = None,
         directory: str | None = None,
@@ -92,7 +91,7 @@ class Server:
         self.counters = broker.counters
         self._broker = broker
         self._listeners = listeners
-        self._clock = clock
+        self._clock: Clock = world
         self._token = token
         self._directory = directory
         self._idle_exit_ms = idle_exit_ms
@@ -111,19 +110,19 @@ class Server:
         self._working: dict[int, Connection] = {}
         self._waits: Waits[Parked] = Waits()
         self._ready: deque[tuple[Parked, Later]] = deque()
-        self._selector = selectors.DefaultSelector()
+        self._selector = world.selector()
         self._running = True
-        self._at: Instant = instant(clock)  # of this round of the loop
+        self._at: Instant = instant(world)  # of this round of the loop
         self._until = 0.0  # when the slice of what goes on now is used up
         self._idle_since = self._at.now
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ, None)
+        self._selector.register(self._woken, READ, None)
         for listener in listeners:
             listener.setblocking(False)
-            self._selector.register(listener, selectors.EVENT_READ, listener)
-        self._syncer = Syncer(broker.logs.files, self.wake)
+            self._selector.register(listener, READ, listener)
+        self._syncer = Syncer(broker.logs.files, self.wake, world)
 
     def wake(self) -> None:
         """Makes the loop look round. From any thread, or from a signal handler."""
@@ -223,7 +222,7 @@ class Server:
         for connection in self._acceptor.accept(listener, self._connections, self._at.now):
             if not connection.closed:  # a later one may have taken its place already
                 self._connections[connection.id] = connection
-                self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+                self._selector.register(connection.socket, READ, connection)
 
     def _drop(self, connection: Connection) -> None:
         if connection.closed:
@@ -248,9 +247,9 @@ class Server:
             self._idle_since = self._at.now
 
     def _serve(self, connection: Connection, mask: int) -> None:
-        if mask & selectors.EVENT_WRITE and not connection.closed:
+        if mask & WRITE and not connection.closed:
             self._flush(connection)
-        if mask & selectors.EVENT_READ and connection.events & selectors.EVENT_READ and not connection.closed:
+        if mask & READ and connection.events & READ and not connection.closed:
             self._read(connection)
 
     def _serve_runnable(self) -> None:
@@ -509,7 +508,7 @@ class Server:
         if connection.more and not waits:
             self._runnable[connection.id] = connection
         quiet = waits or connection.more or connection.id in self._hungry
-        events = (0 if quiet else selectors.EVENT_READ) | (selectors.EVENT_WRITE if connection.out else 0)
+        events = (0 if quiet else READ) | (WRITE if connection.out else 0)
         if events == connection.events:
             return
         if not connection.events:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
 from broker_local.base.files import Files
+from broker_local.base.world import SYSTEM, SystemWorld
 from broker_local.log.log_manager import Flush
 
 
@@ -17,16 +17,16 @@ class Syncer:
     Args:
         files: the disk.
         wake: called, in its thread, when a flush has ended.
+        world: makes the thread.
     """
 
-    def __init__(self, files: Files, wake: Callable[[], None]) -> None:
+    def __init__(self, files: Files, wake: Callable[[], None], world: SystemWorld = SYSTEM) -> None:
         self.busy = False
         self._files = files
         self._wake = wake
         self._wanted: SimpleQueue[Flush | None] = SimpleQueue()
         self._done: SimpleQueue[Flush | BaseException] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="broker-fsync", daemon=True)
-        self._thread.start()
+        self._thread = world.start("broker-fsync", self._run)
 
     def start(self, flush: Flush) -> None:
         """Begins a flush; only when none is on."""

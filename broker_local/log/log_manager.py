@@ -10,7 +10,6 @@ topics/<topic id>/<partition>/     see layout.py
 from __future__ import annotations
 
 import logging
-import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -139,7 +138,7 @@ class LogManager:
         files: the disk.
         now: the time in ms.
         durability: "process" or "durable": what a power cut may take (decided by whoever acknowledges).
-        new_id: gives ids for topics, 32 hexadecimal digits each.
+        new_id: gives ids for topics: 32 hexadecimal digits each, with or without dashes.
         compactor: who makes compaction passes; None: they are made in place.
         open_files: how many files are kept open.
         defaults: of topics' settings, as text by name, where they are not Kafka's.
@@ -157,7 +156,7 @@ class LogManager:
         now: int,
         *,
         durability: Durability = "process",
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        new_id: Callable[[], str] = SYSTEM.new_id,
         compactor: Compactor | None = None,
         open_files: int = LOG_FILES,
         defaults: Mapping[str, str] = topics.NOTHING,
@@ -311,7 +310,7 @@ class LogManager:
         if name in self._topics:
             raise Refusal(ErrorCode.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
         _check_count(partitions)
-        return Topic(name, self._new_id(), partitions, dict(config or {}), settings)
+        return Topic(name, self._new_id().replace("-", ""), partitions, dict(config or {}), settings)
 
     def create_topics(self, wanted: Iterable[Topic]) -> None:
         """Makes topics, all in one write of the catalog; they are durable when this returns. Those that are there by

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Final
 
 import msgpack
+
+from broker_local.base.world import local
 
 MOST_KEPT: Final = 4 * 1024 * 1024
 """A packer that had to grow beyond this is not kept."""
 
 
-class _Own(threading.local):
+class _Own(local):
     """One a thread."""
 
     def __init__(self) -> None:

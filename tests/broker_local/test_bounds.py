@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from broker_local.base.world import SystemWorld
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import OsFiles
 from broker_local.base.limits import Bounds, Descriptors, share_out
 from broker_local.broker.broker import BrokerSettings
+from broker_local.broker.waits import instant
 from broker_local.broker.dispatch import open_broker
 from broker_local.coordinator.group_state import EMPTY
 from broker_local.host.client import RequestFailed, SocketLink
-from broker_local.host.clock import SystemClock, instant
 from broker_local.host.server import Server
 from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
 from broker_local.protocol.requests.groups import Commit, CommitPart, GroupDelete, Join, JoinProtocol
@@ -44,7 +45,7 @@ class Standing:
     """A server in a thread, on a Unix socket and on TCP."""
 
     def __init__(self, directory: Path, bounds: Bounds = Bounds(), connections: int = 1000) -> None:  # noqa: B008
-        clock = SystemClock()
+        clock = SystemWorld()
         self.path = str(directory / "s")
         unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         unix.bind(self.path)

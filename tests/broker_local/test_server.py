@@ -14,13 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from broker_local.base.world import SystemWorld
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import OsFiles
 from broker_local.base.limits import Bounds
 from broker_local.broker.broker import BrokerSettings
+from broker_local.broker.waits import instant
 from broker_local.broker.dispatch import open_broker
 from broker_local.host.client import ConnectionLost, RequestFailed, SocketLink
-from broker_local.host.clock import SystemClock, instant
 from broker_local.host.server import Server
 from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
 from broker_local.protocol.requests.groups import Join, JoinProtocol
@@ -37,7 +38,7 @@ class Running:
     def __init__(
         self, directory: Path, token: str | None = None, durability: str = "process", hello_ms: int = 10_000
     ) -> None:
-        clock = SystemClock()
+        clock = SystemWorld()
         chosen = BrokerSettings(durability="durable" if durability == "durable" else "process")
         self.path = str(directory / "s")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

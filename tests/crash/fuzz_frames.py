@@ -16,12 +16,13 @@ from pathlib import Path
 
 import msgpack
 
+from broker_local.base.world import SystemWorld
 from broker_local.base.files import OsFiles
 from broker_local.base.limits import Bounds
 from broker_local.broker.broker import BrokerSettings
+from broker_local.broker.waits import instant
 from broker_local.broker.dispatch import open_broker
 from broker_local.host.client import SocketLink
-from broker_local.host.clock import SystemClock, instant
 from broker_local.host.server import Server
 from broker_local.protocol.requests.connection import Hello
 from broker_local.protocol.requests.records import Fetch, Produce, ProducePart
@@ -46,7 +47,7 @@ class Frames:
 
     def __enter__(self) -> Frames:
         self._directory = tempfile.mkdtemp(prefix="fuzz-")
-        clock = SystemClock()
+        clock = SystemWorld()
         path = f"{self._directory}/s"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(path)

@@ -1,56 +1,39 @@
-"""Files that are meant to be pure take input and the time, and give back what is to be done."""
+"""What a program takes from the machine comes in by one door; what decides takes it as arguments."""
 
 from __future__ import annotations
 
-import pytest
-
 from tests.house.source import Module, imports, modules
 
-WORLD = {"os", "time", "random", "uuid", "socket", "threading", "selectors", "subprocess", "datetime"}
 MACHINE = {"time", "threading", "select", "selectors", "random", "secrets"}
-WORLDS = {"streams.world": "the machine's", "streams.testing.world": "the simulated one"}
-PURE = (
-    "streams.operators",
-    "streams.topology",
-    "streams.runtime.group.assign",
-    "streams.runtime.tasks.inbox",
-    "streams.runtime.compile.code",
-    "streams.clients.member",
-    "streams.clients.assignors",
-    "statestore.keys",
-    "statestore.ordered",
-    "statestore.merge",
-    "broker_local.coordinator.group",
-    "broker_local.coordinator.offsets",
-    "broker_local.log.compaction",
-    "broker_local.log.format",
-    "broker_local.log.producers",
-    "broker_local.protocol.requests",
-)
+WORLDS = {
+    "streams.world": "the machine's",
+    "streams.testing.world": "the simulated one",
+    "broker_local.base.world": "the machine's, for who has no `streams`",
+}
+OUTSIDE = {"os", "socket", "subprocess", "signal", "fcntl", "resource", "uuid"}
+"""What makes files, processes and connections, or tells one machine from another."""
+KEEPERS = {"broker_local.base.files", "broker_local.base.mem_files", "broker_local.base.world"}
+"""Of the engine's files those that have them; the rooms `host` and `cli` run as processes."""
+PURE_ROOMS = ("streams.operators", "streams.topology", "broker_local", "statestore")
+HOSTS = ("broker_local.host", "statestore.rocks")
 
 
-def pure() -> list[Module]:
-    return [m for m in modules() if any(m.name == p or m.name.startswith(p + ".") for p in PURE)]
+def within(name: str, room: str) -> bool:
+    return name == room or name.startswith(room + ".")
 
 
-def test_one_file_of_streams_takes_time_threads_and_chance_from_the_machine() -> None:
-    """All others take them from the `World` that is handed in (`streams.world`)."""
-    wrong = [
-        f"{module.where}:{i.line} imports {i.target}"
-        for module in modules()
-        if module.name.startswith("streams.") and module.name not in WORLDS
-        for i in imports(module)
-        if i.target.split(".")[0] in MACHINE
-    ]
-    assert wrong == []
+def found_in(module: Module, banned: set[str]) -> list[str]:
+    return [f"{module.where}:{i.line} imports {i.target}" for i in imports(module) if i.target.split(".")[0] in banned]
 
 
-@pytest.mark.parametrize("module", pure(), ids=lambda module: module.name)
-def test_pure_files_do_not_touch_the_world(module: Module) -> None:
-    wrong = [f"{module.where}:{i.line} imports {i.target}" for i in imports(module) if i.target.split(".")[0] in WORLD]
-    assert wrong == []
+def test_one_file_a_package_takes_time_threads_and_chance_from_the_machine() -> None:
+    """All others take them from the `World` that is handed in (`streams.world`, `broker_local.base.world`)."""
+    told = [m for m in modules() if within(m.name, "streams") or within(m.name, "broker_local")]
+    assert [wrong for m in told if m.name not in WORLDS for wrong in found_in(m, MACHINE)] == []
 
 
-def test_every_pure_file_exists() -> None:
-    names = {m.name for m in modules()}
-    assert [name for name in PURE if name not in names] == []
+def test_what_decides_touches_no_file_and_no_process() -> None:
+    """The engine below the room that runs it as a process, state stores above the disk, operators and topologies."""
+    rooms = [m for m in modules() if any(within(m.name, room) for room in PURE_ROOMS)]
+    pure = [m for m in rooms if m.name not in KEEPERS and not any(within(m.name, host) for host in HOSTS)]
+    assert [wrong for m in pure for wrong in found_in(m, OUTSIDE)] == []

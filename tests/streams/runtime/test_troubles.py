@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from broker_local.base.world import SystemWorld
+from broker_local.broker.waits import instant
 from broker_local.base.mem_files import MemFiles, Plan
-from broker_local.host.clock import SystemClock, instant
 from broker_local.host.inprocess import Engine
 from streams import KafkaStreams, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
@@ -113,7 +114,7 @@ def test_a_disk_that_cannot_read_is_told_and_read_again(engine: Engine) -> None:
     reader = door.reader(Isolation.READ_UNCOMMITTED, ReaderSettings(troubled=lambda *words: told.append(words)))
     broker = engine._broker
     (path,) = {piece.file.path for piece in broker.logs.partition("in", 0).read(0, 1 << 20)}
-    broker.read_faults.note(path, OSError(errno.EIO, os.strerror(errno.EIO)), instant(SystemClock()).now)
+    broker.read_faults.note(path, OSError(errno.EIO, os.strerror(errno.EIO)), instant(SystemWorld()).now)
     reader.place({TopicPartition("in", 0): 0})
     found: list[Fetched] = []
 
