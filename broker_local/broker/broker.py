@@ -18,8 +18,8 @@ from broker_local.coordinator.group import RULES
 from broker_local.coordinator.group_state import Group, GroupSettings, StateRecord, replay
 from broker_local.coordinator.log import CoordinatorLog
 from broker_local.coordinator.records import LogRecord, ProducerIds
-from broker_local.log.read_faults import ReadFaults
 from broker_local.log.log_manager import UPKEEP, Durability, LogManager, Upkeep
+from broker_local.log.read_faults import ReadFaults
 
 TICK_MS = 1_000
 

@@ -10,13 +10,13 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal
 from broker_local.base.files import Files
 from broker_local.base.limits import LOG_FILES
+from broker_local.base.world import SYSTEM
 from broker_local.broker import on_fetch, on_groups, on_records, on_topics
 from broker_local.broker.broker import TICK_MS, Broker, BrokerSettings, Peer
 from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps
 from broker_local.log.log_manager import Compactor, Flush, LogManager
 from broker_local.protocol.requests import groups, records, topics, transactions
 from broker_local.protocol.requests.request import Failure, Reply
-
 
 Q = TypeVar("Q")
 Handler = Callable[[Broker, Peer, Q, Instant], Answer]

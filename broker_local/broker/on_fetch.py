@@ -15,7 +15,7 @@ from broker_local.log.partition import Partition, Read
 from broker_local.log.read_faults import READ_ERRORS, Truncated
 from broker_local.log.segment import Piece
 from broker_local.protocol.codec import EMPTY, Body, FileBody
-from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, FetchedPart
+from broker_local.protocol.requests.records import Fetch, FetchedPart, FetchPosition, FetchReply
 
 WIDE = 128
 """A fetch of more positions than this is looked at in steps, and after that only where something has come."""

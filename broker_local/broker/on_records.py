@@ -20,18 +20,18 @@ from broker_local.protocol.requests.records import (
     LARGEST_TIMESTAMP,
     LATEST,
     READ_UNCOMMITTED,
+    DeletedPart,
     DeletePart,
     DeleteRecords,
     DeleteRecordsReply,
-    DeletedPart,
+    ListedOffset,
     ListOffsets,
     ListOffsetsReply,
-    ListedOffset,
     OffsetQuestion,
     Produce,
+    ProducedPart,
     ProducePart,
     ProduceReply,
-    ProducedPart,
 )
 from broker_local.protocol.requests.request import Failure, Reply
 from broker_local.protocol.requests.transactions import ProducerId, ProducerIdReply

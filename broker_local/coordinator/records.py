@@ -9,8 +9,8 @@
     key    msgpack [3]                             producer ids given out
     value  msgpack [1, the next id that nobody has]
 
-The first element of a key is the record's kind; 4 is kept for the state of a transaction, 5 for an offset that waits for
-the end of one.
+The first element of a key is the record's kind; 4 is kept for the state of a transaction, 5 for an offset that
+waits for the end of one.
 
 A value of nil (a tombstone) takes the key away. The first element of a value is its version; in version 1 of a
 state the members have no `absent`. Replaying the log from its start gives all groups as they were.

@@ -21,7 +21,7 @@ from contextlib import suppress
 
 import msgpack
 
-from broker_local.base.faults import Crashed, Corruption, crashed
+from broker_local.base.faults import Corruption, Crashed, crashed
 from broker_local.base.files import OsFiles
 from broker_local.base.world import SYSTEM
 from broker_local.log import compaction

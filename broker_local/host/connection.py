@@ -7,11 +7,11 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from broker_local.base.files import FileSlice
-from broker_local.base.world import READ
 from broker_local.base.limits import MAX_PARKED, MAX_QUEUED_BYTES, MAX_QUEUED_CHUNKS, MAX_WAITING
+from broker_local.base.world import READ
 from broker_local.broker.broker import Peer
 from broker_local.broker.waits import Steps
-from broker_local.protocol.wire import IncomingRequest, Chunk, Incoming
+from broker_local.protocol.wire import Chunk, Incoming, IncomingRequest
 
 
 @dataclass(slots=True, eq=False)

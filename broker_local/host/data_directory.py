@@ -29,6 +29,8 @@ import tempfile
 from dataclasses import dataclass
 from typing import Protocol
 
+from broker_local.base.world import SYSTEM, SystemWorld
+
 LONGEST_SOCKET_PATH = 100
 RETRY_MS = 5
 

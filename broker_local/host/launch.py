@@ -14,9 +14,9 @@ from broker_local.base.world import SYSTEM, SystemWorld
 from broker_local.host.client import ConnectionLost, RequestFailed, SocketLink
 from broker_local.host.data_directory import (
     RETRY_MS,
+    DataDirectory,
     Endpoint,
     FileLock,
-    DataDirectory,
     Unavailable,
     clear,
     prepare,

@@ -18,9 +18,9 @@ from broker_local.broker.dispatch import open_broker
 from broker_local.broker.waits import instant
 from broker_local.host.compactor import ChildCompactor
 from broker_local.host.data_directory import (
+    DataDirectory,
     Endpoint,
     FileLock,
-    DataDirectory,
     Unavailable,
     clear,
     prepare,

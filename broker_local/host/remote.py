@@ -8,8 +8,8 @@ import socket
 
 from broker_local.base.world import SYSTEM, SystemWorld
 from broker_local.host.client import RequestFailed, SocketLink
-from broker_local.host.launch import HELLO_MS, START_MS, greeted
 from broker_local.host.data_directory import Unavailable
+from broker_local.host.launch import HELLO_MS, START_MS, greeted
 
 RETRY_MS = 100
 

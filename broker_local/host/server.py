@@ -32,9 +32,9 @@ from broker_local.protocol.requests.request import Failure, Reply
 from broker_local.protocol.wire import (
     GRANT,
     MAX_REQUEST,
-    IncomingRequest,
     BadFrame,
     BadRequest,
+    IncomingRequest,
     Parts,
     failure_frame,
     has_large_head,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker_local.base import atomic_file
-from broker_local.base.faults import DiskFailed, Corruption, Refusal, StorageFailure
+from broker_local.base.faults import Corruption, DiskFailed, Refusal, StorageFailure
 from broker_local.base.files import Files, replace
 from broker_local.log import topics
 from broker_local.log.topics import Topic

@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from broker_local.base.faults import Crashed, Corruption, StorageFailure, Unreadable
+from broker_local.base.faults import Corruption, Crashed, StorageFailure, Unreadable
 from broker_local.base.files import Files, Handles
 from broker_local.log import format as batches
 from broker_local.log.format import NO_TIME, BadBatch, Header
-from broker_local.log.segment import Name, BatchPosition, Segment
+from broker_local.log.segment import BatchPosition, Name, Segment
 from broker_local.log.topics import TopicSettings
 
 KEY_BYTES = 128 << 20

@@ -17,14 +17,15 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, Protocol
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import DiskFailed, Crashed, Corruption, Refusal, StorageFailure, Unreadable, crashed
+from broker_local.base.faults import Corruption, Crashed, DiskFailed, Refusal, StorageFailure, Unreadable, crashed
 from broker_local.base.files import PASSING, Files, Handles, lacking
 from broker_local.base.limits import LOG_FILES
+from broker_local.base.world import SYSTEM
 from broker_local.log import catalog, compaction, layout, recovery_point, topics
 from broker_local.log.compaction import Job, Outcome
-from broker_local.log.recovery_point import RecoveryPoint
 from broker_local.log.partition import Partition
 from broker_local.log.recovery import LogCheckpoint
+from broker_local.log.recovery_point import RecoveryPoint
 from broker_local.log.topics import Topic, TopicSettings
 
 log = logging.getLogger("broker_local")

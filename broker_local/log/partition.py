@@ -10,7 +10,7 @@ from typing import NamedTuple, NoReturn
 
 from broker_local.base import atomic_file
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import DiskFailed, Corruption, Refusal
+from broker_local.base.faults import Corruption, DiskFailed, Refusal
 from broker_local.base.files import PASSING, Handles, lacking
 from broker_local.log import format as batches
 from broker_local.log import layout, recovery
@@ -18,7 +18,7 @@ from broker_local.log.compaction import CompactionResult, Facts, SegmentFacts
 from broker_local.log.format import NO_PRODUCER, NO_TIME, BadBatch, Header
 from broker_local.log.layout import State
 from broker_local.log.recovery import NOTHING, LogCheckpoint
-from broker_local.log.segment import Name, Piece, BatchPosition, Segment
+from broker_local.log.segment import BatchPosition, Name, Piece, Segment
 from broker_local.log.topics import LONG_MAX, Topic
 
 SNAPSHOT_BATCHES = 4_096

@@ -206,7 +206,8 @@ def parse(config: Mapping[str, str], defaults: Mapping[str, str] = NOTHING) -> T
     """
     found = read(config, defaults)
     if found.min_compaction_lag_ms > found.max_compaction_lag_ms:
-        raise Refusal(ErrorCode.INVALID_CONFIG, "conflict topic config setting min.compaction.lag.ms > max.compaction.lag.ms")
+        said = "conflict topic config setting min.compaction.lag.ms > max.compaction.lag.ms"
+        raise Refusal(ErrorCode.INVALID_CONFIG, said)
     return found
 
 

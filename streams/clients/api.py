@@ -66,8 +66,10 @@ class Fetched(NamedTuple):
 
     The two ends of a log are told apart. `readable_end` is the offset after the last record that this reader may see:
     with READ_COMMITTED an open transaction holds it back. `log_end` is where the next batch will lie, whatever may be
-    seen of the log (-1: the engine does not say); only that a log has no more can be concluded from it. Below `tombstones_gone` compaction has removed tombstones: whoever stopped reading below it
-    may keep deleted keys (decision 22).
+    seen of the log (-1: the engine does not say): only from it can be told that a log has no more.
+
+    Below `tombstones_gone` compaction has removed tombstones: whoever stopped reading below it may keep deleted keys
+    (decision 22).
     """
 
     partition: TopicPartition

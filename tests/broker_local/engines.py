@@ -12,7 +12,7 @@ from broker_local.broker.broker import Broker, BrokerSettings, Peer
 from broker_local.broker.dispatch import ask_again, complete, due_flush, flushed, handle, open_broker, peer_gone, turn
 from broker_local.broker.waits import Instant, Later, Waits
 from broker_local.log import format as batches
-from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, Produce, ProducePart, ProducedPart
+from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, Produce, ProducedPart, ProducePart
 from broker_local.protocol.requests.request import Asks, Failure, Reply
 from streams.clock import ManualClock
 

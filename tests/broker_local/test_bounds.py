@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.world import SystemWorld
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import OsFiles
 from broker_local.base.limits import Bounds, Descriptors, share_out
+from broker_local.base.world import SystemWorld
 from broker_local.broker.broker import BrokerSettings
-from broker_local.broker.waits import instant
 from broker_local.broker.dispatch import open_broker
+from broker_local.broker.waits import instant
 from broker_local.coordinator.group_state import EMPTY
 from broker_local.host.client import RequestFailed, SocketLink
 from broker_local.host.server import Server

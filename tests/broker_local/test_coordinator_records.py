@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.coordinator.records import LogRecord, ProducerIds, UnknownRecord, pack, unpack
 from broker_local.coordinator.group_state import GroupState, Member, OffsetRecord, StateRecord
 from broker_local.coordinator.offsets import CommittedOffset
+from broker_local.coordinator.records import LogRecord, ProducerIds, UnknownRecord, pack, unpack
 from broker_local.protocol.requests.groups import JoinProtocol
 from tests.broker_local.shapes import records_of
 

@@ -28,7 +28,7 @@ from broker_local.protocol.requests.records import (
     Produce,
     ProducePart,
 )
-from broker_local.protocol.requests.request import Asks
+from broker_local.protocol.requests.request import Asks, Reply
 from tests.broker_local.engines import Desk, batch, fetched
 
 

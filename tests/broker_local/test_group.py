@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.coordinator import group as groups
-from broker_local.coordinator.records import pack, unpack
 from broker_local.coordinator.effects import Call, Effect, Record, Reply
 from broker_local.coordinator.group_state import (
     COMPLETING,
@@ -23,6 +22,7 @@ from broker_local.coordinator.group_state import (
     StateRecord,
     replay,
 )
+from broker_local.coordinator.records import pack, unpack
 from broker_local.protocol.requests.groups import (
     Commit,
     CommitPart,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from broker_local.base.files import OsFiles
-from broker_local.host.launch import connect, find
 from broker_local.host.data_directory import DataDirectory, Unavailable, prepare, read_endpoint, socket_path
+from broker_local.host.launch import connect, find
 from broker_local.log import recovery_point
 from broker_local.protocol.requests.records import Produce, ProducePart
 from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate

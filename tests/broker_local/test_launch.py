@@ -17,17 +17,17 @@ from broker_local.base import atomic_file
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import OsFiles
 from broker_local.host.client import ConnectionLost, SocketLink
-from broker_local.host.launch import connect, find
 from broker_local.host.data_directory import (
+    DataDirectory,
     Endpoint,
     FileLock,
-    DataDirectory,
     Unavailable,
     prepare,
     read_endpoint,
     socket_path,
     write_endpoint,
 )
+from broker_local.host.launch import connect, find
 from broker_local.log.catalog import KIND, PATH, VERSION
 from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
 from broker_local.protocol.requests.groups import (

@@ -10,7 +10,7 @@ import pytest
 
 from broker_local.base import atomic_file
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import DiskFailed, Corruption, Refusal
+from broker_local.base.faults import Corruption, DiskFailed, Refusal
 from broker_local.base.files import Files, OsFiles
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.host.compactor import ChildCompactor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker_local.base.error_codes import ErrorCode
-from broker_local.base.faults import DiskFailed, Corruption, Refusal
+from broker_local.base.faults import Corruption, DiskFailed, Refusal
 from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.log import compaction
 from broker_local.log import format as batches

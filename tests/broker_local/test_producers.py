@@ -7,7 +7,7 @@ import pytest
 from broker_local.base.faults import Refusal
 from broker_local.log import format as batches
 from broker_local.log.format import Header
-from broker_local.log.producers import EXPIRES_MS, Producers, BatchMetadata
+from broker_local.log.producers import EXPIRES_MS, BatchMetadata, Producers
 
 
 def header(sequence: int, count: int = 2, epoch: int = 0, producer: int = 1, base: int = 0) -> Header:

@@ -14,7 +14,7 @@ import pytest
 from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import ConnectionLost
 from broker_local.log.read_faults import FADES_MS, LINE_MS, ReadFaults
-from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchedPart, Produce, ProducePart
+from broker_local.protocol.requests.records import Fetch, FetchedPart, FetchPosition, Produce, ProducePart
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import batch, values_in
 from tests.broker_local.test_server import Running

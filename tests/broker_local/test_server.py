@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from broker_local.base.world import SystemWorld
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import OsFiles
 from broker_local.base.limits import Bounds
+from broker_local.base.world import SystemWorld
 from broker_local.broker.broker import BrokerSettings
-from broker_local.broker.waits import instant
 from broker_local.broker.dispatch import open_broker
+from broker_local.broker.waits import instant
 from broker_local.host.client import ConnectionLost, RequestFailed, SocketLink
 from broker_local.host.server import Server
 from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
@@ -28,6 +28,7 @@ from broker_local.protocol.requests.groups import Join, JoinProtocol
 from broker_local.protocol.requests.records import Fetch, FetchPosition, FetchReply, Produce, ProducePart, ProduceReply
 from broker_local.protocol.requests.request import Failure
 from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate
+from broker_local.protocol.requests.transactions import NOT_BUILT
 from broker_local.protocol.wire import MAX_REQUEST, read_reply, request_frame
 from tests.broker_local.engines import batch, values_in
 

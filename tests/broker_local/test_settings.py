@@ -11,9 +11,9 @@ import pytest
 from broker_local.base.error_codes import ErrorCode
 from broker_local.broker.broker import BrokerSettings
 from broker_local.broker.not_applicable import REASONS, reason
-from broker_local.broker.settings_page import page
 from broker_local.broker.properties import IN_DIRECTORY, read_properties
 from broker_local.broker.settings import SETTINGS, WrongSetting, given, read_settings
+from broker_local.broker.settings_page import page
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.log.topics import SETTINGS as TOPIC_SETTINGS
 from broker_local.protocol.requests.groups import Commit, CommitPart

@@ -17,9 +17,9 @@ from broker_local.protocol.requests.records import (
     DeletePart,
     DeleteRecords,
     Fetch,
+    FetchedPart,
     FetchPosition,
     FetchReply,
-    FetchedPart,
     GroupMember,
     ListOffsets,
     OffsetQuestion,
@@ -27,7 +27,7 @@ from broker_local.protocol.requests.records import (
     ProducePart,
     ProduceReply,
 )
-from broker_local.protocol.requests.request import Asks
+from broker_local.protocol.requests.request import Asks, Reply
 from broker_local.protocol.requests.topics import (
     Alteration,
     Metadata,

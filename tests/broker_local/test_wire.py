@@ -16,15 +16,15 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.broker.dispatch import HANDLERS
 from broker_local.protocol.codec import BadHead, decode, encode
 from broker_local.protocol.requests.connection import Hello
-from broker_local.protocol.requests.records import FetchReply, FetchedPart, GroupMember, Produce, ProducePart
-from broker_local.protocol.requests.request import APIS, API_OF, Api, Failure
+from broker_local.protocol.requests.records import FetchedPart, FetchReply, GroupMember, Produce, ProducePart
+from broker_local.protocol.requests.request import API_OF, APIS, Api, Failure
 from broker_local.protocol.requests.topics import Metadata
 from broker_local.protocol.wire import (
     MAX_REQUEST,
-    IncomingRequest,
     BadFrame,
     BadRequest,
     Incoming,
+    IncomingRequest,
     read_reply,
     read_request,
     reply_frame,

@@ -12,8 +12,8 @@ import msgpack
 from broker_local.base.faults import Refusal
 from broker_local.base.mem_files import MemFiles
 from broker_local.log import format as batches
-from broker_local.log.segment import Piece
 from broker_local.log.log_manager import LogManager, Upkeep
+from broker_local.log.segment import Piece
 from tests.broker_local.logs import NOW
 from tests.crash.found import Found
 

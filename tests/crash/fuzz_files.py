@@ -8,6 +8,7 @@ import msgpack
 
 from broker_local.base.faults import StorageError
 from broker_local.base.mem_files import MemFiles
+from broker_local.log import format as batches
 from broker_local.log.log_manager import LogManager
 from tests.broker_local.logs import NOW
 from tests.crash.found import Found

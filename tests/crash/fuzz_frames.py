@@ -16,19 +16,19 @@ from pathlib import Path
 
 import msgpack
 
-from broker_local.base.world import SystemWorld
 from broker_local.base.files import OsFiles
 from broker_local.base.limits import Bounds
+from broker_local.base.world import SystemWorld
 from broker_local.broker.broker import BrokerSettings
-from broker_local.broker.waits import instant
 from broker_local.broker.dispatch import open_broker
+from broker_local.broker.waits import instant
 from broker_local.host.client import SocketLink
 from broker_local.host.server import Server
+from broker_local.protocol.codec import Body, Range
 from broker_local.protocol.requests.connection import Hello
 from broker_local.protocol.requests.records import Fetch, Produce, ProducePart
 from broker_local.protocol.requests.request import APIS
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
-from broker_local.protocol.codec import Body, Range
 from broker_local.protocol.wire import MAX_REQUEST, request_frame
 from tests.broker_local.engines import batch
 from tests.crash.found import Found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from broker_local.log.format import PackedBatch
 from broker_local.protocol.requests import records
 from streams.clients.api import GroupMember, Sent
-from streams.clients.local.partition_queue import PartitionQueue, InFlightBatch
+from streams.clients.local.partition_queue import InFlightBatch, PartitionQueue
 from streams.clients.local.writer import LocalWriter
 from streams.errors import KafkaException
 from streams.record import TopicPartition

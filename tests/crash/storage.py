@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal
 from broker_local.base.mem_files import MemFiles
-from broker_local.log.partition import Partition
 from broker_local.log.log_manager import Durability, LogManager
+from broker_local.log.partition import Partition
 from tests.broker_local.logs import NOW, Row, batch, read_all
 
 PLAIN = {"segment.bytes": "450", "index.interval.bytes": "150", "retention.ms": "-1"}

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from broker_local.base.faults import DiskFailed, Corruption, Refusal, StorageError
+from broker_local.base.faults import Corruption, DiskFailed, Refusal, StorageError
 from broker_local.base.files import OsFiles
 from broker_local.base.mem_files import Killed, MemFiles, Plan
+from broker_local.log.log_manager import Durability, LogManager
+from broker_local.log.recovery import LogCheckpoint
 from broker_local.log.recovery_point import RecoveryPoint
 from broker_local.log.recovery_point import read as read_recovery_point
-from broker_local.log.recovery import LogCheckpoint
-from broker_local.log.log_manager import Durability, LogManager
 from tests.broker_local.logs import HERE, NOW, Row, batch, open_partition, read_all
 from tests.crash.storage import Life, check_after_kill, check_after_power_cut
 

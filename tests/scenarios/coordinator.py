@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.coordinator import group as groups
-from broker_local.coordinator.records import pack, unpack
 from broker_local.coordinator.effects import Call, Effect, Record, Reply
 from broker_local.coordinator.group_state import Group, GroupRecord, StateRecord, replay
+from broker_local.coordinator.records import pack, unpack
 from broker_local.protocol.requests.groups import (
     Commit,
     CommitPart,
@@ -28,8 +28,8 @@ from broker_local.protocol.requests.groups import (
     JoinProtocol,
     JoinReply,
     Leave,
-    LeaveReply,
     Leaver,
+    LeaveReply,
     MemberAssignment,
     Sync,
     SyncReply,

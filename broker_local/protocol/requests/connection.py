@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from broker_local.protocol.codec import MaxLength
-from broker_local.protocol.requests.request import Name, Text, Small, Asks, Reply, request
+from broker_local.protocol.requests.request import Asks, Name, Reply, Small, Text, request
 
 PROTOCOL_VERSION = 2
 """What `Hello` settles: the version of the frames and of the meaning of all requests together."""

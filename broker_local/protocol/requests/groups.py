@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from broker_local.protocol.codec import MaxLength, Range
-from broker_local.protocol.requests.request import Name, Text, Small, Asks, Failure, Reply, request
+from broker_local.protocol.requests.request import Asks, Name, Reply, Small, Text, request
 
 Status = Annotated[bytes, MaxLength(1024)]
 """What a member tells of itself."""

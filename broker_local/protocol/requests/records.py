@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from broker_local.protocol.codec import EMPTY, Body, Range, FileBody
-from broker_local.protocol.requests.request import Name, Small, Asks, Reply, request
+from broker_local.protocol.codec import EMPTY, Body, FileBody, Range
+from broker_local.protocol.requests.request import Asks, Name, Reply, Small, request
 
 EARLIEST, LATEST, LARGEST_TIMESTAMP = -2, -1, -3
 """Timestamps with a meaning of their own in `ListOffsets`, as in Kafka."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker_local.protocol.requests.request import Name, Text, Small, SmallOrNone, Asks, Reply, request
+from broker_local.protocol.requests.request import Asks, Name, Reply, Small, SmallOrNone, Text, request
 
 
 @dataclass(frozen=True, slots=True)

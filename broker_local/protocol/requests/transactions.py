@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker_local.protocol.requests.request import Name, Asks, Reply, request
+from broker_local.protocol.requests.request import Asks, Name, Reply, request
 
 NOT_BUILT = {40: "transaction_offsets", 41: "transaction_end"}
 """Requests that are known: they are refused by name."""

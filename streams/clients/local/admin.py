@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from broker_local.protocol.requests import groups, records, topics
-from broker_local.protocol.requests.request import Asks, NO_OFFSET
+from broker_local.protocol.requests.request import NO_OFFSET, Asks
 from streams.clients.api import (
     GroupDescription,
     GroupListing,

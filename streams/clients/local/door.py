@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from broker_local.host import inprocess, remote
 from broker_local.host.client import Link, RequestFailed
-from broker_local.host.launch import connect
 from broker_local.host.data_directory import Unavailable
+from broker_local.host.launch import connect
 from streams.clients.api import (
     READER_DEFAULTS,
     WRITER_DEFAULTS,
@@ -22,8 +22,8 @@ from streams.clients.api import (
 )
 from streams.clients.local import errors
 from streams.clients.local.admin import LocalAdmin
-from streams.clients.local.group import LocalGroupLink
 from streams.clients.local.connection import Connection
+from streams.clients.local.group import LocalGroupLink
 from streams.clients.local.reader import LocalReader
 from streams.clients.local.writer import LocalWriter
 from streams.errors import BrokerNotFoundException

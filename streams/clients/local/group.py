@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from broker_local.host.client import ConnectionLost
 from broker_local.protocol.requests import groups as wire
-from broker_local.protocol.requests.request import Failure, NO_OFFSET
+from broker_local.protocol.requests.request import NO_OFFSET, Failure
 from streams.clients import api
 from streams.clients.local import errors
 from streams.clients.local.connection import Connection

@@ -12,9 +12,9 @@ from broker_local.protocol.requests.records import (
     READ_COMMITTED,
     READ_UNCOMMITTED,
     Fetch,
+    FetchedPart,
     FetchPosition,
     FetchReply,
-    FetchedPart,
 )
 from broker_local.protocol.requests.request import Failure
 from streams.clients.api import Fetched, Isolation, ReaderSettings

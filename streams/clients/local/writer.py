@@ -13,8 +13,8 @@ from broker_local.protocol.requests.topics import Metadata
 from broker_local.protocol.requests.transactions import ProducerId
 from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.local import errors
-from streams.clients.local.partition_queue import NEVER, PartitionQueue, InFlightBatch, too_late
 from streams.clients.local.connection import Connection
+from streams.clients.local.partition_queue import NEVER, InFlightBatch, PartitionQueue, too_late
 from streams.errors import (
     DisconnectException,
     DuplicateSequenceException,

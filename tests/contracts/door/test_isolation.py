@@ -20,7 +20,7 @@ from broker_local.host.client import Link
 from broker_local.host.inprocess import Engine
 from broker_local.log import format as batches
 from broker_local.log.log_manager import LogManager
-from broker_local.protocol.requests.records import FetchReply, FetchedPart
+from broker_local.protocol.requests.records import FetchedPart, FetchReply
 from broker_local.protocol.requests.request import Asks, Reply
 from streams.clients.api import Fetched, Isolation
 from streams.clients.local.door import LocalDoor

@@ -18,8 +18,8 @@ from streams.clients.assignors import (
     read_assignment,
     write_assignment,
 )
-from streams.clients.local.group import LocalGroupLink
 from streams.clients.local.connection import Connection
+from streams.clients.local.group import LocalGroupLink
 from streams.clients.member import (
     Assigned,
     Event,

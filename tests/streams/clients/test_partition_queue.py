@@ -12,7 +12,7 @@ from broker_local.base.faults import Refusal
 from broker_local.log import format as batches
 from broker_local.log.producers import Producers
 from broker_local.protocol.requests.records import GroupMember
-from streams.clients.local.partition_queue import MOST_OUT, NEVER, PartitionQueue, InFlightBatch, too_late
+from streams.clients.local.partition_queue import MOST_OUT, NEVER, InFlightBatch, PartitionQueue, too_late
 from streams.errors import (
     DuplicateSequenceException,
     InvalidRecordException,

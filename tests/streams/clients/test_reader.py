@@ -10,7 +10,7 @@ import pytest
 from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import ConnectionLost
 from broker_local.log import format as batches
-from broker_local.protocol.requests.records import Fetch, FetchReply, FetchedPart
+from broker_local.protocol.requests.records import Fetch, FetchedPart, FetchReply
 from broker_local.protocol.requests.request import Asks, Failure, Reply
 from streams.clients.api import Isolation, ReaderSettings
 from streams.clients.local.connection import Connection

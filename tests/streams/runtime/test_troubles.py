@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.base.world import SystemWorld
 from broker_local.broker.waits import instant
-from broker_local.base.mem_files import MemFiles, Plan
 from broker_local.host.inprocess import Engine
 from streams import KafkaStreams, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
