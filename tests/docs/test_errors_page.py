@@ -21,7 +21,7 @@ from streams import (
     TopologyException,
     errors,
 )
-from streams.clients.local.errors import EXCEPTIONS
+from streams.clients.errors_by_number import EXCEPTIONS
 from streams.errors import KafkaException
 from tests.docs.pages import ROOT, rows
 

@@ -17,7 +17,7 @@ from streams.clients.api import (
     Position,
     TopicDescription,
 )
-from streams.clients.local import errors
+from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
 from streams.errors import (
     GroupNotEmptyException,
@@ -102,7 +102,7 @@ class LocalAdmin:
     def _one(self, request: Asks[topics.TopicsReply], name: str) -> None:
         (result,) = self._connection.ask(request, name).results
         if result.error:
-            raise errors.exception(result.error, result.message, name)
+            raise exception(result.error, result.message, name)
 
     def _described(self, name: str) -> TopicDescription:
         found = self.describe_topics((name,)).get(name)
@@ -172,7 +172,7 @@ class LocalAdmin:
         """See `Admin.describe_group`."""
         (row,) = self._connection.ask(groups.GroupDescribe((group,)), group).groups
         if row.error:
-            raise errors.exception(row.error, f"There is no group {group!r}.")
+            raise exception(row.error, f"There is no group {group!r}.")
         committed = self._connection.ask(groups.Committed(group), group).parts
         return GroupDescription(
             group,
@@ -215,13 +215,13 @@ class LocalAdmin:
             ) from error
         for part in parts:
             if part.error:
-                raise errors.exception(part.error, "", TopicPartition(part.topic, part.partition))
+                raise exception(part.error, "", TopicPartition(part.topic, part.partition))
 
     def delete_group(self, group: str) -> None:
         """See `Admin.delete_group`."""
         (result,) = self._connection.ask(groups.GroupDelete((group,)), group).groups
         if result.error:
-            raise errors.exception(result.error, "", group)
+            raise exception(result.error, "", group)
 
     def close(self) -> None:
         """See `Admin.close`."""
@@ -232,7 +232,7 @@ Part = TypeVar("Part", records.ListedOffset, records.DeletedPart)
 
 
 def _of_part(part: records.ListedOffset | records.DeletedPart, partition: TopicPartition) -> KafkaException:
-    return errors.exception(part.error, part.message, partition)
+    return exception(part.error, part.message, partition)
 
 
 def _rows(

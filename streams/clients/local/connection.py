@@ -9,7 +9,7 @@ from typing import TypeVar
 from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import ConnectionLost, Link, RequestFailed
 from broker_local.protocol.requests.request import Asks, Reply
-from streams.clients.local import errors
+from streams.clients.errors_by_number import exception
 from streams.errors import BrokerNotFoundException, TimeoutException
 from streams.world import SYSTEM, World
 
@@ -98,7 +98,7 @@ class Connection:
         try:
             return self.call(request, timeout_ms)
         except RequestFailed as failed:
-            raise errors.of(failed, where) from None
+            raise exception(failed.error, failed.failure.message, where) from None
 
     def fileno(self) -> int:
         """The connection's descriptor, -1 where there is none."""

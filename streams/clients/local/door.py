@@ -20,7 +20,7 @@ from streams.clients.api import (
     Writer,
     WriterSettings,
 )
-from streams.clients.local import errors
+from streams.clients.errors_by_number import exception
 from streams.clients.local.admin import LocalAdmin
 from streams.clients.local.connection import Connection
 from streams.clients.local.group import LocalGroupLink
@@ -108,7 +108,7 @@ def remote_door(host: str, port: int, token_file: str, client_id: str) -> Door:
         except Unavailable as error:
             raise BrokerNotFoundException(f"{host}:{port}: {error}.") from error
         except RequestFailed as refused:
-            raise errors.of(refused, f"{host}:{port}") from None
+            raise exception(refused.error, refused.failure.message, f"{host}:{port}") from None
 
     return LocalDoor(f"tcp://{host}:{port}", dial)
 

@@ -6,7 +6,7 @@ from broker_local.host.client import ConnectionLost
 from broker_local.protocol.requests import groups as wire
 from broker_local.protocol.requests.request import NO_OFFSET, Failure
 from streams.clients import api
-from streams.clients.local import errors
+from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
 from streams.errors import BrokerNotFoundException, DisconnectException, KafkaException
 from streams.record import TopicPartition
@@ -138,7 +138,7 @@ def from_wire(request: api.GroupRequest, reply: object) -> api.GroupReply:
     """The door's form of an answer."""
     match reply:
         case Failure():
-            return failed(request, errors.exception(reply.error, reply.message, f"Group {request.group!r}"))
+            return failed(request, exception(reply.error, reply.message, f"Group {request.group!r}"))
         case wire.JoinReply():
             members = {member.member_id: member.metadata for member in reply.members}
             return api.Joined(
@@ -156,10 +156,10 @@ def from_wire(request: api.GroupRequest, reply: object) -> api.GroupReply:
             return api.Beaten(None)
         case wire.LeaveReply():
             code = next((member.error for member in reply.members if member.error), 0)
-            return api.Left(errors.exception(code, "", f"Group {request.group!r}") if code else None)
+            return api.Left(exception(code, "", f"Group {request.group!r}") if code else None)
         case wire.CommitReply():
             refused = {
-                TopicPartition(part.topic, part.partition): errors.exception(part.error, "", part.topic)
+                TopicPartition(part.topic, part.partition): exception(part.error, "", part.topic)
                 for part in reply.parts
                 if part.error
             }

@@ -18,7 +18,7 @@ from broker_local.protocol.requests.records import (
 )
 from broker_local.protocol.requests.request import Failure
 from streams.clients.api import Fetched, Isolation, ReaderSettings
-from streams.clients.local import errors
+from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
 from streams.errors import (
     CorruptRecordException,
@@ -236,7 +236,7 @@ class LocalReader:
             if isinstance(reply, FetchReply):
                 parts += self._moved(reply, asked)
             elif isinstance(reply, Failure):
-                self._errors.append(errors.exception(reply.error, reply.message))
+                self._errors.append(exception(reply.error, reply.message))
         self._stale = True
         try:
             self._ask()
@@ -285,7 +285,7 @@ class LocalReader:
                 answer.diverged,
             )
         else:
-            error = errors.exception(answer.error, answer.message, partition)
+            error = exception(answer.error, answer.message, partition)
             if isinstance(error, RetriableException) and answer.error != ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
                 place.retry_at = self._monotonic_ms() + RETRY_MS
                 said = str(error).rstrip(".")

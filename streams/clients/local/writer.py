@@ -12,7 +12,7 @@ from broker_local.protocol.requests.request import Failure, Reply
 from broker_local.protocol.requests.topics import Metadata
 from broker_local.protocol.requests.transactions import ProducerId
 from streams.clients.api import GroupMember, Sent, WriterSettings
-from streams.clients.local import errors
+from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
 from streams.clients.local.partition_queue import NEVER, InFlightBatch, PartitionQueue, too_late
 from streams.errors import (
@@ -81,7 +81,7 @@ class LocalWriter:
         asked = Metadata((topic,), create_missing=True)
         (row,) = self._connection.ask(asked, topic, self._settings.metadata_timeout_ms).topics
         if row.error:
-            raise errors.exception(row.error, "", topic)
+            raise exception(row.error, "", topic)
         self._counts[topic] = (row.partitions, now + METADATA_MAX_AGE_MS)
         return row.partitions
 
@@ -241,11 +241,11 @@ class LocalWriter:
         if isinstance(reply, ProduceReply):
             (part,) = reply.parts
             if part.error:
-                error = errors.exception(part.error, part.message, queue.partition)
+                error = exception(part.error, part.message, queue.partition)
             else:
                 offset, timestamp = part.base_offset, part.append_time
         elif isinstance(reply, Failure):
-            error = errors.exception(reply.error, reply.message, queue.partition)
+            error = exception(reply.error, reply.message, queue.partition)
         if isinstance(error, DuplicateSequenceException):  # stored long ago; only its offset is forgotten
             error = None
         if isinstance(error, (FencedMemberEpochException, FencedInstanceIdException)):

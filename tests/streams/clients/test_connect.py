@@ -9,8 +9,8 @@ import pytest
 
 from broker_local.base.error_codes import ErrorCode
 from streams.clients.connect import connect, data_directory
+from streams.clients.errors_by_number import EXCEPTIONS, exception
 from streams.clients.local.door import forget
-from streams.clients.local.errors import EXCEPTIONS, exception
 from streams.errors import BrokerNotFoundException, ConfigException, KafkaException, NotYetBuiltException
 from streams.record import TopicPartition
 

@@ -1,0 +1,38 @@
+"""From the numbers that brokers answer with, Kafka's, to the exceptions of `streams.errors`: one table for every door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from streams.errors import KafkaException, UnknownTopicOrPartitionException
+from streams.record import TopicPartition
+
+
+def _all(kind: type[KafkaException]) -> Iterator[type[KafkaException]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from _all(each)
+
+
+EXCEPTIONS: Mapping[int, type[KafkaException]] = {
+    kind.code: kind for kind in _all(KafkaException) if "code" in vars(kind)
+}
+"""Those that have a number of their own."""
+
+
+def exception(code: int, message: str, where: TopicPartition | str = "") -> KafkaException:
+    """The exception for an error number of a broker.
+
+    Args:
+        code: the number, not 0.
+        message: the broker's text, or "".
+        where: the topic, partition or group, put before the text.
+    """
+    kind = EXCEPTIONS.get(code)
+    if kind is None:
+        return KafkaException(f"{where}: the broker answered with the unknown error {code}: {message}")
+    text = message or (kind.__doc__ or "").partition("\n")[0]
+    failed = kind(f"{where}: {text}" if where else text)
+    if isinstance(failed, UnknownTopicOrPartitionException) and isinstance(where, TopicPartition):
+        failed.partition = where
+    return failed
