@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.host.client import ConnectionLost
@@ -33,31 +34,79 @@ RETRY_MS = 100
 """Pause before a partition is asked for again that the broker could not read for the moment."""
 
 
-class _Place:
-    """Where one partition stands. Placing it again makes a new one, so that late answers find nobody."""
+class _Phase(enum.Enum):
+    """Where the fetch of a partition stands.
 
-    __slots__ = ("asked", "asked_by", "epoch", "held", "known_end", "offset", "paused", "resting", "retry_at")
+        READY ──sent──> ASKED ──answered, connection lost──> READY
+          ├── cannot be read for the moment ──> BACKOFF ──`retry_at`──> ASKED
+          └── any other error, damage ──> RESTING, until somebody places it anew
+    """
+
+    READY = enum.auto()
+    ASKED = enum.auto()
+    BACKOFF = enum.auto()
+    RESTING = enum.auto()
+
+
+_NEXT: Mapping[_Phase, Collection[_Phase]] = {
+    _Phase.READY: (_Phase.ASKED, _Phase.BACKOFF, _Phase.RESTING),  # errors are told by what is out no more
+    _Phase.ASKED: (_Phase.READY, _Phase.BACKOFF, _Phase.RESTING),
+    _Phase.BACKOFF: (_Phase.ASKED, _Phase.BACKOFF, _Phase.RESTING),
+    _Phase.RESTING: (_Phase.RESTING,),
+}
+
+
+class _FetchState:
+    """One partition that is read. Placing it again makes a new one, so that late answers find nobody.
+
+    ASKED means that `request` asks for this very `offset`; several requests may be out, and what answers an offset that
+    was left is dropped. Whether it is `paused` is another matter: it is not asked for then, and what still comes is
+    `held`.
+    """
+
+    __slots__ = ("epoch", "held", "known_end", "offset", "paused", "phase", "request", "retry_at")
 
     def __init__(self, offset: int, paused: bool) -> None:
         self.offset = offset
         self.paused = paused
+        self.held: list[Fetched] = []
         self.known_end = -1
         self.epoch = -1
-        self.asked = -1
-        self.asked_by = -1
-        self.held: list[Fetched] = []  # came while paused
-        self.resting = False
+        self.phase = _Phase.READY
+        self.request = -1
         self.retry_at = 0.0
 
+    def become(self, phase: _Phase) -> None:
+        """Goes on to another phase."""
+        assert phase in _NEXT[self.phase], f"{self.phase.name} does not become {phase.name}"
+        self.phase = phase
 
-class _Part:
+    def asked(self, request: int) -> None:
+        """This request asks for it, as it stands."""
+        if self.phase is not _Phase.ASKED:
+            self.become(_Phase.ASKED)
+        self.request = request
+
+    def answered(self, request: int | None = None) -> None:
+        """The request is no longer out (None: whichever asks for it)."""
+        if self.phase is _Phase.ASKED and request in (None, self.request):
+            self.become(_Phase.READY)
+
+    def moved(self, offset: int) -> None:
+        """It stands there now; where that is elsewhere nobody asks for it yet."""
+        if offset != self.offset:
+            self.offset = offset
+            self.answered()
+
+
+class _PartitionData:
     """What one answer brought for one partition, before its records are decoded."""
 
-    __slots__ = ("answer", "partition", "place", "since")
+    __slots__ = ("answer", "partition", "since", "state")
 
-    def __init__(self, partition: TopicPartition, place: _Place, since: int, answer: FetchedPart) -> None:
+    def __init__(self, partition: TopicPartition, state: _FetchState, since: int, answer: FetchedPart) -> None:
         self.partition = partition
-        self.place = place
+        self.state = state
         self.since = since
         self.answer = answer
 
@@ -90,9 +139,9 @@ class LocalReader:
         self._monotonic_ms = connection.world.monotonic_ms
         self._settings = settings
         self._isolation = READ_COMMITTED if isolation is Isolation.READ_COMMITTED else READ_UNCOMMITTED
-        self._places: dict[TopicPartition, _Place] = {}
+        self._states: dict[TopicPartition, _FetchState] = {}
         self._paused: set[TopicPartition] = set()
-        self._out: dict[int, dict[TopicPartition, tuple[_Place, int]]] = {}
+        self._out: dict[int, dict[TopicPartition, tuple[_FetchState, int]]] = {}
         self._ready: list[Fetched] = []
         self._errors: deque[KafkaException] = deque()
         self._stale = False  # some position is not being asked for
@@ -103,35 +152,35 @@ class LocalReader:
         """See `Reader.place`."""
         self._ready = [fetched for fetched in self._ready if fetched.partition not in positions]
         for partition, offset in positions.items():
-            self._places[partition] = _Place(offset, partition in self._paused)
+            self._states[partition] = _FetchState(offset, partition in self._paused)
         self._stale = True
 
     def drop(self, partitions: Iterable[TopicPartition]) -> None:
         """See `Reader.drop`."""
         for partition in partitions:
-            self._places.pop(partition, None)
+            self._states.pop(partition, None)
             self._paused.discard(partition)
-        self._ready = [fetched for fetched in self._ready if fetched.partition in self._places]
+        self._ready = [fetched for fetched in self._ready if fetched.partition in self._states]
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """See `Reader.pause`."""
         for partition in partitions:
-            place = self._places.get(partition)
-            if place is not None and not place.paused:
-                place.paused = True
+            state = self._states.get(partition)
+            if state is not None and not state.paused:
+                state.paused = True
                 self._paused.add(partition)
-                place.held = [fetched for fetched in self._ready if fetched.partition == partition]
+                state.held = [fetched for fetched in self._ready if fetched.partition == partition]
         self._ready = [fetched for fetched in self._ready if fetched.partition not in self._paused]
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         """See `Reader.resume`."""
         for partition in partitions:
             self._paused.discard(partition)
-            place = self._places.get(partition)
-            if place is not None and place.paused:
-                place.paused = False
-                self._ready += place.held
-                place.held = []
+            state = self._states.get(partition)
+            if state is not None and state.paused:
+                state.paused = False
+                self._ready += state.held
+                state.held = []
                 self._stale = True
 
     # Reading
@@ -162,7 +211,7 @@ class LocalReader:
 
     def close(self) -> None:
         """See `Reader.close`."""
-        self._places.clear()
+        self._states.clear()
         self._out.clear()
         self._ready = []
         self._connection.close()
@@ -175,26 +224,26 @@ class LocalReader:
         if not self._stale:
             return 1 << 31
         now = self._monotonic_ms()
-        asked: dict[TopicPartition, tuple[_Place, int]] = {}
+        asked: dict[TopicPartition, tuple[_FetchState, int]] = {}
         positions: list[FetchPosition] = []
         soonest = 1 << 31
         news = False
-        for partition, place in self._places.items():
-            if place.paused or place.resting:
+        for partition, state in self._states.items():
+            if state.paused or state.phase is _Phase.RESTING:
                 continue
-            if place.retry_at > now:
-                soonest = min(soonest, int(place.retry_at - now) + 1)
+            if state.phase is _Phase.BACKOFF and state.retry_at > now:
+                soonest = min(soonest, int(state.retry_at - now) + 1)
                 continue
-            news = news or place.asked != place.offset
-            asked[partition] = (place, place.offset)
+            news = news or state.phase is not _Phase.ASKED
+            asked[partition] = (state, state.offset)
             positions.append(
                 FetchPosition(
                     partition.topic,
                     partition.partition,
-                    place.offset,
+                    state.offset,
                     self._settings.max_partition_bytes,
-                    place.epoch,
-                    place.known_end,
+                    state.epoch,
+                    state.known_end,
                 )
             )
         if news:
@@ -209,16 +258,16 @@ class LocalReader:
                 )
             )
             self._out[number] = asked
-            for place, offset in asked.values():
-                place.asked, place.asked_by = offset, number
+            for state, _ in asked.values():
+                state.asked(number)
         self._stale = soonest != 1 << 31
         return soonest
 
     def _forget_requests(self) -> None:
         self._connection.lost()
         self._out.clear()
-        for place in self._places.values():
-            place.asked = -1
+        for state in self._states.values():
+            state.answered()
         self._stale = True
 
     # The answers
@@ -227,12 +276,11 @@ class LocalReader:
         """Moves the positions, asks on, and only then decodes."""
         if not replies:
             return
-        parts: list[_Part] = []
+        parts: list[_PartitionData] = []
         for number, reply in replies:
             asked = self._out.pop(number)
-            for place, _ in asked.values():
-                if place.asked_by == number:
-                    place.asked = -1
+            for state, _ in asked.values():
+                state.answered(number)
             if isinstance(reply, FetchReply):
                 parts += self._moved(reply, asked)
             elif isinstance(reply, Failure):
@@ -244,28 +292,28 @@ class LocalReader:
             self._forget_requests()
         for part in parts:
             fetched = self._decoded(part)
-            if part.place.paused:
-                part.place.held += fetched
+            if part.state.paused:
+                part.state.held += fetched
             else:
                 self._ready += fetched
 
-    def _moved(self, reply: FetchReply, asked: dict[TopicPartition, tuple[_Place, int]]) -> list[_Part]:
-        parts: list[_Part] = []
+    def _moved(self, reply: FetchReply, asked: dict[TopicPartition, tuple[_FetchState, int]]) -> list[_PartitionData]:
+        parts: list[_PartitionData] = []
         for answer in reply.parts:
             partition = TopicPartition(answer.topic, answer.partition)
-            place, offset = asked[partition]
-            if self._places.get(partition) is not place or place.offset != offset:
+            state, offset = asked[partition]
+            if self._states.get(partition) is not state or state.offset != offset or state.phase is _Phase.RESTING:
                 continue
             if answer.error:
-                self._failed(partition, place, answer)
+                self._failed(partition, state, answer)
                 continue
-            place.known_end, place.epoch = answer.readable_end, answer.log_epoch
-            place.offset = answer.next_offset
-            parts.append(_Part(partition, place, offset, answer))
+            state.known_end, state.epoch = answer.readable_end, answer.log_epoch
+            state.moved(answer.next_offset)
+            parts.append(_PartitionData(partition, state, offset, answer))
         return parts
 
-    def _failed(self, partition: TopicPartition, place: _Place, answer: FetchedPart) -> None:
-        position = place.offset
+    def _failed(self, partition: TopicPartition, state: _FetchState, answer: FetchedPart) -> None:
+        position = state.offset
         error: KafkaException
         if answer.error == ErrorCode.OFFSET_OUT_OF_RANGE:
             error = OffsetOutOfRangeException(
@@ -287,23 +335,24 @@ class LocalReader:
         else:
             error = exception(answer.error, answer.message, partition)
             if isinstance(error, RetriableException) and answer.error != ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
-                place.retry_at = self._monotonic_ms() + RETRY_MS
+                state.become(_Phase.BACKOFF)
+                state.retry_at = self._monotonic_ms() + RETRY_MS
                 said = str(error).rstrip(".")
                 self._settings.troubled("read", f"The broker cannot read: {said}. It is tried again by itself.")
                 return
-        place.resting = True
+        state.become(_Phase.RESTING)
         self._errors.append(error)
 
-    def _damaged(self, partition: TopicPartition, place: _Place, damage: Exception) -> None:
-        place.resting = True
+    def _damaged(self, partition: TopicPartition, state: _FetchState, damage: Exception) -> None:
+        state.become(_Phase.RESTING)
         self._errors.append(
             CorruptRecordException(
-                f"{partition}: the batch at offset {place.offset} is damaged: {damage}. It is not delivered; "
+                f"{partition}: the batch at offset {state.offset} is damaged: {damage}. It is not delivered; "
                 "`broker-local check` names the file, seeking past the batch goes on without it."
             )
         )
 
-    def _decoded(self, part: _Part) -> list[Fetched]:
+    def _decoded(self, part: _PartitionData) -> list[Fetched]:
         answer, data = part.answer, part.answer.data
         fetched: list[Fetched] = []
         at, position = 0, part.since
@@ -312,8 +361,8 @@ class LocalReader:
                 header = batches.verify(data, at)
                 columns = batches.decode(header, data, at)
             except batches.BadBatch as damage:
-                part.place.offset = position
-                self._damaged(part.partition, part.place, damage)
+                part.state.moved(position)
+                self._damaged(part.partition, part.state, damage)
                 return fetched
             at += header.size
             batch = RecordBatch(*columns)
