@@ -18,7 +18,7 @@ from broker_local.log import recovery_point
 from broker_local.protocol.requests.records import Produce, ProducePart
 from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreate
 from tests.broker_local.engines import batch
-from tests.broker_local.test_launch import wait_until_free
+from tests.broker_local.host.test_launch import wait_until_free
 from tests.engines import until
 
 

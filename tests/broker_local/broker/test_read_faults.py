@@ -17,7 +17,7 @@ from broker_local.log.read_faults import FADES_MS, LINE_MS, ReadFaults
 from broker_local.protocol.requests.records import Fetch, FetchedPart, FetchPosition, Produce, ProducePart
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import batch, values_in
-from tests.broker_local.test_server import Running
+from tests.broker_local.host.test_server import Running
 
 LARGE = b"x" * 200_000
 FAILED = OSError(errno.EIO, os.strerror(errno.EIO))

@@ -53,7 +53,7 @@ from broker_local.protocol.requests.topics import Metadata, NewTopic, TopicCreat
 from broker_local.protocol.wire import read_request, reply_frame
 from tests.broker_local.engines import WALL, batch, values_in
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WAIT_MS = 20_000
 
 

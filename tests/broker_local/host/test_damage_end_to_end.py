@@ -19,7 +19,7 @@ from streams.world import SYSTEM
 from tests.broker_local.logs import batch, poisoned
 from tests.engines import local_engine, until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = SYSTEM.now_ms()
 ONLY = TopicPartition("t", 0)
 

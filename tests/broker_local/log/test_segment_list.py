@@ -16,8 +16,8 @@ from broker_local.log.recovery import LogCheckpoint
 from broker_local.log.segment import Name
 from streams.clients import Admin, Consumer
 from streams.errors import BrokerNotFoundException
+from tests.broker_local.host.test_damage_end_to_end import ONLY, command, produce, read
 from tests.broker_local.logs import HERE, NOW, batch, open_partition, read_all, sync
-from tests.broker_local.test_damage_end_to_end import ONLY, command, produce, read
 from tests.engines import local_engine, stop_broker, until
 
 SMALL = {"segment_bytes": 300, "index_interval_bytes": 120}

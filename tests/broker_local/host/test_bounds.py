@@ -35,7 +35,7 @@ from broker_local.protocol.requests.topics import (
     TopicDelete,
 )
 from tests.broker_local.engines import Desk, batch
-from tests.broker_local.test_server import ended, frame, whole_reply
+from tests.broker_local.host.test_server import ended, frame, whole_reply
 
 MB = 1 << 20
 TOKEN = "t" * 64

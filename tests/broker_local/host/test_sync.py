@@ -15,7 +15,7 @@ from broker_local.log.log_manager import Flush
 from broker_local.protocol.requests.records import Produce, ProducePart
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import batch
-from tests.broker_local.test_server import Running
+from tests.broker_local.host.test_server import Running
 from tests.engines import until
 
 

@@ -35,7 +35,7 @@ from streams.errors import (
 from tests.broker_local.engines import Desk, batch
 from tests.engines import local_engine, stop_broker, until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STOCK = """
 ############################# Server Basics #############################
 process.roles=broker,controller
