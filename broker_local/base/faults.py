@@ -1,8 +1,7 @@
 """What the log engine says when it cannot do what was asked.
 
-Three kinds, because three things follow from them: a *refusal* is answered to whoever asked, and the engine
-goes on; *damage* and a *broken* disk stop the engine, since nothing it would serve afterwards could be
-trusted.
+Three kinds, because three things follow from them: a *refusal* is answered to whoever asked, and the engine goes on;
+*damage* and a *broken* disk stop the engine, since nothing it would serve afterwards could be trusted.
 """
 
 from __future__ import annotations
@@ -71,8 +70,8 @@ class DiskFailed(StorageFailure):
 
 
 class Crashed(StorageError):
-    """A compaction pass failed in a way that nobody foresaw: a fault of ours. The log is as it was; the text is the
-    traceback."""
+    """A compaction pass failed in a way that nobody foresaw: a fault of ours. The log is as it was;
+    the text is the traceback."""
 
 
 def crashed(error: Exception) -> Crashed:

@@ -103,8 +103,7 @@ class Files(Protocol):
         ...
 
     def fsync(self, path: str) -> None:
-        """Makes a file's bytes, or a directory's entries, survive a power cut. May be called from any
-        thread."""
+        """Makes a file's bytes, or a directory's entries, survive a power cut. May be called from any thread."""
         ...
 
     def boot_id(self) -> str:
@@ -121,8 +120,7 @@ class FileSlice(NamedTuple):
 
     @property
     def fd(self) -> int:
-        """The descriptor for `sendfile`, or -1: then `read` gives the bytes. Valid while the slice is
-        held."""
+        """The descriptor for `sendfile`, or -1: then `read` gives the bytes. Valid while the slice is held."""
         return self.file.fileno()
 
     def read(self) -> bytes:
@@ -131,8 +129,7 @@ class FileSlice(NamedTuple):
 
 
 def replace(files: Files, path: str, data: bytes) -> None:
-    """Puts a whole small file in the place of the old one: after a crash it is the old or the new, never a
-    mixture.
+    """Puts a whole small file in the place of the old one: after a crash it is the old or the new, never a mixture.
 
     Args:
         files: the disk.
@@ -299,8 +296,7 @@ class OsFiles:
 
 
 class Handles:
-    """The files that are kept open, at most `limit`: ten thousand partitions must not take as many
-    descriptors.
+    """The files that are kept open, at most `limit`: ten thousand partitions must not take as many descriptors.
 
     Args:
         files: the disk.

@@ -51,8 +51,8 @@ class Bounds(NamedTuple):
 
 
 class Descriptors(NamedTuple):
-    """How the descriptors of the process are shared out: among connections, files of logs, and files that replies go
-    out from."""
+    """How the descriptors of the process are shared out: among connections, files of logs, and files
+    that replies go out from."""
 
     connections: int
     files: int = LOG_FILES

@@ -169,8 +169,7 @@ def next_due(broker: Broker, flushing: bool = False) -> int:
 
 
 def due_flush(broker: Broker, at: Instant) -> Flush | None:
-    """What is to be made durable now: under `durable` whatever is not, else once an interval. One at a
-    time.
+    """What is to be made durable now: under `durable` whatever is not, else once an interval. One at a time.
     """
     logs = broker.logs
     if not logs.checking and (not logs.dirty or (not broker.durable and at.now < broker.next_flush)):

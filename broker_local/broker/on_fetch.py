@@ -159,8 +159,8 @@ def _wait(
 ) -> Answer:
     """Waits for what comes, and looks only there; once it is enough all positions are looked at anew, for the reply.
 
-    Bytes of a position that was looked at twice are counted twice: then the reply has less than it was to have, and is
-    never late.
+    Bytes of a position that was looked at twice are counted twice: then the reply has less than it was to
+    have, and is never late.
     """
     building = _ReplyBuilder(request, keep=False)
     for position in moved:

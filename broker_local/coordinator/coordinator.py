@@ -26,8 +26,8 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Rules(Generic[S]):
-    """What happens to one subject (a group) by itself. Times are `now`, which never goes back, and `at`, the wall clock
-    (ms).
+    """What happens to one subject (a group) by itself. Times are `now`, which never goes back, and
+    `at`, the wall clock (ms).
 
     Args:
         resume: after a start all of its records were replayed; takes `now`.

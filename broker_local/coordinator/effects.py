@@ -28,9 +28,8 @@ Effect = Reply | Record
 
 
 class Call(NamedTuple):
-    """Where a request comes from. `to` is its ticket, `peer` its connection, `client` the name that said
-    hello; `now` is a time that never goes back (ms), for deadlines; `at` the wall clock (ms), for what
-    lasts."""
+    """Where a request comes from. `to` is its ticket, `peer` its connection, `client` the name that said hello; `now`
+    is a time that never goes back (ms), for deadlines; `at` the wall clock (ms), for what lasts."""
 
     to: int
     peer: int

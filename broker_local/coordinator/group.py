@@ -64,8 +64,7 @@ SMALL_METADATA = 4_096
 
 
 def resume(group: Group, now: int) -> None:
-    """After all records of the log were replayed: members have until the end of the grace period to come
-    back.
+    """After all records of the log were replayed: members have until the end of the grace period to come back.
     """
     for member in group.state.members:
         patience = member.session_timeout_ms

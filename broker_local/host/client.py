@@ -22,8 +22,7 @@ MOST_PIECES = 512
 
 
 class ConnectionLost(ConnectionError):
-    """The broker is gone, or the connection is of no more use. What was sent may or may not have been
-    done.
+    """The broker is gone, or the connection is of no more use. What was sent may or may not have been done.
     """
 
 
@@ -61,9 +60,8 @@ class Link(Protocol):
         ...
 
     def receive(self, timeout_ms: int) -> list[tuple[int, Reply]]:
-        """The replies that are there, with their correlations; waits up to `timeout_ms` for a first one. An
-        empty list: none came, or `wake` was called. A request that failed as a whole has a `Failure` for
-        reply.
+        """The replies that are there, with their correlations; waits up to `timeout_ms` for a first one. An empty list:
+        none came, or `wake` was called. A request that failed as a whole has a `Failure` for reply.
 
         Raises:
             ConnectionLost: the broker is gone. Replies that had come before have been given.

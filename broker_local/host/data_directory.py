@@ -205,8 +205,8 @@ def _read_endpoint(path: str) -> Endpoint | None:
 
 
 def write_endpoint(data_dir: DataDirectory, endpoint: Endpoint) -> None:
-    """Says where the broker listens; whoever reads it sees all of it or nothing. On a full disk it is said beside the
-    socket instead.
+    """Says where the broker listens; whoever reads it sees all of it or nothing. On a full disk it is said
+    beside the socket instead.
 
     Raises:
         Unavailable: there is no space for it anywhere.

@@ -11,8 +11,7 @@ from broker_local.log.log_manager import Flush
 
 
 class Syncer:
-    """Runs flushes. What is appended while one runs is taken by the next one: that is how acknowledgements
-    are grouped.
+    """Runs flushes. What is appended while one runs is taken by the next one: that is how acknowledgements are grouped.
 
     Args:
         files: the disk.

@@ -4,13 +4,12 @@
 far it goes. `run` makes the pass: it reads those segments and writes new ones beside them. `Partition.swap`
 then puts them in place in one step. The rules are Kafka's (`LogCleaner`):
 
-* the segment that is written to, and what is not durable or stable, is never touched; nor what is younger
-than
+* the segment that is written to, and what is not durable or stable, is never touched; nor what is younger than
   `min.compaction.lag.ms`;
 * offsets never change; a batch keeps base offset, span, producer and sequence;
 * a tombstone stays `delete.retention.ms` from the pass that first saw it; that time stands in its batch
-(`cleaned at`); * the last batch of every producer stays, if need be without records, so that its sequence is
-known; so does the
+  (`cleaned at`);
+* the last batch of every producer stays, if need be without records, so that its sequence is known; so does the
   last batch of the pass, so that a reader's position gets to the end.
 """
 
@@ -27,16 +26,15 @@ from broker_local.log.segment import BatchPosition, Name, Segment
 from broker_local.log.topics import TopicSettings
 
 KEY_BYTES = 128 << 20
-"""Memory for the keys of one pass (`log.cleaner.dedupe.buffer.size`); what does not fit waits for the
-next."""
+"""Memory for the keys of one pass (`log.cleaner.dedupe.buffer.size`); what does not fit waits for the next."""
 
 ENTRY_BYTES = 160
 """What a key takes beside its own bytes."""
 
 
 class SegmentFacts(NamedTuple):
-    """A segment as a compaction sees it: name, end, bytes, timestamps (ms) of its oldest batch and its
-    newest record."""
+    """A segment as a compaction sees it: name, end, bytes, timestamps (ms) of its oldest
+    batch and its newest record."""
 
     name: Name
     end: int
@@ -228,8 +226,7 @@ def _found(handles: Handles, job: Job, facts: SegmentFacts) -> Segment:
 
 
 def _newest_offsets(segments: Sequence[Segment], job: Job) -> tuple[dict[bytes, int], int]:
-    """The newest offset of every key from `dirty_from` on, and how far that goes: as much as there is memory
-    for."""
+    """The newest offset of every key from `dirty_from` on, and how far that goes: as much as there is memory for."""
     newest: dict[bytes, int] = {}
     room, done = job.key_bytes, job.dirty_from
     for segment in segments:

@@ -307,8 +307,7 @@ def peek(buffer: bytes | memoryview, position: int = 0) -> Header:
 
 
 def produced(batch: bytes | memoryview) -> Header:
-    """Reads the header of a producer's part and checks its length, fields and sum: what the broker does at
-    append.
+    """Reads the header of a producer's part and checks its length, fields and sum: what the broker does at append.
 
     Raises:
         BadBatch: the bytes are no batch a producer may send.

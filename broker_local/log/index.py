@@ -3,11 +3,10 @@
     | 4 bytes "BLIX" | u32 version 1 | entry | entry | ...
     entry: | i64 offset | i64 position | i64 newest | u32 CRC-32 of these |
 
-An entry says: the batch at `position` begins with `offset`, and `newest` is the highest timestamp (ms) of
-all batches before it in the segment. Offsets and positions rise, newest never falls, so one list answers
-both questions. When a segment is closed a last entry stands at its end; a file that goes on growing has it
-as one more entry. Everything here can be rebuilt from the segment, so the first entry that is wrong ends the
-list.
+An entry says: the batch at `position` begins with `offset`, and `newest` is the highest timestamp (ms) of all batches
+before it in the segment. Offsets and positions rise, newest never falls, so one list answers both questions. When a
+segment is closed a last entry stands at its end; a file that goes on growing has it as one more entry. Everything here
+can be rebuilt from the segment, so the first entry that is wrong ends the list.
 """
 
 from __future__ import annotations

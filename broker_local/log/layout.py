@@ -38,8 +38,7 @@ class State:
         clean_end: offset up to which compaction has been.
         gone: offset below which tombstones were removed.
         passes: compaction passes so far.
-        horizon: time (ms) of the earliest pass that saw a tombstone which is still there, -1 if there is
-        none.
+        horizon: time (ms) of the earliest pass that saw a tombstone which is still there, -1 if there is none.
     """
 
     segments: tuple[Name, ...] = ()

@@ -1,8 +1,8 @@
 """The directory of all logs: topics, their partitions, and what keeps them together.
 
 catalog        atomic file: the topics. Its version is the version of the whole directory
-line           atomic file, the recovery point: boot id, log epoch, whether the engine was closed, where every log is
-               durable to
+line           atomic file, the recovery point: boot id, log epoch, whether the engine was closed, and how far every
+               log is durable
 BROKEN         there if the engine stopped for damage or a failed disk
 topics/<topic id>/<partition>/     see layout.py
 """
@@ -549,8 +549,7 @@ class LogManager:
     # time
 
     def tick(self, now: int) -> None:
-        """Does what is due: retention, and compaction. Takes about a millisecond, or as long as a pass in
-        place.
+        """Does what is due: retention, and compaction. Takes about a millisecond, or as long as a pass in place.
 
         Args:
             now: the time in ms.

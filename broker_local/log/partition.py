@@ -1,5 +1,4 @@
-"""One partition: a log of batches that is appended to at its end, read anywhere, and shortened at its
-start."""
+"""One partition: a log of batches that is appended to at its end, read anywhere, and shortened at its start."""
 
 from __future__ import annotations
 
@@ -147,8 +146,7 @@ class Partition:
 
     @property
     def tombstones_gone(self) -> int:
-        """The offset below which compaction removed tombstones: who stopped below it may keep deleted
-        keys."""
+        """The offset below which compaction removed tombstones: who stopped below it may keep deleted keys."""
         return self._state.gone
 
     def reconfigure(self, topic: Topic) -> None:

@@ -1,5 +1,5 @@
-"""The payload of a batch, held against what it has to be: the one look of whoever takes a batch in and of whoever
-reads it.
+"""The payload of a batch, held against what it has to be: the one look of whoever takes a batch in
+and of whoever reads it.
 
     [ keys, values, timestamps, headers | nil, offset deltas | nil ]
 

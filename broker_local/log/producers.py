@@ -31,8 +31,7 @@ class BatchMetadata(NamedTuple):
 
 
 class ProducerState(NamedTuple):
-    """The last batches of one producer, oldest first, under its newest epoch; when it was last heard, in
-    ms."""
+    """The last batches of one producer, oldest first, under its newest epoch; when it was last heard, in ms."""
 
     epoch: int
     batches: tuple[BatchMetadata, ...]

@@ -1,8 +1,8 @@
 """Files that could not be read a moment ago.
 
-Bytes of a log go out as they lie there, behind a head that has been sent already: where the disk fails then, nothing is
-left but to end the connection. Whoever asks again is told why, instead of the same; after a while the file is tried
-again.
+Bytes of a log go out as they lie there, behind a head that has been sent already: where the disk fails then,
+nothing is left but to end the connection. Whoever asks again is told why, instead of the same; after a while
+the file is tried again.
 """
 
 from __future__ import annotations

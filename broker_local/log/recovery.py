@@ -89,8 +89,7 @@ def _sweep(handles: Handles, where: str, names: list[str], state: State) -> None
 
 
 def _valid_after(file: File, position: int, size: int, offset: int) -> bool:
-    """Whether somewhere behind `position` a batch of a later offset begins: then what is wrong there is no
-    tail."""
+    """Whether somewhere behind `position` a batch of a later offset begins: then what is wrong there is no tail."""
     mark = bytes((MAGIC, batches.CODEC_NONE))
     at = position + 1
     while at < size:

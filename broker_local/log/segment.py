@@ -226,8 +226,7 @@ class Segment:
         """Learns end and newest timestamp, from the index as far as it goes and from the batches after it.
 
         Args:
-            trusted: the offset from which on neither index nor payloads are believed unseen; None: the index
-            is.
+            trusted: the offset from which on neither index nor payloads are believed unseen; None: the index is.
         Raises:
             BadBatch: what follows `size` is no whole batch; all before it is known and can be used.
         """
@@ -476,8 +475,7 @@ class Segment:
 
     @property
     def oldest(self) -> int:
-        """The newest timestamp (ms) of the first batch: from there a segment's age is counted, as in
-        Kafka."""
+        """The newest timestamp (ms) of the first batch: from there a segment's age is counted, as in Kafka."""
         if self._oldest == NO_TIME and self.size:
             try:
                 self._oldest = next(walk(self.file(), 0, self.size)).header.newest

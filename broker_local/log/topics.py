@@ -14,8 +14,7 @@ LONG_MAX = 2**63 - 1
 INT_MAX = 2**31 - 1
 DAY = 86_400_000
 GROUP_TOPIC = "__consumer_offsets"
-"""The broker's own topic: states of groups, committed offsets, blocks of producer ids. Kafka's name for
-it.
+"""The broker's own topic: states of groups, committed offsets, blocks of producer ids. Kafka's name for it.
 """
 
 Value = int | float | str | frozenset[str]

@@ -96,8 +96,8 @@ class FetchedPart:
 
 @dataclass(frozen=True, slots=True)
 class FetchReply(Reply):
-    """Only the partitions that have something to tell: batches, a position that moved, an error, or an end that is
-    news."""
+    """Only the partitions that have something to tell: batches, a position that moved, an
+    error, or an end that is news."""
 
     parts: tuple[FetchedPart, ...]
 
@@ -151,8 +151,7 @@ class ListOffsetsReply(Reply):
 
 @dataclass(frozen=True, slots=True)
 class OffsetQuestion:
-    """`timestamp`: the first offset with at least that timestamp (ms), or EARLIEST, LATEST,
-    LARGEST_TIMESTAMP.
+    """`timestamp`: the first offset with at least that timestamp (ms), or EARLIEST, LATEST, LARGEST_TIMESTAMP.
     """
 
     topic: Name
