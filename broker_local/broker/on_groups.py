@@ -13,27 +13,7 @@ from broker_local.coordinator.effects import Call, Effect, Record
 from broker_local.coordinator.group_state import DEAD, Group
 from broker_local.coordinator.log import BATCH_ROWS
 from broker_local.coordinator.offsets import chosen
-from broker_local.protocol.requests.groups import (
-    Commit,
-    Committed,
-    CommittedPart,
-    CommittedReply,
-    DescribedGroup,
-    GroupDelete,
-    GroupDeleteReply,
-    GroupDescribe,
-    GroupDescribeReply,
-    GroupResult,
-    GroupRow,
-    Groups,
-    GroupsReply,
-    Heartbeat,
-    Join,
-    Leave,
-    OffsetsDelete,
-    Part,
-    Sync,
-)
+from broker_local.protocol.requests import groups as wire
 from broker_local.protocol.requests.records import GroupMember
 from broker_local.protocol.requests.request import NO_OFFSET, Failure
 
@@ -67,28 +47,28 @@ def _ask(
     return answered(broker, broker.groups, ticket, at)
 
 
-def join(broker: Broker, peer: Peer, request: Join, at: Instant) -> Answer:
+def join(broker: Broker, peer: Peer, request: wire.Join, at: Instant) -> Answer:
     """See `group.on_join`."""
     new_id = f"{peer.client}-{broker.new_ids().replace('-', '')}"
     return _ask(broker, peer, request.group, at, lambda g, c: machine.on_join(g, c, request, new_id), True)
 
 
-def sync(broker: Broker, peer: Peer, request: Sync, at: Instant) -> Answer:
+def sync(broker: Broker, peer: Peer, request: wire.Sync, at: Instant) -> Answer:
     """See `group.on_sync`."""
     return _ask(broker, peer, request.group, at, lambda g, c: machine.on_sync(g, c, request), False)
 
 
-def heartbeat(broker: Broker, peer: Peer, request: Heartbeat, at: Instant) -> Answer:
+def heartbeat(broker: Broker, peer: Peer, request: wire.Heartbeat, at: Instant) -> Answer:
     """See `group.on_heartbeat`."""
     return _ask(broker, peer, request.group, at, lambda g, c: machine.on_heartbeat(g, c, request), False)
 
 
-def leave(broker: Broker, peer: Peer, request: Leave, at: Instant) -> Answer:
+def leave(broker: Broker, peer: Peer, request: wire.Leave, at: Instant) -> Answer:
     """See `group.on_leave`."""
     return _ask(broker, peer, request.group, at, lambda g, c: machine.on_leave(g, c, request), False)
 
 
-def commit(broker: Broker, peer: Peer, request: Commit, at: Instant) -> Answer:
+def commit(broker: Broker, peer: Peer, request: wire.Commit, at: Instant) -> Answer:
     """See `group.on_commit`."""
     full = _too_many_offsets(broker, request)
     if full is not None:
@@ -96,7 +76,7 @@ def commit(broker: Broker, peer: Peer, request: Commit, at: Instant) -> Answer:
     return _ask(broker, peer, request.group, at, lambda g, c: machine.on_commit(g, c, request), True)
 
 
-def _too_many_offsets(broker: Broker, request: Commit) -> Failure | None:
+def _too_many_offsets(broker: Broker, request: wire.Commit) -> Failure | None:
     """Why no more offsets are kept; None where there is room, or the request names none that is new."""
     groups = broker.groups.subjects
     known = groups[request.group].offsets if request.group in groups else {}
@@ -108,7 +88,7 @@ def _too_many_offsets(broker: Broker, request: Commit) -> Failure | None:
     return Failure(ErrorCode.POLICY_VIOLATION, f"{text}: delete groups that nobody needs")
 
 
-def offsets_delete(broker: Broker, peer: Peer, request: OffsetsDelete, at: Instant) -> Answer:
+def offsets_delete(broker: Broker, peer: Peer, request: wire.OffsetsDelete, at: Instant) -> Answer:
     """See `group.on_offsets_delete`."""
     if request.group not in broker.groups.subjects:
         return Failure(ErrorCode.GROUP_ID_NOT_FOUND, f"there is no group {request.group}")
@@ -116,51 +96,51 @@ def offsets_delete(broker: Broker, peer: Peer, request: OffsetsDelete, at: Insta
     return _ask(broker, peer, request.group, at, lambda g, c: event(g, c, request), False)
 
 
-def committed(broker: Broker, peer: Peer, request: Committed, at: Instant) -> Answer:
+def committed(broker: Broker, peer: Peer, request: wire.Committed, at: Instant) -> Answer:
     """What a group has committed."""
     group = broker.groups.subjects.get(request.group)
     keys = None if request.parts is None else [(part.topic, part.partition) for part in request.parts]
     rows = [
-        CommittedPart(topic, partition, NO_OFFSET, "", -1)
+        wire.CommittedPart(topic, partition, NO_OFFSET, "", -1)
         if found is None
-        else CommittedPart(topic, partition, found.offset, found.metadata, found.log_epoch)
+        else wire.CommittedPart(topic, partition, found.offset, found.metadata, found.log_epoch)
         for (topic, partition), found in chosen({} if group is None else group.offsets, keys)
     ]
-    return CommittedReply(tuple(rows))
+    return wire.CommittedReply(tuple(rows))
 
 
-def list_groups(broker: Broker, peer: Peer, request: Groups, at: Instant) -> Answer:
+def list_groups(broker: Broker, peer: Peer, request: wire.Groups, at: Instant) -> Answer:
     """All groups, by name."""
     found = sorted(broker.groups.subjects.items())
-    return GroupsReply(tuple(GroupRow(name, group.state.protocol_type, group.phase) for name, group in found))
+    return wire.GroupsReply(tuple(wire.GroupRow(name, group.state.protocol_type, group.phase) for name, group in found))
 
 
-def group_describe(broker: Broker, peer: Peer, request: GroupDescribe, at: Instant) -> Answer:
+def group_describe(broker: Broker, peer: Peer, request: wire.GroupDescribe, at: Instant) -> Answer:
     """Groups as tools show them."""
     return Steps(_describe(broker, request))
 
 
-def _describe(broker: Broker, request: GroupDescribe) -> Generator[None, None, Answer]:
+def _describe(broker: Broker, request: wire.GroupDescribe) -> Generator[None, None, Answer]:
     rows, size = [], 0
     for name in dict.fromkeys(request.groups):
         yield
         group = broker.groups.subjects.get(name)
-        row = DescribedGroup(name, ErrorCode.GROUP_ID_NOT_FOUND, DEAD, "", "", -1, "", ())
+        row = wire.DescribedGroup(name, ErrorCode.GROUP_ID_NOT_FOUND, DEAD, "", "", -1, "", ())
         if group is not None:
             row = machine.describe(group)
         size += sum(len(member.metadata) + len(member.assignment) for member in row.members)
         if size > MAX_DESCRIBED:
             return Failure(ErrorCode.MESSAGE_TOO_LARGE, "that is too much for one answer: describe fewer groups")
         rows.append(row)
-    return GroupDescribeReply(tuple(rows))
+    return wire.GroupDescribeReply(tuple(rows))
 
 
-def group_delete(broker: Broker, peer: Peer, request: GroupDelete, at: Instant) -> Answer:
+def group_delete(broker: Broker, peer: Peer, request: wire.GroupDelete, at: Instant) -> Answer:
     """Forgets empty groups and what they committed."""
     return Steps(_delete(broker, request, at))
 
 
-def _delete(broker: Broker, request: GroupDelete, at: Instant) -> Generator[None, None, Answer]:
+def _delete(broker: Broker, request: wire.GroupDelete, at: Instant) -> Generator[None, None, Answer]:
     rows = []
     for name in request.groups:
         yield
@@ -170,8 +150,8 @@ def _delete(broker: Broker, request: GroupDelete, at: Instant) -> Generator[None
             error, effects = machine.on_delete(group)
             failed = broker.groups.write([each.body for each in effects if isinstance(each, Record)], at.at)
             error = error if failed is None else ErrorCode(failed.error)
-        rows.append(GroupResult(name, error))
-    return GroupDeleteReply(tuple(rows))
+        rows.append(wire.GroupResult(name, error))
+    return wire.GroupDeleteReply(tuple(rows))
 
 
 def fenced_member(broker: Broker, member: GroupMember | None) -> Failure | None:
@@ -197,7 +177,7 @@ def topics_gone(broker: Broker, topics: Container[str], at: Instant) -> Generato
     """Topics were deleted: what was committed for them goes as well, bit by bit."""
     for group in list(broker.groups.subjects.values()):
         yield
-        parts = [Part(name, number) for name, number in group.offsets if name in topics]
+        parts = [wire.Part(name, number) for name, number in group.offsets if name in topics]
         for start in range(0, len(parts), BATCH_ROWS):
             yield
             if broker.groups.subjects.get(group.name) is group:

@@ -15,24 +15,7 @@ from broker_local.coordinator.records import ProducerIds
 from broker_local.log.partition import Partition
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.codec import Body, FileBody
-from broker_local.protocol.requests.records import (
-    EARLIEST,
-    LARGEST_TIMESTAMP,
-    LATEST,
-    READ_UNCOMMITTED,
-    DeletedPart,
-    DeletePart,
-    DeleteRecords,
-    DeleteRecordsReply,
-    ListedOffset,
-    ListOffsets,
-    ListOffsetsReply,
-    OffsetQuestion,
-    Produce,
-    ProducedPart,
-    ProducePart,
-    ProduceReply,
-)
+from broker_local.protocol.requests import records as wire
 from broker_local.protocol.requests.request import Failure, Reply
 from broker_local.protocol.requests.transactions import ProducerId, ProducerIdReply
 
@@ -50,7 +33,7 @@ def end_key(topic: str, partition: int) -> Key:
 # Produce -----------------------------------------------------------------------------------------
 
 
-def produce(broker: Broker, peer: Peer, request: Produce, at: Instant) -> Answer:
+def produce(broker: Broker, peer: Peer, request: wire.Produce, at: Instant) -> Answer:
     """Appends; in the mode `durable` the answer waits for the disk.
 
     Whether the sender is a member still is looked at here, in the loop that appends: from the moment a group has put
@@ -61,15 +44,15 @@ def produce(broker: Broker, peer: Peer, request: Produce, at: Instant) -> Answer
     fenced = fenced_member(broker, request.member)
     if fenced is not None:
         return fenced
-    rows: list[ProducedPart] = []
+    rows: list[wire.ProducedPart] = []
     written: list[tuple[Partition, int]] = []
     for part in request.parts:
         rows.append(_append(broker, part, at, written))
     return _produced(broker, request, rows, written)
 
 
-def _append_all(broker: Broker, request: Produce, at: Instant) -> Generator[None, None, Answer]:
-    rows: list[ProducedPart] = []
+def _append_all(broker: Broker, request: wire.Produce, at: Instant) -> Generator[None, None, Answer]:
+    rows: list[wire.ProducedPart] = []
     written: list[tuple[Partition, int]] = []
     for part in request.parts:
         yield
@@ -81,26 +64,28 @@ def _append_all(broker: Broker, request: Produce, at: Instant) -> Generator[None
 
 
 def _produced(
-    broker: Broker, request: Produce, rows: Sequence[ProducedPart], written: list[tuple[Partition, int]]
+    broker: Broker, request: wire.Produce, rows: Sequence[wire.ProducedPart], written: list[tuple[Partition, int]]
 ) -> Answer:
-    reply = ProduceReply(tuple(rows))
+    reply = wire.ProduceReply(tuple(rows))
     if not broker.durable or request.acks == 0 or not written:
         return reply
     return _when_durable(broker, written, reply)
 
 
-def _append(broker: Broker, part: ProducePart, at: Instant, written: list[tuple[Partition, int]]) -> ProducedPart:
+def _append(
+    broker: Broker, part: wire.ProducePart, at: Instant, written: list[tuple[Partition, int]]
+) -> wire.ProducedPart:
     try:
         if part.topic == GROUP_TOPIC:
             raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is written by the broker alone")
         partition = open_or_create(broker, part.topic, part.partition)
         appended = partition.append(_bytes(part.batch), at.at)
     except Refusal as refused:
-        return ProducedPart(part.topic, part.partition, refused.code, refused.message, -1, -1, -1)
+        return wire.ProducedPart(part.topic, part.partition, refused.code, refused.message, -1, -1, -1)
     written.append((partition, partition.end))
     if not broker.durable:
         broker.wake(end_key(part.topic, part.partition))
-    return ProducedPart(
+    return wire.ProducedPart(
         part.topic,
         part.partition,
         ErrorCode.NONE,
@@ -143,59 +128,59 @@ def readable_end(broker: Broker, partition: Partition, isolation: int) -> int:
     """How far a reader may read: in the mode `durable` only what is on the disk is shown (Kafka's high watermark), and
     with READ_COMMITTED nothing from the first open transaction on (its last stable offset)."""
     shown = partition.durable_end if broker.durable else partition.end
-    return shown if isolation == READ_UNCOMMITTED else min(shown, partition.last_stable_offset)
+    return shown if isolation == wire.READ_UNCOMMITTED else min(shown, partition.last_stable_offset)
 
 
 # Offsets -----------------------------------------------------------------------------------------
 
 
-def list_offsets(broker: Broker, peer: Peer, request: ListOffsets, at: Instant) -> Answer:
+def list_offsets(broker: Broker, peer: Peer, request: wire.ListOffsets, at: Instant) -> Answer:
     """First, last, or by time."""
     return Steps(_list_all(broker, request))
 
 
-def _list_all(broker: Broker, request: ListOffsets) -> Generator[None, None, Answer]:
-    rows: list[ListedOffset] = []
+def _list_all(broker: Broker, request: wire.ListOffsets) -> Generator[None, None, Answer]:
+    rows: list[wire.ListedOffset] = []
     for part in request.parts:
         rows.append(_listed(broker, part, request.isolation))
         if len(rows) < len(request.parts):
             yield
-    return ListOffsetsReply(tuple(rows))
+    return wire.ListOffsetsReply(tuple(rows))
 
 
-def _listed(broker: Broker, asked: OffsetQuestion, isolation: int) -> ListedOffset:
+def _listed(broker: Broker, asked: wire.OffsetQuestion, isolation: int) -> wire.ListedOffset:
     topic, number = asked.topic, asked.partition
     try:
         partition = broker.logs.partition(topic, number)
     except Refusal as refused:
-        return ListedOffset(topic, number, refused.code, refused.message, -1, -1, -1, -1)
+        return wire.ListedOffset(topic, number, refused.code, refused.message, -1, -1, -1, -1)
     offset, timestamp = -1, -1
-    if asked.timestamp == EARLIEST:
+    if asked.timestamp == wire.EARLIEST:
         offset = partition.log_start
-    elif asked.timestamp == LATEST:
+    elif asked.timestamp == wire.LATEST:
         offset = readable_end(broker, partition, isolation)
-    elif asked.timestamp < LARGEST_TIMESTAMP:
+    elif asked.timestamp < wire.LARGEST_TIMESTAMP:
         message = f"timestamp {asked.timestamp} means nothing"
-        return ListedOffset(topic, number, ErrorCode.INVALID_REQUEST, message, -1, -1, -1, -1)
+        return wire.ListedOffset(topic, number, ErrorCode.INVALID_REQUEST, message, -1, -1, -1, -1)
     else:
-        largest = asked.timestamp == LARGEST_TIMESTAMP
+        largest = asked.timestamp == wire.LARGEST_TIMESTAMP
         try:
             found = partition.newest() if largest else partition.offset_for_time(asked.timestamp)
         except Unreadable as place:  # only this question asks for it
             message = f"{partition!r} cannot be asked for this time: {place}. Ask for a later one, or by offset"
-            return ListedOffset(topic, number, ErrorCode.CORRUPT_MESSAGE, message, -1, -1, -1, -1)
+            return wire.ListedOffset(topic, number, ErrorCode.CORRUPT_MESSAGE, message, -1, -1, -1, -1)
         if found is not None and found.offset < readable_end(broker, partition, isolation):
             offset, timestamp = found
-    return ListedOffset(topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch, partition.end)
+    return wire.ListedOffset(topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch, partition.end)
 
 
-def delete_records(broker: Broker, peer: Peer, request: DeleteRecords, at: Instant) -> Answer:
+def delete_records(broker: Broker, peer: Peer, request: wire.DeleteRecords, at: Instant) -> Answer:
     """Moves the starts of logs."""
     return Steps(_delete_all(broker, request))
 
 
-def _delete_all(broker: Broker, request: DeleteRecords) -> Generator[None, None, Answer]:
-    rows: list[DeletedPart] = []
+def _delete_all(broker: Broker, request: wire.DeleteRecords) -> Generator[None, None, Answer]:
+    rows: list[wire.DeletedPart] = []
     for part in request.parts:
         if rows:
             yield
@@ -203,10 +188,10 @@ def _delete_all(broker: Broker, request: DeleteRecords) -> Generator[None, None,
         if fenced is not None:
             return fenced
         rows.append(_deleted(broker, part))
-    return DeleteRecordsReply(tuple(rows))
+    return wire.DeleteRecordsReply(tuple(rows))
 
 
-def _deleted(broker: Broker, part: DeletePart) -> DeletedPart:
+def _deleted(broker: Broker, part: wire.DeletePart) -> wire.DeletedPart:
     try:
         if part.topic == GROUP_TOPIC:
             raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is the broker's own")
@@ -217,9 +202,9 @@ def _deleted(broker: Broker, part: DeletePart) -> DeletedPart:
             raise Refusal(ErrorCode.POLICY_VIOLATION, why)
         start = partition.delete_records(part.before)
     except Refusal as refused:
-        return DeletedPart(part.topic, part.partition, refused.code, refused.message, -1)
+        return wire.DeletedPart(part.topic, part.partition, refused.code, refused.message, -1)
     broker.wake(end_key(part.topic, part.partition))
-    return DeletedPart(part.topic, part.partition, ErrorCode.NONE, "", start)
+    return wire.DeletedPart(part.topic, part.partition, ErrorCode.NONE, "", start)
 
 
 # Producers ---------------------------------------------------------------------------------------

@@ -33,26 +33,7 @@ from broker_local.coordinator.group_state import (
     StateRecord,
 )
 from broker_local.coordinator.offsets import CommittedOffset, PartitionKey, expired
-from broker_local.protocol.requests.groups import (
-    Commit,
-    CommitReply,
-    DescribedGroup,
-    DescribedMember,
-    Heartbeat,
-    HeartbeatReply,
-    Join,
-    JoinedMember,
-    JoinReply,
-    Leave,
-    LeaveReply,
-    LeftMember,
-    OffsetsDelete,
-    OffsetsDeleteReply,
-    Part,
-    PartResult,
-    Sync,
-    SyncReply,
-)
+from broker_local.protocol.requests import groups as wire
 from broker_local.protocol.requests.request import Failure
 
 DEPARTED = 64
@@ -78,7 +59,7 @@ def resume(group: Group, now: int) -> None:
 # Events ------------------------------------------------------------------------------------------
 
 
-def on_join(group: Group, call: Call, request: Join, new_id: str) -> list[Effect]:
+def on_join(group: Group, call: Call, request: wire.Join, new_id: str) -> list[Effect]:
     """A client asks to be a member, or to stay one.
 
     Args:
@@ -121,7 +102,7 @@ def on_join(group: Group, call: Call, request: Join, new_id: str) -> list[Effect
     return _enter(group, call, request, member)
 
 
-def on_sync(group: Group, call: Call, request: Sync) -> list[Effect]:
+def on_sync(group: Group, call: Call, request: wire.Sync) -> list[Effect]:
     """A member asks for its part of the plan; the leader brings the plan."""
     wrong = _refused(group, request.member_id, request.instance_id, request.generation)
     if wrong is not None:
@@ -132,7 +113,7 @@ def on_sync(group: Group, call: Call, request: Sync) -> list[Effect]:
         return _fail(call, ErrorCode.REBALANCE_IN_PROGRESS, "the group is rebalancing: join again")
     state = group.state
     if group.phase == STABLE:
-        return [Reply(call.to, SyncReply(state.protocol_type, state.protocol, member.assignment))]
+        return [Reply(call.to, wire.SyncReply(state.protocol_type, state.protocol, member.assignment))]
     group.unsynced.discard(request.member_id)
     earlier = group.syncs.get(request.member_id)
     group.syncs[request.member_id] = call.to
@@ -148,11 +129,11 @@ def on_sync(group: Group, call: Call, request: Sync) -> list[Effect]:
     for each in members:
         ticket = group.syncs.pop(each.member_id, None)
         if ticket is not None:
-            effects.append(Reply(ticket, SyncReply(state.protocol_type, state.protocol, each.assignment)))
+            effects.append(Reply(ticket, wire.SyncReply(state.protocol_type, state.protocol, each.assignment)))
     return effects
 
 
-def on_heartbeat(group: Group, call: Call, request: Heartbeat) -> list[Effect]:
+def on_heartbeat(group: Group, call: Call, request: wire.Heartbeat) -> list[Effect]:
     """A member says that it lives; the answer tells it whether to join again."""
     wrong = _refused(group, request.member_id, request.instance_id, request.generation)
     if wrong is not None:
@@ -161,12 +142,12 @@ def on_heartbeat(group: Group, call: Call, request: Heartbeat) -> list[Effect]:
     _told(group, request.member_id, request.status)
     if group.phase == PREPARING:
         return _fail(call, ErrorCode.REBALANCE_IN_PROGRESS, "the group is rebalancing: join again")
-    return [Reply(call.to, HeartbeatReply())]
+    return [Reply(call.to, wire.HeartbeatReply())]
 
 
-def on_leave(group: Group, call: Call, request: Leave) -> list[Effect]:
+def on_leave(group: Group, call: Call, request: wire.Leave) -> list[Effect]:
     """Members go: dynamic ones by their id, static ones by their instance id."""
-    results: list[LeftMember] = []
+    results: list[wire.LeftMember] = []
     gone: list[str] = []
     for leaver in request.members:
         members = group.members
@@ -178,11 +159,11 @@ def on_leave(group: Group, call: Call, request: Leave) -> list[Effect]:
             error, name = (ErrorCode.NONE if wrong is None else ErrorCode(wrong.error)), leaver.member_id
         if error == ErrorCode.NONE:
             gone.append(name)
-        results.append(LeftMember(leaver.member_id, leaver.instance_id, error))
+        results.append(wire.LeftMember(leaver.member_id, leaver.instance_id, error))
     if gone:
         _told(group, gone[0], request.status)
     effects = _remove(group, gone, call.now, call.at)
-    return [*effects, Reply(call.to, LeaveReply(tuple(results)))]
+    return [*effects, Reply(call.to, wire.LeaveReply(tuple(results)))]
 
 
 def _told(group: Group, member_id: str, status: bytes) -> None:
@@ -200,7 +181,7 @@ def _told(group: Group, member_id: str, status: bytes) -> None:
         del statuses[name]
 
 
-def on_commit(group: Group, call: Call, request: Commit) -> list[Effect]:
+def on_commit(group: Group, call: Call, request: wire.Commit) -> list[Effect]:
     """Positions are committed: by a member of this generation, or by anybody while there are no members."""
     if request.generation >= 0 or request.member_id or group.phase != EMPTY:
         wrong = _refused(group, request.member_id, request.instance_id, request.generation)
@@ -210,7 +191,7 @@ def on_commit(group: Group, call: Call, request: Commit) -> list[Effect]:
         if group.phase == COMPLETING:
             return _fail(call, ErrorCode.REBALANCE_IN_PROGRESS, "the new generation has no plan yet")
     effects: list[Effect] = []
-    results: list[PartResult] = []
+    results: list[wire.PartResult] = []
     for part in request.offsets:
         error = ErrorCode.NONE
         if len(part.metadata) > group.settings.max_metadata:
@@ -218,11 +199,11 @@ def on_commit(group: Group, call: Call, request: Commit) -> list[Effect]:
         else:
             committed = CommittedOffset(part.offset, part.metadata, part.log_epoch, call.at)
             effects.append(Record(OffsetRecord(group.name, part.topic, part.partition, committed)))
-        results.append(PartResult(part.topic, part.partition, error))
-    return [*effects, Reply(call.to, CommitReply(tuple(results)))]
+        results.append(wire.PartResult(part.topic, part.partition, error))
+    return [*effects, Reply(call.to, wire.CommitReply(tuple(results)))]
 
 
-def on_offsets_delete(group: Group, call: Call, request: OffsetsDelete) -> list[Effect]:
+def on_offsets_delete(group: Group, call: Call, request: wire.OffsetsDelete) -> list[Effect]:
     """Committed positions are taken away; only while the group is empty."""
     if group.phase != EMPTY:
         return _fail(call, ErrorCode.NON_EMPTY_GROUP, f"the group {group.name} has members")
@@ -231,8 +212,8 @@ def on_offsets_delete(group: Group, call: Call, request: OffsetsDelete) -> list[
         for part in request.parts
         if (part.topic, part.partition) in group.offsets
     ]
-    results = tuple(PartResult(part.topic, part.partition, ErrorCode.NONE) for part in request.parts)
-    return [*effects, Reply(call.to, OffsetsDeleteReply(results))]
+    results = tuple(wire.PartResult(part.topic, part.partition, ErrorCode.NONE) for part in request.parts)
+    return [*effects, Reply(call.to, wire.OffsetsDeleteReply(results))]
 
 
 def on_delete(group: Group) -> tuple[ErrorCode, list[Effect]]:
@@ -242,7 +223,7 @@ def on_delete(group: Group) -> tuple[ErrorCode, list[Effect]]:
     return ErrorCode.NONE, _forget(group, list(group.offsets), whole=True)
 
 
-def forget_offsets(group: Group, parts: Iterable[Part]) -> list[Effect]:
+def forget_offsets(group: Group, parts: Iterable[wire.Part]) -> list[Effect]:
     """Topics were deleted, and with them what was committed for them."""
     keys = [(part.topic, part.partition) for part in parts]
     return _forget(group, [key for key in keys if key in group.offsets], whole=False)
@@ -310,10 +291,10 @@ def not_recorded(group: Group) -> None:
         group.candidates = None
 
 
-def describe(group: Group) -> DescribedGroup:
+def describe(group: Group) -> wire.DescribedGroup:
     """The group as tools show it."""
     state, members = group.state, group.members
-    return DescribedGroup(
+    return wire.DescribedGroup(
         group.name,
         ErrorCode.NONE,
         group.phase,
@@ -322,7 +303,7 @@ def describe(group: Group) -> DescribedGroup:
         state.generation,
         state.leader,
         tuple(
-            DescribedMember(
+            wire.DescribedMember(
                 member.member_id,
                 member.instance_id,
                 member.client,
@@ -339,7 +320,7 @@ def describe(group: Group) -> DescribedGroup:
 # Joining -----------------------------------------------------------------------------------------
 
 
-def _enter(group: Group, call: Call, request: Join, member: Member) -> list[Effect]:
+def _enter(group: Group, call: Call, request: wire.Join, member: Member) -> list[Effect]:
     """The member waits for the next generation; the rebalance is begun where none is on."""
     effects = _prepare(group, call.now)
     assert group.candidates is not None
@@ -436,13 +417,13 @@ def _vote(leader: Member, members: Sequence[Member]) -> str:
     return max(common, key=lambda name: votes[name])
 
 
-def _joined(state: GroupState, member_id: str, skip: bool = False) -> JoinReply:
+def _joined(state: GroupState, member_id: str, skip: bool = False) -> wire.JoinReply:
     leads = member_id == state.leader
     members = tuple(
-        JoinedMember(each.member_id, each.instance_id, each.metadata(state.protocol))
+        wire.JoinedMember(each.member_id, each.instance_id, each.metadata(state.protocol))
         for each in (state.members if leads else ())
     )
-    return JoinReply(
+    return wire.JoinReply(
         state.generation,
         state.protocol_type,
         state.protocol,
@@ -453,7 +434,7 @@ def _joined(state: GroupState, member_id: str, skip: bool = False) -> JoinReply:
     )
 
 
-def _replace_static(group: Group, call: Call, request: Join, holder: Member, new_id: str) -> list[Effect]:
+def _replace_static(group: Group, call: Call, request: wire.Join, holder: Member, new_id: str) -> list[Effect]:
     """A static member was started again: it takes the place of its predecessor, which is fenced.
 
     Where that one had missed this generation, its plan rests on what it had told long before: there is a new one.
@@ -525,7 +506,7 @@ def _remove(group: Group, names: Iterable[str], now: int, at: int) -> list[Effec
 # Checks ------------------------------------------------------------------------------------------
 
 
-def _member(request: Join, member_id: str, client: str) -> Member:
+def _member(request: wire.Join, member_id: str, client: str) -> Member:
     return Member(
         member_id,
         request.instance_id,
@@ -542,7 +523,7 @@ def _static(members: dict[str, Member], instance_id: str | None) -> Member | Non
     return next((each for each in members.values() if each.instance_id == instance_id), None)
 
 
-def _protocols_fit(group: Group, request: Join) -> bool:
+def _protocols_fit(group: Group, request: wire.Join) -> bool:
     """Is there a protocol that this member and all the others know?"""
     if not request.protocol_type or not request.protocols:
         return False
@@ -560,7 +541,7 @@ def _protocols_fit(group: Group, request: Join) -> bool:
     return bool(common)
 
 
-def _too_large(group: Group, request: Join) -> bool:
+def _too_large(group: Group, request: wire.Join) -> bool:
     """Would the members' metadata, which the broker holds, be more than it may be? What is small always fits."""
     size = sum(len(each.metadata) for each in request.protocols)
     if size <= SMALL_METADATA:

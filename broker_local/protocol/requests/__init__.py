@@ -1,4 +1,4 @@
-"""What can be asked of the broker, and what it answers: frozen records, one a request and one a reply, in files by group."""
+"""What can be asked of the broker, and what it answers: a frozen record for each, in files by group."""
 
 from broker_local.protocol.requests import connection, groups, records, topics, transactions
 
