@@ -11,7 +11,7 @@ from broker_local.base.faults import Refusal
 from broker_local.base.files import Files
 from broker_local.base.limits import LOG_FILES
 from broker_local.base.world import SYSTEM
-from broker_local.broker import on_fetch, on_groups, on_records, on_topics
+from broker_local.broker import on_fetch, on_groups, on_records, on_topics, on_transactions
 from broker_local.broker.broker import TICK_MS, Broker, BrokerSettings, Peer
 from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps
 from broker_local.log.log_manager import Compactor, Flush, LogManager
@@ -44,7 +44,7 @@ HANDLERS: Mapping[type, Handler[object]] = dict(
         _answers(records.Fetch, on_fetch.fetch),
         _answers(records.ListOffsets, on_records.list_offsets),
         _answers(records.DeleteRecords, on_records.delete_records),
-        _answers(transactions.ProducerId, on_records.producer_id),
+        _answers(transactions.ProducerId, on_transactions.producer_id),
         _answers(groups.Join, on_groups.join),
         _answers(groups.Sync, on_groups.sync),
         _answers(groups.Heartbeat, on_groups.heartbeat),

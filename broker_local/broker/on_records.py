@@ -1,5 +1,5 @@
-"""Requests about records: produce, fetch, offsets, deletion, producer ids. What is in a batch is looked at
-once, when it is appended (`Partition.append`)."""
+"""Requests about records: produce, offsets, deletion. What is in a batch is looked at once, when it is
+appended (`Partition.append`)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from broker_local.base.files import FileSlice
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_groups import fenced_member
 from broker_local.broker.waits import SYNCED, Answer, Instant, Key, Later, Steps
-from broker_local.coordinator.records import ProducerIds
 from broker_local.log.partition import Partition
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.codec import Body, FileBody
 from broker_local.protocol.requests import records as wire
-from broker_local.protocol.requests.request import Failure, Reply
-from broker_local.protocol.requests.transactions import ProducerId, ProducerIdReply
+from broker_local.protocol.requests.request import Reply
 
 FEW = 8
 """What concerns more partitions than this is done in steps."""
-ID_BLOCK = 1000
-"""Producer ids are taken from the log in blocks: what is left of one at a stop is never given out."""
 
 
 def end_key(topic: str, partition: int) -> Key:
@@ -205,22 +201,3 @@ def _deleted(broker: Broker, part: wire.DeletePart) -> wire.DeletedPart:
         return wire.DeletedPart(part.topic, part.partition, refused.code, refused.message, -1)
     broker.wake(end_key(part.topic, part.partition))
     return wire.DeletedPart(part.topic, part.partition, ErrorCode.NONE, "", start)
-
-
-# Producers ---------------------------------------------------------------------------------------
-
-
-def producer_id(broker: Broker, peer: Peer, request: ProducerId, at: Instant) -> Answer:
-    """An id that no producer of this directory ever had."""
-    if request.transactional_id is not None:
-        text = "transactional.id: transactions come with exactly-once; not built yet"
-        return Failure(ErrorCode.UNSUPPORTED_VERSION, text)
-    if not broker.producer_ids:
-        first = broker.producer_ids.stop
-        try:
-            broker.log.append([ProducerIds(first + ID_BLOCK)], at.at)
-        except Refusal as refused:
-            return Failure(refused.code, refused.message)
-        broker.producer_ids = range(first, first + ID_BLOCK)
-    given, broker.producer_ids = broker.producer_ids[0], broker.producer_ids[1:]
-    return ProducerIdReply(given, 0)
