@@ -56,6 +56,12 @@ ROOMS: dict[str, set[str]] = {
     "streams.signatures": GROUND,
     "statestore": set(),
     "broker_local": set(),
+    "broker_local.base": set(),
+    "broker_local.log": {"broker_local.base"},
+    "broker_local.protocol": {"broker_local.base"},
+    "broker_local.coordinator": {f"broker_local.{name}" for name in ("base", "log", "protocol")},
+    "broker_local.broker": {f"broker_local.{name}" for name in ("base", "log", "protocol", "coordinator")},
+    "broker_local.host": {"broker_local"},
 }
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "rocksdict": ("statestore.rocks",),
