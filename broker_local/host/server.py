@@ -17,7 +17,7 @@ from collections import deque
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import FileSlice
 from broker_local.base.limits import SLICE_MS, WAITING_KEY, Bounds, Descriptors
-from broker_local.base.world import READ, SYSTEM, WRITE, Clock, SystemWorld
+from broker_local.base.world import READ, SYSTEM, WRITE, SystemWorld
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.dispatch import advance, ask_again, due_flush, flushed, handle, next_due, peer_gone, turn
 from broker_local.broker.waits import Answer, Instant, Later, Steps, Waits, instant
@@ -91,7 +91,7 @@ class Server:
         self.counters = broker.counters
         self._broker = broker
         self._listeners = listeners
-        self._clock: Clock = world
+        self._world = world
         self._token = token
         self._directory = directory
         self._idle_exit_ms = idle_exit_ms
@@ -151,7 +151,7 @@ class Server:
     def _step(self) -> None:
         asleep, patience = self._at.now, self._patience()
         events = self._selector.select(patience)
-        begun = self._at = instant(self._clock)
+        begun = self._at = instant(self._world)
         was_stopped = begun.now - asleep > patience * 1000 + OVERSLEPT_MS
         self._slice()
         for key, mask in events:
@@ -170,16 +170,16 @@ class Server:
         self._flush_logs()
         self._work()
         self._answer_parked()
-        self._at = instant(self._clock)
+        self._at = instant(self._world)
         self.counters.longest_pause_ms = max(self.counters.longest_pause_ms, self._at.now - begun.now)
         self._leave_if_idle(self._at.now)
 
     def _slice(self) -> None:
-        self._until = self._clock.monotonic_ms() + SLICE_MS
+        self._until = self._world.monotonic_ms() + SLICE_MS
 
     def _enough(self) -> bool:
         """Is the slice used up?"""
-        return self._clock.monotonic_ms() >= self._until
+        return self._world.monotonic_ms() >= self._until
 
     def _flush_logs(self) -> None:
         done = self._syncer.poll()
@@ -195,12 +195,7 @@ class Server:
         if self._runnable or self._working or self._ready or self._broker.woken:
             return 0.0
         due = [next_due(self._broker, self._syncer.busy)]
-        waiting = self._waits.next_due()
-        if waiting is not None:
-            due.append(waiting)
-        silent = self._acceptor.next_due()
-        if silent is not None:
-            due.append(silent)
+        due += [at for at in (self._waits.next_due(), self._acceptor.next_due()) if at is not None]
         for deadline, _ in self._begun.values():
             due.append(deadline)
             break

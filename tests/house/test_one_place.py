@@ -10,8 +10,7 @@ KINDS = ("keyvalue", "window", "session", "versioned", "lru", "cached_lru", "buf
 THREADS = {
     "streams.world": "those that a world starts",
     "streams.testing.world": "those that a simulated one starts, which work in turns",
-    "broker_local.host.sync": "fsync",
-    "broker_local.host.compactor": "in the child process: it ends with its engine",
+    "broker_local.base.world": "fsync; in the child that compacts the one that ends with its engine",
 }
 
 

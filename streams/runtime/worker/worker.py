@@ -253,8 +253,7 @@ class Worker:
         closing(self._sender.close)  # before the writer: what it had out is nobody's any more
         self._restorer = Restorer(door.reader(settings.isolation, settings.reader), around.listener)
         closing(self._restorer.close)
-        home = around.directory.path / "global"
-        own, engines = replace(ground, record_cache=None), around.open_engine
+        own, home, engines = replace(ground, record_cache=None), around.directory.path / "global", around.open_engine
         self._globals = Globals(around.built, own, home, engines, self._admin, self._reader, settings.isolation)
         closing(self._globals.close, False)
         ground = replace(ground, global_stores=self._globals.stores)

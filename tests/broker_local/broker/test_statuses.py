@@ -7,7 +7,8 @@ import pytest
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.coordinator import group as groups
-from broker_local.coordinator.group_state import Call, Group, GroupState, Member, StateRecord, replay
+from broker_local.coordinator.effects import Call
+from broker_local.coordinator.group_state import Group, GroupState, Member, StateRecord, replay
 from broker_local.protocol.codec import BadHead, decode
 from broker_local.protocol.requests.groups import Heartbeat, Leave, Leaver
 from broker_local.protocol.requests.request import Failure

@@ -176,7 +176,7 @@ def everything(link: SocketLink) -> dict[int, bytes | None]:
         assert part.error == ErrorCode.NONE, part.message
         rows = values_in(part.data)
         found.update(rows)
-        position, end_ = (rows[-1][0] + 1 if rows else part.end), part.end
+        position, end_ = part.next_offset, part.readable_end
     return found
 
 

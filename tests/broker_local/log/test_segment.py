@@ -53,9 +53,10 @@ def picture(segment: Segment) -> list[object]:
         [segment.locate(offset) for offset in range(100, end + 2)],
         [next(iter(segment.batches_for_time(time)), None) for time in range(900, end * 10 + 20, 5)],
         [
-            segment.slice(segment.locate(offset), most, segment.size)[1:]
+            (piece.data[1:], piece.next_offset)
             for offset in range(100, end)
             for most in (0, 700)
+            for piece in (segment.slice(segment.locate(offset), most, segment.size, end),)
         ],
     ]
 
@@ -72,12 +73,14 @@ def test_every_offset_is_found_in_its_batch() -> None:
 
 def test_slices_are_whole_batches() -> None:
     segment = filled(MemFiles(), SIZES)
-    ends = {placed.position for placed in segment.walk(100)} | {segment.size}
+    offsets = {placed.position: placed.header.base_offset for placed in segment.walk(100)}
+    ends = {*offsets, segment.size}
     for start in sorted(ends)[:-1]:
         for most in (0, 1, 200, 1000, 10**9):
-            piece = segment.slice(start, most, segment.size)
+            piece, next_offset = segment.slice(start, most, segment.size, segment.next_offset)
             assert piece.length and piece.position + piece.length in ends
             assert piece.length <= max(most, min(end for end in ends if end > start) - start)
+            assert next_offset == offsets.get(piece.position + piece.length, segment.next_offset)
 
 
 def test_the_first_batch_that_is_new_enough_is_found() -> None:

@@ -44,7 +44,7 @@ class Bench:
         self._engine = Engine(self._files) if directory is None else None
         self.hidden: set[int] = set()
         self.door = LocalDoor("bench", lambda: Hiding(self._dial(), self.hidden))
-        self.door.admin().create_topic("t", 1, {})
+        self.door.admin().create_topic("t", 1, {"retention.ms": "-1"})
 
     def _dial(self) -> Link:
         if self._directory is not None:
