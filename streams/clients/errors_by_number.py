@@ -1,4 +1,4 @@
-"""From the numbers that brokers answer with, Kafka's, to the exceptions of `streams.errors`: one table for every door."""
+"""From the numbers that brokers answer with, Kafka's, to the exceptions of `streams.errors`: for every door."""
 
 from __future__ import annotations
 
