@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from streams.clients.producer import ProducerRecord as ProducerRecord
     from streams.clients.subscriber import ConsumerRebalanceListener as ConsumerRebalanceListener
     from streams.config import StreamsConfig as StreamsConfig
-    from streams.dsl.branched import BranchedKStream as BranchedKStream
     from streams.dsl.builder import StreamsBuilder as StreamsBuilder
-    from streams.dsl.cogrouped import CogroupedKStream as CogroupedKStream
-    from streams.dsl.global_table import GlobalKTable as GlobalKTable
-    from streams.dsl.grouped import KGroupedStream as KGroupedStream
-    from streams.dsl.grouped import KGroupedTable as KGroupedTable
+    from streams.dsl.faces import Branched as Branched
+    from streams.dsl.faces import BranchedKStream as BranchedKStream
+    from streams.dsl.faces import CogroupedKStream as CogroupedKStream
+    from streams.dsl.faces import GlobalKTable as GlobalKTable
+    from streams.dsl.faces import KGroupedStream as KGroupedStream
+    from streams.dsl.faces import KGroupedTable as KGroupedTable
+    from streams.dsl.faces import KStream as KStream
+    from streams.dsl.faces import KTable as KTable
+    from streams.dsl.faces import SessionWindowedKStream as SessionWindowedKStream
+    from streams.dsl.faces import TimeWindowedKStream as TimeWindowedKStream
     from streams.dsl.materialized import Materialized as Materialized
-    from streams.dsl.options import Branched as Branched
     from streams.dsl.options import Consumed as Consumed
     from streams.dsl.options import Grouped as Grouped
     from streams.dsl.options import Joined as Joined
@@ -39,16 +43,12 @@ if TYPE_CHECKING:
     from streams.dsl.options import Repartitioned as Repartitioned
     from streams.dsl.options import StreamJoined as StreamJoined
     from streams.dsl.options import TableJoined as TableJoined
+    from streams.dsl.store_supplier import StoreType as StoreType
     from streams.dsl.stores import BuiltInDslStoreSuppliers as BuiltInDslStoreSuppliers
     from streams.dsl.stores import Stores as Stores
-    from streams.dsl.stores import StoreType as StoreType
-    from streams.dsl.stream import KStream as KStream
     from streams.dsl.suppressed import BufferConfig as BufferConfig
     from streams.dsl.suppressed import EmitStrategy as EmitStrategy
     from streams.dsl.suppressed import Suppressed as Suppressed
-    from streams.dsl.table import KTable as KTable
-    from streams.dsl.windowed import SessionWindowedKStream as SessionWindowedKStream
-    from streams.dsl.windowed import TimeWindowedKStream as TimeWindowedKStream
     from streams.dsl.windows import JoinWindows as JoinWindows
     from streams.dsl.windows import SessionWindows as SessionWindows
     from streams.dsl.windows import SlidingWindows as SlidingWindows
@@ -116,14 +116,21 @@ if TYPE_CHECKING:
 _HOMES = {
     "streams.app": ("KafkaStreams",),
     "streams.config": ("StreamsConfig",),
-    "streams.dsl.branched": ("BranchedKStream",),
     "streams.dsl.builder": ("StreamsBuilder",),
-    "streams.dsl.cogrouped": ("CogroupedKStream",),
-    "streams.dsl.global_table": ("GlobalKTable",),
-    "streams.dsl.grouped": ("KGroupedStream", "KGroupedTable"),
+    "streams.dsl.faces": (
+        "Branched",
+        "BranchedKStream",
+        "CogroupedKStream",
+        "GlobalKTable",
+        "KGroupedStream",
+        "KGroupedTable",
+        "KStream",
+        "KTable",
+        "SessionWindowedKStream",
+        "TimeWindowedKStream",
+    ),
     "streams.dsl.materialized": ("Materialized",),
     "streams.dsl.options": (
-        "Branched",
         "Consumed",
         "Grouped",
         "Joined",
@@ -134,11 +141,9 @@ _HOMES = {
         "StreamJoined",
         "TableJoined",
     ),
-    "streams.dsl.stores": ("BuiltInDslStoreSuppliers", "StoreType", "Stores"),
-    "streams.dsl.stream": ("KStream",),
+    "streams.dsl.store_supplier": ("StoreType",),
+    "streams.dsl.stores": ("BuiltInDslStoreSuppliers", "Stores"),
     "streams.dsl.suppressed": ("BufferConfig", "EmitStrategy", "Suppressed"),
-    "streams.dsl.table": ("KTable",),
-    "streams.dsl.windowed": ("SessionWindowedKStream", "TimeWindowedKStream"),
     "streams.dsl.windows": (
         "JoinWindows",
         "SessionWindows",

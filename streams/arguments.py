@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from streams.errors import IllegalArgumentException, KafkaException, NullPointerException, TopologyException
 from streams.functions import ASYNC_STEP, SEVERAL, Plain, said, why_not_plain
-from streams.names import check_topic
+from streams.names import check_name, check_topic
 from streams.serdes.base import AnySerde, Serde, in_java, no_serde
 from streams.spelling import snake
 
@@ -92,6 +92,18 @@ def serde(given: object, what: str) -> AnySerde | None:
     if given is None or isinstance(given, Serde):
         return given
     raise no_serde(given, what)
+
+
+def name(given: object, what: str) -> str:
+    """The name of an operator or a store.
+
+    Raises:
+        IllegalArgumentException: it is no text.
+        TopologyException: it is not allowed.
+    """
+    if not isinstance(given, str):
+        raise IllegalArgumentException(f"{what} takes a name, got {given!r}.")
+    return check_name(given)
 
 
 def topic(given: object, what: str) -> str:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from inspect import Parameter, Signature, isfunction
 from types import FunctionType, MappingProxyType
 from typing import Self, TypeVar, get_overloads
 
 C = TypeVar("C", bound=type)
 
-FIELDS = "streams.dsl.fields"
-"""The module of the TypedDicts, which only checkers import."""
 _unpacked = re.compile(r"^Unpack\[(\w+)(?:\[(.*)\])?\]$")
 _option = re.compile(r"\b(\w+)Option\[")
 _unstated = re.compile(r"\[(?:K, Unstated|Unstated, V|Unstated, Unstated)\]")
@@ -111,13 +108,13 @@ def _expanded(function: object) -> Signature:
             parameters.append(each.replace(annotation=_readable(each.annotation)))
         else:
             taken = {parameter.name for parameter in parameters}
-            parameters += [each for each in _keywords(keywords[1], keywords[2]) if each.name not in taken]
+            kind = source.__globals__[keywords[1]]
+            parameters += [each for each in _keywords(kind, keywords[2]) if each.name not in taken]
     return Signature(parameters, return_annotation=_readable(found.return_annotation))
 
 
-def _keywords(fields: str, arguments: str | None) -> list[Parameter]:
+def _keywords(kind: type, arguments: str | None) -> list[Parameter]:
     """The keywords of a TypedDict, its type variables replaced by what it is given."""
-    kind = getattr(import_module(FIELDS), fields)
     variables = (each.__name__ for each in getattr(kind, "__parameters__", ()))
     given = dict(zip(variables, (arguments or "").split(", "), strict=False))
 

@@ -12,26 +12,14 @@ from typing import ClassVar, Protocol
 from streams import arguments
 from streams.config.table import unknown
 from streams.config.topics import TOPIC
+from streams.dsl.store_supplier import StoreSupplier
 from streams.durations import duration_ms
 from streams.errors import IllegalArgumentException, NotYetBuiltException
-from streams.names import check_name
 from streams.topology.graph import EXTRACTOR, PARTITIONER
 from streams.topology.reset import AutoOffsetReset
 from streams.validation import check_flag
 
 Check = Callable[[object, str], object]
-
-
-def name(given: object, what: str) -> str:
-    """The name of an operator or a store.
-
-    Raises:
-        IllegalArgumentException: it is no text.
-        TopologyException: it is not allowed.
-    """
-    if not isinstance(given, str):
-        raise IllegalArgumentException(f"{what} takes a name, got {given!r}.")
-    return check_name(given)
 
 
 def partitioner(given: object, what: str) -> object:
@@ -67,8 +55,6 @@ def supplier(given: object, what: str) -> object:
         NotYetBuiltException: it is one of the user's own.
         IllegalArgumentException: it is something else.
     """
-    from streams.dsl.stores import StoreSupplier
-
     if isinstance(given, StoreSupplier):
         return given
     if hasattr(given, "get") and hasattr(given, "name"):
@@ -98,9 +84,9 @@ def _branch(given: object, what: str) -> object:
 
 
 CHECKS: Mapping[str, Check] = {
-    "name": name,
-    "store": name,
-    "store_name": name,
+    "name": arguments.name,
+    "store": arguments.name,
+    "store_name": arguments.name,
     "key_serde": arguments.serde,
     "value_serde": arguments.serde,
     "other_value_serde": arguments.serde,
@@ -138,7 +124,7 @@ def check_store(given: object) -> str:
         IllegalArgumentException: it is something else, such as the builder of a store.
     """
     if isinstance(given, str):
-        return name(given, "Materialized.as_()")
+        return arguments.name(given, "Materialized.as_()")
     if hasattr(given, "spec"):
         raise IllegalArgumentException(
             "Materialized.as_() takes the name of a store or its supplier, got a builder. Give the supplier, and "

@@ -6,19 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypedDict
+from typing import Any, Generic, TypedDict
 
 from streams.dsl.materialized import Materialized
 from streams.dsl.options import Grouped, Joined, StreamJoined
-from streams.dsl.stores import StoreSupplier, StoreType
+from streams.dsl.store_supplier import StoreSupplier, StoreType
 from streams.durations import Duration
 from streams.processor import StreamPartitioner, TimestampExtractor
 from streams.serdes.base import SerdeFor
 from streams.topology.reset import AutoOffsetReset
 from streams.type_variables import KO, VO, K, Unstated, V
-
-if TYPE_CHECKING:
-    from streams.dsl.stream import KStream
 
 
 class NamedFields(TypedDict, total=False):
@@ -113,14 +110,6 @@ class ForeignKeyFields(TableFields[K, V], Generic[K, V, KO], total=False):
 
     partitioner: StreamPartitioner[K, Any]
     other_partitioner: StreamPartitioner[KO, Any]
-
-
-class BranchedFields(TypedDict, Generic[K, V], total=False):
-    """`Branched`."""
-
-    name: str
-    function: Callable[[KStream[K, V]], KStream[K, V] | None]
-    consumer: Callable[[KStream[K, V]], object]
 
 
 GroupedOption = Grouped[K, V] | Grouped[K, Unstated] | Grouped[Unstated, V] | Grouped[Unstated, Unstated]

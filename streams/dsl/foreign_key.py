@@ -7,15 +7,14 @@ left table -> send -> registration topic -> receive -> join --+
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from streams.dsl import arity
-from streams.dsl.flow import Flow
 from streams.dsl.materialized import Materialized, key_value_store
 from streams.dsl.options import TableJoined
-from streams.dsl.pick import pick_two
-from streams.dsl.table import KTable
+from streams.dsl.pick import Fields, Options, pick_two
+from streams.dsl.refs import StreamRef, TableRef
 from streams.errors import IllegalArgumentException
 from streams.operators import foreign_key as steps
 from streams.operators.base import Call
@@ -53,13 +52,13 @@ BYTES: AnySerde = Serdes.bytes()
 def join_on_foreign_key(
     method: str,
     kind: str,
-    table: KTable[Any, Any],
-    other: KTable[Any, Any],
+    table: TableRef,
+    other: TableRef,
     extractor: object,
     joiner: object,
-    options: tuple[object, ...],
-    fields: Mapping[str, object],
-) -> KTable[Any, Any]:
+    options: Options,
+    fields: Fields,
+) -> TableRef:
     """`join(other, extractor, joiner, [TableJoined], [Materialized])` and the left join.
 
     Raises:
@@ -70,9 +69,9 @@ def join_on_foreign_key(
     key = arity.either(extractor, arity.VALUE_FORMS, method, "foreignKeyExtractor can't be null")
     call = arity.either(joiner, arity.JOIN_FORMS, method, "joiner can't be null")
     tj, m = pick_two(method, TableJoined, Materialized, options, fields, "materialized can't be null")
-    plan = table._flow.plan
-    plan.old_values(other._table)
-    plan.old_values(table._table)
+    plan = table.updates.plan
+    plan.old_values(other.table)
+    plan.old_values(table.table)
     join = _ForeignKeyJoin(kind == "left", table, other, key, call, tj or TableJoined())
     return join.add(m or Materialized())
 
@@ -83,28 +82,28 @@ class _ForeignKeyJoin:
     def __init__(
         self,
         left: bool,
-        table: KTable[Any, Any],
-        other: KTable[Any, Any],
+        table: TableRef,
+        other: TableRef,
         key: Call,
         call: Call,
         tj: TableJoined,
     ) -> None:
         self.left, self.table, self.other, self.key, self.call, self.tj = left, table, other, key, call, tj
-        self.plan = table._flow.plan
+        self.plan = table.updates.plan
         self.registration_topic = ""
         self.store = ""
 
     def name(self, prefix: str, suffix: str) -> str:
         return self.plan.names.named(self.tj.name, prefix, suffix)
 
-    def add(self, m: Materialized[Any, Any]) -> KTable[Any, Any]:
+    def add(self, m: Materialized[Any, Any]) -> TableRef:
         joined = self._answer(self._register())
         response, response_name = self._respond(joined)
         return self._resolve(response, response_name, m)
 
     def _register(self) -> int:
         """Left side up to the registration topic, and its source on the right side."""
-        plan, left, right = self.plan, self.table._flow, self.other._flow
+        plan, left, right = self.plan, self.table.updates, self.other.updates
         topic = self.registration_topic = self.name(REGISTRATION, "-subscription-registration") + TOPIC
         plan.internal_topics.append(topic)
         send_name = self.name(REGISTRATION, "-subscription-registration-processor")
@@ -122,7 +121,7 @@ class _ForeignKeyJoin:
 
     def _answer(self, source: int) -> tuple[int, int]:
         """Right side: registrations are kept and answered, and changes of the right table told."""
-        plan, right = self.plan, self.other._flow
+        plan, right = self.plan, self.other.updates
         self.store = self.name(STORE, "-subscription-store")
         spec = StoreSpec(self.store, StoreKind.TIMESTAMPED_KEY_VALUE, BYTES, REGISTRATIONS)
         store = PlannedStore(spec, named=True)  # Java asks nobody to name this one
@@ -130,10 +129,10 @@ class _ForeignKeyJoin:
         receive_name = self.name(PROCESSOR, "-subscription-receive")
         receive = steps.fk_subscription_receive(self.store, right.key_serde)
         received = plan.add(receive_name, Step(receive, (self.store,)), (source,))
-        plan.view(self.other._table)
+        plan.view(self.other.table)
         join_name = self.name(PROCESSOR, "-subscription-join-foreign")
-        join = steps.fk_subscription_join(self.other._view)
-        joined = plan.add(join_name, Step(join, self.other._view.stores()), (received,))
+        join = steps.fk_subscription_join(self.other.view)
+        joined = plan.add(join_name, Step(join, self.other.view.stores()), (received,))
         foreign_name = self.name(PROCESSOR, "-foreign-join-subscription")
         foreign = steps.fk_foreign_join(self.store, right.key_serde)
         told = plan.add(foreign_name, Step(foreign, (self.store,)), (right.node,))
@@ -141,10 +140,10 @@ class _ForeignKeyJoin:
 
     def _respond(self, parents: tuple[int, int]) -> tuple[int, str]:
         """The response topic and its source on the left side."""
-        plan, left = self.plan, self.table._flow
+        plan, left = self.plan, self.table.updates
         topic = self.name(RESPONSE, "-subscription-response") + TOPIC
         plan.internal_topics.append(topic)
-        around = SerdeAround(lambda inner: answer_serde(inner), self.other._flow.value_serde, "value")
+        around = SerdeAround(lambda inner: answer_serde(inner), self.other.updates.value_serde, "value")
         sink_name = self.name(SINK, "-subscription-response-sink")
         partitioner = _single(self.tj.partitioner) or answer_partition
         sink = SinkNode(sink_name, (), topic, BYTES, None, partitioner)
@@ -155,15 +154,15 @@ class _ForeignKeyJoin:
         plan.copartition(left.sources | {source_name})
         return node, source_name
 
-    def _resolve(self, source: int, source_name: str, given: Materialized[Any, Any]) -> KTable[Any, Any]:
+    def _resolve(self, source: int, source_name: str, given: Materialized[Any, Any]) -> TableRef:
         """Left side: answers meet their rows, and become the result."""
-        plan, left = self.plan, self.table._flow
-        plan.view(self.table._table)
+        plan, left = self.plan, self.table.updates
+        plan.view(self.table.table)
         resolver_name = self.name(RESOLVER, "-subscription-response-resolver")
         resolve = steps.fk_response_resolve(
-            self.left, self.table._view, self.call, left.value_serde, self.registration_topic
+            self.left, self.table.view, self.call, left.value_serde, self.registration_topic
         )
-        resolved = plan.add(resolver_name, Step(resolve, self.table._view.stores()), (source,))
+        resolved = plan.add(resolver_name, Step(resolve, self.table.view.stores()), (source,))
         result = self.name(OUTPUT, "-result")
         m = given.inheriting(left.key_serde)
         store_name = m.queryable or plan.names.store(OUTPUT)
@@ -171,8 +170,8 @@ class _ForeignKeyJoin:
         part = TableStep(steps.fk_output, key_value_store(m, store_name), entry)
         node = plan.add(result, part, (resolved,), versioned=m.versioned)
         sources = left.sources | {source_name}
-        flow = Flow(plan, node, result, sources, left.key_serde, m.value_serde)
-        return KTable(flow, entry, StoreView(store_name), m.queryable)
+        updates = StreamRef(plan, node, result, sources, left.key_serde, m.value_serde)
+        return TableRef(updates, entry, StoreView(store_name), m.queryable)
 
 
 def _single(partitioner: StreamPartitioner[Any, Any] | None) -> Callable[..., object] | None:

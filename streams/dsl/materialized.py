@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic
 
 from streams.dsl.checks import check_fields, check_store, topic_settings
-from streams.dsl.stores import StoreSupplier, spec, window_segment
-from streams.dsl.stores import StoreType as Place
+from streams.dsl.store_supplier import StoreSupplier, spec, window_segment
+from streams.dsl.store_supplier import StoreType as Place
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.serdes.base import Serde, SerdeFor, in_java

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar, overload
 
 from streams import arguments
 from streams.dsl.checks import check_fields, topic_settings
-from streams.dsl.stores import StoreSupplier, StoreType
+from streams.dsl.pick import Fields, Options, pick
+from streams.dsl.store_supplier import StoreSupplier, StoreType
 from streams.durations import Duration, to_ms
 from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
 from streams.processor import StreamPartitioner, TimestampExtractor
@@ -35,9 +36,6 @@ from streams.type_variables import (
     VOStated,
     VStated,
 )
-
-if TYPE_CHECKING:
-    from streams.dsl.stream import KStream
 
 T = TypeVar("T")
 
@@ -290,7 +288,12 @@ def _at_most(count: int, given: Sequence[object], form: str) -> None:
         raise IllegalArgumentException(f"{form}, got {len(given)}: {given!r}.")
 
 
-def _present(given: T | None, message: str) -> T:
+def present(given: T | None, message: str) -> T:
+    """What was given, unless it is None.
+
+    Raises:
+        NullPointerException: with this message.
+    """
     if given is None:
         raise NullPointerException(message)
     return given
@@ -611,46 +614,6 @@ class Repartitioned(Generic[KAny, VAny]):
 
 @written
 @dataclass(frozen=True)
-class Branched(Generic[KAny, VAny]):
-    """A branch: its name (after the split's), and what becomes of its stream.
-
-    Args:
-        name: None: its number.
-        function: gets the branch's stream; what it returns stands in the map, unless None.
-        consumer: gets the branch's stream; the branch does not stand in the map.
-    """
-
-    name: str | None = None
-    function: Callable[[KStream[KAny, VAny]], KStream[KAny, VAny] | None] | None = None
-    consumer: Callable[[KStream[KAny, VAny]], object] | None = None
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    @classmethod
-    def as_(cls, name: str) -> Branched[KAnyGiven, VAnyGiven]:
-        return Branched(name)
-
-    @classmethod
-    def with_function(
-        cls,
-        function: Callable[[KStream[KAnyGiven, VAnyGiven]], KStream[KAnyGiven, VAnyGiven] | None],
-        name: str | None = None,
-    ) -> Branched[KAnyGiven, VAnyGiven]:
-        return Branched(name, _present(function, "chain function cannot be null"))
-
-    @classmethod
-    def with_consumer(
-        cls, consumer: Callable[[KStream[KAnyGiven, VAnyGiven]], object], name: str | None = None
-    ) -> Branched[KAnyGiven, VAnyGiven]:
-        return Branched(name, None, _present(consumer, "chain consumer cannot be null"))
-
-    def with_name(self, name: str | None) -> Branched[KAny, VAny]:
-        return replace(self, name=name)
-
-
-@written
-@dataclass(frozen=True)
 class Printed(Generic[KAny, VAny]):
     """Where and how `print` writes.
 
@@ -685,14 +648,20 @@ class Printed(Generic[KAny, VAny]):
 
     def with_label(self, label: str) -> Printed[KAny, VAny]:
         """With this label in brackets before each line."""
-        return replace(self, label=_present(label, "label can't be null"))
+        return replace(self, label=present(label, "label can't be null"))
 
     def with_key_value_mapper(self, mapper: Callable[[K, V], object]) -> Printed[K, V]:
         """With the text that `mapper(key, value)` gives."""
-        return Printed(self.file, self.label, _present(mapper, "mapper can't be null"), self.name)
+        return Printed(self.file, self.label, present(mapper, "mapper can't be null"), self.name)
 
     def with_name(self, name: str | None) -> Printed[KAny, VAny]:
         return replace(self, name=name)
+
+
+def name_of(method: str, options: Options, fields: Fields) -> str | None:
+    """The name that an operator was given, by `Named` or by keyword."""
+    named = pick(method, Named, options, fields, "named cannot be null")
+    return None if named is None else named.name
 
 
 def grace_ms(joined: Joined[Any, Any, Any]) -> int | None:

@@ -13,9 +13,14 @@ from streams.spelling import meant
 A = TypeVar("A")
 B = TypeVar("B")
 
+Options = tuple[object, ...]
+"""What was given by position."""
+Fields = Mapping[str, object]
+"""What was given by keyword."""
+
 
 def pick(
-    method: str, kind: type[A], options: tuple[object, ...], keywords: Mapping[str, object], missing: str
+    method: str, kind: type[A], options: Options, keywords: Fields, missing: str
 ) -> A | None:
     """The one option of a method that takes one kind; None where nothing of it was given.
 
@@ -37,8 +42,8 @@ def pick_two(
     method: str,
     first: type[A],
     second: type[B],
-    options: tuple[object, ...],
-    keywords: Mapping[str, object],
+    options: Options,
+    keywords: Fields,
     missing: str,
 ) -> tuple[A | None, B | None]:
     """The options of a method that takes two kinds, each None where nothing of it was given."""
@@ -50,8 +55,8 @@ def pick_two(
 def _sorted(
     method: str,
     kinds: tuple[type[Any], ...],
-    options: tuple[object, ...],
-    keywords: Mapping[str, object],
+    options: Options,
+    keywords: Fields,
     missing: str,
 ) -> dict[type[Any], object]:
     found: dict[type[Any], object] = {}
@@ -69,7 +74,7 @@ def _sorted(
 
 
 def _from_keywords(
-    method: str, kinds: tuple[type[Any], ...], found: Mapping[type[Any], object], keywords: Mapping[str, object]
+    method: str, kinds: tuple[type[Any], ...], found: Mapping[type[Any], object], keywords: Fields
 ) -> dict[type[Any], object]:
     given: dict[type[Any], dict[str, object]] = {}
     for name, value in keywords.items():

@@ -5,14 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from streams.dsl.flow import Flow, MaybeSerde
+from streams.dsl.options import Repartitioned
+from streams.dsl.pick import Fields, Options, pick
+from streams.dsl.refs import StreamRef
+from streams.errors import TopologyException
 from streams.operators.stateless import drop_null_keys, pass_through
 from streams.topology.naming import is_generated_stream, repartition_topic
-from streams.topology.plan import Repartition
+from streams.topology.plan import MaybeSerde, Repartition
+
+
+def repartition(stream: StreamRef, options: Options, fields: Fields) -> StreamRef:
+    """`repartition`: a topic that the user asked for, which no optimisation removes."""
+    r = pick("repartition", Repartitioned, options, fields, "repartitioned cannot be null") or Repartitioned()
+    if r.partitions is not None and r.partitions < 1:
+        raise TopologyException(f"repartition() needs at least one partition, got {r.partitions}")
+    part = planned_repartition(
+        stream,
+        r.name if r.name is not None else stream.plan.names.node("KSTREAM-REPARTITION-"),
+        r.key_serde,
+        r.value_serde or stream.value_serde,
+        named=r.name is not None,
+        partitioner=r.partitioner,
+        partitions=r.partitions,
+        optimizable=False,
+    )
+    return replace(after(stream, part, add_repartition(stream, part)), key_serde=r.key_serde or stream.key_serde)
 
 
 def planned_repartition(
-    flow: Flow,
+    stream: StreamRef,
     prefix: str,
     key_serde: MaybeSerde,
     value_serde: MaybeSerde,
@@ -29,10 +50,10 @@ def planned_repartition(
             begins with it.
         named: `prefix` is the user's.
     """
-    names = flow.plan.names
+    names = stream.plan.names
     topic = repartition_topic(prefix)
     if not named:
-        flow.plan.generated_repartitions.append(topic)
+        stream.plan.generated_repartitions.append(topic)
     sink, keep, source = names.node("KSTREAM-SINK-"), names.node("KSTREAM-FILTER-"), names.node("KSTREAM-SOURCE-")
     if not is_generated_stream(prefix):
         sink, keep, source = f"{topic}-sink", f"{topic}-filter", f"{topic}-source"
@@ -51,15 +72,15 @@ def planned_repartition(
     )
 
 
-def add_repartition(flow: Flow, part: Repartition) -> int:
-    """Puts the step below `flow`, and gives its node."""
-    return flow.plan.add(part.source, part, (flow.node,))
+def add_repartition(stream: StreamRef, part: Repartition) -> int:
+    """Puts the step below `stream`, and gives its node."""
+    return stream.plan.add(part.source, part, (stream.node,))
 
 
-def after(flow: Flow, part: Repartition, node: int) -> Flow:
+def after(stream: StreamRef, part: Repartition, node: int) -> StreamRef:
     """The stream that is read back."""
     return replace(
-        flow,
+        stream,
         node=node,
         name=part.source,
         sources=frozenset({part.source}),

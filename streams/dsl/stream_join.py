@@ -1,63 +1,40 @@
-"""Joins of a stream: told apart by what it is joined with, and joins with another stream."""
+"""Joins of a stream with another stream, within windows of time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from streams.dsl import arity
-from streams.dsl.flow import Flow, MaybeSerde, same_builder
 from streams.dsl.options import StreamJoined
-from streams.dsl.pick import pick
+from streams.dsl.pick import Fields, Options, pick
+from streams.dsl.refs import StreamRef, same_builder
 from streams.dsl.repartition import add_repartition, after, planned_repartition
-from streams.dsl.stores import StoreSupplier, spec, window_segment
-from streams.dsl.stores import StoreType as Place
-from streams.dsl.stream import KStream
-from streams.dsl.table_steps import joined_sources
+from streams.dsl.store_supplier import StoreSupplier, spec, window_segment
+from streams.dsl.store_supplier import StoreType as Place
 from streams.dsl.windows import JoinWindows
 from streams.errors import IllegalArgumentException, NullPointerException, StreamsException
 from streams.operators.base import Call
 from streams.operators.self_join import self_join
 from streams.operators.stateless import pass_through
 from streams.operators.stream_join import stream_join, stream_window
-from streams.topology.plan import JoinSide, PlannedStore, StreamJoin, Windowed
+from streams.topology.plan import JoinSide, MaybeSerde, PlannedStore, StreamJoin, Windowed
 from streams.topology.store import StoreKind, StoreSpec
 
 OUTER_THIS, JOIN_THIS = "KSTREAM-OUTERTHIS-", "KSTREAM-JOINTHIS-"
 OUTER_OTHER, JOIN_OTHER = "KSTREAM-OUTEROTHER-", "KSTREAM-JOINOTHER-"
 
 
-def repartition_for_join(
-    stream: KStream[Any, Any], prefix: str, named: bool, key_serde: MaybeSerde, value_serde: MaybeSerde
-) -> Flow:
-    """Below which node records of one key are together. Unnamed joins of one stream share a repartition."""
-    flow = stream._flow
-    if not flow.rekeyed:
-        return flow
-    part = planned_repartition(flow, prefix, key_serde or flow.key_serde, value_serde or flow.value_serde, named=named)
-    if stream._repartition is None or flow.name != prefix:
-        stream._repartition = add_repartition(flow, part)
-        return after(flow, part, stream._repartition)
-    shared = after(flow, part, stream._repartition)
-    source = flow.plan.nodes[stream._repartition].name
-    return Flow(shared.plan, shared.node, shared.name, frozenset({source}), shared.key_serde, shared.value_serde)
-
-
 def join_streams(
-    method: str,
-    kind: str,
-    stream: KStream[Any, Any],
-    other: KStream[Any, Any],
-    given: tuple[object, ...],
-    fields: Mapping[str, object],
-) -> KStream[Any, Any]:
+    method: str, kind: str, stream: StreamRef, other: StreamRef, given: Options, fields: Fields
+) -> StreamRef:
     """`join(other, joiner, windows, [StreamJoined])` and its outer kinds.
 
     Raises:
         StreamsException: store suppliers that do not fit the windows, or have one name.
     """
-    joiner, windows, options = (*given, None, None)[0], (*given, None, None)[1], given[2:]
-    same_builder(method, stream._flow, other._flow)
+    joiner, windows, *_ = (*given, None, None)
+    same_builder(method, stream.plan, other.plan)
     call = arity.either(joiner, arity.JOIN_FORMS, method, "joiner cannot be null")
     if windows is None:
         raise NullPointerException("windows cannot be null")
@@ -65,19 +42,29 @@ def join_streams(
         raise IllegalArgumentException(
             f"{method}() of two streams takes JoinWindows after the joiner, got {windows!r}."
         )
-    sj = pick(method, StreamJoined, options, fields, "streamJoined cannot be null") or StreamJoined()
-    left, right = _sides(stream, other, sj)
-    joined_sources(left, right)
-    return KStream(_Join(kind, left, right, call, windows, sj).add())
-
-
-def _sides(stream: KStream[Any, Any], other: KStream[Any, Any], sj: StreamJoined[Any, Any, Any]) -> tuple[Flow, Flow]:
+    sj = pick(method, StreamJoined, given[2:], fields, "streamJoined cannot be null") or StreamJoined()
     named = sj.name is not None
-    this_prefix = f"{sj.name}-left" if named else stream._flow.name
-    other_prefix = f"{sj.name}-right" if named else other._flow.name
+    this_prefix, other_prefix = (f"{sj.name}-left", f"{sj.name}-right") if named else (stream.name, other.name)
     left = repartition_for_join(stream, this_prefix, named, sj.key_serde, sj.value_serde)
     right = repartition_for_join(other, other_prefix, named, sj.key_serde, sj.other_value_serde)
-    return left, right
+    left.plan.copartition(left.sources | right.sources)
+    return _Join(kind, left, right, call, windows, sj).add()
+
+
+def repartition_for_join(
+    stream: StreamRef, prefix: str, named: bool, key_serde: MaybeSerde, value_serde: MaybeSerde
+) -> StreamRef:
+    """Below which node records of one key are together. Unnamed joins of one stream share a repartition."""
+    if not stream.rekeyed:
+        return stream
+    plan = stream.plan
+    key_serde, value_serde = key_serde or stream.key_serde, value_serde or stream.value_serde
+    part = planned_repartition(stream, prefix, key_serde, value_serde, named=named)
+    node = plan.repartitions.get(stream)
+    if node is None or stream.name != prefix:
+        plan.repartitions[stream] = node = add_repartition(stream, part)
+        return after(stream, part, node)
+    return replace(after(stream, part, node), sources=frozenset({plan.nodes[node].name}))
 
 
 class _Join:
@@ -86,8 +73,8 @@ class _Join:
     def __init__(
         self,
         kind: str,
-        left: Flow,
-        right: Flow,
+        left: StreamRef,
+        right: StreamRef,
         call: Call,
         windows: JoinWindows,
         sj: StreamJoined[Any, Any, Any],
@@ -103,7 +90,7 @@ class _Join:
         self.other_generated = names.node(OUTER_OTHER if one else JOIN_OTHER)
         self.merge = names.named(sj.name, "KSTREAM-MERGE-", "-merge")
 
-    def add(self) -> Flow:
+    def add(self) -> StreamRef:
         """Puts the join into the plan."""
         sj, windows, plan = self.sj, self.windows, self.left.plan
         if sj.this_store is not None and sj.other_store is not None and sj.this_store.name == sj.other_store.name:
@@ -126,10 +113,10 @@ class _Join:
         )
         parents = (self.left.node, self.right.node)
         node = plan.add(self.merge, part, parents, relaxed=self.kind != "inner")
-        return Flow(plan, node, self.merge, self.left.sources | self.right.sources, sj.key_serde)
+        return StreamRef(plan, node, self.merge, self.left.sources | self.right.sources, sj.key_serde)
 
-    def _windowed(self, flow: Flow, name: str, store: PlannedStore) -> None:
-        flow.plan.add(name, Windowed(stream_window(store.spec.name), store.spec.name), (flow.node,))
+    def _windowed(self, side: StreamRef, name: str, store: PlannedStore) -> None:
+        side.plan.add(name, Windowed(stream_window(store.spec.name), store.spec.name), (side.node,))
 
     def _side(
         self,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
+from streams.dsl.refs import TableRef
 from streams.dsl.suppressed import Suppressed
-from streams.dsl.table import KTable
 from streams.errors import IllegalArgumentException, NullPointerException, TopologyException
 from streams.operators.suppress import suppress as suppress_step
 from streams.operators.views import SuppressedView
@@ -16,7 +15,7 @@ from streams.topology.store import StoreKind, StoreSpec
 PREFIX = "KTABLE-SUPPRESS-"
 
 
-def suppress(table: KTable[Any, Any], suppressed: Suppressed) -> KTable[Any, Any]:
+def suppress(table: TableRef, suppressed: object) -> TableRef:
     """Puts a buffer below `table`, which must send its old values for it.
 
     Raises:
@@ -28,25 +27,25 @@ def suppress(table: KTable[Any, Any], suppressed: Suppressed) -> KTable[Any, Any
         raise IllegalArgumentException(
             f"suppress() takes Suppressed.until_window_closes(…) or Suppressed.until_time_limit(…), got {suppressed!r}."
         )
-    flow = table._flow
-    plan = flow.plan
-    if plan.nodes[flow.node].versioned:
+    updates = table.updates
+    plan = updates.plan
+    if plan.nodes[updates.node].versioned:
         raise TopologyException("suppress() is only supported for non-versioned KTables")
     final = suppressed.wait_ms is None
     name = suppressed.name if suppressed.name is not None else plan.names.node(PREFIX)
-    wait_ms = _close_ms(plan, flow.node, "") if suppressed.wait_ms is None else suppressed.wait_ms
+    wait_ms = _close_ms(plan, updates.node, "") if suppressed.wait_ms is None else suppressed.wait_ms
     store_name = f"{name}-store" if suppressed.name is not None else plan.names.store(PREFIX)
     buffer = suppressed.buffer
     store = StoreSpec(
         store_name,
         StoreKind.SUPPRESS_BUFFER,
-        flow.key_serde,
-        flow.value_serde,
+        updates.key_serde,
+        updates.value_serde,
         logging=buffer.logging,
         persistent=False,
         retention_ms=wait_ms,
     )
-    plan.old_values(table._table)
+    plan.old_values(table.table)
     make = suppress_step(
         store_name,
         wait_ms,
@@ -57,10 +56,10 @@ def suppress(table: KTable[Any, Any], suppressed: Suppressed) -> KTable[Any, Any
         window_end=final,
         idle_ms=suppressed.idle_ms,
     )
-    entry = plan.table(TablePlan(TableKind.SUPPRESSED, (name,), (table._table,)))
+    entry = plan.table(TablePlan(TableKind.SUPPRESSED, (name,), (table.table,)))
     part = Step(make, own=PlannedStore(store, suppressed.name is not None, anywhere=False), table=entry)
-    node = plan.add(name, part, (flow.node,), versioned=False, suppress=True)
-    return KTable(replace(flow, node=node, name=name), entry, SuppressedView(store_name, table._view), None)
+    node = plan.add(name, part, (updates.node,), versioned=False, suppress=True)
+    return TableRef(replace(updates, node=node, name=name), entry, SuppressedView(store_name, table.view), None)
 
 
 def _close_ms(plan: Plan, node: int, chain: str) -> int:

@@ -331,6 +331,8 @@ class Plan:
     """Topics of foreign-key joins; those of repartitions are in their entries."""
     generated_repartitions: list[str] = field(default_factory=list)
     """Names of repartition topics that no user gave, each time one is asked for: also where an earlier one serves."""
+    repartitions: dict[object, int] = field(default_factory=dict)
+    """Of what several operators may be built on, a stream or a group: the repartition that they share."""
     _priority: int = 0
     _method: FrameType | None = None
     """Held while nodes are added, so that two calls from one line are two: no other frame can be this object."""

@@ -8,7 +8,7 @@ import re
 import pytest
 
 import streams
-from streams.dsl.cogrouped import SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream
+from streams.dsl.faces import SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream
 from streams.dsl.stores import KeyedStoreBuilder
 from streams.errors import NotYetBuiltException
 from streams.state.key_value_store import KeyValueStore, VersionedKeyValueStore

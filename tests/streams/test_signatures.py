@@ -16,7 +16,7 @@ import streams
 import streams.clients
 import streams.testing
 from streams import KStream, KTable, Materialized, Named, Serdes, StreamsBuilder, WindowStore
-from streams.dsl.cogrouped import SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream
+from streams.dsl.faces import SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream
 
 ROOMS = (streams, streams.clients, streams.testing)
 CLASSES: dict[str, type[Any]] = {

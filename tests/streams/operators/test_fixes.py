@@ -20,7 +20,7 @@ from streams import (
     TimeWindows,
 )
 from streams.config.application import StreamsConfig
-from streams.dsl.stores import StoreType
+from streams.dsl.store_supplier import StoreType
 from streams.errors import ConfigException
 from tests.streams.operators.running import UNCACHED, flat, shown
 

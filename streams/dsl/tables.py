@@ -1,42 +1,56 @@
-"""Operators that make one table of another row by row, and the way back to a stream."""
+"""Tables made of streams and of tables, row by row, and the way back to a stream."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from streams.dsl import arity
-from streams.dsl.flow import Flow, MaybeSerde, name_of, new_key, same_key
 from streams.dsl.materialized import Materialized, key_value_store, unexpiring
-from streams.dsl.options import Named
-from streams.dsl.pick import pick_two
-from streams.dsl.stream import KStream
-from streams.dsl.table import KTable
+from streams.dsl.options import Named, name_of
+from streams.dsl.pick import Fields, Options, pick_two
+from streams.dsl.refs import StreamRef, TableRef
+from streams.dsl.repartition import add_repartition, planned_repartition
+from streams.dsl.steps import new_key, same_key
 from streams.errors import NullPointerException
 from streams.operators import stateless, table_steps
 from streams.operators.base import StepMaker
+from streams.operators.source_table import source_table
 from streams.operators.views import FilteredView, MappedView, StoreView, TransformedView, View
 from streams.topology.graph import spec_of
-from streams.topology.plan import StateStore, Step, TableKind, TablePlan
+from streams.topology.plan import MaybeSerde, StateStore, Step, TableKind, TablePlan, TableStep
 from streams.topology.suppliers import TRANSFORMER, brought_stores, check_supplier
 
-Options = tuple[object, ...]
-Fields = Mapping[str, object]
+
+def to_table(stream: StreamRef, options: Options, fields: Fields) -> TableRef:
+    """`to_table`: the stream's records become rows, after a repartition where the key may have changed.
+
+    A store that the user describes takes its serdes from there alone, as in Java.
+    """
+    named, given = pick_two("to_table", Named, Materialized, options, fields, "named cannot be null")
+    plan = stream.plan
+    name = plan.names.named(None if named is None else named.name, "KSTREAM-TOTABLE-")
+    inherited = (given or Materialized()).inheriting(stream.key_serde, stream.value_serde)
+    m = inherited if given is None else given
+    store_name = m.queryable or plan.names.store("KSTREAM-TOTABLE-")
+    parent, sources = stream.node, stream.sources
+    if stream.rekeyed:
+        part = planned_repartition(stream, name, inherited.key_serde, inherited.value_serde, named=named is not None)
+        parent, sources = add_repartition(stream, part), frozenset({part.source})
+    table = plan.table(TablePlan(TableKind.SOURCE, (name,), materialized=m.kept))
+    step = TableStep(source_table, key_value_store(m, store_name), table)
+    node = plan.add(name, step, (parent,), versioned=m.versioned)
+    updates = StreamRef(plan, node, name, sources, inherited.key_serde, inherited.value_serde)
+    return TableRef(updates, table, StoreView(store_name), m.queryable)
 
 
-def filtered(
-    table: KTable[Any, Any],
-    method: str,
-    predicate: Callable[..., object],
-    negate: bool,
-    options: Options,
-    fields: Fields,
-) -> KTable[Any, Any]:
+def filter_(
+    table: TableRef, method: str, predicate: object, negate: bool, options: Options, fields: Fields
+) -> TableRef:
     """`filter` and `filter_not`."""
     fn = arity.fixed(predicate, arity.PAIR_FORM, method, "predicate can't be null")
     named, m = pick_two(method, Named, Materialized, options, fields, "materialized can't be null")
-    view = FilteredView(table._view, fn, negate)
     return _derived(
         table,
         "KTABLE-FILTER-",
@@ -44,14 +58,12 @@ def filtered(
         m,
         TableKind.FILTERED,
         lambda store: table_steps.table_filter(fn, negate, store),
-        view,
-        value_serde=table._flow.value_serde,
+        FilteredView(table.view, fn, negate),
+        value_serde=table.updates.value_serde,
     )
 
 
-def mapped(
-    table: KTable[Any, Any], mapper: Callable[..., object], options: Options, fields: Fields
-) -> KTable[Any, Any]:
+def map_values(table: TableRef, mapper: object, options: Options, fields: Fields) -> TableRef:
     """`map_values`."""
     call = arity.either(mapper, arity.VALUE_FORMS, "map_values", "mapper can't be null")
     named, m = pick_two("map_values", Named, Materialized, options, fields, "materialized can't be null")
@@ -62,13 +74,11 @@ def mapped(
         m,
         TableKind.DERIVED,
         lambda store: table_steps.table_map_values(call, store),
-        MappedView(table._view, call),
+        MappedView(table.view, call),
     )
 
 
-def transformed(
-    table: KTable[Any, Any], supplier: Callable[[], object], given: Options, fields: Fields
-) -> KTable[Any, Any]:
+def transform_values(table: TableRef, supplier: Callable[[], object], given: Options, fields: Fields) -> TableRef:
     """`transform_values`."""
     make = check_supplier(supplier, TRANSFORMER)
     if any(thing is None for thing in given):
@@ -77,7 +87,7 @@ def transformed(
     options = tuple(thing for thing in given if not isinstance(thing, str))
     named, m = pick_two("transform_values", Named, Materialized, options, fields, "named can't be null")
     for builder in brought_stores(supplier):
-        table._flow.plan.add("state store", StateStore(builder))
+        table.updates.plan.add("state store", StateStore(builder))
         own = (*own, spec_of(builder).name)
     return _derived(
         table,
@@ -86,14 +96,14 @@ def transformed(
         m,
         TableKind.DERIVED,
         lambda store: table_steps.table_transform_values(make, store),
-        TransformedView(table._view, make, own),
+        TransformedView(table.view, make, own),
         stores=own,
         burns=False,
     )
 
 
 def _derived(
-    table: KTable[Any, Any],
+    table: TableRef,
     prefix: str,
     named: Named | None,
     materialized: Materialized[Any, Any] | None,
@@ -104,12 +114,11 @@ def _derived(
     stores: tuple[str, ...] = (),
     value_serde: MaybeSerde = None,
     burns: bool = True,
-) -> KTable[Any, Any]:
+) -> TableRef:
     """A table computed row by row. It has a store only if the user named one; options without a name consume a
     number for it all the same (`burns`). What is known of the serdes goes on downstream, not into the store, as in
     Java."""
-    flow = table._flow
-    plan = flow.plan
+    plan = table.updates.plan
     m = materialized or Materialized()
     if materialized is not None and burns and m.queryable is None:
         plan.names.store(prefix)
@@ -118,33 +127,27 @@ def _derived(
     if store is None:
         unexpiring(m, "this table is computed from the one above; give it a store by a name, store=….")
     own = None if store is None else key_value_store(m, store)
-    entry = plan.table(TablePlan(kind, (name,), (table._table,), store is not None))
+    entry = plan.table(TablePlan(kind, (name,), (table.table,), store is not None))
     if kind is TableKind.FILTERED:
-        plan.old_values_if_cheap(table._table, entry)
+        plan.old_values_if_cheap(table.table, entry)
     versioned = None if materialized is None else m.versioned
     step = make(store)
     part = Step(step if versioned is not False else table_steps.unversioned(step), stores, own, entry)
-    node = plan.add(name, part, (flow.node,), versioned=versioned)
-    inherited = m.inheriting(flow.key_serde, value_serde)
-    below = replace(flow, node=node, name=name, key_serde=inherited.key_serde, value_serde=inherited.value_serde)
-    return KTable(below, entry, view if store is None else StoreView(store), store)
+    node = plan.add(name, part, (table.updates.node,), versioned=versioned)
+    m = m.inheriting(table.updates.key_serde, value_serde)
+    updates = replace(table.updates, node=node, name=name, key_serde=m.key_serde, value_serde=m.value_serde)
+    return TableRef(updates, entry, view if store is None else StoreView(store), store)
 
 
-def to_stream(table: KTable[Any, Any], given: Options, fields: Fields) -> KStream[Any, Any]:
+def to_stream(table: TableRef, given: Options, fields: Fields) -> StreamRef:
     """`to_stream`, with or without a new key."""
     mapper: Callable[..., object] | None = None
     if given and not isinstance(given[0], Named):
         first, given = given[0], given[1:]
         mapper = arity.fixed(first, arity.PAIR_FORM, "to_stream", "mapper cannot be null")
-    flow = same_key(table._flow, "KTABLE-TOSTREAM-", name_of("to_stream", given, fields), stateless.pass_through())
-    flow = replace(flow, rekeyed=False)
+    name = name_of("to_stream", given, fields)
+    stream = same_key(table.updates, "KTABLE-TOSTREAM-", name, stateless.pass_through())
+    stream = replace(stream, rekeyed=False)
     if mapper is None:
-        return KStream(flow)
-    return KStream(new_key(flow, "KSTREAM-KEY-SELECT-", None, stateless.select_key(mapper), flow.value_serde))
-
-
-def joined_sources(flow: Flow, other: Flow) -> frozenset[str]:
-    """Notes that both sides must be partitioned alike, and gives the source nodes of both."""
-    sources = flow.sources | other.sources
-    flow.plan.copartition(sources)
-    return sources
+        return stream
+    return new_key(stream, "KSTREAM-KEY-SELECT-", None, stateless.select_key(mapper), stream.value_serde)

@@ -1,0 +1,59 @@
+"""No file needs a file that needs it, however far around; and what is imported is imported at the top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from tests.house.source import Import, Module, imports, modules
+
+STARTING_TIME: Mapping[str, str] = {
+    "streams.cli.entry": "the command answers `--help` before it loads the framework",
+    "streams.clients.connect": "a program that never connects loads no engine",
+    "streams.runtime.compile.scope": "asyncio is loaded by applications with asynchronous steps",
+    "streams.runtime.worker.equip": "RocksDB is loaded by applications with stores on disk",
+    "streams.serdes": "msgspec and msgpack are loaded by who uses JSON or msgpack",
+    "streams.topology.checks": "networkx takes 150 ms",
+    "streams.topology.graph": "drawings are loaded by who draws",
+    "streams.topology.diff_matching": "hashlib loads OpenSSL",
+    "streams.topology.node": "hashlib loads OpenSSL",
+}
+"""Files that import inside a function, and why."""
+
+
+def circle(needs: Mapping[str, Iterable[str]]) -> list[str]:
+    """The files of one circle, each needing the next; none: []."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as found:
+        around: list[str] = found.args[1]
+        return around[::-1]
+    return []
+
+
+def needs(found: Iterable[tuple[Module, Import]]) -> dict[str, set[str]]:
+    names = {module.name for module in modules()}
+    all_needs: dict[str, set[str]] = {name: set() for name in names}
+    for module, each in found:
+        if each.target in names - {module.name}:
+            all_needs[module.name].add(each.target)
+    return all_needs
+
+
+def every_import() -> list[tuple[Module, Import]]:
+    return [(module, each) for module in modules() for each in imports(module)]
+
+
+def test_there_are_no_circles_of_files() -> None:
+    assert circle(needs(every_import())) == []
+
+
+def test_a_planted_circle_is_found() -> None:
+    low = next(m for m in modules() if m.name == "streams.dsl.refs")
+    planted = circle(needs([*every_import(), (low, Import("streams.dsl.builder", 1, True))]))
+    assert {"streams.dsl.refs", "streams.dsl.builder"} <= {*planted}
+
+
+def test_what_is_imported_inside_a_function_would_cost_starting_time() -> None:
+    inside = {module.name for module, each in every_import() if not each.top}
+    assert inside == {*STARTING_TIME}
