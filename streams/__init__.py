@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from streams.clients.subscriber import ConsumerRebalanceListener as ConsumerRebalanceListener
     from streams.config import StreamsConfig as StreamsConfig
     from streams.dsl.builder import StreamsBuilder as StreamsBuilder
-    from streams.dsl.faces import Branched as Branched
     from streams.dsl.faces import BranchedKStream as BranchedKStream
     from streams.dsl.faces import CogroupedKStream as CogroupedKStream
     from streams.dsl.faces import GlobalKTable as GlobalKTable
     from streams.dsl.faces import KGroupedStream as KGroupedStream
     from streams.dsl.faces import KGroupedTable as KGroupedTable
+    from streams.dsl.faces import Branched as Branched
     from streams.dsl.faces import KStream as KStream
     from streams.dsl.faces import KTable as KTable
     from streams.dsl.faces import SessionWindowedKStream as SessionWindowedKStream
@@ -56,36 +56,36 @@ if TYPE_CHECKING:
     from streams.dsl.windows import UnlimitedWindows as UnlimitedWindows
     from streams.dsl.windows import Windows as Windows
     from streams.errors import *  # noqa: F403
+    from streams.exception_handlers import DeadLetter as DeadLetter
+    from streams.exception_handlers import DefaultProductionExceptionHandler as DefaultProductionExceptionHandler
+    from streams.exception_handlers import ErrorHandlerContext as ErrorHandlerContext
+    from streams.exception_handlers import LogAndContinueExceptionHandler as LogAndContinueExceptionHandler
+    from streams.exception_handlers import (
+        LogAndContinueProcessingExceptionHandler as LogAndContinueProcessingExceptionHandler,
+    )
+    from streams.exception_handlers import LogAndFailExceptionHandler as LogAndFailExceptionHandler
+    from streams.exception_handlers import LogAndFailProcessingExceptionHandler as LogAndFailProcessingExceptionHandler
+    from streams.exception_handlers import Response as Response
     from streams.processor import Cancellable as Cancellable
     from streams.processor import ContextualFixedKeyProcessor as ContextualFixedKeyProcessor
     from streams.processor import ContextualProcessor as ContextualProcessor
-    from streams.processor import DeadLetter as DeadLetter
-    from streams.processor import DefaultProductionExceptionHandler as DefaultProductionExceptionHandler
-    from streams.processor import ErrorHandlerContext as ErrorHandlerContext
     from streams.processor import FailOnInvalidTimestamp as FailOnInvalidTimestamp
     from streams.processor import FixedKeyProcessor as FixedKeyProcessor
     from streams.processor import FixedKeyProcessorContext as FixedKeyProcessorContext
-    from streams.processor import LogAndContinueExceptionHandler as LogAndContinueExceptionHandler
-    from streams.processor import LogAndContinueProcessingExceptionHandler as LogAndContinueProcessingExceptionHandler
-    from streams.processor import LogAndFailExceptionHandler as LogAndFailExceptionHandler
-    from streams.processor import LogAndFailProcessingExceptionHandler as LogAndFailProcessingExceptionHandler
     from streams.processor import LogAndSkipOnInvalidTimestamp as LogAndSkipOnInvalidTimestamp
     from streams.processor import Processor as Processor
     from streams.processor import ProcessorContext as ProcessorContext
     from streams.processor import PunctuationType as PunctuationType
     from streams.processor import RecordContext as RecordContext
-    from streams.processor import Response as Response
     from streams.processor import StreamPartitioner as StreamPartitioner
     from streams.processor import TimestampExtractor as TimestampExtractor
     from streams.processor import TopicNameExtractor as TopicNameExtractor
-    from streams.processor import (
-        UsePartitionTimeOnInvalidTimestamp as UsePartitionTimeOnInvalidTimestamp,
-    )
+    from streams.processor import UsePartitionTimeOnInvalidTimestamp as UsePartitionTimeOnInvalidTimestamp
     from streams.processor import ValueTransformerWithKey as ValueTransformerWithKey
     from streams.processor import WallclockTimestampExtractor as WallclockTimestampExtractor
-    from streams.record import FixedKeyRecord as FixedKeyRecord
+    from streams.processor import FixedKeyRecord as FixedKeyRecord
+    from streams.processor import Record as Record
     from streams.record import Headers as Headers
-    from streams.record import Record as Record
     from streams.record import RecordMetadata as RecordMetadata
     from streams.record import TopicPartition as TopicPartition
     from streams.record import ValueAndTimestamp as ValueAndTimestamp
@@ -152,25 +152,29 @@ _HOMES = {
         "UnlimitedWindows",
         "Windows",
     ),
+    "streams.exception_handlers": (
+        "DeadLetter",
+        "DefaultProductionExceptionHandler",
+        "ErrorHandlerContext",
+        "LogAndContinueExceptionHandler",
+        "LogAndContinueProcessingExceptionHandler",
+        "LogAndFailExceptionHandler",
+        "LogAndFailProcessingExceptionHandler",
+        "Response",
+    ),
     "streams.processor": (
         "Cancellable",
-        "Response",
-        "LogAndFailProcessingExceptionHandler",
-        "LogAndFailExceptionHandler",
-        "LogAndContinueProcessingExceptionHandler",
-        "LogAndContinueExceptionHandler",
-        "ErrorHandlerContext",
-        "DefaultProductionExceptionHandler",
-        "DeadLetter",
         "ContextualFixedKeyProcessor",
         "ContextualProcessor",
         "FailOnInvalidTimestamp",
         "FixedKeyProcessor",
         "FixedKeyProcessorContext",
+        "FixedKeyRecord",
         "LogAndSkipOnInvalidTimestamp",
         "Processor",
         "ProcessorContext",
         "PunctuationType",
+        "Record",
         "RecordContext",
         "StreamPartitioner",
         "TimestampExtractor",
@@ -180,9 +184,7 @@ _HOMES = {
         "WallclockTimestampExtractor",
     ),
     "streams.record": (
-        "FixedKeyRecord",
         "Headers",
-        "Record",
         "RecordMetadata",
         "TopicPartition",
         "ValueAndTimestamp",

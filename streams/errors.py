@@ -6,10 +6,9 @@ Java's general exceptions keep their names and are also Python's: whoever catche
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from streams.record import TopicPartition
+from streams.record import TopicPartition
 
 
 class KafkaException(Exception):

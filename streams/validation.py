@@ -13,13 +13,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from operator import index
-from typing import TYPE_CHECKING, SupportsIndex, TypeVar
+from typing import SupportsIndex, TypeVar
 
 from streams.durations import instant_ms
 from streams.errors import IllegalArgumentException, SerializationException
-
-if TYPE_CHECKING:
-    from streams.record import Headers
+from streams.names import check_topic
+from streams.record import Headers, TopicPartition
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -247,3 +246,38 @@ def _header(pair: object) -> tuple[str, bytes | None]:
 def shown_text(text: str, limit: int = 20) -> str:
     """A text as code, or a word for it where it is long."""
     return repr(text) if len(text) <= limit else "text"
+
+
+def partition_of(given: object) -> TopicPartition:
+    """A partition that is handed over: a `TopicPartition`, or a pair of topic and number.
+
+    Raises:
+        IllegalArgumentException: it is none.
+        InvalidTopicException: no topic has that name.
+    """
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise IllegalArgumentException(f"Invalid partition: {shown(given)}. Give TopicPartition(topic, number).")
+    topic, number = given
+    return TopicPartition(check_topic(topic), check_partition(number))
+
+
+def partitions_of(given: object) -> list[TopicPartition]:
+    """Partitions that are handed over, in any iterable; raises as `partition_of`."""
+    if isinstance(given, str | bytes | TopicPartition) or not isinstance(given, Iterable):
+        raise IllegalArgumentException(f"Invalid partitions: {shown(given)}. Give a list of TopicPartition.")
+    return [partition_of(each) for each in given]
+
+
+def mapping_of(given: object, what: str) -> Mapping[object, object]:
+    """A mapping that is handed over; raises IllegalArgumentException where it is none."""
+    if not isinstance(given, Mapping):
+        raise IllegalArgumentException(f"Invalid {what}: {shown(given)}. Give a mapping by TopicPartition.")
+    return given
+
+
+def times_of(given: object) -> dict[TopicPartition, int]:
+    """Times that are handed over to be looked up, by partition: ms, or aware datetimes; raises as `partition_of`."""
+    return {
+        (where := partition_of(partition)): check_timestamp(time, f"time for {where}")
+        for partition, time in mapping_of(given, "times").items()
+    }

@@ -34,7 +34,8 @@ from streams.errors import (
     WakeupException,
 )
 from streams.names import check_topic
-from streams.record import TopicPartition, mapping_of, partition_of, partitions_of, times_of
+from streams.record import TopicPartition
+from streams.validation import mapping_of, partition_of, partitions_of, times_of
 from streams.spelling import no_attribute
 from streams.validation import LARGEST, check_text, check_whole, texts
 

@@ -6,26 +6,13 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from streams.config.clients import ADMIN, CONSUMER, PRODUCER, is_bundled
+from streams.config.clients import ADMIN, CONSUMER, PREFIXES, PRODUCER, is_bundled
+from streams.config.derived import admin_settings, consumer_settings, producer_settings
 from streams.config.streams import EXACTLY_ONCE_V2, SETTINGS, optimizations
 from streams.config.table import Setting, invalid, named, text_of, unknown
-from streams.config.topics import TOPIC
 from streams.errors import ConfigException, NotYetBuiltException
 from streams.serdes.base import Serde
 from streams.serdes.choose import default_serde
-
-PREFIXES: Mapping[str, Mapping[str, Setting]] = MappingProxyType(
-    {
-        "main.consumer.": CONSUMER,
-        "restore.consumer.": CONSUMER,
-        "global.consumer.": CONSUMER,
-        "consumer.": CONSUMER,
-        "producer.": PRODUCER,
-        "admin.": ADMIN,
-        "topic.": TOPIC,
-    }
-)
-"""Settings with one of these prefixes are passed on, the prefix taken off."""
 
 CLIENT_TAG = "client.tag."
 _TAG_KEY_LENGTH, _TAG_VALUE_LENGTH = 20, 30
@@ -280,32 +267,22 @@ class StreamsConfig(Mapping[str, object]):
 
     def get_main_consumer_configs(self, client_id: str, worker: int = 0) -> dict[str, object]:
         """Settings of the consumer of input; `worker` is its number in the process."""
-        from streams.config.derived import consumer_settings
-
         return consumer_settings(self, "main", client_id, self.exactly_once, worker)
 
     def get_restore_consumer_configs(self, client_id: str) -> dict[str, object]:
         """Settings of the consumer of changelogs."""
-        from streams.config.derived import consumer_settings
-
         return consumer_settings(self, "restore", client_id, self.exactly_once)
 
     def get_global_consumer_configs(self, client_id: str) -> dict[str, object]:
         """Settings of the consumer of global tables."""
-        from streams.config.derived import consumer_settings
-
         return consumer_settings(self, "global", client_id, self.exactly_once)
 
     def get_producer_configs(self, client_id: str) -> dict[str, object]:
         """Settings of the producer."""
-        from streams.config.derived import producer_settings
-
         return producer_settings(self, client_id, self.exactly_once)
 
     def get_admin_configs(self, client_id: str) -> dict[str, object]:
         """Settings of the admin."""
-        from streams.config.derived import admin_settings
-
         return admin_settings(self, client_id)
 
     # What several rooms ask for

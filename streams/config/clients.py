@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from streams.config.table import (
     Check,
     Setting,
@@ -17,6 +20,7 @@ from streams.config.table import (
     texts,
 )
 from streams.config.things import check_client_serde, check_partitioner, client_serde_called, partitioner_called
+from streams.config.topics import TOPIC
 from streams.errors import InvalidGroupIdException
 from streams.names import check_group
 
@@ -278,3 +282,16 @@ ADMIN = table((*_of_all(65_536, no_age=_ASKED_ANEW, no_timeout="each call waits 
 ))
 """Settings of an admin."""
 # fmt: on
+
+PREFIXES: Mapping[str, Mapping[str, Setting]] = MappingProxyType(
+    {
+        "main.consumer.": CONSUMER,
+        "restore.consumer.": CONSUMER,
+        "global.consumer.": CONSUMER,
+        "consumer.": CONSUMER,
+        "producer.": PRODUCER,
+        "admin.": ADMIN,
+        "topic.": TOPIC,
+    }
+)
+"""Settings with one of these prefixes are passed on, the prefix taken off."""

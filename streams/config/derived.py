@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
-from streams.config.application import PREFIXES, StreamsConfig
-from streams.config.clients import ADMIN, CONSUMER, PRODUCER
+from streams.config.clients import ADMIN, CONSUMER, PREFIXES, PRODUCER
 from streams.config.streams import SETTINGS
 from streams.config.table import Setting, invalid
 from streams.errors import IllegalArgumentException
@@ -20,6 +19,17 @@ log = logging.getLogger("streams.config")
 
 ConsumerKind = Literal["main", "restore", "global"]
 Settings = dict[str, object]
+
+
+class ApplicationConfig(Protocol):
+    """What is asked of the application's settings (`StreamsConfig`)."""
+
+    @property
+    def application_id(self) -> str: ...
+    def get_int(self, name: str) -> int: ...
+    def prefixed(self, prefix: str) -> Mapping[str, object]: ...
+    def unprefixed(self) -> Mapping[str, object]: ...
+
 
 _FORCED_CONSUMER: Mapping[str, object] = {
     "enable.auto.commit": False,
@@ -50,7 +60,7 @@ _NEVER = 2_147_483_647
 
 
 def consumer_settings(
-    config: StreamsConfig, kind: ConsumerKind, client_id: str, exactly_once: bool, worker: int = 0
+    config: ApplicationConfig, kind: ConsumerKind, client_id: str, exactly_once: bool, worker: int = 0
 ) -> Settings:
     """Settings of one of the three consumers.
 
@@ -84,7 +94,7 @@ def consumer_settings(
     return found
 
 
-def producer_settings(config: StreamsConfig, client_id: str, exactly_once: bool) -> Settings:
+def producer_settings(config: ApplicationConfig, client_id: str, exactly_once: bool) -> Settings:
     """Settings of the producer.
 
     Raises:
@@ -113,12 +123,12 @@ def producer_settings(config: StreamsConfig, client_id: str, exactly_once: bool)
     return found
 
 
-def admin_settings(config: StreamsConfig, client_id: str) -> Settings:
+def admin_settings(config: ApplicationConfig, client_id: str) -> Settings:
     """Settings of the admin."""
     return {"enable.metrics.push": True, **_given(config, ADMIN, "admin."), "client.id": client_id}
 
 
-def unread(config: StreamsConfig) -> list[str]:
+def unread(config: ApplicationConfig) -> list[str]:
     """Settings of clients that were given, differ from the default, and change nothing in an application: with their
     prefix. A plain client reads them; here the runtime does what they are about, or Kafka Streams needs another value.
     """
@@ -135,7 +145,7 @@ def unread(config: StreamsConfig) -> list[str]:
     return found
 
 
-def _given(config: StreamsConfig, table: Mapping[str, Setting], *prefixes: str) -> Settings:
+def _given(config: ApplicationConfig, table: Mapping[str, Setting], *prefixes: str) -> Settings:
     """What the user said, the more specific prefix last."""
     found = {name: value for name, value in config.unprefixed().items() if name in table}
     for prefix in prefixes:

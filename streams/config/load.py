@@ -27,8 +27,8 @@ from pathlib import Path
 
 import yaml
 
-from streams.config.application import PREFIXES, StreamsConfig, check_setting, dotted
-from streams.config.clients import is_bundled
+from streams.config.application import StreamsConfig, check_setting, dotted
+from streams.config.clients import PREFIXES, is_bundled
 from streams.config.harmless import why_without_effect
 from streams.config.properties import entries_of
 from streams.config.spring import from_spring

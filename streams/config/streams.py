@@ -22,9 +22,9 @@ from streams.config.table import (
 from streams.config.things import check_extractor, check_handler, check_serde, imported, serde_called, thing_called
 from streams.errors import ConfigException
 from streams.names import check_application_id, check_topic
-from streams.processor import (
+from streams.processor import FailOnInvalidTimestamp
+from streams.exception_handlers import (
     DefaultProductionExceptionHandler,
-    FailOnInvalidTimestamp,
     LogAndFailExceptionHandler,
     LogAndFailProcessingExceptionHandler,
 )

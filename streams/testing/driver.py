@@ -30,7 +30,7 @@ from streams.dsl.builder import StreamsBuilder, topology_of
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException, NullPointerException
 from streams.metrics import MetricName, Metrics
-from streams.processor import LogAndContinueExceptionHandler
+from streams.exception_handlers import LogAndContinueExceptionHandler
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import DESERIALIZATION
 from streams.runtime.compile.outbox import Column

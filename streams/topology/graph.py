@@ -12,6 +12,7 @@ from streams.errors import IllegalArgumentException, NotYetBuiltException, NullP
 from streams.serdes.base import AnySerde, Serde
 from streams.signatures import written
 from streams.spelling import no_attribute
+from streams.topology.build import built
 from streams.topology.describe import TopologyDescription, describe
 from streams.topology.node import BuiltTopology, GlobalStore, ProcessorNode, SinkNode, SourceNode
 from streams.topology.origin import calling, origin_of
@@ -329,8 +330,6 @@ class Topology:
         Raises:
             TopologyException: it goes in circles.
         """
-        from streams.topology.build import built
-
         return built(self._wiring, config)
 
     def __repr__(self) -> str:

@@ -97,7 +97,7 @@ class SumOn(WithStore):
             self.save(record.key, total, record.timestamp)
 
     def punctuate(self, time: int) -> None:
-        from streams.record import Record
+        from streams.processor import Record
 
         with self.store.all() as rows:
             found = [(key, getattr(value, "value", value)) for key, value in rows]
@@ -120,7 +120,7 @@ class Tick(Step):
         self.context.forward(record.with_value(text(record.value)))
 
     def punctuate(self, time: int) -> None:
-        from streams.record import Record
+        from streams.processor import Record
 
         stream = self.context.current_stream_time_ms()
         # Java has empty metadata here, we have none (docs/differences-from-java.md).

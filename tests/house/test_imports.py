@@ -19,7 +19,10 @@ GROUND = {
 }
 SEVENTH = GROUND | {
     f"streams.{name}"
-    for name in ("metrics", "dropped", "troubles", "partition", "processor", "serdes", "config", "arguments")
+    for name in (
+        *("metrics", "dropped", "troubles", "partition", "exception_handlers", "processor", "serdes", "config"),
+        "arguments",
+    )
 }
 INTERFACES = {"statestore.api"}
 SIXTH = {"streams.topology", "streams.operators", "streams.clients"} | SEVENTH
@@ -39,6 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.dropped": GROUND,
     "streams.troubles": GROUND,
     "streams.partition": GROUND,
+    "streams.exception_handlers": SEVENTH,
     "streams.processor": SEVENTH,
     "streams.arguments": SEVENTH,
     "streams.serdes": SEVENTH,

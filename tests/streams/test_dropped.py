@@ -91,7 +91,7 @@ def test_joins_say_what_they_cannot_use(kind: str, caplog: pytest.LogCaptureFixt
 
 
 def test_what_a_handler_lets_go_is_told_with_the_kind_of_handler(caplog: pytest.LogCaptureFixture) -> None:
-    from streams.processor import LogAndContinueProcessingExceptionHandler
+    from streams.exception_handlers import LogAndContinueProcessingExceptionHandler
 
     def fails(value: str) -> str:
         raise ValueError(value)

@@ -11,21 +11,23 @@ import pytest
 from streams.clock import ManualClock
 from streams.errors import ConfigException, SerializationException, StreamsException, TimeoutException
 from streams.processor import (
-    Answer,
     ContextualFixedKeyProcessor,
     ContextualProcessor,
+    FailOnInvalidTimestamp,
+    LogAndSkipOnInvalidTimestamp,
+    UsePartitionTimeOnInvalidTimestamp,
+    WallclockTimestampExtractor,
+)
+from streams.exception_handlers import (
+    Answer,
     DeadLetter,
     DefaultProductionExceptionHandler,
     ErrorHandlerContext,
-    FailOnInvalidTimestamp,
     LogAndContinueExceptionHandler,
     LogAndContinueProcessingExceptionHandler,
     LogAndFailExceptionHandler,
     LogAndFailProcessingExceptionHandler,
-    LogAndSkipOnInvalidTimestamp,
     Response,
-    UsePartitionTimeOnInvalidTimestamp,
-    WallclockTimestampExtractor,
     dead_letter,
     error_handler,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from streams.operators.base import Code, Down, Rec
 from streams.operators.calls import done, refuse_unrun
-from streams.record import FixedKeyRecord, Record
+from streams.processor import FixedKeyRecord, Record
 from streams.runtime.compile.code import HEADERS
 from streams.runtime.compile.contexts import ForwardingContext
 from streams.runtime.compile.fuse import Opened

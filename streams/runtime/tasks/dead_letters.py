@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from streams.clients.request_size import request_size
 from streams.errors import KafkaException, StreamsException
-from streams.processor import DeadLetter
+from streams.exception_handlers import DeadLetter
 from streams.runtime.compile.outbox import Outbox
 
 GIVE_WAY = tuple(

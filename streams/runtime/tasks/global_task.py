@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from streams.clients.api import Fetched, Position
-from streams.processor import LogAndFailProcessingExceptionHandler
+from streams.exception_handlers import LogAndFailProcessingExceptionHandler
 from streams.record import TopicPartition
 from streams.runtime.compile.handlers import PROCESSING
 from streams.runtime.state.stores import Opened

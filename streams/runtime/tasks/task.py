@@ -26,7 +26,8 @@ from streams.metrics import Counter, Metrics
 from streams.names import decorated_topic
 from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
 from streams.operators.calls import refuse_unrun
-from streams.processor import DeadLetter, PunctuationType
+from streams.processor import PunctuationType
+from streams.exception_handlers import DeadLetter
 from streams.record import TopicPartition
 from streams.runtime.compile.contexts import FixedKeyContext, ForwardingContext, TaskView
 from streams.runtime.compile.drains import Drain, Drains

@@ -24,7 +24,7 @@ from streams.errors import (
     TaskMigratedException,
     TimeoutException,
 )
-from streams.processor import Answer, DeadLetter, ErrorHandlerContext, error_handler
+from streams.exception_handlers import Answer, DeadLetter, ErrorHandlerContext, error_handler
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import PRODUCTION, UnsentRecord, answered
 from streams.runtime.compile.outbox import BATCH_BYTES, Outgoing

@@ -27,7 +27,7 @@ from streams.errors import (
     UnknownTopicOrPartitionException,
 )
 from streams.metrics import Metrics
-from streams.processor import DeadLetter
+from streams.exception_handlers import DeadLetter
 from streams.record import TopicPartition
 from streams.runtime.compile.drops import by_cause, measured
 from streams.runtime.group.assign import AssignSettings

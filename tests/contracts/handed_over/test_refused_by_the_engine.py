@@ -18,7 +18,7 @@ from streams.errors import (
     RecordTooLargeException,
     StreamsException,
 )
-from streams.processor import Response
+from streams.exception_handlers import Response
 from streams.record import RecordMetadata
 from tests.engines import until
 from tests.streams.apps import running

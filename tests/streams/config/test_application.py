@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 
 from streams.config import StreamsConfig
-from streams.config.application import PREFIXES, dotted
+from streams.config.application import dotted
+from streams.config.clients import PREFIXES
 from streams.errors import ConfigException, NotYetBuiltException
-from streams.processor import (
-    LogAndContinueExceptionHandler,
-    LogAndContinueProcessingExceptionHandler,
-    WallclockTimestampExtractor,
-)
+from streams.processor import WallclockTimestampExtractor
+from streams.exception_handlers import LogAndContinueExceptionHandler, LogAndContinueProcessingExceptionHandler
 from streams.serdes import Serdes
 
 BASE: dict[str, object] = {"application.id": "app"}

@@ -15,7 +15,7 @@ from streams.clients.api import Fetched
 from streams.config.application import StreamsConfig
 from streams.errors import IllegalArgumentException, StreamsException, TimeoutException, TopologyException
 from streams.metrics import Metrics
-from streams.processor import LogAndContinueProcessingExceptionHandler
+from streams.exception_handlers import LogAndContinueProcessingExceptionHandler
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.tasks.task import Ground, Task
 from streams.topology.node import TaskId

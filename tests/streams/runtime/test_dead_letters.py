@@ -26,7 +26,7 @@ from streams.clients import Admin, Producer, ProducerRecord
 from streams.clients.local.door import forget
 from streams.errors import RecordTooLargeException, StreamsException
 from streams.partition import partition_for
-from streams.record import Record
+from streams.processor import Record
 from streams.runtime.tasks.dead_letters import fitting
 from streams.testing import TopologyTestDriver
 from tests.streams.apps import COUNT, TEXT, committed, produce, records, running, topics, wait_for

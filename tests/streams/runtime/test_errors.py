@@ -11,12 +11,12 @@ from streams.errors import ProcessorStateException, SerializationException, Stre
 from streams.operators import stateless
 from streams.operators.aggregate import stream_count
 from streams.operators.base import Call
-from streams.processor import (
+from streams.processor import LogAndSkipOnInvalidTimestamp
+from streams.exception_handlers import (
     DeadLetter,
     ErrorHandlerContext,
     LogAndContinueExceptionHandler,
     LogAndContinueProcessingExceptionHandler,
-    LogAndSkipOnInvalidTimestamp,
     Response,
 )
 from streams.topology.node import Node

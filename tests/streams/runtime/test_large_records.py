@@ -11,7 +11,7 @@ from streams.clients.local.door import forget, memory_door
 from streams.clients.request_size import LARGEST
 from streams.dropped import Drop
 from streams.errors import RecordTooLargeException
-from streams.processor import DefaultProductionExceptionHandler, ErrorHandlerContext, Response
+from streams.exception_handlers import DefaultProductionExceptionHandler, ErrorHandlerContext, Response
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import PRODUCTION
 from streams.runtime.compile.outbox import Outgoing

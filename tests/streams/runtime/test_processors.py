@@ -19,8 +19,9 @@ from streams import (
 from streams.errors import ClassCastException, IllegalArgumentException, StreamsException
 from streams.operators import stateless
 from streams.operators.base import Call
-from streams.processor import PunctuationType, Response
-from streams.record import FixedKeyRecord, Record
+from streams.processor import PunctuationType
+from streams.exception_handlers import Response
+from streams.processor import FixedKeyRecord, Record
 from streams.topology.node import Node, ProcessorNode
 from streams.topology.store import StoreKind
 from tests.streams.runtime.walking import LONGS, STRING, Row, Walked, sink, source, step, table

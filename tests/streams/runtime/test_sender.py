@@ -18,7 +18,7 @@ from streams.errors import (
     TaskMigratedException,
     TimeoutException,
 )
-from streams.processor import DeadLetter, DefaultProductionExceptionHandler, ErrorHandlerContext, Response
+from streams.exception_handlers import DeadLetter, DefaultProductionExceptionHandler, ErrorHandlerContext, Response
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import PRODUCTION
 from streams.runtime.compile.outbox import Outgoing

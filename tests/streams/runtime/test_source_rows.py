@@ -26,7 +26,7 @@ from streams.clients.local.door import forget
 from streams.dsl.stores import Stores
 from streams.errors import ProcessorStateException, StreamsException
 from streams.processor import LogAndSkipOnInvalidTimestamp, UsePartitionTimeOnInvalidTimestamp
-from streams.record import Record
+from streams.processor import Record
 from streams.serdes.base import Serde
 from tests.streams.apps import COUNT, TEXT, committed, ends, produce, records, running, topics, wait_for
 

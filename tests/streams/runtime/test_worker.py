@@ -35,7 +35,7 @@ from streams.errors import (
     StreamsException,
     TimeoutException,
 )
-from streams.processor import ErrorHandlerContext, Response
+from streams.exception_handlers import ErrorHandlerContext, Response
 from streams.record import RecordBatch, TopicPartition
 from streams.testing import forget
 from tests.engines import local_engine

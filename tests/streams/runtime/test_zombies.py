@@ -14,7 +14,7 @@ from streams.clients import Producer, ProducerRecord
 from streams.clients.local.writer import LocalWriter
 from streams.clients.member import Assigned, Lead, Lost, Rebalance
 from streams.errors import FencedInstanceIdException
-from streams.processor import ErrorHandlerContext, Response
+from streams.exception_handlers import ErrorHandlerContext, Response
 from streams.runtime.worker.lifecycle import WorkerState
 from tests.crash.planted import PLANTED
 from tests.streams.apps import COUNT, TEXT, wait_for

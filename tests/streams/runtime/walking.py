@@ -9,9 +9,9 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Fetched
 from streams.metrics import Metrics
 from streams.operators.base import StepMaker
-from streams.processor import (
+from streams.processor import FailOnInvalidTimestamp
+from streams.exception_handlers import (
     DefaultProductionExceptionHandler,
-    FailOnInvalidTimestamp,
     LogAndFailExceptionHandler,
     LogAndFailProcessingExceptionHandler,
 )

@@ -19,7 +19,8 @@ from streams.errors import (
     UnsupportedOperationException,
 )
 from streams.processor import PunctuationType
-from streams.record import Record, ValueAndTimestamp
+from streams.record import ValueAndTimestamp
+from streams.processor import Record
 from streams.testing import TestRecord, TopologyTestDriver
 
 STRING, LONG = Serdes.string(), Serdes.long()
