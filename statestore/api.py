@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Final, NamedTuple, Protocol, Self, TypeVar
+from typing import Final, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 NOT_PUT: Final = -(2**63)
 """`VersionedStore.put`: the version is older than the history that is kept and was dropped (Java's
@@ -161,6 +161,7 @@ class Layered(Protocol):
         ...
 
 
+@runtime_checkable
 class KeyValueStore(Layered, Protocol):
     """Rows by key. Iterators yield `(key, value, timestamp)` in the byte order of the keys."""
 
@@ -192,6 +193,7 @@ class KeyValueStore(Layered, Protocol):
         ...
 
 
+@runtime_checkable
 class WindowStore(Layered, Protocol):
     """Rows by key and window start (ms).
 
@@ -250,6 +252,7 @@ class WindowStore(Layered, Protocol):
     def all(self, backwards: bool = False) -> RowIterator[tuple[bytes, int, object, int]]: ...
 
 
+@runtime_checkable
 class SessionStore(Layered, Protocol):
     """Rows by key, start and end (ms, both inclusive). Iterators yield `(key, start, end, value)`.
 
@@ -319,6 +322,7 @@ class VersionedRecord(NamedTuple):
     valid_to: int | None
 
 
+@runtime_checkable
 class VersionedStore(Layered, Protocol):
     """Rows by key, each with its history (KIP-889). Neither caches nor is expected to."""
 
@@ -346,4 +350,62 @@ class VersionedStore(Layered, Protocol):
         self, key: bytes, time_from: int, time_to: int, ascending: bool = False
     ) -> RowIterator[VersionedRecord]:
         """The versions valid at some time in [time_from, time_to], newest first unless `ascending`."""
+        ...
+
+
+class Held(NamedTuple):
+    """A row of a `SuppressBuffer`: the changes of one key since it was first held back."""
+
+    time: int
+    """When the first one was buffered, in the buffer's own time (ms): rows leave in the order of (time, key)."""
+    prior: object
+    """The old value of the first change: what was last let go."""
+    old: object
+    """Of the latest change."""
+    new: object
+    """Of the latest change."""
+    timestamp: int
+    """Of the latest change's record."""
+    context: object
+    """Where the latest change came from; None if nobody needs it."""
+    size: int
+    """Bytes that count towards a limit; 0 where nobody asked."""
+
+
+@runtime_checkable
+class SuppressBuffer(Layered, Protocol):
+    """Changes of a table, one row a key, which leave in the order of time and key."""
+
+    bytes_held: int
+    """Serialised bytes of all rows, once `measure` was called."""
+
+    def __len__(self) -> int: ...
+    def __contains__(self, key: bytes, /) -> bool: ...
+
+    @property
+    def min_time(self) -> int:
+        """Time of the row that leaves next; beyond all times if there is none."""
+        ...
+
+    def measure(self) -> int:
+        """Serialised bytes of all rows. From now on they are kept count of."""
+        ...
+
+    def put(
+        self, key: bytes, time: int, old: object, new: object, timestamp: int, context: object, now: int = 0
+    ) -> None:
+        """Takes a change. A key that is buffered keeps its time and its prior value."""
+        ...
+
+    def first(self) -> tuple[bytes, Held]:
+        """Key and row that leave next; they are still there."""
+        ...
+
+    def prior(self, key: bytes) -> Found | None:
+        """What was last let go of a key that is buffered, and a time that is not known: (value, -1), value None for
+        nothing; None: the key is not buffered."""
+        ...
+
+    def drop_first(self, now: int = 0) -> None:
+        """The row that leaves next has left."""
         ...

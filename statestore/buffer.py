@@ -11,7 +11,7 @@ from functools import lru_cache
 from operator import mul
 from typing import Final, NamedTuple
 
-from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, Held
 
 NEVER: Final = 2**63 - 1
 """`min_time` of an empty buffer."""
@@ -20,25 +20,6 @@ _TIME_AND_OVERHEAD = 8
 _ROW_MEMORY = 300
 # A NamedTuple's own constructor takes its fields by name, which costs three times as much.
 _made = tuple.__new__
-
-
-class Held(NamedTuple):
-    """A row of a `ChangeBuffer`: the changes of one key since it was first held back."""
-
-    time: int
-    """When the first one was buffered, in the buffer's own time (ms): rows leave in the order of (time, key)."""
-    prior: object
-    """The old value of the first change: what was last let go."""
-    old: object
-    """Of the latest change."""
-    new: object
-    """Of the latest change."""
-    timestamp: int
-    """Of the latest change's record."""
-    context: object
-    """Where the latest change came from; None if nobody needs it."""
-    size: int
-    """Bytes that count towards a limit; 0 where nobody asked."""
 
 
 class Parts(NamedTuple):
@@ -71,7 +52,7 @@ class _Encoded(bytes):
 
 
 class ChangeBuffer:
-    """Changes of a table, one row a key, which leave in the order of (time, key). Implements `Layered`.
+    """Changes of a table, one row a key, which leave in the order of (time, key). Implements `SuppressBuffer`.
 
     In memory; every row that has changed since the last flush is logged at the flush, a tombstone for one that left.
     An abort takes back what was done since the last commit.

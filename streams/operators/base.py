@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from statestore.api import KeyValueStore, SessionStore, SuppressBuffer, VersionedStore, WindowStore
 from streams.dropped import Drop
 from streams.metrics import Counter
 from streams.processor import BaseContext, Cancellable, PunctuationType
 from streams.record import Headers
-from streams.serdes.base import Serde
+from streams.serdes.base import AnySerde, Serde
 
 T = TypeVar("T")
+S = TypeVar("S", covariant=True)
 
 
 class Rec(NamedTuple):
@@ -120,7 +122,7 @@ class Code(Protocol):
         record context; `None` where there is nothing to keep."""
         ...
 
-    def entry(self, down: Down, hint: str, key_serde: Serde[object] | None = None, change: bool = True) -> Entry:
+    def entry(self, down: Down, hint: str, key_serde: AnySerde | None = None, change: bool = True) -> Entry:
         """Compiles what follows this node as an entry function of its own.
 
         With `key_serde` the entry is called with the key's bytes, decodes them only if something below uses
@@ -130,14 +132,12 @@ class Code(Protocol):
         ...
 
 
-class StoreAccess(NamedTuple):
-    """A state store as an operator gets it: keys are bytes there, `key_serde` makes them.
-
-    `store` is one of the kinds of `statestore.api`; the maker of the operator knows which.
-    """
+class StoreAccess(NamedTuple, Generic[S]):
+    """A state store as an operator gets it: keys are bytes there, `key_serde` makes them."""
 
     name: str
-    store: object
+    store: S
+    """One of the kinds of `statestore.api`."""
     key_serde: Serde[object]
     value_serde: Serde[object]
     caching: bool
@@ -196,8 +196,28 @@ class Scope(Protocol):
         """The task's partition."""
         ...
 
-    def store(self, name: str) -> StoreAccess:
-        """A store connected to this node (or a global one)."""
+    def key_value_store(self, name: str) -> StoreAccess[KeyValueStore]:
+        """A store connected to this node (or a global one).
+
+        Raises:
+            ConfigException: it is not, or it is of another kind; the message names node, store and kind.
+        """
+        ...
+
+    def table_store(self, name: str) -> StoreAccess[KeyValueStore | VersionedStore]:
+        """The store of a table, which may be a versioned one."""
+        ...
+
+    def window_store(self, name: str) -> StoreAccess[WindowStore]:
+        """A window store."""
+        ...
+
+    def session_store(self, name: str) -> StoreAccess[SessionStore]:
+        """A session store."""
+        ...
+
+    def suppress_buffer(self, name: str) -> StoreAccess[SuppressBuffer]:
+        """The buffer of a `suppress`."""
         ...
 
     def on_flush(self, name: str, listener: Callable[..., None]) -> None:
@@ -299,5 +319,3 @@ class Operator(Protocol):
 
 StepMaker = Callable[[Scope], Operator]
 """What a node carries. Makes a fresh operator for each task (and again when a task is revived)."""
-
-Stores = Mapping[str, StoreAccess]

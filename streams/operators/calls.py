@@ -1,4 +1,4 @@
-"""Users' functions as text and as plain functions, and how a step is told its store's kind."""
+"""Users' functions as text and as plain functions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from streams.operators.base import Call, Code
 
 Aggregator = Callable[[Any, Any, Any], Any]
 """`(key, value, aggregate)` to the new aggregate, or `(key, left, right)` to both in one."""
-
-
-def settled(thing: object) -> Any:
-    """A thing whose type the plan has settled: the maker of an operator knows which kind of store it named."""
-    return thing
 
 
 def keyed(call: Call) -> Callable[[object, object], object]:

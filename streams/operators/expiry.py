@@ -11,7 +11,6 @@ from heapq import heapify, heappop, heappush
 
 from statestore.api import Found, KeyValueStore
 from streams.operators.base import Entry, RecordContext, Scope, StoreAccess
-from streams.operators.calls import settled
 
 
 class Expiry:
@@ -23,10 +22,10 @@ class Expiry:
 
     __slots__ = ("_access", "_entry", "_kept", "_places", "_queue", "_sends_old", "_store", "_ttl", "limit", "time")
 
-    def __init__(self, scope: Scope, access: StoreAccess, ttl_ms: int) -> None:
+    def __init__(self, scope: Scope, access: StoreAccess[KeyValueStore], ttl_ms: int) -> None:
         """Makes the index from the timestamps of the store, which has been restored; the time was committed with it."""
         self._access = access
-        self._store: KeyValueStore = settled(access.store)
+        self._store = access.store
         self._ttl = ttl_ms
         self._kept = scope.kept(f"{access.name}:time")
         self._entry: Entry | None = None

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import NamedTuple
 
-from statestore.api import KeyValueStore
 from streams.dropped import NULL_FOREIGN_KEY, NULL_KEY, SUPERSEDED
 from streams.errors import ClassCastException
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
-from streams.operators.calls import joined, keyed, settled
+from streams.operators.calls import joined, keyed
 from streams.operators.dropping import drop, unwanted_row
 from streams.operators.foreign_key_messages import Answered
 from streams.operators.materialize import key_bytes
@@ -186,7 +185,7 @@ class _Receive:
     __slots__ = ("_no_foreign_key", "_serde", "_store")
 
     def __init__(self, scope: Scope, store: str, foreign_key_serde: Serde[object] | None) -> None:
-        self._store: KeyValueStore = settled(scope.store(store).store)
+        self._store = scope.key_value_store(store).store
         self._serde = scope.serde("key", foreign_key_serde)
         self._no_foreign_key = scope.drop(NULL_FOREIGN_KEY)
 
@@ -276,7 +275,7 @@ class _ForeignJoin:
     __slots__ = ("_no_key", "_old", "_serde", "_store")
 
     def __init__(self, scope: Scope, store: str, foreign_key_serde: Serde[object] | None) -> None:
-        self._store: KeyValueStore = settled(scope.store(store).store)
+        self._store = scope.key_value_store(store).store
         self._serde = scope.serde("key", foreign_key_serde)
         self._no_key, self._old = scope.drop(NULL_KEY), scope.drop(SUPERSEDED)
 
@@ -292,8 +291,8 @@ class _ForeignJoin:
     def _answers(self, foreign_key: bytes, value: object) -> Iterator[tuple[bytes, Answered]]:
         with self._store.prefix_scan(combined_prefix(foreign_key)) as rows:
             for row, kept, _ in rows:
-                registration: Registration = settled(kept)
-                yield split_combined_key(row)[1], Answered(registration.hash, value, registration.partition)
+                assert isinstance(kept, Registration)
+                yield split_combined_key(row)[1], Answered(kept.hash, value, kept.partition)
 
     def close(self) -> None:
         pass

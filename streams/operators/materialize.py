@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from statestore.api import NOT_PUT, VALID_TO_UNDEFINED, KeyValueStore
+from statestore.api import NOT_PUT, VALID_TO_UNDEFINED, KeyValueStore, VersionedStore
 from streams.dropped import EXPIRED, LATE
 from streams.operators.base import Code, Down, Entry, Rec, Scope
-from streams.operators.calls import settled
 from streams.operators.dropping import drop
 from streams.operators.expiry import Expiry
 from streams.serdes.base import Serde
-
-VERSIONED = "versioned"
-"""The kind of a store that keeps a history; its `put` tells where the version went."""
 
 
 def key_bytes(code: Code, rec: Rec, serde: Serde[object]) -> str:
@@ -36,22 +32,22 @@ class Materialized:
     def __init__(self, scope: Scope, store: str) -> None:
         self._scope = scope
         self._late, self._expired = scope.drop(LATE), scope.drop(EXPIRED)
-        access = self.access = scope.store(store)
+        self.access = scope.table_store(store)
         self._expiry: Expiry | None = None
-        ttl_ms = access.ttl_ms
+        ttl_ms = self.access.ttl_ms
         if ttl_ms is not None:
+            access = scope.key_value_store(store)
             self._expiry = scope.shared(f"expiry {store}", lambda: Expiry(scope, access, ttl_ms))
 
     @property
-    def store(self) -> KeyValueStore:
+    def store(self) -> KeyValueStore | VersionedStore:
         """The store. A versioned one has the same `get(key)` and `put`."""
-        store: KeyValueStore = settled(self.access.store)
-        return store
+        return self.access.store
 
     @property
     def versioned(self) -> bool:
-        """The store keeps a history."""
-        return self.access.kind == VERSIONED
+        """The store keeps a history; its `put` tells where the version went."""
+        return isinstance(self.access.store, VersionedStore)
 
     def key_bytes(self, code: Code, rec: Rec) -> str:
         """An expression for the key's bytes in the store (see `key_bytes`)."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from statestore.api import WindowStore
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
-from streams.operators.calls import joined, settled
+from streams.operators.calls import joined
 from streams.operators.close import StreamTime
 from streams.operators.dropping import Nulls
 from streams.operators.materialize import key_bytes
@@ -16,8 +15,8 @@ class _SelfJoin:
     __slots__ = ("_after", "_before", "_join", "_nulls", "_retention", "_serde", "_store", "_time")
 
     def __init__(self, scope: Scope, store: str, call: Call, before: int, after: int, grace: int) -> None:
-        access = scope.store(store)
-        self._store: WindowStore = settled(access.store)
+        access = scope.window_store(store)
+        self._store = access.store
         self._serde = access.key_serde
         self._join = joined(call)
         self._before, self._after = before, after

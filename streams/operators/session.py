@@ -5,11 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 
-from statestore.api import SessionStore
 from streams.dropped import LATE
 from streams.operators import windows
-from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker, StoreAccess
-from streams.operators.calls import Aggregator, one_more, reducing, settled
+from streams.operators.base import Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker
+from streams.operators.calls import Aggregator, one_more, reducing
 from streams.operators.close import Closer
 from streams.operators.dropping import Nulls
 from streams.operators.idle import time_of
@@ -62,8 +61,8 @@ class _SessionAggregate:
         self._gap, grace = span
         self._late = grace + self._gap
         self._init, self._aggregator, self._merger = fold
-        self._access: StoreAccess = scope.store(store)
-        self._store: SessionStore = settled(self._access.store)
+        self._access = scope.session_store(store)
+        self._store = self._access.store
         self._time = time_of(scope, store, idle_ms)
         self._tells = False
         self._idles = idle_ms is not None
@@ -107,7 +106,7 @@ class _SessionAggregate:
     def _listen(self, code: Code, down: Down) -> None:
         """Makes an entry for the updates, those of the store's cache where it has one; keys stand as in an output
         topic."""
-        entry = self._entry = code.entry(down, "flushed", settled(session_windowed(self._access.key_serde)))
+        entry = self._entry = code.entry(down, "flushed", session_windowed(self._access.key_serde))
 
         def forward(
             key: bytes, start: int, end: int, new: object, old: object, timestamp: int, origin: object

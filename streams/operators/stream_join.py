@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from statestore.api import WindowStore
 from streams.dropped import NULL_KEY, NULL_VALUE
 from streams.operators.base import Call, Code, Down, Operator, Rec, Scope, StepMaker
-from streams.operators.calls import called, joined, settled
+from streams.operators.calls import called, joined
 from streams.operators.close import Throttle
 from streams.operators.dropping import Nulls
 from streams.operators.materialize import key_bytes
@@ -46,8 +45,8 @@ class _Window:
     __slots__ = ("_serde", "_store")
 
     def __init__(self, scope: Scope, store: str) -> None:
-        access = scope.store(store)
-        self._store: WindowStore = settled(access.store)
+        access = scope.window_store(store)
+        self._store = access.store
         self._serde = access.key_serde
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
@@ -127,8 +126,8 @@ class _Side:
         self._is_left = is_left
         self._call = call
         self._join = joined(call)
-        access = scope.store(stores[0])
-        self._store: WindowStore = settled(access.store)
+        access = scope.window_store(stores[0])
+        self._store = access.store
         self._serde = access.key_serde
         self._time = scope.shared(shared, lambda: JoinTime(scope))
         self._time.serdes[not is_left] = access.value_serde
@@ -136,8 +135,8 @@ class _Side:
         self._no_key, self._no_value = scope.drop(NULL_KEY), scope.drop(NULL_VALUE)
         self._waiting = None
         if stores[1] is not None:
-            waiting = scope.store(stores[1])
-            self._waiting = OuterStore(settled(waiting.store), _written, decode_values)
+            waiting = scope.key_value_store(stores[1])
+            self._waiting = OuterStore(waiting.store, _written, decode_values)
 
     def walk(self, code: Code, rec: Rec, down: Down) -> None:
         time = f"{code.use(self._time, 'seen')}.time"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import Call, Code, Down, Entry, Operator, Rec, RecordContext, Scope, StepMaker
-from streams.operators.calls import called, joined, settled
+from streams.operators.calls import called, joined
 from streams.operators.dropping import Nulls
 from streams.operators.grace_buffer import GraceBuffer
 from streams.operators.materialize import key_bytes
@@ -76,10 +76,10 @@ class _GraceJoin:
         self._getter = view.bind(scope)
         if not self._getter.versioned:
             raise IllegalArgumentException("KTable must be versioned to use a grace period in a stream table join.")
-        access = scope.store(buffer)
+        access = scope.key_value_store(buffer)
         self._serde = access.key_serde
         self._value_serde = access.value_serde
-        self._buffer = GraceBuffer(settled(access.store), grace_ms)
+        self._buffer = GraceBuffer(access.store, grace_ms)
         self._nulls = Nulls(scope, key=not left)
         self._entry: Entry | None = None
 
@@ -101,7 +101,7 @@ class _GraceJoin:
         context = origin or self._context()._replace(timestamp=ts)
         now = scope.now_ms()
         new = self._value_serde.encode(value)
-        buffer.put(key_bytes, ts, encode_changelog_value(BufferValue(None, None, new, settled(context)), 0), now)
+        buffer.put(key_bytes, ts, encode_changelog_value(BufferValue(None, None, new, context), 0), now)
         decode_key, decode = self._serde.decode, self._value_serde.decode
         for kept_key, kept, kept_ts in buffer.due(now):
             held = decode_changelog_value(kept)[0]

@@ -2,70 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
+from statestore.api import Held, SuppressBuffer
 from streams.dropped import LATE
 from streams.errors import StreamsException
 from streams.operators.base import Code, Down, Entry, Kept, Operator, Rec, RecordContext, Scope, StepMaker
-from streams.operators.calls import settled
 from streams.operators.close import StreamTime
 from streams.operators.fixes import OLD_VALUE, fixed
 from streams.operators.materialize import key_bytes
 from streams.record import Windowed
 
 _NO_LIMIT = 2**63 - 1
-
-
-class Held(Protocol):
-    """A row of the buffer: the latest update of a key."""
-
-    @property
-    def time(self) -> int: ...
-    @property
-    def old(self) -> object: ...
-    @property
-    def new(self) -> object: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def context(self) -> object: ...
-
-
-class Buffer(Protocol):
-    """What suppress asks of its store (`statestore.buffer`)."""
-
-    bytes_held: int
-    """Serialised bytes of all rows, once `measure` was called."""
-
-    def __len__(self) -> int: ...
-    def __contains__(self, key: bytes, /) -> bool: ...
-
-    @property
-    def min_time(self) -> int:
-        """Time of the row that leaves next; beyond all times if there is none."""
-        ...
-
-    def measure(self) -> int:
-        """Serialised bytes of all rows. From now on they are kept count of."""
-        ...
-
-    def put(
-        self, key: bytes, time: int, old: object, new: object, timestamp: int, context: object, now: int
-    ) -> None:
-        """Takes a change. A key that is buffered keeps its time and its prior value."""
-        ...
-
-    def first(self) -> tuple[bytes, Held]:
-        """Key and row that leave next; they are still there."""
-        ...
-
-    def prior(self, key: bytes) -> tuple[object, int] | None:
-        """What was last let go of a key that is buffered, and a time that is not known."""
-        ...
-
-    def drop_first(self, now: int) -> None:
-        """The row that leaves next has left."""
-        ...
 
 
 class Limits:
@@ -78,13 +24,13 @@ class Limits:
         self.max_bytes = _NO_LIMIT if max_bytes is None else max_bytes
         self.shut_down = shut_down
 
-    def exceeded(self, buffer: Buffer) -> bool:
+    def exceeded(self, buffer: SuppressBuffer) -> bool:
         """Is there too much in it?"""
         return len(buffer) > self.max_records or (
             self.max_bytes != _NO_LIMIT and buffer.bytes_held > self.max_bytes
         )
 
-    def error(self, node: str, buffer: Buffer) -> StreamsException:
+    def error(self, node: str, buffer: SuppressBuffer) -> StreamsException:
         """What a buffer that may not let go of anything fails with."""
         return StreamsException(
             f"{node} buffer exceeded its max capacity. Currently [{len(buffer)}/{self.max_records}] records and "
@@ -120,12 +66,12 @@ class _Suppress:
         window_end: bool,
         idle_ms: int | None,
     ) -> None:
-        access = scope.store(store)
+        access = scope.suppress_buffer(store)
         self._scope = scope
         # Taking it says that this node asks: stores above then keep it for their flush.
         self._context = scope.context
         self._serde = access.key_serde
-        self._buffer: Buffer = settled(access.store)
+        self._buffer = access.store
         self._wait = wait_ms
         self._final = final
         self._limits = limits
@@ -161,7 +107,8 @@ class _Suppress:
         context = origin or self._context()._replace(timestamp=ts)
         buffered_at = ts
         if self._window_end and key not in buffer:
-            windowed: Windowed[object] = settled(self._serde.decode(key))
+            windowed = self._serde.decode(key)
+            assert isinstance(windowed, Windowed)
             buffered_at = windowed.window.end
             if self._closed is not None and buffered_at + self._wait <= self._closed.value:
                 # Its result was let go for want of input; that was the last one.

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from statestore.api import Found, KeyValueStore, SessionStore, VersionedStore, WindowStore
-from streams.operators.base import Call, Code, Rec, Scope, StoreAccess, ValueContext
-from streams.operators.calls import holds, joined, keyed, refuse_unrun, settled
-from streams.operators.materialize import VERSIONED
+from statestore.api import Found, VersionedStore
+from streams.operators.base import Call, Code, Rec, Scope, ValueContext
+from streams.operators.calls import holds, joined, keyed, refuse_unrun
+from streams.errors import IllegalArgumentException
 from streams.record import Windowed
 from streams.serdes.base import Serde
 
-Get = Callable[[object, bytes | None], Found | None]
-GetAsOf = Callable[[object, bytes | None, int], Found | None]
+Get = Callable[[Any, bytes | None], Found | None]
+GetAsOf = Callable[[Any, bytes | None, int], Found | None]
+"""The key is what the table's keys are: a `Windowed` where it is windowed."""
 
 
 class Getter(NamedTuple):
@@ -76,11 +77,10 @@ class StoreView:
     store: str
 
     def bind(self, scope: Scope) -> Getter:
-        access = scope.store(self.store)
-        if access.kind == VERSIONED:
-            return _versioned(access)
-        store: KeyValueStore = settled(access.store)
-        encode, fetch = access.key_serde.encode, store.get
+        access = scope.table_store(self.store)
+        if isinstance(access.store, VersionedStore):
+            return _versioned(access.store, access.key_serde)
+        encode, fetch = access.key_serde.encode, access.store.get
 
         def get(key: object, raw_key: bytes | None) -> Found | None:
             return fetch(encode(key) if raw_key is None else raw_key)
@@ -91,9 +91,8 @@ class StoreView:
         return (self.store,)
 
 
-def _versioned(access: StoreAccess) -> Getter:
-    store: VersionedStore = settled(access.store)
-    encode, fetch = access.key_serde.encode, store.get
+def _versioned(store: VersionedStore, key_serde: Serde[object]) -> Getter:
+    encode, fetch = key_serde.encode, store.get
 
     def get(key: object, raw_key: bytes | None) -> Found | None:
         found = fetch(encode(key) if raw_key is None else raw_key)
@@ -103,7 +102,7 @@ def _versioned(access: StoreAccess) -> Getter:
         found = fetch(encode(key) if raw_key is None else raw_key, ts)
         return None if found is None else (found.value, found.timestamp)
 
-    return Getter(get, get_as_of, True, access.key_serde)
+    return Getter(get, get_as_of, True, key_serde)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +112,11 @@ class WindowStoreView:
     store: str
 
     def bind(self, scope: Scope) -> Getter:
-        access = scope.store(self.store)
-        store: WindowStore = settled(access.store)
-        encode, fetch = access.key_serde.encode, store.fetch
+        access = scope.window_store(self.store)
+        encode, fetch = access.key_serde.encode, access.store.fetch
 
-        def get(key: object, raw_key: bytes | None) -> Found | None:
-            windowed: Windowed[object] = settled(key)
-            return fetch(encode(windowed.key), windowed.window.start)
+        def get(key: Windowed[object], raw_key: bytes | None) -> Found | None:
+            return fetch(encode(key.key), key.window.start)
 
         return Getter(get, _latest_only(get))
 
@@ -134,14 +131,12 @@ class SessionStoreView:
     store: str
 
     def bind(self, scope: Scope) -> Getter:
-        access = scope.store(self.store)
-        store: SessionStore = settled(access.store)
-        encode, fetch = access.key_serde.encode, store.fetch_session
+        access = scope.session_store(self.store)
+        encode, fetch = access.key_serde.encode, access.store.fetch_session
 
-        def get(key: object, raw_key: bytes | None) -> Found | None:
-            windowed: Windowed[object] = settled(key)
-            start, end = windowed.window
-            found = fetch(encode(windowed.key), start, end)
+        def get(key: Windowed[object], raw_key: bytes | None) -> Found | None:
+            start, end = key.window
+            found = fetch(encode(key.key), start, end)
             return None if found is None else (found, end)
 
         return Getter(get, _latest_only(get))
@@ -200,6 +195,7 @@ class MappedView:
         return self.parent.stores()
 
 
+@runtime_checkable
 class Transformer(Protocol):
     """What `transform_values` makes of its supplier. `init` and `close` may be left out."""
 
@@ -208,7 +204,9 @@ class Transformer(Protocol):
 
 def start_transformer(supplier: Callable[[], object], scope: Scope) -> tuple[Transformer, ValueContext]:
     """A fresh transformer, initialised with a context that refuses to forward."""
-    transformer: Transformer = settled(supplier())
+    transformer = supplier()
+    if not isinstance(transformer, Transformer):
+        raise IllegalArgumentException(f"{type(transformer).__name__} has no method transform(key, value).")
     context = scope.value_context()
     init = getattr(transformer, "init", None)
     if init is not None:
@@ -298,14 +296,6 @@ class JoinedView:
         return tuple(dict.fromkeys(self.left.stores() + self.right.stores()))
 
 
-class Prior(Protocol):
-    """A suppress buffer as a view asks it."""
-
-    def prior(self, key: bytes) -> Found | None:
-        """What was last emitted for a key that is buffered: (value, -1), value None for nothing; None: not buffered."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class SuppressedView:
     """A suppressed table: what was last emitted while a newer value is held back, else the parent's value."""
@@ -315,12 +305,11 @@ class SuppressedView:
 
     def bind(self, scope: Scope) -> Getter:
         parent = self.parent.bind(scope)
-        access = scope.store(self.buffer)
-        buffer: Prior = settled(access.store)
-        encode, parent_get = access.key_serde.encode, parent.get
+        access = scope.suppress_buffer(self.buffer)
+        encode, prior, parent_get = access.key_serde.encode, access.store.prior, parent.get
 
         def get(key: object, raw_key: bytes | None) -> Found | None:
-            held = buffer.prior(encode(key) if raw_key is None else raw_key)
+            held = prior(encode(key) if raw_key is None else raw_key)
             if held is None:
                 return parent_get(key, raw_key)
             return None if held[0] is None else held

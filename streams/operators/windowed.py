@@ -5,13 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 
-from statestore.api import WindowStore
 from streams.dropped import LATE
 from streams.errors import IllegalArgumentException
 from streams.operators import windows
 from streams.operators.aggregate import Fold, aggregate_fold, count_fold, reduce_fold
-from streams.operators.base import Code, Down, Operator, Rec, Scope, StepMaker, StoreAccess
-from streams.operators.calls import settled
+from streams.operators.base import Code, Down, Operator, Rec, Scope, StepMaker
 from streams.operators.close import Closer
 from streams.operators.dropping import Nulls, drop
 from streams.operators.idle import time_of
@@ -35,8 +33,8 @@ class WindowedTable:
     def __init__(self, scope: Scope, store: str, size: int) -> None:
         self._scope = scope
         self._size = size
-        self.access: StoreAccess = scope.store(store)
-        self.store: WindowStore = settled(self.access.store)
+        self.access = scope.window_store(store)
+        self.store = self.access.store
 
     def listen(self, code: Code, down: Down) -> None:
         """Makes an entry for what the store's cache lets go, where it has one.
@@ -45,7 +43,7 @@ class WindowedTable:
         """
         if not self.access.caching:
             return
-        entry = code.entry(down, "flushed", settled(time_windowed(self.access.key_serde, self._size)))
+        entry = code.entry(down, "flushed", time_windowed(self.access.key_serde, self._size))
 
         def forward(key: bytes, start: int, new: object, old: object, timestamp: int, origin: object) -> None:
             entry.call(key + _pack_start(start), new, timestamp, origin, old, True)
@@ -54,7 +52,7 @@ class WindowedTable:
 
     def outside(self, code: Code, down: Down) -> Callable[[Iterable[Closed]], None]:
         """Makes an entry for windows that close without a record; what is given passes them on."""
-        entry = code.entry(down, "closed", settled(time_windowed(self.access.key_serde, self._size)))
+        entry = code.entry(down, "closed", time_windowed(self.access.key_serde, self._size))
 
         def tell(rows: Iterable[Closed]) -> None:
             for key, start, new, timestamp in rows:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from streams.errors import NullPointerException, SerializationException
 from streams.processor import RecordContext
+from streams.record import Headers
 
 _i32 = struct.Struct(">i")
 _i64 = struct.Struct(">q")
@@ -26,6 +27,10 @@ CHANGELOG_HEADER: tuple[str, bytes] = ("v", b"\x03")
 """Header of each changelog record: the version of its value."""
 
 
+Context = tuple[str | None, int, int, int, Headers]
+"""A record context: topic, partition, offset, timestamp and headers."""
+
+
 class BufferValue(NamedTuple):
     """What a suppress buffer keeps for a key."""
 
@@ -35,10 +40,10 @@ class BufferValue(NamedTuple):
     """Of the latest change."""
     new: bytes | None
     """Of the latest change."""
-    context: RecordContext
+    context: Context
 
 
-def encode_context(context: RecordContext) -> bytes:
+def encode_context(context: Context) -> bytes:
     """The bytes of a record context.
 
     Raises:

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 from streams.operators.base import Down, Entry, Rec
-from streams.serdes.base import Serde
+from streams.serdes.base import AnySerde, Serde
 
 HEADERS = "headers_"
 """The variable that holds the headers in a headed function; its text is `None` in a plain one."""
@@ -92,7 +92,7 @@ class Function:
         return any(not line.spare and (find(line.plain or "") or find(line.headed or "")) for line in self.lines)
 
 
-Open = Callable[[Down, str, Serde[object] | None, bool], Entry]
+Open = Callable[[Down, str, AnySerde | None, bool], Entry]
 
 
 class Sheet:
@@ -156,7 +156,7 @@ class Sheet:
     def origin(self, rec: Rec) -> str:
         return f"{ORIGIN}({rec.ts})"
 
-    def entry(self, down: Down, hint: str, key_serde: Serde[object] | None = None, change: bool = True) -> Entry:
+    def entry(self, down: Down, hint: str, key_serde: AnySerde | None = None, change: bool = True) -> Entry:
         return self._open_entry(down, hint, key_serde, change)
 
     # what only the compiler writes

@@ -19,7 +19,7 @@ from streams.errors import IllegalStateException, TopologyException
 from streams.operators.base import Down, Operator, Rec, RecordContext
 from streams.runtime.compile.code import HEADERS, MERGED, Function, Rendered, Sheet
 from streams.runtime.compile.entry import SourceEntry, Walk
-from streams.serdes.base import Serde
+from streams.serdes.base import AnySerde
 
 Call = Callable[..., None]
 
@@ -254,7 +254,7 @@ class Fuse:
         self._merged.add(node)
         self._begin(merge.function, node, merge.rec())
 
-    def _open(self, down: Down, hint: str, key_serde: Serde[object] | None, change: bool) -> Opened:
+    def _open(self, down: Down, hint: str, key_serde: AnySerde | None, change: bool) -> Opened:
         """Implements `Code.entry`: the function is written later, so that the one at hand need not wait."""
         sheet = self._sheet
         opened = Opened(sheet.name(hint), self._walk)

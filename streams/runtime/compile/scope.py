@@ -5,8 +5,9 @@ task.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
+from statestore.api import KeyValueStore, SessionStore, SuppressBuffer, VersionedStore, WindowStore
 from streams.dropped import Drop
 from streams.errors import ConfigException
 from streams.metrics import Counter
@@ -36,7 +37,7 @@ class Host(Protocol):
     id: TaskId
     view: TaskView
 
-    def access(self, name: str) -> StoreAccess | None:
+    def access(self, name: str) -> StoreAccess[object] | None:
         """An open store, global ones included; ConfigException: it lacks a serde."""
         ...
 
@@ -84,7 +85,34 @@ class NodeScope:
     def partition(self) -> int:
         return self._host.id.partition
 
-    def store(self, name: str) -> StoreAccess:
+    def key_value_store(self, name: str) -> StoreAccess[KeyValueStore]:
+        found = self._access(name)
+        return _holding(found, found.store) if isinstance(found.store, KeyValueStore) else self._refuse(found)
+
+    def table_store(self, name: str) -> StoreAccess[KeyValueStore | VersionedStore]:
+        found = self._access(name)
+        if isinstance(found.store, KeyValueStore | VersionedStore):
+            return _holding(found, found.store)
+        self._refuse(found)
+
+    def window_store(self, name: str) -> StoreAccess[WindowStore]:
+        found = self._access(name)
+        return _holding(found, found.store) if isinstance(found.store, WindowStore) else self._refuse(found)
+
+    def session_store(self, name: str) -> StoreAccess[SessionStore]:
+        found = self._access(name)
+        return _holding(found, found.store) if isinstance(found.store, SessionStore) else self._refuse(found)
+
+    def suppress_buffer(self, name: str) -> StoreAccess[SuppressBuffer]:
+        found = self._access(name)
+        return _holding(found, found.store) if isinstance(found.store, SuppressBuffer) else self._refuse(found)
+
+    def _refuse(self, found: StoreAccess[object]) -> NoReturn:
+        raise ConfigException(
+            f"Processor {self.node} cannot use StateStore {found.name}, which is a store of the kind {found.kind}."
+        )
+
+    def _access(self, name: str) -> StoreAccess[object]:
         found = self._host.access(name)
         if found is None:
             raise ConfigException(
@@ -149,3 +177,8 @@ class NodeScope:
         from streams.runtime.compile.aio import gather  # asyncio takes its time to import
 
         return gather(asks, most, timeout_ms)
+
+
+def _holding(access: StoreAccess[object], store: T) -> StoreAccess[T]:
+    """The access, to what it has been found to hold."""
+    return StoreAccess(access.name, store, *access[2:])

@@ -64,7 +64,7 @@ class Opened(NamedTuple):
     """A store with its serdes, and the runtime's view of it."""
 
     spec: StoreSpec
-    access: StoreAccess
+    access: StoreAccess[object]
     layers: Layered
     lacking: ConfigException | None = None
     """The serde that is missing, where the operator says so and not the store."""
@@ -308,9 +308,7 @@ def _write_row(parts: Parts) -> bytes:
 
 def _read_row(data: bytes) -> Parts:
     value, time = decode_changelog_value(data)
-    context = value.context
-    origin = RecordContext(context.topic, context.partition, context.offset, context.timestamp, context.headers)
-    return Parts(value.prior, value.old, value.new, origin, time)
+    return Parts(value.prior, value.old, value.new, RecordContext(*value.context), time)
 
 
 def _timestamp(context: object) -> int:

@@ -355,7 +355,7 @@ class Task:
 
     # what scopes ask (runtime.compile.scope.Host)
 
-    def access(self, name: str) -> StoreAccess | None:
+    def access(self, name: str) -> StoreAccess[object] | None:
         """An open store, global ones included.
 
         Raises:
