@@ -147,6 +147,10 @@ class StoreAccess(NamedTuple, Generic[S]):
     reads_take_room: bool = False
     """What is read stays in the record cache, and other rows may give way to it: each read of Java's is one here."""
 
+    def holding(self, store: T) -> StoreAccess[T]:
+        """The same, whose store has been found to be of a kind."""
+        return StoreAccess(self.name, store, *self[2:])
+
 
 class RecordContext(NamedTuple):
     """Where the record being processed came from. Offset -1, partition -1 and topic None in a punctuation."""

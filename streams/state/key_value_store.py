@@ -1,25 +1,23 @@
 """Key-value and versioned stores: `KeyValueStore` and its kin.
 
-A face encodes keys and decodes values; the rules are the store's own. `Hand` says on whose behalf it
-writes.
+A store of a user encodes keys and decodes values; the rules are those of the store below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import Any, Final, Generic
 
 from statestore import api
 from streams import arguments
-from streams.dropped import Drop
-from streams.errors import IllegalArgumentException, NullPointerException, UnsupportedOperationException
+from streams.errors import NullPointerException
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, VersionedRecord
 from streams.serdes.base import AnySerde
-from streams.spelling import no_attribute
-from streams.state.iterators import KeyValueIterator, Lease
+from streams.state.iterators import KeyValueIterator
+from streams.state.store import Caller, Keys, StateStore, plain, timestamped, value_and_time
 from streams.type_variables import K, V
-from streams.validation import check_instant, pairs, shown
+from streams.validation import check_instant, pairs
 
 NOT_PUT: Final = -(2**63)
 """What `VersionedKeyValueStore.put` returns for a version that is older than the history."""
@@ -27,124 +25,21 @@ VALID_TO_UNDEFINED: Final = -1
 """What it returns for the newest version."""
 
 
-class Hand:
-    """Who uses a store.
-
-    Args:
-        lease: ends when the task is closed.
-        timestamp: the timestamp (ms) that a write without one of its own has in the changelog.
-        origin: what a caching store keeps beside the value.
-        read_only: why nothing may be written; None: it may.
-        dropped: counts what a store refuses because it is too old.
-    """
-
-    __slots__ = ("dropped", "lease", "origin", "read_only", "timestamp")
-
-    def __init__(
-        self,
-        lease: Lease,
-        timestamp: Callable[[], int],
-        origin: Callable[[], object] = lambda: None,
-        read_only: str | None = None,
-        dropped: Drop | None = None,
-    ) -> None:
-        self.lease = lease
-        self.timestamp = timestamp
-        self.origin = origin
-        self.read_only = read_only
-        self.dropped = dropped or Drop()
-
-    def may_write(self) -> None:
-        """
-        Raises:
-            UnsupportedOperationException: the store is only read.
-        """
-        if self.read_only is not None:
-            raise UnsupportedOperationException(self.read_only)
-
-
-class Keys(Generic[K]):
-    """A store's name, whether it is open, and the bytes of its keys."""
-
-    __slots__ = ("_hand", "_name", "_serde")
-
-    def __init__(self, access: StoreAccess, hand: Hand) -> None:
-        self._name = access.name
-        self._serde: AnySerde = access.key_serde
-        self._hand = hand
-
-    def written(self, key: object) -> bytes:
-        """
-        Raises:
-            NullPointerException: the key is None.
-            InvalidStateStoreException: the store is closed.
-        """
-        self._hand.lease.check(self._name)
-        if key is None:
-            raise NullPointerException("key cannot be null")
-        return self._serde.encode(key)
-
-    def bound(self, key: object) -> bytes | None:
-        """The bytes of a bound of a range; None is open."""
-        self._hand.lease.check(self._name)
-        return None if key is None else self._serde.encode(key)
-
-    def read(self, raw: bytes) -> K:
-        key: K = self._serde.decode(raw)
-        return key
-
-
-def plain(found: api.Found) -> Any:
-    """The value alone."""
-    return found[0]
-
-
-def timestamped(found: api.Found) -> Any:
-    """The value and its timestamp."""
-    return ValueAndTimestamp(found[0], found[1])
-
-
-def value_and_time(given: object) -> tuple[object, int]:
-    """What a store of `ValueAndTimestamp` is given.
-
-    Raises:
-        IllegalArgumentException: it is none, or its timestamp is none.
-    """
-    if not isinstance(given, tuple) or len(given) != 2:
-        raise IllegalArgumentException(f"Invalid value: {shown(given)}. Give ValueAndTimestamp(value, timestamp).")
-    return given[0], check_instant(given[1])
-
-
-class ReadOnlyKeyValueStore(Generic[K, V]):
+class ReadOnlyKeyValueStore(StateStore, Generic[K, V]):
     """A key-value store that is only read. Rows come in the order of the keys' bytes; bounds are inclusive,
     None is open.
     """
 
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-
     def __init__(
         self,
-        access: StoreAccess,
-        store: api.KeyValueStore,
-        hand: Hand,
+        access: StoreAccess[api.KeyValueStore],
+        caller: Caller,
         value: Callable[[api.Found], V] = plain,
     ) -> None:
-        self._access = access
-        self._store = store
-        self._keys: Keys[K] = Keys(access, hand)
-        self._hand = hand
+        super().__init__(access, caller)
+        self._store = access.store
+        self._keys: Keys[K] = Keys(access, caller)
         self._value = value
-
-    @property
-    def name(self) -> str:
-        """The store's name."""
-        return self._access.name
-
-    @property
-    def is_open(self) -> bool:
-        """Its task is not closed."""
-        return self._hand.lease.is_open
 
     def get(self, key: K) -> V | None:
         """The value, None if there is none.
@@ -165,19 +60,19 @@ class ReadOnlyKeyValueStore(Generic[K, V]):
 
     def all(self) -> KeyValueIterator[K, V]:
         """All rows."""
-        self._hand.lease.check(self.name)
+        self._caller.lease.check(self.name)
         return self._rows(self._store.all())
 
     def reverse_all(self) -> KeyValueIterator[K, V]:
         """All rows, from the last to the first."""
-        self._hand.lease.check(self.name)
+        self._caller.lease.check(self.name)
         return self._rows(self._store.all(True))
 
     def prefix_scan(self, prefix: Any, serde: AnySerde | None = None) -> KeyValueIterator[K, V]:
         """Rows whose key's bytes begin with those of `prefix` (under `serde`; None: `prefix` under the
         key's).
         """
-        self._hand.lease.check(self.name)
+        self._caller.lease.check(self.name)
         written = arguments.serde(serde, "serde of prefix_scan()") or self._access.key_serde
         if prefix is None:
             raise NullPointerException("prefix cannot be null")
@@ -186,7 +81,7 @@ class ReadOnlyKeyValueStore(Generic[K, V]):
 
     def approximate_num_entries(self) -> int:
         """About how many rows there are."""
-        self._hand.lease.check(self.name)
+        self._caller.lease.check(self.name)
         return self._store.approximate_entries()
 
     def _rows(self, rows: api.RowIterator[tuple[bytes, object, int]]) -> KeyValueIterator[K, V]:
@@ -195,7 +90,7 @@ class ReadOnlyKeyValueStore(Generic[K, V]):
         def decoded(row: tuple[bytes, object, int]) -> tuple[K, V]:
             return read(row[0]), value((row[1], row[2]))
 
-        return KeyValueIterator(self.name, rows, decoded, self._hand.lease)
+        return KeyValueIterator(self.name, rows, decoded, self._caller.lease)
 
 
 class KeyValueStore(ReadOnlyKeyValueStore[K, V]):
@@ -236,47 +131,33 @@ class KeyValueStore(ReadOnlyKeyValueStore[K, V]):
         return None if found is None else self._value(found)
 
     def _put(self, raw: bytes, value: V | None) -> None:
-        hand = self._hand
-        hand.may_write()
-        self._store.put(raw, value, hand.timestamp(), hand.origin())
+        caller = self._caller
+        caller.may_write()
+        self._store.put(raw, value, caller.timestamp(), caller.origin())
 
 
 class TimestampedKeyValueStore(KeyValueStore[K, ValueAndTimestamp[V]], Generic[K, V]):
     """A key-value store whose values are `ValueAndTimestamp` (Java's `TimestampedKeyValueStore`)."""
 
-    def __init__(self, access: StoreAccess, store: api.KeyValueStore, hand: Hand) -> None:
-        super().__init__(access, store, hand, timestamped)
+    def __init__(self, access: StoreAccess[api.KeyValueStore], caller: Caller) -> None:
+        super().__init__(access, caller, timestamped)
 
     def _put(self, raw: bytes, value: ValueAndTimestamp[V] | None) -> None:
-        hand = self._hand
-        hand.may_write()
+        caller = self._caller
+        caller.may_write()
         if value is None:
-            self._store.put(raw, None, hand.timestamp(), hand.origin())
+            self._store.put(raw, None, caller.timestamp(), caller.origin())
         else:
-            self._store.put(raw, *value_and_time(value), hand.origin())
+            self._store.put(raw, *value_and_time(value), caller.origin())
 
 
-class VersionedKeyValueStore(Generic[K, V]):
+class VersionedKeyValueStore(StateStore, Generic[K, V]):
     """A store that keeps the versions of its values (Java's `VersionedKeyValueStore`)."""
 
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-
-    def __init__(self, access: StoreAccess, store: api.VersionedStore, hand: Hand) -> None:
-        self._access = access
-        self._store = store
-        self._keys: Keys[K] = Keys(access, hand)
-        self._hand = hand
-
-    @property
-    def name(self) -> str:
-        """The store's name."""
-        return self._access.name
-
-    @property
-    def is_open(self) -> bool:
-        """Its task is not closed."""
-        return self._hand.lease.is_open
+    def __init__(self, access: StoreAccess[api.VersionedStore], caller: Caller) -> None:
+        super().__init__(access, caller)
+        self._store = access.store
+        self._keys: Keys[K] = Keys(access, caller)
 
     def put(self, key: K, value: V | None, timestamp: int) -> int:
         """Adds a version (None: a deletion) that is valid from `timestamp` (ms) on.
@@ -285,16 +166,16 @@ class VersionedKeyValueStore(Generic[K, V]):
         than the history.
         """
         raw = self._keys.written(key)
-        self._hand.may_write()
+        self._caller.may_write()
         written = self._store.put(raw, value, check_instant(timestamp))
         if written == NOT_PUT:
-            self._hand.dropped.add()
+            self._caller.dropped.add()
         return written
 
     def delete(self, key: K, timestamp: int) -> VersionedRecord[V] | None:
         """Adds a deletion as of `timestamp`; returns what was valid then."""
         raw = self._keys.written(key)
-        self._hand.may_write()
+        self._caller.may_write()
         return _version(self._store.delete(raw, check_instant(timestamp)))
 
     def get(self, key: K, as_of: int | None = None) -> VersionedRecord[V] | None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Generic, overload
+from typing import Any, Final, Generic, overload
 
 from statestore import api
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, Window, Windowed
 from streams.signatures import written
-from streams.spelling import no_attribute
 from streams.state.iterators import KeyValueIterator, WindowStoreIterator
-from streams.state.key_value_store import Hand, Keys, plain, timestamped, value_and_time
+from streams.state.store import Caller, Keys, StateStore, plain, timestamped, value_and_time
 from streams.type_variables import K, V
 from streams.validation import check_instant, shown
 
@@ -22,40 +21,25 @@ ONE_KEY: Final = object()
 
 
 @written
-class ReadOnlyWindowStore(Generic[K, V]):
+class ReadOnlyWindowStore(StateStore, Generic[K, V]):
     """A window store that is only read: rows by key and window start. Times are in ms, bounds inclusive.
 
     Args:
         size: of the windows in ms, for the ends of the windows that are yielded.
     """
 
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-
     def __init__(
         self,
-        access: StoreAccess,
-        store: api.WindowStore,
-        hand: Hand,
+        access: StoreAccess[api.WindowStore],
+        caller: Caller,
         size: int,
         value: Callable[[api.Found], V] = plain,
     ) -> None:
-        self._access = access
-        self._store = store
-        self._keys: Keys[K] = Keys(access, hand)
-        self._hand = hand
+        super().__init__(access, caller)
+        self._store = access.store
+        self._keys: Keys[K] = Keys(access, caller)
         self._size = size
         self._value = value
-
-    @property
-    def name(self) -> str:
-        """The store's name."""
-        return self._access.name
-
-    @property
-    def is_open(self) -> bool:
-        """Its task is not closed."""
-        return self._hand.lease.is_open
 
     @overload
     def fetch(self, key: K, time: int, /) -> V | None: ...
@@ -102,7 +86,7 @@ class ReadOnlyWindowStore(Generic[K, V]):
         return self._rows(self._opened().all(True))
 
     def _opened(self) -> api.WindowStore:
-        self._hand.lease.check(self.name)
+        self._caller.lease.check(self.name)
         return self._store
 
     def _fetched(self, args: tuple[object, ...], backwards: bool) -> object:
@@ -114,7 +98,7 @@ class ReadOnlyWindowStore(Generic[K, V]):
             def one(row: tuple[int, object, int]) -> tuple[int, V]:
                 return row[0], value((row[1], row[2]))
 
-            return KeyValueIterator(self.name, rows, one, self._hand.lease)
+            return KeyValueIterator(self.name, rows, one, self._caller.lease)
         if len(args) != 4:
             raise IllegalArgumentException(
                 "fetch takes (key, time), (key, time_from, time_to) or (key_from, key_to, time_from, time_to); "
@@ -131,7 +115,7 @@ class ReadOnlyWindowStore(Generic[K, V]):
             window = Window(start, min(start + size, FOREVER))
             return Windowed(read(row[0]), window), value((row[2], row[3]))
 
-        return KeyValueIterator(self.name, rows, decoded, self._hand.lease)
+        return KeyValueIterator(self.name, rows, decoded, self._caller.lease)
 
 
 class WindowStore(ReadOnlyWindowStore[K, V]):
@@ -144,50 +128,36 @@ class WindowStore(ReadOnlyWindowStore[K, V]):
             NullPointerException: the key is None.
         """
         raw = self._keys.written(key)
-        hand = self._hand
-        hand.may_write()
+        caller = self._caller
+        caller.may_write()
         start = check_instant(window_start, "window start")
-        self._store.put(raw, start, value, hand.timestamp(), hand.origin())
+        self._store.put(raw, start, value, caller.timestamp(), caller.origin())
 
 
 class TimestampedWindowStore(WindowStore[K, ValueAndTimestamp[V]], Generic[K, V]):
     """A window store whose values are `ValueAndTimestamp` (Java's `TimestampedWindowStore`)."""
 
-    def __init__(self, access: StoreAccess, store: api.WindowStore, hand: Hand, size: int) -> None:
-        super().__init__(access, store, hand, size, timestamped)
+    def __init__(self, access: StoreAccess[api.WindowStore], caller: Caller, size: int) -> None:
+        super().__init__(access, caller, size, timestamped)
 
     def put(self, key: K, value: ValueAndTimestamp[V] | None, window_start: int) -> None:
         """Sets value and timestamp of a window; None deletes."""
         raw = self._keys.written(key)
-        hand = self._hand
-        hand.may_write()
+        caller = self._caller
+        caller.may_write()
         start = check_instant(window_start, "window start")
-        new, time = (None, hand.timestamp()) if value is None else value_and_time(value)
-        self._store.put(raw, start, new, time, hand.origin())
+        new, time = (None, caller.timestamp()) if value is None else value_and_time(value)
+        self._store.put(raw, start, new, time, caller.origin())
 
 
 @written
-class ReadOnlySessionStore(Generic[K, V]):
+class ReadOnlySessionStore(StateStore, Generic[K, V]):
     """A session store that is only read: rows by key, start and end. Times are in ms, both ends inclusive."""
 
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
-
-    def __init__(self, access: StoreAccess, store: api.SessionStore, hand: Hand) -> None:
-        self._access = access
-        self._store = store
-        self._keys: Keys[K] = Keys(access, hand)
-        self._hand = hand
-
-    @property
-    def name(self) -> str:
-        """The store's name."""
-        return self._access.name
-
-    @property
-    def is_open(self) -> bool:
-        """Its task is not closed."""
-        return self._hand.lease.is_open
+    def __init__(self, access: StoreAccess[api.SessionStore], caller: Caller) -> None:
+        super().__init__(access, caller)
+        self._store = access.store
+        self._keys: Keys[K] = Keys(access, caller)
 
     def fetch_session(self, key: K, start: int, end: int) -> V | None:
         """The aggregate of exactly this session, or None."""
@@ -260,7 +230,7 @@ class ReadOnlySessionStore(Generic[K, V]):
                 "find_sessions takes (key, earliest_end, latest_start), (key_from, key_to, earliest_end, "
                 f"latest_start) or (earliest_end, latest_end); got {len(args)} arguments."
             )
-        self._hand.lease.check(self.name)
+        self._caller.lease.check(self.name)
         return self._rows(store.find_all(*_between(args[0], args[1])))
 
     def _rows(self, rows: api.RowIterator[tuple[bytes, int, int, object]]) -> KeyValueIterator[Windowed[K], V]:
@@ -270,7 +240,7 @@ class ReadOnlySessionStore(Generic[K, V]):
             aggregate: Any = row[3]
             return Windowed(read(row[0]), Window(row[1], row[2])), aggregate
 
-        return KeyValueIterator(self.name, rows, decoded, self._hand.lease)
+        return KeyValueIterator(self.name, rows, decoded, self._caller.lease)
 
 
 class SessionStore(ReadOnlySessionStore[K, V]):
@@ -301,13 +271,13 @@ class SessionStore(ReadOnlySessionStore[K, V]):
                 f"Invalid session: {shown(session)}. Give Windowed(key, Window(start, end))."
             )
         raw = self._keys.written(session.key)
-        self._hand.may_write()
+        self._caller.may_write()
         start, end = (check_instant(time, "end of a window") for time in session.window)
         return raw, start, end
 
     def _stamp(self) -> tuple[int, object]:
         """Timestamp and origin of a write."""
-        return self._hand.timestamp(), self._hand.origin()
+        return self._caller.timestamp(), self._caller.origin()
 
 
 def _between(first: object, last: object) -> tuple[int, int]:

@@ -1,10 +1,8 @@
 """`TopologyTestDriver`: runs a topology record by record, without a broker, as Java's does.
 
-It drives the real task over a door in memory. One task has all of the topology, every topic one partition.
-For each
-record that is piped in: process one record, punctuate on stream time, commit (which flushes the caches), feed
-what was written to topics that the topology reads back in; again, until nothing is left. The wall clock moves
-only when told to.
+It drives the real task over a door in memory. One task has all of the topology, every topic one partition. For each
+record that is piped in: process one record, punctuate on stream time, commit (which flushes the caches), feed what was
+written to topics that the topology reads back in; again, until nothing is left. The wall clock moves only when told to.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from statestore import api
 from statestore.memory import MemoryEngine
 from streams import arguments
 from streams.clients.api import Fetched
@@ -30,6 +29,7 @@ from streams.dsl.builder import StreamsBuilder, topology_of
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException, NullPointerException
 from streams.metrics import MetricName, Metrics
+from streams.operators.base import StoreAccess
 from streams.exception_handlers import LogAndContinueExceptionHandler
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import DESERIALIZATION
@@ -39,20 +39,15 @@ from streams.runtime.tasks.global_task import GlobalTask
 from streams.runtime.tasks.task import Ground, Task
 from streams.serdes.base import Serde
 from streams.spelling import no_attribute
-from streams.state.face import Face, face
 from streams.state.iterators import Lease
-from streams.state.key_value_store import (
-    Hand,
-    KeyValueStore,
-    TimestampedKeyValueStore,
-    VersionedKeyValueStore,
-)
+from streams.state.key_value_store import KeyValueStore, TimestampedKeyValueStore, VersionedKeyValueStore
+from streams.state.kinds import KINDS, face
+from streams.state.store import Caller, StateStore
 from streams.state.window_store import SessionStore, TimestampedWindowStore, WindowStore
 from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic
 from streams.testing.turns import Turns
 from streams.topology.graph import Topology
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
-from streams.topology.store import StoreKind
 from streams.type_variables import KAny, VAny
 from streams.validation import check_instant, check_text, check_timestamp
 
@@ -63,24 +58,13 @@ T = TypeVar("T")
 APPLICATION = "dummy-topology-test-driver-app-id"
 LOG_PREFIX = "topology-test-driver "
 
-_ACCESS: Mapping[StoreKind, tuple[str, str]] = {
-    StoreKind.KEY_VALUE: ("key-value store", "get_key_value_store"),
-    StoreKind.LRU: ("key-value store", "get_key_value_store"),
-    StoreKind.TIMESTAMPED_KEY_VALUE: ("timestamped key-value store", "get_timestamped_key_value_store"),
-    StoreKind.VERSIONED: ("versioned key-value store", "get_versioned_key_value_store"),
-    StoreKind.WINDOW: ("window store", "get_window_store"),
-    StoreKind.TIMESTAMPED_WINDOW: ("timestamped window store", "get_timestamped_window_store"),
-    StoreKind.SESSION: ("session store", "get_session_store"),
-}
-
 
 class TopologyTestDriver:
     """See the module. A context manager.
 
     Args:
         topology: what is tested: a `Topology`, or a `StreamsBuilder` that is built with these settings.
-        config: settings, dotted; `application.id` need not be given. Emission of closed windows and of
-        records
+        config: settings, dotted; `application.id` need not be given. Emission of closed windows and of records
             without a partner is not throttled unless the settings say so.
         initial_wall_clock_time: ms since the epoch, or an aware datetime; 0 if it is not given.
         settings: further settings as keywords.
@@ -182,8 +166,7 @@ class TopologyTestDriver:
         """A topic to pipe records into.
 
         Args:
-            start_timestamp: of records piped without one, ms or aware datetime; None: the driver's wall clock
-            now.
+            start_timestamp: of records piped without one, ms or aware datetime; None: the driver's wall clock now.
             auto_advance: how much it moves on with each such record, timedelta or ms.
         """
         start = self.clock.now_ms() if start_timestamp is None else check_timestamp(start_timestamp, "start_timestamp")
@@ -230,9 +213,9 @@ class TopologyTestDriver:
 
     # stores
 
-    def get_all_state_stores(self) -> dict[str, Face]:
+    def get_all_state_stores(self) -> dict[str, StateStore]:
         """All stores by name, global ones too."""
-        return {name: self._facade(store) for name, store in self._stores().items()}
+        return {name: self._face(store) for name, store in self._stores().items()}
 
     def get_state_store(self, name: str) -> None:
         """None where there is no such store. Stores of the built-in kinds have methods of their own.
@@ -241,23 +224,20 @@ class TopologyTestDriver:
             IllegalArgumentException: it is of a built-in kind.
         """
         found = self._store(name)
-        if found is not None and found.spec.kind in _ACCESS:
-            kind, method = _ACCESS[found.spec.kind]
-            raise IllegalArgumentException(f"Store {name} is a {kind} and should be accessed via `{method}()`")
+        kind = None if found is None else KINDS[found.spec.kind]
+        if kind is not None and kind.words is not None:
+            raise IllegalArgumentException(
+                f"Store {name} is a {kind.words} and should be accessed via `{kind.getter}()`"
+            )
 
     def get_key_value_store(self, name: str) -> KeyValueStore[KAny, VAny] | Any:
         """The key-value store of that name; one with timestamps shows its values alone. None if there is
         none.
         """
-        found = self._store(name)
-        if found is None or found.spec.kind not in (
-            StoreKind.KEY_VALUE,
-            StoreKind.LRU,
-            StoreKind.TIMESTAMPED_KEY_VALUE,
-        ):
+        found = self._access(name)
+        if found is None or not isinstance(found.store, api.KeyValueStore):
             return None
-        store: Any = found.access.store
-        return KeyValueStore(found.access, store, self._hand())
+        return KeyValueStore(found.holding(found.store), self._caller())
 
     def get_timestamped_key_value_store(self, name: str) -> TimestampedKeyValueStore[KAny, VAny] | Any:
         """The timestamped key-value store of that name, or None."""
@@ -271,11 +251,11 @@ class TopologyTestDriver:
         """The window store of that name; one with timestamps shows its values alone. None if there is
         none.
         """
-        found = self._store(name)
-        if found is None or found.spec.kind not in (StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW):
+        opened = self._store(name)
+        found = self._access(name)
+        if opened is None or found is None or not isinstance(found.store, api.WindowStore):
             return None
-        store: Any = found.access.store
-        return WindowStore(found.access, store, self._hand(), found.spec.window_ms)
+        return WindowStore(found.holding(found.store), self._caller(), opened.spec.window_ms)
 
     def get_timestamped_window_store(self, name: str) -> TimestampedWindowStore[KAny, VAny] | Any:
         """The timestamped window store of that name, or None."""
@@ -335,17 +315,22 @@ class TopologyTestDriver:
         own = {} if self._task is None else self._task.stores
         return {**own, **{each.store_name: each.store for each in self._globals}}
 
-    def _hand(self) -> Hand:
-        return Hand(self._lease, self.clock.now_ms)
+    def _access(self, name: str) -> StoreAccess[object] | None:
+        """The store of that name, unless it is the framework's own."""
+        found = self._store(name)
+        return None if found is None or KINDS[found.spec.kind].words is None else found.access
 
-    def _facade(self, store: Opened) -> Face:
-        return face(store.spec, store.access, self._hand())
+    def _caller(self) -> Caller:
+        return Caller(self._lease, self.clock.now_ms)
+
+    def _face(self, store: Opened) -> StateStore:
+        return face(store.spec, store.access, self._caller())
 
     def _of(self, name: str, kind: type[T]) -> T | None:
         found = self._store(name)
         if found is None:
             return None
-        shown = self._facade(found)
+        shown = self._face(found)
         return shown if isinstance(shown, kind) else None
 
     def _queue(self, topic: str) -> deque[RawRecord]:

@@ -63,3 +63,14 @@ class StoreSpec:
     source_topic: str | None = None
     ttl_ms: int | None = None
     timestamped: bool = False
+
+    @property
+    def has_timestamps(self) -> bool:
+        """Its values have timestamps."""
+        return self.timestamped or self.kind in (StoreKind.TIMESTAMPED_KEY_VALUE, StoreKind.TIMESTAMPED_WINDOW)
+
+    @property
+    def on_disk(self) -> bool:
+        """Its rows lie in the task's database, and outlive the process. Suppress buffers and LRU maps live in memory,
+        whatever else is said."""
+        return self.persistent and self.kind not in (StoreKind.SUPPRESS_BUFFER, StoreKind.LRU)

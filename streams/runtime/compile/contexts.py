@@ -22,7 +22,7 @@ from streams.serdes.base import AnySerde, in_java
 from streams.serdes.choose import default_serde
 from streams.signatures import written
 from streams.spelling import no_attribute
-from streams.state.face import S, of_kind
+from streams.state.kinds import S, of_kind
 from streams.validation import check_instant, check_text, shown
 
 GUIDE = (

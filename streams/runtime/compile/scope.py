@@ -87,25 +87,25 @@ class NodeScope:
 
     def key_value_store(self, name: str) -> StoreAccess[KeyValueStore]:
         found = self._access(name)
-        return _holding(found, found.store) if isinstance(found.store, KeyValueStore) else self._refuse(found)
+        return found.holding(found.store) if isinstance(found.store, KeyValueStore) else self._refuse(found)
 
     def table_store(self, name: str) -> StoreAccess[KeyValueStore | VersionedStore]:
         found = self._access(name)
         if isinstance(found.store, KeyValueStore | VersionedStore):
-            return _holding(found, found.store)
+            return found.holding(found.store)
         self._refuse(found)
 
     def window_store(self, name: str) -> StoreAccess[WindowStore]:
         found = self._access(name)
-        return _holding(found, found.store) if isinstance(found.store, WindowStore) else self._refuse(found)
+        return found.holding(found.store) if isinstance(found.store, WindowStore) else self._refuse(found)
 
     def session_store(self, name: str) -> StoreAccess[SessionStore]:
         found = self._access(name)
-        return _holding(found, found.store) if isinstance(found.store, SessionStore) else self._refuse(found)
+        return found.holding(found.store) if isinstance(found.store, SessionStore) else self._refuse(found)
 
     def suppress_buffer(self, name: str) -> StoreAccess[SuppressBuffer]:
         found = self._access(name)
-        return _holding(found, found.store) if isinstance(found.store, SuppressBuffer) else self._refuse(found)
+        return found.holding(found.store) if isinstance(found.store, SuppressBuffer) else self._refuse(found)
 
     def _refuse(self, found: StoreAccess[object]) -> NoReturn:
         raise ConfigException(
@@ -177,8 +177,3 @@ class NodeScope:
         from streams.runtime.compile.aio import gather  # asyncio takes its time to import
 
         return gather(asks, most, timeout_ms)
-
-
-def _holding(access: StoreAccess[object], store: T) -> StoreAccess[T]:
-    """The access, to what it has been found to hold."""
-    return StoreAccess(access.name, store, *access[2:])

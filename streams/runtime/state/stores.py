@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from statestore.api import ChangelogHook, Codec, Layered
+from statestore.api import ChangelogHook, Codec, Layered, SessionStore, WindowStore
 from statestore.buffer import ChangeBuffer, Parts, RowFormat
 from statestore.cached import CachedKeyValue, CachedSession, CachedWindow
 from statestore.cached_lru import CachedLruMap
@@ -180,10 +180,10 @@ def opened(
         # Java's store in memory hides a session 1 ms before it closes.
         spec = replace(spec, retention_ms=spec.retention_ms + 1)
     caching = spec.caching and cached
-    layers = _layers(spec, engine, codec, caching and small is None)
+    layers = LAYERS[spec.kind](spec, engine, codec, caching and small is None)
     if caching and small is not None:
         layers = _under(small, spec, layers, codec)
-    if isinstance(layers, LayeredWindowStore | LayeredSessionStore | CachedWindow | CachedSession):
+    if isinstance(layers, WindowStore | SessionStore):
         layers.count_refused(refused)
     access = StoreAccess(
         spec.name,
@@ -213,61 +213,77 @@ def _serdes(
         raise
 
 
-def _layers(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
-    kind = spec.kind
-    if kind in (StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW):
-        return LayeredWindowStore(
-            spec.name,
-            engine,
-            codec,
-            retention=spec.retention_ms,
-            segment_interval=spec.segment_ms or None,
-            retain_duplicates=spec.retain_duplicates,
-            timestamped=kind is StoreKind.TIMESTAMPED_WINDOW,
-            caching=caching and not spec.retain_duplicates,
-            one_by_one=not spec.persistent,
-            time_first=spec.time_first and spec.persistent,
-        )
-    if kind is StoreKind.SESSION:
-        return LayeredSessionStore(
-            spec.name,
-            engine,
-            codec,
-            retention=spec.retention_ms,
-            segment_interval=spec.segment_ms or None,
-            caching=caching,
-            one_by_one=not spec.persistent,
-            time_first=spec.time_first and spec.persistent,
-        )
-    if kind is StoreKind.SUPPRESS_BUFFER:
-        return ChangeBuffer(spec.name, codec, _BUFFER_ROWS)
-    if kind in (StoreKind.KEY_VALUE, StoreKind.TIMESTAMPED_KEY_VALUE) or kind in _OF_BYTES:
-        return LayeredKeyValueStore(
-            spec.name,
-            engine,
-            codec,
-            timestamped=kind is StoreKind.TIMESTAMPED_KEY_VALUE,
-            caching=caching,
-        )
-    if kind is StoreKind.VERSIONED:
-        return LayeredVersionedStore(spec.name, engine, codec, history_retention=spec.retention_ms)
-    if caching:
-        return CachedLruMap(spec.name, codec, spec.max_entries, timestamped=spec.timestamped)
-    return LruMap(
-        spec.name, codec, spec.max_entries, timestamped=spec.timestamped, logs_evictions=not spec.timestamped
+def _key_value(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+    return LayeredKeyValueStore(spec.name, engine, codec, timestamped=spec.has_timestamps, caching=caching)
+
+
+def _versioned(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+    return LayeredVersionedStore(spec.name, engine, codec, history_retention=spec.retention_ms)
+
+
+def _window(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+    return LayeredWindowStore(
+        spec.name,
+        engine,
+        codec,
+        retention=spec.retention_ms,
+        segment_interval=spec.segment_ms or None,
+        retain_duplicates=spec.retain_duplicates,
+        timestamped=spec.has_timestamps,
+        caching=caching and not spec.retain_duplicates,
+        one_by_one=not spec.persistent,
+        time_first=spec.time_first and spec.persistent,
     )
+
+
+def _session(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+    return LayeredSessionStore(
+        spec.name,
+        engine,
+        codec,
+        retention=spec.retention_ms,
+        segment_interval=spec.segment_ms or None,
+        caching=caching,
+        one_by_one=not spec.persistent,
+        time_first=spec.time_first and spec.persistent,
+    )
+
+
+def _lru(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+    timestamped = spec.timestamped
+    if caching:
+        return CachedLruMap(spec.name, codec, spec.max_entries, timestamped=timestamped)
+    return LruMap(spec.name, codec, spec.max_entries, timestamped=timestamped, logs_evictions=not timestamped)
+
+
+def _suppress_buffer(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+    return ChangeBuffer(spec.name, codec, _BUFFER_ROWS)
+
+
+LAYERS: Mapping[StoreKind, Callable[[StoreSpec, Engine, Codec, bool], Layered]] = {
+    StoreKind.KEY_VALUE: _key_value,
+    StoreKind.TIMESTAMPED_KEY_VALUE: _key_value,
+    StoreKind.VERSIONED: _versioned,
+    StoreKind.WINDOW: _window,
+    StoreKind.TIMESTAMPED_WINDOW: _window,
+    StoreKind.SESSION: _session,
+    StoreKind.LRU: _lru,
+    StoreKind.SUPPRESS_BUFFER: _suppress_buffer,
+    StoreKind.OUTER_JOIN: _key_value,
+    StoreKind.JOIN_BUFFER: _key_value,
+}
+"""What is built for each kind; the last argument: does it cache? How users see it stands in `state.kinds`."""
 
 
 def _under(cache: RecordCache, spec: StoreSpec, below: Layered, codec: Codec) -> Layered:
     """The store under a record cache, where its kind has one."""
     segment = (spec.segment_ms or default_interval(spec.retention_ms)) if spec.persistent else 1
     if isinstance(below, LayeredWindowStore):
-        timestamped = spec.kind is StoreKind.TIMESTAMPED_WINDOW
-        return CachedWindow(cache, below, codec, timestamped, segment, spec.time_first and spec.persistent)
+        return CachedWindow(cache, below, codec, spec.has_timestamps, segment, spec.time_first and spec.persistent)
     if isinstance(below, LayeredSessionStore):
         return CachedSession(cache, below, codec, segment)
     if isinstance(below, LayeredKeyValueStore | LruMap):
-        return CachedKeyValue(cache, below, codec, spec.timestamped or spec.kind is StoreKind.TIMESTAMPED_KEY_VALUE)
+        return CachedKeyValue(cache, below, codec, spec.has_timestamps)
     return below
 
 

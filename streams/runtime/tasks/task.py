@@ -63,9 +63,9 @@ from streams.serdes.base import AnySerde
 from streams.serdes.choose import default_serde
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.serdes.simple import BYTES
-from streams.state.face import Face, face
 from streams.state.iterators import Lease
-from streams.state.key_value_store import Hand
+from streams.state.kinds import face
+from streams.state.store import Caller, StateStore
 from streams.topology.node import ProcessorNode, SinkNode, SourceNode, StepNode, SubTopology, TaskId
 
 log = logging.getLogger("streams.runtime")
@@ -366,14 +366,14 @@ class Task:
             raise found.lacking
         return None if found is None else found.access
 
-    def face(self, name: str, node: str, context: Any) -> Face | None:
+    def face(self, name: str, node: str, context: Any) -> StateStore | None:
         """The store as a node sees it, which has that context."""
         found, walk = self.stores.get(name), self._walk
         if found is None:
             found = self._ground.global_stores.get(name)
             if found is None:
                 return None
-            return face(found.spec, found.access, Hand(self._lease, lambda: -1, read_only=READ_ONLY))
+            return face(found.spec, found.access, Caller(self._lease, lambda: -1, read_only=READ_ONLY))
 
         def timestamp() -> int:
             return int(context.timestamp)
@@ -381,8 +381,8 @@ class Task:
         origin: Callable[[], object] = _nothing
         if found.access.caching:
             origin = lambda: walk.capture(timestamp(), None)  # noqa: E731
-        hand = Hand(self._lease, timestamp, origin, dropped=self.drop(node, LATE))
-        return face(found.spec, found.access, hand)
+        caller = Caller(self._lease, timestamp, origin, dropped=self.drop(node, LATE))
+        return face(found.spec, found.access, caller)
 
     def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None:
         """What the store's cache lets go goes to `listener`."""

@@ -22,7 +22,7 @@ from streams.runtime.state.stores import Opened
 from streams.runtime.tasks.global_task import GlobalTask
 from streams.runtime.tasks.task import Ground
 from streams.runtime.worker.roster import DATABASE, SLICE_ROWS, OpenEngine
-from streams.runtime.worker.takeover import lies_on_disk, wiper
+from streams.runtime.worker.takeover import wiper
 from streams.topology.node import BuiltTopology, GlobalStore
 
 log = logging.getLogger("streams.runtime.globals")
@@ -61,7 +61,7 @@ class Globals:
         if not built.global_stores:
             return
         partitions = {each.store.name: self._partitions(each) for each in built.global_stores}
-        if any(lies_on_disk(each.store) for each in built.global_stores):
+        if any(each.store.on_disk for each in built.global_stores):
             self._disk = _database(home, open_engine)
         ground = replace(ground, disk=self._disk, state_dir=home)
         try:
@@ -102,7 +102,7 @@ class Globals:
     def rebuild(self, now: int) -> None:
         """Empties the damaged database, and starts reading what fills it from the beginning."""
         self._renew()
-        kept = {name: task for name, task in self._tasks.items() if lies_on_disk(task.store.spec)}
+        kept = {name: task for name, task in self._tasks.items() if task.store.spec.on_disk}
         for task in kept.values():
             task.revive()
         self._start(kept, now)
@@ -137,7 +137,7 @@ class Globals:
 
     def _marks(self, name: str, task: GlobalTask, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Up to where the store has its topic; nothing, and the store emptied, where it is another topic's."""
-        if not lies_on_disk(task.store.spec):
+        if not task.store.spec.on_disk:
             return {}
         known: dict[TopicPartition, int] = {}
         for partition in task.partitions:
@@ -191,7 +191,7 @@ class Globals:
                 name_of(_mark(name, p)): write_mark(Mark(self._topic_ids[p.topic], 0, position.offset))
                 for p, position in positions.items()
             }
-            if positions and lies_on_disk(task.store.spec):
+            if positions and task.store.spec.on_disk:
                 while task.store.layers.spill(SLICE_ROWS, marks):
                     pass
 

@@ -29,7 +29,7 @@ from streams.runtime.state.position_file import read_position, write_positions
 from streams.runtime.tasks.restore import Restorer, StoreRestore
 from streams.runtime.tasks.task import Ground, Task
 from streams.runtime.worker.sender import Sender
-from streams.runtime.worker.takeover import lies_on_disk, positions, reset_of, restores, starts
+from streams.runtime.worker.takeover import positions, reset_of, restores, starts
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.topology.store import StoreSpec
 
@@ -65,7 +65,7 @@ class Place:
     @property
     def kept(self) -> tuple[StoreSpec, ...]:
         """Stores whose rows are in the database."""
-        return tuple(spec for spec in self.topology.stores if lies_on_disk(spec))
+        return tuple(spec for spec in self.topology.stores if spec.on_disk)
 
     @property
     def committed_bytes(self) -> int:
@@ -243,7 +243,7 @@ class Roster:
 
     def _database(self, sub: SubTopology, home: Path, id: TaskId) -> Engine:
         """The task's database; one that is damaged is built anew, which is one of the named reasons."""
-        if not any(lies_on_disk(spec) for spec in sub.stores):
+        if not any(spec.on_disk for spec in sub.stores):
             return MemoryEngine()
         try:
             return self._open_engine(home / DATABASE)
@@ -258,7 +258,7 @@ class Roster:
         Raises:
             ProcessorStateException: a store in it has no changelog to be built from.
         """
-        lost = [spec.name for spec in sub.stores if lies_on_disk(spec) and spec.name not in sub.changelogs]
+        lost = [spec.name for spec in sub.stores if spec.on_disk and spec.name not in sub.changelogs]
         if lost:
             raise ProcessorStateException(
                 f"Store {', '.join(lost)} of task {id} has no changelog that it could be rebuilt from, and {damage}. "

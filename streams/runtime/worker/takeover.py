@@ -109,7 +109,7 @@ def restores(
         target, done = ends[changelog], committed.get(changelog)
         if opened.spec.source_topic is not None:
             target = min(target, done.offset) if done is not None else 0
-        kept = disk if lies_on_disk(opened.spec) else None
+        kept = disk if opened.spec.on_disk else None
         wipe = wiper(kept, store, opened.layers) if kept is not None else _nothing
         mark = read_mark(kept, store) if kept is not None else None
         start, epoch = judged(task, store, mark, topics.get(changelog.topic), ends[changelog], wipe)
@@ -166,11 +166,6 @@ def judged(
     log.warning("Store %s of task %s is rebuilt from its changelog: %s.", store, task.id, reason)
     wipe()
     return 0, 0
-
-
-def lies_on_disk(spec: StoreSpec) -> bool:
-    """Does the store outlive the process? Suppress buffers and LRU maps live in memory, whatever else is said."""
-    return spec.persistent and spec.kind not in (StoreKind.SUPPRESS_BUFFER, StoreKind.LRU)
 
 
 def wiper(engine: Engine, store: str, layers: Layered, mark: str | None = None) -> Callable[[], None]:

@@ -22,9 +22,10 @@ from streams.errors import (
 )
 from streams.record import ValueAndTimestamp, VersionedRecord, Window, Windowed
 from streams.runtime.state.stores import Engines, opened
-from streams.state.face import face
 from streams.state.iterators import Lease
-from streams.state.key_value_store import NOT_PUT, VALID_TO_UNDEFINED, Hand
+from streams.state.key_value_store import NOT_PUT, VALID_TO_UNDEFINED
+from streams.state.kinds import face
+from streams.state.store import Caller
 from streams.topology.store import StoreKind
 from tests.streams.runtime.walking import LONGS, table
 
@@ -39,7 +40,7 @@ KINDS = {
 }
 
 
-def make(kind: StoreKind, read_only: str | None = None, **fields: Any) -> tuple[Any, Hand]:
+def make(kind: StoreKind, read_only: str | None = None, **fields: Any) -> tuple[Any, Caller]:
     spec = table("store", LONGS, kind=kind, **{**KINDS[kind], **fields})
     dropped = Drop()
 
@@ -47,8 +48,8 @@ def make(kind: StoreKind, read_only: str | None = None, **fields: Any) -> tuple[
         dropped.value += 1
 
     store = opened(spec, Engines(MemoryEngine(), MemoryEngine()), {}, "log", True, refused)
-    hand = Hand(Lease(), lambda: 77, read_only=read_only, dropped=dropped)
-    return face(spec, store.access, hand), hand
+    caller = Caller(Lease(), lambda: 77, read_only=read_only, dropped=dropped)
+    return face(spec, store.access, caller), caller
 
 
 keys = st.text("abé", max_size=2)
@@ -108,11 +109,11 @@ def test_timestamped_values() -> None:
 
 
 def test_versions() -> None:
-    store, hand = make(StoreKind.VERSIONED)
+    store, caller = make(StoreKind.VERSIONED)
     assert store.put("a", 1, 200) == VALID_TO_UNDEFINED
     assert store.put("a", 0, 150) == 200
     assert store.put("b", 0, 99) == NOT_PUT
-    assert hand.dropped.value == 1
+    assert caller.dropped.value == 1
     assert store.get("a") == VersionedRecord(1, 200)
     assert store.get("a", 160) == VersionedRecord(0, 150)
     assert store.delete("a", 220) == VersionedRecord(1, 200)
@@ -121,7 +122,7 @@ def test_versions() -> None:
 
 @pytest.mark.parametrize("kind", [StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW])
 def test_windows(kind: StoreKind) -> None:
-    store, hand = make(kind)
+    store, caller = make(kind)
     wrap = (lambda v: ValueAndTimestamp(v, 77)) if kind is StoreKind.TIMESTAMPED_WINDOW else (lambda v: v)
     for key, value, start in (("a", 1, 0), ("a", 2, 10), ("b", 3, 10), ("a", 4, 30)):
         store.put(key, wrap(value), start)
@@ -141,11 +142,11 @@ def test_windows(kind: StoreKind) -> None:
         store.fetch("a")
     store.put("a", wrap(1), 100_000_000)
     store.put("a", wrap(1), 5)
-    assert hand.dropped.value == 1
+    assert caller.dropped.value == 1
 
 
 def test_sessions() -> None:
-    store, hand = make(StoreKind.SESSION)
+    store, caller = make(StoreKind.SESSION)
     session = lambda key, start, end: Windowed(key, Window(start, end))  # noqa: E731
     for key, start, end, value in (("a", 0, 5, 1), ("a", 20, 30, 2), ("b", 3, 9, 3)):
         store.put(session(key, start, end), value)
@@ -170,7 +171,7 @@ def test_sessions() -> None:
         store.put(None, 1)
     store.put(session("a", 0, 100_000_000), 1)
     store.put(session("a", 0, 1), 1)
-    assert hand.dropped.value == 1
+    assert caller.dropped.value == 1
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -185,13 +186,13 @@ def test_null_keys_wrong_keys_closed_and_read_only_stores_are_refused(kind: Stor
         else:
             store.put(key, ValueAndTimestamp(1, 1) if kind is StoreKind.TIMESTAMPED_WINDOW else 1, 1)
 
-    store, hand = make(kind)
+    store, caller = make(kind)
     assert store.name == "store" and store.is_open
     with pytest.raises(NullPointerException, match="key cannot be null"):
         write(store, None)
     with pytest.raises(ClassCastException):
         write(store, 5)
-    hand.lease.is_open = False
+    caller.lease.is_open = False
     assert not store.is_open
     with pytest.raises(InvalidStateStoreException, match=r"Store store is currently closed\."):
         write(store, "a")

@@ -19,7 +19,7 @@ from streams.clients.api import Position
 from streams.errors import NoOffsetForPartitionException
 from streams.record import TopicPartition
 from streams.runtime.state.marks import Mark, name_of, read_mark, write_mark
-from streams.runtime.worker.takeover import lies_on_disk, positions, reset_of, restores, starts, wiper
+from streams.runtime.worker.takeover import positions, reset_of, restores, starts, wiper
 from streams.topology.node import TaskId
 from streams.topology.store import StoreKind
 from tests.streams.apps import TEXT
@@ -185,7 +185,7 @@ def test_a_store_that_was_emptied_takes_rows_of_any_time_again() -> None:
 
 
 def test_what_lies_on_disk() -> None:
-    assert lies_on_disk(table())
-    assert not lies_on_disk(table(persistent=False))
-    assert not lies_on_disk(table(kind=StoreKind.SUPPRESS_BUFFER))
-    assert not lies_on_disk(table(kind=StoreKind.LRU))
+    assert table().on_disk
+    assert not table(persistent=False).on_disk
+    assert not table(kind=StoreKind.SUPPRESS_BUFFER).on_disk
+    assert not table(kind=StoreKind.LRU).on_disk
