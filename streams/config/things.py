@@ -6,7 +6,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 
-from streams import arguments, processor
+from streams import arguments, exception_handlers, processor
 from streams.config.table import invalid
 from streams.errors import ConfigException
 from streams.serdes.base import Serde
@@ -19,11 +19,11 @@ _BUILT_IN: Mapping[str, Callable[[], object]] = {
         processor.LogAndSkipOnInvalidTimestamp,
         processor.UsePartitionTimeOnInvalidTimestamp,
         processor.WallclockTimestampExtractor,
-        processor.LogAndFailExceptionHandler,
-        processor.LogAndContinueExceptionHandler,
-        processor.LogAndFailProcessingExceptionHandler,
-        processor.LogAndContinueProcessingExceptionHandler,
-        processor.DefaultProductionExceptionHandler,
+        exception_handlers.LogAndFailExceptionHandler,
+        exception_handlers.LogAndContinueExceptionHandler,
+        exception_handlers.LogAndFailProcessingExceptionHandler,
+        exception_handlers.LogAndContinueProcessingExceptionHandler,
+        exception_handlers.DefaultProductionExceptionHandler,
     )
 }
 

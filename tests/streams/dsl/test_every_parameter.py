@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from streams import (
+    Branched,
     BufferConfig,
     Consumed,
     EmitStrategy,
@@ -158,7 +159,7 @@ def test_an_operator(on: str, method: str, given: Callable[[dict[str, Any]], lis
 MADE = {"TimeWindows": TUMBLING, "SlidingWindows": SLIDING, "SessionWindows": SESSIONS, "JoinWindows": JOINED}
 KINDS: list[Any] = [
     *(TimeWindows, SlidingWindows, SessionWindows, JoinWindows, UnlimitedWindows, BufferConfig, Suppressed),
-    *(EmitStrategy, Stores, Serdes, Materialized),
+    *(EmitStrategy, Stores, Serdes, Materialized, Branched),
     *(kind for name, kind in vars(options).items() if inspect.isclass(kind) and kind.__module__ == options.__name__),
 ]
 REQUIRED: dict[str, Any] = {
