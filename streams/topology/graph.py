@@ -337,8 +337,8 @@ class Topology:
 
     def _repr_svg_(self) -> str:
         """The picture that a notebook shows; `streams-app topology graph --format svg` draws the same."""
-        from streams.topology.outline import outline
-        from streams.topology.svg import svg
+        from streams.topology.tools.outline import outline
+        from streams.topology.tools.svg import svg
 
         return svg(outline(self.built(), ""))
 

@@ -11,10 +11,10 @@ import pytest
 
 from streams import Grouped, Materialized, Serdes, StreamsBuilder, TimeWindows
 from streams.errors import IllegalArgumentException
-from streams.topology.diff import Change, Diff, Fate, diff
-from streams.topology.diff_words import consequences
-from streams.topology.outline import Outline, outline
-from streams.topology.outline_json import from_json, to_json
+from streams.topology.tools.diff import Change, Diff, Fate, diff
+from streams.topology.tools.diff_words import consequences
+from streams.topology.tools.outline import Outline, outline
+from streams.topology.tools.outline_json import from_json, to_json
 from tests.goldens import describe
 
 S = Serdes.string()

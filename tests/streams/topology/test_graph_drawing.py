@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams import JoinWindows, Serdes, StreamsBuilder, Topology
-from streams.topology.drawing import Drawing, Look, drawing
-from streams.topology.drawing_text import text_tree
-from streams.topology.graphviz import graphviz
-from streams.topology.layered_layout import Edge, Size, layered, nearest
-from streams.topology.mermaid import mermaid
-from streams.topology.outline import outline
+from streams.topology.tools.drawing import Drawing, Look, drawing
+from streams.topology.tools.drawing_text import text_tree
+from streams.topology.tools.graphviz import graphviz
+from streams.topology.tools.layered_layout import Edge, Size, layered, nearest
+from streams.topology.tools.mermaid import mermaid
+from streams.topology.tools.outline import outline
 
 S = Serdes.string()
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from examples import order_address_table, returns, word_count
 from streams import GlobalKTable, JoinWindows, KStream, KTable, Serdes, StreamsBuilder, Topology
 from streams.processor import Processor, Record
-from streams.topology.outline import outline
-from streams.topology.outline_json import from_json, to_json
-from streams.topology.picture import WIDEST, wrapped
-from streams.topology.svg import svg
+from streams.topology.tools.outline import outline
+from streams.topology.tools.outline_json import from_json, to_json
+from streams.topology.tools.picture import WIDEST, wrapped
+from streams.topology.tools.svg import svg
 from tests.streams.topology import shop
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from streams.topology.drawing import Box
-from streams.topology.folding import Card, Folded
-from streams.topology.layered_layout import BEND, PORTS, Edge, Layout, Point, Size, layered, turned
+from streams.topology.tools.drawing import Box
+from streams.topology.tools.folding import Card, Folded
+from streams.topology.tools.layered_layout import BEND, PORTS, Edge, Layout, Point, Size, layered, turned
 
 BIG, SMALL = 7.3, 6.1
 """Width of a letter of the monospaced font, in pixels: of heads at 12 px, of all else at 10 px."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streams.topology.diff import Change, Diff, Fate, unnamed
+from streams.topology.tools.diff import Change, Diff, Fate, unnamed
 
 _HOW_TO_NAME = {
     "suppress_buffer": 'Suppressed.…with_name("NAME")',

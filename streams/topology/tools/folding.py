@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from streams.topology.drawing import Arrow, Box, Look, chosen, parts_of, store_note, topic_note
-from streams.topology.outline import NodeOutline, Outline, StoreOutline
+from streams.topology.tools.drawing import Arrow, Box, Look, chosen, parts_of, store_note, topic_note
+from streams.topology.tools.outline import NodeOutline, Outline, StoreOutline
 
 _generated = re.compile(r"(?:KSTREAM|KTABLE)-(.+)-(\d{10})").fullmatch
 _generated_topic = re.compile(r"(?:KSTREAM|KTABLE)-(.+)-(\d{10})-(repartition|topic)").fullmatch

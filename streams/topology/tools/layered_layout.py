@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from streams.topology.channels import Channel, Lane, channel
+from streams.topology.tools.channels import Channel, Lane, channel
 
 SWEEPS = 12
 PORTS = 11.0

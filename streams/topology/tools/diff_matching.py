@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from streams.topology.outline import NodeOutline, Outline
+from streams.topology.tools.outline import NodeOutline, Outline
 
 is_generated: Callable[[str], re.Match[str] | None] = re.compile(r"[A-Z]-[0-9]{10}").search
 

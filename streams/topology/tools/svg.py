@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from streams.topology.drawing import Arrow, Look
-from streams.topology.folding import Card, folded
-from streams.topology.layered_layout import Point, Size
-from streams.topology.outline import Outline
-from streams.topology.picture import (
+from streams.topology.tools.drawing import Arrow, Look
+from streams.topology.tools.folding import Card, folded
+from streams.topology.tools.layered_layout import Point, Size
+from streams.topology.tools.outline import Outline
+from streams.topology.tools.picture import (
     BIG,
     HEAD_LINE,
     SMALL,

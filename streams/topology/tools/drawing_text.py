@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from streams.topology.drawing import Drawing, Figure, Look
+from streams.topology.tools.drawing import Drawing, Figure, Look
 
 
 def text_tree(drawing: Drawing) -> str:

@@ -12,8 +12,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from streams.names import CHANGELOG_SUFFIX
-from streams.topology.diff_matching import Shapes, is_generated, matched
-from streams.topology.outline import NodeOutline, Outline, StoreOutline, SubOutline, TopicOutline
+from streams.topology.tools.diff_matching import Shapes, is_generated, matched
+from streams.topology.tools.outline import NodeOutline, Outline, StoreOutline, SubOutline, TopicOutline
 
 
 class Fate(Enum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.topology.drawing import Drawing, Figure, Look
+from streams.topology.tools.drawing import Drawing, Figure, Look
 
 _SHAPES: dict[Look, tuple[str, str]] = {
     Look.SOURCE: ("([", "])"),

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Never
 
 from streams.errors import IllegalArgumentException
-from streams.topology.outline import GlobalOutline, NodeOutline, Outline, StoreOutline, SubOutline, TopicOutline
+from streams.topology.tools.outline import GlobalOutline, NodeOutline, Outline, StoreOutline, SubOutline, TopicOutline
 
 FORMAT = 1
 

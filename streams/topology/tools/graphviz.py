@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.topology.drawing import Drawing, Figure, Look
+from streams.topology.tools.drawing import Drawing, Figure, Look
 
 _LOOKS = {
     Look.SOURCE: 'shape=box, style="rounded,filled", fillcolor="#eaf6ea", color="#4b8a4b"',

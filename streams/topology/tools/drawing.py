@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from streams.names import CHANGELOG_SUFFIX
-from streams.topology.outline import GlobalOutline, NodeOutline, Outline, StoreOutline, TopicOutline
+from streams.topology.tools.outline import GlobalOutline, NodeOutline, Outline, StoreOutline, TopicOutline
 
 
 class Look(Enum):
