@@ -16,9 +16,9 @@ from streams.config.load import load as load_settings
 from streams.errors import IllegalArgumentException
 from streams.runtime.tasks.preview import entry_text
 from streams.topology.tools.diff import diff as compared
-from streams.topology.tools.diff_words import consequences
+from streams.topology.tools.consequences import consequences
 from streams.topology.tools.drawing import Drawing, drawing
-from streams.topology.tools.drawing_text import text_tree
+from streams.topology.tools.text_tree import text_tree
 from streams.topology.graph import Topology
 from streams.topology.tools.graphviz import graphviz
 from streams.topology.tools.mermaid import mermaid

@@ -15,7 +15,7 @@ STARTING_TIME: Mapping[str, str] = {
     "streams.serdes": "msgspec and msgpack are loaded by who uses JSON or msgpack",
     "streams.topology.checks": "networkx takes 150 ms",
     "streams.topology.graph": "drawings are loaded by who draws",
-    "streams.topology.tools.diff_matching": "hashlib loads OpenSSL",
+    "streams.topology.tools.matching": "hashlib loads OpenSSL",
     "streams.topology.node": "hashlib loads OpenSSL",
 }
 """Files that import inside a function, and why."""

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from streams.names import CHANGELOG_SUFFIX
-from streams.topology.tools.diff_matching import Shapes, is_generated, matched
+from streams.topology.tools.matching import Shapes, is_generated, matched
 from streams.topology.tools.outline import NodeOutline, Outline, StoreOutline, SubOutline, TopicOutline
 
 
