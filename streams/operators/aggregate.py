@@ -38,9 +38,9 @@ class _Aggregate:
         self._table = Materialized(scope, store)
         self._nulls = Nulls(scope)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         self._table.listen(code, down)
-        self._nulls.walk(code, rec)
+        self._nulls.write_step(code, rec)
         with code.block("else"):
             self._update(code, rec, down)
 

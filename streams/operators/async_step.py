@@ -46,7 +46,7 @@ class _MapAsync:
         self._entry: Entry | None = None
         scope.at_run_end(self._drain, most)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         def go_on(rec: Rec, child: str | None = None) -> None:
             given = rec._replace(value=code.let("value", f"{rec.value}.value"))
             with code.attempt(given, "result", f"{rec.value}.result()") as result:

@@ -1,6 +1,6 @@
 """The protocol between a node, its operator and the compiler.
 
-When a task is made, every node's `StepMaker` gives an operator, and the operator *writes* its step: `walk`
+When a task is made, every node's `StepMaker` gives an operator, and the operator *writes* its step: `write_step`
 puts the lines for one record on the sheet (`Code`) and calls `down` where all that comes after belongs. Steps
 are inlined into each other; nothing is looked up or dispatched per record.
 
@@ -312,7 +312,7 @@ class Scope(Protocol):
 class Operator(Protocol):
     """One step of one task."""
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         """Writes the lines for one record; `down(rec)` writes, at this indent, all that comes after."""
         ...
 

@@ -18,7 +18,7 @@ def branch(predicates: Sequence[Callable[[object, object], object] | None], chil
         children: names of the nodes that the branches lead to, in the order of the predicates.
     """
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         # One expression and one chain of ifs: the text stays flat however many branches there are.
         asked = ""
         last = "None"
@@ -33,5 +33,5 @@ def branch(predicates: Sequence[Callable[[object, object], object] | None], chil
                 with code.block(f"{'el' if at else ''}if {chosen} == {at}"):
                     down(rec, child)
 
-    step = Step(walk)
+    step = Step(write_step)
     return lambda scope: step

@@ -29,7 +29,7 @@ class Nulls:
         self._key = scope.drop(NULL_KEY) if key else None
         self._value = scope.drop(NULL_VALUE) if value else None
 
-    def walk(self, code: Code, rec: Rec) -> None:
+    def write_step(self, code: Code, rec: Rec) -> None:
         """Writes the `if`; what is to be done with other records comes in a `block("else")` behind it."""
         key, value = self._key, self._value
         key_name = rec.raw_key or rec.key

@@ -87,7 +87,7 @@ class _Send:
         self._version = version_for(scope.setting("upgrade.from"))
         self._old, self._no_foreign_key = scope.drop(SUPERSEDED), scope.drop(NULL_FOREIGN_KEY)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         key, raw, value = code.name("key"), code.name("raw"), code.name("value")
         if rec.latest:
             with code.block(f"if not {rec.latest}"):
@@ -189,7 +189,7 @@ class _Receive:
         self._serde = scope.serde("key", foreign_key_serde)
         self._no_foreign_key = scope.drop(NULL_FOREIGN_KEY)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         wants_none = f"{rec.value}.instruction != {int(_ANSWER)}"
         with code.block(f"if {rec.key} is None and {wants_none}"):
             drop(code, self._no_foreign_key)
@@ -232,7 +232,7 @@ class _Join:
     def __init__(self, scope: Scope, right: View) -> None:
         self._right = right.bind(scope)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         value, ts = code.name("value"), code.name("ts")
         with code.guarded(rec):
             lookup = f"{code.use(self._right.get, 'get')}({rec.key}, {self._right.raw_of(rec)})"
@@ -279,7 +279,7 @@ class _ForeignJoin:
         self._serde = scope.serde("key", foreign_key_serde)
         self._no_key, self._old = scope.drop(NULL_KEY), scope.drop(SUPERSEDED)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         key, value = code.name("key"), code.name("value")
         unwanted_row(code, rec, self._no_key, self._old)
         with code.block("else"), code.guarded(rec):
@@ -326,7 +326,7 @@ class _Resolve:
         self._encode = scope.serde("value", value_serde).encoder(f"{topic}-vh")
         self._old = scope.drop(SUPERSEDED)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         with code.guarded(rec):
             lookup = f"{code.use(self._left.get, 'get')}({rec.key}, {self._left.raw_of(rec)})"
             result = code.let("result", f"{code.use(self._resolved, 'resolve')}({rec.key}, {rec.value}, {lookup})")

@@ -24,9 +24,9 @@ class _SelfJoin:
         self._time = StreamTime()
         self._nulls = Nulls(scope)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         value, ts = code.name("value"), code.name("ts")
-        self._nulls.walk(code, rec)
+        self._nulls.write_step(code, rec)
         with code.block("else"), code.guarded(rec):
             key = key_bytes(code, rec, self._serde)
             results = f"{code.use(self._results, 'results')}({rec.key}, {key}, {rec.value}, {rec.ts})"

@@ -80,11 +80,11 @@ class _SessionAggregate:
 
             self._closer = Closer(scope, store, bounds, self._store.find_all)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         closer = self._closer
         if closer is None or self._idles:
             self._listen(code, down)
-        self._nulls.walk(code, rec)
+        self._nulls.write_step(code, rec)
         with code.block("else"), code.guarded(rec):
             kb = key_bytes(code, rec, self._access.key_serde)
             if closer is not None and closer.first:

@@ -105,13 +105,13 @@ class _SlidingAggregate:
 
             self._closer = Closer(scope, store, bounds, self._table.store.fetch_all)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         table, closer = self._table, self._closer
         table.listen(code, down)
         if closer is not None and self._idles:
             self._tell = table.outside(code, down)
         start, new, old, ts = (code.name(hint) for hint in ("start", "new", "old", "ts"))
-        self._nulls.walk(code, rec)
+        self._nulls.write_step(code, rec)
         with code.block("else"), code.guarded(rec):
             kb = key_bytes(code, rec, table.access.key_serde)
             arguments = f"({rec.key}, {kb}, {rec.value}, {rec.ts}, {table.origin(code, rec)})"

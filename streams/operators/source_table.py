@@ -18,12 +18,12 @@ class _Stored:
         self._skip_null_key = skip_null_key
         self._nulls = Nulls(scope, value=False)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         self._table.listen(code, down)
         if not self._skip_null_key:
             self._update(code, rec, down)
             return
-        self._nulls.walk(code, rec)
+        self._nulls.write_step(code, rec)
         with code.block("else"):
             self._update(code, rec, down)
 
@@ -57,12 +57,12 @@ class _Passed:
         self._skip_null_key = skip_null_key
         self._nulls = Nulls(scope, value=False)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         update = rec._replace(old="None", latest="")
         if not self._skip_null_key:
             down(update)
             return
-        self._nulls.walk(code, rec)
+        self._nulls.write_step(code, rec)
         with code.block("else"):
             down(update)
 

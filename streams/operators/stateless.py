@@ -19,17 +19,17 @@ Write = Callable[[Code, Rec, Down], None]
 class Step:
     """A step that needs nothing of its task: the function that writes it."""
 
-    __slots__ = ("walk",)
+    __slots__ = ("write_step",)
 
-    def __init__(self, walk: Write) -> None:
-        self.walk = walk
+    def __init__(self, write_step: Write) -> None:
+        self.write_step = write_step
 
     def close(self) -> None:
         pass
 
 
-def _maker(walk: Write) -> StepMaker:
-    step: Operator = Step(walk)
+def _maker(write_step: Write) -> StepMaker:
+    step: Operator = Step(write_step)
     return lambda scope: step
 
 
@@ -68,7 +68,7 @@ def _refuse_pair(given: object) -> None:
 def filter_(predicate: Predicate, negate: bool = False) -> StepMaker:
     """Passes on the records for which `predicate(key, value)` is true (with `negate`: is not)."""
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         fn = code.use(predicate)
         with (
             code.attempt(rec, "passed", truth(code, f"{fn}({rec.key}, {rec.value})")) as passed,
@@ -76,13 +76,13 @@ def filter_(predicate: Predicate, negate: bool = False) -> StepMaker:
         ):
             down(rec)
 
-    return _maker(walk)
+    return _maker(write_step)
 
 
 def map_(fn: Callable[[object, object], tuple[object, object]]) -> StepMaker:
     """`fn(key, value)` gives the new key and value."""
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         call, refuse = code.use(fn), code.use(_refuse_pair)
         key, value = code.name("key"), code.name("value")
         with code.guarded(rec):
@@ -93,23 +93,23 @@ def map_(fn: Callable[[object, object], tuple[object, object]]) -> StepMaker:
         with code.block("else"):
             down(with_key(rec, key, value))
 
-    return _maker(walk)
+    return _maker(write_step)
 
 
 def map_values(call: Call) -> StepMaker:
     """The call gives the new value; the key stays."""
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         with code.attempt(rec, "value", applied(code, call, rec)) as value:
             down(rec._replace(value=value))
 
-    return _maker(walk)
+    return _maker(write_step)
 
 
 def flat_map(fn: Callable[[object, object], object]) -> StepMaker:
     """`fn(key, value)` gives any number of pairs. A generator is read as its pairs are passed on."""
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         call, refuse = code.use(fn), code.use(_refuse_pairs)
         with code.guarded(rec):
             pairs = code.let("pairs", f"{call}({rec.key}, {rec.value})")
@@ -119,7 +119,7 @@ def flat_map(fn: Callable[[object, object], object]) -> StepMaker:
             with code.block(f"for {key}, {value} in {pairs}"):
                 down(with_key(rec, key, value))
 
-    return _maker(walk)
+    return _maker(write_step)
 
 
 def flat_map_values(call: Call) -> StepMaker:
@@ -127,7 +127,7 @@ def flat_map_values(call: Call) -> StepMaker:
     on.
     """
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         refuse = code.use(_refuse_values)
         with code.guarded(rec):
             values = code.let("values", applied(code, call, rec))
@@ -137,46 +137,46 @@ def flat_map_values(call: Call) -> StepMaker:
             with code.block(f"for {value} in {values}"):
                 down(rec._replace(value=value))
 
-    return _maker(walk)
+    return _maker(write_step)
 
 
 def select_key(fn: Callable[[object, object], object]) -> StepMaker:
     """`fn(key, value)` gives the new key."""
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         with code.attempt(rec, "key", f"{code.use(fn)}({rec.key}, {rec.value})") as key:
             down(with_key(rec, key))
 
-    return _maker(walk)
+    return _maker(write_step)
 
 
 def peek(fn: Callable[[object, object], object]) -> StepMaker:
     """Calls `fn(key, value)` and passes the record on as it was."""
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         with code.attempt(rec, "seen", done(code, f"{code.use(fn)}({rec.key}, {rec.value})")):
             down(rec)
 
-    return _maker(walk)
+    return _maker(write_step)
 
 
 def foreach(fn: Callable[[object, object], object]) -> StepMaker:
     """Calls `fn(key, value)`; nothing comes after it."""
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         with code.attempt(rec, "seen", done(code, f"{code.use(fn)}({rec.key}, {rec.value})")):
             pass
 
-    return _maker(walk)
+    return _maker(write_step)
 
 
 def pass_through() -> StepMaker:
     """Passes on what comes: merges, table to stream, the node that bears a repartition's name."""
 
-    def walk(code: Code, rec: Rec, down: Down) -> None:
+    def write_step(code: Code, rec: Rec, down: Down) -> None:
         down(rec)
 
-    return _maker(walk)
+    return _maker(write_step)
 
 
 def drop_null_keys() -> StepMaker:
@@ -186,13 +186,13 @@ def drop_null_keys() -> StepMaker:
     def make(scope: Scope) -> Operator:
         no_key = scope.drop(NULL_KEY, counted=False)
 
-        def walk(code: Code, rec: Rec, down: Down) -> None:
+        def write_step(code: Code, rec: Rec, down: Down) -> None:
             with code.block(f"if {rec.key} is not None"):
                 down(rec)
             with code.block("else"):
                 drop(code, no_key)
 
-        return Step(walk)
+        return Step(write_step)
 
     return make
 
@@ -225,7 +225,7 @@ class Print:
         out.write(f"[{self._label}]: {text}\n")
         out.flush()
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         with code.attempt(rec, "seen", f"{code.use(self.write)}({rec.key}, {rec.value})"):
             pass
 

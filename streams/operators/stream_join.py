@@ -49,7 +49,7 @@ class _Window:
         self._store = access.store
         self._serde = access.key_serde
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         down(rec)
         put = code.use(self._store.put, "put")
         with code.block(f"if {rec.key} is not None"), code.guarded(rec):
@@ -138,7 +138,7 @@ class _Side:
             waiting = scope.key_value_store(stores[1])
             self._waiting = OuterStore(waiting.store, _written, decode_values)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         time = f"{code.use(self._time, 'seen')}.time"
         with code.block(f"if {rec.ts} > {time}"):
             code.line(f"{time} = {rec.ts}")
@@ -148,7 +148,7 @@ class _Side:
             self._walk_inner(code, rec, down)
 
     def _walk_inner(self, code: Code, rec: Rec, down: Down) -> None:
-        self._nulls.walk(code, rec)
+        self._nulls.write_step(code, rec)
         with code.block("else"), code.guarded(rec):
             fetch = code.use(self._store.fetch_range, "fetch")
             key = key_bytes(code, rec, self._serde)

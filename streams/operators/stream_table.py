@@ -40,8 +40,8 @@ class _StreamTableJoin:
         self._getter = view.bind(scope)
         self._nulls = Nulls(scope, key=not left)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        self._nulls.walk(code, rec)
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
+        self._nulls.write_step(code, rec)
         with code.block("else"), code.guarded(rec):
             lookup = _lookup(code, self._getter, rec.key, self._getter.raw_of(rec), rec.ts)
             found = code.let("found", f"None if {rec.key} is None else {lookup}" if self._left else lookup)
@@ -83,9 +83,9 @@ class _GraceJoin:
         self._nulls = Nulls(scope, key=not left)
         self._entry: Entry | None = None
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         self._entry = code.entry(down, "joined", self._serde, change=False)
-        self._nulls.walk(code, rec)
+        self._nulls.write_step(code, rec)
         with code.block("else"), code.guarded(rec):
             with code.block(f"if {rec.key} is None"):
                 code.line(f"{code.use(_no_key)}()")
@@ -159,10 +159,10 @@ class _GlobalJoin:
         self._getter = view.bind(scope)
         self._nulls = Nulls(scope, key=not left)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         with code.guarded(rec):
             mapped = code.let("mapped", f"{code.use(self._selector, 'select')}({rec.key}, {rec.value})")
-            self._nulls.walk(code, rec._replace(key=mapped, raw_key=""))
+            self._nulls.write_step(code, rec._replace(key=mapped, raw_key=""))
             with code.block("else"):
                 lookup = _lookup(code, self._getter, mapped, "None", rec.ts)
                 found = code.let("found", f"None if {mapped} is None else {lookup}" if self._left else lookup)

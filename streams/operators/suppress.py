@@ -90,7 +90,7 @@ class _Suppress:
         if limits.max_bytes != _NO_LIMIT:
             self._buffer.measure()
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         self._entry = code.entry(down, "released", self._serde)
         with code.guarded(rec):
             key = key_bytes(code, rec, self._serde)

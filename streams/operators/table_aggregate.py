@@ -37,7 +37,7 @@ class _TableAggregate:
 
         self._refuse = refuse
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         table = self._table
         table.listen(code, down)
         old, new, ts = code.name("old"), code.name("agg"), code.name("ts")

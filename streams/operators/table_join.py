@@ -30,7 +30,7 @@ class _TableJoin:
         self._call = call
         self._no_key, self._old = scope.drop(NULL_KEY), scope.drop(SUPERSEDED)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         unwanted_row(code, rec, self._no_key, self._old)
         with code.block("else"), code.guarded(rec):
             found = code.let("other", self._other.look_up(code, rec.key, self._other.raw_of(rec)))
@@ -102,7 +102,7 @@ class _Merge:
         self._sends_old = scope.sends_old
         self._table = None if store is None else Materialized(scope, store)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         table = self._table
         after = rec._replace(old=rec.old if rec.old and self._sends_old else "None")
         if table is None:

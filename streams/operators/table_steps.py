@@ -45,7 +45,7 @@ class _Derived:
         self._table = None if store is None else Materialized(scope, store)
         self._close = close
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         table = self._table
         if table is not None:
             table.listen(code, down)
@@ -151,8 +151,8 @@ class _Unversioned:
     def __init__(self, step: Operator) -> None:
         self._step = step
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
-        self._step.walk(code, rec, lambda after, child=None: down(after._replace(latest=""), child))
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
+        self._step.write_step(code, rec, lambda after, child=None: down(after._replace(latest=""), child))
 
     def close(self) -> None:
         self._step.close()
@@ -207,7 +207,7 @@ class _Select:
         upgrade = scope.setting("upgrade.from")
         self._together = upgrade not in ONE_VALUE_UPGRADES
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         selector = code.use(self._selector, "select")
         pairs, key, change = code.use(self._pairs, "pairs"), code.name("key"), code.name("change")
         with code.guarded(rec):

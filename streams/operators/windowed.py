@@ -110,12 +110,12 @@ class _WindowAggregate:
 
             self._closer = Closer(scope, store, bounds, self._table.store.fetch_all)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         if self._closer is None:
             self._table.listen(code, down)
         elif self._idles:
             self._tell = self._table.outside(code, down)
-        self._nulls.walk(code, rec)
+        self._nulls.write_step(code, rec)
         with code.block("else"), code.guarded(rec):
             self._process(code, rec, down)
 

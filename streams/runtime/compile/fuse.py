@@ -245,7 +245,7 @@ class Fuse:
         function, owner, parent = sheet.function, sheet.owner, sheet.parent
         sheet.owner, sheet.parent = node, owner
         function.depth += 1
-        self._operators[node].walk(sheet, rec, self._down(node))
+        self._operators[node].write_step(sheet, rec, self._down(node))
         function.depth -= 1
         sheet.owner, sheet.parent = owner, parent
 

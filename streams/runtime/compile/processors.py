@@ -34,7 +34,7 @@ class Processing:
         """Calls the processor's `init`."""
         _called(self._processor, "init", self._context)
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         def to(child: str) -> Callable[..., None]:
             return lambda below, _=None: down(below, child)
 

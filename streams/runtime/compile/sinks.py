@@ -58,7 +58,7 @@ class Sink:
         self._handlers = handlers
         self._context = context
 
-    def walk(self, code: Code, rec: Rec, down: Down) -> None:
+    def write_step(self, code: Code, rec: Rec, down: Down) -> None:
         sheet = cast(Sheet, code)
         # As in Java, a sink's failures are those of the node before it.
         parent = self._handlers.guard(sheet.parent)

@@ -115,7 +115,7 @@ def test_kept_numbers_are_committed_and_come_back() -> None:
         def __init__(self, scope: Any) -> None:
             self.kept = scope.kept("closed")
 
-        def walk(self, code: Any, rec: Any, down: Any) -> None:
+        def write_step(self, code: Any, rec: Any, down: Any) -> None:
             code.line(f"{code.use(self.kept)}.value = {rec.ts}")
 
         def close(self) -> None:
