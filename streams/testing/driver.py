@@ -45,7 +45,7 @@ from streams.state.kinds import KINDS, face
 from streams.state.store import Caller, StateStore
 from streams.state.window_store import SessionStore, TimestampedWindowStore, WindowStore
 from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic
-from streams.testing.turns import Turns
+from streams.testing.topic_order import TopicOrder
 from streams.topology.graph import Topology
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.type_variables import KAny, VAny
@@ -97,7 +97,7 @@ class TopologyTestDriver:
         self._counted: dict[str, str] = {}
         """Topics of a pattern, and the pattern: as in Java's driver they count their offsets together."""
         self._lease = Lease()
-        self._turns = Turns()
+        self._topic_order = TopicOrder()
         built = topology_of(topology, self._config, "TopologyTestDriver()").built(self._config)
         self._topology = _as_one(built)
         ground = self._ground(built)
@@ -362,14 +362,14 @@ class TopologyTestDriver:
             task.include(partition)
             task.add(Fetched(partition, None, 0, 0, 0))
         task.add(self._fetched(partition, record))
-        if partition not in self._turns:
+        if partition not in self._topic_order:
             self._offer(task, partition)
         return True
 
     def _offer(self, task: Task, partition: TopicPartition) -> None:
         head = task.inbox.head(partition, self.clock.now_ms())
         if head is not None:
-            self._turns.offer(partition, head)
+            self._topic_order.offer(partition, head)
 
     def _apply_global(self, topic: str, record: RawRecord) -> None:
         found = self._global_by_topic.get(topic)
@@ -389,7 +389,7 @@ class TopologyTestDriver:
         """Java's `completeAllProcessableWork`."""
         self._capture()
         task = self._task
-        while task is not None and (partition := self._turns.poll()) is not None:
+        while task is not None and (partition := self._topic_order.poll()) is not None:
             try:
                 task.inbox.favour(partition)
                 task.run(self.clock.now_ms(), most=1)

@@ -13,12 +13,12 @@ from streams.errors import StreamsException, TopologyException
 from streams.topology.node import SourceNode
 from streams.topology.plan import PlanNode, Repartition, StreamJoin, StreamSource, Windowed
 from streams.topology.wiring import Wiring
-from streams.topology.working import Work, find_above
+from streams.topology.editable_graph import EditableNode, find_above
 
 _NOT_IN_THE_PLAN = -1
 
 
-def merge_equal_sources(root: Work, wiring: Wiring) -> None:
+def merge_equal_sources(root: EditableNode, wiring: Wiring) -> None:
     """One topic (set) or pattern is read by one source node, however often `stream()` named it.
 
     Args:
@@ -28,71 +28,71 @@ def merge_equal_sources(root: Work, wiring: Wiring) -> None:
     Raises:
         TopologyException: overlapping but unequal topics, or different reset policies.
     """
-    by_topic: dict[object, tuple[Work, SourceNode]] = {}
-    for work in list(root.children):
-        if not isinstance(work.part, StreamSource):
+    by_topic: dict[object, tuple[EditableNode, SourceNode]] = {}
+    for entry in list(root.children):
+        if not isinstance(entry.part, StreamSource):
             continue
-        node = work.part.node
+        node = entry.part.node
         keys: tuple[object, ...]
         if isinstance(node.topics, re.Pattern):
             keys = ((node.topics.pattern, node.topics.flags),)
         else:
             keys = node.topics
         for key in keys:
-            main, main_node = by_topic.setdefault(key, (work, node))
-            if main is work:
+            main, main_node = by_topic.setdefault(key, (entry, node))
+            if main is entry:
                 continue
             main_topics = frozenset(main_node.topics) if isinstance(main_node.topics, tuple) else None
             if isinstance(node.topics, tuple) and frozenset(node.topics) != main_topics:
                 raise TopologyException("Two source nodes are subscribed to overlapping but not equal input topics")
             if node.reset != main_node.reset:
                 raise TopologyException("Can't configure different offset reset policies on the same input topic(s)")
-            for child in list(work.children):
-                work.remove_child(child)
+            for child in list(entry.children):
+                entry.remove_child(child)
                 main.add_child(child)
-            root.remove_child(work)
+            root.remove_child(entry)
             wiring.replace_source(node.name, main_node.name)
 
 
-def merge_repartitions(works: list[Work], wiring: Wiring) -> None:
+def merge_repartitions(entries: list[EditableNode], wiring: Wiring) -> None:
     """Several repartitions below one change of the key become one, right below it, with the first one's topic.
 
     Args:
-        works: all nodes, in the order they were added.
+        entries: all nodes, in the order they were added.
         wiring: whose co-partitioned groups follow.
     """
-    below: dict[Work, dict[Work, None]] = {}
-    for work in works:
-        if work.node.key_changing:
-            below[work] = {}
-        elif isinstance(work.part, Repartition) and work.part.optimizable:
-            changer = _key_changer(work)
+    below: dict[EditableNode, dict[EditableNode, None]] = {}
+    for entry in entries:
+        if entry.node.key_changing:
+            below[entry] = {}
+        elif isinstance(entry.part, Repartition) and entry.part.optimizable:
+            changer = _key_changer(entry)
             if changer is not None:
-                below[changer][work] = None
-    _move_below_merges(works, below)
+                below[changer][entry] = None
+    _move_below_merges(entries, below)
     for changer, repartitions in below.items():
         if repartitions:
             _merge(changer, list(repartitions), wiring)
 
 
-def _key_changer(work: Work) -> Work | None:
-    either = find_above(work, lambda w: w.node.key_changing or w.node.value_changing)
-    changer = find_above(work, lambda w: w.node.key_changing)
+def _key_changer(entry: EditableNode) -> EditableNode | None:
+    either = find_above(entry, lambda w: w.node.key_changing or w.node.value_changing)
+    changer = find_above(entry, lambda w: w.node.key_changing)
     return changer if either is changer else None
 
 
-def _move_below_merges(works: list[Work], below: dict[Work, dict[Work, None]]) -> None:
+def _move_below_merges(entries: list[EditableNode], below: dict[EditableNode, dict[EditableNode, None]]) -> None:
     """Where changes of the key flow together before they are repartitioned, the merge counts instead."""
-    merges: dict[Work, list[Work]] = {}
-    for merge in (w for w in works if w.node.merge):
+    merges: dict[EditableNode, list[EditableNode]] = {}
+    for merge in (w for w in entries if w.node.merge):
         merges[merge] = [
             changer
             for changer, repartitions in below.items()
             if all(_passes(r, merge) for r in repartitions) and _passes(merge, changer)
         ]
-    done: list[Work] = []
+    done: list[EditableNode] = []
     for merge, changers in merges.items():
-        joined: dict[Work, None] = {}
+        joined: dict[EditableNode, None] = {}
         for changer in changers:
             joined.update(below[changer])
             done.append(changer)
@@ -101,11 +101,11 @@ def _move_below_merges(works: list[Work], below: dict[Work, dict[Work, None]]) -
         below.pop(changer, None)
 
 
-def _passes(start: Work, through: Work) -> bool:
+def _passes(start: EditableNode, through: EditableNode) -> bool:
     return find_above(start, lambda w: through in w.parents) is not None
 
 
-def _merge(changer: Work, repartitions: list[Work], wiring: Wiring) -> None:
+def _merge(changer: EditableNode, repartitions: list[EditableNode], wiring: Wiring) -> None:
     parts = [r.part for r in repartitions if isinstance(r.part, Repartition)]
     single = _single(changer, parts)
     for old in repartitions:
@@ -126,7 +126,7 @@ def _merge(changer: Work, repartitions: list[Work], wiring: Wiring) -> None:
     changer.add_child(single)
 
 
-def _single(changer: Work, parts: list[Repartition]) -> Work:
+def _single(changer: EditableNode, parts: list[Repartition]) -> EditableNode:
     first = parts[0]
     part = replace(
         first,
@@ -138,28 +138,28 @@ def _single(changer: Work, parts: list[Repartition]) -> Work:
         partitioner=None,
     )
     node = PlanNode(_NOT_IN_THE_PLAN, part.source, part, (), changer.priority, origin=changer.node.origin)
-    return Work(node, part, changer.priority)
+    return EditableNode(node, part, changer.priority)
 
 
-def single_store_self_joins(works: list[Work]) -> set[Work]:
+def single_store_self_joins(entries: list[EditableNode]) -> set[EditableNode]:
     """Joins of a stream with itself, each rid of its second window; they need one store only."""
     joins = set()
-    for work in works:
-        part = work.part
-        if not isinstance(part, StreamJoin) or len(work.parents) != 1:
+    for entry in entries:
+        part = entry.part
+        if not isinstance(part, StreamJoin) or len(entry.parents) != 1:
             continue
-        parent = next(iter(work.parents))
+        parent = next(iter(entry.parents))
         for child in list(parent.children):
             if isinstance(child.part, Windowed) and child.name == part.other.windowed:
                 parent.remove_child(child)
-                joins.add(work)
+                joins.add(entry)
     return joins
 
 
-def keeping_null_keys(works: list[Work]) -> set[Work]:
+def keeping_null_keys(entries: list[EditableNode]) -> set[EditableNode]:
     """Repartitions above a join that takes records without a key."""
-    kept: set[Work] = set()
-    waiting = [w for w in works if w.node.relaxed]
+    kept: set[EditableNode] = set()
+    waiting = [w for w in entries if w.node.relaxed]
     while waiting:
         for parent in waiting.pop().parents:
             if parent not in kept:

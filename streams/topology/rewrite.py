@@ -14,7 +14,7 @@ from streams.config.streams import MERGE_REPARTITION_TOPICS, REUSE_KTABLE_SOURCE
 from streams.errors import IllegalArgumentException, TopologyException
 from streams.topology import plan as p
 from streams.topology.copartition import check_fixed_counts
-from streams.topology.demand import Met, meet
+from streams.topology.materialization import Materialization, materialize
 from streams.topology.generated_names import refuse_generated_names
 from streams.topology.graph import Topology, spec_of
 from streams.topology.node import GlobalStore, ProcessorNode, SinkNode, SourceNode, StepFactory, StepNode
@@ -26,7 +26,7 @@ from streams.topology.optimise import (
 )
 from streams.topology.store import StoreKind
 from streams.topology.wiring import Wiring
-from streams.topology.working import Work, is_root, working_copy
+from streams.topology.editable_graph import EditableNode, is_root, editable_copy
 
 Settings = Mapping[str, object]
 
@@ -46,27 +46,27 @@ def build(plan: p.Plan, config: Settings | None = None, asked: Settings | None =
     settings = [StreamsConfig.of_topology(each) for each in (config, asked)]
     wanted = settings[0].optimizations
     plan.said()
-    works = working_copy(plan)
+    entries = editable_copy(plan)
     wiring = Wiring(copartitioned=list(plan.copartitioned))
-    merge_equal_sources(works[0], wiring)
-    self_joins: set[Work] = set()
+    merge_equal_sources(entries[0], wiring)
+    self_joins: set[EditableNode] = set()
     if MERGE_REPARTITION_TOPICS in wanted:
-        merge_repartitions(works, wiring)
+        merge_repartitions(entries, wiring)
     if SINGLE_STORE_SELF_JOIN in wanted:
-        self_joins = single_store_self_joins(works)
+        self_joins = single_store_self_joins(entries)
     for topic in plan.internal_topics:
         wiring.internal_topics[topic] = None
-    met = meet(plan)
+    made = materialize(plan)
     writer = _Writer(
         wiring,
-        met,
-        met.steps_sending_old(),
+        made,
+        made.steps_sending_old(),
         REUSE_KTABLE_SOURCE_TOPICS in wanted,
         self_joins,
-        keeping_null_keys(works),
+        keeping_null_keys(entries),
     )
-    _refuse_suppress_of_versions(works)
-    writer.write_all(works[0])
+    _refuse_suppress_of_versions(entries)
+    writer.write_all(entries[0])
     check_fixed_counts(wiring)
     if any(each.get_boolean("ensure.explicit.internal.resource.naming") for each in settings):
         refuse_generated_names(plan)
@@ -74,21 +74,21 @@ def build(plan: p.Plan, config: Settings | None = None, asked: Settings | None =
     return Topology(wiring)
 
 
-def _refuse_suppress_of_versions(works: list[Work]) -> None:
-    for work in works:
-        if work.node.suppress and _parents_versioned(work):
+def _refuse_suppress_of_versions(entries: list[EditableNode]) -> None:
+    for entry in entries:
+        if entry.node.suppress and _parents_versioned(entry):
             raise TopologyException(
                 "suppress() is only supported for non-versioned KTables "
                 "(note that version semantics might be inherited from upstream)"
             )
 
 
-def _parents_versioned(work: Work) -> bool:
-    if is_root(work):
+def _parents_versioned(entry: EditableNode) -> bool:
+    if is_root(entry):
         return False
     return all(
         parent.node.versioned if parent.node.versioned is not None else _parents_versioned(parent)
-        for parent in work.parents
+        for parent in entry.parents
     )
 
 
@@ -98,38 +98,38 @@ class _Writer:
     def __init__(
         self,
         wiring: Wiring,
-        met: Met,
+        made: Materialization,
         sends_old: frozenset[str],
         reuse_topics: bool,
-        self_joins: set[Work],
-        keep_null_keys: set[Work],
+        self_joins: set[EditableNode],
+        keep_null_keys: set[EditableNode],
     ) -> None:
         self._wiring = wiring
-        self._met = met
+        self._made = made
         self._sends_old = sends_old
         self._reuse_topics = reuse_topics
         self._self_joins = self_joins
         self._keep_null_keys = keep_null_keys
 
-    def write_all(self, root: Work) -> None:
-        written: set[Work] = {root}
-        waiting: list[tuple[int, int, Work]] = []
+    def write_all(self, root: EditableNode) -> None:
+        written: set[EditableNode] = {root}
+        waiting: list[tuple[int, int, EditableNode]] = []
 
-        def offer(above: Work) -> None:
+        def offer(above: EditableNode) -> None:
             for child in above.children:
                 if all(parent in written for parent in child.parents):
                     heapq.heappush(waiting, (child.priority, len(waiting), child))
 
         offer(root)
         while waiting:
-            work = heapq.heappop(waiting)[2]
-            if work in written:
+            entry = heapq.heappop(waiting)[2]
+            if entry in written:
                 continue
-            if work.part is not None:
-                self._wiring.origin = work.node.origin
-                _WRITERS[type(work.part)](self, work, work.part)
-            written.add(work)
-            offer(work)
+            if entry.part is not None:
+                self._wiring.origin = entry.node.origin
+                _WRITERS[type(entry.part)](self, entry, entry.part)
+            written.add(entry)
+            offer(entry)
 
     def step(self, name: str, parents: tuple[str, ...], make: StepFactory, grace_ms: int | None = None) -> None:
         self._wiring.add_step(StepNode(name, parents, (), make, name in self._sends_old, grace_ms))
@@ -137,116 +137,116 @@ class _Writer:
     def store(self, store: p.PlannedStore, *processors: str) -> None:
         self._wiring.add_store(store.spec, store, *processors)
 
-    def stream_source(self, work: Work, part: p.StreamSource) -> None:
+    def stream_source(self, entry: EditableNode, part: p.StreamSource) -> None:
         self._wiring.add_source(part.node)
         if part.value_around is not None:
             self._wiring.arounds[part.node.name] = part.value_around
 
-    def table_source(self, work: Work, part: p.TableSource) -> None:
+    def table_source(self, entry: EditableNode, part: p.TableSource) -> None:
         self._wiring.add_source(part.source)
-        has_store = part.table in self._met.materialized
+        has_store = part.table in self._made.materialized
         name = part.store.spec.name
-        self.step(work.name, (part.source.name,), part.make(name if has_store else None))
+        self.step(entry.name, (part.source.name,), part.make(name if has_store else None))
         if not has_store:
             return
         # The source topic of a table whose entries expire has no tombstones for them.
         if self._reuse_topics and isinstance(part.source.topics, tuple) and part.store.spec.ttl_ms is None:
-            self.store(part.store, work.name)
+            self.store(part.store, entry.name)
             self._wiring.serve_from_topic(name, part.source.topics[0])
         else:
-            self.store(part.store, work.name)
+            self.store(part.store, entry.name)
 
-    def global_table(self, work: Work, part: p.GlobalTable) -> None:
-        step = StepNode(work.name, (part.source.name,), (part.store.spec.name,), part.make)
+    def global_table(self, entry: EditableNode, part: p.GlobalTable) -> None:
+        step = StepNode(entry.name, (part.source.name,), (part.store.spec.name,), part.make)
         self._wiring.add_global(GlobalStore(part.store.spec, part.source, step))
 
-    def global_step(self, work: Work, part: p.GlobalStep) -> None:
+    def global_step(self, entry: EditableNode, part: p.GlobalStep) -> None:
         spec = spec_of(part.builder, logging=False)
-        node = ProcessorNode(work.name, (part.source.name,), (spec.name,), part.supplier)
+        node = ProcessorNode(entry.name, (part.source.name,), (spec.name,), part.supplier)
         self._wiring.add_global(GlobalStore(spec, part.source, node))
 
-    def state_store(self, work: Work, part: p.StateStore) -> None:
+    def state_store(self, entry: EditableNode, part: p.StateStore) -> None:
         self._wiring.add_store(spec_of(part.builder), part.builder)
 
-    def built_in_store(self, work: Work, part: p.BuiltInStore) -> None:
+    def built_in_store(self, entry: EditableNode, part: p.BuiltInStore) -> None:
         self.store(part.store)
 
-    def plain_step(self, work: Work, part: p.Step) -> None:
-        self.step(work.name, work.parent_names(), part.make, work.node.grace_ms)
+    def plain_step(self, entry: EditableNode, part: p.Step) -> None:
+        self.step(entry.name, entry.parent_names(), part.make, entry.node.grace_ms)
         if part.own is not None:
-            self.store(part.own, work.name)
+            self.store(part.own, entry.name)
         if part.stores:
-            self._wiring.connect(work.name, part.stores)
+            self._wiring.connect(entry.name, part.stores)
 
-    def table_step(self, work: Work, part: p.TableStep) -> None:
-        has_store = part.table in self._met.materialized
-        self.step(work.name, work.parent_names(), part.make(part.store.spec.name if has_store else None))
+    def table_step(self, entry: EditableNode, part: p.TableStep) -> None:
+        has_store = part.table in self._made.materialized
+        self.step(entry.name, entry.parent_names(), part.make(part.store.spec.name if has_store else None))
         if has_store:
-            self.store(part.store, work.name)
+            self.store(part.store, entry.name)
 
-    def user_step(self, work: Work, part: p.UserStep) -> None:
-        node = ProcessorNode(work.name, work.parent_names(), (), part.supplier, part.fixed_key)
+    def user_step(self, entry: EditableNode, part: p.UserStep) -> None:
+        node = ProcessorNode(entry.name, entry.parent_names(), (), part.supplier, part.fixed_key)
         self._wiring.add_step(node)
         for builder in part.brought:
-            self._wiring.add_store(spec_of(builder), builder, work.name)
+            self._wiring.add_store(spec_of(builder), builder, entry.name)
         if part.stores:
-            self._wiring.connect(work.name, part.stores)
+            self._wiring.connect(entry.name, part.stores)
 
-    def sink(self, work: Work, part: p.Sink) -> None:
+    def sink(self, entry: EditableNode, part: p.Sink) -> None:
         n = part.node
-        node = SinkNode(n.name, work.parent_names(), n.topic, n.key_serde, n.value_serde, n.partitioner)
+        node = SinkNode(n.name, entry.parent_names(), n.topic, n.key_serde, n.value_serde, n.partitioner)
         self._wiring.add_sink(node)
         if part.value_around is not None:
             self._wiring.arounds[n.name] = part.value_around
 
-    def repartition(self, work: Work, part: p.Repartition) -> None:
+    def repartition(self, entry: EditableNode, part: p.Repartition) -> None:
         self._wiring.internal_topics[part.topic] = part.partitions
-        keep = part.keep_null_keys if work in self._keep_null_keys else part.drop_null_keys
-        self.step(part.filter, work.parent_names(), keep)
+        keep = part.keep_null_keys if entry in self._keep_null_keys else part.drop_null_keys
+        self.step(part.filter, entry.parent_names(), keep)
         self._wiring.add_sink(
             SinkNode(part.sink, (part.filter,), part.topic, part.key_serde, part.value_serde, part.partitioner)
         )
         self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde, part.value_serde))
 
-    def table_repartition(self, work: Work, part: p.TableRepartition) -> None:
+    def table_repartition(self, entry: EditableNode, part: p.TableRepartition) -> None:
         self._wiring.internal_topics[part.topic] = None
-        self._wiring.add_sink(SinkNode(part.sink, work.parent_names(), part.topic, part.key_serde))
+        self._wiring.add_sink(SinkNode(part.sink, entry.parent_names(), part.topic, part.key_serde))
         self._wiring.add_source(SourceNode(part.source, (part.topic,), part.key_serde))
         self._wiring.arounds[part.sink] = self._wiring.arounds[part.source] = part.value_around
 
-    def windowed(self, work: Work, part: p.Windowed) -> None:
-        self.step(work.name, work.parent_names(), part.make)
+    def windowed(self, entry: EditableNode, part: p.Windowed) -> None:
+        self.step(entry.name, entry.parent_names(), part.make)
 
-    def stream_join(self, work: Work, part: p.StreamJoin) -> None:
+    def stream_join(self, entry: EditableNode, part: p.StreamJoin) -> None:
         this, other = part.this, part.other
-        if work in self._self_joins:
-            self.step(work.name, (this.windowed,), part.self_join)
-            self.store(this.store, this.windowed, work.name)
+        if entry in self._self_joins:
+            self.step(entry.name, (this.windowed,), part.self_join)
+            self.store(this.store, this.windowed, entry.name)
             return
         self.step(this.name, (this.windowed,), this.make)
         self.step(other.name, (other.windowed,), other.make)
-        self.step(work.name, (this.name, other.name), part.merge)
+        self.step(entry.name, (this.name, other.name), part.merge)
         self.store(this.store, this.windowed, other.name)
         self.store(other.store, other.windowed, this.name)
         if part.shared is not None:
             self.store(part.shared, this.name, other.name)
 
-    def table_join(self, work: Work, part: p.TableJoin) -> None:
+    def table_join(self, entry: EditableNode, part: p.TableJoin) -> None:
         this, other = part.this, part.other
         self.step(this.name, (this.parent,), this.make)
         self.step(other.name, (other.parent,), other.make)
-        self.step(work.name, (this.name, other.name), part.merge)
+        self.step(entry.name, (this.name, other.name), part.merge)
         self._wiring.connect(this.name, this.reads)
         self._wiring.connect(other.name, other.reads)
         if part.own is not None:
-            self.store(part.own, work.name)
+            self.store(part.own, entry.name)
 
-    def stream_table_join(self, work: Work, part: p.StreamTableJoin) -> None:
-        self.step(work.name, work.parent_names(), part.make)
+    def stream_table_join(self, entry: EditableNode, part: p.StreamTableJoin) -> None:
+        self.step(entry.name, entry.parent_names(), part.make)
         if part.buffer is not None:
-            self.store(part.buffer, work.name)
+            self.store(part.buffer, entry.name)
         if part.stores:
-            self._wiring.connect(work.name, part.stores)
+            self._wiring.connect(entry.name, part.stores)
         if part.grace_ms is None:
             return
         for name in part.stores:

@@ -17,7 +17,7 @@ class _Head(NamedTuple):
     partition: TopicPartition
 
 
-class Turns:
+class TopicOrder:
     """The partitions that have records, in Java's order of ties."""
 
     __slots__ = ("_heap",)

@@ -12,7 +12,7 @@ from streams.topology.plan import Plan, TableKind
 
 
 @dataclass(slots=True)
-class Met:
+class Materialization:
     """What came of the demands, by table id."""
 
     plan: Plan
@@ -24,45 +24,45 @@ class Met:
         return frozenset(step for table in self.sends_old for step in self.plan.tables[table].steps)
 
 
-def meet(plan: Plan) -> Met:
+def materialize(plan: Plan) -> Materialization:
     """Goes through all demands of `plan`."""
-    met = Met(plan, {i for i, table in enumerate(plan.tables) if table.materialized})
+    made = Materialization(plan, {i for i, table in enumerate(plan.tables) if table.materialized})
     for demand in plan.demands:
         if demand.view:
-            _view(met, demand.table)
-        elif _send_old(met, demand.table, demand.force) and demand.asker is not None:
-            met.sends_old.add(demand.asker)
-    return met
+            _view(made, demand.table)
+        elif _send_old(made, demand.table, demand.force) and demand.asker is not None:
+            made.sends_old.add(demand.asker)
+    return made
 
 
-def _send_old(met: Met, table: int, force: bool) -> bool:
-    if table in met.sends_old:
+def _send_old(made: Materialization, table: int, force: bool) -> bool:
+    if table in made.sends_old:
         return True
-    entry = met.plan.tables[table]
+    entry = made.plan.tables[table]
     if entry.kind is TableKind.SOURCE:
-        if not force and table not in met.materialized:
+        if not force and table not in made.materialized:
             return False
-        met.materialized.add(table)
+        made.materialized.add(table)
     elif entry.kind is TableKind.JOINED:
         for parent in entry.parents:
-            _send_old(met, parent, True)
-    elif not _derived(met, table):
+            _send_old(made, parent, True)
+    elif not _derived(made, table):
         pass
-    elif not all(_send_old(met, parent, force) for parent in entry.parents):
+    elif not all(_send_old(made, parent, force) for parent in entry.parents):
         return False
-    met.sends_old.add(table)
+    made.sends_old.add(table)
     return True
 
 
-def _derived(met: Met, table: int) -> bool:
+def _derived(made: Materialization, table: int) -> bool:
     """Is its value computed from its parents'?"""
-    return met.plan.tables[table].kind is not TableKind.STORED and table not in met.materialized
+    return made.plan.tables[table].kind is not TableKind.STORED and table not in made.materialized
 
 
-def _view(met: Met, table: int) -> None:
-    entry = met.plan.tables[table]
+def _view(made: Materialization, table: int) -> None:
+    entry = made.plan.tables[table]
     if entry.kind is TableKind.SOURCE:
-        met.materialized.add(table)
-    elif _derived(met, table):
+        made.materialized.add(table)
+    elif _derived(made, table):
         for parent in entry.parents:
-            _view(met, parent)
+            _view(made, parent)
