@@ -63,7 +63,7 @@ class CachedRows:
         """Keep this form of an entry that was just found."""
         self._young[cell] = entry
 
-    def settle(self, rows: dict[bytes, Entry], marks: Mapping[bytes, bytes]) -> tuple[()]:
+    def write(self, rows: dict[bytes, Entry], marks: Mapping[bytes, bytes]) -> tuple[()]:
         prefix, row = self.prefix, self._entries.row
         self._engine.write([(prefix + cell, row(entry)) for cell, entry in rows.items()], marks=marks)
         self._young.update(rows)

@@ -27,7 +27,7 @@ from statestore.lru import LruMap
 from statestore.record_cache import CachedRow, RecordCache, StoreCache, Written
 from statestore.rows import FewRows, Rows
 from statestore.session import LayeredSessionStore, Session
-from statestore.timed import ALL, MAX_TIME, Keys
+from statestore.ranges import ALL, MAX_TIME, Keys
 from statestore.window import LayeredWindowStore
 
 Row = TypeVar("Row")

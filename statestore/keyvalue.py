@@ -15,7 +15,7 @@ from statestore.lifecycle import Lifecycle
 from statestore.merge import merge
 from statestore.ordered import Ordered
 from statestore.rows import Rows
-from statestore.shelf import Shelf
+from statestore.indexes import Indexes
 from statestore.sizes import Sizes
 
 KeyValueRow = tuple[bytes, object, int]
@@ -35,7 +35,7 @@ class LayeredKeyValueStore:
         "_life",
         "_open",
         "_scan",
-        "_shelf",
+        "_indexes",
         "abort",
         "apply",
         "bind",
@@ -67,8 +67,8 @@ class LayeredKeyValueStore:
         self._layers: Layers[bytes] = Layers(base, self._entries, sizes, caching, _same)
         self._scan = _scanner(engine, prefix)
         self._index: Ordered[bytes] = Ordered()
-        self._shelf = Shelf(self._layers)
-        self._life = life = Lifecycle(self._layers, self._shelf, _by_key)
+        self._indexes = Indexes(self._layers)
+        self._life = life = Lifecycle(self._layers, self._indexes, _by_key)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
         self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
         # bound once, so that a hot key costs no second lookup
@@ -125,8 +125,8 @@ class LayeredKeyValueStore:
     def _rows(
         self, low: bytes | None, high: bytes | None, end: bytes | None, backwards: bool, prefix: bytes = b""
     ) -> Rows[KeyValueRow]:
-        self._shelf.use(self._index)
-        view = self._shelf.open()
+        self._indexes.use(self._index)
+        view = self._indexes.open()
         scan, close = self._scan(low, end, backwards)
         keys = self._index.walk(low, high, backwards)
         if prefix:
@@ -142,7 +142,7 @@ class LayeredKeyValueStore:
 
     def _release(self, view: View[bytes], close: Callable[[], None]) -> None:
         close()
-        self._shelf.close(view)
+        self._indexes.close(view)
 
     # layers
 

@@ -43,7 +43,7 @@ class Base(Protocol[Cell]):
         """The entry, read from the engine if need be; `ABSENT` if there is no row."""
         ...
 
-    def settle(self, rows: dict[Cell, Entry], marks: Mapping[bytes, bytes]) -> Collection[Cell]:
+    def write(self, rows: dict[Cell, Entry], marks: Mapping[bytes, bytes]) -> Collection[Cell]:
         """Write the rows and marks to the engine, atomically, and remember them; the cells of those that need neither,
         since nobody can see them any more."""
         ...
@@ -369,7 +369,7 @@ class Layers(Generic[Cell]):
             for view in self.views:
                 for cell in part:
                     view.note(cell)
-            unseen = self.base.settle(part, marks if last else NO_MARKS)
+            unseen = self.base.write(part, marks if last else NO_MARKS)
         else:
             self.base.trim()
         if last:

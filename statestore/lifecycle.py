@@ -7,18 +7,18 @@ from typing import Generic
 
 from statestore.api import NO_MARKS, ChangelogHook, Forward
 from statestore.layers import Cell, Emit, Layers
-from statestore.shelf import Shelf
+from statestore.indexes import Indexes
 
 
 class Lifecycle(Generic[Cell]):
     """The methods of `Layered` over the layers of one store; `emit` makes of a forward what a flush calls
     by cell."""
 
-    __slots__ = ("_emit", "_layers", "_shelf")
+    __slots__ = ("_emit", "_layers", "_indexes")
 
-    def __init__(self, layers: Layers[Cell], shelf: Shelf[Cell], emit: Callable[[Forward], Emit[Cell]]) -> None:
+    def __init__(self, layers: Layers[Cell], indexes: Indexes[Cell], emit: Callable[[Forward], Emit[Cell]]) -> None:
         self._layers = layers
-        self._shelf = shelf
+        self._indexes = indexes
         self._emit = emit
 
     def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
@@ -41,19 +41,19 @@ class Lifecycle(Generic[Cell]):
 
     def abort(self) -> None:
         self._layers.abort()
-        self._shelf.reset()
+        self._indexes.reset()
 
     def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
         part = self._layers.spill(rows, marks)
-        self._shelf.settled(part)
+        self._indexes.spilled(part)
         return part.more
 
     def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
         self._layers.restore(rows, marks)
-        self._shelf.reset()
+        self._indexes.reset()
 
     def close(self) -> None:
-        self._shelf.release()
+        self._indexes.release()
         self._layers.base.close()
 
     @property

@@ -23,7 +23,7 @@ from statestore.cache_share import EXPIRED, PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import ABSENT, Entries, Entry
 from statestore.keys import observed_mark, segment_prefix, store_prefix
-from statestore.shelf import TimedCell
+from statestore.indexes import TimedCell
 from statestore.sizes import Sizes
 
 SMALLEST_INTERVAL: Final = 60_000
@@ -80,7 +80,7 @@ class Segments(Generic[TimedCell]):
             caching: rows are read through Java's record cache, which knows no retention: what is in memory is seen.
                 Time is that of what was flushed, since Java's store below the cache sees nothing else.
             longer: rows are seen for so many ms beyond the retention.
-            needs_kept: all rows of the segments that are kept may be asked for (`Timed.by_time`).
+            needs_kept: all rows of the segments that are kept may be asked for (`Ranges.by_time`).
         """
         self.prefix = store_prefix(engine.number(name))
         self.retention = retention
@@ -192,7 +192,7 @@ class Segments(Generic[TimedCell]):
             return ABSENT
         return self._entries.load(self._engine.get(self._engine_key(cell)))
 
-    def settle(self, rows: dict[TimedCell, Entry], marks: Mapping[bytes, bytes]) -> Collection[TimedCell]:
+    def write(self, rows: dict[TimedCell, Entry], marks: Mapping[bytes, bytes]) -> Collection[TimedCell]:
         observed = self._kept[0]
         needed_from = self._needed_from(observed)
         width, slots = self._width, self._slots

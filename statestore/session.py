@@ -14,7 +14,7 @@ from statestore.lifecycle import Lifecycle
 from statestore.rows import FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import SESSION_OVERHEAD, Sizes
-from statestore.timed import ALL, MAX_TIME, Keys, Timed
+from statestore.ranges import ALL, MAX_TIME, Keys, Ranges
 
 Cell = tuple[int, int, bytes]
 """End, start and key."""
@@ -32,7 +32,7 @@ class LayeredSessionStore:
         "_life",
         "_segments",
         "_time_first",
-        "_timed",
+        "_ranges",
         "abort",
         "apply",
         "bind",
@@ -79,9 +79,9 @@ class LayeredSessionStore:
         self._time_first = time_first
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, _pack)
         order = _key_before_start if one_by_one else None
-        self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, _key_of, order)
-        self._by_key = self._timed.by_key
-        self._life = life = Lifecycle(self._layers, self._timed.shelf, _emit)
+        self._ranges: Ranges[Cell] = Ranges(engine, self._layers, self._segments, _key_of, order)
+        self._by_key = self._ranges.by_key
+        self._life = life = Lifecycle(self._layers, self._ranges.indexes, _emit)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
         self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
 
@@ -128,7 +128,7 @@ class LayeredSessionStore:
         return None if found is None else found[0]
 
     def find(self, key: bytes, earliest_end: int, latest_start: int, backwards: bool = False) -> FewRows[Session]:
-        cells, entries = self._timed.one_key(key, earliest_end, MAX_TIME)
+        cells, entries = self._ranges.one_key(key, earliest_end, MAX_TIME)
         opened = self._entries.open
         sessions = []
         for (end, start, _), entry in zip(cells, entries, strict=True):
@@ -148,11 +148,11 @@ class LayeredSessionStore:
         def row(cell: Cell, entry: Entry) -> Session | None:
             return self._row(cell, entry) if cell[1] <= latest_start else None
 
-        rows = self._timed.by_time if self._segments.one_by_one else self._timed.by_row
+        rows = self._ranges.by_time if self._segments.one_by_one else self._ranges.by_row
         return rows(Keys(key_from, key_to), earliest_end, MAX_TIME, backwards, row)
 
     def find_all(self, earliest_end: int, latest_end: int) -> Rows[Session]:
-        return self._timed.by_time(ALL, earliest_end, latest_end, False, self._row, self._time_first)
+        return self._ranges.by_time(ALL, earliest_end, latest_end, False, self._row, self._time_first)
 
     def fetch(self, key: bytes, backwards: bool = False) -> FewRows[Session]:
         return self.find(key, 0, MAX_TIME, backwards)

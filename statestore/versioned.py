@@ -25,7 +25,7 @@ from statestore.keys import observed_mark, store_prefix
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.rows import Rows
-from statestore.shelf import Shelf
+from statestore.indexes import Indexes
 from statestore.sizes import WINDOW_OVERHEAD, Sizes
 
 _TIME = Struct(">q")
@@ -59,7 +59,7 @@ class LayeredVersionedStore:
         self._layers: Layers[bytes] = Layers(
             CachedRows(engine, prefix, entries, sizes, share), entries, sizes, False, _same
         )
-        self._life = Lifecycle(self._layers, Shelf(self._layers), _by_key)
+        self._life = Lifecycle(self._layers, Indexes(self._layers), _by_key)
         self._engine, self._mark = engine, observed_mark(prefix)
         kept = engine.mark(self._mark)
         self.observed_time = -1

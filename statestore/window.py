@@ -16,7 +16,7 @@ from statestore.lifecycle import Lifecycle
 from statestore.rows import NO_ROWS, FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import WINDOW_OVERHEAD, Sizes
-from statestore.timed import ALL, MAX_TIME, Keys, Timed
+from statestore.ranges import ALL, MAX_TIME, Keys, Ranges
 
 Cell = tuple[int, bytes]
 """Start and key; where duplicates are retained the key is followed by the sequence number, 4 bytes."""
@@ -51,7 +51,7 @@ class LayeredWindowStore:
         "_open",
         "_quick_decode",
         "_segments",
-        "_timed",
+        "_ranges",
         "abort",
         "apply",
         "bind",
@@ -106,11 +106,11 @@ class LayeredWindowStore:
         self._by_time = one_by_one or time_first
         self._layers: Layers[Cell] = Layers(self._segments, self._entries, sizes, caching, rows.pack)
         key_of = _key_of_duplicate if retain_duplicates else _key_of
-        self._timed: Timed[Cell] = Timed(engine, self._layers, self._segments, key_of)
-        self._by_key = self._timed.by_key
+        self._ranges: Ranges[Cell] = Ranges(engine, self._layers, self._segments, key_of)
+        self._by_key = self._ranges.by_key
         self._open, self._quick_decode = self._entries.open, self._entries.quick_decode
         self.put, self.fetch = self._putting(), self._fetching()
-        self._life = life = Lifecycle(self._layers, self._timed.shelf, self._emit)
+        self._life = life = Lifecycle(self._layers, self._ranges.indexes, self._emit)
         self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
         self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
 
@@ -166,7 +166,7 @@ class LayeredWindowStore:
 
     def _fetching(self) -> Callable[[bytes, int], Found | None]:
         """`fetch`, likewise."""
-        segments, duplicates, one_key = self._segments, self._duplicates, self._timed.one_key
+        segments, duplicates, one_key = self._segments, self._duplicates, self._ranges.one_key
         lookup, below, opened = self._layers.top.get, self._layers.below, self._open
 
         def fetch(key: bytes, start: int) -> Found | None:
@@ -188,7 +188,7 @@ class LayeredWindowStore:
     def fetch_range(
         self, key: bytes, time_from: int, time_to: int, backwards: bool = False
     ) -> FewRows[tuple[int, object, int]]:
-        cells, entries = self._timed.one_key(key, time_from, time_to)
+        cells, entries = self._ranges.one_key(key, time_from, time_to)
         if not cells:
             return NO_ROWS
         decode, rows = self._quick_decode, []
@@ -211,11 +211,11 @@ class LayeredWindowStore:
         time_to: int,
         backwards: bool = False,
     ) -> Rows[tuple[bytes, int, object, int]]:
-        rows = self._timed.by_time if self._segments.one_by_one else self._timed.by_row
+        rows = self._ranges.by_time if self._segments.one_by_one else self._ranges.by_row
         return rows(Keys(key_from, key_to), time_from, time_to, backwards, self._row)
 
     def fetch_all(self, time_from: int, time_to: int, backwards: bool = False) -> Rows[tuple[bytes, int, object, int]]:
-        rows = self._timed.by_time if self._by_time else self._timed.by_row
+        rows = self._ranges.by_time if self._by_time else self._ranges.by_row
         return rows(ALL, time_from, time_to, backwards, self._row)
 
     def all(self, backwards: bool = False) -> Rows[tuple[bytes, int, object, int]]:

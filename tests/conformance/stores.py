@@ -51,7 +51,7 @@ def drop_cache(driver: TopologyTestDriver, name: str) -> None:
     """What is read afterwards is what the store itself shows, as in the recorder, which takes the cache from Java's."""
     store: Any = driver._stores()[name].access.store
     if isinstance(store, LayeredWindowStore | LayeredSessionStore):
-        segments = store._timed.segments
+        segments = store._ranges.segments
         segments.shown_from = segments.visible_from
     elif isinstance(store, CachedLruMap | CachedKeyValue | CachedWindow | CachedSession):
         store.forget()

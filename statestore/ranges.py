@@ -16,7 +16,7 @@ from statestore.layers import Layers, View
 from statestore.merge import merge
 from statestore.rows import Row, Rows
 from statestore.segments import Segments
-from statestore.shelf import NOTHING, ByKey, ByTime, Order, Shelf, Sorted, TimedCell
+from statestore.indexes import NOTHING, ByKey, ByTime, Order, Indexes, Sorted, TimedCell
 from statestore.sizes import INDEX_ENTRY
 
 MAX_TIME = 2**63 - 2
@@ -41,7 +41,7 @@ class Keys(NamedTuple):
 ALL = Keys()
 
 
-class Timed(Generic[TimedCell]):
+class Ranges(Generic[TimedCell]):
     """The ranges of one store. Times are inclusive, and cut to what is still visible."""
 
     __slots__ = (
@@ -53,7 +53,7 @@ class Timed(Generic[TimedCell]):
         "_layers",
         "by_key",
         "segments",
-        "shelf",
+        "indexes",
     )
 
     def __init__(
@@ -71,10 +71,10 @@ class Timed(Generic[TimedCell]):
         self.segments: Segments[TimedCell] = segments
         self._key_of: Callable[[TimedCell], bytes] = key_of
         self.by_key: ByKey[TimedCell] = ByKey(key_of)
-        self.shelf: Shelf[TimedCell] = Shelf(layers, segments.cells, self.by_key)
+        self.indexes: Indexes[TimedCell] = Indexes(layers, segments.cells, self.by_key)
         self._by_row: Sorted[TimedCell] = Sorted(segments.sort_key)
         self._by_time: ByTime[TimedCell] = ByTime(order)
-        segments.on_forget = self.shelf.forget
+        segments.on_forget = self.indexes.forget
         segments.index_bytes = self._index_bytes
         segments.postpone = lambda: bool(layers.views)
 
@@ -102,7 +102,7 @@ class Timed(Generic[TimedCell]):
     def _follow(self) -> None:
         """Makes the index by key, which is told of puts from now on."""
         upper = self._layers.upper
-        rows = [(cell, upper(cell)) for cell in sorted(self.shelf.cells())]
+        rows = [(cell, upper(cell)) for cell in sorted(self.indexes.cells())]
         self.by_key.build((cell, entry) for cell, entry in rows if entry is not None)
 
     def _with_disk(self, key: bytes, low: int, high: int) -> tuple[list[TimedCell], list[Entry]]:
@@ -130,8 +130,8 @@ class Timed(Generic[TimedCell]):
         low, high = max(time_from, segments.shown_from), min(time_to, segments.highest)
         if low > high or keys.empty:
             return Rows(iter(()))
-        self.shelf.use(self._by_row)
-        view = self.shelf.open()
+        self.indexes.use(self._by_row)
+        view = self.indexes.open()
         start = segment_prefix(low // segments.interval)
         end = segment_prefix(high // segments.interval + 1)
         on_disk = segments.on_disk(low, high)
@@ -153,7 +153,7 @@ class Timed(Generic[TimedCell]):
 
         def release() -> None:
             scan.close()
-            self.shelf.close(view)
+            self.indexes.close(view)
 
         return Rows(rows(), release)
 
@@ -181,8 +181,8 @@ class Timed(Generic[TimedCell]):
         low, high = max(time_from, lowest), min(time_to, segments.highest)
         if low > high or keys.empty:
             return Rows(iter(()))
-        self.shelf.use(self._by_time)
-        view = self.shelf.open()
+        self.indexes.use(self._by_time)
+        view = self.indexes.open()
         walk = self._by_time.walk(low, high, backwards)
         if segments.on_disk(low, high):
             cells: set[TimedCell] = set(walk)
@@ -197,7 +197,7 @@ class Timed(Generic[TimedCell]):
                 if (made := row(cell, entry)) is not None:
                     yield made
 
-        return Rows(rows(), lambda: self.shelf.close(view))
+        return Rows(rows(), lambda: self.indexes.close(view))
 
     def _cells_on_disk(self, low: int, high: int, view: View[TimedCell]) -> Iterator[TimedCell]:
         """Rows of the engine; what the upper layers do not know of them is kept in the view."""

@@ -28,7 +28,7 @@ class Current(Protocol[Left]):
     def discard_all(self, cells: Iterable[Left], /) -> None: ...
 
 
-class Shelf(Generic[Cell]):
+class Indexes(Generic[Cell]):
     """The indexes and views of one store.
 
     An index holds at least the cells of the layers in memory. Cells that need not be held any more are
@@ -75,7 +75,7 @@ class Shelf(Generic[Cell]):
             if self._stale and not self._layers.views:
                 self._clear()
 
-    def settled(self, part: Slice[Cell]) -> None:
+    def spilled(self, part: Slice[Cell]) -> None:
         """The rows have gone from the committed layer to the base."""
         self.forget(part.rows if self._cached is None else part.unseen)
 
@@ -259,9 +259,9 @@ class ByKey(Generic[TimedCell]):
             entries[at] = entry
         else:
             del cells[at], entries[at]
-            self._settle(key, cells, entries)
+            self._set(key, cells, entries)
 
-    def _settle(self, key: bytes, cells: list[TimedCell], entries: list[Entry]) -> None:
+    def _set(self, key: bytes, cells: list[TimedCell], entries: list[Entry]) -> None:
         """Of several rows of a key these are left."""
         if len(cells) > 1:
             self._several[key] = (cells, entries)
@@ -284,7 +284,7 @@ class ByKey(Generic[TimedCell]):
                 gone.setdefault(key, set()).add(cell)
         for key, leaving in gone.items():
             left = [(cell, entry) for cell, entry in zip(*several[key], strict=True) if cell not in leaving]
-            self._settle(key, [cell for cell, _ in left], [entry for _, entry in left])
+            self._set(key, [cell for cell, _ in left], [entry for _, entry in left])
 
     def between(self, key: bytes, low: int, high: int) -> tuple[Sequence[TimedCell], Sequence[Entry]]:
         """The key's rows with low <= time <= high. Not to be changed, nor to be kept."""
