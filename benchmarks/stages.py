@@ -162,22 +162,22 @@ def store(engine: Engine, count: int) -> Iterator[float]:
         directory = tempfile.mkdtemp(prefix="streams-bench-")
         disk = RocksEngine(f"{directory}/db")
         counts = LayeredKeyValueStore("counts", disk, codec_of(LONG, ""), caching=True)
-        counts.bind(_logged, None, False)
+        counts.life.bind(_logged, None, False)
 
         def through(counts: LayeredKeyValueStore = counts) -> None:
             for at, key in enumerate(keys):
                 found = counts.get(key)
                 counts.put(key, 1 if found is None else int(str(found[0])) + 1, START + at)
                 if not at % 100_000:
-                    counts.flush()
-                    counts.commit()
-            counts.flush()
-            counts.commit()
-            while counts.spill(2_000):
+                    counts.life.flush()
+                    counts.life.commit()
+            counts.life.flush()
+            counts.life.commit()
+            while counts.life.spill(2_000):
                 pass
 
         yield cpu_ns(through) / count
-        counts.close()
+        counts.life.close()
         disk.close()
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -189,18 +189,18 @@ def windows(engine: Engine, count: int) -> Iterator[float]:
         directory = tempfile.mkdtemp(prefix="streams-bench-")
         disk = RocksEngine(f"{directory}/db")
         counts = LayeredWindowStore("counts", disk, codec_of(LONG, ""), retention=20_000, caching=True)
-        counts.bind(_logged, None, False)
+        counts.life.bind(_logged, None, False)
 
         def through(counts: LayeredWindowStore = counts) -> None:
             for key, at in rows:
                 start = at - at % 10_000
                 found = counts.fetch(key, start)
                 counts.put(key, start, 1 if found is None else int(str(found[0])) + 1, at)
-            counts.flush()
-            counts.commit()
+            counts.life.flush()
+            counts.life.commit()
 
         yield cpu_ns(through) / count
-        counts.close()
+        counts.life.close()
         disk.close()
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -80,11 +80,7 @@ class RowIterator(Protocol[Row]):
 
 
 class Layered(Protocol):
-    """A store as the runtime sees it: dirty (caching stores) over uncommitted over committed over an
-    engine."""
-
-    @property
-    def name(self) -> str: ...
+    """A store as the runtime sees it: dirty (caching stores) over uncommitted over committed over an engine."""
 
     @property
     def logged(self) -> bool:
@@ -161,8 +157,20 @@ class Layered(Protocol):
         ...
 
 
+class Store(Protocol):
+    """What all kinds have; their rows are what they differ in."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def life(self) -> Layered:
+        """Its layers: commit, abort, spill, restore."""
+        ...
+
+
 @runtime_checkable
-class KeyValueStore(Layered, Protocol):
+class KeyValueStore(Store, Protocol):
     """Rows by key. Iterators yield `(key, value, timestamp)` in the byte order of the keys."""
 
     def get(self, key: bytes) -> Found | None:
@@ -194,7 +202,7 @@ class KeyValueStore(Layered, Protocol):
 
 
 @runtime_checkable
-class WindowStore(Layered, Protocol):
+class WindowStore(Store, Protocol):
     """Rows by key and window start (ms).
 
     Rows whose start is not above observed stream time - retention are not seen any more; a put into a
@@ -253,7 +261,7 @@ class WindowStore(Layered, Protocol):
 
 
 @runtime_checkable
-class SessionStore(Layered, Protocol):
+class SessionStore(Store, Protocol):
     """Rows by key, start and end (ms, both inclusive). Iterators yield `(key, start, end, value)`.
 
     A session is not seen any more when its end is not above observed stream time - retention; observed
@@ -323,7 +331,7 @@ class VersionedRecord(NamedTuple):
 
 
 @runtime_checkable
-class VersionedStore(Layered, Protocol):
+class VersionedStore(Store, Protocol):
     """Rows by key, each with its history (KIP-889). Neither caches nor is expected to."""
 
     @property
@@ -373,7 +381,7 @@ class Held(NamedTuple):
 
 
 @runtime_checkable
-class SuppressBuffer(Layered, Protocol):
+class SuppressBuffer(Store, Protocol):
     """Changes of a table, one row a key, which leave in the order of time and key."""
 
     bytes_held: int

@@ -11,7 +11,7 @@ from functools import lru_cache
 from operator import mul
 from typing import Final, NamedTuple
 
-from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, Held
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, Held, Layered
 
 NEVER: Final = 2**63 - 1
 """`min_time` of an empty buffer."""
@@ -177,6 +177,10 @@ class ChangeBuffer:
         return None if row is None else (self._read(row.prior), -1)
 
     # Layered
+
+    @property
+    def life(self) -> Layered:
+        return self
 
     @property
     def uncommitted_bytes(self) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from statestore.api import ChangelogHook, Codec, Forward, Found, Layered, RowIterator
+from statestore.api import ChangelogHook, Codec, Forward, Found, Layered, RowIterator, Store
 from statestore.cache import after
 from statestore.keys import (
     segment_prefix,
@@ -40,7 +40,7 @@ _TIME_BYTES = 8
 
 
 class Front:
-    """The cache of one store, and what all kinds leave to it.
+    """The cache of one store, and what all kinds leave to it: implements `Layered`.
 
     Args:
         cache: the task's.
@@ -55,7 +55,7 @@ class Front:
     def __init__(
         self,
         cache: RecordCache,
-        below: Layered,
+        below: Store,
         codec: Codec,
         timestamped: bool,
         cell: Callable[[bytes], tuple[object, ...]],
@@ -63,13 +63,13 @@ class Front:
         put: Callable[..., object],
     ) -> None:
         self.rows = StoreCache(cache, self._write)
-        self._below = below
+        self._below = life = below.life
         self._encode, self._decode = codec.encode, codec.decode
         self._time = _TIME_BYTES if timestamped else 0
         self._cell, self._old, self._put = cell, old, put
         self._forward: Forward | None = None
         self._sends_old = False
-        self.commit, self.spill, self.apply = below.commit, below.spill, below.apply
+        self.commit, self.spill, self.apply = life.commit, life.spill, life.apply
 
     def put(self, key: bytes, value: object, timestamp: int, origin: object) -> None:
         """A value, None for a deletion, under its key in the cache."""
@@ -99,6 +99,24 @@ class Front:
                 forward(*cell, new, old if sends_old else None, row.timestamp, row.origin)
 
     # Layered
+
+    caching = True
+
+    @property
+    def logged(self) -> bool:
+        return self._below.logged
+
+    @property
+    def dirty_bytes(self) -> int:
+        return self.rows.dirty_bytes
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        return self.dirty_bytes + self._below.uncommitted_bytes
+
+    @property
+    def committed_bytes(self) -> int:
+        return self._below.committed_bytes
 
     def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
         self._below.bind(changelog, None, False)
@@ -151,8 +169,6 @@ def merged(cached: Positioned[Row], below: Iterator[tuple[bytes, Row]], backward
 class CachedKeyValue:
     """Implements `KeyValueStore`; see `Front` for the arguments."""
 
-    caching = True
-
     def __init__(
         self, cache: RecordCache, below: LayeredKeyValueStore | LruMap, codec: Codec, timestamped: bool
     ) -> None:
@@ -167,9 +183,8 @@ class CachedKeyValue:
             return None if found is None else found[0]
 
         self._front = front = Front(cache, below, codec, timestamped, cell, old, below.put)
-        self.bind, self.listen, self.flush, self.close = front.bind, front.listen, front.flush, front.close
+        self.life: Layered = front
         self.forget = front.forget
-        self.commit, self.abort, self.spill, self.apply = front.commit, front.abort, front.spill, front.apply
 
     def get(self, key: bytes) -> Found | None:
         row = self._front.rows.get(key)
@@ -210,22 +225,6 @@ class CachedKeyValue:
     def approximate_entries(self) -> int:
         return self.below.approximate_entries()
 
-    @property
-    def logged(self) -> bool:
-        return self.below.logged
-
-    @property
-    def dirty_bytes(self) -> int:
-        return self._front.rows.dirty_bytes
-
-    @property
-    def uncommitted_bytes(self) -> int:
-        return self.dirty_bytes + self.below.uncommitted_bytes
-
-    @property
-    def committed_bytes(self) -> int:
-        return self.below.committed_bytes
-
 
 def _upper(key: bytes, time: int) -> bytes:
     """Where the rows of a range of keys end at the latest, as Java's `OrderedBytes` has it."""
@@ -243,8 +242,6 @@ class CachedWindow:
         segment: ms of a segment in the cache: that of the store below, 1 where it is in memory.
         time_first: rows lie by time, not by key.
     """
-
-    caching = True
 
     def __init__(
         self,
@@ -265,9 +262,8 @@ class CachedWindow:
             return None if found is None else found[0]
 
         self._front = front = Front(cache, below, codec, timestamped, self._cell, old, below.put)
-        self.bind, self.listen, self.flush, self.close = front.bind, front.listen, front.flush, front.close
+        self.life: Layered = front
         self.forget = front.forget
-        self.commit, self.abort, self.spill, self.apply = front.commit, front.abort, front.spill, front.apply
         self.count_refused = below.count_refused
 
     def _key(self, key: bytes, start: int, seq: int = 0) -> bytes:
@@ -410,27 +406,9 @@ class CachedWindow:
         found = ((self._key(row[0], row[1]), row) for row in below)
         return Rows(merged(cached(), found, backwards), below.close)
 
-    @property
-    def logged(self) -> bool:
-        return self.below.logged
-
-    @property
-    def dirty_bytes(self) -> int:
-        return self._front.rows.dirty_bytes
-
-    @property
-    def uncommitted_bytes(self) -> int:
-        return self.dirty_bytes + self.below.uncommitted_bytes
-
-    @property
-    def committed_bytes(self) -> int:
-        return self.below.committed_bytes
-
 
 class CachedSession:
     """Implements `SessionStore`; see `Front` and `CachedWindow` for the arguments."""
-
-    caching = True
 
     def __init__(self, cache: RecordCache, below: LayeredSessionStore, codec: Codec, segment: int) -> None:
         self.name, self.retention = below.name, below.retention
@@ -438,9 +416,8 @@ class CachedSession:
         self._segment = segment
         self._highest = -1
         self._front = front = Front(cache, below, codec, False, self._cell, below.fetch_session, below.put)
-        self.bind, self.listen, self.flush, self.close = front.bind, front.listen, front.flush, front.close
+        self.life: Layered = front
         self.forget = front.forget
-        self.commit, self.abort, self.spill, self.apply = front.commit, front.abort, front.spill, front.apply
         self.count_refused = below.count_refused
 
     def _key(self, key: bytes, start: int, end: int) -> bytes:
@@ -518,19 +495,3 @@ class CachedSession:
 
     def fetch_keys(self, key_from: bytes | None, key_to: bytes | None, backwards: bool = False) -> Rows[Session]:
         return self.find_keys(key_from, key_to, 0, MAX_TIME, backwards)
-
-    @property
-    def logged(self) -> bool:
-        return self.below.logged
-
-    @property
-    def dirty_bytes(self) -> int:
-        return self._front.rows.dirty_bytes
-
-    @property
-    def uncommitted_bytes(self) -> int:
-        return self.dirty_bytes + self.below.uncommitted_bytes
-
-    @property
-    def committed_bytes(self) -> int:
-        return self.below.committed_bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, Layered
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.entries import Entries, Entry
 from statestore.lru import LruMap, beginning, between, in_order
@@ -89,6 +89,10 @@ class CachedLruMap:
             del self._seen[key]
 
     # layers
+
+    @property
+    def life(self) -> Layered:
+        return self
 
     @property
     def logged(self) -> bool:

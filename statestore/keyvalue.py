@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from statestore.api import Codec, Forward, Found
+from statestore.api import Codec, Forward, Found, Layered
 from statestore.cache import CachedRows, after
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
@@ -22,32 +22,13 @@ KeyValueRow = tuple[bytes, object, int]
 
 
 class LayeredKeyValueStore:
-    """Implements `KeyValueStore`; see there, and `Layered`.
+    """Implements `KeyValueStore`; see there.
 
     Arguments: the store's name, its engine (shared by the stores of a task), its codec, whether the
     engine's rows carry a timestamp, whether puts wait for a flush, and the bytes its read cache may take.
     """
 
-    __slots__ = (
-        "_entries",
-        "_index",
-        "_layers",
-        "_life",
-        "_open",
-        "_scan",
-        "_indexes",
-        "abort",
-        "apply",
-        "bind",
-        "close",
-        "commit",
-        "flush",
-        "get",
-        "listen",
-        "name",
-        "put",
-        "spill",
-    )
+    __slots__ = ("_entries", "_index", "_indexes", "_layers", "_open", "_scan", "get", "life", "name", "put")
 
     def __init__(
         self,
@@ -68,9 +49,7 @@ class LayeredKeyValueStore:
         self._scan = _scanner(engine, prefix)
         self._index: Ordered[bytes] = Ordered()
         self._indexes = Indexes(self._layers)
-        self._life = life = Lifecycle(self._layers, self._indexes, _by_key)
-        self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
-        self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
+        self.life: Layered = Lifecycle(self._layers, self._indexes, _by_key)
         # bound once, so that a hot key costs no second lookup
         self.put: Put[bytes] = self._layers.put
         self._open = self._entries.open
@@ -143,28 +122,6 @@ class LayeredKeyValueStore:
     def _release(self, view: View[bytes], close: Callable[[], None]) -> None:
         close()
         self._indexes.close(view)
-
-    # layers
-
-    @property
-    def logged(self) -> bool:
-        return self._life.logged
-
-    @property
-    def caching(self) -> bool:
-        return self._life.caching
-
-    @property
-    def dirty_bytes(self) -> int:
-        return self._life.dirty_bytes
-
-    @property
-    def uncommitted_bytes(self) -> int:
-        return self._life.uncommitted_bytes
-
-    @property
-    def committed_bytes(self) -> int:
-        return self._life.committed_bytes
 
 
 def _by_key(forward: Forward) -> Emit[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, Layered
 from statestore.entries import ABSENT, Entries, Entry, is_deleted
 from statestore.rows import Rows
 from statestore.sizes import Sizes
@@ -114,6 +114,10 @@ class LruMap:
         return self._rows
 
     # layers
+
+    @property
+    def life(self) -> Layered:
+        return self
 
     @property
     def logged(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from statestore.api import Codec, Forward
+from statestore.api import Codec, Forward, Layered
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import ABSENT, Entries, Entry
@@ -23,27 +23,9 @@ Session = tuple[bytes, int, int, object]
 
 
 class LayeredSessionStore:
-    """Implements `SessionStore`; see there, `Layered` and `LayeredWindowStore`."""
+    """Implements `SessionStore`; see there and `LayeredWindowStore`."""
 
-    __slots__ = (
-        "_by_key",
-        "_entries",
-        "_layers",
-        "_life",
-        "_segments",
-        "_time_first",
-        "_ranges",
-        "abort",
-        "apply",
-        "bind",
-        "close",
-        "commit",
-        "flush",
-        "listen",
-        "name",
-        "retention",
-        "spill",
-    )
+    __slots__ = ("_by_key", "_entries", "_layers", "_ranges", "_segments", "_time_first", "life", "name", "retention")
 
     def __init__(
         self,
@@ -81,9 +63,7 @@ class LayeredSessionStore:
         order = _key_before_start if one_by_one else None
         self._ranges: Ranges[Cell] = Ranges(engine, self._layers, self._segments, _key_of, order)
         self._by_key = self._ranges.by_key
-        self._life = life = Lifecycle(self._layers, self._ranges.indexes, _emit)
-        self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
-        self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
+        self.life: Layered = Lifecycle(self._layers, self._ranges.indexes, _emit)
 
     @property
     def observed_time(self) -> int:
@@ -163,28 +143,6 @@ class LayeredSessionStore:
     def _row(self, cell: Cell, entry: Entry) -> Session | None:
         found = self._entries.open(entry)
         return None if found is None else (cell[2], cell[1], cell[0], found[0])
-
-    # layers
-
-    @property
-    def logged(self) -> bool:
-        return self._life.logged
-
-    @property
-    def caching(self) -> bool:
-        return self._life.caching
-
-    @property
-    def dirty_bytes(self) -> int:
-        return self._life.dirty_bytes
-
-    @property
-    def uncommitted_bytes(self) -> int:
-        return self._life.uncommitted_bytes
-
-    @property
-    def committed_bytes(self) -> int:
-        return self._life.committed_bytes
 
 
 def _emit(forward: Forward) -> Emit[Cell]:

@@ -14,6 +14,7 @@ from statestore.api import (
     ChangelogHook,
     Codec,
     Forward,
+    Layered,
     VersionedRecord,
 )
 from statestore.cache import CachedRows
@@ -147,6 +148,10 @@ class LayeredVersionedStore:
             self._layers.put(key, None, timestamp, None)
 
     # layers
+
+    @property
+    def life(self) -> Layered:
+        return self
 
     def bind(self, changelog: ChangelogHook | None, forward: Forward | None, sends_old: bool) -> None:
         self._changelog = changelog

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Protocol
 
-from statestore.api import Codec, Forward, Found
+from statestore.api import Codec, Forward, Found, Layered
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry, unpack_time
@@ -33,7 +33,7 @@ class PutRow(Protocol):
 
 
 class LayeredWindowStore:
-    """Implements `WindowStore`; see there, and `Layered`.
+    """Implements `WindowStore`; see there.
 
     Arguments beyond those of the key-value store: `retention` and `segment_interval` in ms (None: Java's,
     half of the retention but at least a minute), whether puts of one key and start stand side by side
@@ -47,23 +47,15 @@ class LayeredWindowStore:
         "_duplicates",
         "_entries",
         "_layers",
-        "_life",
         "_open",
         "_quick_decode",
-        "_segments",
         "_ranges",
-        "abort",
-        "apply",
-        "bind",
-        "close",
-        "commit",
+        "_segments",
         "fetch",
-        "flush",
-        "listen",
+        "life",
         "name",
         "put",
         "retention",
-        "spill",
     )
 
     def __init__(
@@ -110,9 +102,7 @@ class LayeredWindowStore:
         self._by_key = self._ranges.by_key
         self._open, self._quick_decode = self._entries.open, self._entries.quick_decode
         self.put, self.fetch = self._putting(), self._fetching()
-        self._life = life = Lifecycle(self._layers, self._ranges.indexes, self._emit)
-        self.bind, self.listen, self.flush, self.close = life.bind, life.listen, life.flush, life.close
-        self.commit, self.abort, self.spill, self.apply = life.commit, life.abort, life.spill, life.apply
+        self.life: Layered = Lifecycle(self._layers, self._ranges.indexes, self._emit)
 
     @property
     def observed_time(self) -> int:
@@ -232,28 +222,6 @@ class LayeredWindowStore:
             forward(cell[1], cell[0], new, old, timestamp, origin)
 
         return emit
-
-    # layers
-
-    @property
-    def logged(self) -> bool:
-        return self._life.logged
-
-    @property
-    def caching(self) -> bool:
-        return self._life.caching
-
-    @property
-    def dirty_bytes(self) -> int:
-        return self._life.dirty_bytes
-
-    @property
-    def uncommitted_bytes(self) -> int:
-        return self._life.uncommitted_bytes
-
-    @property
-    def committed_bytes(self) -> int:
-        return self._life.committed_bytes
 
 
 def _key_of(cell: Cell) -> bytes:

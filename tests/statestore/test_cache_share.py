@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statestore.api import Codec, Layered
+from statestore.api import Codec, Store
 from statestore.cache_share import EXPIRED, EXPIRED_BYTES, CacheShare, level
 from statestore.cached_lru import CachedLruMap
 from statestore.keyvalue import LayeredKeyValueStore
@@ -36,10 +36,10 @@ class Nowhere(MemoryEngine):
             pass
 
 
-def settle(store: Layered) -> None:
-    store.flush()
-    store.commit()
-    while store.spill(1000):
+def settle(store: Store) -> None:
+    store.life.flush()
+    store.life.commit()
+    while store.life.spill(1000):
         pass
 
 
@@ -90,12 +90,12 @@ def test_a_new_store_takes_from_a_large_one_and_closing_gives_back() -> None:
     kept = large._layers.base._portion.held, growing._layers.base._portion.held  # type: ignore[attr-defined]
     assert min(kept) >= ROOM / 8
     assert {small.get(b"%08d" % number) for number in range(500)} == {(number, 0) for number in range(500)}
-    growing.close()
-    small.close()
+    growing.life.close()
+    small.life.close()
     assert share.held == kept[0]
     filled(large, 10_000)
     assert share.held > alone * 3 / 4
-    large.close()
+    large.life.close()
     assert share.held == 0
 
 
@@ -154,7 +154,7 @@ def test_stores_of_all_kinds_share_one_bound(caching: bool) -> None:
                 settle(store)
             assert share.held <= ROOM * 3 / 2  # until each has come by
     for store in (*stores, *stores):
-        store.spill(0)
+        store.life.spill(0)
     assert ROOM / 4 < share.held <= ROOM
 
 
@@ -232,7 +232,7 @@ def test_a_row_is_estimated_at_what_it_takes(shape: str) -> None:
             if number == 0 and read is not None:
                 read(store)
             if number % 500 == 499:
-                assert store.uncommitted_bytes > 0  # asked once a run, which takes a sample
+                assert store.life.uncommitted_bytes > 0  # asked once a run, which takes a sample
                 settle(store)
         took = tracemalloc.get_traced_memory()[0] - before
     finally:

@@ -75,7 +75,7 @@ def test_a_value_that_nobody_can_change_is_read_once_wherever_it_lies(caching: b
     rows = opened()
     rows.put(b"k", [1], 1)
     first = rows.get(b"k")
-    for step in (rows.flush, rows.commit, lambda: rows.spill(10, {})):
+    for step in (rows.life.flush, rows.life.commit, lambda: rows.life.spill(10, {})):
         step()
         found = rows.get(b"k")
         assert found == ((1,), 1) and first is not None
@@ -83,7 +83,7 @@ def test_a_value_that_nobody_can_change_is_read_once_wherever_it_lies(caching: b
     assert len(read) == 1
     rows.put(b"k", [2], 2)
     assert rows.get(b"k") == ((2,), 2)
-    rows.abort()
+    rows.life.abort()
     assert rows.get(b"k") == ((1,), 1)
     again = opened()
     read.clear()
@@ -97,7 +97,7 @@ def test_rows_that_are_kept_as_objects_take_more_of_the_memory() -> None:
         codec = Codec(lambda value: bytes(value), bytes, immutable=immutable)  # type: ignore[call-overload]
         rows = LayeredKeyValueStore("s", MemoryEngine(), codec)
         rows.put(b"k", b"x" * 100, 1)
-        sizes.append(rows.uncommitted_bytes)
+        sizes.append(rows.life.uncommitted_bytes)
     assert sizes[1] > sizes[0] + 200
 
 
@@ -111,19 +111,19 @@ def test_what_the_quick_decoder_refuses_the_other_one_reads() -> None:
 
 def test_the_changelog_is_written_before_the_forward() -> None:
     rows, calls = store(), []
-    rows.bind(lambda *row: calls.append("log"), lambda *row: calls.append("forward"), False)
+    rows.life.bind(lambda *row: calls.append("log"), lambda *row: calls.append("forward"), False)
     rows.put(b"a", 1, 1)
     rows.put(b"b", 1, 1)
-    rows.flush()
+    rows.life.flush()
     assert calls == ["log", "forward", "log", "forward"]
 
 
 def test_the_order_is_that_of_the_last_update() -> None:
     rows, keys = store(), []
-    rows.bind(None, lambda key, *_: keys.append(key), False)
+    rows.life.bind(None, lambda key, *_: keys.append(key), False)
     for key in (b"a", b"b", b"c", b"a"):
         rows.put(key, 1, 1)
-    rows.flush()
+    rows.life.flush()
     assert keys == [b"b", b"c", b"a"]
 
 
@@ -137,43 +137,43 @@ def test_puts_made_by_the_forwards_are_flushed_too() -> None:
             rows.put(b"a", timestamp * 10, timestamp + 1)
             assert rows.get(b"b") == (2, 2)
 
-    rows.bind(lambda *row: logged.append(row[0]), forward, True)
+    rows.life.bind(lambda *row: logged.append(row[0]), forward, True)
     rows.put(b"a", 1, 1, "origin")
     rows.put(b"b", 2, 2)
-    rows.flush()
+    rows.life.flush()
     assert emitted == [(b"a", 1, None, "origin"), (b"b", 2, None, None), (b"a", 20, 1, None)]
     assert logged == [b"a", b"b", b"a"]
-    assert rows.dirty_bytes == 0
+    assert rows.life.dirty_bytes == 0
 
 
 def test_without_a_listener_every_put_is_logged() -> None:
     rows, logged = store(), []
-    rows.bind(lambda *row: logged.append(row), None, False)
+    rows.life.bind(lambda *row: logged.append(row), None, False)
     rows.put(b"a", None, 5)
-    rows.flush()
+    rows.life.flush()
     assert logged == [(b"a", None, 5, None)]
 
 
 def test_old_values_only_where_asked_for() -> None:
     rows, emitted = store(), []
-    rows.bind(None, lambda *change: emitted.append(change[1:3]), False)
+    rows.life.bind(None, lambda *change: emitted.append(change[1:3]), False)
     for value in (1, 2, None):
         rows.put(b"a", value, 1)
-        rows.flush()
+        rows.life.flush()
     assert emitted == [(1, None), (2, None), (None, None)]
 
 
 def test_the_origin_is_that_of_the_last_update() -> None:
     rows, origins = store(), []
-    rows.bind(None, lambda *change: origins.append(change[4]), False)
+    rows.life.bind(None, lambda *change: origins.append(change[4]), False)
     rows.put(b"a", 1, 1, "first")
     rows.put(b"a", 2, 2)
     rows.put(b"b", 1, 1, "dropped")
-    rows.abort()
+    rows.life.abort()
     rows.put(b"b", 1, 1)
     rows.put(b"a", 2, 2, "second")
     rows.put(b"a", 3, 3)
-    rows.flush()
+    rows.life.flush()
     assert origins == [None, None]
 
 
@@ -183,8 +183,8 @@ def test_absence_and_small_stores_cost_no_read() -> None:
     for number in range(100):
         assert rows.get(b"%d" % number) is None
         rows.put(b"%d" % number, number, 0)
-    rows.commit()
-    rows.spill(1000)
+    rows.life.commit()
+    rows.life.spill(1000)
     assert rows.get(b"7") == (7, 0)
     assert rows.get(b"none") is None
     assert engine.reads == 0
@@ -199,8 +199,8 @@ def test_a_read_cache_that_forgets_asks_the_engine_again() -> None:
     rows = store(caching=False, cache_bytes=2000)
     for number in range(200):
         rows.put(b"%d" % number, number, 0)
-        rows.commit()
-        rows.spill(1000)
+        rows.life.commit()
+        rows.life.spill(1000)
     assert [rows.get(b"%d" % number) for number in range(200)] == [(number, 0) for number in range(200)]
 
 
@@ -209,13 +209,13 @@ def test_spilling_in_slices_writes_the_marks_last() -> None:
     rows = LayeredKeyValueStore("s", engine, LONG)
     for number in range(5):
         rows.put(b"%d" % number, number, 0)
-    rows.commit()
-    assert rows.spill(2, {b"offset": b"5"})
+    rows.life.commit()
+    assert rows.life.spill(2, {b"offset": b"5"})
     assert engine.mark(b"offset") is None
-    assert rows.spill(2, {b"offset": b"5"})
-    assert not rows.spill(2, {b"offset": b"5"})
+    assert rows.life.spill(2, {b"offset": b"5"})
+    assert not rows.life.spill(2, {b"offset": b"5"})
     assert engine.mark(b"offset") == b"5"
-    assert not rows.spill(2, {b"offset": b"6"})
+    assert not rows.life.spill(2, {b"offset": b"6"})
     assert engine.mark(b"offset") == b"6"
 
 
@@ -223,25 +223,25 @@ def test_rows_cannot_be_restored_over_uncommitted_writes() -> None:
     rows = store(caching=False)
     rows.put(b"a", 1, 1)
     with pytest.raises(ValueError, match="uncommitted"):
-        rows.apply([(b"a", LONG.encode(2), 2)])
-    rows.abort()
-    rows.apply([(b"a", LONG.encode(2), 2)])
+        rows.life.apply([(b"a", LONG.encode(2), 2)])
+    rows.life.abort()
+    rows.life.apply([(b"a", LONG.encode(2), 2)])
     assert rows.get(b"a") == (2, 2)
 
 
 def test_sizes_follow_the_layers() -> None:
     rows = store()
-    assert (rows.dirty_bytes, rows.uncommitted_bytes, rows.committed_bytes) == (0, 0, 0)
+    assert (rows.life.dirty_bytes, rows.life.uncommitted_bytes, rows.life.committed_bytes) == (0, 0, 0)
     for number in range(100):
         rows.put(b"%04d" % number, number, 0)
-    assert rows.dirty_bytes == 1200
-    assert rows.uncommitted_bytes == 100 * (12 + ENTRY_OVERHEAD)
-    rows.flush()
-    assert (rows.dirty_bytes, rows.uncommitted_bytes) == (0, 100 * (12 + ENTRY_OVERHEAD))
-    rows.commit()
-    assert (rows.uncommitted_bytes, rows.committed_bytes) == (0, 100 * (12 + ENTRY_OVERHEAD))
-    rows.spill(50)
-    assert rows.committed_bytes == 50 * (12 + ENTRY_OVERHEAD)
+    assert rows.life.dirty_bytes == 1200
+    assert rows.life.uncommitted_bytes == 100 * (12 + ENTRY_OVERHEAD)
+    rows.life.flush()
+    assert (rows.life.dirty_bytes, rows.life.uncommitted_bytes) == (0, 100 * (12 + ENTRY_OVERHEAD))
+    rows.life.commit()
+    assert (rows.life.uncommitted_bytes, rows.life.committed_bytes) == (0, 100 * (12 + ENTRY_OVERHEAD))
+    rows.life.spill(50)
+    assert rows.life.committed_bytes == 50 * (12 + ENTRY_OVERHEAD)
 
 
 def test_iterators_close_what_they_hold() -> None:
@@ -249,8 +249,8 @@ def test_iterators_close_what_they_hold() -> None:
     rows = LayeredKeyValueStore("s", engine, LONG)
     for number in range(5):
         rows.put(b"%d" % number, number, 0)
-    rows.commit()
-    rows.spill(10)
+    rows.life.commit()
+    rows.life.spill(10)
     held: list[Scan] = []
     with rows.all() as opened:
         assert next(opened) == (b"0", 0, 0)

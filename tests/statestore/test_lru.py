@@ -12,7 +12,7 @@ TEXT = Codec(lambda value: str(value).encode(), lambda data: data.decode(), lamb
 def filled() -> tuple[LruMap, list[tuple[bytes, bytes | None, int, object]]]:
     logged: list[tuple[bytes, bytes | None, int, object]] = []
     rows = LruMap("lru", TEXT, 2)
-    rows.bind(lambda *row: logged.append(row), None, False)
+    rows.life.bind(lambda *row: logged.append(row), None, False)
     rows.put(b"a", "1", 1)
     rows.put(b"b", "2", 2)
     return rows, logged
@@ -30,10 +30,10 @@ def test_the_key_used_longest_ago_gives_way_and_is_deleted_in_the_changelog_firs
 
 def test_abort_brings_back_what_gave_way() -> None:
     rows, _ = filled()
-    rows.commit()
+    rows.life.commit()
     rows.put(b"c", "3", 3)
     rows.delete(b"b", 4)
-    rows.abort()
+    rows.life.abort()
     assert [rows.get(key) for key in (b"a", b"b", b"c")] == [("1", 1), ("2", 2), None]
 
 
@@ -41,9 +41,9 @@ def test_a_changelog_is_replayed_to_the_same_rows() -> None:
     rows, logged = filled()
     rows.put(b"c", "3", 3)
     again = LruMap("lru", TEXT, 2)
-    again.apply([row[:3] for row in logged])
+    again.life.apply([row[:3] for row in logged])
     assert [again.get(key) for key in (b"a", b"b", b"c")] == [None, ("2", 2), ("3", 3)]
-    assert not again.logged and not again.spill(10)
+    assert not again.life.logged and not again.life.spill(10)
 
 
 def test_an_old_value_is_given_by_delete() -> None:
@@ -68,7 +68,7 @@ def test_a_range_through_the_cache_sees_what_gave_way_below_it() -> None:
     rows, _, _ = cached(1)
     for key in (b"a", b"b"):
         rows.put(key, "1", 1)
-        rows.flush()
+        rows.life.flush()
     assert [key for key, _, _ in rows.range(None, None)] == [b"a", b"b"]
     rows.forget()
     assert [key for key, _, _ in rows.all()] == [b"b"]
@@ -89,7 +89,7 @@ def cached(most: int) -> tuple[CachedLruMap, list[tuple[object, ...]], list[tupl
     logged: list[tuple[object, ...]] = []
     told: list[tuple[object, ...]] = []
     rows = CachedLruMap("lru", TEXT, most)
-    rows.bind(lambda key, value, ts, origin: logged.append((key, value, ts)), lambda *row: told.append(row), True)
+    rows.life.bind(lambda key, value, ts, origin: logged.append((key, value, ts)), lambda *row: told.append(row), True)
     return rows, logged, told
 
 
@@ -97,8 +97,8 @@ def test_a_cache_over_the_map_remembers_what_gave_way() -> None:
     rows, logged, told = cached(1)
     for key in (b"a", b"b"):
         rows.put(key, "1", 1)
-        rows.flush()
-        rows.commit()
+        rows.life.flush()
+        rows.life.commit()
     assert rows.get(b"a") == ("1", 1)
     assert rows.approximate_entries() == 1
     assert logged == [(b"a", b"1", 1), (b"b", b"1", 1)]
@@ -108,10 +108,10 @@ def test_a_cache_over_the_map_remembers_what_gave_way() -> None:
 def test_a_cached_map_of_a_processor_deletes_what_gives_way_in_the_changelog() -> None:
     logged: list[tuple[object, ...]] = []
     rows = CachedLruMap("lru", TEXT, 1, timestamped=False)
-    rows.bind(lambda key, value, ts, origin: logged.append((key, value, ts)), None, False)
+    rows.life.bind(lambda key, value, ts, origin: logged.append((key, value, ts)), None, False)
     for key in (b"a", b"b"):
         rows.put(key, "1", 1)
-        rows.flush()
+        rows.life.flush()
     assert logged == [(b"a", b"1", 1), (b"a", None, 1), (b"b", b"1", 1)]
 
 
@@ -120,23 +120,23 @@ def test_a_cache_over_the_map_merges_updates_and_forgets_what_was_never_there() 
     rows.put(b"a", "1", 1)
     rows.put(b"a", "2", 2)
     rows.delete(b"b", 3)
-    rows.flush()
+    rows.life.flush()
     assert logged == [(b"a", b"2", 2)]
     assert [row[:4] for row in told] == [(b"a", "2", None, 2)]
-    rows.commit()
+    rows.life.commit()
     rows.put(b"a", "3", 3)
-    rows.flush()
+    rows.life.flush()
     assert told[-1][:3] == (b"a", "3", "2")
 
 
 def test_an_abort_of_a_cached_map_takes_back_what_was_not_committed() -> None:
     rows, _, _ = cached(1)
     rows.put(b"a", "1", 1)
-    rows.flush()
-    rows.commit()
+    rows.life.flush()
+    rows.life.commit()
     rows.put(b"b", "2", 2)
-    rows.flush()
+    rows.life.flush()
     rows.put(b"a", "3", 3)
-    rows.abort()
+    rows.life.abort()
     assert rows.get(b"a") == ("1", 1)
     assert rows.get(b"b") is None

@@ -147,7 +147,7 @@ def test_a_range_uses_the_rows_that_its_way_in_java_passes(
     whole = RecordCache(LONG, nothing)
     store = CachedWindow(whole, below, TEXT, True, segment, False)
     gone: list[Row] = []
-    store.bind(None, lambda key, start, *_: gone.append((key, start)), False)
+    store.life.bind(None, lambda key, start, *_: gone.append((key, start)), False)
     for row in put:
         store.put(*row, "", 0)
     whole.limit = whole.size
@@ -283,7 +283,7 @@ def test_what_is_read_is_what_was_put_whatever_has_given_way(
         assert emitted.get(tuple(cell)) == old
         emitted[tuple(cell)] = new
 
-    store.bind(lambda key, data, timestamp, origin: logged.__setitem__(key, data), forward, True)
+    store.life.bind(lambda key, data, timestamp, origin: logged.__setitem__(key, data), forward, True)
     now: dict[Any, object] = {}
     for at, (name, given_cell, value) in enumerate(steps):
         cell = rows.cell(*given_cell)
@@ -291,13 +291,13 @@ def test_what_is_read_is_what_was_put_whatever_has_given_way(
             store.put(*cell, value, at)
             now[cell] = value
         elif name == "flush":
-            store.flush()
+            store.life.flush()
         assert rows.get(*cell) == now.get(cell)
         assert whole.size <= limit
     there = {cell: value for cell, value in now.items() if value is not None}
     assert rows.all() == there
-    store.flush()
-    assert store.dirty_bytes == 0
+    store.life.flush()
+    assert store.life.dirty_bytes == 0
     assert rows.all() == there
     assert {cell: value for cell, value in emitted.items() if value is not None} == there
     assert sorted(data.decode() for data in logged.values() if data is not None) == sorted(map(str, there.values()))

@@ -19,8 +19,8 @@ def window(engine: MemoryEngine, retention: int, cache_bytes: int = 1 << 20) -> 
 
 
 def settle(store: LayeredWindowStore | LayeredSessionStore) -> None:
-    store.commit()
-    while store.spill(1000):
+    store.life.commit()
+    while store.life.spill(1000):
         pass
 
 
@@ -90,10 +90,10 @@ def test_an_overgrown_read_cache_lets_old_times_go() -> None:
 def test_abort_takes_the_observed_time_back() -> None:
     store = window(MemoryEngine(), 100)
     store.put(b"k", 10, "v", 10)
-    store.commit()
+    store.life.commit()
     store.put(b"k", 900, "v", 900)
     assert store.fetch(b"k", 10) is None
-    store.abort()
+    store.life.abort()
     assert (store.observed_time, store.fetch(b"k", 10)) == (10, ("v", 10))
 
 
@@ -196,8 +196,8 @@ def test_what_a_cache_holds_is_seen_whatever_the_retention() -> None:
     for time in (0, 500_000):
         windows.put(b"k", time, "v", time)
         sessions.put(b"k", time, time, "v", time)
-        windows.flush()
-        sessions.flush()
+        windows.life.flush()
+        sessions.life.flush()
         settle(windows)
         settle(sessions)
     assert windows.fetch(b"k", 0) == ("v", 0)
@@ -212,11 +212,11 @@ def test_what_a_cache_holds_is_seen_whatever_the_retention() -> None:
 
 def test_a_deletion_of_what_a_cache_alone_knows_moves_no_time() -> None:
     store = LayeredWindowStore("w", MemoryEngine(), TEXT, retention=100, caching=True)
-    store.bind(None, lambda *change: None, False)
+    store.life.bind(None, lambda *change: None, False)
     store.put(b"k", 0, "v", 0)
-    store.flush()
+    store.life.flush()
     store.put(b"other", 1_000, None, 1_000)
-    store.flush()
+    store.life.flush()
     settle(store)
     assert store._segments.observed == 0
 
@@ -225,7 +225,7 @@ def test_a_cache_lets_go_of_what_nobody_else_shows_when_it_is_full() -> None:
     store = LayeredWindowStore("w", MemoryEngine(), TEXT, retention=100, caching=True, share=CacheShare(50_000))
     for start in range(0, 100_000, 100):
         store.put(b"k", start, "v", start)
-        store.flush()
+        store.life.flush()
         settle(store)
     held = len([*store.all()])
     assert 100 < held < 900 and store._segments._cached == held

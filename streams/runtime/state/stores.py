@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from statestore.api import ChangelogHook, Codec, Layered, SessionStore, WindowStore
+from statestore.api import ChangelogHook, Codec, Layered, SessionStore, Store, WindowStore
 from statestore.buffer import ChangeBuffer, Parts, RowFormat
 from statestore.cached import CachedKeyValue, CachedSession, CachedWindow
 from statestore.cached_lru import CachedLruMap
@@ -180,22 +180,22 @@ def opened(
         # Java's store in memory hides a session 1 ms before it closes.
         spec = replace(spec, retention_ms=spec.retention_ms + 1)
     caching = spec.caching and cached
-    layers = LAYERS[spec.kind](spec, engine, codec, caching and small is None)
+    store = LAYERS[spec.kind](spec, engine, codec, caching and small is None)
     if caching and small is not None:
-        layers = _under(small, spec, layers, codec)
-    if isinstance(layers, WindowStore | SessionStore):
-        layers.count_refused(refused)
-    access = StoreAccess(
+        store = _under(small, spec, store, codec)
+    if isinstance(store, WindowStore | SessionStore):
+        store.count_refused(refused)
+    access: StoreAccess[object] = StoreAccess(
         spec.name,
-        layers,
+        store,
         key_serde,
         value_serde,
-        layers.caching,
+        store.life.caching,
         spec.kind.value,
         spec.ttl_ms,
-        isinstance(layers, CachedKeyValue),
+        isinstance(store, CachedKeyValue),
     )
-    return Opened(spec, access, layers, lacking)
+    return Opened(spec, access, store.life, lacking)
 
 
 def _serdes(
@@ -213,15 +213,15 @@ def _serdes(
         raise
 
 
-def _key_value(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+def _key_value(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Store:
     return LayeredKeyValueStore(spec.name, engine, codec, timestamped=spec.has_timestamps, caching=caching)
 
 
-def _versioned(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+def _versioned(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Store:
     return LayeredVersionedStore(spec.name, engine, codec, history_retention=spec.retention_ms)
 
 
-def _window(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+def _window(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Store:
     return LayeredWindowStore(
         spec.name,
         engine,
@@ -236,7 +236,7 @@ def _window(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Lay
     )
 
 
-def _session(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+def _session(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Store:
     return LayeredSessionStore(
         spec.name,
         engine,
@@ -249,18 +249,18 @@ def _session(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> La
     )
 
 
-def _lru(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+def _lru(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Store:
     timestamped = spec.timestamped
     if caching:
         return CachedLruMap(spec.name, codec, spec.max_entries, timestamped=timestamped)
     return LruMap(spec.name, codec, spec.max_entries, timestamped=timestamped, logs_evictions=not timestamped)
 
 
-def _suppress_buffer(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Layered:
+def _suppress_buffer(spec: StoreSpec, engine: Engine, codec: Codec, caching: bool) -> Store:
     return ChangeBuffer(spec.name, codec, _BUFFER_ROWS)
 
 
-LAYERS: Mapping[StoreKind, Callable[[StoreSpec, Engine, Codec, bool], Layered]] = {
+LAYERS: Mapping[StoreKind, Callable[[StoreSpec, Engine, Codec, bool], Store]] = {
     StoreKind.KEY_VALUE: _key_value,
     StoreKind.TIMESTAMPED_KEY_VALUE: _key_value,
     StoreKind.VERSIONED: _versioned,
@@ -275,7 +275,7 @@ LAYERS: Mapping[StoreKind, Callable[[StoreSpec, Engine, Codec, bool], Layered]] 
 """What is built for each kind; the last argument: does it cache? How users see it stands in `state.kinds`."""
 
 
-def _under(cache: RecordCache, spec: StoreSpec, below: Layered, codec: Codec) -> Layered:
+def _under(cache: RecordCache, spec: StoreSpec, below: Store, codec: Codec) -> Store:
     """The store under a record cache, where its kind has one."""
     segment = (spec.segment_ms or default_interval(spec.retention_ms)) if spec.persistent else 1
     if isinstance(below, LayeredWindowStore):

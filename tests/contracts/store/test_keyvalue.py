@@ -48,7 +48,7 @@ class Run:
         self.bind()
 
     def bind(self) -> None:
-        self.store.bind(self.changelog, lambda *change: self.emitted.append(change), True)
+        self.store.life.bind(self.changelog, lambda *change: self.emitted.append(change), True)
 
     def seen(self, rows: Iterator[tuple[bytes, object, int]]) -> list[tuple[bytes, object, int]]:
         """A plain store forgets timestamps on its way through the engine."""
@@ -87,7 +87,7 @@ class Run:
     def flush(self) -> None:
         self.emitted.clear()
         before = len(self.changelog.open)
-        self.store.flush()
+        self.store.life.flush()
         want, logged = [], []
         for key, (value, at, origin) in self.dirty.items():
             old = self.flushed.get(key, (None, 0))[0]
@@ -96,30 +96,30 @@ class Run:
                 logged.append((key, None if value is None else JSON.encode(value), at))
         assert self.emitted == want
         assert self.changelog.open[before:] == logged
-        assert self.store.dirty_bytes == 0
+        assert self.store.life.dirty_bytes == 0
         self.dirty.clear()
         self.flushed = self.now.copy()
 
     def commit(self) -> None:
         self.flush()
-        self.store.commit()
+        self.store.life.commit()
         self.changelog.commit()
         self.committed = self.now.copy()
-        assert self.store.uncommitted_bytes == 0
+        assert self.store.life.uncommitted_bytes == 0
 
     def abort(self) -> None:
-        self.store.abort()
+        self.store.life.abort()
         self.changelog.open.clear()
         self.dirty.clear()
         self.now, self.flushed = self.committed.copy(), self.committed.copy()
 
     def reopen(self) -> None:
         """Kill, open, replay the tail."""
-        self.store.close()
+        self.store.life.close()
         self.opened.clear()
         self.where.reopen()
         self.store = self.make()
-        self.store.apply(self.changelog.tail(self.where.engine), self.changelog.offset())
+        self.store.life.apply(self.changelog.tail(self.where.engine), self.changelog.offset())
         self.bind()
         self.abort()
 
@@ -137,11 +137,11 @@ class Run:
                     want = [row for row in self.rows(None, None, False) if row[0].startswith(key)]
                     assert self.seen(iter(rows)) == want
             case "spill", (int(count),):
-                self.store.spill(count, self.changelog.offset())
+                self.store.life.spill(count, self.changelog.offset())
             case "finish", ():
-                while self.store.spill(2, self.changelog.offset()):
+                while self.store.life.spill(2, self.changelog.offset()):
                     pass
-                assert self.store.committed_bytes == 0
+                assert self.store.life.committed_bytes == 0
             case "open", (low, high, bool(backwards)):
                 assert low is None or isinstance(low, bytes)
                 assert high is None or isinstance(high, bytes)
@@ -176,4 +176,4 @@ def test_against_a_dict(
         assert run.seen(run.store.all()) == run.rows(None, None, False)
         assert run.seen(run.store.all(True)) == run.rows(None, None, True)
         assert run.store.approximate_entries() == len(run.now)
-        run.store.close()
+        run.store.life.close()

@@ -70,7 +70,7 @@ class Run:
         self.bind()
 
     def bind(self) -> None:
-        self.store.bind(self.changelog, lambda *change: self.emitted.append(change), False)
+        self.store.life.bind(self.changelog, lambda *change: self.emitted.append(change), False)
 
         def refuse() -> None:
             self.refused += 1
@@ -136,7 +136,7 @@ class Run:
 
     def flush(self) -> None:
         self.emitted.clear()
-        self.store.flush()
+        self.store.life.flush()
         want = []
         for cell, (value, at) in self.dirty.items():
             known = cell in self.below and not self.expired(cell[2])
@@ -150,12 +150,12 @@ class Run:
 
     def commit(self) -> None:
         self.flush()
-        self.store.commit()
+        self.store.life.commit()
         self.changelog.commit()
         self.committed = self.below.copy(), self.cache.copy(), self.observed
 
     def abort(self) -> None:
-        self.store.abort()
+        self.store.life.abort()
         self.changelog.open.clear()
         self.dirty.clear()
         below, cache, self.observed = self.committed
@@ -163,11 +163,11 @@ class Run:
 
     def reopen(self) -> None:
         """Kill, open, replay the tail."""
-        self.store.close()
+        self.store.life.close()
         self.opened.clear()
         self.where.reopen()
         self.store = self.make()
-        self.store.apply(self.changelog.tail(self.where.engine), self.changelog.offset())
+        self.store.life.apply(self.changelog.tail(self.where.engine), self.changelog.offset())
         self.bind()
         self.abort()
         self.observed = self.store.observed_time  # a removal in the log moves it, as in Java
@@ -182,9 +182,9 @@ class Run:
                 known = sorted({*self.below, *self.cache}) or [(b"a", 0, 5)]
                 self.put(known[which % len(known)], None, remove)
             case "spill", (int(rows),):
-                self.store.spill(rows, self.changelog.offset())
+                self.store.life.spill(rows, self.changelog.offset())
             case "finish", ():
-                while self.store.spill(2, self.changelog.offset()):
+                while self.store.life.spill(2, self.changelog.offset()):
                     pass
             case "find", (bytes(key), int(earliest), int(latest), bool(backwards)):
                 want = [row for row in self.visible(earliest, latest) if row[0] == key]
@@ -229,23 +229,23 @@ def test_against_a_dict(kind: str, layout: str, steps: list[tuple[object, ...]],
             run.same(list(rows), want)
         run.same(list(run.store.fetch_keys(None, None)), run.by_keys(run.visible()))
         run.same(list(run.store.fetch(b"a", True)), [row for row in run.visible()[::-1] if row[0] == b"a"])
-        run.store.close()
+        run.store.life.close()
 
 
 def test_a_session_that_only_the_cache_knows_goes_without_a_trace() -> None:
     store = LayeredSessionStore("rows", MemoryEngine(), JSON, retention=RETENTION, caching=True)
     changelog, emitted = Changelog(), list[tuple[object, ...]]()
-    store.bind(changelog, lambda *change: emitted.append(change), False)
+    store.life.bind(changelog, lambda *change: emitted.append(change), False)
     store.put(b"a", 0, 0, 0, 0)
-    one = store.dirty_bytes
+    one = store.life.dirty_bytes
     for end in range(1, RETENTION):
         store.remove(b"a", 0, end - 1, end)
         store.put(b"a", 0, end, end, end)
-        assert store.dirty_bytes < 2 * one
-    store.flush()
+        assert store.life.dirty_bytes < 2 * one
+    store.life.flush()
     last = RETENTION - 1
     assert emitted == [(b"a", 0, last, last, None, last, None)]
     assert changelog.open == [(session_key(b"a", 0, last), JSON.encode(last), last)]
     store.remove(b"a", 0, last, 99)
-    store.flush()
+    store.life.flush()
     assert emitted[1:] == [(b"a", 0, last, None, None, 99, None)]

@@ -43,7 +43,7 @@ class Run:
         self.rows: Versions = {}
         self.observed = -1
         self.committed: tuple[Versions, int] = ({}, -1)
-        self.store.bind(self.changelog, None, False)
+        self.store.life.bind(self.changelog, None, False)
 
     def as_of(self, key: bytes, at: int | None) -> tuple[object, int, int | None] | None:
         """What `get` must give: value, timestamp, valid to."""
@@ -96,28 +96,28 @@ class Run:
         self.note(key, at, None, before)
 
     def commit(self) -> None:
-        self.store.commit()
+        self.store.life.commit()
         self.changelog.commit()
         self.committed = copy(self.rows), self.observed
 
     def abort(self) -> None:
-        self.store.abort()
+        self.store.life.abort()
         self.changelog.open.clear()
         self.rows, self.observed = copy(self.committed[0]), self.committed[1]
 
     def reopen(self) -> None:
-        self.store.close()
+        self.store.life.close()
         self.where.reopen()
         self.store = self.make()
-        self.store.apply(self.changelog.tail(self.where.engine), self.changelog.offset())
-        self.store.bind(self.changelog, None, False)
+        self.store.life.apply(self.changelog.tail(self.where.engine), self.changelog.offset())
+        self.store.life.bind(self.changelog, None, False)
         self.abort()
 
     def spill(self, count: int) -> None:
-        self.store.spill(count, self.changelog.offset())
+        self.store.life.spill(count, self.changelog.offset())
 
     def finish(self) -> None:
-        while self.store.spill(1, self.changelog.offset()):
+        while self.store.life.spill(1, self.changelog.offset()):
             pass
 
     def check(self) -> None:
@@ -154,4 +154,4 @@ def test_against_lists(kind: str, steps: list[tuple[object, ...]], cache_bytes: 
         for step in steps:
             getattr(run, str(step[0]))(*step[1:])
             run.check()
-        run.store.close()
+        run.store.life.close()

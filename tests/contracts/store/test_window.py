@@ -71,7 +71,7 @@ class Run:
         self.bind()
 
     def bind(self) -> None:
-        self.store.bind(self.changelog, lambda *change: self.emitted.append(change), True)
+        self.store.life.bind(self.changelog, lambda *change: self.emitted.append(change), True)
 
         def refuse() -> None:
             self.refused += 1
@@ -131,7 +131,7 @@ class Run:
     def flush(self) -> None:
         self.emitted.clear()
         before = len(self.changelog.open)
-        self.store.flush()
+        self.store.life.flush()
         want, logged = [], []
         for cell, (value, at) in self.dirty.items():
             there = self.below.get(cell)
@@ -148,12 +148,12 @@ class Run:
 
     def commit(self) -> None:
         self.flush()
-        self.store.commit()
+        self.store.life.commit()
         self.changelog.commit()
         self.committed = self.below.copy(), self.cache.copy(), self.observed, self.sequence
 
     def abort(self) -> None:
-        self.store.abort()
+        self.store.life.abort()
         self.changelog.open.clear()
         self.dirty.clear()
         below, cache, self.observed, self.sequence = self.committed
@@ -161,11 +161,11 @@ class Run:
 
     def reopen(self) -> None:
         """Kill, open, replay the tail."""
-        self.store.close()
+        self.store.life.close()
         self.opened.clear()
         self.where.reopen()
         self.store = self.make()
-        self.store.apply(self.changelog.tail(self.where.engine), self.changelog.offset())
+        self.store.life.apply(self.changelog.tail(self.where.engine), self.changelog.offset())
         self.bind()
         self.abort()
         highest = max([self.observed, *(split_window_key(key)[1] for key, _, _ in self.changelog.lasting)])
@@ -179,9 +179,9 @@ class Run:
             case "put", (bytes(key), int(start), value):
                 self.put(key, start, value)
             case "spill", (int(rows),):
-                self.store.spill(rows, self.changelog.offset())
+                self.store.life.spill(rows, self.changelog.offset())
             case "finish", ():
-                while self.store.spill(2, self.changelog.offset()):
+                while self.store.life.spill(2, self.changelog.offset()):
                     pass
             case "one", (bytes(key), (int(low), int(high)), bool(backwards)):
                 self.one(key, low, high, backwards)
@@ -234,4 +234,4 @@ def test_against_a_dict(kind: str, layout: str, steps: list[tuple[object, ...]],
         everything = run.by_time(run.visible())
         run.same(list(run.store.all()), everything)
         run.same(list(run.store.all(True)), everything[::-1])
-        run.store.close()
+        run.store.life.close()
