@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 NOT_PUT: Final = -(2**63)
-"""`VersionedStore.put`: the version is older than the history that is kept and was dropped (Java's
-Long.MIN_VALUE)."""
+"""`VersionedStore.put`: the version is older than the history that is kept and was dropped (Java's Long.MIN_VALUE)."""
 
 VALID_TO_UNDEFINED: Final = -1
 """`VersionedStore.put`: the version is the newest of its key."""
@@ -94,8 +93,7 @@ class Layered(Protocol):
 
     @property
     def dirty_bytes(self) -> int:
-        """Serialised bytes of what a flush would write, estimated; `statestore.cache.max.bytes` bounds
-        their sum."""
+        """Serialised bytes of what a flush would write, estimated; `statestore.cache.max.bytes` bounds their sum."""
         ...
 
     @property
@@ -114,18 +112,16 @@ class Layered(Protocol):
         ...
 
     def listen(self, forward: Forward | None, sends_old: bool) -> None:
-        """`bind` without touching the changelog: for the operator that emits what the store's cache lets
-        go."""
+        """`bind` without touching the changelog: for the operator that emits what the store's cache lets go."""
         ...
 
     def flush(self, forward: Forward | None = None) -> bool:
         """Log and forward the dirty entries, in the order of their last update; `forward` replaces the
         bound one. False: there was nothing to do.
 
-        An entry that is deleted and was not there at the last flush is neither logged nor forwarded, if
-        somebody listens. The changelog is written before the forward of the same entry. Puts made by the
-        forwards are flushed too. Errors of the hook and of the forward pass through; the task is then to be
-        aborted.
+        An entry that is deleted and was not there at the last flush is neither logged nor forwarded, if somebody
+        listens. The changelog is written before the forward of the same entry. Puts made by the forwards are flushed
+        too. Errors of the hook and of the forward pass through; the task is then to be aborted.
         """
         ...
 
@@ -174,8 +170,7 @@ class KeyValueStore(Store, Protocol):
     """Rows by key. Iterators yield `(key, value, timestamp)` in the byte order of the keys."""
 
     def get(self, key: bytes) -> Found | None:
-        """Value and timestamp. A plain (not timestamped) store knows the timestamp of rows read from disk
-        as -1."""
+        """Value and timestamp. A plain (not timestamped) store knows the timestamp of rows read from disk as -1."""
         ...
 
     def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
@@ -341,13 +336,11 @@ class VersionedStore(Store, Protocol):
     def observed_time(self) -> int: ...
 
     def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> int:
-        """Add a version (value None: a deletion as of then). Its valid_to, `VALID_TO_UNDEFINED` or
-        `NOT_PUT`."""
+        """Add a version (value None: a deletion as of then). Its valid_to, `VALID_TO_UNDEFINED` or `NOT_PUT`."""
         ...
 
     def get(self, key: bytes, as_of: int | None = None) -> VersionedRecord | None:
-        """The newest version, or the one valid as of a time; None if it is a deletion or older than the
-        history."""
+        """The newest version, or the one valid as of a time; None if it is a deletion or older than the history."""
         ...
 
     def delete(self, key: bytes, timestamp: int, origin: object = None) -> VersionedRecord | None:

@@ -1,5 +1,4 @@
-"""The bottom of a store: an ordered map of bytes with atomic writes. RocksDB and the memory engine
-implement it."""
+"""The bottom of a store: an ordered map of bytes with atomic writes. RocksDB and the memory engine implement it."""
 
 from __future__ import annotations
 

@@ -2,9 +2,8 @@
 
     next timestamp(8) ‖ lowest timestamp(8) ‖ ( timestamp(8) ‖ length(4) )* ‖ value*
 
-Versions stand newest first, their values in the reverse order; length -1 is a deletion. The next timestamp
-is the end of the newest version's validity, here always `OPEN_END`: the newest version of the key is in the
-row too.
+Versions stand newest first, their values in the reverse order; length -1 is a deletion. The next timestamp is the end
+of the newest version's validity, here always `OPEN_END`: the newest version of the key is in the row too.
 """
 
 from __future__ import annotations
@@ -67,8 +66,7 @@ def insert(history: History, timestamp: int, value: bytes | None) -> tuple[Histo
 
 
 def prune(history: History, before: int) -> History:
-    """Without the versions that were no longer valid at `before`; empty if the newest is a deletion of
-    before then."""
+    """Without the versions that were no longer valid at `before`; empty if the newest is a deletion of before then."""
     for place in range(1, len(history)):
         if history[place - 1][0] <= before:
             history = history[:place]

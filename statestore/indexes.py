@@ -1,5 +1,4 @@
-"""The sorted side of a store's upper layers: indexes made at the first range that needs them, and open
-iterators."""
+"""The sorted side of a store's upper layers: indexes made at the first range that needs them, and open iterators."""
 
 from __future__ import annotations
 

@@ -120,8 +120,7 @@ class View(Generic[Cell]):
 
 
 class Layers(Generic[Cell]):
-    """Dirty, uncommitted and committed entries of one store, and what commit, abort, flush and spill do to
-    them."""
+    """Dirty, uncommitted and committed entries of one store, and what commit, abort, flush and spill do to them."""
 
     __slots__ = (
         "_encode",
@@ -266,8 +265,7 @@ class Layers(Generic[Cell]):
         return entry
 
     def log(self, cell: Cell, value: object, timestamp: int, origin: object) -> None:
-        """Log a put that changes no row: Java's changelogging layer does not ask whether the store took
-        it."""
+        """Log a put that changes no row: Java's changelogging layer does not ask whether the store took it."""
         if self.changelog is not None:
             data = self.entries.seal_logged(value, timestamp)[1]
             self.changelog(self.log_key(cell), data, timestamp, origin)

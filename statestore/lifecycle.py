@@ -11,8 +11,7 @@ from statestore.indexes import Indexes
 
 
 class Lifecycle(Generic[Cell]):
-    """The methods of `Layered` over the layers of one store; `emit` makes of a forward what a flush calls
-    by cell."""
+    """The methods of `Layered` over the layers of one store; `emit` makes of a forward what a flush calls by cell."""
 
     __slots__ = ("_emit", "_layers", "_indexes")
 

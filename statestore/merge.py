@@ -16,8 +16,7 @@ def merge(
 ) -> Iterator[tuple[bytes, Entry]]:
     """Rows in key order, an upper entry before the engine's row of the same key, deleted ones left out.
 
-    `keys` may hold keys for which `entry_of` knows nothing (None): there the engine's row counts, if there
-    is one.
+    `keys` may hold keys for which `entry_of` knows nothing (None): there the engine's row counts, if there is one.
     """
     upper, lower = next(keys, None), next(scan, None)
     while upper is not None or lower is not None:

@@ -1,7 +1,6 @@
 """Reading window and session stores over their layers: one key's rows, many keys' rows, rows by time.
 
-One key's rows are read at once, into a list; the others are walked, and shown as they were when the walk
-was opened.
+One key's rows are read at once, into a list; the others are walked, and shown as they were when the walk was opened.
 """
 
 from __future__ import annotations

@@ -2,11 +2,10 @@
 
     store number(2) ‖ …           rows, see statestore/keys.py; numbers 0 to 65,534
     FF FF ‖ "format"              layout version, 1 byte
-    FF FF ‖ "stores"              names of the stores in UTF-8, NUL between them; a store's place is its
-    number FF FF ‖ "mark:" ‖ name        marks
+    FF FF ‖ "stores"              names of the stores in UTF-8, NUL between them; a store's place is its number
+    FF FF ‖ "mark:" ‖ name        marks
 
-The write-ahead log is on and never synced: a killed process loses nothing, a power cut leaves a prefix of
-the writes.
+The write-ahead log is on and never synced: a killed process loses nothing, a power cut leaves a prefix of the writes.
 """
 
 from __future__ import annotations

@@ -1,16 +1,13 @@
-"""The rows of window and session stores below the committed layer: read cache by time, and segments in the
-engine.
+"""The rows of window and session stores below the committed layer: read cache by time, and segments in the engine.
 
-A cell begins with the time that counts for retention: a window's start, a session's end. Segments are
-numbered time // interval; a segment is dropped whole once the time observed less the retention has left it.
-In the engine:
+A cell begins with the time that counts for retention: a window's start, a session's end. Segments are numbered time //
+interval; a segment is dropped whole once the time observed less the retention has left it. In the engine:
 
     store number(2) ‖ segment(8) ‖ Java's key
 
-The read cache keeps what was written, by slots of time, and lets the oldest slots go when it grows over its
-bytes. All rows from `complete_from` on are in memory, so for these times the engine is never asked, neither
-for a row that is not there nor for a range: a store that is read near its observed time costs no disk reads
-however many windows it keeps.
+The read cache keeps what was written, by slots of time, and lets the oldest slots go when it grows over its bytes. All
+rows from `complete_from` on are in memory, so for these times the engine is never asked, neither for a row that is not
+there nor for a range: a store that is read near its observed time costs no disk reads however many windows it keeps.
 """
 
 from __future__ import annotations

@@ -33,8 +33,7 @@ _TIME = Struct(">q")
 
 
 class LayeredVersionedStore:
-    """Implements `VersionedStore`; see there, and `Layered`. `history_retention` in ms is also its grace
-    period.
+    """Implements `VersionedStore`; see there, and `Layered`. `history_retention` in ms is also its grace period.
 
     Versions that ended before the history are dropped at the key's next put; a key whose newest version is
     a deletion older than the history is removed.

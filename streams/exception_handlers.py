@@ -146,8 +146,7 @@ DEAD_LETTER_SETTING = "errors.dead.letter.queue.topic.name"
 
 
 def dead_letter(context: ErrorHandlerContext, error: Exception, topic: str) -> DeadLetter:
-    """The dead letter that the built-in handlers write: the source record's bytes, its headers, and what
-    failed.
+    """The dead letter that the built-in handlers write: the source record's bytes, its headers, and what failed.
 
     Added headers (UTF-8): `__streams.errors.exception`, `.message`, `.stacktrace`, `.topic`, `.partition`,
     `.offset`. Source: Java's `ExceptionHandlerUtils`.

@@ -115,9 +115,8 @@ def _derived(
     value_serde: MaybeSerde = None,
     burns: bool = True,
 ) -> TableRef:
-    """A table computed row by row. It has a store only if the user named one; options without a name consume a
-    number for it all the same (`burns`). What is known of the serdes goes on downstream, not into the store, as in
-    Java."""
+    """A table computed row by row. It has a store only if the user named one; options without a name consume a number
+    for it all the same (`burns`). What is known of the serdes goes on downstream, not into the store, as in Java."""
     plan = table.updates.plan
     m = materialized or Materialized()
     if materialized is not None and burns and m.queryable is None:

@@ -14,9 +14,8 @@ from streams.operators.materialize import Materialized
 class Fold(NamedTuple):
     """How an aggregate goes on, as text.
 
-    `first(code, rec)` gives the expression of the aggregate before a key's first record, or "" where the
-    first value is itself the new aggregate; `following(code, rec, old)` that of the new one, which `deletes` where
-    it is None.
+    `first(code, rec)` gives the expression of the aggregate before a key's first record, or "" where the first value is
+    itself the new aggregate; `following(code, rec, old)` that of the new one, which `deletes` where it is None.
     """
 
     first: Callable[[Code, Rec], str]
@@ -114,12 +113,10 @@ def stream_aggregate(
     init: Callable[[], object],
     aggregator: Callable[[object, object, object], object],
 ) -> StepMaker:
-    """`aggregator(key, value, aggregate)` gives the new aggregate; `init()` the one before a key's first
-    record.
+    """`aggregator(key, value, aggregate)` gives the new aggregate; `init()` the one before a key's first record.
 
-    Records without key or value are dropped and counted. None as a result deletes. The result's timestamp is
-    the highest of the key's records so far. Before a first record the old value passed on is what `init` gave
-    (as Java).
+    Records without key or value are dropped and counted. None as a result deletes. The result's timestamp is the
+    highest of the key's records so far. Before a first record the old value passed on is what `init` gave (as Java).
     """
     return _maker(store, aggregate_fold(init, aggregator))
 

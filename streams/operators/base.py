@@ -65,10 +65,9 @@ class Entry(Protocol):
     def call(self) -> Callable[..., None]:
         """`call(key, value, timestamp, origin, old, latest)`.
 
-        `key` is the key's bytes where the entry was made with a `key_serde`, else the key itself. `origin` is
-        what `Code.origin` gave when the record was stored, or None. Read it when it is needed, not when the
-        entry
-        is made: it exists once the whole topology is compiled.
+        `key` is the key's bytes where the entry was made with a `key_serde`, else the key itself. `origin` is what
+        `Code.origin` gave when the record was stored, or None. Read it when it is needed, not when the entry is made:
+        it exists once the whole topology is compiled.
         """
         ...
 
@@ -99,10 +98,9 @@ class Code(Protocol):
     def attempt(self, rec: Rec, hint: str, text: str) -> AbstractContextManager[str]:
         """Evaluates code that may raise: every user call and every stateful step goes through here.
 
-        Writes a flat `try/except/else`; the name given is the result's, and what is written inside the `with`
-        runs only if nothing was raised. The processing exception handler gets node, record and context:
-        *resume* skips what is inside for this record only, *fail* ends the run with this record's index
-        (decision 5).
+        Writes a flat `try/except/else`; the name given is the result's, and what is written inside the `with` runs only
+        if nothing was raised. The processing exception handler gets node, record and context: *resume* skips what is
+        inside for this record only, *fail* ends the run with this record's index (decision 5).
 
         `hint` may be several, as in `"key, value"`: the result is unpacked, and what is given are their
         names, with `, ` between them.
@@ -125,9 +123,8 @@ class Code(Protocol):
     def entry(self, down: Down, hint: str, key_serde: AnySerde | None = None, change: bool = True) -> Entry:
         """Compiles what follows this node as an entry function of its own.
 
-        With `key_serde` the entry is called with the key's bytes, decodes them only if something below uses
-        the key, and passes them on as `raw_key`. `change`: the edge is a table's (the entry's `Rec` has
-        `old`).
+        With `key_serde` the entry is called with the key's bytes, decodes them only if something below uses the key,
+        and passes them on as `raw_key`. `change`: the edge is a table's (the entry's `Rec` has `old`).
         """
         ...
 
@@ -225,8 +222,7 @@ class Scope(Protocol):
         ...
 
     def on_flush(self, name: str, listener: Callable[..., None]) -> None:
-        """`listener` gets what a caching store forwards when it is flushed (statestore.api), in flush
-        order.
+        """`listener` gets what a caching store forwards when it is flushed (statestore.api), in flush order.
         """
         ...
 
@@ -280,8 +276,7 @@ class Scope(Protocol):
         ...
 
     def value_context(self) -> ValueContext:
-        """The context of a transformer of a table's values: all that a processor's has, but its `forward`
-        raises."""
+        """The context of a transformer of a table's values: all that a processor's has, but its `forward` raises."""
         ...
 
     def schedule(self, interval_ms: int, kind: PunctuationType, call: Callable[[int], None]) -> Cancellable:

@@ -13,8 +13,7 @@ def branch(predicates: Sequence[Callable[[object, object], object] | None], chil
     """The record goes to `children[i]` for the first `predicates[i](key, value)` that is true, else nowhere.
 
     Args:
-        predicates: asked in turn, each at most once a record; None takes all that is left (the default
-        branch).
+        predicates: asked in turn, each at most once a record; None takes all that is left (the default branch).
         children: names of the nodes that the branches lead to, in the order of the predicates.
     """
 

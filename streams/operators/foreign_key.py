@@ -299,9 +299,8 @@ class _ForeignJoin:
 
 
 def fk_foreign_join(store: str, foreign_key_serde: Serde[object] | None = None) -> StepMaker:
-    """Tells all left rows that have registered for a right row what has become of it, with the timestamp of its
-    update; see `fk_subscription_join`.
-    Records without a key and versions that are not the newest are dropped and counted.
+    """Tells all left rows that have registered for a right row what has become of it, with the timestamp of its update;
+    see `fk_subscription_join`. Records without a key and versions that are not the newest are dropped and counted.
 
     Args:
         store: that of `fk_subscription_receive`.

@@ -131,9 +131,8 @@ class Materialized:
 
         Args:
             rec: with `old` set.
-            written: what `put` gave. A version that is older than the history is not passed on, and one that
-            is
-                not the newest is marked.
+            written: what `put` gave. A version that is older than the history is not passed on, and one that is not the
+                newest is marked.
         """
         if self.access.caching:
             return

@@ -123,8 +123,7 @@ def flat_map(fn: Callable[[object, object], object]) -> StepMaker:
 
 
 def flat_map_values(call: Call) -> StepMaker:
-    """The call gives any number of new values; the key stays. A generator is read as its values are passed
-    on.
+    """The call gives any number of new values; the key stays. A generator is read as its values are passed on.
     """
 
     def write_step(code: Code, rec: Rec, down: Down) -> None:

@@ -1,7 +1,6 @@
-"""Headers and timestamps as Java keeps them beside a value in a local store.
+"""Headers and timestamps as Java keeps them beside a value in a local store. It waits for stores that keep headers.
 
-headers                      varint count | (varint length | name | varint length, -1 for null | value) *
-count
+headers                      varint count | (varint length | name | varint length, -1 for null | value) * count
                              (no header: no byte at all)
 value, timestamp, headers    varint length of headers | headers | i64 timestamp | value
 aggregation, headers         varint length of headers | headers | value

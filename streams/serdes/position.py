@@ -1,7 +1,6 @@
-"""How far a store has come, by topic and partition (`PositionSerde`).
+"""How far a store has come, by topic and partition (`PositionSerde`). It waits for queries that ask for a position.
 
-    u8 0 | i32 topics | (i32 length | topic | i32 partitions | (i32 partition | i64 offset) * partitions) *
-    topics
+    u8 0 | i32 topics | (i32 length | topic | i32 partitions | (i32 partition | i64 offset) * partitions) * topics
 
 Java allots eight times what each number needs; the zero bytes left behind it are written here too, so that
 the bytes are the same, and read over.

@@ -1,5 +1,4 @@
-"""Iterators over stores as users see them: decoded, context managers, and a warning for one that is left
-open.
+"""Iterators over stores as users see them: decoded, context managers, and a warning for one that is left open.
 """
 
 from __future__ import annotations

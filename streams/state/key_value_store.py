@@ -69,8 +69,7 @@ class ReadOnlyKeyValueStore(StateStore, Generic[K, V]):
         return self._rows(self._store.all(True))
 
     def prefix_scan(self, prefix: Any, serde: AnySerde | None = None) -> KeyValueIterator[K, V]:
-        """Rows whose key's bytes begin with those of `prefix` (under `serde`; None: `prefix` under the
-        key's).
+        """Rows whose key's bytes begin with those of `prefix` (under `serde`; None: `prefix` under the key's).
         """
         self._caller.lease.check(self.name)
         written = arguments.serde(serde, "serde of prefix_scan()") or self._access.key_serde

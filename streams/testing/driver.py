@@ -185,8 +185,7 @@ class TopologyTestDriver:
         return set(self._records)
 
     def records_of(self, topic: str) -> list[RawRecord]:
-        """All records written to a topic so far, as bytes, in order; internal topics under their full
-        names.
+        """All records written to a topic so far, as bytes, in order; internal topics under their full names.
         """
         return list(self._records.get(arguments.topic(topic, "records_of()"), ()))
 
@@ -231,8 +230,7 @@ class TopologyTestDriver:
             )
 
     def get_key_value_store(self, name: str) -> KeyValueStore[KAny, VAny] | Any:
-        """The key-value store of that name; one with timestamps shows its values alone. None if there is
-        none.
+        """The key-value store of that name; one with timestamps shows its values alone. None if there is none.
         """
         found = self._access(name)
         if found is None or not isinstance(found.store, api.KeyValueStore):
@@ -248,8 +246,7 @@ class TopologyTestDriver:
         return self._of(name, VersionedKeyValueStore)
 
     def get_window_store(self, name: str) -> WindowStore[KAny, VAny] | Any:
-        """The window store of that name; one with timestamps shows its values alone. None if there is
-        none.
+        """The window store of that name; one with timestamps shows its values alone. None if there is none.
         """
         opened = self._store(name)
         found = self._access(name)

@@ -28,8 +28,7 @@ class RawRecord(NamedTuple):
 
 
 class TestRecord(NamedTuple, Generic[K, V]):
-    """A record that goes in or has come out. `timestamp` is in ms; None for a record to be piped: the
-    topic's.
+    """A record that goes in or has come out. `timestamp` is in ms; None for a record to be piped: the topic's.
     """
 
     key: K | None
