@@ -295,6 +295,8 @@ class Layers(Generic[Cell]):
     def flush(self, emit: Emit[Cell] | None) -> None:
         """Log and emit the dirty entries, again until the emitting leaves none; see `Layered.flush`."""
         while self.dirty:
+            # What is flushed lies below before anybody hears of it: a listener that reads this store sees the new row,
+            # and one that puts into it makes a new dirty entry, which the next round takes.
             pending, origins = self.dirty.copy(), self.origins.copy()
             olds: dict[Cell, Entry] = {}
             if emit is not None:
@@ -343,6 +345,8 @@ class Layers(Generic[Cell]):
     # transactions
 
     def commit(self) -> None:
+        # A cell that is in both layers keeps its place among the committed, so that it is spilled no later for having
+        # been written again: `spill` takes them in this order, each with its newest entry.
         self.committed.update(self.uncommitted)
         self.uncommitted.clear()
         self.base.commit()
@@ -358,7 +362,8 @@ class Layers(Generic[Cell]):
         self.base.abort()
 
     def spill(self, rows: int, marks: Mapping[bytes, bytes]) -> Slice[Cell]:
-        """Settle one slice."""
+        """Write one slice. The marks go with the last: until then the database stands at the marks before, and what is
+        replayed from there over the slices that came in gives the same rows."""
         committed = self.committed
         last = len(committed) <= rows
         part = committed.copy() if last else dict(islice(committed.items(), rows))

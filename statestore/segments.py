@@ -139,6 +139,9 @@ class Segments(Generic[TimedCell]):
         self._set_visible()
 
     def _set_visible(self) -> None:
+        # live_from <= visible_from, always: a segment is dropped once all of it has left the retention. So what is seen
+        # lies in no dropped segment, while a row that nobody sees any more may still be put, as in Java. Under a cache
+        # only the rows below it are hidden (`hides`); what is in memory is shown whatever its age.
         visible = self.observed - self._seen
         self.visible_from = visible if visible > 0 else 0
         if not self.caching:
@@ -190,6 +193,8 @@ class Segments(Generic[TimedCell]):
         return self._entries.load(self._engine.get(self._engine_key(cell)))
 
     def write(self, rows: dict[TimedCell, Entry], marks: Mapping[bytes, bytes]) -> Collection[TimedCell]:
+        # By the time that was committed, not by the newest: rows and segments go for good here, and an abort takes the
+        # newer time back.
         observed = self._kept[0]
         needed_from = self._needed_from(observed)
         width, slots = self._width, self._slots
@@ -260,7 +265,8 @@ class Segments(Generic[TimedCell]):
         held = self._held
         allowed = self._portion.hold(held)
         if held > allowed:
-            # a little more than it must, so that there is room for a while
+            # Oldest first, and with each slot complete_from rises above it: all rows at or above it are in memory, so
+            # that a miss there needs no look at the engine. A little more than it must, for room for a while.
             for at in sorted(self._slots):
                 self.complete_from = max(self.complete_from, (at + 1) * self._width)
                 self._forget(at)
