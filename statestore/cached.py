@@ -24,10 +24,10 @@ from statestore.keys import (
 )
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.lru import LruMap
+from statestore.ranges import ALL, MAX_TIME, Keys
 from statestore.record_cache import CachedRow, RecordCache, StoreCache, Written
 from statestore.rows import FewRows, Rows
 from statestore.session import LayeredSessionStore, Session
-from statestore.ranges import ALL, MAX_TIME, Keys
 from statestore.window import LayeredWindowStore
 
 Row = TypeVar("Row")

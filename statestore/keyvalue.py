@@ -9,13 +9,13 @@ from statestore.cache import CachedRows, after
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry, unpack_time
+from statestore.indexes import Indexes
 from statestore.keys import store_prefix
 from statestore.layers import Emit, Layers, Put, View
 from statestore.lifecycle import Lifecycle
 from statestore.merge import merge
 from statestore.ordered import Ordered
 from statestore.rows import Rows
-from statestore.indexes import Indexes
 from statestore.sizes import Sizes
 
 KeyValueRow = tuple[bytes, object, int]

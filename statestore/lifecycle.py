@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Generic
 
 from statestore.api import NO_MARKS, ChangelogHook, Forward
-from statestore.layers import Cell, Emit, Layers
 from statestore.indexes import Indexes
+from statestore.layers import Cell, Emit, Layers
 
 
 class Lifecycle(Generic[Cell]):
     """The methods of `Layered` over the layers of one store; `emit` makes of a forward what a flush calls by cell."""
 
-    __slots__ = ("_emit", "_layers", "_indexes")
+    __slots__ = ("_emit", "_indexes", "_layers")
 
     def __init__(self, layers: Layers[Cell], indexes: Indexes[Cell], emit: Callable[[Forward], Emit[Cell]]) -> None:
         self._layers = layers

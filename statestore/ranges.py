@@ -10,12 +10,12 @@ from typing import Generic, NamedTuple
 
 from statestore.engine import Engine
 from statestore.entries import Entry, is_deleted
+from statestore.indexes import NOTHING, ByKey, ByTime, Indexes, Order, Sorted, TimedCell
 from statestore.keys import segment_prefix
 from statestore.layers import Layers, View
 from statestore.merge import merge
 from statestore.rows import Row, Rows
 from statestore.segments import Segments
-from statestore.indexes import NOTHING, ByKey, ByTime, Order, Indexes, Sorted, TimedCell
 from statestore.sizes import INDEX_ENTRY
 
 MAX_TIME = 2**63 - 2
@@ -51,8 +51,8 @@ class Ranges(Generic[TimedCell]):
         "_key_of",
         "_layers",
         "by_key",
-        "segments",
         "indexes",
+        "segments",
     )
 
     def __init__(

@@ -19,8 +19,8 @@ from typing import Final, Generic
 from statestore.cache_share import EXPIRED, PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import ABSENT, Entries, Entry
-from statestore.keys import observed_mark, segment_prefix, store_prefix
 from statestore.indexes import TimedCell
+from statestore.keys import observed_mark, segment_prefix, store_prefix
 from statestore.sizes import Sizes
 
 SMALLEST_INTERVAL: Final = 60_000

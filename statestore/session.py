@@ -11,10 +11,10 @@ from statestore.entries import ABSENT, Entries, Entry
 from statestore.keys import session_tail, split_session_key
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
+from statestore.ranges import ALL, MAX_TIME, Keys, Ranges
 from statestore.rows import FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import SESSION_OVERHEAD, Sizes
-from statestore.ranges import ALL, MAX_TIME, Keys, Ranges
 
 Cell = tuple[int, int, bytes]
 """End, start and key."""

@@ -22,11 +22,11 @@ from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import Entries
 from statestore.history import OPEN_END, History, insert, pack, place_of, prune, unpack
+from statestore.indexes import Indexes
 from statestore.keys import observed_mark, store_prefix
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.rows import Rows
-from statestore.indexes import Indexes
 from statestore.sizes import WINDOW_OVERHEAD, Sizes
 
 _TIME = Struct(">q")

@@ -13,10 +13,10 @@ from statestore.entries import Entries, Entry, unpack_time
 from statestore.keys import segment_prefix, split_window_key, window_tail
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
+from statestore.ranges import ALL, MAX_TIME, Keys, Ranges
 from statestore.rows import NO_ROWS, FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import WINDOW_OVERHEAD, Sizes
-from statestore.ranges import ALL, MAX_TIME, Keys, Ranges
 
 Cell = tuple[int, bytes]
 """Start and key; where duplicates are retained the key is followed by the sequence number, 4 bytes."""

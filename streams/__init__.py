@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from streams.clients.subscriber import ConsumerRebalanceListener as ConsumerRebalanceListener
     from streams.config import StreamsConfig as StreamsConfig
     from streams.dsl.builder import StreamsBuilder as StreamsBuilder
+    from streams.dsl.faces import Branched as Branched
     from streams.dsl.faces import BranchedKStream as BranchedKStream
     from streams.dsl.faces import CogroupedKStream as CogroupedKStream
     from streams.dsl.faces import GlobalKTable as GlobalKTable
     from streams.dsl.faces import KGroupedStream as KGroupedStream
     from streams.dsl.faces import KGroupedTable as KGroupedTable
-    from streams.dsl.faces import Branched as Branched
     from streams.dsl.faces import KStream as KStream
     from streams.dsl.faces import KTable as KTable
     from streams.dsl.faces import SessionWindowedKStream as SessionWindowedKStream
@@ -72,10 +72,12 @@ if TYPE_CHECKING:
     from streams.processor import FailOnInvalidTimestamp as FailOnInvalidTimestamp
     from streams.processor import FixedKeyProcessor as FixedKeyProcessor
     from streams.processor import FixedKeyProcessorContext as FixedKeyProcessorContext
+    from streams.processor import FixedKeyRecord as FixedKeyRecord
     from streams.processor import LogAndSkipOnInvalidTimestamp as LogAndSkipOnInvalidTimestamp
     from streams.processor import Processor as Processor
     from streams.processor import ProcessorContext as ProcessorContext
     from streams.processor import PunctuationType as PunctuationType
+    from streams.processor import Record as Record
     from streams.processor import RecordContext as RecordContext
     from streams.processor import StreamPartitioner as StreamPartitioner
     from streams.processor import TimestampExtractor as TimestampExtractor
@@ -83,8 +85,6 @@ if TYPE_CHECKING:
     from streams.processor import UsePartitionTimeOnInvalidTimestamp as UsePartitionTimeOnInvalidTimestamp
     from streams.processor import ValueTransformerWithKey as ValueTransformerWithKey
     from streams.processor import WallclockTimestampExtractor as WallclockTimestampExtractor
-    from streams.processor import FixedKeyRecord as FixedKeyRecord
-    from streams.processor import Record as Record
     from streams.record import Headers as Headers
     from streams.record import RecordMetadata as RecordMetadata
     from streams.record import TopicPartition as TopicPartition

@@ -1,5 +1,5 @@
-"""What happens on an error: handlers are callables `(context, record, error) -> Response`, or classes with Java's method
-`handle_error` (or `handle`), as decision 30 says.
+"""What happens on an error: a handler is a callable `(context, record, error) -> Response`, or a class with Java's
+method `handle_error` (or `handle`), as decision 30 says.
 """
 
 from __future__ import annotations

@@ -15,16 +15,16 @@ from streams.config import StreamsConfig
 from streams.config.load import load as load_settings
 from streams.errors import IllegalArgumentException
 from streams.runtime.tasks.preview import entry_text
-from streams.topology.tools.diff import diff as compared
-from streams.topology.tools.consequences import consequences
-from streams.topology.tools.drawing import Drawing, drawing
-from streams.topology.tools.text_tree import text_tree
 from streams.topology.graph import Topology
+from streams.topology.tools.consequences import consequences
+from streams.topology.tools.diff import diff as compared
+from streams.topology.tools.drawing import Drawing, drawing
 from streams.topology.tools.graphviz import graphviz
 from streams.topology.tools.mermaid import mermaid
 from streams.topology.tools.outline import Outline, outline
 from streams.topology.tools.outline_json import from_json, to_json
 from streams.topology.tools.svg import svg
+from streams.topology.tools.text_tree import text_tree
 
 DRAWN: dict[str, Callable[[Drawing], str]] = {"text": text_tree, "mermaid": mermaid, "dot": graphviz}
 FORMATS = (*DRAWN, "svg")

@@ -32,7 +32,6 @@ from streams.errors import (
 )
 from streams.names import check_group, check_topic
 from streams.record import TopicPartition
-from streams.validation import mapping_of, partition_of, partitions_of, times_of
 from streams.spelling import no_attribute
 from streams.validation import (
     LARGEST,
@@ -41,8 +40,12 @@ from streams.validation import (
     check_text,
     check_timestamp,
     check_whole,
+    mapping_of,
+    partition_of,
+    partitions_of,
     shown,
     texts,
+    times_of,
 )
 
 EMPTY_STATES = ("Empty", "Dead")

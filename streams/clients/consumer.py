@@ -35,9 +35,17 @@ from streams.errors import (
 )
 from streams.names import check_topic
 from streams.record import TopicPartition
-from streams.validation import mapping_of, partition_of, partitions_of, times_of
 from streams.spelling import no_attribute
-from streams.validation import LARGEST, check_text, check_whole, texts
+from streams.validation import (
+    LARGEST,
+    check_text,
+    check_whole,
+    mapping_of,
+    partition_of,
+    partitions_of,
+    texts,
+    times_of,
+)
 
 log = logging.getLogger("streams.clients")
 

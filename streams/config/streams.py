@@ -21,13 +21,13 @@ from streams.config.table import (
 )
 from streams.config.things import check_extractor, check_handler, check_serde, imported, serde_called, thing_called
 from streams.errors import ConfigException
-from streams.names import check_application_id, check_topic
-from streams.processor import FailOnInvalidTimestamp
 from streams.exception_handlers import (
     DefaultProductionExceptionHandler,
     LogAndFailExceptionHandler,
     LogAndFailProcessingExceptionHandler,
 )
+from streams.names import check_application_id, check_topic
+from streams.processor import FailOnInvalidTimestamp
 
 AT_LEAST_ONCE = "at_least_once"
 EXACTLY_ONCE_V2 = "exactly_once_v2"

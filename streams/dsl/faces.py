@@ -1621,7 +1621,7 @@ class KGroupedTable(Generic[K, V]):
         >>> grouped = builder.table("in").group_by(lambda user, pay: ("all", pay))
         >>> grouped.reduce(lambda sum, pay: sum + pay, lambda sum, pay: sum - pay).to_stream().to("out")
         >>> run(builder, ("in", "ann", 5), ("in", "bob", 2), ("in", "ann", 6))
-        [('all', 5), ('all', 7), ('all', 2), ('all', 8)]
+        [('all', 5), ('all', 7), ('all', 8)]
         """
         return KTable(aggregations.reduce_table(self._ref, adder, subtractor, options, fields))
 

@@ -24,7 +24,7 @@ def key_bytes(code: Code, rec: Rec, serde: Serde[object]) -> str:
 class Materialized:
     """What an operator with a key-value store of its own needs to write to it and to speak on.
 
-    In `write_step`: `listen` once, `arrive` before a step reads or writes the store, and where it has written, `forward`.
+    In `write_step`: `listen` once, `arrive` before a step reads or writes the store, `forward` where it has written.
     """
 
     __slots__ = ("_expired", "_expiry", "_late", "_scope", "access")

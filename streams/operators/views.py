@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from statestore.api import Found, VersionedStore
+from streams.errors import IllegalArgumentException
 from streams.operators.base import Call, Code, Rec, Scope, ValueContext
 from streams.operators.calls import holds, joined, keyed, refuse_unrun
-from streams.errors import IllegalArgumentException
 from streams.record import Windowed
 from streams.serdes.base import Serde
 

@@ -28,9 +28,9 @@ from streams.dropped import Dropped
 from streams.dsl.builder import StreamsBuilder, topology_of
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException, NullPointerException
+from streams.exception_handlers import LogAndContinueExceptionHandler
 from streams.metrics import MetricName, Metrics
 from streams.operators.base import StoreAccess
-from streams.exception_handlers import LogAndContinueExceptionHandler
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import DESERIALIZATION
 from streams.runtime.compile.outbox import Column
@@ -44,8 +44,8 @@ from streams.state.key_value_store import KeyValueStore, TimestampedKeyValueStor
 from streams.state.kinds import KINDS, face
 from streams.state.store import Caller, StateStore
 from streams.state.window_store import SessionStore, TimestampedWindowStore, WindowStore
-from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic
 from streams.testing.topic_order import TopicOrder
+from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic
 from streams.topology.graph import Topology
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.type_variables import KAny, VAny

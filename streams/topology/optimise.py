@@ -10,10 +10,10 @@ import re
 from dataclasses import replace
 
 from streams.errors import StreamsException, TopologyException
+from streams.topology.editable_graph import EditableNode, find_above
 from streams.topology.node import SourceNode
 from streams.topology.plan import PlanNode, Repartition, StreamJoin, StreamSource, Windowed
 from streams.topology.wiring import Wiring
-from streams.topology.editable_graph import EditableNode, find_above
 
 _NOT_IN_THE_PLAN = -1
 

@@ -14,9 +14,10 @@ from streams.config.streams import MERGE_REPARTITION_TOPICS, REUSE_KTABLE_SOURCE
 from streams.errors import IllegalArgumentException, TopologyException
 from streams.topology import plan as p
 from streams.topology.copartition import check_fixed_counts
-from streams.topology.materialization import Materialization, materialize
+from streams.topology.editable_graph import EditableNode, editable_copy, is_root
 from streams.topology.generated_names import refuse_generated_names
 from streams.topology.graph import Topology, spec_of
+from streams.topology.materialization import Materialization, materialize
 from streams.topology.node import GlobalStore, ProcessorNode, SinkNode, SourceNode, StepFactory, StepNode
 from streams.topology.optimise import (
     keeping_null_keys,
@@ -26,7 +27,6 @@ from streams.topology.optimise import (
 )
 from streams.topology.store import StoreKind
 from streams.topology.wiring import Wiring
-from streams.topology.editable_graph import EditableNode, is_root, editable_copy
 
 Settings = Mapping[str, object]
 

@@ -10,14 +10,6 @@ import pytest
 
 from streams.clock import ManualClock
 from streams.errors import ConfigException, SerializationException, StreamsException, TimeoutException
-from streams.processor import (
-    ContextualFixedKeyProcessor,
-    ContextualProcessor,
-    FailOnInvalidTimestamp,
-    LogAndSkipOnInvalidTimestamp,
-    UsePartitionTimeOnInvalidTimestamp,
-    WallclockTimestampExtractor,
-)
 from streams.exception_handlers import (
     Answer,
     DeadLetter,
@@ -30,6 +22,14 @@ from streams.exception_handlers import (
     Response,
     dead_letter,
     error_handler,
+)
+from streams.processor import (
+    ContextualFixedKeyProcessor,
+    ContextualProcessor,
+    FailOnInvalidTimestamp,
+    LogAndSkipOnInvalidTimestamp,
+    UsePartitionTimeOnInvalidTimestamp,
+    WallclockTimestampExtractor,
 )
 from streams.record import Headers
 

@@ -12,9 +12,8 @@ from streams import arguments
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import ClassCastException, IllegalArgumentException, StreamsException
 from streams.metrics import Metrics
-from streams.processor import PunctuationType, Punctuator
+from streams.processor import FixedKeyRecord, PunctuationType, Punctuator, Record
 from streams.record import Headers, RecordMetadata
-from streams.processor import FixedKeyRecord, Record
 from streams.runtime.compile.entry import NOWHERE, Walk
 from streams.runtime.compile.fuse import Opened
 from streams.runtime.compile.punctuate import Schedule

@@ -20,10 +20,10 @@ from streams.errors import (
     StreamsException,
     TopologyException,
 )
-from streams.operators.calls import refuse_unrun
 from streams.exception_handlers import Answer, DeadLetter, ErrorHandler, ErrorHandlerContext, Response, error_handler
-from streams.record import Headers
+from streams.operators.calls import refuse_unrun
 from streams.processor import Record
+from streams.record import Headers
 from streams.runtime.compile.entry import Failed, Walk
 from streams.runtime.compile.sources import Reread
 from streams.serdes.base import Serde, in_java, incompatible, shown, type_name, wrong_serde

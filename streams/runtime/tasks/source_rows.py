@@ -32,7 +32,9 @@ class SourceRows:
         partition_time: the highest timestamp (ms) before what is read, -1 if that is the start.
     """
 
-    def __init__(self, partition: TopicPartition, reading: Reading, store: StoreAccess[object], partition_time: int) -> None:
+    def __init__(
+        self, partition: TopicPartition, reading: Reading, store: StoreAccess[object], partition_time: int
+    ) -> None:
         self._partition = partition
         self._reading = reading
         self._store = store

@@ -22,12 +22,12 @@ from streams.clients.api import Fetched, Position
 from streams.clients.request_size import LARGEST
 from streams.dropped import LATE, Drop, Dropped
 from streams.errors import ProcessorStateException, StreamsException
+from streams.exception_handlers import DeadLetter
 from streams.metrics import Counter, Metrics
 from streams.names import decorated_topic
 from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
 from streams.operators.calls import refuse_unrun
 from streams.processor import PunctuationType
-from streams.exception_handlers import DeadLetter
 from streams.record import TopicPartition
 from streams.runtime.compile.contexts import FixedKeyContext, ForwardingContext, TaskView
 from streams.runtime.compile.drains import Drain, Drains

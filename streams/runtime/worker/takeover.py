@@ -28,7 +28,6 @@ from streams.runtime.tasks.source_rows import SourceRows
 from streams.runtime.tasks.task import Task
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.node import SubTopology
-from streams.topology.store import StoreKind, StoreSpec
 
 log = logging.getLogger("streams.runtime.takeover")
 

@@ -26,8 +26,8 @@ from streams.errors import (
     TaskMigratedException,
     UnknownTopicOrPartitionException,
 )
-from streams.metrics import Metrics
 from streams.exception_handlers import DeadLetter
+from streams.metrics import Metrics
 from streams.record import TopicPartition
 from streams.runtime.compile.drops import by_cause, measured
 from streams.runtime.group.assign import AssignSettings

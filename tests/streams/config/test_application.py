@@ -14,8 +14,8 @@ from streams.config import StreamsConfig
 from streams.config.application import dotted
 from streams.config.clients import PREFIXES
 from streams.errors import ConfigException, NotYetBuiltException
-from streams.processor import WallclockTimestampExtractor
 from streams.exception_handlers import LogAndContinueExceptionHandler, LogAndContinueProcessingExceptionHandler
+from streams.processor import WallclockTimestampExtractor
 from streams.serdes import Serdes
 
 BASE: dict[str, object] = {"application.id": "app"}

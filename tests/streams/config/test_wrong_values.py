@@ -10,8 +10,7 @@ import pytest
 
 from streams.clients.settings import admin_settings, consumer_settings, producer_settings
 from streams.config import StreamsConfig
-from streams.config.clients import PREFIXES
-from streams.config.clients import ADMIN, CONSUMER, PRODUCER
+from streams.config.clients import ADMIN, CONSUMER, PREFIXES, PRODUCER
 from streams.config.streams import SETTINGS
 from streams.config.table import Setting
 from streams.errors import (

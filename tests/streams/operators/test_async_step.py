@@ -14,8 +14,8 @@ from streams import Response, StreamsBuilder
 from streams.clients.api import Fetched
 from streams.config.application import StreamsConfig
 from streams.errors import IllegalArgumentException, StreamsException, TimeoutException, TopologyException
-from streams.metrics import Metrics
 from streams.exception_handlers import LogAndContinueProcessingExceptionHandler
+from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.tasks.task import Ground, Task
 from streams.topology.node import TaskId

@@ -8,10 +8,6 @@ from typing import Any
 import pytest
 
 from streams.errors import ProcessorStateException, SerializationException, StreamsException
-from streams.operators import stateless
-from streams.operators.aggregate import stream_count
-from streams.operators.base import Call
-from streams.processor import LogAndSkipOnInvalidTimestamp
 from streams.exception_handlers import (
     DeadLetter,
     ErrorHandlerContext,
@@ -19,6 +15,10 @@ from streams.exception_handlers import (
     LogAndContinueProcessingExceptionHandler,
     Response,
 )
+from streams.operators import stateless
+from streams.operators.aggregate import stream_count
+from streams.operators.base import Call
+from streams.processor import LogAndSkipOnInvalidTimestamp
 from streams.topology.node import Node
 from tests.streams.runtime.walking import LONGS, STRING, Walked, sink, source, step, table
 

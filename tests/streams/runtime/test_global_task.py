@@ -9,9 +9,9 @@ import pytest
 from statestore.memory import MemoryEngine
 from streams.clients.api import Fetched
 from streams.errors import StreamsException
+from streams.exception_handlers import LogAndContinueProcessingExceptionHandler
 from streams.metrics import Metrics
 from streams.operators.source_table import source_table
-from streams.exception_handlers import LogAndContinueProcessingExceptionHandler
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.tasks.global_task import GlobalTask
 from streams.runtime.tasks.task import Ground

@@ -17,11 +17,10 @@ from streams import (
     WindowStore,
 )
 from streams.errors import ClassCastException, IllegalArgumentException, StreamsException
+from streams.exception_handlers import Response
 from streams.operators import stateless
 from streams.operators.base import Call
-from streams.processor import PunctuationType
-from streams.exception_handlers import Response
-from streams.processor import FixedKeyRecord, Record
+from streams.processor import FixedKeyRecord, PunctuationType, Record
 from streams.topology.node import Node, ProcessorNode
 from streams.topology.store import StoreKind
 from tests.streams.runtime.walking import LONGS, STRING, Row, Walked, sink, source, step, table

@@ -25,8 +25,7 @@ from streams.clients import Producer, ProducerRecord
 from streams.clients.local.door import forget
 from streams.dsl.stores import Stores
 from streams.errors import ProcessorStateException, StreamsException
-from streams.processor import LogAndSkipOnInvalidTimestamp, UsePartitionTimeOnInvalidTimestamp
-from streams.processor import Record
+from streams.processor import LogAndSkipOnInvalidTimestamp, Record, UsePartitionTimeOnInvalidTimestamp
 from streams.serdes.base import Serde
 from tests.streams.apps import COUNT, TEXT, committed, ends, produce, records, running, topics, wait_for
 

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from streams.clients.api import Position
 from streams.errors import StreamsException
+from streams.exception_handlers import Response
 from streams.operators import stateless
 from streams.operators.aggregate import stream_count
 from streams.operators.base import Call
 from streams.operators.source_table import source_table
-from streams.processor import PunctuationType
-from streams.exception_handlers import Response
+from streams.processor import PunctuationType, Record
 from streams.record import TopicPartition
-from streams.processor import Record
 from streams.runtime.state.stores import SMALL_CACHE
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.topology.node import Node, ProcessorNode

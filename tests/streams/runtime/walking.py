@@ -7,14 +7,14 @@ from typing import Any
 
 from statestore.memory import MemoryEngine
 from streams.clients.api import Fetched
-from streams.metrics import Metrics
-from streams.operators.base import StepMaker
-from streams.processor import FailOnInvalidTimestamp
 from streams.exception_handlers import (
     DefaultProductionExceptionHandler,
     LogAndFailExceptionHandler,
     LogAndFailProcessingExceptionHandler,
 )
+from streams.metrics import Metrics
+from streams.operators.base import StepMaker
+from streams.processor import FailOnInvalidTimestamp
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.outbox import Outgoing
 from streams.runtime.tasks.task import Ground, Task

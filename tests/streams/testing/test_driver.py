@@ -18,9 +18,8 @@ from streams.errors import (
     StreamsException,
     UnsupportedOperationException,
 )
-from streams.processor import PunctuationType
+from streams.processor import PunctuationType, Record
 from streams.record import ValueAndTimestamp
-from streams.processor import Record
 from streams.testing import TestRecord, TopologyTestDriver
 
 STRING, LONG = Serdes.string(), Serdes.long()

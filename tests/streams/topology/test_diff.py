@@ -11,8 +11,8 @@ import pytest
 
 from streams import Grouped, Materialized, Serdes, StreamsBuilder, TimeWindows
 from streams.errors import IllegalArgumentException
-from streams.topology.tools.diff import Change, Diff, Fate, diff
 from streams.topology.tools.consequences import consequences
+from streams.topology.tools.diff import Change, Diff, Fate, diff
 from streams.topology.tools.outline import Outline, outline
 from streams.topology.tools.outline_json import from_json, to_json
 from tests.goldens import describe

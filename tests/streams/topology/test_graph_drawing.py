@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from streams import JoinWindows, Serdes, StreamsBuilder, Topology
 from streams.topology.tools.drawing import Drawing, Look, drawing
-from streams.topology.tools.text_tree import text_tree
 from streams.topology.tools.graphviz import graphviz
 from streams.topology.tools.layered_layout import Edge, Size, layered, nearest
 from streams.topology.tools.mermaid import mermaid
 from streams.topology.tools.outline import outline
+from streams.topology.tools.text_tree import text_tree
 
 S = Serdes.string()
 
