@@ -76,7 +76,7 @@ def test_old_values_are_those_before_the_update() -> None:
     seen: list[tuple[object, object]] = []
 
     class Spy:
-        def walk(self, code: Any, rec: Any, down: Any) -> None:
+        def write_step(self, code: Any, rec: Any, down: Any) -> None:
             code.line(f"{code.use(seen.append)}(({rec.value}, {rec.old or 'None'}))")
 
         def close(self) -> None:

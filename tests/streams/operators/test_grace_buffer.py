@@ -27,7 +27,7 @@ class Log:
 
 def grace_buffer(grace: int) -> tuple[GraceBuffer, LayeredKeyValueStore, Log]:
     store, log = LayeredKeyValueStore("late", MemoryEngine(), RAW, timestamped=False), Log()
-    store.bind(log, None, False)
+    store.life.bind(log, None, False)
     return GraceBuffer(store, grace), store, log
 
 
@@ -61,7 +61,7 @@ def test_a_record_that_was_not_dealt_with_stays() -> None:
 def test_a_buffer_goes_on_with_what_the_store_holds() -> None:
     late, store, _ = grace_buffer(5)
     late.put(b"a", 1, b"1")
-    store.commit()
+    store.life.commit()
     again = GraceBuffer(store, 5)
     again.put(b"b", 6, b"2")
     assert list(again.due()) == [(b"a", b"1", 1)]

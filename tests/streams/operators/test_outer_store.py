@@ -28,7 +28,7 @@ def _read(data: bytes) -> Sequence[tuple[bool, bytes]]:
 def outer() -> tuple[OuterStore, LayeredKeyValueStore, list[Any]]:
     store = LayeredKeyValueStore("shared", MemoryEngine(), RAW, timestamped=False)
     log: list[Any] = []
-    store.bind(lambda *row: log.append(row[:3]), None, False)
+    store.life.bind(lambda *row: log.append(row[:3]), None, False)
     return OuterStore(store, _write, _read), store, log
 
 
@@ -83,7 +83,7 @@ def test_against_a_dict(actions: list[tuple[tuple[int, bool, bytes], str]]) -> N
             waiting.joined(key, ts, is_left, ts)
             model.pop(cell, None)
         else:
-            store.commit()
-            store.spill(2)
+            store.life.commit()
+            store.life.spill(2)
         rows = [((row.timestamp, row.is_left, row.key), list(row.values)) for row in waiting.all()]
         assert rows == sorted(model.items())

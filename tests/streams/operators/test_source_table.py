@@ -42,7 +42,7 @@ def test_a_versioned_table_marks_what_is_not_the_newest() -> None:
     seen: list[tuple[object, object, object]] = []
 
     class Spy:
-        def walk(self, code, rec, down):  # type: ignore[no-untyped-def]
+        def write_step(self, code, rec, down):  # type: ignore[no-untyped-def]
             code.line(f"{code.use(seen.append)}(({rec.value}, {rec.old}, {rec.latest}))")
 
         def close(self) -> None:

@@ -165,7 +165,7 @@ class Estate:
         return self.rows(task=task).get(word)
 
     def rows(self, store: str = "counts", task: TaskId = TaskId(0, 0)) -> dict[str, int]:  # noqa: B008
-        layers = self.roster.places[task].task.stores[store].layers
+        layers = self.roster.places[task].task.stores[store].access.store
         assert isinstance(layers, LayeredKeyValueStore)
         with layers.all() as rows:
             return {key.decode(): int(str(value)) for key, value, _ in rows}

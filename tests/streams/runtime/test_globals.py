@@ -57,7 +57,7 @@ class Case:
             self.applied += self.globals.apply(fetched, 0)
 
     def rows(self) -> dict[str, object]:
-        store = self.globals.stores["names-store"].layers
+        store = self.globals.stores["names-store"].access.store
         assert isinstance(store, LayeredKeyValueStore)
         with store.all() as rows:
             return {key.decode(): value for key, value, _ in rows}

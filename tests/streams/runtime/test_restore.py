@@ -70,7 +70,7 @@ class Case:
         self.engine = MemoryEngine()
         self.store = LayeredKeyValueStore("s", self.engine, codec_of(TEXT, ""), timestamped=False)
         self.restore = StoreRestore(
-            TASK, "s", LOG, self.store, "id", position, target, wiper(self.engine, "s", self.store),
+            TASK, "s", LOG, self.store.life, "id", position, target, wiper(self.engine, "s", self.store.life),
             log_epoch=epoch, kept=kept,
         )  # fmt: skip
 
@@ -213,7 +213,7 @@ def test_what_is_worth_nothing_is_emptied_and_read_from_zero(
     first: Fetched | KafkaException, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     case = Case(5, 7, kept=5, epoch=3)
-    case.store.apply([(b"stale", b"stale", 1)])
+    case.store.life.apply([(b"stale", b"stale", 1)])
     epoch = first.log_epoch if isinstance(first, Fetched) else 3
     answer = first if isinstance(first, KafkaException) else [first, fetched(6, "y", log_epoch=epoch)]
     reader = Answers(answer, [fetched(0, *"abcdefg", log_epoch=epoch)])

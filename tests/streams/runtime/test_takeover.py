@@ -167,9 +167,9 @@ def test_a_store_that_was_emptied_takes_rows_of_any_time_again() -> None:
     session.put(b"k", new, new, "v", new)
     versioned.put(b"k", "v", new)
     for store in (window, session, versioned):
-        store.commit()
-        store.spill(10, {name_of(store.name): b"mark"})
-        wiper(engine, store.name, store)()
+        store.life.commit()
+        store.life.spill(10, {name_of(store.name): b"mark"})
+        wiper(engine, store.name, store.life)()
         assert store.observed_time == -1
 
     def takes(window: LayeredWindowStore, session: LayeredSessionStore, versioned: LayeredVersionedStore) -> None:
@@ -178,7 +178,7 @@ def test_a_store_that_was_emptied_takes_rows_of_any_time_again() -> None:
         versioned.put(b"k", "v", old)
         assert window.fetch(b"k", old) and session.fetch_session(b"k", old, old) and versioned.get(b"k")
         for store in (window, session, versioned):
-            store.abort()
+            store.life.abort()
 
     takes(window, session, versioned)
     takes(windows(), sessions(), versions())
