@@ -25,7 +25,7 @@ from broker_local.broker.waits import instant
 from broker_local.host.client import SocketLink
 from broker_local.host.server import Server
 from broker_local.protocol.codec import Body, Range
-from broker_local.protocol.requests.connection import Hello
+from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello
 from broker_local.protocol.requests.records import Fetch, Produce, ProducePart
 from broker_local.protocol.requests.request import APIS
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
@@ -61,7 +61,7 @@ class Frames:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self._witness = SocketLink(self._connected())
-        self._witness.call(Hello(1, 1, "witness"))
+        self._witness.call(Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, "witness"))
         topics = (
             NewTopic("t", 3, {}),
             NewTopic("c", 1, {"cleanup.policy": "compact"}),
@@ -104,7 +104,8 @@ class Frames:
         closed = False
         with contextlib.suppress(TimeoutError):
             try:
-                hello = b"".join(bytes(each) for each in request_frame(Hello(1, 1, "fuzz"), 0))
+                greeting = Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, "fuzz")
+                hello = b"".join(bytes(each) for each in request_frame(greeting, 0))
                 connection.sendall(hello + data)
                 while connection.recv(1 << 20):
                     connection.setblocking(False)
