@@ -31,14 +31,14 @@ def instant(clock: Clock) -> Instant:
 class Later(NamedTuple):
     """Not yet. `again` is asked when one of the keys was woken, or at the deadline (ms; None: there is none).
 
-    It gets the time and answers with the reply, with another `Later`, or with None where none is due. `told` gets
+    It gets the time and answers with the reply, with another `Later`, or with None where none is due. `on_woken` gets
     each key that is woken, for who would otherwise have to look at all of them.
     """
 
     keys: tuple[Key, ...]
     deadline: int | None
     again: Callable[[Instant], Reply | Later | Steps | None]
-    told: Callable[[Key], None] | None = None
+    on_woken: Callable[[Key], None] | None = None
 
 
 class Steps(NamedTuple):
@@ -86,9 +86,9 @@ class Waits(Generic[W]):
         for key in keys:
             for number in self._by_key.get(key, ()):
                 self._woken[number] = None
-                told = self._parked[number][1].told
-                if told is not None:
-                    told(key)
+                on_woken = self._parked[number][1].on_woken
+                if on_woken is not None:
+                    on_woken(key)
 
     def ready(self, now: int, most: int | None = None) -> list[tuple[W, Later]]:
         """Takes out those that were woken or are due, oldest first; in several calls where they wait for more than

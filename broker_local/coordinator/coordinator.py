@@ -107,6 +107,7 @@ class Coordinator(Generic[S]):
         pending: list[LogRecord] = []
         failed: Failure | None = None
         for effect in effects:
+            # Invariant: no reply leaves before the records that stand before it, and none after one that was not taken.
             if isinstance(effect, Record):
                 pending.append(effect.body)
                 continue

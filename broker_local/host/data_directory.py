@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from broker_local.base.world import SYSTEM, SystemWorld
+from broker_local.protocol.requests.connection import PROTOCOL_VERSION
 
 LONGEST_SOCKET_PATH = 100
 RETRY_MS = 5
@@ -46,8 +47,6 @@ class Endpoint:
 
     socket: str
     pid: int
-    lowest: int
-    highest: int
     listen: tuple[str, ...] = ()
     token: str | None = None
     directory: str | None = None
@@ -190,12 +189,9 @@ def _read_endpoint(path: str) -> Endpoint | None:
             if os.fstat(file.fileno()).st_uid != os.geteuid():
                 return None
             found = json.load(file)
-        lowest, highest = found["protocol"]
         return Endpoint(
             str(found["socket"]),
             int(found["pid"]),
-            int(lowest),
-            int(highest),
             tuple(map(str, found["listen"])),
             found["token"],
             found["directory"],
@@ -215,7 +211,7 @@ def write_endpoint(data_dir: DataDirectory, endpoint: Endpoint) -> None:
         "version": 1,
         "socket": endpoint.socket,
         "pid": endpoint.pid,
-        "protocol": [endpoint.lowest, endpoint.highest],
+        "protocol": [PROTOCOL_VERSION, PROTOCOL_VERSION],
         "listen": list(endpoint.listen),
         "token": endpoint.token,
         "directory": endpoint.directory,

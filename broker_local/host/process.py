@@ -30,7 +30,6 @@ from broker_local.host.data_directory import (
     write_endpoint,
 )
 from broker_local.host.server import Server
-from broker_local.protocol.requests.connection import PROTOCOL_VERSION
 
 LOCK_WAIT_MS = 1_000
 BACKLOG = 256
@@ -140,8 +139,7 @@ def _run(
         signal.signal(number, stop)
     addresses = tuple("{}:{}".format(*each.getsockname()[:2]) for each in listeners[1:])
     here = socket_path(data_dir)
-    spoken = (PROTOCOL_VERSION, PROTOCOL_VERSION)
-    write_endpoint(data_dir, Endpoint(here, os.getpid(), *spoken, addresses, token, identity))
+    write_endpoint(data_dir, Endpoint(here, os.getpid(), addresses, token, identity))
     announce(f"data directory {data_dir.directory}")
     announce(f"listening on {', '.join([here, *addresses])}; durability {settings.durability}")
     try:

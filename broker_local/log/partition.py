@@ -178,6 +178,7 @@ class Partition:
         except BadBatch as error:
             raise Refusal(ErrorCode.CORRUPT_MESSAGE, f"a batch for {self!r} arrived damaged: {error}") from error
         self._admit(header, len(batch) + batches.PREFIX, now, transactional)
+        # Before the payload is looked at: what is stored already is answered so, whatever is asked of payloads by now.
         if header.producer_id != NO_PRODUCER:
             stored = self._producers.check(header)
             if stored is not None:

@@ -104,7 +104,7 @@ class Producers:
         else:
             batches = (*state.batches[1 - REMEMBERED :], entry)
         self._states[header.producer_id] = ProducerState(header.epoch, batches, now)
-        if header.flags & TRANSACTIONAL:
+        if header.flags & TRANSACTIONAL:  # its first batch says where it began; a start finds the same in the log
             self.open.setdefault(header.producer_id, header.base_offset)
 
     def expire(self, now: int) -> None:

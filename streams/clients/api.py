@@ -542,9 +542,9 @@ class Admin(Protocol):
         ...
 
     def offsets_for_times(
-        self, times: Mapping[TopicPartition, int]
+        self, times: Mapping[TopicPartition, int], isolation: Isolation = Isolation.READ_UNCOMMITTED
     ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
-        """The first record at or after each time (ms); None where there is none.
+        """The first record at or after each time (ms) that a reader of this isolation may see; None: there is none.
 
         Raises:
             UnknownTopicOrPartitionException.

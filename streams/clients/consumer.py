@@ -498,7 +498,7 @@ class Consumer:
         none.
         """
         with self._entered():
-            return self._admin.offsets_for_times(times_of(times))
+            return self._admin.offsets_for_times(times_of(times), self._settings.isolation)
 
     def partitions_for(self, topic: str) -> list[TopicPartition]:
         """The partitions of a topic, none if it does not exist."""

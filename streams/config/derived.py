@@ -41,10 +41,11 @@ READ_BY_CONSUMER = frozenset(
         *("auto.offset.reset", "group.instance.id", "metadata.max.age.ms"),
         *("session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms"),
         *("fetch.max.wait.ms", "fetch.min.bytes", "fetch.max.bytes", "max.partition.fetch.bytes"),
+        "isolation.level",
     }
 )
 """What the consumer of an application's input reads of a consumer's settings. Those of changelogs and of global tables
-read none: they take what there is, as fast as it comes."""
+read none of their own: they have its isolation, and take what there is, as fast as it comes."""
 READ_BY_PRODUCER = frozenset({"delivery.timeout.ms", "linger.ms", "max.request.size", "retry.backoff.ms"})
 """What the producer of an application reads of a producer's settings: its batches are the runtime's."""
 _READ: Mapping[str, frozenset[str]] = {

@@ -125,10 +125,10 @@ class LocalAdmin:
         return {partition: row.offset for partition, row in rows.items()}
 
     def offsets_for_times(
-        self, times: Mapping[TopicPartition, int]
+        self, times: Mapping[TopicPartition, int], isolation: Isolation = Isolation.READ_UNCOMMITTED
     ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
         """See `Admin.offsets_for_times`."""
-        rows = self._offsets(times, Isolation.READ_UNCOMMITTED)
+        rows = self._offsets(times, isolation)
         return {
             partition: None if row.offset == NO_OFFSET else OffsetAndTimestamp(row.offset, row.timestamp)
             for partition, row in rows.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from broker_local.host.client import ConnectionLost
 from broker_local.protocol.requests import groups as wire
 from broker_local.protocol.requests.request import NO_OFFSET, Failure
@@ -117,21 +119,20 @@ def to_wire(request: api.GroupRequest) -> Asked:
             return wire.Committed(request.group, parts)
 
 
+FAILED: Mapping[type, Callable[[KafkaException], api.GroupReply]] = {
+    api.JoinGroup: api.Joined,
+    api.SyncGroup: api.Synced,
+    api.Heartbeat: api.Beaten,
+    api.LeaveGroup: api.Left,
+    api.CommitOffsets: api.Committed,
+    api.FetchOffsets: api.OffsetsFetched,
+}
+"""How each request is told that it failed as a whole."""
+
+
 def failed(request: api.GroupRequest, error: KafkaException) -> api.GroupReply:
     """The answer that says that the request failed as a whole."""
-    match request:
-        case api.JoinGroup():
-            return api.Joined(error)
-        case api.SyncGroup():
-            return api.Synced(error)
-        case api.Heartbeat():
-            return api.Beaten(error)
-        case api.LeaveGroup():
-            return api.Left(error)
-        case api.CommitOffsets():
-            return api.Committed(error)
-        case api.FetchOffsets():
-            return api.OffsetsFetched(error)
+    return FAILED[type(request)](error)
 
 
 def from_wire(request: api.GroupRequest, reply: object) -> api.GroupReply:

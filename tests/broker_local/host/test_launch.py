@@ -410,7 +410,7 @@ def test_an_older_broker_is_told_by_name_and_what_to_do(directory: Path) -> None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(socket_path(place))
         listener.listen()
-        write_endpoint(place, Endpoint(socket_path(place), os.getpid(), older, older, (), None, place.identity))
+        write_endpoint(place, Endpoint(socket_path(place), os.getpid(), (), None, place.identity))
         thread = threading.Thread(target=_greet_as_older, args=(listener, older))
         thread.start()
         said = f"protocol {older}, the client {PROTOCOL_VERSION} to {PROTOCOL_VERSION}; it is older and ends when"

@@ -146,6 +146,8 @@ def test_offsets_are_those_of_the_isolation_that_is_asked_for(bench: Bench) -> N
     with closing(bench.door.admin()) as admin:
         assert [admin.end_offsets([ZERO], isolation)[ZERO] for isolation in BOTH] == [3, 2]
         assert admin.appended_ends([ZERO]) == {ZERO: 3}
+        found = [admin.offsets_for_times({ZERO: WALL}, isolation)[ZERO] for isolation in BOTH]
+        assert [None if each is None else each.offset for each in found] == [2, None]
 
 
 def test_a_position_behind_the_last_stable_offset_waits_there(bench: Bench) -> None:

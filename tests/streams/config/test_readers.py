@@ -174,6 +174,12 @@ def test_an_applications_clients_read_what_the_page_says(monkeypatch: pytest.Mon
     assert made["get_producer_configs"].asked == READ_BY_PRODUCER
 
 
+@pytest.mark.parametrize("given", ["read_committed", "read_uncommitted"])
+def test_an_application_reads_with_the_isolation_that_it_is_given(given: str) -> None:
+    config = StreamsConfig({"application.id": "a", "consumer.isolation.level": given})
+    assert worker_settings(config, "c", 1).isolation.value == given
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
