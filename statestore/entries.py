@@ -25,7 +25,8 @@ UNKNOWN_TIME: Final = -1
 _TIME = Struct(">q")
 packed_time = _pack = _TIME.pack
 """What a raw entry begins with."""
-unpack_time = _unpack = _TIME.unpack_from
+unpack_time: Callable[[bytes], tuple[int]] = _TIME.unpack_from
+_unpack = unpack_time
 """The timestamp of a raw entry, in a tuple."""
 
 
@@ -132,6 +133,5 @@ def is_deleted(entry: Entry) -> bool:
 def timestamp_of(entry: Entry) -> int:
     """The timestamp of a put, deletions included, in ms."""
     if isinstance(entry, bytes):
-        timestamp: int = _unpack(entry)[0]
-        return timestamp
+        return _unpack(entry)[0]
     return entry[1]

@@ -9,6 +9,7 @@ of the newest version's validity, here always `OPEN_END`: the newest version of 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
@@ -22,6 +23,8 @@ History = tuple[Version, ...]
 
 _HEAD = Struct(">qq")
 _VERSION = Struct(">qi")
+_read_head: Callable[[bytes], tuple[int, int]] = _HEAD.unpack_from
+_read_version: Callable[[bytes, int], tuple[int, int]] = _VERSION.unpack_from
 
 
 def pack(history: History, next_timestamp: int = OPEN_END) -> bytes:
@@ -33,11 +36,11 @@ def pack(history: History, next_timestamp: int = OPEN_END) -> bytes:
 
 
 def unpack(row: bytes) -> History:
-    lowest = _HEAD.unpack_from(row)[1]
+    lowest = _read_head(row)[1]
     versions: list[Version] = []
     place, end = _HEAD.size, len(row)
     while not versions or versions[-1][0] != lowest:
-        at, length = _VERSION.unpack_from(row, place)
+        at, length = _read_version(row, place)
         place += _VERSION.size
         if length < 0:
             versions.append((at, None))

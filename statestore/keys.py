@@ -12,12 +12,15 @@ segment follows, 8 bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 
 _SHORT = Struct(">H")
 _LONG = Struct(">q")
 _WINDOW = Struct(">qI")
 _SESSION = Struct(">qq")
+_read_window: Callable[[bytes, int], tuple[int, int]] = _WINDOW.unpack_from
+_read_session: Callable[[bytes, int], tuple[int, int]] = _SESSION.unpack_from
 
 
 def store_prefix(number: int) -> bytes:
@@ -47,7 +50,7 @@ def window_key(key: bytes, start: int, seq: int = 0) -> bytes:
 
 def split_window_key(data: bytes) -> tuple[bytes, int, int]:
     """Key, start and sequence number."""
-    start, seq = _WINDOW.unpack_from(data, len(data) - 12)
+    start, seq = _read_window(data, len(data) - 12)
     return data[:-12], start, seq
 
 
@@ -57,7 +60,7 @@ def session_key(key: bytes, start: int, end: int) -> bytes:
 
 def split_session_key(data: bytes) -> tuple[bytes, int, int]:
     """Key, start and end."""
-    end, start = _SESSION.unpack_from(data, len(data) - 16)
+    end, start = _read_session(data, len(data) - 16)
     return data[:-16], start, end
 
 

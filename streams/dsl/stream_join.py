@@ -33,7 +33,7 @@ def join_streams(
     Raises:
         StreamsException: store suppliers that do not fit the windows, or have one name.
     """
-    joiner, windows, *_ = (*given, None, None)
+    joiner, windows = (given[at] if at < len(given) else None for at in (0, 1))
     same_builder(method, stream.plan, other.plan)
     call = arity.either(joiner, arity.JOIN_FORMS, method, "joiner cannot be null")
     if windows is None:

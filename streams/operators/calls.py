@@ -73,6 +73,6 @@ def reducing(reducer: Callable[[object, object], object]) -> Aggregator:
     return reduce
 
 
-def one_more(key: object, value: object, aggregate: Any) -> object:
+def one_more(key: object, value: object, aggregate: int) -> int:
     """The aggregator of a count."""
     return aggregate + 1

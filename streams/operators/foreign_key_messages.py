@@ -7,7 +7,7 @@ side answers to the partition of the left row.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from streams.serdes.base import AnySerde, Serde, wrong_type
 from streams.serdes.foreign_key import (
@@ -25,7 +25,7 @@ class Answered(NamedTuple):
 
     hash: bytes | None
     """Of the left value that had registered; None without one."""
-    foreign_value: Any
+    foreign_value: object
     """The right row's value, or None."""
     partition: int | None = None
     """Where the left row lives. It is not written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from statestore.api import KeyValueStore
@@ -11,6 +11,7 @@ from statestore.api import KeyValueStore
 _head = struct.Struct(">Bq")
 _tail = struct.Struct(">i")
 _HEAD = 9
+_read_head: Callable[[bytes], tuple[int, int]] = _head.unpack_from
 _TAIL = 4
 _MAX_SEQUENCE = 0x7FFFFFFF
 
@@ -62,7 +63,7 @@ class GraceBuffer:
         low, high = _head.pack(0, max(self._least, 0)), _head.pack(0, due + 1)
         with self._store.range(low, high) as rows:
             for key, value, _ in rows:
-                timestamp = _head.unpack_from(key)[1]
+                timestamp = _read_head(key)[1]
                 self._least = timestamp
                 assert isinstance(value, bytes)
                 yield GraceRow(key[_HEAD:-_TAIL], value, timestamp)

@@ -16,6 +16,7 @@ from statestore.api import KeyValueStore
 
 _head = struct.Struct(">qB")
 _HEAD = 9
+_read_head: Callable[[bytes], tuple[int, int]] = _head.unpack_from
 
 Sided = tuple[bool, bytes]
 """Is it a left value, and its bytes."""
@@ -74,7 +75,7 @@ class OuterStore:
         """All that wait, by timestamp, then the right side before the left, then key. `since`: none is older."""
         with self._store.range(_head.pack(since, 0), None) as rows:
             for row, values, _ in rows:
-                timestamp, side = _head.unpack_from(row)
+                timestamp, side = _read_head(row)
                 yield Waiting(row, timestamp, side == 1, row[_HEAD:], self._values(values))
 
     def _values(self, data: object) -> Sequence[Sided]:

@@ -11,6 +11,7 @@ changelog value   buffer value | i64 buffer time        (record header `v` = 03)
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 from streams.errors import NullPointerException, SerializationException
@@ -20,6 +21,11 @@ from streams.record import Headers
 _i32 = struct.Struct(">i")
 _i64 = struct.Struct(">q")
 _two_i64 = struct.Struct(">qq")
+_two_i32 = struct.Struct(">ii")
+_read_i32: Callable[[bytes, int], tuple[int]] = _i32.unpack_from
+_read_i64: Callable[[bytes, int], tuple[int]] = _i64.unpack_from
+_read_two_i64: Callable[[bytes, int], tuple[int, int]] = _two_i64.unpack_from
+_read_two_i32: Callable[[bytes, int], tuple[int, int]] = _two_i32.unpack_from
 _NULL = -1
 _AS_PRIOR = -2
 
@@ -68,9 +74,9 @@ def decode_context(data: bytes, at: int = 0) -> tuple[RecordContext, int]:
         SerializationException: it is cut off.
     """
     try:
-        timestamp, offset = _two_i64.unpack_from(data, at)
+        timestamp, offset = _read_two_i64(data, at)
         topic, at = _bytes_at(data, at + 16)
-        partition, count = struct.unpack_from(">ii", data, at)
+        partition, count = _read_two_i32(data, at)
         at += 8
         headers: list[tuple[str, bytes | None]] = []
         for _ in range(count):
@@ -101,7 +107,7 @@ def decode_buffer_value(data: bytes, at: int = 0) -> tuple[BufferValue, int]:
     context, at = decode_context(data, at)
     try:
         prior, at = _bytes_at(data, at)
-        if _i32.unpack_from(data, at)[0] == _AS_PRIOR:
+        if _read_i32(data, at)[0] == _AS_PRIOR:
             old, at = prior, at + 4
         else:
             old, at = _bytes_at(data, at)
@@ -130,7 +136,7 @@ def decode_changelog_value(data: bytes) -> tuple[BufferValue, int]:
     value, at = decode_buffer_value(data)
     if len(data) - at != 8:
         raise SerializationException(f"A buffered record ends with {len(data) - at} bytes, expected 8.")
-    return value, int(_i64.unpack_from(data, at)[0])
+    return value, _read_i64(data, at)[0]
 
 
 def _sized(data: bytes | None) -> bytes:
@@ -138,7 +144,7 @@ def _sized(data: bytes | None) -> bytes:
 
 
 def _bytes_at(data: bytes, at: int) -> tuple[bytes | None, int]:
-    (length,) = _i32.unpack_from(data, at)
+    (length,) = _read_i32(data, at)
     at += 4
     if length == _NULL:
         return None, at

@@ -11,6 +11,7 @@ A registration of version 0 has no partition. Version 1 is written unless `upgra
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from streams.errors import SerializationException, UnsupportedVersionException
 CURRENT_VERSION = 1
 _NO_HASH = 0x80
 _i32 = struct.Struct(">i")
+_read_i32: Callable[[bytes, int], tuple[int]] = _i32.unpack_from
 
 _OLD_UPGRADES = frozenset(("2.4", "2.5", "2.6", "2.7", "2.8", "3.0", "3.1", "3.2", "3.3"))
 
@@ -92,7 +94,7 @@ def decode_registration(data: bytes) -> Registration:
     end = len(data) - 4
     if end < at:
         raise SerializationException(f"A registration of {len(data)} bytes is cut off.")
-    (partition,) = _i32.unpack_from(data, end)
+    (partition,) = _read_i32(data, end)
     return Registration(hashed, instruction, data[at:end], partition, version)
 
 
@@ -129,9 +131,9 @@ def split_combined_key(data: bytes) -> tuple[bytes, bytes]:
     Raises:
         SerializationException: it is cut off.
     """
-    if len(data) < 4 or not 0 <= _i32.unpack_from(data)[0] <= len(data) - 4:
+    if len(data) < 4 or not 0 <= _read_i32(data, 0)[0] <= len(data) - 4:
         raise SerializationException(f"A key of {len(data)} bytes is no key of a subscription store.")
-    end = 4 + _i32.unpack_from(data)[0]
+    end = 4 + _read_i32(data, 0)[0]
     return data[4:end], data[end:]
 
 

@@ -4,7 +4,7 @@ for."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 try:
     from mmh3 import hash64
@@ -36,7 +36,8 @@ def murmur3_plain(data: bytes, seed: int = SEED) -> bytes:
     length = len(data)
     h1 = h2 = seed
     whole = length & ~15
-    for k1, k2 in _pair.iter_unpack(data[:whole]):
+    pairs: Iterator[tuple[int, int]] = _pair.iter_unpack(data[:whole])
+    for k1, k2 in pairs:
         k1 = k1 * _C1 & _MASK
         k1 = (k1 << 31 | k1 >> 33) & _MASK
         h1 ^= k1 * _C2 & _MASK

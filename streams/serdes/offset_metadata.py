@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,6 +21,9 @@ _NOTHING: Mapping[str, int] = MappingProxyType({})
 _head = struct.Struct(">Bq")
 _i32 = struct.Struct(">i")
 _i64 = struct.Struct(">q")
+_read_head: Callable[[bytes, int], tuple[int, int]] = _head.unpack_from
+_read_i32: Callable[[bytes, int], tuple[int]] = _i32.unpack_from
+_read_i64: Callable[[bytes, int], tuple[int]] = _i64.unpack_from
 
 
 class OffsetMetadata(NamedTuple):
@@ -56,7 +59,7 @@ def decode_offset_metadata(text: str) -> OffsetMetadata:
     """Reads what was committed; nothing is known where it cannot be read."""
     try:
         data = raw_bytes(text)
-        version, time = _head.unpack_from(data)
+        version, time = _read_head(data, 0)
         if version == 1:
             return OffsetMetadata(time)
         if version != 2:
@@ -67,14 +70,14 @@ def decode_offset_metadata(text: str) -> OffsetMetadata:
 
 
 def _remembered(data: bytes) -> Mapping[str, int]:
-    (count,) = _i32.unpack_from(data, _head.size)
+    (count,) = _read_i32(data, _head.size)
     at = _head.size + 4
     found: dict[str, int] = {}
     for _ in range(count):
-        (length,) = _i32.unpack_from(data, at)
+        (length,) = _read_i32(data, at)
         end = at + 4 + length
         if length < 0 or end > len(data):
             raise ValueError(f"a name of {length} bytes")
-        found[data[at + 4 : end].decode()] = _i64.unpack_from(data, end)[0]
+        found[data[at + 4 : end].decode()] = _read_i64(data, end)[0]
         at = end + 8
     return found

@@ -8,12 +8,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 from streams.errors import SerializationException
 from streams.serdes.sequence import decode_variable, encode_variable
 
 _head = struct.Struct(">qB")
+_read_head: Callable[[bytes, int], tuple[int, int]] = _head.unpack_from
 _LEFT = b"\x01"
 _RIGHT = b"\x00"
 
@@ -47,7 +49,7 @@ def decode_key(data: bytes) -> Waiting:
     """
     if len(data) < 9:
         raise SerializationException(f"A key of {len(data)} bytes is no key of an outer join's store.")
-    timestamp, side = _head.unpack_from(data)
+    timestamp, side = _read_head(data, 0)
     return Waiting(timestamp, side == 1, data[9:])
 
 

@@ -9,12 +9,14 @@ the bytes are the same, and read over.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from streams.errors import SerializationException
 
 _i32 = struct.Struct(">i")
 _row = struct.Struct(">iq")
+_read_i32: Callable[[bytes, int], tuple[int]] = _i32.unpack_from
+_read_row: Callable[[bytes, int], tuple[int, int]] = _row.unpack_from
 
 Position = Mapping[str, Mapping[int, int]]
 """Topic to partition to the offset of the last record that was applied."""
@@ -41,19 +43,19 @@ def decode_position(data: bytes) -> dict[str, dict[int, int]]:
     if data[:1] != b"\x00":
         raise SerializationException(f"A position of version {data[:1].hex() or 'none'} cannot be read.")
     try:
-        (topics,) = _i32.unpack_from(data, 1)
+        (topics,) = _read_i32(data, 1)
         at = 5
         position: dict[str, dict[int, int]] = {}
         for _ in range(topics):
-            (length,) = _i32.unpack_from(data, at)
+            (length,) = _read_i32(data, at)
             end = at + 4 + length
             if length < 0 or end > len(data):
                 raise SerializationException(f"A topic's name of {length} bytes at {at} in a position.")
             offsets = position[data[at + 4 : end].decode()] = {}
-            (partitions,) = _i32.unpack_from(data, end)
+            (partitions,) = _read_i32(data, end)
             at = end + 4
             for _ in range(partitions):
-                partition, offset = _row.unpack_from(data, at)
+                partition, offset = _read_row(data, at)
                 offsets[partition] = offset
                 at += _row.size
     except (struct.error, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ any other inner:
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import cache
 
 from streams.errors import SerializationException
@@ -17,6 +18,7 @@ from streams.serdes.base import AnySerde, Serde, SerdeFor, V, check_inner, wrong
 _FIXED = b"\x00"
 _VARIABLE = b"\x01"
 _i32 = struct.Struct(">i")
+_read_i32: Callable[[bytes, int], tuple[int]] = _i32.unpack_from
 
 
 def list_of(inner: SerdeFor[V]) -> Serde[list[V]]:
@@ -77,7 +79,7 @@ def decode_variable(data: bytes) -> list[bytes | None]:
     at = 5
     entries: list[bytes | None] = []
     for _ in range(size):
-        (length,) = _i32.unpack_from(data, at)
+        (length,) = _read_i32(data, at)
         at += 4
         if length == -1:
             entries.append(None)
@@ -116,7 +118,7 @@ def _decode_fixed(data: bytes, width: int | None) -> list[bytes | None]:
 
 def _count(data: bytes, at: int, spare: int = 0) -> int:
     """The count that stands at `at`, refused when the bytes behind it cannot hold as many entries."""
-    (count,) = _i32.unpack_from(data, at)
+    (count,) = _read_i32(data, at)
     if not 0 <= count <= len(data) + spare:
         raise SerializationException(f"A list of {count} entries in {len(data)} bytes.")
-    return int(count)
+    return count

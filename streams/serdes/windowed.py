@@ -8,6 +8,7 @@ changelog of a time window: inner key | i64 start | i32 sequence
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import cache
 
 from streams.durations import Duration, to_ms
@@ -49,7 +50,8 @@ def time_windowed(inner: Serde[K], size: Duration | None = None, for_changelog: 
 def _time_windowed(inner: Serde[K], size_ms: int | None, for_changelog: bool) -> Serde[Windowed[K]]:
     name = f"Serdes.time_windowed({inner.name}{'' if size_ms is None else f', {size_ms}'})"
     tail = 12 if for_changelog else 8
-    pack, unpack_from = _i64.pack, _i64.unpack_from
+    pack = _i64.pack
+    unpack_from: Callable[[bytes, int], tuple[int]] = _i64.unpack_from
     inner_encode, inner_decode = inner.encode, inner.decode
 
     def encode(value: Windowed[K]) -> bytes:
@@ -95,7 +97,8 @@ def session_windowed(inner: Serde[K]) -> Serde[Windowed[K]]:
 @cache
 def _session_windowed(inner: Serde[K]) -> Serde[Windowed[K]]:
     name = f"Serdes.session_windowed({inner.name})"
-    pack, unpack_from = _two.pack, _two.unpack_from
+    pack = _two.pack
+    unpack_from: Callable[[bytes, int], tuple[int, int]] = _two.unpack_from
     inner_encode, inner_decode = inner.encode, inner.decode
 
     def encode(value: Windowed[K]) -> bytes:

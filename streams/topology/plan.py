@@ -229,23 +229,8 @@ class StreamTableJoin:
 
 
 Part = (
-    StreamSource
-    | TableSource
-    | GlobalTable
-    | GlobalStep
-    | StateStore
-    | BuiltInStore
-    | Step
-    | TableStep
-    | UserStep
-    | Sink
-    | Repartition
-    | TableRepartition
-    | Windowed
-    | StreamJoin
-    | TableJoin
-    | StreamTableJoin
-    | None
+    (StreamSource | TableSource | GlobalTable | GlobalStep | StateStore | BuiltInStore | Step | TableStep | UserStep)
+    | (Sink | Repartition | TableRepartition | Windowed | StreamJoin | TableJoin | StreamTableJoin | None)
 )
 
 

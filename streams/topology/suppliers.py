@@ -17,7 +17,7 @@ TRANSFORMER: Mapping[str, str] = {"init": "context", "transform": "key, value", 
 
 def brought_stores(supplier: object) -> tuple[object, ...]:
     """Store builders that a supplier names by its attribute or method `stores` (decision 30)."""
-    stores = getattr(supplier, "stores", None)
+    stores: object = getattr(supplier, "stores", None)
     if isinstance(supplier, type) and inspect.isfunction(stores):
         raise IllegalArgumentException(
             f"`stores` of {_named(supplier)} is asked before there is an instance; make it a classmethod"
@@ -61,9 +61,10 @@ def check_supplier(supplier: object, methods: Mapping[str, str] = PROCESSOR) -> 
     if isinstance(supplier, type):
         check_processor(supplier, methods)
         return supplier
-    made = supplier()
+    make: Callable[[], object] = supplier
+    made = make()
     check_processor(made, methods)
-    if made is supplier():
+    if made is make():
         name = _named(supplier)
         raise IllegalArgumentException(
             f"{name} gives the same processor at each call, and every task needs its own: give the class, or a "
@@ -86,7 +87,7 @@ def check_processor(made: object, methods: Mapping[str, str]) -> None:
     is_class = isinstance(made, type)
     name = _named(made)
     for method, form in methods.items():
-        found = inspect.getattr_static(made, method, None) if is_class else getattr(made, method, None)
+        found: object = inspect.getattr_static(made, method, None) if is_class else getattr(made, method, None)
         if found is None:
             if method in ("init", "close") or (is_class and _may_get_it(made, method)):
                 continue

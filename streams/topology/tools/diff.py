@@ -120,7 +120,7 @@ def _read(outline: Outline) -> dict[str, str]:
         for sub in outline.subtopologies
         for node in sub.nodes
         if node.kind == "source"
-        for topic in (*node.topics, *((node.chosen,) if node.chosen else ()))
+        for topic in ((*node.topics, node.chosen) if node.chosen else node.topics)
     }
 
 

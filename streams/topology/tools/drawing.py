@@ -67,7 +67,7 @@ def drawing(outline: Outline) -> Drawing:
     for part in parts:
         for node in part.nodes:
             arrows += _arrows(node, ids)
-            for name in (*node.topics, *((chosen(node),) if node.chosen else ())):
+            for name in topics(node):
                 if ids.add("topic", name):
                     look = Look.INTERNAL_TOPIC if name in notes else Look.TOPIC
                     figures.append(Figure(ids.of("topic", name), name, notes.get(name, ""), look, None))
@@ -130,9 +130,11 @@ def _arrows(node: NodeOutline, ids: _Ids) -> list[Arrow]:
     return down + [Arrow(here, ids.of("store", store), True) for store in node.stores if ids.has("store", store)]
 
 
-def chosen(node: NodeOutline) -> str:
-    """What stands in the place of a topic that is found while the application runs."""
-    return f"topics like {node.chosen}" if node.kind == "source" else f"chosen by {node.chosen}"
+def topics(node: NodeOutline) -> tuple[str, ...]:
+    """The topics of a source or sink, and what stands in the place of those that are found while it runs."""
+    if not node.chosen:
+        return node.topics
+    return (*node.topics, f"topics like {node.chosen}" if node.kind == "source" else f"chosen by {node.chosen}")
 
 
 def store_note(store: StoreOutline) -> str:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from streams.topology.tools.drawing import Arrow, Box, Look, chosen, parts_of, store_note, topic_note
+from streams.topology.tools.drawing import Arrow, Box, Look, parts_of, store_note, topic_note, topics
 from streams.topology.tools.outline import NodeOutline, Outline, StoreOutline
 
 _generated = re.compile(r"(?:KSTREAM|KTABLE)-(.+)-(\d{10})").fullmatch
@@ -82,7 +82,7 @@ class _Topics:
 
     def touched(self, node: NodeOutline) -> Iterator[str]:
         """Identifiers of the topics of a source or sink."""
-        for name in (*node.topics, *((chosen(node),) if node.chosen else ())):
+        for name in topics(node):
             self._calls.setdefault(name, []).append(node)
             yield f"topic {name}"
 
