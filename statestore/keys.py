@@ -68,6 +68,9 @@ def window_key_time_first(key: bytes, start: int, seq: int = 0) -> bytes:
     return b"\0" + _LONG.pack(start) + key + _WINDOW.pack(0, seq)[8:]
 
 
+# No store here lies so: its indexes are in memory. Goldens hold Java's layout; it waits for reading Java's stores.
+
+
 def window_key_index(key: bytes, start: int, seq: int = 0) -> bytes:
     return b"\1" + window_key(key, start, seq)
 
