@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from broker_local.protocol.requests import groups, records, topics
@@ -27,8 +27,6 @@ from streams.errors import (
     UnknownTopicOrPartitionException,
 )
 from streams.record import TopicPartition
-
-T = TypeVar("T")
 
 
 class LocalAdmin:
@@ -72,12 +70,7 @@ class LocalAdmin:
     ) -> TopicDescription:
         """See `Admin.create_topic`."""
         new = topics.NewTopic(name, -1 if partitions is None else partitions, dict(settings))
-        before = self._connection.number
-        try:
-            self._one(topics.TopicCreate((new,)), name)
-        except TopicExistsException:
-            if not before or before == self._connection.number:
-                raise  # else the answer to our own first try was lost
+        self._one(topics.TopicCreate((new,)), name, done=TopicExistsException)
         return self._described(name)
 
     def alter_topic(self, name: str, settings: Mapping[str, str | None]) -> TopicDescription:
@@ -87,22 +80,23 @@ class LocalAdmin:
 
     def delete_topic(self, name: str) -> None:
         """See `Admin.delete_topic`."""
-        before = self._connection.number
-        try:
-            self._one(topics.TopicDelete((name,)), name)
-        except UnknownTopicOrPartitionException:
-            if not before or before == self._connection.number:
-                raise
+        self._one(topics.TopicDelete((name,)), name, done=UnknownTopicOrPartitionException)
 
     def add_partitions(self, name: str, total: int) -> TopicDescription:
         """See `Admin.add_partitions`."""
         self._one(topics.PartitionsAdd((topics.PartitionCount(name, total),)), name)
         return self._described(name)
 
-    def _one(self, request: Asks[topics.TopicsReply], name: str) -> None:
+    def _one(
+        self, request: Asks[topics.TopicsReply], name: str, done: type[KafkaException] | None = None
+    ) -> None:
+        """Asks for one change. `done` says that it was made before, by our own first try where its answer was lost."""
+        before = self._connection.number
         (result,) = self._connection.ask(request, name).results
         if result.error:
-            raise exception(result.error, result.message, name)
+            error = exception(result.error, result.message, name)
+            if done is None or not isinstance(error, done) or before in (0, self._connection.number):
+                raise error
 
     def _described(self, name: str) -> TopicDescription:
         found = self.describe_topics((name,)).get(name)
@@ -142,7 +136,7 @@ class LocalAdmin:
         level = records.READ_COMMITTED if isolation is Isolation.READ_COMMITTED else records.READ_UNCOMMITTED
         asked = tuple(records.OffsetQuestion(topic, number, time) for (topic, number), time in times.items())
         parts = self._connection.ask(records.ListOffsets(asked, level)).parts
-        return _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
+        return _rows(parts)
 
     def appended_ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """See `Admin.appended_ends`."""
@@ -158,7 +152,7 @@ class LocalAdmin:
         bound = None if member is None else records.GroupMember(*member)
         asked = tuple(records.DeletePart(topic, number, offset) for (topic, number), offset in before.items())
         parts = self._connection.ask(records.DeleteRecords(asked, bound)).parts
-        rows = _rows(parts, lambda part: TopicPartition(part.topic, part.partition), _of_part)
+        rows = _rows(parts)
         return {partition: row.log_start for partition, row in rows.items()}
 
     # Groups
@@ -231,20 +225,12 @@ class LocalAdmin:
 Part = TypeVar("Part", records.ListedOffset, records.DeletedPart)
 
 
-def _of_part(part: records.ListedOffset | records.DeletedPart, partition: TopicPartition) -> KafkaException:
-    return exception(part.error, part.message, partition)
-
-
-def _rows(
-    parts: tuple[Part, ...],
-    key: Callable[[Part], TopicPartition],
-    failure: Callable[[Part, TopicPartition], KafkaException],
-) -> dict[TopicPartition, Part]:
+def _rows(parts: tuple[Part, ...]) -> dict[TopicPartition, Part]:
     """The rows by partition; raises the first error among them."""
     rows: dict[TopicPartition, Part] = {}
     for part in parts:
-        partition = key(part)
+        partition = TopicPartition(part.topic, part.partition)
         if part.error:
-            raise failure(part, partition)
+            raise exception(part.error, part.message, partition)
         rows[partition] = part
     return rows
