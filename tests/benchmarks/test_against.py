@@ -46,7 +46,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def plant(checkout: Path, text: str) -> None:
-    with (checkout / "streams" / "runtime" / "task.py").open("a") as file:
+    with (checkout / "streams" / "runtime" / "tasks" / "task.py").open("a") as file:
         file.write(text)
 
 
