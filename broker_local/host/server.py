@@ -9,7 +9,6 @@ is taken; where it is short, who moves nothing gives way. The longest pause of t
 from __future__ import annotations
 
 import hmac
-import logging
 import os
 import socket
 from collections import deque
@@ -24,13 +23,13 @@ from broker_local.broker.waits import Answer, Instant, Later, Steps, Waits, inst
 from broker_local.host.acceptor import Acceptor
 from broker_local.host.connection import Connection
 from broker_local.host.data_directory import Lease
+from broker_local.host.memory import Memory
 from broker_local.host.sync import Syncer
 from broker_local.log.read_faults import READ_ERRORS, Truncated
 from broker_local.protocol.requests.connection import PROTOCOL_VERSION, Hello, HelloReply
 from broker_local.protocol.requests.records import Produce
 from broker_local.protocol.requests.request import Failure, Reply
 from broker_local.protocol.wire import (
-    GRANT,
     MAX_REQUEST,
     BadFrame,
     BadRequest,
@@ -41,8 +40,6 @@ from broker_local.protocol.wire import (
     read_request,
     reply_frame,
 )
-
-log = logging.getLogger("broker_local")
 
 SOCKET_BUFFER = 4 * 1024 * 1024
 SENDFILE = 4 * 1024 * 1024
@@ -102,9 +99,7 @@ class Server:
         self._most_lent = allowed.lent
         self._lent = 0
         self._connections: dict[int, Connection] = {}
-        self._held = 0
-        self._hungry: dict[int, Connection] = {}
-        self._first: Connection | None = None
+        self._memory = Memory(bounds, self.counters, self._connections, self._drop)
         self._begun: dict[int, tuple[int, Connection]] = {}
         self._runnable: dict[int, Connection] = {}
         self._working: dict[int, Connection] = {}
@@ -199,7 +194,7 @@ class Server:
         for deadline, _ in self._begun.values():
             due.append(deadline)
             break
-        if self._hungry:
+        if self._memory.hungry:
             due.append(self._at.now + self._bounds.stalled_ms // 4)
         if self._idle_exit_ms is not None and not self._connections:
             due.append(self._idle_since + self._idle_exit_ms)
@@ -228,10 +223,10 @@ class Server:
         if connection.events and known:
             self._selector.unregister(connection.socket)
         connection.socket.close()
-        self._held -= connection.held
+        self._memory.forget(connection)
         self._lent -= connection.lent
         connection.out.clear()
-        for each in (self._hungry, self._begun, self._runnable):
+        for each in (self._begun, self._runnable):
             each.pop(connection.id, None)
         connection.unread = None
         if connection.work is None or not connection.work[1].must_end:
@@ -259,7 +254,9 @@ class Server:
         """Takes what is there, once; a large frame that has begun is taken on, as far as it is there."""
         incoming = connection.incoming
         for _ in range(READS):
-            if incoming.held and connection.holds > connection.held and not self._has_room(connection):
+            more = incoming.held and connection.holds > connection.held
+            if more and not self._memory.has_room(connection, self._at.now):
+                self._begun.pop(connection.id, None)  # it is we who let it wait
                 break
             try:
                 count = connection.socket.recv_into(incoming.room())
@@ -498,11 +495,11 @@ class Server:
 
     def _listen(self, connection: Connection) -> None:
         """Says for what the selector has to look; nothing is read while the client is behind."""
-        self._count(connection)
+        self._memory.count(connection)
         waits = connection.behind or connection.last or connection.busy_with
         if connection.more and not waits:
             self._runnable[connection.id] = connection
-        quiet = waits or connection.more or connection.id in self._hungry
+        quiet = waits or connection.more or connection.id in self._memory.hungry
         events = (0 if quiet else READ) | (WRITE if connection.out else 0)
         if events == connection.events:
             return
@@ -514,56 +511,9 @@ class Server:
             self._selector.modify(connection.socket, events, connection)
         connection.events = events
 
-    # Memory --------------------------------------------------------------------------------------
-
-    def _count(self, connection: Connection) -> None:
-        """Takes note of what a connection holds now."""
-        holds = connection.holds
-        if holds != connection.held:
-            self._held += holds - connection.held
-            connection.held = holds
-            self.counters.most_held_bytes = max(self.counters.most_held_bytes, self._held)
-
-    def _has_room(self, connection: Connection) -> bool:
-        """Is there memory for the next bytes of a large frame? If not, the connection waits for it.
-
-        One frame at a time may go over the bound: else those that have each a part of the memory would wait for ever.
-        """
-        if self._held + GRANT > self._bounds.held and not self._make_room(connection):
-            if self._first is None or self._first.closed or not self._first.incoming.held:
-                self._first = connection
-            if self._first is not connection:
-                self._hungry[connection.id] = connection
-                self._begun.pop(connection.id, None)  # it is we who let it wait
-                return False
-        self._count(connection)
-        return True
-
-    def _make_room(self, wanting: Connection) -> bool:
-        """Closes those that hold most and move nothing, until there is room."""
-        now = self._at.now
-        still = [
-            each
-            for each in self._connections.values()
-            if each.held
-            and each is not wanting
-            and each.id not in self._hungry
-            and now - each.moved >= self._bounds.stalled_ms
-        ]
-        for connection in sorted(still, key=lambda each: each.held, reverse=True):
-            if self._held + GRANT <= self._bounds.held:
-                break
-            self.counters.closed_for_memory += 1
-            log.warning("a client that moves nothing holds %d bytes, and memory is short: closed", connection.held)
-            self._drop(connection)
-        return self._held + GRANT <= self._bounds.held
-
     def _feed(self) -> None:
         """Reads those again for which there was no memory."""
-        if not self._hungry:
-            return
-        hungry, self._hungry = self._hungry, {}
-        for connection in hungry.values():
+        for connection in self._memory.take_hungry():
             if not connection.closed:
                 if connection.incoming.begun:
                     self._begun[connection.id] = (self._at.now + self._bounds.frame_ms, connection)
