@@ -99,7 +99,10 @@ class Frames:
 
     def play(self, data: bytes) -> str:
         """Sends it; some connections stay open. Then the witness must be answered, and nothing be amiss."""
-        connection = self._connected()
+        try:
+            connection = self._connected()
+        except OSError as error:  # it ended on what the last one had sent, after the witness was answered
+            raise Found(f"nobody is let in: {error!r}; {self._ended}") from error
         connection.settimeout(0.05)
         closed = False
         with contextlib.suppress(TimeoutError):
