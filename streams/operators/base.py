@@ -159,10 +159,14 @@ class RecordContext(NamedTuple):
     headers: Headers
 
 
-class Kept(Protocol):
-    """A number that is saved with the committed offsets and is there again after a restart."""
+class ProcessorMetadata:
+    """A number that is saved with the committed offsets, and is there again after a restart; -1 at first (Java's
+    `ProcessorMetadata`)."""
 
-    value: int
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = -1
 
 
 class Outcome(NamedTuple):
@@ -251,8 +255,8 @@ class Scope(Protocol):
         """One object for all nodes of the task that ask by the same name (stream time of both join sides)."""
         ...
 
-    def kept(self, name: str) -> Kept:
-        """A number in the commit metadata under `name`; -1 at first."""
+    def processor_metadata(self, name: str) -> ProcessorMetadata:
+        """The number that is committed under `name`."""
         ...
 
     def setting(self, name: str) -> object:

@@ -68,7 +68,7 @@ class Closer(Generic[Row]):
         """
         self._bounds = bounds
         self._rows = rows
-        self._kept = scope.kept(store)
+        self._kept = scope.processor_metadata(store)
         self._throttle = Throttle(scope, EMIT_INTERVAL)
         self._emitted = scope.counter("window-aggregate-final-emit")
         self.first = fixed(scope, KEEPS_WINDOWS)

@@ -27,7 +27,7 @@ class Expiry:
         self._access = access
         self._store = access.store
         self._ttl = ttl_ms
-        self._kept = scope.kept(f"{access.name}:time")
+        self._kept = scope.processor_metadata(f"{access.name}:time")
         self._entry: Entry | None = None
         self._sends_old = False
         self.time = self._kept.value

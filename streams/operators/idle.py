@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from streams.operators.base import Kept, Scope
+from streams.operators.base import ProcessorMetadata, Scope
 from streams.operators.close import StreamTime
 
 
-class KeptTime:
+class CommittedTime:
     """An operator's stream time (`close.StreamTime`) that is committed, and there again after a restart: a record for a
     window that has been emitted is then still late."""
 
     __slots__ = ("_kept",)
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: ProcessorMetadata) -> None:
         self._kept = kept
 
     @property
@@ -25,9 +25,9 @@ class KeptTime:
         self._kept.value = time
 
 
-Time = StreamTime | KeptTime
+Time = StreamTime | CommittedTime
 
 
 def time_of(scope: Scope, store: str, idle_ms: int | None) -> Time:
     """The time of the operator that has that store: a kept one where idleness may move it."""
-    return StreamTime() if idle_ms is None else KeptTime(scope.kept(f"{store}:time"))
+    return StreamTime() if idle_ms is None else CommittedTime(scope.processor_metadata(f"{store}:time"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statestore.api import Held, SuppressBuffer
 from streams.dropped import LATE
 from streams.errors import StreamsException
-from streams.operators.base import Code, Down, Entry, Kept, Operator, Rec, RecordContext, Scope, StepMaker
+from streams.operators.base import Code, Down, Entry, Operator, ProcessorMetadata, Rec, RecordContext, Scope, StepMaker
 from streams.operators.close import StreamTime
 from streams.operators.fixes import OLD_VALUE, fixed
 from streams.operators.materialize import key_bytes
@@ -81,10 +81,10 @@ class _Suppress:
         self._entry: Entry | None = None
         self._prior = fixed(scope, OLD_VALUE)
         self._late = scope.drop(LATE, lambda: self._time.time)
-        self._closed: Kept | None = None
+        self._closed: ProcessorMetadata | None = None
         """The time to which idleness moved this operator."""
         if idle_ms is not None:
-            self._closed = scope.kept(f"{store}:time")
+            self._closed = scope.processor_metadata(f"{store}:time")
             self._time.time = self._closed.value
             scope.when_idle(idle_ms, self._close_idle)
         if limits.max_bytes != _NO_LIMIT:

@@ -27,20 +27,20 @@ _read_i64: Callable[[bytes, int], tuple[int]] = _i64.unpack_from
 
 
 class OffsetMetadata(NamedTuple):
-    """What is remembered beside a committed offset."""
+    """What is committed beside an offset."""
 
     partition_time: int = UNKNOWN
     """Highest timestamp of the partition so far, ms."""
-    remembered: Mapping[str, int] = _NOTHING
+    processor_metadata: Mapping[str, int] = _NOTHING
     """By name of a store or operator."""
 
 
-def encode_offset_metadata(partition_time: int, remembered: Mapping[str, int] = _NOTHING) -> str:
+def encode_offset_metadata(partition_time: int, metadata: Mapping[str, int] = _NOTHING) -> str:
     """The text to be committed with an offset."""
     parts = [_head.pack(2, partition_time)]
-    if remembered:
-        parts.append(_i32.pack(len(remembered)))
-        for name, value in remembered.items():
+    if metadata:
+        parts.append(_i32.pack(len(metadata)))
+        for name, value in metadata.items():
             name_bytes = name.encode()
             parts += (_i32.pack(len(name_bytes)), name_bytes, _i64.pack(value))
     return binascii.b2a_base64(b"".join(parts), newline=False).decode("ascii")
@@ -64,12 +64,12 @@ def decode_offset_metadata(text: str) -> OffsetMetadata:
             return OffsetMetadata(time)
         if version != 2:
             return OffsetMetadata()
-        return OffsetMetadata(time, _remembered(data) if len(data) > _head.size else _NOTHING)
+        return OffsetMetadata(time, _metadata(data) if len(data) > _head.size else _NOTHING)
     except (ValueError, struct.error):
         return OffsetMetadata()
 
 
-def _remembered(data: bytes) -> Mapping[str, int]:
+def _metadata(data: bytes) -> Mapping[str, int]:
     (count,) = _read_i32(data, _head.size)
     at = _head.size + 4
     found: dict[str, int] = {}

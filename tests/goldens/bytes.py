@@ -274,7 +274,7 @@ def offset_metadata_row(row: Row) -> Fields:
 
 def offset_metadata_read_row(row: Row) -> Fields:
     read = offset_metadata.decode_offset_metadata(row["input"]["text"])
-    return {"partition_time": read.partition_time, "processor_metadata": dict(read.remembered)}
+    return {"partition_time": read.partition_time, "processor_metadata": dict(read.processor_metadata)}
 
 
 def position_row(row: Row) -> Fields:

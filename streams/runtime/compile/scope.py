@@ -11,7 +11,7 @@ from statestore.api import KeyValueStore, SessionStore, SuppressBuffer, Versione
 from streams.dropped import Drop
 from streams.errors import ConfigException
 from streams.metrics import Counter
-from streams.operators.base import Kept, Outcome, RecordContext, StoreAccess
+from streams.operators.base import Outcome, ProcessorMetadata, RecordContext, StoreAccess
 from streams.processor import PunctuationType
 from streams.runtime.compile.contexts import GUIDE, TaskView, ValueContext
 from streams.runtime.compile.punctuate import Schedule
@@ -20,15 +20,6 @@ from streams.serdes.choose import choose
 from streams.topology.node import TaskId
 
 T = TypeVar("T")
-
-
-class KeptNumber:
-    """A number that is saved with the committed offsets."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value = -1
 
 
 class Host(Protocol):
@@ -53,7 +44,7 @@ class Host(Protocol):
 
     def shared(self, name: str, make: Callable[[], T]) -> T: ...
 
-    def kept(self, name: str) -> KeptNumber: ...
+    def processor_metadata(self, name: str) -> ProcessorMetadata: ...
 
     def schedule(
         self,
@@ -136,8 +127,8 @@ class NodeScope:
     def shared(self, name: str, make: Callable[[], T]) -> T:
         return self._host.shared(name, make)
 
-    def kept(self, name: str) -> Kept:
-        return self._host.kept(name)
+    def processor_metadata(self, name: str) -> ProcessorMetadata:
+        return self._host.processor_metadata(name)
 
     def setting(self, name: str) -> object:
         return self._host.view.config.get(name)

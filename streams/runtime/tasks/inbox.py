@@ -188,9 +188,9 @@ class Inbox:
         self._settings = settings
         self._enforced = enforced or Counter()
         self._short = 0
-        self._remembered: Mapping[str, int] = {}
+        self._metadata: Mapping[str, int] = {}
         """What was committed beside the positions."""
-        self._remembering: Mapping[str, int] = {}
+        self._committing: Mapping[str, int] = {}
         self.merges = False
         """There is an entry for rows of several sources."""
 
@@ -324,22 +324,22 @@ class Inbox:
                 times = queue.batches[0].timestamps
                 queue.taken(queue.at + count, highest(times, queue.at, queue.at + count, bad))
 
-    def committable(self, remembered: Mapping[str, int]) -> dict[TopicPartition, Position]:
-        """Positions that have moved since they were last committed, with partition time and `remembered`; one of them
+    def committable(self, metadata: Mapping[str, int]) -> dict[TopicPartition, Position]:
+        """Positions that have moved since they were last committed, with partition time and `metadata`; one of them
         where only that has changed."""
         found: dict[TopicPartition, Position] = {}
         for partition, queue in self._queues.items():
             offset = queue.position()
             if offset is not None and offset != queue.committed:
-                found[partition] = Position(offset, encode_offset_metadata(queue.time, remembered))
-        if not found and remembered != self._remembered:
+                found[partition] = Position(offset, encode_offset_metadata(queue.time, metadata))
+        if not found and metadata != self._metadata:
             # What operators remember has moved without input: it goes beside a position that is known.
             for partition, queue in self._queues.items():
                 offset = queue.position()
                 if offset is not None:
-                    found[partition] = Position(offset, encode_offset_metadata(queue.time, remembered))
+                    found[partition] = Position(offset, encode_offset_metadata(queue.time, metadata))
                     break
-        self._remembering = dict(remembered)
+        self._committing = dict(metadata)
         return found
 
     def committed(self, positions: Mapping[TopicPartition, Position]) -> None:
@@ -347,7 +347,7 @@ class Inbox:
         for partition, position in positions.items():
             self._queues[partition].committed = position.offset
         if positions:
-            self._remembered = self._remembering
+            self._metadata = self._committing
 
     def to_pause(self) -> set[TopicPartition]:
         """Partitions that hold more than `buffered.records.per.partition` records; all others go on."""

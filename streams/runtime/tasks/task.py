@@ -25,7 +25,7 @@ from streams.errors import ProcessorStateException, StreamsException
 from streams.exception_handlers import DeadLetter
 from streams.metrics import Counter, Metrics
 from streams.names import decorated_topic
-from streams.operators.base import Operator, RecordContext, StepMaker, StoreAccess
+from streams.operators.base import Operator, ProcessorMetadata, RecordContext, StepMaker, StoreAccess
 from streams.operators.calls import refuse_unrun
 from streams.processor import PunctuationType
 from streams.record import TopicPartition
@@ -39,7 +39,7 @@ from streams.runtime.compile.layout import flush_order, graph_of, source_of
 from streams.runtime.compile.outbox import Column, Outbox
 from streams.runtime.compile.processors import Processing
 from streams.runtime.compile.punctuate import Punctuations, Schedule
-from streams.runtime.compile.scope import KeptNumber, NodeScope
+from streams.runtime.compile.scope import NodeScope
 from streams.runtime.compile.sinks import Sink, Target
 from streams.runtime.compile.sources import source_step
 from streams.runtime.compile.timestamps import Reading
@@ -164,7 +164,7 @@ class Task:
         """Everything that an abort takes back."""
         walk = self._walk
         self._punctuations = Punctuations(lambda: walk.now)
-        self._kept: dict[str, KeptNumber] = {}
+        self._metadata: dict[str, ProcessorMetadata] = {}
         self._shared: dict[str, object] = {}
         self._operators: dict[str, Operator] = {}
         self._contexts: dict[str, ForwardingContext] = {}
@@ -241,14 +241,14 @@ class Task:
     # started
 
     def place(self, positions: Mapping[TopicPartition, Position]) -> None:
-        """Processing goes on at these committed positions; their metadata hold partition times and kept
-        numbers.
+        """Processing goes on at these committed positions; their metadata hold partition times and what
+        operators keep.
         """
         self.inbox.place(positions)
         for position in positions.values():
-            for name, value in decode_offset_metadata(position.metadata).remembered.items():
-                kept = self.kept(name)
-                kept.value = max(kept.value, value)
+            for name, value in decode_offset_metadata(position.metadata).processor_metadata.items():
+                metadata = self.processor_metadata(name)
+                metadata.value = max(metadata.value, value)
 
     def start(self, now: int) -> None:
         """Makes the operators, initialises the processors and compiles the entries.
@@ -403,9 +403,9 @@ class Task:
             self._shared[name] = make()
         return cast(T, self._shared[name])
 
-    def kept(self, name: str) -> KeptNumber:
+    def processor_metadata(self, name: str) -> ProcessorMetadata:
         """A number that is committed with the offsets."""
-        return self._kept.setdefault(name, KeptNumber())
+        return self._metadata.setdefault(name, ProcessorMetadata())
 
     def schedule(
         self,
@@ -645,8 +645,8 @@ class Task:
         """
         if (damage := self._ground.disk.damage) is not None:
             raise damage
-        remembered = {name: kept.value for name, kept in self._kept.items() if kept.value >= 0}
-        self._positions = self.inbox.committable(remembered)
+        metadata = {name: each.value for name, each in self._metadata.items() if each.value >= 0}
+        self._positions = self.inbox.committable(metadata)
         return self._positions
 
     def committed(self) -> None:

@@ -6,7 +6,7 @@
    disk, or an open transaction, hide what an earlier owner wrote. For a store on its source topic it is the committed
    position, if that is lower.
 4. The stores are restored to their targets.
-5. Positions and kept numbers go to the task, processors are initialised, processing starts.
+5. Positions and processor metadata go to the task, processors are initialised, processing starts.
 """
 
 from __future__ import annotations

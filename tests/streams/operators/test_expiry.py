@@ -281,7 +281,7 @@ class Place:
     def __init__(self) -> None:
         self.value = -1
 
-    def kept(self, name: str) -> Place:
+    def processor_metadata(self, name: str) -> Place:
         return self
 
 

@@ -112,7 +112,7 @@ def test_positions_hold_the_partition_time() -> None:
 def test_kept_numbers_are_committed_and_come_back() -> None:
     class Keeps:
         def __init__(self, scope: Any) -> None:
-            self.kept = scope.kept("closed")
+            self.kept = scope.processor_metadata("closed")
 
         def write_step(self, code: Any, rec: Any, down: Any) -> None:
             code.line(f"{code.use(self.kept)}.value = {rec.ts}")
@@ -124,13 +124,13 @@ def test_kept_numbers_are_committed_and_come_back() -> None:
     walk = Walked(nodes)
     walk.pipe("in", ("k", "v", 12))
     positions = commit(walk)
-    assert decode_offset_metadata(positions[IN].metadata).remembered == {"closed": 12}
+    assert decode_offset_metadata(positions[IN].metadata).processor_metadata == {"closed": 12}
     again = Walked(nodes, start=False)
     again.task.place(positions)
     again.task.start(0)
-    assert again.task.kept("closed").value == 12
+    assert again.task.processor_metadata("closed").value == 12
     again.task.revive()
-    assert again.task.kept("closed").value == -1
+    assert again.task.processor_metadata("closed").value == -1
 
 
 def test_an_abort_takes_back_writes_output_input_and_what_operators_saw() -> None:
