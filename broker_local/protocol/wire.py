@@ -138,7 +138,8 @@ def read_request(frame: memoryview) -> IncomingRequest:
     """
     if len(frame) < ASKED_REST.size:
         raise BadFrame(f"a frame of {len(frame)} bytes; a request has at least {ASKED_REST.size}")
-    number, version, correlation, head_length = ASKED_REST.unpack_from(frame)
+    read: tuple[int, int, int, int] = ASKED_REST.unpack_from(frame)
+    number, version, correlation, head_length = read
     head_end = ASKED_REST.size + head_length
     if head_length > MAX_HEAD or head_end > len(frame):
         raise BadFrame(f"a head of {head_length} bytes in a frame of {len(frame)}")
@@ -254,7 +255,7 @@ class Incoming:
             return whole
         start, end, buffer = self._start, self._end, self._buffer
         if end - start >= 4:
-            (length,) = LENGTH.unpack_from(buffer, start)
+            length: int = LENGTH.unpack_from(buffer, start)[0]
             if length > self._largest:
                 raise BadFrame(f"a frame of {length} bytes; the most is {self._largest}")
             after = start + 4 + length

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 
@@ -47,7 +46,7 @@ def refuse_not_a_number(name: str, value: object, infinities: bool) -> None:
     Raises:
         SerializationException: there is one.
     """
-    todo: list[Any] = [value if _is_plain(value) else msgspec.to_builtins(value)]
+    todo: list[object] = [value if _is_plain(value) else msgspec.to_builtins(value)]
     while todo:
         found = todo.pop()
         if isinstance(found, float):

@@ -63,7 +63,7 @@ def _call(call: Callable[..., Any], form: int, topic: str, headers: Headers, val
     return call(topic, value) if form == 2 else call(topic, headers, value)
 
 
-def _callable(given: Any, method: str) -> tuple[Callable[..., Any], int]:
+def _callable(given: object, method: str) -> tuple[Callable[..., Any], int]:
     """What to call, and with how many arguments."""
     call = getattr(given, method, given)
     if not callable(call):

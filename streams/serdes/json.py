@@ -41,7 +41,7 @@ def _json(type_: Any) -> Serde[Any]:
     name = label("json", type_)
     read = (msgspec.json.Decoder() if type_ is None else msgspec.json.Decoder(type_)).decode
 
-    def encode(value: Any) -> bytes:
+    def encode(value: object) -> bytes:
         try:
             data = _encode(value)
         except TypeError as error:
@@ -54,7 +54,7 @@ def _json(type_: Any) -> Serde[Any]:
             refuse_not_a_number(name, value, infinities=True)
         return data
 
-    def decode(data: bytes) -> Any:
+    def decode(data: bytes) -> object:
         try:
             return read(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -72,7 +72,7 @@ def _json(type_: Any) -> Serde[Any]:
     )
 
 
-def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:
+def _with_other_keys(name: str, value: object, error: TypeError) -> bytes:
     """Encodes a value whose dicts have keys other than text (only text can be sorted by the encoder)."""
     try:
         return _encode(msgspec.to_builtins(value, str_keys=True))
@@ -80,7 +80,7 @@ def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:
         raise unfit(name, value, error) from None
 
 
-def _may_hold_nan(value: Any) -> bool:
+def _may_hold_nan(value: object) -> bool:
     """Asks MessagePack, which keeps NaN, at a tenth of the cost of looking through the value."""
     try:
         return may_hold_nan(encode_as_it_is(value)) is not None

@@ -40,7 +40,7 @@ def _msgpack(type_: Any) -> Serde[Any]:
     name = label("msgpack", type_)
     read = (msgspec.msgpack.Decoder() if type_ is None else msgspec.msgpack.Decoder(type_)).decode
 
-    def encode(value: Any) -> bytes:
+    def encode(value: object) -> bytes:
         try:
             data = _encode(value)
         except TypeError as error:
@@ -51,7 +51,7 @@ def _msgpack(type_: Any) -> Serde[Any]:
             refuse_not_a_number(name, value, infinities=False)
         return data
 
-    def decode(data: bytes) -> Any:
+    def decode(data: bytes) -> object:
         try:
             return read(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -66,7 +66,7 @@ def _msgpack(type_: Any) -> Serde[Any]:
     )
 
 
-def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:
+def _with_other_keys(name: str, value: object, error: TypeError) -> bytes:
     """Encodes a value whose dicts have keys other than text, which the encoder does not sort."""
     try:
         return encode_as_it_is(_sorted(msgspec.to_builtins(value, builtin_types=(bytes, bytearray))))
@@ -74,7 +74,7 @@ def _with_other_keys(name: str, value: Any, error: TypeError) -> bytes:
         raise unfit(name, value, error) from None
 
 
-def _sorted(value: Any) -> Any:
+def _sorted(value: object) -> object:
     """The same value with the entries of each dict in the order of their keys' bytes."""
     if isinstance(value, dict):
         entries = ((encode_as_it_is(key), key, _sorted(entry)) for key, entry in value.items())

@@ -183,6 +183,6 @@ class VersionedKeyValueStore(StateStore, Generic[K, V]):
         return _version(self._store.get(self._keys.written(key), when))
 
 
-def _version(found: Any) -> VersionedRecord[Any] | None:
+def _version(found: api.VersionedRecord | None) -> VersionedRecord[Any] | None:
     """As in Java, what a lookup returns does not say how long it was valid; only queries of versions do."""
     return None if found is None else VersionedRecord(found.value, found.timestamp)

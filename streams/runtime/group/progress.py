@@ -8,7 +8,7 @@ written after the reader asked for its own place there: words of an earlier run 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from streams.runtime.group.blueprint import WantedTopic
@@ -52,10 +52,11 @@ def read_word(data: bytes | None) -> Word | None:
     """A record's value; None where it is of a later version, or no word at all."""
     if data is None or len(data) < _head.size:
         return None
-    version, generation, count = _head.unpack_from(data)
+    head: tuple[int, int, int] = _head.unpack_from(data)
+    version, generation, count = head
     if version != VERSION or len(data) != _head.size + count * _task.size:
         return None
-    rows = _task.iter_unpack(data[_head.size :])
+    rows: Iterator[tuple[int, int, int, int]] = _task.iter_unpack(data[_head.size :])
     return Word(generation, {TaskId(sub, part): None if ended else time for sub, part, ended, time in rows})
 
 
