@@ -11,11 +11,25 @@ from typing import ClassVar
 from streams.record import TopicPartition
 
 
+BY_CODE: dict[int, type[KafkaException]] = {}
+"""The exception that each of Kafka's numbers means: what comes from a broker is raised by it."""
+
+
 class KafkaException(Exception):
-    """Root of all errors raised by streams-app."""
+    """Root of all errors raised by streams-app.
+
+    `code`: the error's number in Kafka's protocol; -1 (`UNKNOWN_SERVER_ERROR`) where Kafka has none of its own.
+    """
 
     code: ClassVar[int] = -1
-    """Kafka's number of the error that a broker answers with; -1: of none."""
+
+    def __init_subclass__(cls, code: int | None = None) -> None:
+        if code is not None:
+            cls.code = code
+            BY_CODE[code] = cls
+
+
+BY_CODE[KafkaException.code] = KafkaException
 
 
 # Java's general exceptions
@@ -54,10 +68,8 @@ class ClassCastException(KafkaException, TypeError):
 # Kafka clients
 
 
-class ConfigException(KafkaException):
+class ConfigException(KafkaException, code=40):
     """A setting is missing, unknown or has a wrong value."""
-
-    code = 40
 
 
 class SerializationException(KafkaException):
@@ -77,10 +89,8 @@ class RetriableException(KafkaException):
     """The same request may succeed when it is tried again."""
 
 
-class TimeoutException(RetriableException, TimeoutError):
+class TimeoutException(RetriableException, TimeoutError, code=7):
     """An operation did not end in the time it was given."""
-
-    code = 7
 
 
 class DisconnectException(RetriableException):
@@ -99,83 +109,59 @@ class InterruptException(KafkaException):
     """The thread was interrupted."""
 
 
-class AuthorizationException(KafkaException):
+class AuthorizationException(KafkaException, code=58):
     """The broker or the operating system refuses access."""
 
-    code = 58
 
-
-class InvalidTopicException(KafkaException, ValueError):
+class InvalidTopicException(KafkaException, ValueError, code=17):
     """The topic's name is not allowed."""
 
-    code = 17
 
-
-class UnknownTopicOrPartitionException(RetriableException):
+class UnknownTopicOrPartitionException(RetriableException, code=3):
     """The topic or partition does not exist. `partition` is set where a single one was asked for."""
-
-    code = 3
 
     def __init__(self, message: str = "", partition: TopicPartition | None = None) -> None:
         super().__init__(message)
         self.partition = partition
 
 
-class TopicExistsException(KafkaException):
+class TopicExistsException(KafkaException, code=36):
     """A topic of that name exists already."""
 
-    code = 36
 
-
-class TopicDeletionDisabledException(KafkaException):
+class TopicDeletionDisabledException(KafkaException, code=73):
     """The broker does not let topics be deleted (`delete.topic.enable`)."""
 
-    code = 73
 
-
-class PolicyViolationException(KafkaException):
+class PolicyViolationException(KafkaException, code=44):
     """The request goes against what the topic's settings say."""
 
-    code = 44
 
-
-class InvalidPartitionsException(KafkaException, ValueError):
+class InvalidPartitionsException(KafkaException, ValueError, code=37):
     """The number of partitions is not allowed."""
 
-    code = 37
 
-
-class InvalidRecordException(KafkaException):
+class InvalidRecordException(KafkaException, code=87):
     """A record or batch was refused by the broker."""
 
-    code = 87
 
-
-class InvalidTimestampException(KafkaException):
+class InvalidTimestampException(KafkaException, code=32):
     """A record's timestamp is not allowed in its topic."""
 
-    code = 32
 
-
-class UnsupportedCompressionTypeException(KafkaException):
+class UnsupportedCompressionTypeException(KafkaException, code=76):
     """The compression of a batch is not known to the broker, or not built."""
 
-    code = 76
 
-
-class CorruptRecordException(RetriableException):
+class CorruptRecordException(RetriableException, code=2):
     """A batch does not match its checksum."""
 
-    code = 2
 
-
-class RecordTooLargeException(KafkaException):
+class RecordTooLargeException(KafkaException, code=10):
     """A record is larger than the topic or the client allows."""
 
-    code = 10
 
-
-class OffsetOutOfRangeException(KafkaException):
+class OffsetOutOfRangeException(KafkaException, code=1):
     """A position lies outside the log, and there is no reset policy to move it.
 
     Attributes:
@@ -183,8 +169,6 @@ class OffsetOutOfRangeException(KafkaException):
         position: the offset that was asked for.
         log_start, log_end: the offsets between which the log could be read.
     """
-
-    code = 1
 
     def __init__(
         self,
@@ -205,7 +189,7 @@ class NoOffsetForPartitionException(KafkaException):
     """No offset is committed, and `auto.offset.reset` is `none`."""
 
 
-class LogTruncatedException(KafkaException):
+class LogTruncatedException(KafkaException, code=75):
     """The log was cut back below the reader's position (decision 21).
 
     Attributes:
@@ -213,8 +197,6 @@ class LogTruncatedException(KafkaException):
         position: the offset that was asked for.
         diverged_at: the offset from which the reader has seen what is no longer there.
     """
-
-    code = 75
 
     def __init__(
         self,
@@ -229,150 +211,104 @@ class LogTruncatedException(KafkaException):
         self.diverged_at = diverged_at
 
 
-class KafkaStorageException(RetriableException):
+class KafkaStorageException(RetriableException, code=56):
     """The broker's disk refuses (full, failing or marked broken)."""
-
-    code = 56
 
 
 class CommitFailedException(KafkaException):
     """The commit came from a member that is no longer part of the group."""
 
 
-class RebalanceInProgressException(RetriableException):
+class RebalanceInProgressException(RetriableException, code=27):
     """The group is rebalancing."""
 
-    code = 27
 
-
-class IllegalGenerationException(RetriableException):
+class IllegalGenerationException(RetriableException, code=22):
     """The generation of the group has moved on."""
 
-    code = 22
 
-
-class UnknownMemberIdException(RetriableException):
+class UnknownMemberIdException(RetriableException, code=25):
     """The coordinator does not know this member."""
 
-    code = 25
 
-
-class FencedMemberEpochException(KafkaException):
+class FencedMemberEpochException(KafkaException, code=110):
     """The group has put this member out: it must give up all its partitions and join again."""
 
-    code = 110
 
-
-class FencedInstanceIdException(KafkaException):
+class FencedInstanceIdException(KafkaException, code=82):
     """Another member with the same `group.instance.id` has taken over."""
 
-    code = 82
 
-
-class InconsistentGroupProtocolException(KafkaException):
+class InconsistentGroupProtocolException(KafkaException, code=23):
     """The member's protocol does not fit the group's."""
 
-    code = 23
 
-
-class InvalidGroupIdException(KafkaException, ValueError):
+class InvalidGroupIdException(KafkaException, ValueError, code=24):
     """The group's name is not allowed."""
 
-    code = 24
 
-
-class GroupIdNotFoundException(KafkaException):
+class GroupIdNotFoundException(KafkaException, code=69):
     """There is no such group."""
 
-    code = 69
 
-
-class GroupNotEmptyException(KafkaException):
+class GroupNotEmptyException(KafkaException, code=68):
     """The group has members."""
 
-    code = 68
 
-
-class GroupMaxSizeReachedException(KafkaException):
+class GroupMaxSizeReachedException(KafkaException, code=81):
     """The group has as many members as it may have."""
 
-    code = 81
 
-
-class InconsistentClusterIdException(KafkaException):
+class InconsistentClusterIdException(KafkaException, code=104):
     """This is the broker of another data directory, or cluster."""
 
-    code = 104
 
-
-class InvalidSessionTimeoutException(KafkaException, ValueError):
+class InvalidSessionTimeoutException(KafkaException, ValueError, code=26):
     """The session timeout is shorter or longer than the coordinator allows."""
 
-    code = 26
 
-
-class CoordinatorLoadInProgressException(RetriableException):
+class CoordinatorLoadInProgressException(RetriableException, code=14):
     """The coordinator is still reading its log."""
 
-    code = 14
 
-
-class OffsetMetadataTooLargeException(KafkaException):
+class OffsetMetadataTooLargeException(KafkaException, code=12):
     """The text committed with an offset is too long."""
 
-    code = 12
 
-
-class InvalidRequestException(KafkaException):
+class InvalidRequestException(KafkaException, code=42):
     """The broker does not understand the request."""
 
-    code = 42
 
-
-class InvalidRequiredAcksException(KafkaException, ValueError):
+class InvalidRequiredAcksException(KafkaException, ValueError, code=21):
     """`acks` has a value that is not allowed."""
 
-    code = 21
 
-
-class InvalidTxnStateException(KafkaException):
+class InvalidTxnStateException(KafkaException, code=48):
     """The transaction is in no state for that."""
 
-    code = 48
 
-
-class OutOfOrderSequenceException(KafkaException):
+class OutOfOrderSequenceException(KafkaException, code=45):
     """A producer's sequence has a gap."""
 
-    code = 45
 
-
-class UnknownProducerIdException(OutOfOrderSequenceException):
+class UnknownProducerIdException(OutOfOrderSequenceException, code=59):
     """The broker has nothing (any more) of this producer."""
 
-    code = 59
 
-
-class DuplicateSequenceException(RetriableException):
+class DuplicateSequenceException(RetriableException, code=46):
     """A batch was sent again; the log has it."""
 
-    code = 46
 
-
-class InvalidProducerEpochException(KafkaException):
+class InvalidProducerEpochException(KafkaException, code=47):
     """The producer's epoch is older than the broker's."""
 
-    code = 47
 
-
-class ProducerFencedException(KafkaException):
+class ProducerFencedException(KafkaException, code=90):
     """A newer producer with the same transactional id has taken over."""
 
 
-class UnsupportedVersionException(KafkaException):
+class UnsupportedVersionException(KafkaException, code=35):
     """The other side speaks no version that we speak, or data is of a newer version."""
-
-    code = 35
 
 
 class BrokerNotFoundException(KafkaException):

@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-from streams.errors import KafkaException, UnknownTopicOrPartitionException
+from streams.errors import BY_CODE, KafkaException, UnknownTopicOrPartitionException
 from streams.record import TopicPartition
-
-
-def _all(kind: type[KafkaException]) -> Iterator[type[KafkaException]]:
-    yield kind
-    for each in kind.__subclasses__():
-        yield from _all(each)
-
-
-EXCEPTIONS: Mapping[int, type[KafkaException]] = {
-    kind.code: kind for kind in _all(KafkaException) if "code" in vars(kind)
-}
-"""Those that have a number of their own."""
 
 
 def exception(code: int, message: str, where: TopicPartition | str = "") -> KafkaException:
@@ -28,7 +14,7 @@ def exception(code: int, message: str, where: TopicPartition | str = "") -> Kafk
         message: the broker's text, or "".
         where: the topic, partition or group, put before the text.
     """
-    kind = EXCEPTIONS.get(code)
+    kind = BY_CODE.get(code)
     if kind is None:
         return KafkaException(f"{where}: the broker answered with the unknown error {code}: {message}")
     text = message or (kind.__doc__ or "").partition("\n")[0]

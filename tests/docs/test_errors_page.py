@@ -21,8 +21,7 @@ from streams import (
     TopologyException,
     errors,
 )
-from streams.clients.errors_by_number import EXCEPTIONS
-from streams.errors import KafkaException
+from streams.errors import BY_CODE, KafkaException
 from tests.docs.pages import ROOT, rows
 
 PAGE = ROOT / "docs" / "errors.md"
@@ -38,11 +37,15 @@ def test_every_exception_is_on_the_page_once() -> None:
     assert len(re.findall(r"^\| `\w+Exception` \|", PAGE.read_text("utf-8"), re.MULTILINE)) == len(NAMED)
 
 
+def test_each_of_kafkas_numbers_means_one_exception() -> None:
+    assert set(BY_CODE.values()) == {kind for kind in KINDS.values() if "code" in vars(kind)}
+    assert all(kind.code == code for code, kind in BY_CODE.items())
+
+
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_an_exception_is_as_the_page_says(name: str) -> None:
     _, number, means, to_do = NAMED[name]
-    numbers = [int(code) for code, kind in EXCEPTIONS.items() if kind is KINDS[name]]
-    assert number == (str(numbers[0]) if numbers else "")
+    assert number == (str(KINDS[name].code) if "code" in vars(KINDS[name]) else "")
     assert means
     assert to_do
     said = set(re.findall(r"`(\w+Error)`", means))
