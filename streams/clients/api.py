@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from streams.config.clients import CONSUMER, FETCH_BYTES, PRODUCER, ClientConfig
 from streams.errors import KafkaException
 from streams.record import RecordBatch, TopicPartition
 from streams.world import World
@@ -47,14 +48,26 @@ class ReaderSettings:
         troubled: takes cause and words of what is tried again and again.
     """
 
-    max_wait_ms: int = 500
-    min_bytes: int = 1
-    max_bytes: int = 8 * 1024 * 1024
-    max_partition_bytes: int = 1024 * 1024
-    troubled: Troubled = nobody
+    max_wait_ms: int
+    min_bytes: int
+    max_bytes: int
+    max_partition_bytes: int
+    troubled: Troubled
+
+    @classmethod
+    def of(cls, config: ClientConfig, troubled: Troubled = nobody) -> ReaderSettings:
+        """From the settings of a consumer."""
+        return cls(
+            config.number("fetch.max.wait.ms"),
+            config.number("fetch.min.bytes"),
+            config.number("fetch.max.bytes"),
+            config.number("max.partition.fetch.bytes"),
+            troubled,
+        )
 
 
-READER_DEFAULTS = ReaderSettings()
+READER_DEFAULTS = ReaderSettings.of(ClientConfig(CONSUMER, {"fetch.max.bytes": FETCH_BYTES}))
+"""How an application reads where it is not told: changelogs, global tables."""
 
 
 class Fetched(NamedTuple):
@@ -146,16 +159,29 @@ class WriterSettings:
         troubled: takes cause and words of what is tried again and again.
     """
 
-    acks: int = -1
-    idempotent: bool = True
-    delivery_timeout_ms: int = 120_000
-    retry_backoff_ms: int = 100
-    max_bytes_out: int = 64 * 1024 * 1024
-    metadata_timeout_ms: int = 60_000
-    troubled: Troubled = nobody
+    acks: int
+    idempotent: bool
+    delivery_timeout_ms: int
+    retry_backoff_ms: int
+    max_bytes_out: int
+    metadata_timeout_ms: int
+    troubled: Troubled
+
+    @classmethod
+    def of(cls, config: ClientConfig, troubled: Troubled = nobody) -> WriterSettings:
+        """From the settings of a producer."""
+        return cls(
+            {"all": -1, "-1": -1, "0": 0, "1": 1}[config.text("acks")],
+            bool(config["enable.idempotence"]),
+            config.number("delivery.timeout.ms"),
+            config.number("retry.backoff.ms"),
+            2 * config.number("buffer.memory"),  # what waits in the producer, and as much again on its way
+            config.number("max.block.ms"),
+            troubled,
+        )
 
 
-WRITER_DEFAULTS = WriterSettings()
+WRITER_DEFAULTS = WriterSettings.of(ClientConfig(PRODUCER, {}))
 
 
 class Sent(NamedTuple):

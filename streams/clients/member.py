@@ -35,6 +35,7 @@ from streams.clients.api import (
     SyncGroup,
 )
 from streams.clients.assignors import Offer, read_subscription, write_subscription
+from streams.config.clients import ClientConfig
 from streams.errors import (
     IllegalGenerationException,
     KafkaException,
@@ -70,11 +71,25 @@ class MemberSettings:
 
     group: str
     protocols: tuple[str, ...]
-    instance_id: str | None = None
-    session_timeout_ms: int = 45_000
-    heartbeat_interval_ms: int = 3_000
-    rebalance_timeout_ms: int = 300_000
-    retry_backoff_ms: int = 100
+    instance_id: str | None
+    session_timeout_ms: int
+    heartbeat_interval_ms: int
+    rebalance_timeout_ms: int
+    retry_backoff_ms: int
+
+    @classmethod
+    def of(cls, group: str, protocols: tuple[str, ...], config: ClientConfig) -> MemberSettings:
+        """From the settings of a consumer."""
+        instance = config["group.instance.id"]
+        return cls(
+            group,
+            protocols,
+            None if instance is None else str(instance),
+            config.number("session.timeout.ms"),
+            config.number("heartbeat.interval.ms"),
+            config.number("max.poll.interval.ms"),
+            config.number("retry.backoff.ms"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
+from streams.config.clients import PRODUCER, ClientConfig
 from streams.errors import RecordTooLargeException
 from streams.record import Headers
 
-LARGEST = 1024 * 1024
-"""Kafka's default of `max.request.size`, in bytes."""
+LARGEST = ClientConfig(PRODUCER, {}).number("max.request.size")
+"""Bytes, where it is not given."""
 
 _FIXED = 61 + 21
 

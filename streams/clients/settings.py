@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streams.clients.api import Isolation, ReaderSettings, WriterSettings
 from streams.clients.assignors import assignor_names
 from streams.clients.member import MemberSettings
-from streams.config.clients import ADMIN, CONSUMER, PRODUCER, is_bundled
+from streams.config.clients import ADMIN, CONSUMER, PRODUCER, ClientConfig, is_bundled
 from streams.config.table import Setting, invalid, named, unknown
 from streams.errors import ConfigException, NotYetBuiltException
 from streams.serdes.base import Serde
@@ -16,7 +16,6 @@ from streams.troubles import Troubles
 
 Partitioner = Callable[[str, object, object, int], int]
 """`(topic, key, value, partitions)`, as they were given to `send`, to the number of a partition."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,49 +64,38 @@ class AdminSettings:
     client_id: str
 
 
-class _Given:
-    """The settings that were given, parsed, over the defaults of a table."""
+def _parsed(
+    table: Mapping[str, Setting], config: Mapping[str, object], keywords: Mapping[str, object]
+) -> ClientConfig:
+    """Holds what was given against a table."""
+    given = named(config)
+    for name, value in keywords.items():
+        dotted = name.replace("_", ".")
+        if dotted in given:
+            raise ConfigException(f"{dotted} is given twice: in the mapping and as a keyword.")
+        given[dotted] = value
+    parsed: dict[str, object] = {}
+    for name, value in given.items():
+        if name not in table:
+            raise unknown(name, table)
+        parsed[name] = table[name].parse(value)
+    found = ClientConfig(table, parsed)
+    bundled = is_bundled(found["bootstrap.servers"])
+    for name, value in parsed.items():
+        table[name].refuse_unbuilt(value, bundled=bundled)
+    return found
 
-    def __init__(
-        self, table: Mapping[str, Setting], config: Mapping[str, object], keywords: Mapping[str, object]
-    ) -> None:
-        given = named(config)
-        for name, value in keywords.items():
-            dotted = name.replace("_", ".")
-            if dotted in given:
-                raise ConfigException(f"{dotted} is given twice: in the mapping and as a keyword.")
-            given[dotted] = value
-        self.given: dict[str, object] = {}
-        for name, value in given.items():
-            if name not in table:
-                raise unknown(name, table)
-            self.given[name] = table[name].parse(value)
-        self._table = table
-        bundled = is_bundled(self["bootstrap.servers"])
-        for name, value in self.given.items():
-            table[name].refuse_unbuilt(value, bundled=bundled)
 
-    def __getitem__(self, name: str) -> object:
-        return self.given.get(name, self._table[name].default)
+def _servers(config: ClientConfig) -> str:
+    value = config["bootstrap.servers"]
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
-    def number(self, name: str) -> int:
-        value = self[name]
-        assert isinstance(value, int)
-        return value
 
-    def text(self, name: str) -> str:
-        value = self[name]
-        return "" if value is None else str(value)
-
-    def servers(self) -> str:
-        value = self["bootstrap.servers"]
-        return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
-    def serde(self, name: str) -> Serde[object] | None:
-        """A serde, as the table has checked it."""
-        value = self[name]
-        assert value is None or isinstance(value, Serde)
-        return value
+def _serde(config: ClientConfig, name: str) -> Serde[object] | None:
+    """A serde, as the table has checked it."""
+    value = config[name]
+    assert value is None or isinstance(value, Serde)
+    return value
 
 
 def producer_settings(config: Mapping[str, object], keywords: Mapping[str, object]) -> ProducerSettings:
@@ -120,11 +108,12 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
         ConfigException: a setting is unknown, has a wrong value, or contradicts another.
         NotYetBuiltException: a setting is known, but not built yet.
     """
-    given = _Given(PRODUCER, config, keywords)
-    acks = {"all": -1, "-1": -1, "0": 0, "1": 1}[given.text("acks")]
+    given = _parsed(PRODUCER, config, keywords)
+    told = Troubles(given.text("client.id") or "producer").tell
+    writer = WriterSettings.of(given, told)
     in_flight = given.number("max.in.flight.requests.per.connection")
-    idempotent = bool(given["enable.idempotence"])
-    if idempotent and acks != -1:
+    idempotent = writer.idempotent
+    if idempotent and writer.acks != -1:
         if "enable.idempotence" in given.given:
             raise ConfigException("Must set acks to all in order to use the idempotent producer.")
         idempotent = False
@@ -141,29 +130,26 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
         raise ConfigException(
             "delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms"
         )
-    memory, block = given.number("buffer.memory"), given.number("max.block.ms")
-    told = Troubles(given.text("client.id") or "producer").tell
-    writer = WriterSettings(acks, idempotent, delivery, given.number("retry.backoff.ms"), 2 * memory, block, told)
     return ProducerSettings(
-        bootstrap_servers=given.servers(),
+        bootstrap_servers=_servers(given),
         client_id=given.text("client.id") or "producer",
-        key_serializer=given.serde("key.serializer"),
-        value_serializer=given.serde("value.serializer"),
+        key_serializer=_serde(given, "key.serializer"),
+        value_serializer=_serde(given, "value.serializer"),
         partitioner=partitioner,
         ignores_keys=bool(given["partitioner.ignore.keys"]),
         batch_size=given.number("batch.size"),
         linger_ms=linger,
-        buffer_memory=memory,
-        max_block_ms=block,
+        buffer_memory=given.number("buffer.memory"),
+        max_block_ms=given.number("max.block.ms"),
         max_request_size=given.number("max.request.size"),
         most_out=min(in_flight, 5),
-        writer=writer,
+        writer=replace(writer, idempotent=idempotent),
     )
 
 
 def consumer_settings(config: Mapping[str, object], keywords: Mapping[str, object]) -> ConsumerSettings:
     """Reads the settings of a consumer; see `producer_settings`."""
-    given = _Given(CONSUMER, config, keywords)
+    given = _parsed(CONSUMER, config, keywords)
     group = None if given["group.id"] is None else given.text("group.id")
     reset = given.text("auto.offset.reset").lower()
     if reset.startswith("by_duration"):
@@ -175,42 +161,29 @@ def consumer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
     session, beat = given.number("session.timeout.ms"), given.number("heartbeat.interval.ms")
     if beat >= session:
         raise invalid("heartbeat.interval.ms", beat, f"It must be lower than session.timeout.ms, which is {session}")
-    instance = given["group.instance.id"]
     auto = bool(given["enable.auto.commit"]) and group is not None
     if group is None and given.given.get("enable.auto.commit") is True:
         raise ConfigException("enable.auto.commit cannot be set to true when default group id (null) is used.")
     return ConsumerSettings(
-        bootstrap_servers=given.servers(),
+        bootstrap_servers=_servers(given),
         client_id=given.text("client.id") or "consumer",
         group=group,
-        key_deserializer=given.serde("key.deserializer"),
-        value_deserializer=given.serde("value.deserializer"),
+        key_deserializer=_serde(given, "key.deserializer"),
+        value_deserializer=_serde(given, "value.deserializer"),
         auto_commit_ms=max(1, given.number("auto.commit.interval.ms")) if auto else None,
         reset=reset,
         isolation=Isolation(given.text("isolation.level")),
         max_poll_records=given.number("max.poll.records"),
         api_timeout_ms=given.number("default.api.timeout.ms"),
         metadata_max_age_ms=given.number("metadata.max.age.ms"),
-        reader=ReaderSettings(
-            given.number("fetch.max.wait.ms"),
-            given.number("fetch.min.bytes"),
-            given.number("fetch.max.bytes"),
-            given.number("max.partition.fetch.bytes"),
-            Troubles(given.text("client.id") or "consumer").tell,
-        ),
-        member=MemberSettings(
-            group or "",
-            assignor_names(given[strategy]) if strategy in given.given else ("range",),
-            None if instance is None else str(instance),
-            session,
-            beat,
-            given.number("max.poll.interval.ms"),
-            given.number("retry.backoff.ms"),
+        reader=ReaderSettings.of(given, Troubles(given.text("client.id") or "consumer").tell),
+        member=MemberSettings.of(
+            group or "", assignor_names(given[strategy]) if strategy in given.given else ("range",), given
         ),
     )
 
 
 def admin_settings(config: Mapping[str, object], keywords: Mapping[str, object]) -> AdminSettings:
     """Reads the settings of an admin; see `producer_settings`."""
-    given = _Given(ADMIN, config, keywords)
-    return AdminSettings(given.servers(), given.text("client.id") or "admin")
+    given = _parsed(ADMIN, config, keywords)
+    return AdminSettings(_servers(given), given.text("client.id") or "admin")

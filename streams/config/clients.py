@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from streams.config.table import (
@@ -28,6 +29,8 @@ JVM = "it belongs to the Java virtual machine"
 EXACTLY_ONCE = "exactly-once"
 COMPRESSION = "compression"
 INTS = 2_147_483_647
+FETCH_BYTES = 8 * 1024 * 1024
+"""Most of one fetch of an application: more would only wait in memory."""
 
 _LOOKUPS = ("use_all_dns_ips", "resolve_canonical_bootstrap_servers_only")
 _PROTOCOLS = ("SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT")
@@ -70,6 +73,33 @@ def is_bundled(servers: object) -> bool:
     """Are these `bootstrap.servers` the bundled engine's, and not Apache Kafka's?"""
     addresses = servers if isinstance(servers, tuple) else (servers,)
     return all(str(address).startswith(("local://", "memory://")) for address in addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """The settings of one client, parsed: what was given, over the defaults of its table, which nobody else says.
+
+    Args:
+        table: `CONSUMER`, `PRODUCER` or `ADMIN`.
+        given: parsed values by dotted name.
+    """
+
+    table: Mapping[str, Setting]
+    given: Mapping[str, object]
+
+    def __getitem__(self, name: str) -> object:
+        return self.given.get(name, self.table[name].default)
+
+    def number(self, name: str) -> int:
+        """A whole number; durations are ms, sizes bytes."""
+        value = self[name]
+        assert isinstance(value, int)
+        return value
+
+    def text(self, name: str) -> str:
+        """Text, "" where there is none."""
+        value = self[name]
+        return "" if value is None else str(value)
 
 
 # fmt: off

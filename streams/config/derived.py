@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
-from streams.config.clients import ADMIN, CONSUMER, PREFIXES, PRODUCER
+from streams.config.clients import ADMIN, CONSUMER, PREFIXES, PRODUCER, is_bundled
 from streams.config.streams import SETTINGS
 from streams.config.table import Setting, invalid
 from streams.errors import IllegalArgumentException
@@ -26,6 +26,7 @@ class ApplicationConfig(Protocol):
 
     @property
     def application_id(self) -> str: ...
+    def __getitem__(self, name: str, /) -> object: ...
     def get_int(self, name: str) -> int: ...
     def prefixed(self, prefix: str) -> Mapping[str, object]: ...
     def unprefixed(self) -> Mapping[str, object]: ...
@@ -56,6 +57,10 @@ _READ: Mapping[str, frozenset[str]] = {
     "producer.": READ_BY_PRODUCER,
     "admin.": frozenset(),
 }
+OF_BUNDLED: Mapping[str, object] = {"heartbeat.interval.ms": 300}
+"""What the consumer of an application's input has on the bundled engine where it is not given. A worker learns of a
+rebalance by the answer to a heartbeat (Kafka's 3,000 would hold up every join for so long), and a heartbeat to a broker
+on the same host costs next to nothing."""
 _TRANSACTION_TIMEOUT = 10_000
 _NEVER = 2_147_483_647
 
@@ -73,6 +78,8 @@ def consumer_settings(
         worker: number of the worker in its process; a static member's id ends with it.
     """
     found: Settings = {"auto.offset.reset": "earliest", "max.poll.records": 1_000}
+    if kind == "main" and is_bundled(config["bootstrap.servers"]):
+        found.update(OF_BUNDLED)
     given = _given(config, CONSUMER, "consumer.", f"{kind}.consumer.")
     forced = dict(_FORCED_CONSUMER)
     if exactly_once:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from streams.config.clients import ADMIN, CONSUMER, PRODUCER
-from streams.config.derived import READ_BY_CONSUMER, READ_BY_PRODUCER
+from streams.config.clients import ADMIN, CONSUMER, FETCH_BYTES, PRODUCER
+from streams.config.derived import OF_BUNDLED, READ_BY_CONSUMER, READ_BY_PRODUCER
 from streams.config.streams import DIFFERENT, SETTINGS
 from streams.config.table import Setting, Type, text_of
 from streams.config.topics import TOPIC
@@ -37,6 +37,7 @@ This page is made from the tables: `python -m streams.config.page > docs/setting
 _APPLICATION = f"""An application's clients are the runtime's own. Of the settings below its consumer reads
 {_names(READ_BY_CONSUMER)}; its producer reads
 {_names(READ_BY_PRODUCER)}.
+The consumer's `fetch.max.bytes` counts up to {FETCH_BYTES}: more would only wait in memory.
 What else is given for them, with a prefix or without, changes nothing, which a warning tells at the start."""
 
 
@@ -48,7 +49,9 @@ def page() -> str:
             _HEAD,
             f"## Where defaults differ from Kafka's\n\n{different}\n"
             "* `linger.ms` of the application's producer: 0; Kafka Streams waits 100, here the outbox "
-            "makes the batches.\n",
+            "makes the batches.\n"
+            f"* `heartbeat.interval.ms` of the application's consumer on the bundled engine: "
+            f"{OF_BUNDLED['heartbeat.interval.ms']}; Kafka has 3,000. Workers learn of a rebalance by it.\n",
             _section("Application", SETTINGS),
             f"## Clients of an application\n\n{_APPLICATION}\n",
             _section("Consumer", CONSUMER),

@@ -15,6 +15,7 @@ from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
 from streams.clients.local.partition_queue import NEVER, InFlightBatch, PartitionQueue, too_late
+from streams.config.clients import PRODUCER, ClientConfig
 from streams.errors import (
     DisconnectException,
     DuplicateSequenceException,
@@ -27,7 +28,7 @@ from streams.errors import (
 )
 from streams.record import RecordBatch, TopicPartition
 
-METADATA_MAX_AGE_MS = 300_000
+METADATA_MAX_AGE_MS = ClientConfig(PRODUCER, {}).number("metadata.max.age.ms")
 FOREVER_MS = 2**63 - 1
 
 

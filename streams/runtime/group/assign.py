@@ -49,7 +49,7 @@ class MemberInfo:
 class AssignSettings:
     """`acceptable_recovery_lag`: how far a copy may be behind and still count as caught up, in records."""
 
-    acceptable_recovery_lag: int = 10_000
+    acceptable_recovery_lag: int
 
 
 @dataclass(frozen=True, slots=True)

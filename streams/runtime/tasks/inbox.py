@@ -35,8 +35,8 @@ FREE = Limit(NO_LIMIT)
 class InboxSettings(NamedTuple):
     """`max.task.idle.ms` and `buffered.records.per.partition`."""
 
-    max_idle_ms: int = 0
-    buffered: int = 1_000
+    max_idle_ms: int
+    buffered: int
 
 
 class Reads(NamedTuple):

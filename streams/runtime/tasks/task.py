@@ -20,6 +20,7 @@ from statestore.memory import MemoryEngine
 from statestore.record_cache import RecordCache
 from streams.clients.api import Fetched, Position
 from streams.clients.request_size import LARGEST
+from streams.config.streams import SETTINGS
 from streams.dropped import LATE, Drop, Dropped
 from streams.errors import ProcessorStateException, StreamsException
 from streams.exception_handlers import DeadLetter
@@ -57,7 +58,7 @@ from streams.runtime.state.stores import (
 )
 from streams.runtime.tasks import dead_letters
 from streams.runtime.tasks.idleness import Idle
-from streams.runtime.tasks.inbox import FREE, MAX_RUN, NO_LIMIT, Inbox, InboxSettings, Reads
+from streams.runtime.tasks.inbox import FREE, NO_LIMIT, Inbox, InboxSettings, Reads
 from streams.runtime.tasks.skew import Limit
 from streams.serdes.base import AnySerde
 from streams.serdes.choose import default_serde
@@ -120,10 +121,11 @@ class Ground:
         """The real name of a topic of the topology: internal ones are prefixed."""
         return decorated_topic(self.prefix, topic) if topic in self.internal_topics else topic
 
-    def number(self, name: str, default: int) -> int:
-        """A setting that is an integer."""
-        found = self.config.get(name)
-        return found if isinstance(found, int) else default
+    def number(self, name: str) -> int:
+        """A setting that is an integer; its default where it is not given."""
+        found = self.config.get(name, SETTINGS[name].default)
+        assert isinstance(found, int)
+        return found
 
 
 class Task:
@@ -143,7 +145,7 @@ class Task:
         self._memory = MemoryEngine()
         self._lease = Lease()
         self._tags = {"task_id": str(id)}
-        self._longest = ground.number("max.run.records", MAX_RUN)
+        self._longest = ground.number("max.run.records")
         self._drops = Drops(str(id), ground.dropped, lambda: self._walk, ground.metrics)
         self._processed = ground.metrics.counter("process-total", **self._tags)
         self._punctuated = ground.metrics.counter("punctuate-total", **self._tags)
@@ -230,7 +232,7 @@ class Task:
     def _new_inbox(self) -> Inbox:
         ground = self._ground
         settings = InboxSettings(
-            ground.number("max.task.idle.ms", 0), ground.number("buffered.records.per.partition", 1_000)
+            ground.number("max.task.idle.ms"), ground.number("buffered.records.per.partition")
         )
         enforced = ground.metrics.counter("enforced-processing-total", **self._tags)
         return Inbox(self._reads, settings, enforced)

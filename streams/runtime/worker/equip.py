@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from statestore.engine import Engine
 from statestore.memory import MemoryEngine
 from streams.clients.api import Door, Isolation, ReaderSettings, Troubled, WriterSettings, nobody
 from streams.clients.member import MemberSettings
-from streams.clients.request_size import LARGEST
 from streams.clock import Clock
 from streams.config.application import StreamsConfig
+from streams.config.clients import CONSUMER, FETCH_BYTES, PRODUCER, ClientConfig
+from streams.config.derived import READ_BY_CONSUMER, READ_BY_PRODUCER
 from streams.dropped import INTERVAL_MS, Dropped
 from streams.errors import IllegalStateException
 from streams.metrics import Metrics
@@ -30,22 +31,17 @@ from streams.runtime.worker.worker import Surroundings, Worker, WorkerSettings, 
 from streams.topology.node import BuiltTopology
 from streams.troubles import Troubles
 
-MOST_BYTES = 8 * 1024 * 1024
-"""Of one fetch: more would only wait in the inboxes."""
-
-HEARTBEAT_MS = 300
-"""A worker learns of a rebalance by the answer to a heartbeat (Kafka's 3,000 would hold up every join for so long); to
-a broker on the same host it costs next to nothing."""
-
 
 def worker_settings(
     config: StreamsConfig, client_id: str, number: int, troubled: Troubled = nobody
 ) -> WorkerSettings:
     """The settings of one worker of an application; `troubled` takes what keeps its clients from their work."""
     name = f"{client_id}-StreamThread-{number}"
-    consumer = config.get_main_consumer_configs(f"{name}-consumer", number)
-    producer = config.get_producer_configs(f"{name}-producer")
-    instance = consumer.get("group.instance.id")
+    given = config.get_main_consumer_configs(f"{name}-consumer", number)
+    consumer = ClientConfig(CONSUMER, {key: value for key, value in given.items() if key in READ_BY_CONSUMER})
+    given = config.get_producer_configs(f"{name}-producer")
+    producer = ClientConfig(PRODUCER, {key: value for key, value in given.items() if key in READ_BY_PRODUCER})
+    reader = ReaderSettings.of(consumer, troubled)
     return WorkerSettings(
         name=name,
         application_id=config.application_id,
@@ -54,35 +50,18 @@ def worker_settings(
         poll_ms=config.get_int("poll.ms"),
         task_timeout_ms=config.get_int("task.timeout.ms"),
         skew_wait_ms=config.get_int("max.task.skew.wait.ms"),
-        reset=str(consumer["auto.offset.reset"]),
+        reset=consumer.text("auto.offset.reset"),
         purge_interval_ms=config.get_int("repartition.purge.interval.ms"),
         uncommitted_max_bytes=config.get_int("statestore.uncommitted.max.bytes"),
         assign=AssignSettings(config.get_int("acceptable.recovery.lag")),
-        look_every_ms=_number(consumer, "metadata.max.age.ms", 300_000),
-        member=MemberSettings(
-            config.application_id,
-            (PROTOCOL,),
-            None if instance is None else str(instance),
-            session_timeout_ms=_number(consumer, "session.timeout.ms", 45_000),
-            heartbeat_interval_ms=_number(consumer, "heartbeat.interval.ms", HEARTBEAT_MS),
-            rebalance_timeout_ms=_number(consumer, "max.poll.interval.ms", 300_000),
-        ),
-        isolation=Isolation(consumer.get("isolation.level", Isolation.READ_UNCOMMITTED)),
-        reader=ReaderSettings(
-            max_wait_ms=_number(consumer, "fetch.max.wait.ms", 500),
-            min_bytes=_number(consumer, "fetch.min.bytes", 1),
-            max_bytes=min(_number(consumer, "fetch.max.bytes", MOST_BYTES), MOST_BYTES),
-            max_partition_bytes=_number(consumer, "max.partition.fetch.bytes", 1024 * 1024),
-            troubled=troubled,
-        ),
-        writer=WriterSettings(
-            delivery_timeout_ms=_number(producer, "delivery.timeout.ms", 120_000),
-            retry_backoff_ms=_number(producer, "retry.backoff.ms", 100),
-            troubled=troubled,
-        ),
-        linger_ms=_number(producer, "linger.ms", 0),
+        look_every_ms=consumer.number("metadata.max.age.ms"),
+        member=MemberSettings.of(config.application_id, (PROTOCOL,), consumer),
+        isolation=Isolation(consumer.text("isolation.level")),
+        reader=replace(reader, max_bytes=min(reader.max_bytes, FETCH_BYTES)),
+        writer=WriterSettings.of(producer, troubled),
+        linger_ms=producer.number("linger.ms"),
         cleanup_delay_ms=config.get_int("state.cleanup.delay.ms"),
-        max_request_size=_number(producer, "max.request.size", LARGEST),
+        max_request_size=producer.number("max.request.size"),
     )
 
 
@@ -159,11 +138,6 @@ def summary_interval_ms(config: StreamsConfig) -> int:
 
 def _no_partitions(topic: str) -> int:
     raise IllegalStateException(f"Nobody has connected yet, so {topic} has no partitions.")
-
-
-def _number(settings: Mapping[str, object], name: str, default: int) -> int:
-    found = settings.get(name)
-    return found if isinstance(found, int) else default
 
 
 def state_directory(config: StreamsConfig, address: str) -> Path:

@@ -15,7 +15,6 @@ from functools import partial
 
 from streams.clients.api import Door, Isolation, ReaderSettings, WriterSettings
 from streams.clients.member import MemberSettings
-from streams.clients.request_size import LARGEST
 from streams.clients.seat import Seat, Telling
 from streams.clock import Clock
 from streams.dropped import Drop
@@ -89,10 +88,10 @@ class WorkerSettings:
     reader: ReaderSettings
     writer: WriterSettings
     cleanup_delay_ms: int
+    look_every_ms: int
+    max_request_size: int
     linger_ms: int = 0
-    max_request_size: int = LARGEST
     endpoint: str = ""
-    look_every_ms: int = 300_000
     isolation: Isolation = Isolation.READ_UNCOMMITTED
 
     @property

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streams.clients.api import Door, Fetched, Isolation, Reader, ReaderSettings, Sent, Writer, WriterSettings
+from streams.clients.api import READER_DEFAULTS, WRITER_DEFAULTS, Door, Fetched, Isolation, Reader, Sent, Writer
 from streams.errors import (
     IllegalArgumentException,
     InvalidTopicException,
@@ -91,7 +92,7 @@ def test_the_end_is_not_told_while_more_is_known_to_follow(
     writer = stack.enter_context(closing(door.writer()))
     for number in range(4):
         write(writer, zero, bytes([number]) * 1_000)
-    small = ReaderSettings(max_partition_bytes=1_500, max_bytes=1_500)
+    small = replace(READER_DEFAULTS, max_partition_bytes=1_500, max_bytes=1_500)
     reader = stack.enter_context(closing(door.reader(UNCOMMITTED, small)))
     reader.place({zero: 0})
     seen = read_to_end(reader, zero)
@@ -279,7 +280,7 @@ def test_a_batch_that_fails_for_good_takes_nothing_else_with_it(
 
 
 def test_without_acknowledgement_there_is_no_offset(door: Door, zero: TopicPartition, stack: ExitStack) -> None:
-    writer = stack.enter_context(closing(door.writer(WriterSettings(acks=0, idempotent=False))))
+    writer = stack.enter_context(closing(door.writer(replace(WRITER_DEFAULTS, acks=0, idempotent=False))))
     reader = stack.enter_context(closing(door.reader(UNCOMMITTED)))
     sent: list[Sent] = []
     writer.send(zero, batch([b"a"]), sent.append)

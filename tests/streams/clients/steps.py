@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from streams.clients import Consumer, ConsumerRecord
+from streams.clients.member import MemberSettings
+from streams.config.clients import CONSUMER, ClientConfig
 from tests.engines import until
+
+
+def member_settings(*protocols: str, **given: object) -> MemberSettings:
+    """A member of group `g`, by the settings of its consumer with underscores."""
+    config = ClientConfig(CONSUMER, {name.replace("_", "."): value for name, value in given.items()})
+    return MemberSettings.of("g", protocols or ("range",), config)
 
 
 def read(consumer: Consumer, topic: str, count: int) -> list[ConsumerRecord]:

@@ -17,13 +17,14 @@ from streams.clients.accumulator import Accumulator
 from streams.clients.api import Door, Position
 from streams.clients.connect import connect
 from streams.clients.local import writer
-from streams.clients.member import Member, MemberSettings
+from streams.clients.member import Member
 from streams.clients.pulse import Pulse, pulse_of
 from streams.clients.seat import Seat
 from streams.errors import BackgroundThreadException, InvalidRecordException, RecordTooLargeException
 from streams.runtime.compile import aio
 from streams.world import SYSTEM
 from tests.engines import until
+from tests.streams.clients.steps import member_settings
 
 PATIENCE_S = 30.0
 
@@ -214,7 +215,7 @@ def test_a_membership_whose_heartbeats_fail_is_over_and_its_owner_is_told(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rung = threading.Event()
-    with closing(Seat(door, MemberSettings("g", ("range",), heartbeat_interval_ms=10), rung.set)) as seat:
+    with closing(Seat(door, member_settings(heartbeat_interval_ms=10), rung.set)) as seat:
         monkeypatch.setattr(Member, "on_time", planted)
         monkeypatch.setattr(Member, "next_due", lambda self: 0)
         pulse_of(SYSTEM).nudge()

@@ -42,10 +42,10 @@ from streams.errors import (
     UnknownMemberIdException,
 )
 from streams.record import TopicPartition
+from tests.streams.clients.steps import member_settings
 
 OFFER = Offer(("t",))
-SETTINGS = MemberSettings("g", ("range",), session_timeout_ms=10_000, heartbeat_interval_ms=1_000,
-                          rebalance_timeout_ms=60_000)  # fmt: skip
+SETTINGS = member_settings(session_timeout_ms=10_000, heartbeat_interval_ms=1_000, max_poll_interval_ms=60_000)
 
 
 def joined(generation: int = 1, leader: str = "other", **more: object) -> Joined:
@@ -215,14 +215,14 @@ def test_an_owner_that_does_not_poll_loses_its_membership() -> None:
 
 def test_leaving_is_said_by_dynamic_members_only() -> None:
     assert stable().leave(5) == [Send(LeaveGroup("g", "me", None))]
-    static = stable(MemberSettings("g", ("range",), instance_id="i-1"))
+    static = stable(member_settings(group_instance_id="i-1"))
     assert static.leave(5) == []
     assert static.phase is Phase.IDLE
     assert Member(SETTINGS).leave(5) == []
 
 
 def test_a_static_member_names_itself_everywhere() -> None:
-    settings = MemberSettings("g", ("range",), instance_id="i-1", heartbeat_interval_ms=1_000)
+    settings = member_settings(group_instance_id="i-1", heartbeat_interval_ms=1_000)
     member = stable(settings)
     assert member.on_time(1_000) == [Send(Heartbeat("g", "me", "i-1", 1))]
     positions = {TopicPartition("t", 0): Position(7, "m")}

@@ -27,13 +27,13 @@ from streams.clients.member import (
     Lead,
     Lost,
     Member,
-    MemberSettings,
     Phase,
     Rebalance,
     Send,
 )
 from streams.clock import ManualClock
 from streams.record import TopicPartition
+from tests.streams.clients.steps import member_settings
 
 COUNT = 5
 PARTITIONS = {TopicPartition("t", number) for number in range(COUNT)}
@@ -47,9 +47,8 @@ class Life:
         self.engine = engine
         self.link = LocalGroupLink(Connection(self.dial))
         self.member = Member(
-            MemberSettings("g", ("range",), session_timeout_ms=6_000, heartbeat_interval_ms=500,
-                           rebalance_timeout_ms=6_000)
-        )  # fmt: skip
+            member_settings(session_timeout_ms=6_000, heartbeat_interval_ms=500, max_poll_interval_ms=6_000)
+        )
         self.owned: frozenset[TopicPartition] = frozenset()
         self.generations: list[int] = []
         self.silent = False

@@ -18,8 +18,9 @@ from streams.errors import TimeoutException, UnknownMemberIdException
 from streams.record import TopicPartition
 from streams.world import SYSTEM
 from tests.engines import until
+from tests.streams.clients.steps import member_settings
 
-SETTINGS = MemberSettings("g", ("range",), heartbeat_interval_ms=10)
+SETTINGS = member_settings(heartbeat_interval_ms=10)
 ZERO = TopicPartition("t", 0)
 
 
@@ -73,7 +74,7 @@ def test_the_bell_rings_for_news_and_heartbeats_go_on_without_the_owner(door: Do
 
 
 def test_an_owner_that_does_not_show_itself_is_out(door: Door) -> None:
-    owner = Owner(door, MemberSettings("g", ("range",), rebalance_timeout_ms=30))
+    owner = Owner(door, member_settings(max_poll_interval_ms=30))
     with closing(owner.seat) as seat:
         seat.rejoin(Offer(("t",)))
         lost = owner.until(Lost)
@@ -128,7 +129,7 @@ def test_what_is_safe_is_committed_by_itself_once(door: Door) -> None:
 
 
 def test_a_member_that_others_cannot_work_with_is_told_for_good(door: Door) -> None:
-    one, two = Owner(door), Owner(door, MemberSettings("g", ("roundrobin",)))
+    one, two = Owner(door), Owner(door, member_settings("roundrobin"))
     with closing(one.seat), closing(two.seat):
         one.seat.rejoin(Offer(("t",)))
         one.until(Assigned)

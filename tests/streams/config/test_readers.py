@@ -106,7 +106,7 @@ def test_a_setting_of_a_client_is_read_or_refused(kind: str, name: str) -> None:
     if is_moot(setting):
         return
     if not is_refused(setting):
-        assert f'"{name}"' in (ROOT / "clients" / "settings.py").read_text("utf-8")
+        assert any(f'"{name}"' in path.read_text("utf-8") for path in (ROOT / "clients").glob("*.py"))
         return
     for servers in ("memory://settings", "local://"):
         with pytest.raises((ConfigException, NotYetBuiltException), match=re.escape(name)) as raised:
@@ -142,36 +142,24 @@ def test_a_setting_of_topics_is_one_of_the_brokers_or_refused(name: str) -> None
         parse({name: text_of(value)}, {})
 
 
-class Watched(dict[str, object]):
-    """Settings that remember who asked for them."""
-
-    def __init__(self, settings: Mapping[str, object]) -> None:
-        super().__init__(settings)
-        self.asked: set[str] = set()
-
-    def __getitem__(self, name: str) -> object:
-        self.asked.add(name)
-        return super().__getitem__(name)
-
-    def get(self, name: str, default: object = None) -> object:
-        self.asked.add(name)
-        return super().get(name, default)
+APPLICATIONS = [("consumer", name, READ_BY_CONSUMER) for name, setting in CONSUMER.items() if not is_refused(setting)]
+APPLICATIONS += [("producer", name, READ_BY_PRODUCER) for name, setting in PRODUCER.items() if not is_refused(setting)]
 
 
-def test_an_applications_clients_read_what_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: dict[str, Watched] = {}
-    for method in ("get_main_consumer_configs", "get_producer_configs"):
-        plain = getattr(StreamsConfig, method)
+@pytest.mark.parametrize(("kind", "name", "read"), APPLICATIONS)
+def test_an_applications_clients_read_what_the_page_says(kind: str, name: str, read: frozenset[str]) -> None:
+    given = StreamsConfig({"application.id": "a", f"{kind}.{name}": another(CLIENTS[kind][name])})
+    changed = worker_settings(given, "c", 1) != worker_settings(StreamsConfig(application_id="a"), "c", 1)
+    assert changed == (name in read)
 
-        def watched(*given: object, method: str = method, plain: object = plain) -> Watched:
-            assert callable(plain)
-            made[method] = Watched(plain(*given))
-            return made[method]
 
-        monkeypatch.setattr(StreamsConfig, method, watched)
-    worker_settings(StreamsConfig(application_id="a"), "c", 1)
-    assert made["get_main_consumer_configs"].asked == READ_BY_CONSUMER
-    assert made["get_producer_configs"].asked == READ_BY_PRODUCER
+def test_heartbeats_are_fast_to_a_broker_that_is_near() -> None:
+    def interval(**given: object) -> int:
+        return worker_settings(StreamsConfig(application_id="a", **given), "c", 1).member.heartbeat_interval_ms
+
+    assert interval() == interval(bootstrap_servers="memory://near") == 300
+    assert interval(heartbeat_interval_ms=7) == 7
+    assert interval(bootstrap_servers="far:9092") == CONSUMER["heartbeat.interval.ms"].default
 
 
 @pytest.mark.parametrize("given", ["read_committed", "read_uncommitted"])

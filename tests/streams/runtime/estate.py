@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from statestore.engine import Engine
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.memory import MemoryEngine
 from streams import StreamsBuilder
-from streams.clients.api import READER_DEFAULTS, Isolation, Position, ReaderSettings, Sent, Writer
+from streams.clients.api import READER_DEFAULTS, Isolation, Position, Sent, Writer
 from streams.clients.connect import connect
 from streams.config.application import StreamsConfig
 from streams.dropped import Drop
@@ -108,11 +109,11 @@ class Estate:
         self.directory: InstanceDirectory = claim(root, "app")
         self.committed: dict[TopicPartition, Position] = {}
         self.reader = engines.door.reader(Isolation.READ_UNCOMMITTED)
-        reading = ReaderSettings(max_partition_bytes=1) if slices else READER_DEFAULTS
+        reading = replace(READER_DEFAULTS, max_partition_bytes=1) if slices else READER_DEFAULTS
         self.restorer = Restorer(engines.door.reader(Isolation.READ_UNCOMMITTED, reading), None)
         dropped = Drop()
         self.sender = Sender(engines.writer, self.config, dropped, lambda task, letter: None)
-        self.surveyor = Surveyor(self.built, engines.admin, "app", AssignSettings())
+        self.surveyor = Surveyor(self.built, engines.admin, "app", AssignSettings(10_000))
         self.ground = Ground(
             self.config, self.metrics, engines.writer.partitions_for, MemoryEngine(), "app",
             self.built.internal_topics, cache_bytes=0,

@@ -159,7 +159,7 @@ def test_positions_are_those_of_the_next_record_and_never_last_plus_one() -> Non
 
 
 def test_partition_time_survives_in_the_metadata() -> None:
-    box = Inbox({A: reads(0, lambda record, time: time)}, InboxSettings(-1))
+    box = Inbox({A: reads(0, lambda record, time: time)}, InboxSettings(-1, 1_000))
     box.add(fetched(A, batch([1, 2])))
     run = box.next_run(0, None)
     assert run is not None and run.fault is not None
@@ -204,11 +204,11 @@ def test_negative_timestamps_are_marked_where_they_are() -> None:
 
 
 def test_extractors_that_skip_or_take_the_partition_time() -> None:
-    box = Inbox({A: reads(0, LogAndSkipOnInvalidTimestamp())}, InboxSettings(-1))
+    box = Inbox({A: reads(0, LogAndSkipOnInvalidTimestamp())}, InboxSettings(-1, 1_000))
     box.add(fetched(A, batch([-4, 2])))
     run = box.next_run(0, None)
     assert run is not None and run.fault is not None and run.fault.error is None
-    box = Inbox({A: reads(0, UsePartitionTimeOnInvalidTimestamp())}, InboxSettings(-1))
+    box = Inbox({A: reads(0, UsePartitionTimeOnInvalidTimestamp())}, InboxSettings(-1, 1_000))
     box.add(fetched(A, batch([7, 5, -1, 9])))
     run = box.next_run(0, None)
     assert run is not None
@@ -225,7 +225,7 @@ def test_extractors_see_decoded_values_and_the_running_partition_time() -> None:
             raise ValueError("unlucky")
         return int(value)
 
-    box = Inbox({A: reads(0, by_value)}, InboxSettings(-1))
+    box = Inbox({A: reads(0, by_value)}, InboxSettings(-1, 1_000))
     values: list[bytes | None] = [n.to_bytes(8, "big") for n in (5, 3, 13, 8)]
     values.append(b"not eight")
     box.add(fetched(A, batch([0] * 5, values=values)))
@@ -242,7 +242,7 @@ def test_extractors_see_decoded_values_and_the_running_partition_time() -> None:
 
 
 def test_wall_clock_timestamps_are_those_of_the_run() -> None:
-    box = Inbox({A: reads(0, WallclockTimestampExtractor()), B: reads(1)}, InboxSettings(-1))
+    box = Inbox({A: reads(0, WallclockTimestampExtractor()), B: reads(1)}, InboxSettings(-1, 1_000))
     box.add(fetched(A, batch([1, 1])))
     box.add(fetched(B, batch([150])))
     run = box.next_run(100, None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.clients.api import Writer, WriterSettings
+from streams.clients.api import Writer
 from streams.clients.local.door import forget, memory_door
 from streams.clients.request_size import LARGEST
 from streams.dropped import Drop
@@ -31,7 +31,7 @@ def outgoing(*values: bytes) -> Outgoing:
 @pytest.fixture
 def writer() -> Iterator[Writer]:
     door = memory_door("large-records", "test")
-    made = door.writer(WriterSettings())
+    made = door.writer()
     yield made
     made.close()
     door.close()

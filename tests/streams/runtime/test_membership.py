@@ -74,11 +74,11 @@ def test_the_leader_withholds_what_is_owned_elsewhere_and_asks_for_a_second_roun
         return Offer(("in",), write_info(worker))
 
     members = {"a": offer(frozenset(tasks)), "b": offer(frozenset()), "x": Offer(("in",), b"?")}
-    answer = lead(members, tasks, infos, {}, AssignSettings())
+    answer = lead(members, tasks, infos, {}, AssignSettings(10_000))
     assert read_given(answer.assignments["a"]) == Given((TaskId(0, 0),), True)
     assert read_given(answer.assignments["b"]) == Given((), True)
     assert read_given(answer.assignments["x"]) == Given(())
     assert list(answer.unreadable) == ["x"]
     members = {"a": offer(frozenset({TaskId(0, 0)})), "b": offer(frozenset())}
-    answer = lead(members, tasks, infos, {}, AssignSettings())
+    answer = lead(members, tasks, infos, {}, AssignSettings(10_000))
     assert read_given(answer.assignments["b"]) == Given((TaskId(0, 1),), False)

@@ -9,7 +9,7 @@ import pytest
 
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.memory import MemoryEngine
-from streams.clients.api import Fetched, Isolation, ReaderSettings
+from streams.clients.api import READER_DEFAULTS, Fetched, Isolation
 from streams.errors import KafkaException, LogTruncatedException, OffsetOutOfRangeException
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.state.marks import Mark, read_mark
@@ -99,7 +99,7 @@ def test_a_store_is_read_to_its_target_in_slices_and_the_listener_told(engines: 
     for number in range(20):
         engines.write("changelog", *[(f"k{number}", f"v{number}")] * 5)
     told, case = Told(), Case(0, 100)
-    reader = engines.door.reader(Isolation.READ_UNCOMMITTED, ReaderSettings(max_partition_bytes=1))
+    reader = engines.door.reader(Isolation.READ_UNCOMMITTED, replace(READER_DEFAULTS, max_partition_bytes=1))
     restorer = Restorer(reader, told)
     restorer.begin([case.restore])
     steps = 0

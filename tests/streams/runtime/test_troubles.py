@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from broker_local.broker.waits import instant
 from broker_local.host.inprocess import Engine
 from streams import KafkaStreams, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
-from streams.clients.api import Fetched, Isolation, ReaderSettings
+from streams.clients.api import READER_DEFAULTS, Fetched, Isolation
 from streams.clients.local.door import LocalDoor
 from streams.clock import ManualClock
 from streams.errors import KafkaStorageException
@@ -111,7 +112,8 @@ def test_a_disk_that_cannot_read_is_told_and_read_again(engine: Engine) -> None:
     with Producer(door=door) as producer:
         producer.send(ProducerRecord("in", b"value")).result()
     told: list[tuple[str, str]] = []
-    reader = door.reader(Isolation.READ_UNCOMMITTED, ReaderSettings(troubled=lambda *words: told.append(words)))
+    settings = replace(READER_DEFAULTS, troubled=lambda *words: told.append(words))
+    reader = door.reader(Isolation.READ_UNCOMMITTED, settings)
     broker = engine._broker
     (path,) = {piece.file.path for piece in broker.logs.partition("in", 0).read(0, 1 << 20)}
     broker.read_faults.note(path, OSError(errno.EIO, os.strerror(errno.EIO)), instant(SystemWorld()).now)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from streams import KafkaStreams, Processor, ProcessorContext, Record, StreamsBuilder
 from streams.app import State, StreamThreadExceptionResponse
 from streams.clients import Admin
-from streams.clients.api import Admin as DoorAdmin
 from streams.clients.api import (
+    READER_DEFAULTS,
+    WRITER_DEFAULTS,
     Door,
     GroupLink,
     Isolation,
@@ -29,6 +30,7 @@ from streams.clients.api import (
     Writer,
     WriterSettings,
 )
+from streams.clients.api import Admin as DoorAdmin
 from streams.clients.connect import connect
 from streams.errors import (
     OffsetOutOfRangeException,
@@ -154,10 +156,10 @@ class Silent:
     def admin(self) -> Any:
         return SilentAdmin(self, self._door.admin())
 
-    def reader(self, isolation: Isolation, settings: ReaderSettings = ReaderSettings()) -> Reader:  # noqa: B008
+    def reader(self, isolation: Isolation, settings: ReaderSettings = READER_DEFAULTS) -> Reader:
         return self._door.reader(isolation, settings)
 
-    def writer(self, settings: WriterSettings = WriterSettings()) -> Writer:  # noqa: B008
+    def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
         return SilentWriter(self, self._door.writer(settings))
 
     def link(self) -> GroupLink:

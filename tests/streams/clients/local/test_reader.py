@@ -12,7 +12,7 @@ from broker_local.host.client import ConnectionLost
 from broker_local.log import format as batches
 from broker_local.protocol.requests.records import Fetch, FetchedPart, FetchReply
 from broker_local.protocol.requests.request import Asks, Failure, Reply
-from streams.clients.api import Isolation, ReaderSettings
+from streams.clients.api import READER_DEFAULTS, Isolation
 from streams.clients.local.connection import Connection
 from streams.clients.local.reader import LocalReader
 from streams.errors import CorruptRecordException, InvalidRequestException, LogTruncatedException
@@ -83,7 +83,7 @@ def part(
 
 
 def reader_of(script: Script, positions: dict[TopicPartition, int]) -> LocalReader:
-    reader = LocalReader(Connection(lambda: script), Isolation.READ_UNCOMMITTED, ReaderSettings())
+    reader = LocalReader(Connection(lambda: script), Isolation.READ_UNCOMMITTED, READER_DEFAULTS)
     reader.place(positions)
     return reader
 
