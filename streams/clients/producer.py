@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from streams.clients.accumulator import NEVER, Accumulator, Pending, size_of
 from streams.clients.api import Door, Sent
+from streams.clients.background import LOCK_S, background_of
 from streams.clients.connect import connect
-from streams.clients.pulse import LOCK_S, pulse_of
 from streams.clients.request_size import check_request_size
 from streams.clients.settings import ProducerSettings, producer_settings
 from streams.durations import Duration, Instant, to_ms
@@ -112,7 +112,7 @@ class Producer:
         self._own_door = door is None
         self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
         self._world = self._door.world
-        self._pulse = pulse_of(self._world)
+        self._background = background_of(self._world)
         self._writer = self._door.writer(settings.writer)
         self._accumulator = Accumulator(settings.batch_size, settings.linger_ms, settings.most_out)
         self._lock = self._world.condition()
@@ -125,7 +125,7 @@ class Producer:
         self._retry_at = 0
         self._closed = False
         self._fault: BaseException | None = None
-        self._pulse.add(self)
+        self._background.add(self)
 
     # Sending
 
@@ -179,7 +179,7 @@ class Producer:
             partition = TopicPartition(topic, self._partition(record, key, size))
             if self._memory + size > settings.buffer_memory:
                 self._wait_for_memory(size)
-            now = self._pulse.now()
+            now = self._background.now()
             timestamp = self._world.now_ms() if record.timestamp is None else check_timestamp(record.timestamp)
             future, opened, may_leave = self._accumulator.add(partition, key, value, timestamp, headers, size, now)
             self._memory += size
@@ -188,7 +188,7 @@ class Producer:
             answers = self._take_answers()
         self._tell(answers)
         if opened:
-            self._pulse.nudge()
+            self._background.wake()
         return future
 
     def _partition(self, record: ProducerRecord, key: bytes | None, size: int) -> int:
@@ -232,7 +232,7 @@ class Producer:
         limit = self._settings.buffer_memory
         deadline = self._world.monotonic_ms() + self._settings.max_block_ms
         while self._memory + size > limit and self._memory:
-            self._dispatch(self._pulse.now(), None)
+            self._dispatch(self._background.now(), None)
             left = deadline - self._world.monotonic_ms()
             if left <= 0:
                 raise TimeoutException(
@@ -264,9 +264,9 @@ class Producer:
             self._check_open()
             self._flushing += 1
             try:
-                self._dispatch(self._pulse.now(), None)
+                self._dispatch(self._background.now(), None)
                 wanted = self._unfinished | set(self._accumulator.waiting())
-                self._pulse.nudge()
+                self._background.wake()
                 while wanted & (self._unfinished | set(self._accumulator.waiting())):
                     left = None if deadline is None else deadline - self._world.monotonic_ms()
                     if left is not None and left <= 0:
@@ -292,7 +292,7 @@ class Producer:
             with suppress(TimeoutException, BackgroundThreadException):  # the futures say so, one by one
                 self.flush(timeout)
         finally:
-            self._pulse.remove(self)
+            self._background.remove(self)
             with self._lock:
                 self._closed = True
                 self._writer.close()
@@ -335,16 +335,16 @@ class Producer:
         """Refused: transactions come with exactly-once, which is not built yet."""
         raise _transactions("abort_transaction")
 
-    # The pulse's side
+    # The background thread's side
 
     def fileno(self) -> int:
-        """See `Beat.fileno`."""
+        """See `Polled.fileno`."""
         return self._writer.fileno()
 
     def next_due(self) -> int:
-        """See `Beat.next_due`."""
+        """See `Polled.next_due`."""
         if not self._lock.acquire(timeout=LOCK_S):
-            return self._pulse.now()
+            return self._background.now()
         try:
             if self._closed:
                 return NEVER
@@ -353,8 +353,8 @@ class Producer:
         finally:
             self._lock.release()
 
-    def beat(self, now: int) -> None:
-        """See `Beat.beat`: takes acknowledgements, sends what has lingered."""
+    def poll_once(self, now: int) -> None:
+        """See `Polled.poll_once`: takes acknowledgements, sends what has lingered."""
         if not self._lock.acquire(timeout=LOCK_S):  # a sender waits for the broker; others must not wait with it
             return
         try:
@@ -417,7 +417,7 @@ class Producer:
             raise _background(self._fault)
 
     def failed(self, error: BaseException) -> None:
-        """See `Beat.failed`: nothing is sent any more, and every record that waits is told so."""
+        """See `Polled.failed`: nothing is sent any more, and every record that waits is told so."""
         with self._lock:
             self._fault = self._fault or error
             self._accumulator.drop(self._unfinished)

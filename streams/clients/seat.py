@@ -1,7 +1,7 @@
 """A membership that lives by itself: the pure member, its connection, and the mailbox of its owner.
 
-The pulse sends the heartbeats and takes the answers; what concerns the owner (a consumer, a worker) waits in the
-mailbox until it calls `take`, and `notify` is called when something was put there.
+The background thread sends the heartbeats and takes the answers; what concerns the owner (a consumer, a worker) waits
+in the mailbox until it calls `take`, and `notify` is called when something was put there.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from streams.clients.api import (
     Troubled,
     nobody,
 )
+from streams.clients.background import LOCK_S, background_of
 from streams.clients.member import (
     Assigned,
     Event,
@@ -39,7 +40,6 @@ from streams.clients.member import (
     Rebalance,
     Send,
 )
-from streams.clients.pulse import LOCK_S, pulse_of
 from streams.errors import (
     BackgroundThreadException,
     IllegalGenerationException,
@@ -66,7 +66,7 @@ _FINAL = (RebalanceInProgressException, IllegalGenerationException, UnknownMembe
 
 
 class Telling(NamedTuple):
-    """What is told of an owner, and to it. Both are called from the pulse's thread and must not wait.
+    """What is told of an owner, and to it. Both are called from the background thread and must not wait.
 
     Args:
         status: gives what heartbeats tell of the owner, at most 1 kB.
@@ -81,14 +81,14 @@ NOTHING = Telling(bytes, nobody)
 
 
 class Seat:
-    """One place in one group. Used by its owner's thread; the pulse serves it meanwhile.
+    """One place in one group. Used by its owner's thread; the background thread serves it meanwhile.
 
     Without `rejoin` it is no member, but can commit and fetch for a group that has none.
 
     Args:
         door: gives it a connection of its own, which it closes.
         settings: names and timeouts.
-        notify: called from the pulse's thread when the mailbox has got something; must not wait.
+        notify: called from the background thread when the mailbox has got something; must not wait.
         telling: what is told with the heartbeats, and to the owner.
     """
 
@@ -101,7 +101,7 @@ class Seat:
     ) -> None:
         self._telling = telling
         self._world = door.world
-        self._pulse = pulse_of(self._world)
+        self._background = background_of(self._world)
         self._link: GroupLink = door.link()
         self._member = Member(settings)
         self._notify = notify
@@ -118,7 +118,7 @@ class Seat:
         self._wanted = False  # a membership is what its owner counts on
         self._closed = False
         self._fault: BaseException | None = None
-        self._pulse.add(self)
+        self._background.add(self)
 
     @property
     def member_id(self) -> str:
@@ -137,7 +137,7 @@ class Seat:
 
     def now(self) -> int:
         """Its clock: monotonic, in milliseconds."""
-        return self._pulse.now()
+        return self._background.now()
 
     # Membership
 
@@ -146,18 +146,18 @@ class Seat:
         self._check_served()
         with self._lock:
             self._wanted = True
-            self._perform(self._member.rejoin(offer, self._pulse.now()))
-        self._pulse.nudge()
+            self._perform(self._member.rejoin(offer, self._background.now()))
+        self._background.wake()
 
     def lead(self, assignments: Mapping[str, bytes]) -> None:
         """Answers `Lead`. See `Member.lead`."""
         with self._lock:
-            self._perform(self._member.lead(assignments, self._pulse.now()))
-        self._pulse.nudge()
+            self._perform(self._member.lead(assignments, self._background.now()))
+        self._background.wake()
 
     def shown(self) -> None:
         """The owner lives; to be called at least every `rebalance_timeout_ms`."""
-        self._member.shown(self._pulse.now())
+        self._member.shown(self._background.now())
 
     def take(self) -> list[News]:
         """The news since the last call, oldest first; runs the `done` of commits that have been answered."""
@@ -187,7 +187,8 @@ class Seat:
     def leave(self) -> None:
         """Ends the membership, and waits a moment for the group to know."""
         with self._lock:
-            requests = [event.request for event in self._member.leave(self._pulse.now()) if isinstance(event, Send)]
+            events = self._member.leave(self._background.now())
+            requests = [event.request for event in events if isinstance(event, Send)]
             self._life += 1
             self._wanted = False
             self._news.clear()
@@ -196,7 +197,7 @@ class Seat:
             left: list[GroupReply] = []
             self._send(self._with_status(requests[0]), left.append)
             self._receive()
-            self._pulse.nudge()
+            self._background.wake()
             self._lock.wait_for(lambda: left or self._closed or self._fault, LEAVE_S)
 
     def close(self, leave: bool = True) -> None:
@@ -213,7 +214,7 @@ class Seat:
             self._closed = True
             self._link.close()
             self._lock.notify_all()
-        self._pulse.remove(self)
+        self._background.remove(self)
 
     # Positions
 
@@ -226,7 +227,7 @@ class Seat:
                 return
             request = self._member.commit(offsets)
             self._send(request, partial(self._committed, done))
-        self._pulse.nudge()
+        self._background.wake()
 
     def commit_now(self, offsets: Mapping[TopicPartition, Position], timeout_ms: int) -> None:
         """Commits and waits; tries again after passing errors.
@@ -262,30 +263,30 @@ class Seat:
         return dict(reply.offsets) if isinstance(reply, OffsetsFetched) else {}
 
     def commit_by_itself(self, interval_ms: int) -> None:
-        """From now on the pulse commits what `safe` says, every `interval_ms` milliseconds."""
+        """From now on the background thread commits what `safe` says, every `interval_ms` milliseconds."""
         self._interval_ms = interval_ms
-        self._auto_due = self._pulse.now() + interval_ms
+        self._auto_due = self._background.now() + interval_ms
 
     def safe(self, offsets: Mapping[TopicPartition, Position]) -> None:
         """These positions may be committed: what lies before them has been dealt with."""
         self._check_served()
         self._auto = offsets
 
-    # The pulse's side
+    # The background thread's side
 
     def fileno(self) -> int:
-        """See `Beat.fileno`."""
+        """See `Polled.fileno`."""
         return self._link.fileno()
 
     def next_due(self) -> int:
-        """See `Beat.next_due`."""
+        """See `Polled.next_due`."""
         due = self._member.next_due()
         if self._member.waits_for_beat:
             due = min(due, max(self._beat_at + SILENT_MS, self._silence_due))
         return min(due, self._auto_due) if self._auto_waits() else due
 
-    def beat(self, now: int) -> None:
-        """See `Beat.beat`."""
+    def poll_once(self, now: int) -> None:
+        """See `Polled.poll_once`."""
         if not self._lock.acquire(timeout=LOCK_S):  # its owner connects; others must not wait with it
             return
         try:
@@ -306,7 +307,7 @@ class Seat:
             self._notify()
 
     def failed(self, error: BaseException) -> None:
-        """See `Beat.failed`: the owner's next call raises it."""
+        """See `Polled.failed`: the owner's next call raises it."""
         with self._lock:
             self._fault = error
             self._lock.notify_all()
@@ -344,7 +345,7 @@ class Seat:
     def _with_status(self, request: GroupRequest) -> GroupRequest:
         """The request with the owner's status, where it has a place for that."""
         if isinstance(request, Heartbeat):
-            self._beat_at = self._pulse.now()
+            self._beat_at = self._background.now()
         elif not isinstance(request, LeaveGroup):
             return request
         return replace(request, status=self._telling.status())
@@ -376,7 +377,7 @@ class Seat:
                 then = self._asked.pop(ticket, None)
                 if isinstance(then, int):
                     if then == self._life:
-                        self._perform(self._member.on_reply(reply, self._pulse.now()))
+                        self._perform(self._member.on_reply(reply, self._background.now()))
                 elif then is not None:
                     then(reply)
             self._lock.notify_all()
@@ -401,7 +402,7 @@ class Seat:
             with self._lock:
                 self._send(request(), answers.append)
                 self._receive()
-                self._pulse.nudge()
+                self._background.wake()
                 while not answers and not self._closed and self._fault is None:
                     left = deadline - self._world.monotonic_ms()
                     if left <= 0 or not self._lock.wait(left / 1000):

@@ -15,10 +15,10 @@ from streams.app import State
 from streams.clients import Consumer, Producer, ProducerRecord, TopicPartition
 from streams.clients.accumulator import Accumulator
 from streams.clients.api import Door, Position
+from streams.clients.background import BackgroundThread, background_of
 from streams.clients.connect import connect
 from streams.clients.local import writer
 from streams.clients.member import Member
-from streams.clients.pulse import Pulse, pulse_of
 from streams.clients.seat import Seat
 from streams.errors import BackgroundThreadException, InvalidRecordException, RecordTooLargeException
 from streams.runtime.compile import aio
@@ -51,13 +51,13 @@ def values(address: str) -> list[object]:
         return found
 
 
-class Beating:
-    """A beat that is always due; what `fault` names raises."""
+class Polling:
+    """A client that is always due; what `fault` names raises."""
 
     def __init__(self, fault: str = "", error: BaseException | None = None) -> None:
         self.fault = fault
         self.error = error or ZeroDivisionError("planted")
-        self.beats = 0
+        self.polled = 0
         self.told: list[BaseException] = []
 
     def _maybe(self, what: str) -> None:
@@ -72,43 +72,43 @@ class Beating:
         self._maybe("next_due")
         return 0
 
-    def beat(self, now: int) -> None:
-        self._maybe("beat")
-        self.beats += 1
+    def poll_once(self, now: int) -> None:
+        self._maybe("poll_once")
+        self.polled += 1
 
     def failed(self, error: BaseException) -> None:
         self.told.append(error)
 
 
-# The pulse
+# The background thread
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("planted"), SystemExit(3), KeyboardInterrupt()], ids=repr)
-@pytest.mark.parametrize("fault", ["fileno", "next_due", "beat"])
-def test_a_beat_that_fails_is_told_and_the_others_go_on(fault: str, error: BaseException) -> None:
-    served, bad, good = Pulse(SYSTEM), Beating(fault, error), Beating()
+@pytest.mark.parametrize("fault", ["fileno", "next_due", "poll_once"])
+def test_a_client_that_fails_is_told_and_the_others_go_on(fault: str, error: BaseException) -> None:
+    served, bad, good = BackgroundThread(SYSTEM), Polling(fault, error), Polling()
     served.add(bad)
     served.add(good)
     until(lambda: bad.told)
-    seen = good.beats
-    until(lambda: good.beats > seen + 3)
+    seen = good.polled
+    until(lambda: good.polled > seen + 3)
     assert bad.told == [error] and good.told == []
     served.remove(good)
 
 
-def test_a_pulse_that_fails_tells_all_whom_it_serves_and_the_next_one_has_a_new_thread(
+def test_a_background_thread_that_fails_tells_all_whom_it_serves_and_the_next_one_has_a_new_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    served, beats = Pulse(SYSTEM), [Beating(), Beating()]
+    served, polled = BackgroundThread(SYSTEM), [Polling(), Polling()]
     with monkeypatch.context() as faulty:
-        faulty.setattr(Pulse, "_wait", planted)
-        for beat in beats:
+        faulty.setattr(BackgroundThread, "_wait", planted)
+        for each in polled:
             with suppress(OSError):  # the thread may have ended before the second came
-                served.add(beat)
-        until(lambda: all(beat.told for beat in beats[:1]))
-    again = Beating()
+                served.add(each)
+        until(lambda: all(each.told for each in polled[:1]))
+    again = Polling()
     served.add(again)
-    until(lambda: again.beats > 1)
+    until(lambda: again.polled > 1)
     assert again.told == []
     served.remove(again)
 
@@ -123,7 +123,7 @@ def test_a_producer_whose_delivery_fails_says_so_for_every_record_and_lets_go(
     first, second = (producer.send(ProducerRecord("t", value, partition=0)) for value in (b"1", b"2"))
     with monkeypatch.context() as faulty:
         faulty.setattr(Accumulator, "next_due", planted)
-        pulse_of(SYSTEM).nudge()
+        background_of(SYSTEM).wake()
         for future in (first, second):
             failure = future.exception(PATIENCE_S)
             assert isinstance(failure, BackgroundThreadException) and "ZeroDivisionError('planted')" in str(failure)
@@ -154,7 +154,7 @@ def test_a_flush_that_waits_ends_when_delivery_fails(address: str, door: Door, m
     until(lambda: producer._unfinished)
     monkeypatch.setattr(producer._writer, "settle", planted)
     monkeypatch.setattr(producer._writer, "next_due", lambda: 0)
-    pulse_of(SYSTEM).nudge()
+    background_of(SYSTEM).wake()
     thread.join(PATIENCE_S)
     assert len(ended) == 1 and isinstance(future.exception(0), BackgroundThreadException)
     producer.close()
@@ -218,7 +218,7 @@ def test_a_membership_whose_heartbeats_fail_is_over_and_its_owner_is_told(
     with closing(Seat(door, member_settings(heartbeat_interval_ms=10), rung.set)) as seat:
         monkeypatch.setattr(Member, "on_time", planted)
         monkeypatch.setattr(Member, "next_due", lambda self: 0)
-        pulse_of(SYSTEM).nudge()
+        background_of(SYSTEM).wake()
         assert rung.wait(PATIENCE_S)
         until(lambda: seat._fault is not None)
         zero = TopicPartition("t", 0)
@@ -242,7 +242,7 @@ def test_a_consumer_whose_heartbeats_fail_says_so_at_its_next_poll(
     with monkeypatch.context() as faulty:
         faulty.setattr(Member, "on_time", planted)
         faulty.setattr(Member, "next_due", lambda self: 0)
-        pulse_of(SYSTEM).nudge()
+        background_of(SYSTEM).wake()
         with pytest.raises(BackgroundThreadException, match=r"group 'g' has ended.*ZeroDivisionError\('planted'\)"):
             until(lambda: consumer.poll(50))
     with pytest.raises(BackgroundThreadException):  # what would have been committed is not
@@ -260,7 +260,7 @@ def test_an_application_whose_heartbeats_fail_ends_with_that_cause(
         with monkeypatch.context() as faulty:
             faulty.setattr(Member, "on_time", planted)
             faulty.setattr(Member, "next_due", lambda self: 0)
-            pulse_of(SYSTEM).nudge()
+            background_of(SYSTEM).wake()
             until(lambda: app.state is State.ERROR)
         assert isinstance(app.failure, BackgroundThreadException) and "planted" in str(app.failure)
 
@@ -277,7 +277,7 @@ def test_an_automatic_commit_that_is_refused_is_told(
         door.admin().delete_topic("t")
         assert consumer._seat is not None
         consumer._seat.safe({TopicPartition("t", 0): Position(5, "x" * 100_000)})
-        pulse_of(SYSTEM).nudge()
+        background_of(SYSTEM).wake()
         until(lambda: "The automatic commit of group g failed" in caplog.text)
         consumer._seat.safe({})
 

@@ -13,7 +13,7 @@ import pytest
 
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord
-from streams.clients.pulse import pulse_of
+from streams.clients.background import background_of
 from streams.errors import TimeoutException
 from streams.world import SYSTEM
 from tests.engines import broker_pid, local_engine, until
@@ -90,13 +90,13 @@ def test_a_producer_that_waits_for_its_broker_holds_nobody_else_up(engine: tuple
         waiting = threading.Thread(target=lambda: producer.send(ProducerRecord("elsewhere", b"1")).exception(20))
         waiting.start()
         until(lambda: is_held(producer))
-        pulse = pulse_of(SYSTEM)
-        pulse.add(other)
+        background = background_of(SYSTEM)
+        background.add(other)
         other.due = 0
-        pulse.nudge()
+        background.wake()
         assert other.beaten.wait(2)
         assert waiting.is_alive()
-        pulse.remove(other)
+        background.remove(other)
         os.kill(pid, signal.SIGCONT)
         waiting.join()
 

@@ -1,4 +1,4 @@
-"""A membership that the pulse keeps alive, and the pulse itself."""
+"""A membership that the background thread keeps alive, and the background thread itself."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import closing
 import pytest
 
 from streams.clients.api import Admin, Door, GroupReply, GroupRequest, Position
+from streams.clients.background import BackgroundThread
 from streams.clients.connect import connect
 from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Offer, Rebalance
-from streams.clients.pulse import Pulse
 from streams.clients.seat import News, Seat
 from streams.errors import TimeoutException, UnknownMemberIdException
 from streams.record import TopicPartition
@@ -67,7 +67,7 @@ def test_the_bell_rings_for_news_and_heartbeats_go_on_without_the_owner(door: Do
         other = Owner(door)
         with closing(other.seat):
             other.seat.rejoin(Offer(("t",)))
-            assert owner.rung.wait(20)  # a heartbeat of the pulse has heard of it
+            assert owner.rung.wait(20)  # a heartbeat of the background thread has heard of it
             owner.until(Assigned)
             other.until(Assigned)
             assert owner.seat.generation == other.seat.generation == assigned.generation + 1
@@ -167,11 +167,11 @@ def test_an_answer_that_does_not_come_is_a_timeout(door: Door, monkeypatch: pyte
         seat.commit_now({ZERO: Position(1)}, 5)
 
 
-# The pulse
+# The background thread
 
 
 class Counting:
-    """A beat that is due at a time, or has a descriptor, and counts its calls."""
+    """A client that is due at a time, or has a descriptor, and counts its calls."""
 
     def __init__(self, due: int, descriptor: int = -1, broken: bool = False) -> None:
         self.due = due
@@ -186,7 +186,7 @@ class Counting:
     def next_due(self) -> int:
         return self.due
 
-    def beat(self, now: int) -> None:
+    def poll_once(self, now: int) -> None:
         self.calls += 1
         self.due = 2**62
         if self.descriptor >= 0:
@@ -196,12 +196,12 @@ class Counting:
             raise RuntimeError("a fault")
 
 
-def test_beats_are_called_when_due_or_readable_and_a_fault_costs_one_of_them() -> None:
-    pulse = Pulse(SYSTEM)
+def test_clients_are_polled_when_due_or_readable_and_a_fault_costs_one_of_them() -> None:
+    background = BackgroundThread(SYSTEM)
     read, write = os.pipe()
     due, readable, broken = Counting(0), Counting(2**62, read), Counting(0, broken=True)
     for each in (broken, due, readable):
-        pulse.add(each)
+        background.add(each)
     assert due.beaten.wait(20)
     assert broken.beaten.wait(20)
     assert readable.calls == 0
@@ -209,11 +209,11 @@ def test_beats_are_called_when_due_or_readable_and_a_fault_costs_one_of_them() -
     assert readable.beaten.wait(20)
     due.beaten.clear()
     due.due = broken.due = 0
-    pulse.nudge()
+    background.wake()
     assert due.beaten.wait(20)
     assert broken.calls == 1
     for each in (due, readable):
-        pulse.remove(each)
-    until(lambda: pulse._woken is None)  # its thread has nobody left
+        background.remove(each)
+    until(lambda: background._woken is None)  # its thread has nobody left
     os.close(read)
     os.close(write)

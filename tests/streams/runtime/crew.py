@@ -13,8 +13,8 @@ from broker_local.broker.broker import BrokerSettings
 from broker_local.host import inprocess
 from streams import StreamsBuilder
 from streams.clients.api import Door, Isolation, Sent
+from streams.clients.background import background_of
 from streams.clients.connect import connect
-from streams.clients.pulse import pulse_of
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
@@ -122,11 +122,11 @@ class Crew:
 
     def freeze(self, worker: Worker) -> None:
         """It is not turned any more by the test, and its heartbeats rest."""
-        pulse_of(SYSTEM).remove(worker._seat)
+        background_of(SYSTEM).remove(worker._seat)
 
     def wake(self, worker: Worker) -> None:
         """Takes `freeze` back."""
-        pulse_of(SYSTEM).add(worker._seat)
+        background_of(SYSTEM).add(worker._seat)
 
     def member_id(self, worker: Worker) -> str:
         return worker._seat.member_id

@@ -1,10 +1,9 @@
 """The one membership thread of a process: it keeps every client alive while its owner is busy (decision 19).
 
-It serves *beats*: memberships (heartbeats, automatic commits) and producers (lingering batches,
-acknowledgements). A beat is called when its connection has something to read, or when it is due; what it finds
-out it puts into its owner's mailbox, and it calls nothing of the user's but the callbacks of futures.
+It polls memberships (heartbeats, automatic commits) and producers (lingering batches, acknowledgements). A client is
+called when its connection has something to read, or when it is due; what it finds
 
-The thread begins with the first beat and ends after the last one. There is one of each world: `pulse_of`.
+The thread begins with the first client and ends after the last one. There is one of each world: `background_of`.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ log = logging.getLogger("streams.clients")
 
 LONGEST_WAIT_MS = 60_000
 LOCK_S = 0.005
-"""How long a beat may wait for its owner's lock; it is asked again."""
+"""How long a client may wait for its owner's lock; it is asked again."""
 
 
-class Beat(Protocol):
-    """What the pulse serves. Its methods are called from the pulse's thread, which they must not hold up."""
+class Polled(Protocol):
+    """What the background thread serves. Its methods are called from that thread, which they must not hold up."""
 
     def fileno(self) -> int:
         """The descriptor whose readability is worth a call, -1 for none."""
@@ -35,17 +34,17 @@ class Beat(Protocol):
         """When it wants to be called without anything to read, in ms of the monotonic clock."""
         ...
 
-    def beat(self, now: int) -> None:
+    def poll_once(self, now: int) -> None:
         """Does what there is to do at `now`."""
         ...
 
     def failed(self, error: BaseException) -> None:
-        """It is served no longer: one of its methods raised this, or the pulse itself did. Its owner is to know."""
+        """It is served no longer: one of its methods raised this, or the thread itself did. Its owner is to know."""
         ...
 
 
-class Pulse:
-    """A thread that serves beats. One is enough for a process: `pulse_of`.
+class BackgroundThread:
+    """A thread that serves clients. One is enough for a process: `background_of`.
 
     Args:
         world: where it runs.
@@ -54,7 +53,7 @@ class Pulse:
     def __init__(self, world: World) -> None:
         self._world = world
         self._lock = lock()
-        self._beats: tuple[Beat, ...] = ()
+        self._clients: tuple[Polled, ...] = ()
         self._woken: Signal | None = None  # of the thread that runs, None where none does
         self._pid = os.getpid()
 
@@ -62,25 +61,25 @@ class Pulse:
         """Its clock: monotonic, in milliseconds."""
         return int(self._world.monotonic_ms())
 
-    def add(self, beat: Beat) -> None:
-        """Serves `beat` from now on."""
+    def add(self, client: Polled) -> None:
+        """Serves `client` from now on."""
         with self._lock:
             if self._pid != os.getpid():  # a forked child has the object but not the thread
-                self._beats, self._woken, self._pid = (), None, os.getpid()
-            self._beats = (*self._beats, beat)
+                self._clients, self._woken, self._pid = (), None, os.getpid()
+            self._clients = (*self._clients, client)
             if self._woken is None:
                 woken = self._woken = self._world.signal()
-                self._world.start("streams-clients-pulse", lambda: self._run(woken))
-        self.nudge()
+                self._world.start("streams-clients-background", lambda: self._run(woken))
+        self.wake()
 
-    def remove(self, beat: Beat) -> None:
-        """Serves `beat` no longer; one call of it may still be under way."""
+    def remove(self, client: Polled) -> None:
+        """Serves `client` no longer; one call of it may still be under way."""
         with self._lock:
-            self._beats = tuple(each for each in self._beats if each is not beat)
-        self.nudge()
+            self._clients = tuple(each for each in self._clients if each is not client)
+        self.wake()
 
-    def nudge(self) -> None:
-        """Looks at every beat again: something has become due sooner."""
+    def wake(self) -> None:
+        """Looks at every client again: something has become due sooner."""
         with self._lock:
             if self._woken is not None:
                 self._woken.set()
@@ -92,36 +91,36 @@ class Pulse:
         except BaseException as error:  # a fault of ours: nobody may go on waiting for what nobody does any more
             log.exception("the thread that serves the clients of this process failed")
             with self._lock:
-                beats, self._beats, self._woken = self._beats, (), None
+                clients, self._clients, self._woken = self._clients, (), None
                 woken.close()
-            for beat in beats:
-                _fail(beat, error)
+            for client in clients:
+                _fail(client, error)
 
     def _serve(self, woken: Signal) -> bool:
         """One round; False: there was nobody left, and the thread ends."""
         with self._lock:
-            beats = self._beats
-            if not beats:
+            clients = self._clients
+            if not clients:
                 self._woken = None
                 woken.close()
                 return False
-        times: dict[Beat, tuple[int, int]] = {}
-        for beat in beats:
-            with self._spared(beat):
-                times[beat] = (beat.fileno(), beat.next_due())
+        times: dict[Polled, tuple[int, int]] = {}
+        for client in clients:
+            with self._spared(client):
+                times[client] = (client.fileno(), client.next_due())
         ready = self._wait(times.values(), woken)
         now = self.now()
-        for beat in times:
-            with self._spared(beat):
-                if beat.fileno() in ready or beat.next_due() <= now:
-                    beat.beat(now)
+        for client in times:
+            with self._spared(client):
+                if client.fileno() in ready or client.next_due() <= now:
+                    client.poll_once(now)
         return True
 
     def _wait(self, times: Collection[tuple[int, int]], woken: Signal) -> set[int]:
         """Waits until something can be read or is due; returns the readable descriptors.
 
         Args:
-            times: of each beat, its descriptor and when it is due.
+            times: of each client, its descriptor and when it is due.
             woken: ends the waiting.
         """
         due = min((wanted for _, wanted in times), default=0)
@@ -133,22 +132,22 @@ class Pulse:
         return ready & descriptors
 
     @contextlib.contextmanager
-    def _spared(self, beat: Beat) -> Iterator[None]:
-        """What a beat raises ends that beat, by name; the other clients live on."""
+    def _spared(self, client: Polled) -> Iterator[None]:
+        """What a client raises ends that client, by name; the other clients live on."""
         try:
             yield
         except BaseException as error:
-            log.exception("%r failed and is served no longer", beat)
-            self.remove(beat)
-            _fail(beat, error)
+            log.exception("%r failed and is served no longer", client)
+            self.remove(client)
+            _fail(client, error)
 
 
-def _fail(beat: Beat, error: BaseException) -> None:
+def _fail(client: Polled, error: BaseException) -> None:
     try:
-        beat.failed(error)
+        client.failed(error)
     except BaseException:
-        log.exception("%r could not be told that it is served no longer", beat)
+        log.exception("%r could not be told that it is served no longer", client)
 
 
-pulse_of = OneEach(Pulse)
-"""The pulse of a world."""
+background_of = OneEach(BackgroundThread)
+"""The background thread of a world."""
