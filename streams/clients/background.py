@@ -1,7 +1,8 @@
 """The one membership thread of a process: it keeps every client alive while its owner is busy (decision 19).
 
 It polls memberships (heartbeats, automatic commits) and producers (lingering batches, acknowledgements). A client is
-called when its connection has something to read, or when it is due; what it finds
+called when its connection has something to read, or when it is due; what it finds out it puts into its owner's mailbox,
+and it calls nothing of the user's but the callbacks of futures.
 
 The thread begins with the first client and ends after the last one. There is one of each world: `background_of`.
 """

@@ -15,7 +15,7 @@ from streams.clients.api import Door, OffsetAndTimestamp
 from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.connect import connect
 from streams.clients.flow import ConsumerRecord, Flow
-from streams.clients.seat import Seat, Telling
+from streams.clients.group_membership import GroupMembership, Telling
 from streams.clients.settings import ConsumerSettings, consumer_settings
 from streams.clients.subscriber import ConsumerRebalanceListener, Subscriber
 from streams.durations import Duration, Instant, to_ms
@@ -94,13 +94,13 @@ class Consumer:
         self._reader = self._door.reader(settings.isolation, settings.reader)
         self._admin = self._door.admin()
         self._flow = Flow(self._reader, settings.key_deserializer, settings.value_deserializer)
-        self._seat: Seat | None = None
+        self._membership: GroupMembership | None = None
         self._subscriber: Subscriber | None = None
         if settings.group is not None:
             telling = Telling(bytes, settings.reader.troubled)
-            self._seat = Seat(self._door, settings.member, self._reader.wake, telling)
+            self._membership = GroupMembership(self._door, settings.member, self._reader.wake, telling)
             self._subscriber = Subscriber(
-                self._seat,
+                self._membership,
                 self._admin,
                 settings.metadata_max_age_ms,
                 self._flow.assignment,
@@ -108,7 +108,7 @@ class Consumer:
                 self._commit_before_giving_up,
             )
             if settings.auto_commit_ms is not None:
-                self._seat.commit_by_itself(settings.auto_commit_ms)
+                self._membership.commit_by_itself(settings.auto_commit_ms)
         self._assigned_by_hand = False
         self._callbacks_out = 0
         self._patience_ms = settings.member.session_timeout_ms  # of automatic commits that are waited for
@@ -278,8 +278,8 @@ class Consumer:
             return
         asked = [partition for partition, how in missing.items() if how is None]
         found: dict[TopicPartition, int] = {}
-        if self._seat is not None and asked:
-            committed = self._seat.committed(asked, self._settings.api_timeout_ms)
+        if self._membership is not None and asked:
+            committed = self._membership.committed(asked, self._settings.api_timeout_ms)
             found = {partition: position.offset for partition, position in committed.items()}
         without = {partition: how for partition, how in missing.items() if partition not in found}
         if self._settings.reset == "none" and (left := [each for each, how in without.items() if how is None]):
@@ -381,11 +381,11 @@ class Consumer:
             TimeoutException: no answer in time.
         """
         with self._entered():
-            seat = self._group_seat("commit_sync")
+            membership = self._group_membership("commit_sync")
             wanted = self._chosen(offsets)
             limit = self._settings.api_timeout_ms if timeout is None else to_ms(timeout, "timeout")
             try:
-                seat.commit_now(wanted, limit)
+                membership.commit_now(wanted, limit)
             except (UnknownMemberIdException, IllegalGenerationException) as error:
                 raise _commit_failed() from error
             finally:
@@ -411,7 +411,7 @@ class Consumer:
         if callback is not None:
             function(callback, "offsets, error", "callback of commit_async()", error=IllegalArgumentException)
         with self._entered():
-            seat = self._group_seat("commit_async")
+            membership = self._group_membership("commit_async")
             wanted = self._chosen(offsets)
 
             def done(error: KafkaException | None) -> None:
@@ -421,10 +421,10 @@ class Consumer:
                 if callback is not None:
                     callback(wanted, error)
                 elif error is not None:
-                    log.warning("An asynchronous commit of group %s failed: %s", seat.settings.group, error)
+                    log.warning("An asynchronous commit of group %s failed: %s", membership.settings.group, error)
 
             self._callbacks_out += 1
-            seat.commit(wanted, done)
+            membership.commit(wanted, done)
             self._run_callbacks()
 
     def _chosen(
@@ -439,28 +439,28 @@ class Consumer:
 
     def _mark_safe(self) -> None:
         """What was handed out before this poll has been dealt with: it may be committed by itself."""
-        if self._seat is not None and self._settings.auto_commit_ms is not None:
-            self._seat.safe(self._flow.positions())
+        if self._membership is not None and self._settings.auto_commit_ms is not None:
+            self._membership.safe(self._flow.positions())
 
     def _commit_before_giving_up(self) -> None:
-        if self._seat is None or self._settings.auto_commit_ms is None:
+        if self._membership is None or self._settings.auto_commit_ms is None:
             return
-        self._seat.safe({})
+        self._membership.safe({})
         try:
-            self._seat.commit_now(self._flow.positions(), self._patience_ms)
+            self._membership.commit_now(self._flow.positions(), self._patience_ms)
         except KafkaException as error:
             log.warning("The automatic commit of group %s failed: %s", self._settings.group, error)
 
     def _run_callbacks(self) -> None:
-        if self._seat is not None and self._callbacks_out:
-            self._seat.tell()
+        if self._membership is not None and self._callbacks_out:
+            self._membership.tell()
 
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata | None]:
         """What the group has committed; None where nothing is."""
         with self._entered():
-            seat = self._group_seat("committed")
+            membership = self._group_membership("committed")
             wanted = partitions_of(partitions)
-            found = seat.committed(wanted, self._settings.api_timeout_ms)
+            found = membership.committed(wanted, self._settings.api_timeout_ms)
             return {partition: found.get(partition) for partition in wanted}
 
     def group_metadata(self) -> ConsumerGroupMetadata:
@@ -469,15 +469,15 @@ class Consumer:
         Raises:
             InvalidGroupIdException: there is no `group.id`.
         """
-        seat = self._group_seat("group_metadata")
+        membership = self._group_membership("group_metadata")
         return ConsumerGroupMetadata(
-            seat.settings.group, seat.generation, seat.member_id, seat.settings.instance_id
+            membership.settings.group, membership.generation, membership.member_id, membership.settings.instance_id
         )
 
-    def _group_seat(self, what: str) -> Seat:
-        if self._seat is None:
+    def _group_membership(self, what: str) -> GroupMembership:
+        if self._membership is None:
             raise _no_group(what)
-        return self._seat
+        return self._membership
 
     # Offsets and topics
 
@@ -529,16 +529,16 @@ class Consumer:
                     self._subscriber.end()
                 elif self._assigned_by_hand:
                     self._commit_before_giving_up()
-                while self._seat is not None and self._callbacks_out:
+                while self._membership is not None and self._callbacks_out:
                     left = deadline - self._world.monotonic_ms()
                     if left <= 0:
                         break
-                    self._seat.wait(left / 1000)
-                    self._seat.tell()
+                    self._membership.wait(left / 1000)
+                    self._membership.tell()
             finally:
                 self._closed = True
-                if self._seat is not None:
-                    self._seat.close()
+                if self._membership is not None:
+                    self._membership.close()
                 self._reader.close()
                 if self._own_door:
                     self._door.close()

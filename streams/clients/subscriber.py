@@ -12,8 +12,8 @@ from typing import Protocol
 
 from streams.clients.api import Admin
 from streams.clients.assignors import ASSIGNORS, Assignment, read_assignment, write_assignment
+from streams.clients.group_membership import GroupMembership
 from streams.clients.member import Assigned, Failed, Lead, Lost, Offer, Rebalance
-from streams.clients.seat import Seat
 from streams.record import TopicPartition
 
 log = logging.getLogger("streams.clients")
@@ -42,7 +42,7 @@ class Subscriber:
     """One consumer's part in its group.
 
     Args:
-        seat: its place in the group.
+        membership: of its group.
         admin: for partition counts and topic names.
         metadata_max_age_ms: how often topics are looked at again.
         owned: the partitions that are read now.
@@ -52,14 +52,14 @@ class Subscriber:
 
     def __init__(
         self,
-        seat: Seat,
+        membership: GroupMembership,
         admin: Admin,
         metadata_max_age_ms: int,
         owned: Callable[[], set[TopicPartition]],
         assign: Callable[[Iterable[TopicPartition]], None],
         commit: Callable[[], None],
     ) -> None:
-        self._seat = seat
+        self._membership = membership
         self._admin = admin
         self._max_age_ms = metadata_max_age_ms
         self._owned = owned
@@ -100,19 +100,19 @@ class Subscriber:
 
     def step(self) -> None:
         """Handles what has happened in the group. Called at each turn of a poll."""
-        self._seat.shown()
+        self._membership.shown()
         if not self._joined:
-            self._refresh(self._seat.now())
+            self._refresh(self._membership.now())
             self._joined = True
-            self._seat.rejoin(Offer(tuple(sorted(self._topics))))
-        for event in self._seat.take():
+            self._membership.rejoin(Offer(tuple(sorted(self._topics))))
+        for event in self._membership.take():
             match event:
                 case Rebalance():
                     self._rejoin()
                 case Lost(reason):
                     log.warning("%s", reason)
                     self._lose()
-                    self._seat.rejoin(Offer(tuple(sorted(self._topics))))
+                    self._membership.rejoin(Offer(tuple(sorted(self._topics))))
                 case Lead():
                     self._lead(event)
                 case Assigned():
@@ -121,7 +121,7 @@ class Subscriber:
                     self._lose()
                     self._joined = False
                     raise error
-        now = self._seat.now()
+        now = self._membership.now()
         if now >= self._refresh_at and self._refresh(now):
             self._rejoin()
 
@@ -133,7 +133,7 @@ class Subscriber:
         """Gives everything up and leaves the group."""
         if self._joined:
             self._give_up()
-            self._seat.leave()
+            self._membership.leave()
             self._joined = False
         self._topics, self._pattern, self._led = frozenset(), None, None
 
@@ -141,20 +141,20 @@ class Subscriber:
 
     def _rejoin(self) -> None:
         self._give_up()
-        self._seat.rejoin(Offer(tuple(sorted(self._topics))))
+        self._membership.rejoin(Offer(tuple(sorted(self._topics))))
 
     def _give_up(self) -> None:
         owned = sorted(self._owned())
         self._commit()
         if owned and self._listener is not None:
             self._listener.on_partitions_revoked(owned)
-        self._seat.safe({})
+        self._membership.safe({})
         self._assign(())
         self._led = None
 
     def _lose(self) -> None:
         owned = sorted(self._owned())
-        self._seat.safe({})
+        self._membership.safe({})
         self._assign(())
         self._led = None
         if owned and self._listener is not None:
@@ -166,7 +166,7 @@ class Subscriber:
         counts = self._counts(wanted)
         given = ASSIGNORS[event.protocol](event.members, counts)
         self._led = counts
-        self._seat.lead({member: write_assignment(Assignment(parts)) for member, parts in given.items()})
+        self._membership.lead({member: write_assignment(Assignment(parts)) for member, parts in given.items()})
 
     def _take(self, event: Assigned) -> None:
         assigned = read_assignment(event.assignment).partitions

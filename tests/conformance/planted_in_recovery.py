@@ -8,7 +8,7 @@ from typing import Any
 from statestore.buffer import ChangeBuffer
 from statestore.segments import Segments
 from streams.clients.api import Position
-from streams.clients.seat import Seat
+from streams.clients.group_membership import GroupMembership
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.state.marks import Mark
 from streams.runtime.tasks import restore
@@ -91,12 +91,12 @@ def store_time_not_restored(plant: Plant) -> None:
 
 def partition_times_not_committed(plant: Plant) -> None:
     """Offsets are committed without the time of their partition."""
-    honest = Seat.commit_now
+    honest = GroupMembership.commit_now
 
-    def commit_now(self: Seat, offsets: Mapping[TopicPartition, Position], timeout_ms: int) -> None:
+    def commit_now(self: GroupMembership, offsets: Mapping[TopicPartition, Position], timeout_ms: int) -> None:
         honest(self, {partition: Position(at.offset) for partition, at in offsets.items()}, timeout_ms)
 
-    plant(Seat, "commit_now", commit_now)
+    plant(GroupMembership, "commit_now", commit_now)
 
 
 def last_row_not_restored(plant: Plant) -> None:

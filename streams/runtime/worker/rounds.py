@@ -18,8 +18,8 @@ from typing import Protocol
 
 from streams.clients.api import GroupMember
 from streams.clients.assignors import Offer
+from streams.clients.group_membership import GroupMembership, News
 from streams.clients.member import Assigned, Failed, Lead, Lost, Rebalance
-from streams.clients.seat import News, Seat
 from streams.clock import Clock
 from streams.errors import (
     DisconnectException,
@@ -85,7 +85,7 @@ class Rounds:
 
     def __init__(
         self,
-        seat: Seat,
+        seat: GroupMembership,
         surveyor: Surveyor,
         roster: Roster,
         sender: Sender,

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from streams.clients.api import Door, Isolation, ReaderSettings, WriterSettings
+from streams.clients.group_membership import GroupMembership, Telling
 from streams.clients.member import MemberSettings
-from streams.clients.seat import Seat, Telling
 from streams.clock import Clock
 from streams.dropped import Drop
 from streams.errors import (
@@ -256,7 +256,8 @@ class Worker:
         self._globals = Globals(around.built, own, home, engines, self._admin, self._reader, settings.isolation)
         closing(self._globals.close, False)
         ground = replace(ground, global_stores=self._globals.stores)
-        self._seat = Seat(door, settings.member, self._reader.wake, Telling(self._status, around.troubles.tell))
+        reports = Telling(self._status, around.troubles.tell)
+        self._seat = GroupMembership(door, settings.member, self._reader.wake, reports)
         closing(self._seat.close, settings.member.instance_id is None)
         self._roster = Roster(
             around.built,

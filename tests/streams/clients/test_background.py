@@ -17,9 +17,9 @@ from streams.clients.accumulator import Accumulator
 from streams.clients.api import Door, Position
 from streams.clients.background import BackgroundThread, background_of
 from streams.clients.connect import connect
+from streams.clients.group_membership import GroupMembership
 from streams.clients.local import writer
 from streams.clients.member import Member
-from streams.clients.seat import Seat
 from streams.errors import BackgroundThreadException, InvalidRecordException, RecordTooLargeException
 from streams.runtime.compile import aio
 from streams.world import SYSTEM
@@ -215,19 +215,19 @@ def test_a_membership_whose_heartbeats_fail_is_over_and_its_owner_is_told(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rung = threading.Event()
-    with closing(Seat(door, member_settings(heartbeat_interval_ms=10), rung.set)) as seat:
+    with closing(GroupMembership(door, member_settings(heartbeat_interval_ms=10), rung.set)) as membership:
         monkeypatch.setattr(Member, "on_time", planted)
         monkeypatch.setattr(Member, "next_due", lambda self: 0)
         background_of(SYSTEM).wake()
         assert rung.wait(PATIENCE_S)
-        until(lambda: seat._fault is not None)
+        until(lambda: membership._fault is not None)
         zero = TopicPartition("t", 0)
         for call in (
-            seat.take,
-            lambda: seat.commit({}),
-            lambda: seat.commit_now({zero: (0, "")}, 10_000),  # type: ignore[dict-item]
-            lambda: seat.committed([zero], 10_000),
-            lambda: seat.safe({}),
+            membership.take,
+            lambda: membership.commit({}),
+            lambda: membership.commit_now({zero: (0, "")}, 10_000),  # type: ignore[dict-item]
+            lambda: membership.committed([zero], 10_000),
+            lambda: membership.safe({}),
         ):
             with pytest.raises(BackgroundThreadException, match=r"membership in group 'g' has ended.*planted"):
                 call()
@@ -275,11 +275,11 @@ def test_an_automatic_commit_that_is_refused_is_told(
         consumer.assign([TopicPartition("t", 0)])
         until(lambda: consumer.poll(50))
         door.admin().delete_topic("t")
-        assert consumer._seat is not None
-        consumer._seat.safe({TopicPartition("t", 0): Position(5, "x" * 100_000)})
+        assert consumer._membership is not None
+        consumer._membership.safe({TopicPartition("t", 0): Position(5, "x" * 100_000)})
         background_of(SYSTEM).wake()
         until(lambda: "The automatic commit of group g failed" in caplog.text)
-        consumer._seat.safe({})
+        consumer._membership.safe({})
 
 
 # The engine inside this process: whoever drives it has its faults

@@ -17,7 +17,7 @@ from streams.clients.background import background_of
 from streams.errors import TimeoutException
 from streams.world import SYSTEM
 from tests.engines import broker_pid, local_engine, until
-from tests.streams.clients.test_seat import Counting
+from tests.streams.clients.test_group_membership import Counting
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from streams.clients.api import Admin, Door, GroupReply, GroupRequest, Position
 from streams.clients.background import BackgroundThread
 from streams.clients.connect import connect
+from streams.clients.group_membership import GroupMembership, News
 from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Offer, Rebalance
-from streams.clients.seat import News, Seat
 from streams.errors import TimeoutException, UnknownMemberIdException
 from streams.record import TopicPartition
 from streams.world import SYSTEM
@@ -36,17 +36,17 @@ class Owner:
 
     def __init__(self, door: Door, settings: MemberSettings = SETTINGS) -> None:
         self.rung = threading.Event()
-        self.seat = Seat(door, settings, self.rung.set)
+        self.membership = GroupMembership(door, settings, self.rung.set)
         self.news: list[News] = []
 
     def turn(self) -> list[News]:
         """All the news so far."""
-        for event in self.seat.take():
+        for event in self.membership.take():
             self.news.append(event)
             if isinstance(event, Lead):
-                self.seat.lead({member: member.encode() for member in event.members})
+                self.membership.lead({member: member.encode() for member in event.members})
             if isinstance(event, Rebalance | Lost):
-                self.seat.rejoin(Offer(("t",)))
+                self.membership.rejoin(Offer(("t",)))
         return self.news
 
     def until(self, kind: type[News]) -> News:
@@ -57,26 +57,26 @@ class Owner:
 
 def test_the_bell_rings_for_news_and_heartbeats_go_on_without_the_owner(door: Door) -> None:
     owner = Owner(door)
-    with closing(owner.seat) as seat:
-        seat.rejoin(Offer(("t",)))
+    with closing(owner.membership) as membership:
+        membership.rejoin(Offer(("t",)))
         assert owner.rung.wait(20)
         assigned = owner.until(Assigned)
         assert isinstance(assigned, Assigned)
-        assert assigned.assignment == seat.member_id.encode()
+        assert assigned.assignment == membership.member_id.encode()
         owner.rung.clear()
         other = Owner(door)
-        with closing(other.seat):
-            other.seat.rejoin(Offer(("t",)))
+        with closing(other.membership):
+            other.membership.rejoin(Offer(("t",)))
             assert owner.rung.wait(20)  # a heartbeat of the background thread has heard of it
             owner.until(Assigned)
             other.until(Assigned)
-            assert owner.seat.generation == other.seat.generation == assigned.generation + 1
+            assert owner.membership.generation == other.membership.generation == assigned.generation + 1
 
 
 def test_an_owner_that_does_not_show_itself_is_out(door: Door) -> None:
     owner = Owner(door, member_settings(max_poll_interval_ms=30))
-    with closing(owner.seat) as seat:
-        seat.rejoin(Offer(("t",)))
+    with closing(owner.membership) as membership:
+        membership.rejoin(Offer(("t",)))
         lost = owner.until(Lost)
         assert isinstance(lost, Lost)
         assert isinstance(lost.reason, TimeoutException)
@@ -84,22 +84,22 @@ def test_an_owner_that_does_not_show_itself_is_out(door: Door) -> None:
 
 def test_positions_are_committed_with_the_membership(door: Door) -> None:
     owner = Owner(door)
-    with closing(owner.seat) as seat:
-        seat.rejoin(Offer(("t",)))
+    with closing(owner.membership) as membership:
+        membership.rejoin(Offer(("t",)))
         owner.until(Assigned)
-        seat.commit_now({ZERO: Position(3, "text")}, 20_000)
-        assert seat.committed([ZERO, TopicPartition("t", 1)], 20_000) == {ZERO: Position(3, "text")}
+        membership.commit_now({ZERO: Position(3, "text")}, 20_000)
+        assert membership.committed([ZERO, TopicPartition("t", 1)], 20_000) == {ZERO: Position(3, "text")}
         outcomes: list[object] = []
-        seat.commit({ZERO: Position(4)}, outcomes.append)
+        membership.commit({ZERO: Position(4)}, outcomes.append)
         until(lambda: owner.turn() and outcomes)
         assert outcomes == [None]
-        seat.leave()
+        membership.leave()
         stranger = Owner(door)
-        with closing(stranger.seat):
-            stranger.seat.rejoin(Offer(("t",)))
+        with closing(stranger.membership):
+            stranger.membership.rejoin(Offer(("t",)))
             stranger.until(Assigned)
             with pytest.raises(UnknownMemberIdException):
-                seat.commit_now({ZERO: Position(5)}, 20_000)
+                membership.commit_now({ZERO: Position(5)}, 20_000)
     assert committed(door.admin()) == 4
 
 
@@ -107,33 +107,33 @@ def committed(admin: Admin) -> int:
     return admin.describe_group("g").offsets[ZERO].offset
 
 
-def test_without_a_membership_a_seat_commits_for_an_empty_group(door: Door) -> None:
-    with closing(Seat(door, SETTINGS, lambda: None)) as seat:
-        seat.commit_now({ZERO: Position(7)}, 20_000)
-        seat.commit_now({}, 20_000)
+def test_without_a_membership_it_commits_for_an_empty_group(door: Door) -> None:
+    with closing(GroupMembership(door, SETTINGS, lambda: None)) as membership:
+        membership.commit_now({ZERO: Position(7)}, 20_000)
+        membership.commit_now({}, 20_000)
     assert committed(door.admin()) == 7
 
 
 def test_what_is_safe_is_committed_by_itself_once(door: Door) -> None:
     owner = Owner(door)
-    with closing(owner.seat) as seat:
-        seat.rejoin(Offer(("t",)))
+    with closing(owner.membership) as membership:
+        membership.rejoin(Offer(("t",)))
         owner.until(Assigned)
-        seat.commit_by_itself(5)
-        seat.safe({ZERO: Position(2)})
+        membership.commit_by_itself(5)
+        membership.safe({ZERO: Position(2)})
         until(lambda: ZERO in door.admin().describe_group("g").offsets)
         assert committed(door.admin()) == 2
-        until(lambda: seat.next_due() > seat.now() - 1_000)
-        seat.safe({ZERO: Position(3)})
+        until(lambda: membership.next_due() > membership.now() - 1_000)
+        membership.safe({ZERO: Position(3)})
         until(lambda: committed(door.admin()) == 3)
 
 
 def test_a_member_that_others_cannot_work_with_is_told_for_good(door: Door) -> None:
     one, two = Owner(door), Owner(door, member_settings("roundrobin"))
-    with closing(one.seat), closing(two.seat):
-        one.seat.rejoin(Offer(("t",)))
+    with closing(one.membership), closing(two.membership):
+        one.membership.rejoin(Offer(("t",)))
         one.until(Assigned)
-        two.seat.rejoin(Offer(("t",)))
+        two.membership.rejoin(Offer(("t",)))
         failed = two.until(Failed)
         assert isinstance(failed, Failed)
         assert type(failed.error).__name__ == "InconsistentGroupProtocolException"
@@ -161,10 +161,10 @@ class Silent:
 def test_an_answer_that_does_not_come_is_a_timeout(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "link", Silent)
     with (
-        closing(Seat(door, SETTINGS, lambda: None)) as seat,
+        closing(GroupMembership(door, SETTINGS, lambda: None)) as membership,
         pytest.raises(TimeoutException, match="Group 'g': no answer from the coordinator in 5 ms"),
     ):
-        seat.commit_now({ZERO: Position(1)}, 5)
+        membership.commit_now({ZERO: Position(1)}, 5)
 
 
 # The background thread

@@ -80,7 +80,7 @@ class Telling(NamedTuple):
 NOTHING = Telling(bytes, nobody)
 
 
-class Seat:
+class GroupMembership:
     """One place in one group. Used by its owner's thread; the background thread serves it meanwhile.
 
     Without `rejoin` it is no member, but can commit and fetch for a group that has none.
