@@ -24,13 +24,16 @@ Result = tuple["Future[RecordMetadata]", RecordMetadata | BaseException]
 class Pending:
     """One batch that is being filled, or waits, or is out; the futures of its records are paired with them."""
 
-    __slots__ = ("_headers", "_keys", "_timestamps", "_told", "_values", "futures", "opened_at", "partition", "size")
+    __slots__ = (
+        *("_answered", "_headers", "_keys", "_timestamps", "_values"),
+        *("futures", "opened_at", "partition", "size"),
+    )
 
     def __init__(self, partition: TopicPartition, now: int) -> None:
         self.partition = partition
         self.opened_at = now
         self.size = 0
-        self._told = 0
+        self._answered = 0
         self.futures: list[Future[RecordMetadata]] = []
         self._keys: list[bytes | None] = []
         self._values: list[bytes | None] = []
@@ -58,14 +61,14 @@ class Pending:
         count = len(self._keys)
         return RecordBatch(self._keys, self._values, self._timestamps, self._headers, range(count), count)
 
-    def told(self, sent: Sent) -> bool:
+    def answered(self, sent: Sent) -> bool:
         """Notes the fate of some of the records. Is that of all of them known now?"""
         part = sent.part(len(self.futures))
-        self._told += part.stop - part.start
-        return self._told >= len(self.futures)
+        self._answered += part.stop - part.start
+        return self._answered >= len(self.futures)
 
     def results(self, sent: Sent) -> list[Result]:
-        """What each future of the part is to be told."""
+        """What each future of the part is to become."""
         part = sent.part(len(self.futures))
         if sent.error is not None:
             return [(future, sent.error) for future in self.futures[part]]

@@ -15,7 +15,7 @@ from streams.clients.api import Door, OffsetAndTimestamp
 from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.connect import connect
 from streams.clients.flow import ConsumerRecord, Flow
-from streams.clients.group_membership import GroupMembership, Telling
+from streams.clients.group_membership import GroupMembership, Reports
 from streams.clients.settings import ConsumerSettings, consumer_settings
 from streams.clients.subscriber import ConsumerRebalanceListener, Subscriber
 from streams.durations import Duration, Instant, to_ms
@@ -97,8 +97,8 @@ class Consumer:
         self._membership: GroupMembership | None = None
         self._subscriber: Subscriber | None = None
         if settings.group is not None:
-            telling = Telling(bytes, settings.reader.troubled)
-            self._membership = GroupMembership(self._door, settings.member, self._reader.wake, telling)
+            reports = Reports(bytes, settings.reader.troubled)
+            self._membership = GroupMembership(self._door, settings.member, self._reader.wake, reports)
             self._subscriber = Subscriber(
                 self._membership,
                 self._admin,
@@ -453,7 +453,7 @@ class Consumer:
 
     def _run_callbacks(self) -> None:
         if self._membership is not None and self._callbacks_out:
-            self._membership.tell()
+            self._membership.run_callbacks()
 
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata | None]:
         """What the group has committed; None where nothing is."""
@@ -534,7 +534,7 @@ class Consumer:
                     if left <= 0:
                         break
                     self._membership.wait(left / 1000)
-                    self._membership.tell()
+                    self._membership.run_callbacks()
             finally:
                 self._closed = True
                 if self._membership is not None:

@@ -54,7 +54,7 @@ from streams.record import TopicPartition
 
 log = logging.getLogger("streams.clients")
 
-News = Assigned | Lead | Rebalance | Lost | Failed
+MembershipEvent = Assigned | Lead | Rebalance | Lost | Failed
 Done = Callable[[KafkaException | None], None]
 
 RETRY_MS = 100
@@ -65,7 +65,7 @@ _FINAL = (RebalanceInProgressException, IllegalGenerationException, UnknownMembe
 """Kinds of retriable errors that only a new membership can heal."""
 
 
-class Telling(NamedTuple):
+class Reports(NamedTuple):
     """What is told of an owner, and to it. Both are called from the background thread and must not wait.
 
     Args:
@@ -77,7 +77,7 @@ class Telling(NamedTuple):
     troubled: Troubled
 
 
-NOTHING = Telling(bytes, nobody)
+NO_REPORTS = Reports(bytes, nobody)
 
 
 class GroupMembership:
@@ -89,7 +89,7 @@ class GroupMembership:
         door: gives it a connection of its own, which it closes.
         settings: names and timeouts.
         notify: called from the background thread when the mailbox has got something; must not wait.
-        telling: what is told with the heartbeats, and to the owner.
+        reports: what is told with the heartbeats, and to the owner.
     """
 
     def __init__(
@@ -97,9 +97,9 @@ class GroupMembership:
         door: Door,
         settings: MemberSettings,
         notify: Callable[[], None],
-        telling: Telling = NOTHING,
+        reports: Reports = NO_REPORTS,
     ) -> None:
-        self._telling = telling
+        self._reports = reports
         self._world = door.world
         self._background = background_of(self._world)
         self._link: GroupLink = door.link()
@@ -108,8 +108,8 @@ class GroupMembership:
         self._lock = self._world.condition()
         self._life = 0  # answers to requests of an earlier membership are passed over
         self._asked: dict[int, int | Callable[[GroupReply], None]] = {}
-        self._news: deque[News] = deque()
-        self._told: deque[Callable[[], None]] = deque()
+        self._events: deque[MembershipEvent] = deque()
+        self._callbacks: deque[Callable[[], None]] = deque()
         self._interval_ms = 0
         self._auto_due = 0
         self._beat_at = self._silence_due = 0
@@ -159,30 +159,30 @@ class GroupMembership:
         """The owner lives; to be called at least every `rebalance_timeout_ms`."""
         self._member.shown(self._background.now())
 
-    def take(self) -> list[News]:
-        """The news since the last call, oldest first; runs the `done` of commits that have been answered."""
-        self.tell()
-        if not self._news:
+    def take(self) -> list[MembershipEvent]:
+        """The events since the last call, oldest first; runs the `done` of commits that have been answered."""
+        self.run_callbacks()
+        if not self._events:
             return []
         with self._lock:
-            news = list(self._news)
-            self._news.clear()
-        return news
+            events = list(self._events)
+            self._events.clear()
+        return events
 
-    def tell(self) -> None:
+    def run_callbacks(self) -> None:
         """Runs the `done` of commits that have been answered.
 
         Raises:
             BackgroundThreadException: nobody beats for this membership any more.
         """
         self._check_served()
-        while self._told:
-            self._told.popleft()()
+        while self._callbacks:
+            self._callbacks.popleft()()
 
     def wait(self, timeout_s: float) -> None:
         """Waits until a commit has been answered, at most so many seconds."""
         with self._lock:
-            self._lock.wait_for(lambda: self._told or self._closed or self._fault, timeout_s)
+            self._lock.wait_for(lambda: self._callbacks or self._closed or self._fault, timeout_s)
 
     def leave(self) -> None:
         """Ends the membership, and waits a moment for the group to know."""
@@ -191,7 +191,7 @@ class GroupMembership:
             requests = [event.request for event in events if isinstance(event, Send)]
             self._life += 1
             self._wanted = False
-            self._news.clear()
+            self._events.clear()
             if not requests or self._link.fileno() < 0:  # no broker is started to be told good-bye
                 return
             left: list[GroupReply] = []
@@ -292,7 +292,7 @@ class GroupMembership:
         try:
             if self._closed:
                 return
-            before = len(self._news) + len(self._told)
+            before = len(self._events) + len(self._callbacks)
             self._look_for_silence(now)
             self._perform(self._member.on_time(now))
             if self._auto_waits() and now >= self._auto_due:
@@ -300,10 +300,10 @@ class GroupMembership:
                 positions = self._auto
                 self._send(self._member.commit(positions), partial(self._committed_by_itself, positions))
             self._receive()
-            news = len(self._news) + len(self._told) > before
+            fresh = len(self._events) + len(self._callbacks) > before
         finally:
             self._lock.release()
-        if news:
+        if fresh:
             self._notify()
 
     def failed(self, error: BaseException) -> None:
@@ -339,8 +339,8 @@ class GroupMembership:
                 continue
             if isinstance(event, Lost | Failed):
                 self._life += 1
-                self._news.clear()  # what was told of the membership that is over means nothing any more
-            self._news.append(event)
+                self._events.clear()  # what was told of the membership that is over means nothing any more
+            self._events.append(event)
 
     def _with_status(self, request: GroupRequest) -> GroupRequest:
         """The request with the owner's status, where it has a place for that."""
@@ -348,13 +348,13 @@ class GroupMembership:
             self._beat_at = self._background.now()
         elif not isinstance(request, LeaveGroup):
             return request
-        return replace(request, status=self._telling.status())
+        return replace(request, status=self._reports.status())
 
     def _look_for_silence(self, now: int) -> None:
         """Tells the owner of a heartbeat that is not answered, again every second."""
         if self._member.waits_for_beat and now >= self._beat_at + SILENT_MS:
             silent_s = (now - self._beat_at) / 1000
-            self._telling.troubled(
+            self._reports.troubled(
                 "broker",
                 f"The broker has not answered for {silent_s:.0f} s. Is its process stopped, its machine overloaded or "
                 "its disk stuck (the file endpoint in the data directory has its pid)? Work goes on when it answers.",
@@ -373,7 +373,7 @@ class GroupMembership:
                 error = error_of(reply)
                 if isinstance(error, KafkaStorageException):
                     said = f"The broker cannot write for group {self.settings.group}: {str(error).rstrip('.')}"
-                    self._telling.troubled("write", f"{said}. It is tried again by itself.")
+                    self._reports.troubled("write", f"{said}. It is tried again by itself.")
                 then = self._asked.pop(ticket, None)
                 if isinstance(then, int):
                     if then == self._life:
@@ -384,7 +384,7 @@ class GroupMembership:
 
     def _committed(self, done: Done | None, reply: GroupReply) -> None:
         if done is not None:
-            self._told.append(partial(done, error_of(reply)))
+            self._callbacks.append(partial(done, error_of(reply)))
 
     def _committed_by_itself(self, positions: Mapping[TopicPartition, Position], reply: GroupReply) -> None:
         error = error_of(reply)

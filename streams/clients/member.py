@@ -1,4 +1,4 @@
-"""One member of a group, pure: replies and the time go in, requests and news come out.
+"""One member of a group, pure: replies and the time go in, requests and events come out.
 
 Used by `Consumer` and by the worker. It holds no clock and no connection: every method takes `now`
 (milliseconds of any clock that never goes back) and returns events; whoever drives it sends what a `Send`
@@ -299,8 +299,8 @@ class Member:
         if reply.error is not None:
             return self._refused(reply.error, now)
         self.phase = Phase.STABLE
-        news = Assigned(self.generation, self.member_id, self._protocol, reply.assignment)
-        return [news, *self._call()] if self._again else [news]
+        assigned = Assigned(self.generation, self.member_id, self._protocol, reply.assignment)
+        return [assigned, *self._call()] if self._again else [assigned]
 
     def _call(self) -> list[Event]:
         self.phase = Phase.CALLED

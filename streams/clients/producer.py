@@ -186,7 +186,7 @@ class Producer:
             if may_leave:
                 self._dispatch(now, (partition,))
             answers = self._take_answers()
-        self._tell(answers)
+        self._resolve(answers)
         if opened:
             self._background.wake()
         return future
@@ -275,7 +275,7 @@ class Producer:
             finally:
                 self._flushing -= 1
             fault, answers = self._fault, self._take_answers()
-        self._tell(answers)
+        self._resolve(answers)
         if fault is not None:
             raise _background(fault)
 
@@ -303,7 +303,7 @@ class Producer:
                     self._answers.append((pending, Sent(pending.partition, -1, -1, error)))
                 answers = self._take_answers()
                 self._lock.notify_all()
-            self._tell(answers)
+            self._resolve(answers)
 
     def __enter__(self) -> Producer:
         return self
@@ -373,7 +373,7 @@ class Producer:
         finally:
             self._lock.release()
         try:
-            self._tell(answers)
+            self._resolve(answers)
         except BaseException:  # sys.exit() in a callback: it may end the thread that sends, never this one
             log.exception("A callback of send() asked for the end of the thread that serves all clients.")
 
@@ -398,7 +398,7 @@ class Producer:
         self._settings.writer.troubled("write", f"Nothing can be sent: {said}. It is tried again by itself.")
 
     def _sent(self, pending: Pending, sent: Sent) -> None:
-        if pending.told(sent):
+        if pending.answered(sent):
             self._unfinished.discard(pending)
             self._accumulator.back(pending.partition)
             self._memory -= pending.size
@@ -427,10 +427,10 @@ class Producer:
             self._memory = 0
             answers = self._take_answers()
             self._lock.notify_all()
-        self._tell(answers)
+        self._resolve(answers)
 
-    def _tell(self, answers: list[Answer]) -> None:
-        """Without the lock: callbacks of futures may call this producer. All are told, whatever one of them raises."""
+    def _resolve(self, answers: list[Answer]) -> None:
+        """Without the lock: callbacks of futures may call this producer. All are resolved, whatever one raises."""
         ended: BaseException | None = None
         for pending, sent in answers:
             for future, result in pending.results(sent):

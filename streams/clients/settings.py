@@ -109,8 +109,8 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
         NotYetBuiltException: a setting is known, but not built yet.
     """
     given = _parsed(PRODUCER, config, keywords)
-    told = Troubles(given.text("client.id") or "producer").tell
-    writer = WriterSettings.of(given, told)
+    troubled = Troubles(given.text("client.id") or "producer").tell
+    writer = WriterSettings.of(given, troubled)
     in_flight = given.number("max.in.flight.requests.per.connection")
     idempotent = writer.idempotent
     if idempotent and writer.acks != -1:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from streams.clients.api import GroupMember
 from streams.clients.assignors import Offer
-from streams.clients.group_membership import GroupMembership, News
+from streams.clients.group_membership import GroupMembership, MembershipEvent
 from streams.clients.member import Assigned, Failed, Lead, Lost, Rebalance
 from streams.clock import Clock
 from streams.errors import (
@@ -102,7 +102,7 @@ class Rounds:
         self._host = host
         self._clock = clock
         self._timeout_ms = timeout_ms
-        self._news: deque[News] = deque()
+        self._news: deque[MembershipEvent] = deque()
         self._unanswered_since: int | None = None
         self._sources: dict[str, int] = {}
         self._grown = False
@@ -170,7 +170,7 @@ class Rounds:
             raise error
         log.warning("%s asks again: %s", self._me.name, error)
 
-    def _heed(self, news: News) -> None:
+    def _heed(self, news: MembershipEvent) -> None:
         if isinstance(news, Lead):
             self._seat.lead(self._surveyor.lead(news.members).assignments)
         elif isinstance(news, Assigned):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from streams.clients.api import Door, Isolation, ReaderSettings, WriterSettings
-from streams.clients.group_membership import GroupMembership, Telling
+from streams.clients.group_membership import GroupMembership, Reports
 from streams.clients.member import MemberSettings
 from streams.clock import Clock
 from streams.dropped import Drop
@@ -256,7 +256,7 @@ class Worker:
         self._globals = Globals(around.built, own, home, engines, self._admin, self._reader, settings.isolation)
         closing(self._globals.close, False)
         ground = replace(ground, global_stores=self._globals.stores)
-        reports = Telling(self._status, around.troubles.tell)
+        reports = Reports(self._status, around.troubles.tell)
         self._seat = GroupMembership(door, settings.member, self._reader.wake, reports)
         closing(self._seat.close, settings.member.instance_id is None)
         self._roster = Roster(

@@ -12,7 +12,7 @@ import pytest
 from streams.clients.api import Admin, Door, GroupReply, GroupRequest, Position
 from streams.clients.background import BackgroundThread
 from streams.clients.connect import connect
-from streams.clients.group_membership import GroupMembership, News
+from streams.clients.group_membership import GroupMembership, MembershipEvent
 from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Offer, Rebalance
 from streams.errors import TimeoutException, UnknownMemberIdException
 from streams.record import TopicPartition
@@ -37,9 +37,9 @@ class Owner:
     def __init__(self, door: Door, settings: MemberSettings = SETTINGS) -> None:
         self.rung = threading.Event()
         self.membership = GroupMembership(door, settings, self.rung.set)
-        self.news: list[News] = []
+        self.news: list[MembershipEvent] = []
 
-    def turn(self) -> list[News]:
+    def turn(self) -> list[MembershipEvent]:
         """All the news so far."""
         for event in self.membership.take():
             self.news.append(event)
@@ -49,7 +49,7 @@ class Owner:
                 self.membership.rejoin(Offer(("t",)))
         return self.news
 
-    def until(self, kind: type[News]) -> News:
+    def until(self, kind: type[MembershipEvent]) -> MembershipEvent:
         """Turns until the last news is of a kind; waits for the bell in between."""
         until(lambda: isinstance([None, *self.turn()][-1], kind))
         return self.news[-1]

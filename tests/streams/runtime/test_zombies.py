@@ -138,7 +138,7 @@ def test_what_was_dropped_is_told_with_its_count(make: Make, caplog: pytest.LogC
 def test_one_that_hears_of_its_end_first_sends_nothing_at_all(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     zombie, other = frozen_with_work_in_hand(crew := make())
     crew.wake(zombie)
-    wait_for(lambda: zombie._seat._news)
+    wait_for(lambda: zombie._seat._events)
     crew.clock.advance(1_000)
     crew.turn([zombie, other], lambda: len(zombie.tasks()) == 1)
     (said,) = warnings(caplog)
@@ -232,7 +232,7 @@ def static_that_missed_a_round(crew: Crew, called: bool) -> Any:
         crew.freeze(frozen)
     other = crew.start()
     if called:
-        crew.turn([other], lambda: any(isinstance(each, Rebalance) for each in frozen._seat._news))
+        crew.turn([other], lambda: any(isinstance(each, Rebalance) for each in frozen._seat._events))
         crew.freeze(frozen)
     crew.turn([other], lambda: crew.admin.describe_group("app").state == "PreparingRebalance")
     crew.expire(300_000)
@@ -269,7 +269,7 @@ def tell_of_its_tasks(crew: Crew, worker: Any) -> None:
     """It joins once more, so that the group knows of its tasks and gives none away before it has given it up."""
     worker._rounds.ask()
     crew.turn([worker], lambda: crew.admin.describe_group("app").generation == 2)
-    crew.turn([worker], lambda: crew.admin.describe_group("app").state == "Stable" and not worker._seat._news)
+    crew.turn([worker], lambda: crew.admin.describe_group("app").state == "Stable" and not worker._seat._events)
 
 
 def test_tasks_that_were_kept_for_a_static_member_that_missed_a_round_are_run_again(make: Make) -> None:
@@ -297,11 +297,11 @@ def test_tasks_that_a_static_member_was_to_give_up_when_it_died_are_run_again(ma
     crew.settle(first)
     tell_of_its_tasks(crew, first)
     other = crew.start()
-    crew.turn([other], lambda: any(isinstance(each, Rebalance) for each in first._seat._news))
+    crew.turn([other], lambda: any(isinstance(each, Rebalance) for each in first._seat._events))
     first.turn()  # it joins with all it has
-    crew.turn([other], lambda: any(isinstance(each, Lead) for each in first._seat._news))
+    crew.turn([other], lambda: any(isinstance(each, Lead) for each in first._seat._events))
     first.turn()  # it gives half of it away
-    crew.turn([other], lambda: any(isinstance(each, Assigned) for each in first._seat._news))
+    crew.turn([other], lambda: any(isinstance(each, Assigned) for each in first._seat._events))
     crew.freeze(first)
     first._seat.close(leave=False)
     again = crew.start(**STATIC, group_instance_id="one")
@@ -405,16 +405,16 @@ def test_a_processor_that_cannot_be_closed_keeps_no_other_task_from_being_given_
 def test_news_of_the_time_before_the_loss_are_not_heeded(make: Make) -> None:
     crew = make()
     worker = crew.start(**ZOMBIE)
-    crew.turn([worker], lambda: any(isinstance(each, Assigned) for each in worker._seat._news) or worker.tasks())
+    crew.turn([worker], lambda: any(isinstance(each, Assigned) for each in worker._seat._events) or worker.tasks())
     if worker.tasks():  # it was quicker: once more
         worker._rounds.ask()
         worker.turn()
-        crew.turn([], lambda: any(isinstance(each, Lead) for each in worker._seat._news))
+        crew.turn([], lambda: any(isinstance(each, Lead) for each in worker._seat._events))
         worker.turn()
-        crew.turn([], lambda: any(isinstance(each, Assigned) for each in worker._seat._news))
+        crew.turn([], lambda: any(isinstance(each, Assigned) for each in worker._seat._events))
     crew.expire()
-    crew.turn([], lambda: any(isinstance(each, Lost) for each in worker._seat._news))
-    assert not any(isinstance(each, Assigned) for each in worker._seat._news)
+    crew.turn([], lambda: any(isinstance(each, Lost) for each in worker._seat._events))
+    assert not any(isinstance(each, Assigned) for each in worker._seat._events)
     worker.turn()
     assert worker.tasks() == frozenset()
     crew.settle(worker)
