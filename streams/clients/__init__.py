@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streams.clients.api import TopicDescription as TopicDescription
     from streams.clients.consumer import Consumer as Consumer
     from streams.clients.consumer import ConsumerGroupMetadata as ConsumerGroupMetadata
-    from streams.clients.flow import ConsumerRecord as ConsumerRecord
+    from streams.clients.fetch_buffer import ConsumerRecord as ConsumerRecord
     from streams.clients.producer import Producer as Producer
     from streams.clients.producer import ProducerRecord as ProducerRecord
     from streams.clients.subscriber import ConsumerRebalanceListener as ConsumerRebalanceListener
@@ -37,7 +37,7 @@ _HOMES = {
     "ConsumerGroupDescription": ("streams.clients.admin", "ConsumerGroupDescription"),
     "ConsumerGroupMetadata": ("streams.clients.consumer", "ConsumerGroupMetadata"),
     "ConsumerRebalanceListener": ("streams.clients.subscriber", "ConsumerRebalanceListener"),
-    "ConsumerRecord": ("streams.clients.flow", "ConsumerRecord"),
+    "ConsumerRecord": ("streams.clients.fetch_buffer", "ConsumerRecord"),
     "GroupListing": ("streams.clients.api", "GroupListing"),
     "GroupMember": ("streams.clients.admin", "GroupMember"),
     "Isolation": ("streams.clients.api", "Isolation"),

@@ -14,7 +14,7 @@ from streams.arguments import function
 from streams.clients.api import Door, OffsetAndTimestamp
 from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.connect import connect
-from streams.clients.flow import ConsumerRecord, Flow
+from streams.clients.fetch_buffer import ConsumerRecord, FetchBuffer
 from streams.clients.group_membership import GroupMembership, Reports
 from streams.clients.settings import ConsumerSettings, consumer_settings
 from streams.clients.subscriber import ConsumerRebalanceListener, Subscriber
@@ -93,7 +93,7 @@ class Consumer:
         self._world = self._door.world
         self._reader = self._door.reader(settings.isolation, settings.reader)
         self._admin = self._door.admin()
-        self._flow = Flow(self._reader, settings.key_deserializer, settings.value_deserializer)
+        self._buffer = FetchBuffer(self._reader, settings.key_deserializer, settings.value_deserializer)
         self._membership: GroupMembership | None = None
         self._subscriber: Subscriber | None = None
         if settings.group is not None:
@@ -103,8 +103,8 @@ class Consumer:
                 self._membership,
                 self._admin,
                 settings.metadata_max_age_ms,
-                self._flow.assignment,
-                self._flow.assign,
+                self._buffer.assignment,
+                self._buffer.assign,
                 self._commit_before_giving_up,
             )
             if settings.auto_commit_ms is not None:
@@ -163,7 +163,7 @@ class Consumer:
                 )
             wanted = partitions_of(partitions)
             self._assigned_by_hand = bool(wanted)
-            self._flow.assign(wanted)
+            self._buffer.assign(wanted)
 
     def unsubscribe(self) -> None:
         """Reads nothing any more, and leaves the group."""
@@ -171,11 +171,11 @@ class Consumer:
             if self._subscriber is not None and self._subscriber.active:
                 self._subscriber.end()
             self._assigned_by_hand = False
-            self._flow.assign(())
+            self._buffer.assign(())
 
     def assignment(self) -> set[TopicPartition]:
         """The partitions that are read at present."""
-        return self._flow.assignment()
+        return self._buffer.assignment()
 
     def subscription(self) -> frozenset[str]:
         """The topics that are subscribed to."""
@@ -224,7 +224,7 @@ class Consumer:
                 else:
                     self._run_callbacks()
                 self._look_up_positions()
-                records = self._flow.take(most)
+                records = self._buffer.take(most)
                 if records or last:
                     return records
                 now = int(self._world.monotonic_ms())
@@ -239,7 +239,7 @@ class Consumer:
 
     def _fetch(self, timeout_ms: int) -> None:
         try:
-            self._flow.feed(self._reader.poll(timeout_ms))
+            self._buffer.feed(self._reader.poll(timeout_ms))
         except OffsetOutOfRangeException as error:
             if self._settings.reset == "none" or error.partition is None:
                 raise
@@ -249,16 +249,16 @@ class Consumer:
             if self._settings.reset == "none" or error.partition is None:
                 raise
             log.warning("%s Reading goes on there.", error)
-            if error.partition in self._flow.assignment():
-                self._flow.place({error.partition: error.diverged_at})
+            if error.partition in self._buffer.assignment():
+                self._buffer.seek({error.partition: error.diverged_at})
         except UnknownTopicOrPartitionException as error:
             if self._assigned_by_hand:
                 raise
             log.warning("%s", error)
 
     def _reset(self, partition: TopicPartition, how: str) -> None:
-        if partition in self._flow.assignment():
-            self._flow.unplace((partition,), how)
+        if partition in self._buffer.assignment():
+            self._buffer.reset((partition,), how)
 
     def wakeup(self) -> None:
         """Has the `poll` that waits, or the next one, raise `WakeupException`. From any thread, or a signal."""
@@ -273,7 +273,7 @@ class Consumer:
     # Positions
 
     def _look_up_positions(self) -> None:
-        missing = self._flow.missing()
+        missing = self._buffer.missing()
         if not missing:
             return
         asked = [partition for partition, how in missing.items() if how is None]
@@ -295,7 +295,7 @@ class Consumer:
             if self._assigned_by_hand:
                 raise
             return  # deleted meanwhile: the group will rebalance
-        self._flow.place(found)
+        self._buffer.seek(found)
 
     def _ends(self, partitions: list[TopicPartition], how: str) -> dict[TopicPartition, int]:
         if not partitions:
@@ -312,9 +312,9 @@ class Consumer:
         """
         with self._entered():
             partition = partition_of(partition)
-            if self._flow.position(partition) is None:
+            if self._buffer.position(partition) is None:
                 self._look_up_positions()
-            position = self._flow.position(partition)
+            position = self._buffer.position(partition)
             if position is None:
                 raise UnknownTopicOrPartitionException(f"{partition}: the partition does not exist.")
             return position
@@ -331,36 +331,36 @@ class Consumer:
             number = check_whole(number, "offset", lowest=-LARGEST)
             if number < 0:
                 raise IllegalArgumentException("seek offset must not be a negative number")
-            self._flow.place({partition_of(partition): number})
+            self._buffer.seek({partition_of(partition): number})
 
     def seek_to_beginning(self, partitions: Iterable[TopicPartition] = ()) -> None:
         """Goes on at the first offset of these partitions, or of all."""
         with self._entered():
-            self._flow.unplace(partitions_of(partitions) or self._flow.assignment(), "earliest")
+            self._buffer.reset(partitions_of(partitions) or self._buffer.assignment(), "earliest")
 
     def seek_to_end(self, partitions: Iterable[TopicPartition] = ()) -> None:
         """Goes on at the end of these partitions, or of all; the end is looked up at once."""
         with self._entered():
-            self._flow.unplace(partitions_of(partitions) or self._flow.assignment(), "latest")
+            self._buffer.reset(partitions_of(partitions) or self._buffer.assignment(), "latest")
             self._look_up_positions()
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """`poll` hands out nothing of these partitions until `resume`. A rebalance takes it back."""
         with self._entered():
-            self._flow.pause(partitions_of(partitions))
+            self._buffer.pause(partitions_of(partitions))
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         """Takes back `pause`."""
         with self._entered():
-            self._flow.resume(partitions_of(partitions))
+            self._buffer.resume(partitions_of(partitions))
 
     def paused(self) -> set[TopicPartition]:
         """The partitions that are paused."""
-        return self._flow.paused()
+        return self._buffer.paused()
 
     def current_lag(self, partition: TopicPartition) -> int | None:
         """How many offsets the position is behind the end that the last fetch saw; None: not known yet."""
-        return self._flow.lag(partition_of(partition))
+        return self._buffer.lag(partition_of(partition))
 
     # Commits
 
@@ -431,7 +431,7 @@ class Consumer:
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         if offsets is None:
-            return self._flow.positions()
+            return self._buffer.positions()
         return {
             (where := partition_of(partition)): _position(where, given)
             for partition, given in mapping_of(offsets, "offsets").items()
@@ -440,14 +440,14 @@ class Consumer:
     def _mark_safe(self) -> None:
         """What was handed out before this poll has been dealt with: it may be committed by itself."""
         if self._membership is not None and self._settings.auto_commit_ms is not None:
-            self._membership.safe(self._flow.positions())
+            self._membership.safe(self._buffer.positions())
 
     def _commit_before_giving_up(self) -> None:
         if self._membership is None or self._settings.auto_commit_ms is None:
             return
         self._membership.safe({})
         try:
-            self._membership.commit_now(self._flow.positions(), self._patience_ms)
+            self._membership.commit_now(self._buffer.positions(), self._patience_ms)
         except KafkaException as error:
             log.warning("The automatic commit of group %s failed: %s", self._settings.group, error)
 

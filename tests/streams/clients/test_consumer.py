@@ -232,13 +232,13 @@ def test_a_second_thread_is_refused(topic: str, consumer: MakeConsumer) -> None:
 
     thread = threading.Thread(target=intrude)
     thread.start()
-    original = reader._flow.missing
+    original = reader._buffer.missing
 
     def missing() -> dict[TopicPartition, str | None]:
         inside.set()
         return original()
 
-    reader._flow.missing = missing  # type: ignore[method-assign]
+    reader._buffer.missing = missing  # type: ignore[method-assign]
     with pytest.raises(WakeupException):
         reader.poll(PATIENCE_MS)
     thread.join()

@@ -39,7 +39,7 @@ class _Cursor:
         self.readable_end = -1
 
 
-class Flow:
+class FetchBuffer:
     """The partitions of one consumer.
 
     Args:
@@ -74,7 +74,7 @@ class Flow:
             partition: cursor.reset for partition, cursor in self._cursors.items() if cursor.position is None
         }
 
-    def place(self, positions: Mapping[TopicPartition, int]) -> None:
+    def seek(self, positions: Mapping[TopicPartition, int]) -> None:
         """Goes on reading at these offsets."""
         if not positions:
             return
@@ -84,7 +84,7 @@ class Flow:
         self._forget(set(positions))
         self._reader.place(positions)
 
-    def unplace(self, partitions: Iterable[TopicPartition], reset: str | None) -> None:
+    def reset(self, partitions: Iterable[TopicPartition], reset: str | None) -> None:
         """Has the positions looked up anew, by `reset` (`earliest`, `latest`), or None: as at the start."""
         chosen = set(partitions)
         for cursor in [self.cursor(partition) for partition in chosen]:
@@ -150,13 +150,13 @@ class Flow:
 
     def feed(self, fetched: Iterable[Fetched]) -> None:
         """Takes in what a poll of the reader brought."""
-        for news in fetched:
-            cursor = self._cursors.get(news.partition)
+        for each in fetched:
+            cursor = self._cursors.get(each.partition)
             if cursor is None:
                 continue
-            cursor.readable_end = news.readable_end
-            if news.batch is not None:
-                self._waiting.append((news.partition, news.batch, 0))
+            cursor.readable_end = each.readable_end
+            if each.batch is not None:
+                self._waiting.append((each.partition, each.batch, 0))
 
     def take(self, limit: int) -> list[ConsumerRecord]:
         """Hands out up to `limit` records and moves the positions behind them.
