@@ -142,7 +142,7 @@ def floor(order: Mapping[str, Any]) -> Mapping[str, Any]:
     tables = [dataset for dataset in one.inputs if dataset == "customers"]
     for datasets in (tables, [dataset for dataset in one.inputs if dataset not in tables]):
         names = {TopicPartition(order["topics"][dataset], 0): dataset for dataset in datasets}
-        reader.place(dict.fromkeys(names, 0))
+        reader.seek(dict.fromkeys(names, 0))
         ends = door.admin().end_offsets(list(names), Isolation.READ_UNCOMMITTED)
         left = {place for place in names if ends[place]}
         while left:
@@ -156,10 +156,10 @@ def floor(order: Mapping[str, Any]) -> Mapping[str, Any]:
                 done += len(batch)
                 if batch.next_offset >= ends[fetched.partition]:
                     left.discard(fetched.partition)
-            writer.settle(0)
+            writer.await_acks(0)
             samples.append(sample(broker, done))
         reader.drop(list(names))
-    writer.settle(60_000)
+    writer.await_acks(60_000)
     if done != total:
         raise RuntimeError(f"the floor of {order['name']} saw {done} of {total} records")
     reader.close()
@@ -202,7 +202,7 @@ def read_back(order: Mapping[str, Any]) -> Mapping[str, Any]:
     reader = door.reader(Isolation.READ_UNCOMMITTED)
     place = TopicPartition(order["topic"], 0)
     (end,) = door.admin().end_offsets([place], Isolation.READ_UNCOMMITTED).values()
-    reader.place({place: 0})
+    reader.seek({place: 0})
     rows: dict[bytes | None, bytes | None] = {}
     first, position, count = sample(order["broker"], 0), 0, 0
     while position < end:
@@ -239,7 +239,7 @@ def generate(order: Mapping[str, Any]) -> Mapping[str, Any]:
         due = begun + len(times) / order["rate"]
         ahead = due - time.monotonic()
         if ahead > 0:
-            writer.settle(0)
+            writer.await_acks(0)
             time.sleep(ahead)
         count = min(TEN, order["total"] - len(times))
         now = int(time.time() * 1000)
@@ -247,7 +247,7 @@ def generate(order: Mapping[str, Any]) -> Mapping[str, Any]:
         times += [time.monotonic()] * count
         batch = RecordBatch(keys, [b"{}"] * count, [now] * count, None, range(count), count)
         writer.send(partition, batch, _sent)
-    writer.settle(60_000)
+    writer.await_acks(60_000)
     writer.close()
     door.close()
     return {"times": times}
@@ -257,7 +257,7 @@ def consume(order: Mapping[str, Any]) -> Mapping[str, Any]:
     """Polls a topic; when each record came."""
     door = connect(order["address"], "consumer")
     reader = door.reader(Isolation.READ_UNCOMMITTED)
-    reader.place({TopicPartition(order["topic"], 0): 0})
+    reader.seek({TopicPartition(order["topic"], 0): 0})
     reader.poll(0)
     print("ready", flush=True)
     times: list[float] = []

@@ -86,11 +86,11 @@ class Engine:
 
     def look(self) -> None:
         """Takes the acknowledgements that have come."""
-        self._writer.settle(0)
+        self._writer.await_acks(0)
 
     def settle(self) -> None:
         """Waits until all that was sent is stored."""
-        if self._writer.settle(SETTLE_MS):
+        if self._writer.await_acks(SETTLE_MS):
             raise RuntimeError("the broker did not store the data in time")
 
     def read(self, topic: str) -> Iterator[tuple[bytes | None, bytes | None, int]]:
@@ -99,7 +99,7 @@ class Engine:
         places = [TopicPartition(topic, at) for at in range(self._writer.partitions_for(topic))]
         ends = self._admin.end_offsets(places, Isolation.READ_UNCOMMITTED)
         open_ones = {place for place, end in ends.items() if end}
-        reader.place(dict.fromkeys(open_ones, 0))
+        reader.seek(dict.fromkeys(open_ones, 0))
         while open_ones:
             for fetched in reader.poll(100):
                 batch = fetched.batch

@@ -94,7 +94,7 @@ def _first_output(engine: Engine, source: str, sink: str) -> float:
     door = connect(engine.address, "first-output")
     reader = door.reader(Isolation.READ_UNCOMMITTED)
     out = TopicPartition(sink, 0)
-    reader.place({out: engine.written(sink)})
+    reader.seek({out: engine.written(sink)})
     script = Path(engine.directory) / "started.py"
     script.write_text(SCRIPT.format(source=source, sink=sink))
     log = Path(engine.directory) / "started.log"

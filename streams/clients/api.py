@@ -98,10 +98,10 @@ class Fetched(NamedTuple):
 class Reader(Protocol):
     """Reads any number of partitions; one long poll over all positions is always outstanding."""
 
-    def place(self, positions: Mapping[TopicPartition, int]) -> None:
+    def seek(self, positions: Mapping[TopicPartition, int]) -> None:
         """Adds partitions, or moves them: reading goes on at these offsets; what was fetched before is lost.
 
-        A paused partition that is placed stays paused.
+        A paused partition stays paused.
         """
         ...
 
@@ -124,9 +124,9 @@ class Reader(Protocol):
 
         Raises:
             OffsetOutOfRangeException: a position lies outside the log. The exception carries `partition`,
-                `position`, `log_start` and `log_end`; the partition rests until it is placed again.
+                `position`, `log_start` and `log_end`; the partition rests until `seek`.
             LogTruncatedException: the log was cut back below the position. It carries `partition`, `position`
-                and `diverged_at`; the partition rests until it is placed again.
+                and `diverged_at`; the partition rests until `seek`.
             UnknownTopicOrPartitionException: the partition was deleted. It carries `partition`, which rests.
             CorruptRecordException: a batch is damaged; it is not delivered, and the partition rests.
         """
@@ -240,7 +240,7 @@ class Writer(Protocol):
         ...
 
     def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
-        """Sends a batch. `done` is called with the outcome, inside a later `send`, `settle` or `close`: once, or, where
+        """Sends a batch. `done` is called with the outcome, inside a later `send`, `await_acks` or `close`: once, or, where
         the engine refuses the batch for what single records are (too large, no key, a time out of range), once for
         each part of it, so that a bad record fails alone.
 
@@ -249,7 +249,7 @@ class Writer(Protocol):
         """
         ...
 
-    def settle(self, timeout_ms: int) -> int:
+    def await_acks(self, timeout_ms: int) -> int:
         """Delivers acknowledgements that have arrived; waits up to `timeout_ms` until none is missing.
 
         Returns how many batches are still without an answer. Returns early after `wake`.
@@ -257,7 +257,7 @@ class Writer(Protocol):
         ...
 
     def next_due(self) -> int:
-        """When `settle` has work without an answer, in ms of the monotonic clock (2**63 - 1: never)."""
+        """When `await_acks` has work without an answer, in ms of the monotonic clock (2**63 - 1: never)."""
         ...
 
     def fileno(self) -> int:
@@ -265,7 +265,7 @@ class Writer(Protocol):
         ...
 
     def wake(self) -> None:
-        """Ends a waiting `settle`. The only method that another thread may call."""
+        """Ends a waiting `await_acks`. The only method that another thread may call."""
         ...
 
     def close(self) -> None:

@@ -82,7 +82,7 @@ class FetchBuffer:
             cursor = self.cursor(partition)
             cursor.position, cursor.reset = offset, None
         self._forget(set(positions))
-        self._reader.place(positions)
+        self._reader.seek(positions)
 
     def reset(self, partitions: Iterable[TopicPartition], reset: str | None) -> None:
         """Has the positions looked up anew, by `reset` (`earliest`, `latest`), or None: as at the start."""

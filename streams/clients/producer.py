@@ -362,7 +362,7 @@ class Producer:
                 return
             self._retry_at = 0
             try:
-                self._writer.settle(0)
+                self._writer.await_acks(0)
             except KafkaException as error:  # no broker at present: batches wait, and end with delivery.timeout.ms
                 self._waits(now, error)
             else:

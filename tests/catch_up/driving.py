@@ -97,7 +97,7 @@ def fill(address: str, topic: str, given: Input, partitions: int = PARTITIONS) -
             times = [event.time for event in some]
             batch = RecordBatch(keys, values, times, None, range(len(some)), len(some))
             writer.send(TopicPartition(topic, partition), batch, lambda sent: errors.append(sent.error))
-    assert not writer.settle(30_000)
+    assert not writer.await_acks(30_000)
     assert not any(errors), errors
     writer.close()
     admin.close()

@@ -146,7 +146,7 @@ class Unreadable:
     """Partitions that are not read until they are let go. A reader that was made meanwhile heeds it."""
 
     def __init__(self, patch: pytest.MonkeyPatch, *partitions: TopicPartition) -> None:
-        place, poll = LocalReader.place, LocalReader.poll
+        place, poll = LocalReader.seek, LocalReader.poll
         self.open = False
         held: dict[LocalReader, set[TopicPartition]] = {}
 
@@ -161,7 +161,7 @@ class Unreadable:
                 reader.resume(held.pop(reader, set()))
             return poll(reader, timeout_ms)
 
-        patch.setattr(LocalReader, "place", placed)
+        patch.setattr(LocalReader, "seek", placed)
         patch.setattr(LocalReader, "poll", polled)
 
 

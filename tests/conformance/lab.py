@@ -68,7 +68,7 @@ class Lab:
         self.outputs = [TopicPartition(t, p) for t in self.spec["outputs"] for p in range(partitions)]
         self.reader = self.door.reader(Isolation.READ_UNCOMMITTED)
         self.seen = dict.fromkeys(self.outputs, 0)
-        self.reader.place(self.seen)
+        self.reader.seek(self.seen)
         self.worker = self.start()
 
     def start(self) -> Worker:
@@ -125,7 +125,7 @@ class Lab:
                 place = 0 if key is None else partition_for(key, self.partitions)
                 batch = RecordBatch([key], [value], [timestamp], [headers] if headers else None, range(1), 1)
                 self.writer.send(TopicPartition(topic, place), batch, sent)
-                self.writer.settle(10_000)
+                self.writer.await_acks(10_000)
             self.work_off()
 
     def work_off(self) -> None:

@@ -36,9 +36,9 @@ class WholePolls:
         self._places: dict[TopicPartition, int] = {}
         self._paused: set[TopicPartition] = set()
 
-    def place(self, positions: Mapping[TopicPartition, int]) -> None:
+    def seek(self, positions: Mapping[TopicPartition, int]) -> None:
         self._places |= positions
-        self._inner.place(positions)
+        self._inner.seek(positions)
 
     def drop(self, partitions: Iterable[TopicPartition]) -> None:
         gone = list(partitions)

@@ -148,8 +148,8 @@ class LocalReader:
 
     # What is read
 
-    def place(self, positions: Mapping[TopicPartition, int]) -> None:
-        """See `Reader.place`."""
+    def seek(self, positions: Mapping[TopicPartition, int]) -> None:
+        """See `Reader.seek`."""
         self._ready = [fetched for fetched in self._ready if fetched.partition not in positions]
         for partition, offset in positions.items():
             self._states[partition] = _FetchState(offset, partition in self._paused)

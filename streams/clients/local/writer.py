@@ -111,8 +111,8 @@ class LocalWriter:
             self._collect(100)
         self._run_callbacks()
 
-    def settle(self, timeout_ms: int) -> int:
-        """See `Writer.settle`."""
+    def await_acks(self, timeout_ms: int) -> int:
+        """See `Writer.await_acks`."""
         deadline = self._monotonic_ms() + timeout_ms
         if not self._unanswered:
             self._notice_a_lost_connection()

@@ -123,7 +123,7 @@ class Restorer:
                 self._running[each.changelog] = each
                 places[each.changelog] = each.position
         if places:
-            self._reader.place(places)
+            self._reader.seek(places)
 
     def waits_for(self, task: TaskId) -> bool:
         """Is some store of the task still on its way?"""
@@ -214,14 +214,14 @@ class Restorer:
             self._anew(each, f"its position {each.position} lies behind the log's end")
         # A log that lost its beginning (expired windows, compaction) goes on where it starts now.
         each.position = start
-        self._reader.place({each.changelog: start})
+        self._reader.seek({each.changelog: start})
 
     def _anew(self, each: StoreRestore, reason: str) -> None:
         log.warning("Store %s of task %s is rebuilt from its changelog: %s.", each.store, each.task, reason)
         each.wipe()
         each.position = each.start = 0
         self._moved.add(each.changelog)
-        self._reader.place({each.changelog: 0})
+        self._reader.seek({each.changelog: 0})
 
     def _end(self, each: StoreRestore) -> None:
         if each.source is not None:

@@ -145,7 +145,7 @@ class Alignment:
                 log.info("%s waits for no other worker: there is no topic %s.", self._me.short_name, self._me.topic)
                 return
             begin = self._admin.beginning_offsets([self._me.words])[self._me.words]
-            self._reader.place({self._me.words: max(begin, self._begin or 0)})
+            self._reader.seek({self._me.words: max(begin, self._begin or 0)})
             self._reads = True
         elif self._reads and not elsewhere:
             self._reader.drop([self._me.words])
@@ -168,7 +168,7 @@ class Alignment:
         """Words that are gone were followed by others."""
         if partition == self._me.words:
             at = error.diverged_at if isinstance(error, LogTruncatedException) else error.log_start
-            self._reader.place({partition: at})
+            self._reader.seek({partition: at})
 
     @property
     def awaited(self) -> bool:

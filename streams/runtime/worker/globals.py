@@ -133,7 +133,7 @@ class Globals:
                 places[partition] = max(known.get(partition, 0), begins[partition])
             task.start(now, {p: Position(places[p]) for p in task.partitions})
         self._behind.update({p: ends[p] for p in places if ends[p] > places[p]})
-        self._reader.place(places)
+        self._reader.seek(places)
 
     def _marks(self, name: str, task: GlobalTask, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Up to where the store has its topic; nothing, and the store emptied, where it is another topic's."""
@@ -181,7 +181,7 @@ class Globals:
         """The log has lost its beginning, or was cut back: reading goes on where it starts, or ends, now."""
         start = error.diverged_at if isinstance(error, LogTruncatedException) else error.log_start
         log.warning("Global topic %s has lost its position; reading goes on at offset %d.", partition, start)
-        self._reader.place({partition: start})
+        self._reader.seek({partition: start})
 
     def commit(self) -> None:
         """What was applied goes to the database, with the positions it stands for."""

@@ -300,7 +300,7 @@ class Roster:
             place.task.include(partition)
             self._owner[partition] = place
         if place.running:
-            self._reader.place({p: position.offset for p, position in found.items()})
+            self._reader.seek({p: position.offset for p, position in found.items()})
 
     def by_pattern(self, partition: TopicPartition) -> bool:
         """Is it read, if it is read, because its topic matches a pattern? Such topics may come and go."""
@@ -329,7 +329,7 @@ class Roster:
                 place.task.place(place.found)
                 place.task.start(now)
                 place.running = True
-                self._reader.place({p: position.offset for p, position in place.found.items()})
+                self._reader.seek({p: position.offset for p, position in place.found.items()})
                 started.append(id)
         return started
 

@@ -154,7 +154,7 @@ class Sender:
             FencedInstanceIdException: another worker has its `group.instance.id`.
         """
         if self.outstanding:
-            self._writer.settle(0)
+            self._writer.await_acks(0)
         self._raise_fenced()
 
     def settle(self, timeout_ms: int) -> None:
@@ -164,7 +164,7 @@ class Sender:
             TaskMigratedException, FencedInstanceIdException: as `look`.
             TimeoutException: something is still on its way.
         """
-        left = self._writer.settle(timeout_ms) if self.outstanding else 0
+        left = self._writer.await_acks(timeout_ms) if self.outstanding else 0
         self._raise_fenced()
         if left:
             raise TimeoutException(

@@ -523,7 +523,7 @@ class Worker:
             return
         at = self._roster.restart_at(partition, error, self._clock.now_ms())
         log.warning("%s: %s Reading goes on at offset %d.", self.settings.short_name, error, at)
-        self._reader.place({partition: at})
+        self._reader.seek({partition: at})
 
     def _patience(self, now: int) -> int:
         """How long the worker may wait for input."""

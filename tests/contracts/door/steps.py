@@ -29,7 +29,7 @@ def write(writer: Writer, partition: TopicPartition, *values: bytes | None) -> S
     """Sends one batch and waits for its answer."""
     answers: list[Sent] = []
     writer.send(partition, batch(values), answers.append)
-    assert writer.settle(PATIENCE_MS) == 0
+    assert writer.await_acks(PATIENCE_MS) == 0
     (sent,) = answers
     assert sent.error is None, sent.error
     return sent
@@ -65,7 +65,7 @@ def records(seen: Sequence[Fetched], partition: TopicPartition) -> list[tuple[in
 
 def read_all(door: Door, partition: TopicPartition, reader: Reader, start: int = 0) -> list[tuple[int, bytes | None]]:
     """All records of a partition from an offset to the end."""
-    reader.place({partition: start})
+    reader.seek({partition: start})
     return records(read_to_end(reader, partition), partition)
 
 

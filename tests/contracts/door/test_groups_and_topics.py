@@ -221,7 +221,7 @@ def test_offsets_are_found_by_end_by_beginning_and_by_time(door: Door, topic: st
     admin, writer = door.admin(), stack.enter_context(closing(door.writer()))
     full, empty = TopicPartition(topic, 0), TopicPartition(topic, 1)
     writer.send(full, batch([b"a", b"b", b"c"], timestamps=[100, 300, 200]), lambda sent: None)
-    writer.settle(10_000)
+    writer.await_acks(10_000)
     assert admin.beginning_offsets([full, empty]) == {full: 0, empty: 0}
     assert admin.end_offsets([full, empty], Isolation.READ_COMMITTED) == {full: 3, empty: 0}
     assert admin.offsets_for_times({full: 150, empty: 0}) == {full: OffsetAndTimestamp(1, 300), empty: None}

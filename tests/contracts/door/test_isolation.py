@@ -132,7 +132,7 @@ def test_a_committed_reader_ends_before_the_first_open_transaction_and_is_told_t
     everything = [(0, b"a"), (1, b"b"), (2, b"c"), (3, b"d"), (4, b"e")]
     for isolation, shown in ((UNCOMMITTED, 5), (COMMITTED, 2)):
         with closing(bench.door.reader(isolation)) as reader:
-            reader.place({ZERO: 0})
+            reader.seek({ZERO: 0})
             seen = read_to_end(reader, ZERO)
             assert records(seen, ZERO) == everything[:shown]
             assert ends(seen) == (shown, shown, 5)
@@ -153,7 +153,7 @@ def test_offsets_are_those_of_the_isolation_that_is_asked_for(bench: Bench) -> N
 def test_a_position_behind_the_last_stable_offset_waits_there(bench: Bench) -> None:
     bench.put(b"a", b"b", producer=900)
     with closing(bench.door.reader(COMMITTED)) as reader:
-        reader.place({ZERO: 1})
+        reader.seek({ZERO: 1})
         seen = read_to_end(reader, ZERO)
         assert records(seen, ZERO) == [] and ends(seen) == (1, 0, 2)
 
@@ -165,7 +165,7 @@ def test_a_reader_goes_on_behind_records_that_it_may_not_see(bench: Bench) -> No
         bench.put(value, producer=900, sequence=sequence)
     bench.hidden.add(900)
     with closing(bench.door.reader(UNCOMMITTED)) as reader:
-        reader.place({ZERO: 0})
+        reader.seek({ZERO: 0})
         seen = read_to_end(reader, ZERO)
         assert records(seen, ZERO) == [(0, b"a")]
         assert ends(seen) == (4, 4, 4)

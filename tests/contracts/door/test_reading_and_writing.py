@@ -49,9 +49,9 @@ def test_what_is_written_is_read_column_by_column(door: Door, zero: TopicPartiti
     sent: list[Sent] = []
     headers = ((), (("trace", b"1"), ("trace", None)), ())
     writer.send(zero, batch([b"a", None, b"c"], [b"k", None, b""], [5, 3, 4], headers), sent.append)
-    assert writer.settle(PATIENCE_MS) == 0
+    assert writer.await_acks(PATIENCE_MS) == 0
     assert sent == [Sent(zero, 0, -1, None)]
-    reader.place({zero: 0})
+    reader.seek({zero: 0})
     (fetched,) = (each for each in read_to_end(reader, zero) if each.batch is not None)
     found = fetched.batch
     assert found is not None
@@ -67,7 +67,7 @@ def test_what_is_written_is_read_column_by_column(door: Door, zero: TopicPartiti
 def test_a_batch_without_headers_has_none(door: Door, zero: TopicPartition, stack: ExitStack) -> None:
     writer, reader = both(door, stack)
     write(writer, zero, b"a")
-    reader.place({zero: 0})
+    reader.seek({zero: 0})
     (fetched,) = (each for each in read_to_end(reader, zero) if each.batch is not None)
     assert fetched.batch is not None
     assert fetched.batch.headers is None
@@ -77,7 +77,7 @@ def test_the_end_is_told_once_for_each_time_it_is_reached(
     door: Door, zero: TopicPartition, stack: ExitStack
 ) -> None:
     writer, reader = both(door, stack)
-    reader.place({zero: 0})
+    reader.seek({zero: 0})
     assert [each[:3] for each in read_to_end(reader, zero)] == [(zero, None, 0)]
     assert reader.poll(0) == []
     write(writer, zero, b"a", b"b")
@@ -94,7 +94,7 @@ def test_the_end_is_not_told_while_more_is_known_to_follow(
         write(writer, zero, bytes([number]) * 1_000)
     small = replace(READER_DEFAULTS, max_partition_bytes=1_500, max_bytes=1_500)
     reader = stack.enter_context(closing(door.reader(UNCOMMITTED, small)))
-    reader.place({zero: 0})
+    reader.seek({zero: 0})
     seen = read_to_end(reader, zero)
     told = [each.caught_up_at for each in seen]
     assert told == [None] * (len(seen) - 1) + [4]
@@ -117,7 +117,7 @@ def test_a_position_outside_the_log_is_told_and_rests_until_it_is_placed_again(
     write(writer, lost, b"a", b"b")
     write(writer, fine, b"x")
     assert door.admin().delete_records({lost: 1}) == {lost: 1}
-    reader.place({lost: 0, fine: 0})
+    reader.seek({lost: 0, fine: 0})
     with pytest.raises(OffsetOutOfRangeException, match=r"position 0 lies outside the log, .* from 1 to 2") as caught:
         read_until(reader, lambda seen: False)
     error = caught.value
@@ -125,14 +125,14 @@ def test_a_position_outside_the_log_is_told_and_rests_until_it_is_placed_again(
     write(writer, fine, b"y")
     seen = read_until(reader, lambda seen: (1, b"y") in records(seen, fine))
     assert records(seen, lost) == []
-    reader.place({lost: 1})
+    reader.seek({lost: 1})
     assert records(read_to_end(reader, lost), lost) == [(1, b"b")]
 
 
 def test_a_partition_that_does_not_exist_is_told_by_name(door: Door, topic: str, stack: ExitStack) -> None:
     reader = stack.enter_context(closing(door.reader(UNCOMMITTED)))
     missing = TopicPartition(topic, 9)
-    reader.place({missing: 0})
+    reader.seek({missing: 0})
     with pytest.raises(UnknownTopicOrPartitionException, match=f"{topic}-9") as caught:
         read_until(reader, lambda seen: False)
     assert caught.value.partition == missing
@@ -140,7 +140,7 @@ def test_a_partition_that_does_not_exist_is_told_by_name(door: Door, topic: str,
 
 def test_reading_creates_no_topic(door: Door, stack: ExitStack) -> None:
     reader = stack.enter_context(closing(door.reader(UNCOMMITTED)))
-    reader.place({TopicPartition("never-made", 0): 0})
+    reader.seek({TopicPartition("never-made", 0): 0})
     with pytest.raises(UnknownTopicOrPartitionException):
         read_until(reader, lambda seen: False)
     assert "never-made" not in door.admin().list_topics()
@@ -151,7 +151,7 @@ def test_a_paused_partition_is_kept_and_goes_on_where_it_was(door: Door, topic: 
     still, going = TopicPartition(topic, 0), TopicPartition(topic, 1)
     write(writer, still, b"a")
     write(writer, going, b"x")
-    reader.place({still: 0, going: 0})
+    reader.seek({still: 0, going: 0})
     reader.pause([still])
     seen = read_to_end(reader, going)
     write(writer, going, b"y")
@@ -163,7 +163,7 @@ def test_a_paused_partition_is_kept_and_goes_on_where_it_was(door: Door, topic: 
 
 def test_pausing_after_a_fetch_has_left_loses_nothing(door: Door, zero: TopicPartition, stack: ExitStack) -> None:
     writer, reader = both(door, stack)
-    reader.place({zero: 0})
+    reader.seek({zero: 0})
     read_to_end(reader, zero)  # the next long poll is out
     reader.pause([zero])
     write(writer, zero, b"a")
@@ -179,27 +179,27 @@ def test_a_dropped_partition_is_read_no_more_and_can_be_placed_again(
 ) -> None:
     writer, reader = both(door, stack)
     one, two = TopicPartition(topic, 0), TopicPartition(topic, 1)
-    reader.place({one: 0, two: 0})
+    reader.seek({one: 0, two: 0})
     read_to_end(reader, one, two)
     reader.drop([one, TopicPartition(topic, 2)])
     write(writer, one, b"a")
     write(writer, two, b"b")
     assert records(read_until(reader, lambda seen: records(seen, two)), one) == []
-    reader.place({one: 0})
+    reader.seek({one: 0})
     assert records(read_to_end(reader, one), one) == [(0, b"a")]
 
 
 def test_placing_anew_forgets_what_was_fetched(door: Door, zero: TopicPartition, stack: ExitStack) -> None:
     writer, reader = both(door, stack)
     write(writer, zero, b"a", b"b", b"c")
-    reader.place({zero: 0})
+    reader.seek({zero: 0})
     read_to_end(reader, zero)
     assert read_all(door, zero, reader, 1) == [(1, b"b"), (2, b"c")]
 
 
 def test_wake_ends_a_poll_that_waits(door: Door, zero: TopicPartition, stack: ExitStack) -> None:
     reader = stack.enter_context(closing(door.reader(UNCOMMITTED)))
-    reader.place({zero: 0})
+    reader.seek({zero: 0})
     read_to_end(reader, zero)
     waker = threading.Timer(0.05, reader.wake)
     waker.start()
@@ -209,7 +209,7 @@ def test_wake_ends_a_poll_that_waits(door: Door, zero: TopicPartition, stack: Ex
 
 def test_wake_before_a_poll_ends_the_next_one(door: Door, zero: TopicPartition, stack: ExitStack) -> None:
     reader = stack.enter_context(closing(door.reader(UNCOMMITTED)))
-    reader.place({zero: 0})
+    reader.seek({zero: 0})
     read_to_end(reader, zero)
     reader.wake()
     assert reader.poll(PATIENCE_MS * 10) == []
@@ -226,7 +226,7 @@ def test_many_batches_keep_their_order_and_their_offsets(door: Door, topic: str,
     partitions = [TopicPartition(topic, number) for number in range(3)]
     for number in range(60):
         writer.send(partitions[number % 3], batch([b"%d" % number, b"+"]), sent.append)
-    assert writer.settle(PATIENCE_MS) == 0
+    assert writer.await_acks(PATIENCE_MS) == 0
     assert all(each.error is None for each in sent)
     for number, partition in enumerate(partitions):
         assert [each.base_offset for each in sent if each.partition == partition] == list(range(0, 40, 2))
@@ -238,9 +238,9 @@ def test_acknowledgements_come_inside_settle_only(door: Door, zero: TopicPartiti
     writer = stack.enter_context(closing(door.writer()))
     threads: list[int] = []
     writer.send(zero, batch([b"a"]), lambda sent: threads.append(threading.get_ident()))
-    assert writer.settle(PATIENCE_MS) == 0
+    assert writer.await_acks(PATIENCE_MS) == 0
     assert threads == [threading.get_ident()]
-    assert writer.settle(0) == 0
+    assert writer.await_acks(0) == 0
 
 
 def test_a_topic_is_made_by_whoever_writes_to_it(door: Door, stack: ExitStack) -> None:
@@ -272,7 +272,7 @@ def test_a_batch_that_fails_for_good_takes_nothing_else_with_it(
     outcomes: list[Sent] = []
     for value in (b"1", b"x" * 10_000, b"2", b"3"):
         writer.send(partition, batch([value]), outcomes.append)
-    assert writer.settle(PATIENCE_MS) == 0
+    assert writer.await_acks(PATIENCE_MS) == 0
     assert [type(each.error) for each in sorted(outcomes, key=lambda each: each.base_offset)] == [
         RecordTooLargeException, type(None), type(None), type(None),
     ]  # fmt: skip
@@ -285,7 +285,7 @@ def test_without_acknowledgement_there_is_no_offset(door: Door, zero: TopicParti
     sent: list[Sent] = []
     writer.send(zero, batch([b"a"]), sent.append)
     assert sent == [Sent(zero, -1, -1, None)]
-    reader.place({zero: 0})
+    reader.seek({zero: 0})
     assert records(read_until(reader, lambda seen: records(seen, zero)), zero) == [(0, b"a")]
 
 
@@ -296,7 +296,7 @@ def test_the_logs_own_time_is_told_and_stands_for_all_records(door: Door, topic:
     partition = TopicPartition(name, 0)
     sent = write(writer, partition, b"a", b"b")
     assert sent.timestamp > 1_000
-    reader.place({partition: 0})
+    reader.seek({partition: 0})
     (fetched,) = (each for each in read_to_end(reader, partition) if each.batch is not None)
     assert fetched.batch is not None
     assert list(fetched.batch.timestamps) == [sent.timestamp] * 2
@@ -342,7 +342,7 @@ def test_a_reader_sees_what_a_list_would_show(
     door.admin().create_topic(topic, 3, {})
     model = Model(topic)
     with closing(door.writer()) as writer, closing(door.reader(UNCOMMITTED)) as reader:
-        reader.place(dict.fromkeys(model.partitions, 0))
+        reader.seek(dict.fromkeys(model.partitions, 0))
         for what, number, amount in [*operations, ("read", 0, 0)]:
             partition, log = model.partitions[number], model.logs[number]
             if what == "write":
@@ -351,14 +351,14 @@ def test_a_reader_sees_what_a_list_would_show(
                 log += values
             elif what == "seek":
                 model.positions[number] = max(model.starts[number], min(amount, len(log)))
-                reader.place({partition: model.positions[number]})
+                reader.seek({partition: model.positions[number]})
             elif what == "delete":
                 start = max(model.starts[number], min(amount, len(log)))
                 assert door.admin().delete_records({partition: min(amount, len(log))}) == {partition: start}
                 model.starts[number] = start
                 if model.positions[number] < start:
                     model.positions[number] = start
-                    reader.place({partition: start})
+                    reader.seek({partition: start})
             elif what == "pause":
                 model.paused.add(number)
                 reader.pause([partition])

@@ -49,7 +49,7 @@ def test_what_bears_the_name_of_a_member_is_taken_while_it_is_one(
     told: list[Sent] = []
     for number in range(8):  # more than are out at a time: what one was told holds for all
         writer.send(TopicPartition(zero.topic, number % 2), batch([b"late"]), told.append)
-    assert writer.settle(PATIENCE_MS) == 0
+    assert writer.await_acks(PATIENCE_MS) == 0
     assert len(told) == 8 and {type(sent.error) for sent in told} == {FencedMemberEpochException}
     assert values(door, zero) == [b"a"]
     writer.bind(None)
@@ -70,7 +70,7 @@ def test_the_name_is_that_of_the_time_when_a_batch_was_handed_over(
     writer.send(zero, batch([b"waits for the first"]), told.append)  # its producer is not known yet
     writer.bind(second)
     writer.send(zero, batch([b"new"]), told.append)
-    assert writer.settle(PATIENCE_MS) == 0
+    assert writer.await_acks(PATIENCE_MS) == 0
     assert [type(sent.error) for sent in told] == [FencedMemberEpochException] * 2 + [type(None)]
     assert values(door, zero) == [b"new"]
 
@@ -84,7 +84,7 @@ def test_who_has_a_successor_under_its_instance_id_is_told_so(
     told: list[Sent] = []
     writer.bind(first)
     writer.send(zero, batch([b"old"]), told.append)
-    assert writer.settle(PATIENCE_MS) == 0
+    assert writer.await_acks(PATIENCE_MS) == 0
     assert [type(sent.error) for sent in told] == [FencedInstanceIdException]
     writer.bind(second)
     write(writer, zero, b"new")
@@ -99,7 +99,7 @@ def test_an_aborted_writer_forgets_what_has_no_answer_and_goes_on(
         writer.send(zero, batch([b"%d" % number]), told.append)
     assert 0 < writer.abort() <= 20 and writer.abort() == 0
     known = len(told)
-    assert writer.settle(PATIENCE_MS) == 0
+    assert writer.await_acks(PATIENCE_MS) == 0
     write(writer, zero, b"after")
     write(writer, TopicPartition(topic, 1), b"after")
     assert len(told) == known

@@ -152,7 +152,7 @@ def test_a_flush_that_waits_ends_when_delivery_fails(address: str, door: Door, m
     thread = threading.Thread(target=flushing)
     thread.start()
     until(lambda: producer._unfinished)
-    monkeypatch.setattr(producer._writer, "settle", planted)
+    monkeypatch.setattr(producer._writer, "await_acks", planted)
     monkeypatch.setattr(producer._writer, "next_due", lambda: 0)
     background_of(SYSTEM).wake()
     thread.join(PATIENCE_S)

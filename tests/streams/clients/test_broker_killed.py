@@ -35,10 +35,10 @@ def test_batches_of_a_writer_are_stored_once_and_in_order(directory: Path) -> No
             writer.send(partitions[number % 2], batch([b"%d" % number]), sent.append)
             if number in (50, 51, 200, 350):
                 stop_broker(directory, signal.SIGKILL)
-        until(lambda: writer.settle(100) == 0)
+        until(lambda: writer.await_acks(100) == 0)
         assert all(each.error is None for each in sent)
         reader = door.reader(Isolation.READ_UNCOMMITTED)
-        reader.place(dict.fromkeys(partitions, 0))
+        reader.seek(dict.fromkeys(partitions, 0))
         seen = read_until(
             reader, lambda seen: sum(len(each.batch) for each in seen if each.batch is not None) >= BATCHES
         )
@@ -52,11 +52,11 @@ def test_a_reader_that_waits_goes_on_behind_what_it_has_seen(directory: Path) ->
     with closing(connect(f"local://{directory}")) as door:
         door.admin().create_topic("t", 1, {})
         writer, reader, only = door.writer(), door.reader(Isolation.READ_UNCOMMITTED), TopicPartition("t", 0)
-        reader.place({only: 0})
+        reader.seek({only: 0})
         seen: list[tuple[int, bytes | None]] = []
         for number in range(6):
             writer.send(only, batch([b"%d" % number]), lambda sent: None)
-            until(lambda: writer.settle(100) == 0)
+            until(lambda: writer.await_acks(100) == 0)
             seen += records(read_until(reader, lambda seen: records(seen, only)), only)
             stop_broker(directory, signal.SIGKILL)
         assert seen == [(number, b"%d" % number) for number in range(6)]

@@ -93,7 +93,7 @@ class BackFill:
                 len(piece),
             )
             self.writer.send(TopicPartition(topic, partition), batch, _sent)
-        self.writer.settle(10_000)
+        self.writer.await_acks(10_000)
 
     # workers
 
@@ -160,7 +160,7 @@ class BackFill:
         end = self.admin.end_offsets([where], Isolation.READ_UNCOMMITTED)[where]
         reader = self.door.reader(Isolation.READ_UNCOMMITTED)
         seen = self.admin.beginning_offsets([where])[where]
-        reader.place({where: seen})
+        reader.seek({where: seen})
         rows: list[tuple[str, str, int]] = []
         while seen < end:
             for fetched in reader.poll(1_000):
@@ -278,12 +278,12 @@ class _Keeping:
         else:
             self._writer.send(partition, batch, done)
 
-    def settle(self, timeout_ms: int) -> int:
+    def await_acks(self, timeout_ms: int) -> int:
         if not self._door.kept:
             kept, self._kept = self._kept, []
             for each in kept:
                 self._writer.send(*each)
-        return self._writer.settle(timeout_ms) + sum(len(batch) for _, batch, _ in self._kept)
+        return self._writer.await_acks(timeout_ms) + sum(len(batch) for _, batch, _ in self._kept)
 
 
 def windows(rows: Iterable[Row], size: int) -> dict[str, str]:

@@ -151,7 +151,7 @@ class Crew:
             where = TopicPartition("words", partition_for(word.encode(), PARTITIONS))
             self.writer.send(where, batch, _arrived)
             self.truth[word] += 1
-        assert self.writer.settle(int(PATIENCE_S * 1000)) == 0
+        assert self.writer.await_acks(int(PATIENCE_S * 1000)) == 0
 
     def partitions(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for number in range(PARTITIONS)]
@@ -162,7 +162,7 @@ class Crew:
         found: list[tuple[str, int]] = []
         for partition, end in ends.items():
             reader = self.door.reader(Isolation.READ_UNCOMMITTED)
-            reader.place({partition: 0})
+            reader.seek({partition: 0})
             position = 0
             while position < end:
                 for fetched in reader.poll(100):

@@ -67,7 +67,7 @@ class Engines:
         batch = RecordBatch(keys, values, [time] * len(rows), None, range(len(rows)), len(rows))
         told: list[Sent] = []
         self.writer.send(TopicPartition(topic, partition), batch, told.append)
-        assert self.writer.settle(10_000) == 0 and told[0].error is None, told
+        assert self.writer.await_acks(10_000) == 0 and told[0].error is None, told
         return told[0].base_offset
 
     def end(self, topic: str, partition: int = 0) -> int:

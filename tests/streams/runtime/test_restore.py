@@ -47,7 +47,7 @@ class Answers:
         self.answers = list(answers)
         self.placed: list[dict[TopicPartition, int]] = []
 
-    def place(self, positions: Mapping[TopicPartition, int]) -> None:
+    def seek(self, positions: Mapping[TopicPartition, int]) -> None:
         self.placed.append(dict(positions))
 
     def drop(self, partitions: Iterable[TopicPartition]) -> None: ...

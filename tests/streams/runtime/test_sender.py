@@ -114,7 +114,7 @@ class Failing:
         if self.ends:
             done(Sent(partition, -1, -1, self.ends.pop(0)))
 
-    def settle(self, timeout_ms: int) -> int:
+    def await_acks(self, timeout_ms: int) -> int:
         return 1
 
     def next_due(self) -> int:

@@ -117,7 +117,7 @@ def test_a_disk_that_cannot_read_is_told_and_read_again(engine: Engine) -> None:
     broker = engine._broker
     (path,) = {piece.file.path for piece in broker.logs.partition("in", 0).read(0, 1 << 20)}
     broker.read_faults.note(path, OSError(errno.EIO, os.strerror(errno.EIO)), instant(SystemWorld()).now)
-    reader.place({TopicPartition("in", 0): 0})
+    reader.seek({TopicPartition("in", 0): 0})
     found: list[Fetched] = []
 
     def polled() -> bool:

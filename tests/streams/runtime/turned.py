@@ -60,7 +60,7 @@ class Turned:
             self.admin.create_topic(topic, 1, {"retention.ms": "-1"})
         self.writer = self.door.writer()
         self.reader = self.door.reader(Isolation.READ_UNCOMMITTED)
-        self.reader.place({OUT: 0})
+        self.reader.seek({OUT: 0})
         self.seen = 0
         self.metrics = Metrics()
         self.worker = self._start()
@@ -89,7 +89,7 @@ class Turned:
     def send(self, topic: str, key: str, value: str | None, timestamp: int) -> None:
         batch = RecordBatch([key.encode()], [None if value is None else value.encode()], [timestamp], None, range(1), 1)
         self.writer.send(TopicPartition(topic, 0), batch, _sent)
-        self.writer.settle(10_000)
+        self.writer.await_acks(10_000)
 
     def turn(self) -> None:
         """Turns until nothing more happens."""

@@ -84,7 +84,7 @@ def part(
 
 def reader_of(script: Script, positions: dict[TopicPartition, int]) -> LocalReader:
     reader = LocalReader(Connection(lambda: script), Isolation.READ_UNCOMMITTED, READER_DEFAULTS)
-    reader.place(positions)
+    reader.seek(positions)
     return reader
 
 
@@ -117,7 +117,7 @@ def test_an_answer_to_a_place_that_was_left_is_passed_over() -> None:
     script = Script()
     reader = reader_of(script, {ZERO: 0, ONE: 0})
     assert reader.poll(0) == []
-    reader.place({ZERO: 1})
+    reader.seek({ZERO: 1})
     reader.drop([ONE])
     answer = FetchReply((part(stored(0, b"a", b"b"), 2), part(stored(0, b"x"), 1, 1)))
     script.answers.append((0, answer))
