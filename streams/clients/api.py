@@ -240,9 +240,9 @@ class Writer(Protocol):
         ...
 
     def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
-        """Sends a batch. `done` is called with the outcome, inside a later `send`, `await_acks` or `close`: once, or, where
-        the engine refuses the batch for what single records are (too large, no key, a time out of range), once for
-        each part of it, so that a bad record fails alone.
+        """Sends a batch. `done` is called with the outcome, inside a later `send`, `await_acks` or `close`: once, or,
+        where the engine refuses the batch for what single records are (too large, no key, a time out of range), once
+        for each part of it, so that a bad record fails alone.
 
         The offsets of the batch are not looked at. Waits only where too many batches are in flight. Retriable
         errors and lost connections are retried until the delivery timeout; `done` is told only the last word.
@@ -287,7 +287,7 @@ class Position(NamedTuple):
 class JoinGroup:
     """Asks to become, or stay, a member. `protocols` are names with each one's metadata, the best first.
 
-    `member_id` is empty for a new member. Answered by `Joined`, when all members have joined.
+    `member_id` is empty for a new member. Answered by `JoinGroupReply`, when all members have joined.
     """
 
     group: str
@@ -301,7 +301,7 @@ class JoinGroup:
 
 @dataclass(frozen=True, slots=True)
 class SyncGroup:
-    """Asks for the member's own assignment; the leader brings everybody's. Answered by `Synced`."""
+    """Asks for the member's own assignment; the leader brings everybody's. Answered by `SyncGroupReply`."""
 
     group: str
     member_id: str
@@ -312,7 +312,7 @@ class SyncGroup:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Says that the member lives. Answered by `Beaten`."""
+    """Says that the member lives. Answered by `HeartbeatReply`."""
 
     group: str
     member_id: str
@@ -324,7 +324,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class LeaveGroup:
-    """Ends the membership. Answered by `Left`."""
+    """Ends the membership. Answered by `LeaveGroupReply`."""
 
     group: str
     member_id: str
@@ -335,7 +335,7 @@ class LeaveGroup:
 
 @dataclass(frozen=True, slots=True)
 class CommitOffsets:
-    """Commits positions. Answered by `Committed`.
+    """Commits positions. Answered by `CommitOffsetsReply`.
 
     Outside of any membership `member_id` is empty and `generation` -1.
     """
@@ -349,7 +349,7 @@ class CommitOffsets:
 
 @dataclass(frozen=True, slots=True)
 class FetchOffsets:
-    """Asks for committed positions; None: all that the group has committed. Answered by `OffsetsFetched`."""
+    """Asks for committed positions; None: all that the group has committed. Answered by `FetchOffsetsReply`."""
 
     group: str
     partitions: tuple[TopicPartition, ...] | None
@@ -359,7 +359,7 @@ GroupRequest = JoinGroup | SyncGroup | Heartbeat | LeaveGroup | CommitOffsets | 
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class JoinGroupReply:
     """The answer to `JoinGroup`. `members` (metadata by member id) is filled for the leader only.
 
     `skip_assignment`: the leader has come back as the static member it was, and is to sync without a plan.
@@ -375,7 +375,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
+class SyncGroupReply:
     """The answer to `SyncGroup`."""
 
     error: KafkaException | None
@@ -383,21 +383,21 @@ class Synced:
 
 
 @dataclass(frozen=True, slots=True)
-class Beaten:
+class HeartbeatReply:
     """The answer to `Heartbeat`."""
 
     error: KafkaException | None
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeaveGroupReply:
     """The answer to `LeaveGroup`."""
 
     error: KafkaException | None
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class CommitOffsetsReply:
     """The answer to `CommitOffsets`: `error` for the commit as a whole, `errors` for single partitions."""
 
     error: KafkaException | None
@@ -405,14 +405,14 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class OffsetsFetched:
+class FetchOffsetsReply:
     """The answer to `FetchOffsets`; a partition without a commit is absent."""
 
     error: KafkaException | None
     offsets: Mapping[TopicPartition, Position] = field(default_factory=dict)
 
 
-GroupReply = Joined | Synced | Beaten | Left | Committed | OffsetsFetched
+GroupReply = JoinGroupReply | SyncGroupReply | HeartbeatReply | LeaveGroupReply | CommitOffsetsReply | FetchOffsetsReply
 
 
 class GroupLink(Protocol):

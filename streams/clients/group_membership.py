@@ -14,15 +14,15 @@ from functools import partial
 from typing import NamedTuple
 
 from streams.clients.api import (
-    Committed,
+    CommitOffsetsReply,
     Door,
     FetchOffsets,
+    FetchOffsetsReply,
     GroupLink,
     GroupReply,
     GroupRequest,
     Heartbeat,
     LeaveGroup,
-    OffsetsFetched,
     Position,
     Troubled,
     nobody,
@@ -223,7 +223,7 @@ class GroupMembership:
         self._check_served()
         with self._lock:
             if self._is_out():
-                self._committed(done, Committed(self._out_of_the_group()))
+                self._committed(done, CommitOffsetsReply(self._out_of_the_group()))
                 return
             request = self._member.commit(offsets)
             self._send(request, partial(self._committed, done))
@@ -260,7 +260,7 @@ class GroupMembership:
         reply = self._ask(lambda: request, timeout_ms)
         if reply.error is not None:
             raise reply.error
-        return dict(reply.offsets) if isinstance(reply, OffsetsFetched) else {}
+        return dict(reply.offsets) if isinstance(reply, FetchOffsetsReply) else {}
 
     def commit_by_itself(self, interval_ms: int) -> None:
         """From now on the background thread commits what `safe` says, every `interval_ms` milliseconds."""
@@ -421,6 +421,6 @@ class GroupMembership:
 
 def error_of(reply: GroupReply) -> KafkaException | None:
     """The error of an answer, or the first one of its partitions."""
-    if reply.error is not None or not isinstance(reply, Committed):
+    if reply.error is not None or not isinstance(reply, CommitOffsetsReply):
         return reply.error
     return next(iter(reply.errors.values()), None)

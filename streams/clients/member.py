@@ -4,7 +4,7 @@ Used by `Consumer` and by the worker. It holds no clock and no connection: every
 (milliseconds of any clock that never goes back) and returns events; whoever drives it sends what a `Send`
 holds and hands every answer to `on_reply`.
 
-              rejoin                Joined                    Synced
+              rejoin             JoinGroupReply         SyncGroupReply
     IDLE ───────────────▶ JOINING ─────────▶ SYNCING ───────────────▶ STABLE
       ▲                     ▲   │   as leader    ▲                      │
       │ Lost, Failed        │   └─▶ LEADING ─────┘ lead                 │ Rebalance
@@ -22,17 +22,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from streams.clients.api import (
-    Beaten,
     CommitOffsets,
     GroupReply,
     GroupRequest,
     Heartbeat,
-    Joined,
+    HeartbeatReply,
     JoinGroup,
+    JoinGroupReply,
     LeaveGroup,
     Position,
-    Synced,
     SyncGroup,
+    SyncGroupReply,
 )
 from streams.clients.assignors import Offer, read_subscription, write_subscription
 from streams.config.clients import ClientConfig
@@ -216,7 +216,7 @@ class Member:
 
     def on_reply(self, reply: GroupReply, now: int) -> list[Event]:
         """Takes the answer to a request that a `Send` held. One that no longer matters is passed over."""
-        if isinstance(reply, Beaten):
+        if isinstance(reply, HeartbeatReply):
             self._beat_out = False
         react = _TRANSITIONS.get((self.phase, type(reply)))
         return [] if react is None else react(self, reply, now)
@@ -278,7 +278,7 @@ class Member:
         return [Send(request)]
 
     def _joined(self, reply: GroupReply, now: int) -> list[Event]:
-        assert isinstance(reply, Joined)
+        assert isinstance(reply, JoinGroupReply)
         if reply.error is not None:
             return self._refused(reply.error, now)
         self.member_id, self.generation = reply.member_id, reply.generation
@@ -295,7 +295,7 @@ class Member:
         return [Lead(reply.generation, reply.protocol, offers)]
 
     def _synced(self, reply: GroupReply, now: int) -> list[Event]:
-        assert isinstance(reply, Synced)
+        assert isinstance(reply, SyncGroupReply)
         if reply.error is not None:
             return self._refused(reply.error, now)
         self.phase = Phase.STABLE
@@ -307,7 +307,7 @@ class Member:
         return [Rebalance()]
 
     def _beaten(self, reply: GroupReply, now: int) -> list[Event]:
-        assert isinstance(reply, Beaten)
+        assert isinstance(reply, HeartbeatReply)
         return [] if reply.error is None else self._refused(reply.error, now)
 
     def _refused(self, error: KafkaException, now: int) -> list[Event]:
@@ -346,7 +346,7 @@ class Member:
 
 
 _TRANSITIONS: Mapping[tuple[Phase, type], Callable[[Member, GroupReply, int], list[Event]]] = {
-    (Phase.JOINING, Joined): Member._joined,
-    (Phase.SYNCING, Synced): Member._synced,
-    **{(phase, Beaten): Member._beaten for phase in _BEATING},
+    (Phase.JOINING, JoinGroupReply): Member._joined,
+    (Phase.SYNCING, SyncGroupReply): Member._synced,
+    **{(phase, HeartbeatReply): Member._beaten for phase in _BEATING},
 }

@@ -120,12 +120,12 @@ def to_wire(request: api.GroupRequest) -> Asked:
 
 
 FAILED: Mapping[type, Callable[[KafkaException], api.GroupReply]] = {
-    api.JoinGroup: api.Joined,
-    api.SyncGroup: api.Synced,
-    api.Heartbeat: api.Beaten,
-    api.LeaveGroup: api.Left,
-    api.CommitOffsets: api.Committed,
-    api.FetchOffsets: api.OffsetsFetched,
+    api.JoinGroup: api.JoinGroupReply,
+    api.SyncGroup: api.SyncGroupReply,
+    api.Heartbeat: api.HeartbeatReply,
+    api.LeaveGroup: api.LeaveGroupReply,
+    api.CommitOffsets: api.CommitOffsetsReply,
+    api.FetchOffsets: api.FetchOffsetsReply,
 }
 """How each request is told that it failed as a whole."""
 
@@ -142,7 +142,7 @@ def from_wire(request: api.GroupRequest, reply: object) -> api.GroupReply:
             return failed(request, exception(reply.error, reply.message, f"Group {request.group!r}"))
         case wire.JoinReply():
             members = {member.member_id: member.metadata for member in reply.members}
-            return api.Joined(
+            return api.JoinGroupReply(
                 None,
                 reply.member_id,
                 reply.generation,
@@ -152,25 +152,25 @@ def from_wire(request: api.GroupRequest, reply: object) -> api.GroupReply:
                 reply.skip_assignment,
             )
         case wire.SyncReply():
-            return api.Synced(None, reply.assignment)
+            return api.SyncGroupReply(None, reply.assignment)
         case wire.HeartbeatReply():
-            return api.Beaten(None)
+            return api.HeartbeatReply(None)
         case wire.LeaveReply():
             code = next((member.error for member in reply.members if member.error), 0)
-            return api.Left(exception(code, "", f"Group {request.group!r}") if code else None)
+            return api.LeaveGroupReply(exception(code, "", f"Group {request.group!r}") if code else None)
         case wire.CommitReply():
             refused = {
                 TopicPartition(part.topic, part.partition): exception(part.error, "", part.topic)
                 for part in reply.parts
                 if part.error
             }
-            return api.Committed(None, refused)
+            return api.CommitOffsetsReply(None, refused)
         case wire.CommittedReply():
             positions = {
                 TopicPartition(part.topic, part.partition): api.Position(part.offset, part.metadata)
                 for part in reply.parts
                 if part.offset != NO_OFFSET
             }
-            return api.OffsetsFetched(None, positions)
+            return api.FetchOffsetsReply(None, positions)
         case _:
             raise TypeError(f"no answer to {type(request).__name__}: {type(reply).__name__}")

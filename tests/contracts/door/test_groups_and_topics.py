@@ -9,23 +9,23 @@ from contextlib import ExitStack, closing
 import pytest
 
 from streams.clients.api import (
-    Beaten,
     CommitOffsets,
-    Committed,
+    CommitOffsetsReply,
     Door,
     FetchOffsets,
+    FetchOffsetsReply,
     GroupLink,
     Heartbeat,
+    HeartbeatReply,
     Isolation,
-    Joined,
     JoinGroup,
+    JoinGroupReply,
     LeaveGroup,
-    Left,
+    LeaveGroupReply,
     OffsetAndTimestamp,
-    OffsetsFetched,
     Position,
-    Synced,
     SyncGroup,
+    SyncGroupReply,
 )
 from streams.clients.connect import connect
 from streams.errors import (
@@ -68,13 +68,13 @@ def join(group: str, member: str = "", instance: str | None = None) -> JoinGroup
     return JoinGroup(group, member, instance, 10_000, 10_000, "consumer", (("range", b"offer"),))
 
 
-def alone(link: GroupLink, group: str, instance: str | None = None) -> Joined:
+def alone(link: GroupLink, group: str, instance: str | None = None) -> JoinGroupReply:
     """Joins a group that has nobody else, as its leader, and syncs."""
     joined = ask(link, join(group, instance=instance))
-    assert isinstance(joined, Joined)
+    assert isinstance(joined, JoinGroupReply)
     assert joined.error is None
     synced = ask(link, SyncGroup(group, joined.member_id, instance, joined.generation, {joined.member_id: b"mine"}))
-    assert synced == Synced(None, b"mine")
+    assert synced == SyncGroupReply(None, b"mine")
     return joined
 
 
@@ -83,7 +83,7 @@ def test_a_lone_member_leads_and_is_assigned_by_itself(door: Door, group: str, s
     joined = alone(link, group)
     assert joined.leader == joined.member_id
     assert (joined.protocol, joined.members) == ("range", {joined.member_id: b"offer"})
-    assert ask(link, Heartbeat(group, joined.member_id, None, joined.generation)) == Beaten(None)
+    assert ask(link, Heartbeat(group, joined.member_id, None, joined.generation)) == HeartbeatReply(None)
 
 
 def test_a_second_member_calls_the_first_and_both_are_assigned(door: Door, group: str, stack: ExitStack) -> None:
@@ -94,29 +94,29 @@ def test_a_second_member_calls_the_first_and_both_are_assigned(door: Door, group
 
     def called() -> bool:
         reply = ask(one, beat)
-        assert isinstance(reply, Beaten)
+        assert isinstance(reply, HeartbeatReply)
         return isinstance(reply.error, RebalanceInProgressException)
 
     until(called)
     leading = ask(one, join(group, first.member_id))
     following = answer(two, ticket)
-    assert isinstance(leading, Joined)
-    assert isinstance(following, Joined)
+    assert isinstance(leading, JoinGroupReply)
+    assert isinstance(following, JoinGroupReply)
     assert leading.generation == following.generation == first.generation + 1
     assert set(leading.members) == {leading.member_id, following.member_id}
     assert following.members == {}
     waiting = two.send(SyncGroup(group, following.member_id, None, following.generation))
     plan = {leading.member_id: b"l", following.member_id: b"f"}
-    assert ask(one, SyncGroup(group, leading.member_id, None, leading.generation, plan)) == Synced(None, b"l")
-    assert answer(two, waiting) == Synced(None, b"f")
+    assert ask(one, SyncGroup(group, leading.member_id, None, leading.generation, plan)) == SyncGroupReply(None, b"l")
+    assert answer(two, waiting) == SyncGroupReply(None, b"f")
 
 
 def test_leaving_ends_a_membership(door: Door, group: str, stack: ExitStack) -> None:
     link = link_to(door, stack)
     joined = alone(link, group)
-    assert ask(link, LeaveGroup(group, joined.member_id, None)) == Left(None)
+    assert ask(link, LeaveGroup(group, joined.member_id, None)) == LeaveGroupReply(None)
     beaten = ask(link, Heartbeat(group, joined.member_id, None, joined.generation))
-    assert isinstance(beaten, Beaten)
+    assert isinstance(beaten, HeartbeatReply)
     assert isinstance(beaten.error, UnknownMemberIdException)
 
 
@@ -132,12 +132,12 @@ def test_a_closed_connection_does_not_end_a_static_member(door: Door, group: str
         before = alone(link, group, "i-1")
     again = link_to(door, stack)
     joined = ask(again, join(group, instance="i-1"))
-    assert isinstance(joined, Joined)
+    assert isinstance(joined, JoinGroupReply)
     assert joined.error is None
     assert joined.generation == before.generation
     assert joined.member_id != before.member_id
     fenced = ask(again, Heartbeat(group, before.member_id, "i-1", before.generation))
-    assert isinstance(fenced, Beaten)
+    assert isinstance(fenced, HeartbeatReply)
     assert type(fenced.error).__name__ == "FencedInstanceIdException"
 
 
@@ -148,10 +148,10 @@ def test_positions_are_committed_and_fetched_with_their_text(
     joined = alone(link, group)
     positions = {TopicPartition(topic, 0): Position(3, "text"), TopicPartition(topic, 1): Position(0)}
     commit = CommitOffsets(group, joined.member_id, None, joined.generation, positions)
-    assert ask(link, commit) == Committed(None, {})
+    assert ask(link, commit) == CommitOffsetsReply(None, {})
     asked = tuple(TopicPartition(topic, number) for number in range(3))
-    assert ask(link, FetchOffsets(group, asked)) == OffsetsFetched(None, positions)
-    assert ask(link, FetchOffsets(group, None)) == OffsetsFetched(None, positions)
+    assert ask(link, FetchOffsets(group, asked)) == FetchOffsetsReply(None, positions)
+    assert ask(link, FetchOffsets(group, None)) == FetchOffsetsReply(None, positions)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_commit_by_nobody_of_the_group_is_refused(
         group, own, None, joined.generation + generation, {TopicPartition(topic, 0): Position(1)}
     )
     reply = ask(link, commit)
-    assert isinstance(reply, Committed)
+    assert isinstance(reply, CommitOffsetsReply)
     failure = reply.error or next(iter(reply.errors.values()))
     assert isinstance(failure, error)
 
@@ -176,8 +176,8 @@ def test_a_commit_by_nobody_of_the_group_is_refused(
 def test_two_groups_go_over_one_link(door: Door, group: str, stack: ExitStack) -> None:
     link = link_to(door, stack)
     one, two = alone(link, group), alone(link, f"{group}-b")
-    assert ask(link, Heartbeat(group, one.member_id, None, one.generation)) == Beaten(None)
-    assert ask(link, Heartbeat(f"{group}-b", two.member_id, None, two.generation)) == Beaten(None)
+    assert ask(link, Heartbeat(group, one.member_id, None, one.generation)) == HeartbeatReply(None)
+    assert ask(link, Heartbeat(f"{group}-b", two.member_id, None, two.generation)) == HeartbeatReply(None)
 
 
 # Administration

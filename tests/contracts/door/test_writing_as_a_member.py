@@ -7,7 +7,17 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from streams.clients.api import Door, GroupLink, GroupMember, Isolation, Joined, JoinGroup, LeaveGroup, Sent, SyncGroup
+from streams.clients.api import (
+    Door,
+    GroupLink,
+    GroupMember,
+    Isolation,
+    JoinGroup,
+    JoinGroupReply,
+    LeaveGroup,
+    Sent,
+    SyncGroup,
+)
 from streams.errors import FencedInstanceIdException, FencedMemberEpochException
 from streams.record import TopicPartition
 from tests.contracts.door.steps import PATIENCE_MS, ask, batch, read_all, write
@@ -27,7 +37,7 @@ def stack() -> Iterator[ExitStack]:
 def member_of(link: GroupLink, group: str, instance: str | None = None) -> GroupMember:
     """Joins a group that has no other member, and is given its plan."""
     reply = ask(link, JoinGroup(group, "", instance, 10_000, 10_000, "consumer", (("p", b"m"),)))
-    assert isinstance(reply, Joined) and reply.error is None, reply
+    assert isinstance(reply, JoinGroupReply) and reply.error is None, reply
     plan = SyncGroup(group, reply.member_id, instance, reply.generation, {reply.member_id: b""})
     assert ask(link, plan).error is None
     return GroupMember(group, reply.member_id, instance)
