@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from streams.config.classes import check_client_serde, check_partitioner, client_serde_called, partitioner_called
 from streams.config.table import (
     Check,
     Setting,
@@ -20,7 +21,6 @@ from streams.config.table import (
     table,
     texts,
 )
-from streams.config.things import check_client_serde, check_partitioner, client_serde_called, partitioner_called
 from streams.config.topics import TOPIC
 from streams.errors import InvalidGroupIdException
 from streams.names import check_group

@@ -29,10 +29,10 @@ import yaml
 
 from streams.config.application import StreamsConfig, check_setting, dotted
 from streams.config.clients import PREFIXES, is_bundled
-from streams.config.harmless import why_without_effect
 from streams.config.properties import entries_of
 from streams.config.spring import from_spring
 from streams.config.table import located, unknown
+from streams.config.without_effect import why_without_effect
 from streams.errors import ConfigException
 
 ENVIRONMENT_PREFIX = "STREAMS_APP_"
@@ -124,7 +124,7 @@ def from_file(
     profile (`spring.config.activate.on-profile`) count when `SPRING_PROFILES_ACTIVE` names it.
 
     Of a file in Spring Boot's layout, which may be shared with Java applications, what has no effect here and harms
-    nobody is left out, each with a warning that says why (`streams/config/harmless.py`).
+    nobody is left out, each with a warning that says why (`streams/config/without_effect.py`).
 
     Args:
         path: the file.

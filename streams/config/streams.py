@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from streams.config.classes import check_extractor, check_handler, check_serde, imported, object_called, serde_called
 from streams.config.table import (
     Setting,
     Type,
@@ -19,7 +20,6 @@ from streams.config.table import (
     table,
     texts,
 )
-from streams.config.things import check_extractor, check_handler, check_serde, imported, serde_called, thing_called
 from streams.errors import ConfigException
 from streams.exception_handlers import (
     DefaultProductionExceptionHandler,
@@ -184,19 +184,19 @@ _PROCESSING = (
     Setting("windowed.inner.class.serde", Type.STRING, None, "Use Serdes.time_windowed(inner, size_ms).",
             no_meaning="say it in Serdes.time_windowed(inner, size_ms)"),
     Setting("default.timestamp.extractor", Type.CLASS, FailOnInvalidTimestamp(), "(record, partition_time) to ms.",
-            check=check_extractor, resolve=thing_called),
+            check=check_extractor, resolve=object_called),
     Setting("deserialization.exception.handler", Type.CLASS, LogAndFailExceptionHandler(),
-            "Asked when a record cannot be read.", check=check_handler, resolve=thing_called),
+            "Asked when a record cannot be read.", check=check_handler, resolve=object_called),
     Setting("default.deserialization.exception.handler", Type.CLASS, LogAndFailExceptionHandler(),
-            "Older name of deserialization.exception.handler.", check=check_handler, resolve=thing_called),
+            "Older name of deserialization.exception.handler.", check=check_handler, resolve=object_called),
     Setting("processing.exception.handler", Type.CLASS, LogAndFailProcessingExceptionHandler(),
-            "Asked when an operator fails.", check=check_handler, resolve=thing_called),
+            "Asked when an operator fails.", check=check_handler, resolve=object_called),
     Setting("processing.exception.handler.global.enabled", Type.BOOLEAN, False,
             "Ask the processing handler for global stores too.", not_built="handlers of global stores"),
     Setting("production.exception.handler", Type.CLASS, DefaultProductionExceptionHandler(),
-            "Asked when a record cannot be sent.", check=check_handler, resolve=thing_called),
+            "Asked when a record cannot be sent.", check=check_handler, resolve=object_called),
     Setting("default.production.exception.handler", Type.CLASS, DefaultProductionExceptionHandler(),
-            "Older name of production.exception.handler.", check=check_handler, resolve=thing_called),
+            "Older name of production.exception.handler.", check=check_handler, resolve=object_called),
     Setting("errors.dead.letter.queue.topic.name", Type.STRING, None, "Where the built-in handlers send bad records.",
             _check_dead_letter_topic),
     Setting("max.task.idle.ms", Type.LONG, 0, "How long to wait for records of an empty partition; -1: never.",

@@ -166,7 +166,7 @@ def _parse(setting: Setting, name: str, given: object) -> object:
     if kind is Type.LIST:
         return _list(name, value)
     if kind is Type.CLASS:
-        return _thing(setting, name, value)
+        return _object(setting, name, value)
     if kind is Type.STRING and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # `acks=1`, `client.id: 7`: YAML and Python write them so
     if not isinstance(value, str):
@@ -232,7 +232,7 @@ def _list(name: str, value: object) -> tuple[object, ...]:
     raise invalid(name, value, "Expected a comma separated list.")
 
 
-def _thing(setting: Setting, name: str, value: object) -> object:
+def _object(setting: Setting, name: str, value: object) -> object:
     if not isinstance(value, str) or setting.resolve is None:
         return value
     try:

@@ -8,15 +8,15 @@ import click
 import pytest
 
 from broker_local.host.cli import main as broker
+from streams.cli.docs_page import page
 from streams.cli.main import cli
-from streams.cli.page import page
 from tests.docs.pages import ROOT
 
 PAGE = ROOT / "docs" / "command-line.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text("utf-8") == page(), "run: python -m streams.cli.page > docs/command-line.md"
+    assert PAGE.read_text("utf-8") == page(), "run: python -m streams.cli.docs_page > docs/command-line.md"
 
 
 def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:

@@ -27,7 +27,7 @@ from streams.errors import ConfigException, NotYetBuiltException
 from streams.runtime.worker.equip import worker_settings
 
 ROOT = Path(streams.__file__).parent
-TABLES = ("config/clients.py", "config/topics.py", "config/page.py", "config/spring.py")
+TABLES = ("config/clients.py", "config/topics.py", "config/docs_page.py", "config/spring.py")
 CLIENTS: Mapping[str, Mapping[str, Setting]] = {"consumer": CONSUMER, "producer": PRODUCER, "admin": ADMIN}
 MAKERS = {"consumer": Consumer, "producer": Producer, "admin": Admin}
 OTHER: Mapping[Type, tuple[object, ...]] = {

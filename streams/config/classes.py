@@ -1,4 +1,4 @@
-"""Objects that settings may name: handlers, extractors, serdes, and the user's own by `package.module:Name`."""
+"""Settings of the type `CLASS`: from a name to the handler, extractor, serde or object of the user, and their checks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def serde_called(name: str) -> object:
     return imported(name, f"Names of serdes: {', '.join(SERDE_NAMES)}.")
 
 
-def thing_called(name: str) -> object:
+def object_called(name: str) -> object:
     """A handler or extractor, by its Java name with or without its package, or the user's own.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The documentation page of all settings, made from the tables: `python -m streams.config.page >
+"""The documentation page of all settings, made from the tables: `python -m streams.config.docs_page >
 docs/settings.md`."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ A file in Spring Boot's layout may be shared with Java applications: what of it 
 its line and says why. What would change a guarantee (`exactly_once_v2`, three replicas, `SASL_SSL`) is refused by name,
 and so is, elsewhere than in such a file, what has no meaning.
 
-This page is made from the tables: `python -m streams.config.page > docs/settings.md`.
+This page is made from the tables: `python -m streams.config.docs_page > docs/settings.md`.
 """
 
 _APPLICATION = f"""An application's clients are the runtime's own. Of the settings below its consumer reads

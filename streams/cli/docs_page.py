@@ -1,4 +1,4 @@
-"""The documentation page of the command line, made from the commands themselves: `python -m streams.cli.page >
+"""The documentation page of the command line, made from the commands themselves: `python -m streams.cli.docs_page >
 docs/command-line.md`."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ $ streams-app topics describe words
 $ streams-app groups list
 ```
 
-This page is made from the commands: `python -m streams.cli.page > docs/command-line.md`.
+This page is made from the commands: `python -m streams.cli.docs_page > docs/command-line.md`.
 
 ## How it ends
 
