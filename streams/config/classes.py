@@ -1,4 +1,4 @@
-"""Settings of the type `CLASS`: from a name to the handler, extractor, serde or object of the user, and their checks."""
+"""Settings of the type `CLASS`: from a name to the handler, extractor, serde or object of the user; their checks."""
 
 from __future__ import annotations
 
