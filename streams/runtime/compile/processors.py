@@ -57,8 +57,7 @@ class Processing:
 
 def _record(code: Code, rec: Rec, kind: type[object]) -> str:
     """Writes the lines that make a record. Field by field: the checks of its constructor, which hold here,
-    would
-    cost more than all the rest."""
+    would cost more than all the rest."""
     made = code.let("record", f"{code.use(object.__new__, 'new')}({code.use(kind, 'kind')})")
     fields = code.let("fields", f"{made}.__dict__")
     for field, text in (("key", rec.key), ("value", rec.value), ("timestamp", rec.ts)):
