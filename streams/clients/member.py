@@ -306,7 +306,7 @@ class Member:
         self.phase = Phase.CALLED
         return [Rebalance()]
 
-    def _beaten(self, reply: GroupReply, now: int) -> list[Event]:
+    def _heartbeat_answered(self, reply: GroupReply, now: int) -> list[Event]:
         assert isinstance(reply, HeartbeatReply)
         return [] if reply.error is None else self._refused(reply.error, now)
 
@@ -348,5 +348,5 @@ class Member:
 _TRANSITIONS: Mapping[tuple[Phase, type], Callable[[Member, GroupReply, int], list[Event]]] = {
     (Phase.JOINING, JoinGroupReply): Member._joined,
     (Phase.SYNCING, SyncGroupReply): Member._synced,
-    **{(phase, HeartbeatReply): Member._beaten for phase in _BEATING},
+    **{(phase, HeartbeatReply): Member._heartbeat_answered for phase in _BEATING},
 }

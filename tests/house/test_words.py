@@ -1,13 +1,14 @@
-"""Nothing that is banned, and nothing left over."""
+"""Nothing that is banned, nothing left over, and no word that has been given up for another."""
 
 from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.house.source import ROOT, Module, modules
+from tests.house.source import PACKAGES, ROOT, Module, modules
 
 BANNED = {
     "pickle": "a serde",
@@ -16,6 +17,19 @@ BANNED = {
     "eval": "a parser",
     "exec": "nothing: only runtime/compile/fuse.py compiles text, and it is our own",
 }
+RETIRED = {
+    "pulse": "background thread",
+    "nudge": "wake",
+    "beaten": "the reply to a heartbeat",
+}
+"""Words that a thing went by, and what it is called now, in code and docs."""
+RETIRED_FILES = {
+    **dict.fromkeys(("util", "utils", "helper", "helpers", "misc", "common", "stuff"), "what its content is about"),
+    "things": "what the things are",
+    "harmless": "without_effect",
+}
+"""Names of files that say nothing, or that another name has replaced. A file is named by what the field calls its content;
+if the field has no name for it, the content belongs elsewhere."""
 LEFT_OVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
@@ -42,3 +56,33 @@ def test_nothing_is_left_over() -> None:
     own = {ROOT / "tests" / "house" / "test_words.py"}
     wrong = [str(p.relative_to(ROOT)) for p in files if p not in own and LEFT_OVER.search(p.read_text("utf-8"))]
     assert wrong == []
+
+
+def words(text: str) -> set[str]:
+    """All words, those inside of identifiers too: `GroupMembership` and `group_membership` are two."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", text)}
+
+
+def written() -> list[Path]:
+    """Everything that is read or written here, but what a tool makes, and this file."""
+    tops = (*PACKAGES, "tests", "examples", "benchmarks", "docs")
+    found = [path for top in tops for kind in ("*.py", "*.md") for path in (ROOT / top).rglob(kind)]
+    return [*(path for path in found if path != Path(__file__)), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+
+
+@pytest.mark.parametrize("word", RETIRED)
+def test_no_retired_word_comes_back(word: str) -> None:
+    stem = word.rstrip("s")
+    texts = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in written()}
+    found = [path for path, text in texts.items() if word in text.lower() and {stem, stem + "s"} & words(text)]
+    assert found == [], f"say {RETIRED[word]}"
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_a_file_is_named_after_what_it_holds(module: Module) -> None:
+    assert module.path.stem not in RETIRED_FILES, RETIRED_FILES.get(module.path.stem)
+
+
+def test_the_rule_sees_a_retired_word() -> None:
+    assert "seat" in words("self._seat = Seat(door)") & words("class FreeSeat: ...") & words("The seat of a member.")
+    assert "seat" not in words("seating = unseated")

@@ -115,9 +115,9 @@ def test_leaving_ends_a_membership(door: Door, group: str, stack: ExitStack) -> 
     link = link_to(door, stack)
     joined = alone(link, group)
     assert ask(link, LeaveGroup(group, joined.member_id, None)) == LeaveGroupReply(None)
-    beaten = ask(link, Heartbeat(group, joined.member_id, None, joined.generation))
-    assert isinstance(beaten, HeartbeatReply)
-    assert isinstance(beaten.error, UnknownMemberIdException)
+    reply = ask(link, Heartbeat(group, joined.member_id, None, joined.generation))
+    assert isinstance(reply, HeartbeatReply)
+    assert isinstance(reply.error, UnknownMemberIdException)
 
 
 def test_a_closed_connection_ends_a_dynamic_member_at_once(door: Door, group: str) -> None:

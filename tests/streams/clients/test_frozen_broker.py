@@ -94,7 +94,7 @@ def test_a_producer_that_waits_for_its_broker_holds_nobody_else_up(engine: tuple
         background.add(other)
         other.due = 0
         background.wake()
-        assert other.beaten.wait(2)
+        assert other.polled.wait(2)
         assert waiting.is_alive()
         background.remove(other)
         os.kill(pid, signal.SIGCONT)

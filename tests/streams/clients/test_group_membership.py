@@ -177,7 +177,7 @@ class Counting:
         self.due = due
         self.descriptor = descriptor
         self.broken = broken
-        self.beaten = threading.Event()
+        self.polled = threading.Event()
         self.calls = 0
 
     def fileno(self) -> int:
@@ -191,7 +191,7 @@ class Counting:
         self.due = 2**62
         if self.descriptor >= 0:
             os.read(self.descriptor, 100)
-        self.beaten.set()
+        self.polled.set()
         if self.broken:
             raise RuntimeError("a fault")
 
@@ -202,15 +202,15 @@ def test_clients_are_polled_when_due_or_readable_and_a_fault_costs_one_of_them()
     due, readable, broken = Counting(0), Counting(2**62, read), Counting(0, broken=True)
     for each in (broken, due, readable):
         background.add(each)
-    assert due.beaten.wait(20)
-    assert broken.beaten.wait(20)
+    assert due.polled.wait(20)
+    assert broken.polled.wait(20)
     assert readable.calls == 0
     os.write(write, b"x")
-    assert readable.beaten.wait(20)
-    due.beaten.clear()
+    assert readable.polled.wait(20)
+    due.polled.clear()
     due.due = broken.due = 0
     background.wake()
-    assert due.beaten.wait(20)
+    assert due.polled.wait(20)
     assert broken.calls == 1
     for each in (due, readable):
         background.remove(each)
