@@ -28,8 +28,8 @@ RETIRED_FILES = {
     "things": "what the things are",
     "harmless": "without_effect",
 }
-"""Names of files that say nothing, or that another name has replaced. A file is named by what the field calls its content;
-if the field has no name for it, the content belongs elsewhere."""
+"""Names of files that say nothing, or that another name has replaced. A file is named by what the field calls its
+content; if the field has no name for it, the content belongs elsewhere."""
 LEFT_OVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
