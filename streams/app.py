@@ -74,18 +74,31 @@ _NOT_READY = (WorkerState.STARTING, WorkerState.PARTITIONS_REVOKED, WorkerState.
 class KafkaStreams:
     """Runs a topology. A context manager: entering starts it, leaving closes it.
 
-        with KafkaStreams(topology, application_id="word-count") as app:
-            app.wait()
+    Processes that are given the same `application.id` share its tasks; each runs `num.stream.threads` workers. Topics
+    that are read have to exist; internal ones are made. As Kafka's `KafkaStreams`.
+
+    >>> from streams import KafkaStreams, StreamsBuilder
+    >>> from streams.clients import Consumer, Producer, ProducerRecord
+    >>> engine = "memory://a-word"
+    >>> with Producer(bootstrap_servers=engine) as producer:
+    ...     future = producer.send(ProducerRecord("lines", b"hello"))
+    >>> builder = StreamsBuilder()
+    >>> stream = builder.stream("lines").map_values(lambda line: line.upper()).to("loud")
+    >>> with KafkaStreams(builder, application_id="shouting", bootstrap_servers=engine) as app:
+    ...     with Consumer(bootstrap_servers=engine, group_id="ears", auto_offset_reset="earliest") as consumer:
+    ...         consumer.subscribe(["loud"])
+    ...         print(next(iter(consumer)).value)
+    b'HELLO'
 
     When it runs for the first time, Python's garbage collector of the process is set to look less often, unless
     `gc.freeze()` was called before (`streams/runtime/worker/collector.py`): records form no cycles.
 
     Args:
         topology: a `Topology`, or a `StreamsBuilder` that is built with these settings.
-        config: settings of Kafka Streams by their dotted names.
+        config: settings of Kafka Streams by their dotted names (docs/settings.md); `application.id` is required.
         clock: where the wall clock is read.
         door: the engine; None: the one that `bootstrap.servers` names.
-        settings: settings by the same names with underscores.
+        settings: settings by the same names with underscores; durations in ms or `timedelta`.
     Raises:
         ConfigException: a setting is missing, unknown or has a wrong value.
         NotYetBuiltException: a setting is known, but not built yet.
@@ -143,7 +156,8 @@ class KafkaStreams:
 
     @property
     def state(self) -> State:
-        """Where the application is; Java's states."""
+        """Where the application is, in Java's states: `CREATED`, `REBALANCING` (stores are restored too), `RUNNING`,
+        `PENDING_SHUTDOWN`, `NOT_RUNNING`, `PENDING_ERROR`, `ERROR`."""
         return self._life.state
 
     @property
@@ -152,9 +166,10 @@ class KafkaStreams:
         return self._config.application_id
 
     def start(self) -> None:
-        """Starts the workers. Returns at once; `wait_until_running` waits.
+        """Connects, and starts the workers. Does not wait for them to run; `wait_until_running` does.
 
         Raises:
+            BrokerNotFoundException: no engine can be reached or started.
             LockException: it has been started, and its tasks hold their directories.
             IllegalStateException: it has been closed.
         """
@@ -181,8 +196,10 @@ class KafkaStreams:
         log.debug("Its client id is %s.", self.client_id)
 
     def wait(self, timeout: timedelta | int | None = None) -> bool:
-        """Waits until the application has ended, at most `timeout` (ms or a timedelta).
+        """Waits until the application has ended: closed by another thread or a signal's handler, or failed.
 
+        Args:
+            timeout: how long, in ms or a `timedelta`; None: as long as it takes.
         Returns:
             whether it has ended.
         Raises:
@@ -194,8 +211,12 @@ class KafkaStreams:
         return ended
 
     def wait_until_running(self, timeout: timedelta | int | None = None) -> bool:
-        """Waits until every task runs, at most `timeout` (ms or a timedelta); False if that did not come.
+        """Waits until every task runs here, its stores restored.
 
+        Args:
+            timeout: how long, in ms or a `timedelta`; None: as long as it takes.
+        Returns:
+            whether that has come; False too where the application was closed meanwhile.
         Raises:
             Exception: what ended the application meanwhile.
         """
@@ -205,7 +226,9 @@ class KafkaStreams:
         return self.state is State.RUNNING
 
     def close(self, timeout: timedelta | int | None = None) -> bool:
-        """Stops cleanly: commit, flush, leave the group. A second call does nothing.
+        """Stops cleanly: what was processed is committed, the stores are written to disk, the group is left, and
+        others have the tasks at once (a static member, with `group.instance.id`, is waited for instead). A second call
+        does nothing.
 
         Args:
             timeout: how long to wait for that (ms or a timedelta); None: as long as it takes.
@@ -265,7 +288,7 @@ class KafkaStreams:
         self.close()
 
     def pause(self) -> None:
-        """Processing rests; memberships and state stay (KIP-834)."""
+        """Processes nothing more in this process until `resume`; membership, tasks and state stay. Source: KIP-834."""
         self._pause(True)
 
     def resume(self) -> None:
@@ -284,7 +307,8 @@ class KafkaStreams:
                 worker.pause(paused)
 
     def clean_up(self) -> None:
-        """Deletes the application's local state.
+        """Deletes the application's local state, of all its instances that share the directory. It is restored from
+        the changelogs at the next start.
 
         Raises:
             IllegalStateException: it is running.
@@ -297,15 +321,21 @@ class KafkaStreams:
     # workers
 
     def add_stream_thread(self) -> str | None:
-        """Adds a worker; gives its name, or None where the application is not running."""
+        """Adds a worker, which takes its share of the tasks in a rebalance. Source: KIP-663.
+
+        Returns:
+            its name; None where the application is not running.
+        """
         with self._lock:
             return self._add_worker().settings.name if self.state.is_running_or_rebalancing else None
 
     def remove_stream_thread(self, timeout: timedelta | int | None = None) -> str | None:
-        """Stops one worker; gives its name, or None where there is none.
+        """Stops one worker, cleanly; the others take its tasks. Source: KIP-663.
 
         Args:
             timeout: how long to wait for its end (ms or a timedelta); None: as long as it takes.
+        Returns:
+            its name; None where there is none.
         Raises:
             TimeoutException: it has not ended in that time; it ends later.
         """
@@ -399,8 +429,11 @@ class KafkaStreams:
     # listeners and handlers
 
     def set_state_listener(self, listener: Listener | None) -> None:
-        """`listener(new, old)` is called at every change of state, by the thread that caused it.
+        """Has every change of state told.
 
+        Args:
+            listener: called as `listener(new, old)` by the thread that causes the change; it must not wait. None: no
+                one.
         Raises:
             IllegalStateException: the application has been started.
         """
@@ -408,9 +441,19 @@ class KafkaStreams:
         self._life.listener = listener
 
     def set_uncaught_exception_handler(self, handler: UncaughtExceptionHandler) -> None:
-        """`handler(exception)` says what becomes of the application when a worker fails; default SHUTDOWN_CLIENT.
+        """Says what becomes of the application when a worker fails; without a handler it ends (`SHUTDOWN_CLIENT`).
 
+        >>> from streams import KafkaStreams, StreamsBuilder, StreamThreadExceptionResponse
+        >>> builder = StreamsBuilder()
+        >>> stream = builder.stream("in").to("out")
+        >>> app = KafkaStreams(builder, application_id="goes-on", bootstrap_servers="memory://a-handler")
+        >>> app.set_uncaught_exception_handler(lambda error: StreamThreadExceptionResponse.REPLACE_THREAD)
+
+        Args:
+            handler: called with what the worker failed with, by the worker's thread. `REPLACE_THREAD` makes another
+                worker, `SHUTDOWN_CLIENT` ends this application; `SHUTDOWN_APPLICATION` does the same for now.
         Raises:
+            NullPointerException: it is None.
             IllegalStateException: the application has been started.
         """
         self._only_before_start("UncaughtExceptionHandler")
@@ -419,8 +462,10 @@ class KafkaStreams:
         self._handler = handler
 
     def set_global_state_restore_listener(self, listener: RestoreListener | None) -> None:
-        """`listener` is told when stores begin to be restored, go on and are done.
+        """Has restores told: when one begins, after each batch, and when it is done.
 
+        Args:
+            listener: with Java's methods, `on_restore_start` and so on; called by the workers' threads. None: nobody.
         Raises:
             IllegalStateException: the application has been started.
         """
@@ -446,7 +491,7 @@ class KafkaStreams:
     # looking in
 
     def metrics(self) -> Mapping[MetricName, object]:
-        """All metrics by name."""
+        """All metrics of this process as they are now, by name, group and tags (docs/monitoring.md)."""
         return self._metrics.snapshot()
 
     def summary(self) -> Summary:
@@ -472,7 +517,7 @@ class KafkaStreams:
         return [(what, done, total) for w in workers for what, (done, total) in w.progress().items()]
 
     def tasks(self) -> frozenset[str]:
-        """Ids of the tasks that run here now."""
+        """Ids of the tasks that run here now: sub-topology and partition, as `0_1`."""
         with self._lock:
             return frozenset(str(task) for worker in self._workers for task in worker.tasks())
 

@@ -104,15 +104,25 @@ class ConsumerGroupDescription:
 
 
 class Admin:
-    """Administers an engine. A context manager: leaving it closes.
+    """Administers an engine: topics, offsets, groups. A context manager: leaving it closes.
 
     Every call waits for its answer, and raises `TimeoutException` where none comes and
-    `BrokerNotFoundException` where no broker can be reached or started.
+    `BrokerNotFoundException` where no broker can be reached or started. One call does what Kafka's `Admin` does in
+    several, and gives the result itself, not a future.
+
+    >>> from streams.clients import Admin
+    >>> with Admin(bootstrap_servers="memory://a-store") as admin:
+    ...     made = admin.create_topic("prices", partitions=3, configs={"cleanup.policy": "compact"})
+    ...     made.partitions, admin.list_topics()
+    (3, ('prices',))
 
     Args:
-        config: Kafka's admin settings by their dotted names.
+        config: Kafka's admin settings by their dotted names (docs/settings.md).
         door: the engine; None: the one that `bootstrap.servers` names.
-        keywords: settings by the same names with underscores.
+        keywords: settings by the same names with underscores; durations in ms or `timedelta`.
+    Raises:
+        ConfigException: a setting is unknown or has a wrong value.
+        NotYetBuiltException: a setting is known, but not built yet.
     """
 
     if not TYPE_CHECKING:
@@ -138,8 +148,13 @@ class Admin:
             name: 1 to 249 of letters, digits, `.`, `_` and `-`.
             partitions: how many; None: the engine's `num.partitions`.
             configs: settings of its own, e.g. `{"cleanup.policy": "compact"}`; None is a setting's default.
+        Returns:
+            The topic as it was made: name, id, partitions, settings of its own.
         Raises:
-            TopicExistsException, InvalidTopicException, InvalidPartitionsException, ConfigException.
+            TopicExistsException: there is one of that name.
+            InvalidTopicException: no topic may have that name.
+            InvalidPartitionsException: fewer than one partition, or more than the engine allows.
+            ConfigException: a setting is unknown or has a wrong value.
         """
         settings = {key: value for key, value in _settings(configs).items() if value is not None}
         count = None if partitions is None else _count(partitions)
@@ -150,43 +165,81 @@ class Admin:
         return self._open().list_topics()
 
     def describe_topics(self, names: Iterable[str]) -> dict[str, TopicDescription]:
-        """Topics by name; one that does not exist is absent."""
+        """Topics by name, with id, partitions and settings of their own; one that does not exist is absent.
+
+        Args:
+            names: of topics.
+        """
         return self._open().describe_topics(texts(names, "topics"))
 
     def alter_topic(self, name: str, configs: Mapping[str, object]) -> TopicDescription:
-        """Changes settings of a topic; None takes one back to its default.
+        """Changes settings of a topic, at once; those that are not named stay.
 
+        >>> from streams.clients import Admin
+        >>> with Admin(bootstrap_servers="memory://a-store") as admin:
+        ...     made = admin.create_topic("visits", configs={"retention.ms": 60_000})
+        ...     dict(admin.alter_topic("visits", {"retention.ms": None, "segment.bytes": 4_096}).settings)
+        {'segment.bytes': '4096'}
+
+        Args:
+            name: of the topic.
+            configs: the settings; None takes one back to its default.
+        Returns:
+            The topic as it is now.
         Raises:
-            UnknownTopicOrPartitionException, ConfigException.
+            UnknownTopicOrPartitionException: there is no such topic.
+            ConfigException: a setting is unknown or has a wrong value.
         """
         return self._open().alter_topic(check_topic(name), _settings(configs))
 
     def delete_topic(self, name: str) -> None:
-        """Deletes a topic and its records.
+        """Deletes a topic, its records, and what groups have committed of it.
 
+        Args:
+            name: of the topic.
         Raises:
+            TopicDeletionDisabledException: the broker's `delete.topic.enable` is false.
             UnknownTopicOrPartitionException: there is none.
         """
         self._open().delete_topic(check_topic(name))
 
     def create_partitions(self, name: str, total: int) -> TopicDescription:
-        """Raises the number of partitions to `total`. Keys may then belong to other partitions than before.
+        """Raises the number of partitions. Keys may then belong to other partitions than before.
 
+        Args:
+            name: of the topic.
+            total: how many there are to be, with those there are.
+        Returns:
+            The topic as it is now.
         Raises:
-            UnknownTopicOrPartitionException, InvalidPartitionsException.
+            UnknownTopicOrPartitionException: there is no such topic.
+            InvalidPartitionsException: that is not more than there are, or more than the engine allows.
         """
         return self._open().add_partitions(check_topic(name), _count(total))
 
     # Offsets
 
     def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The first offsets still there."""
+        """The offsets of the first records that are still there.
+
+        Args:
+            partitions: which.
+        Raises:
+            UnknownTopicOrPartitionException: one does not exist.
+        """
         return self._open().beginning_offsets(partitions_of(partitions))
 
     def end_offsets(
         self, partitions: Iterable[TopicPartition], isolation: Isolation = Isolation.READ_UNCOMMITTED
     ) -> dict[TopicPartition, int]:
-        """The offsets after the last records, as a consumer of this isolation sees them."""
+        """The offsets after the last records.
+
+        Args:
+            partitions: which.
+            isolation: as whom; `READ_COMMITTED` sees no further than the first transaction that is open.
+        Raises:
+            UnknownTopicOrPartitionException: one does not exist.
+        """
         if not isinstance(isolation, Isolation):
             raise IllegalArgumentException(f"Invalid isolation: {shown(isolation)}. Give one of Isolation.")
         return self._open().end_offsets(partitions_of(partitions), isolation)
@@ -194,16 +247,33 @@ class Admin:
     def offsets_for_times(
         self, times: Mapping[TopicPartition, Instant]
     ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
-        """The first record at or after each time (ms since the epoch, or an aware datetime); None where there is
-        none.
+        """The first record at or after each time: its offset and its timestamp (ms); None where there is none.
+
+        Args:
+            times: by partition, milliseconds since the epoch or an aware datetime.
+        Raises:
+            UnknownTopicOrPartitionException: one does not exist.
         """
         return self._open().offsets_for_times(times_of(times))
 
     def delete_records(self, before: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """Deletes all records below the given offsets (-1: all); returns the new first offsets.
+        """Deletes the oldest records of partitions.
 
+        >>> from streams.clients import Admin, Producer, ProducerRecord, TopicPartition
+        >>> with Producer(bootstrap_servers="memory://a-store") as producer:
+        ...     futures = [producer.send(ProducerRecord("log", line)) for line in (b"one", b"two", b"three")]
+        >>> with Admin(bootstrap_servers="memory://a-store") as admin:
+        ...     admin.delete_records({TopicPartition("log", 0): 2})
+        {TopicPartition(topic='log', partition=0): 2}
+
+        Args:
+            before: by partition the offset below which all goes; -1: all there are.
+        Returns:
+            The new first offsets; one that lay behind `before` already stays.
         Raises:
-            UnknownTopicOrPartitionException, OffsetOutOfRangeException.
+            UnknownTopicOrPartitionException: a partition does not exist.
+            OffsetOutOfRangeException: an offset lies behind the end.
+            PolicyViolationException: the topic's settings do not allow it.
         """
         return self._open().delete_records(
             {
@@ -221,6 +291,16 @@ class Admin:
     def describe_group(self, group: str) -> ConsumerGroupDescription:
         """A group with its members and its lag in every partition that it has or has committed.
 
+        >>> from streams.clients import Admin, Consumer, TopicPartition
+        >>> with Consumer(bootstrap_servers="memory://a-store", group_id="late") as consumer:
+        ...     consumer.commit_sync({TopicPartition("log", 0): 2})
+        >>> with Admin(bootstrap_servers="memory://a-store") as admin:
+        ...     found = admin.describe_group("late")
+        ...     found.state, found.lag
+        ('Empty', 1)
+
+        Args:
+            group: its name.
         Raises:
             GroupIdNotFoundException: there is no such group.
         """
@@ -258,6 +338,13 @@ class Admin:
         shift_by: int | None = None,
     ) -> dict[TopicPartition, int]:
         """Sets the committed offsets of a group that has no members, and returns them.
+
+        Exactly one target is given. As Kafka's `kafka-consumer-groups --reset-offsets --execute`.
+
+        >>> from streams.clients import Admin
+        >>> with Admin(bootstrap_servers="memory://a-store") as admin:
+        ...     admin.reset_offsets("late", ["log"], to_latest=True)
+        {TopicPartition(topic='log', partition=0): 3}
 
         Args:
             group: the group; it need not exist.
@@ -305,8 +392,11 @@ class Admin:
     def delete_group(self, group: str) -> None:
         """Forgets a group and what it has committed.
 
+        Args:
+            group: its name.
         Raises:
-            GroupIdNotFoundException, GroupNotEmptyException.
+            GroupIdNotFoundException: there is no such group.
+            GroupNotEmptyException: it has members.
         """
         self._open().delete_group(check_group(group))
 

@@ -67,14 +67,29 @@ class ConsumerGroupMetadata:
 
 
 class Consumer:
-    """Reads records, alone or as a member of a group. For one thread; only `wakeup` may be called by another.
+    """Reads records, alone (`assign`) or as a member of a group (`subscribe`). A context manager: leaving it closes.
 
-    A context manager: leaving it closes.
+    For one thread; only `wakeup` may be called by another. Heartbeats, and commits every `auto.commit.interval.ms`, go
+    on beside it while the records are worked on; only who does not poll for `max.poll.interval.ms` is put out of the
+    group. As Kafka's `KafkaConsumer`, with the classic protocol and the assignors `range` and `roundrobin`.
+
+    >>> from streams.clients import Consumer, Producer, ProducerRecord
+    >>> with Producer(bootstrap_servers="memory://a-bank") as producer:
+    ...     future = producer.send(ProducerRecord("payments", b"12", b"alice"))
+    >>> with Consumer(
+    ...     bootstrap_servers="memory://a-bank", group_id="audit", auto_offset_reset="earliest",
+    ...     key_deserializer="string", value_deserializer="json",
+    ... ) as consumer:
+    ...     consumer.subscribe(["payments"])
+    ...     for record in consumer:
+    ...         print(record.key, record.value)
+    ...         break
+    alice 12
 
     Args:
-        config: Kafka's consumer settings by their dotted names.
+        config: Kafka's consumer settings by their dotted names (docs/settings.md).
         door: the engine to read from; None: the one that `bootstrap.servers` names.
-        keywords: settings by the same names with underscores.
+        keywords: settings by the same names with underscores; durations in ms or `timedelta`, sizes in bytes.
     Raises:
         ConfigException: a setting is unknown or has a wrong value.
         NotYetBuiltException: a setting is known, but not built yet.
@@ -126,11 +141,24 @@ class Consumer:
     ) -> None:
         """Reads these topics as a member of the group; replaces an earlier subscription.
 
+        Which of their partitions, the group decides; they come and go while `poll` is called, and `listener` hears of
+        it. An empty list is `unsubscribe`.
+
+        >>> import re
+        >>> from streams.clients import Consumer
+        >>> with Consumer(bootstrap_servers="memory://a-bank", group_id="all") as consumer:
+        ...     consumer.subscribe(re.compile("pay.*"))
+        ...     while not consumer.assignment():
+        ...         records = consumer.poll(100)
+        ...     consumer.subscription()
+        frozenset({'payments'})
+
         Args:
             topics: names, or a compiled pattern for whole names; topics made later are found within
                 `metadata.max.age.ms`. A topic that does not exist is waited for, never made.
-            listener: told about partitions that come and go.
+            listener: a `ConsumerRebalanceListener`; called inside `poll`, by the thread that polls.
         Raises:
+            InvalidTopicException: no topic may have that name.
             IllegalStateException: partitions are assigned by hand.
             InvalidGroupIdException: there is no `group.id`.
         """
@@ -153,6 +181,18 @@ class Consumer:
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
         """Reads these partitions, outside of any membership; replaces an earlier assignment.
 
+        Reading begins at the offset that the group has committed, else where `auto.offset.reset` says; `seek` says
+        another. Partitions that were assigned before go on where they are.
+
+        >>> from streams.clients import Consumer, TopicPartition
+        >>> with Consumer(bootstrap_servers="memory://a-bank") as consumer:
+        ...     consumer.assign([TopicPartition("payments", 0)])
+        ...     consumer.seek(TopicPartition("payments", 0), 0)
+        ...     [record.offset for record in consumer.poll(1_000)]
+        [0]
+
+        Args:
+            partitions: all that are to be read; none: nothing is.
         Raises:
             IllegalStateException: topics are subscribed to.
         """
@@ -186,10 +226,14 @@ class Consumer:
     def poll(self, timeout: Duration = 0) -> list[ConsumerRecord]:
         """Returns records as soon as there are any, at most `max.poll.records`; an empty list at the timeout.
 
-        Joining the group, rebalances, listeners and callbacks of commits happen here.
+        Joining the group, rebalances, listeners and callbacks of commits happen here. What an earlier poll gave counts
+        as dealt with: with `enable.auto.commit` it may be committed from now on.
 
         Args:
-            timeout: a duration, or milliseconds.
+            timeout: how long to wait where there is nothing; a duration, or milliseconds. 0 asks once.
+        Returns:
+            Records of any of the partitions, those of one in the order of its log. Nothing comes of partitions that are
+            paused, and none while the group is between two generations.
         Raises:
             WakeupException: `wakeup` was called.
             NoOffsetForPartitionException: no offset is committed, and `auto.offset.reset` is `none`.
@@ -305,9 +349,13 @@ class Consumer:
         return self._admin.end_offsets(partitions, self._settings.isolation)
 
     def position(self, partition: TopicPartition) -> int:
-        """The offset of the next record that is handed out.
+        """The offset of the next record that is handed out; looked up where nothing has been read yet.
 
+        Args:
+            partition: one that is assigned.
         Raises:
+            UnknownTopicOrPartitionException: it does not exist.
+            NoOffsetForPartitionException: no offset is committed, and `auto.offset.reset` is `none`.
             IllegalStateException: the partition is not assigned.
         """
         with self._entered():
@@ -320,8 +368,13 @@ class Consumer:
             return position
 
     def seek(self, partition: TopicPartition, offset: int | OffsetAndMetadata) -> None:
-        """Goes on at this offset.
+        """Goes on at this offset. What was fetched of the partition and not handed out yet is dropped.
 
+        One outside of the log is found out by the next `poll`, and reset by `auto.offset.reset`.
+
+        Args:
+            partition: one that is assigned.
+            offset: of the next record to be handed out.
         Raises:
             IllegalArgumentException: it is negative.
             IllegalStateException: the partition is not assigned.
@@ -334,23 +387,49 @@ class Consumer:
             self._buffer.seek({partition_of(partition): number})
 
     def seek_to_beginning(self, partitions: Iterable[TopicPartition] = ()) -> None:
-        """Goes on at the first offset of these partitions, or of all."""
+        """Goes on at the first offset of these partitions, or of all.
+
+        Args:
+            partitions: assigned ones; none: all of them.
+        Raises:
+            IllegalStateException: one is not assigned.
+        """
         with self._entered():
             self._buffer.reset(partitions_of(partitions) or self._buffer.assignment(), "earliest")
 
     def seek_to_end(self, partitions: Iterable[TopicPartition] = ()) -> None:
-        """Goes on at the end of these partitions, or of all; the end is looked up at once."""
+        """Goes on at the end of these partitions, or of all; the end is looked up at once.
+
+        Args:
+            partitions: assigned ones; none: all of them.
+        Raises:
+            IllegalStateException: one is not assigned.
+        """
         with self._entered():
             self._buffer.reset(partitions_of(partitions) or self._buffer.assignment(), "latest")
             self._look_up_positions()
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
-        """`poll` hands out nothing of these partitions until `resume`. A rebalance takes it back."""
+        """`poll` hands out nothing of these partitions until `resume`; positions and membership stay.
+
+        A rebalance that takes a partition away takes the pause with it.
+
+        Args:
+            partitions: assigned ones.
+        Raises:
+            IllegalStateException: one is not assigned; none is paused then.
+        """
         with self._entered():
             self._buffer.pause(partitions_of(partitions))
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
-        """Takes back `pause`."""
+        """Takes back `pause`.
+
+        Args:
+            partitions: assigned ones, paused or not.
+        Raises:
+            IllegalStateException: one is not assigned.
+        """
         with self._entered():
             self._buffer.resume(partitions_of(partitions))
 
@@ -359,7 +438,13 @@ class Consumer:
         return self._buffer.paused()
 
     def current_lag(self, partition: TopicPartition) -> int | None:
-        """How many offsets the position is behind the end that the last fetch saw; None: not known yet."""
+        """How many offsets the position is behind the end that the last fetch saw; None: not known yet.
+
+        Args:
+            partition: one that is assigned.
+        Raises:
+            IllegalStateException: it is not.
+        """
         return self._buffer.lag(partition_of(partition))
 
     # Commits
@@ -369,7 +454,13 @@ class Consumer:
         offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None = None,
         timeout: Duration | None = None,
     ) -> None:
-        """Commits and waits.
+        """Commits, and waits for the group's answer; passing errors are tried again until the time is over.
+
+        >>> from streams.clients import Consumer, TopicPartition
+        >>> with Consumer(bootstrap_servers="memory://a-bank", group_id="by-hand") as consumer:
+        ...     consumer.commit_sync({TopicPartition("payments", 0): 1})
+        ...     consumer.committed([TopicPartition("payments", 0)])[TopicPartition("payments", 0)].offset
+        1
 
         Args:
             offsets: the offset of the *next* record of each partition; None: the positions of all assigned.
@@ -379,6 +470,7 @@ class Consumer:
             RebalanceInProgressException: the group is between two generations; poll, then commit again.
             FencedInstanceIdException: another consumer has the same `group.instance.id`.
             TimeoutException: no answer in time.
+            InvalidGroupIdException: there is no `group.id`.
         """
         with self._entered():
             membership = self._group_membership("commit_sync")
@@ -397,6 +489,8 @@ class Consumer:
         callback: CommitCallback | None = None,
     ) -> None:
         """Commits without waiting: `commit_async()`, `commit_async(callback)`, `commit_async(offsets, callback)`.
+
+        It is tried once. Without a callback a failure is a warning in the log; `close` waits for the answers.
 
         Args:
             offsets: as for `commit_sync`; or the callback, for the positions of all assigned.
@@ -456,7 +550,14 @@ class Consumer:
             self._membership.run_callbacks()
 
     def committed(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata | None]:
-        """What the group has committed; None where nothing is."""
+        """What the group has committed: offset of the next record, and the text beside it; None where nothing is.
+
+        Args:
+            partitions: any; they need not be assigned.
+        Raises:
+            InvalidGroupIdException: there is no `group.id`.
+            TimeoutException: no answer in `default.api.timeout.ms`.
+        """
         with self._entered():
             membership = self._group_membership("committed")
             wanted = partitions_of(partitions)
@@ -482,26 +583,46 @@ class Consumer:
     # Offsets and topics
 
     def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The first offsets of these partitions."""
+        """The offsets of the first records that are still there.
+
+        Args:
+            partitions: any; they need not be assigned.
+        Raises:
+            UnknownTopicOrPartitionException: one does not exist.
+        """
         with self._entered():
             return self._admin.beginning_offsets(partitions_of(partitions))
 
     def end_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offsets after the last records of these partitions, as far as `isolation.level` sees them."""
+        """The offsets after the last records, as far as `isolation.level` sees them.
+
+        Args:
+            partitions: any; they need not be assigned.
+        Raises:
+            UnknownTopicOrPartitionException: one does not exist.
+        """
         with self._entered():
             return self._admin.end_offsets(partitions_of(partitions), self._settings.isolation)
 
     def offsets_for_times(
         self, times: Mapping[TopicPartition, Instant]
     ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
-        """The first record at or after each time (ms since the epoch, or an aware datetime); None where there is
-        none.
+        """The first record at or after each time; None where there is none.
+
+        Args:
+            times: by partition, milliseconds since the epoch or an aware datetime.
+        Raises:
+            UnknownTopicOrPartitionException: one does not exist.
         """
         with self._entered():
             return self._admin.offsets_for_times(times_of(times), self._settings.isolation)
 
     def partitions_for(self, topic: str) -> list[TopicPartition]:
-        """The partitions of a topic, none if it does not exist."""
+        """The partitions of a topic; none if it does not exist, and it is not made.
+
+        Args:
+            topic: its name.
+        """
         with self._entered():
             found = self._admin.describe_topics((check_topic(topic),)).get(topic)
             return [] if found is None else [TopicPartition(topic, each) for each in range(found.partitions)]

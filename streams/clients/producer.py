@@ -90,15 +90,26 @@ class ProducerRecord:
 
 
 class Producer:
-    """Sends records; safe to be shared by threads. A context manager: leaving it flushes and closes.
+    """Sends records. Safe to be shared by threads. A context manager: leaving it flushes and closes.
+
+    Records are gathered to batches by partition, and leave in the order in which `send` was called. A batch is tried
+    until `delivery.timeout.ms` is over, and is stored once, however often it was tried (`enable.idempotence`). As
+    Kafka's `KafkaProducer`; transactions are not built yet.
+
+    >>> from streams.clients import Producer, ProducerRecord
+    >>> with Producer(bootstrap_servers="memory://a-shop", value_serializer="json") as producer:
+    ...     future = producer.send(ProducerRecord("orders", key=b"alice", value={"amount": 3}))
+    ...     future.result().offset
+    0
 
     Args:
-        config: Kafka's producer settings by their dotted names.
+        config: Kafka's producer settings by their dotted names (docs/settings.md).
         door: the engine to send to; None: the one that `bootstrap.servers` names.
-        keywords: settings by the same names with underscores.
+        keywords: settings by the same names with underscores; durations in ms or `timedelta`, sizes in bytes.
     Raises:
         ConfigException: a setting is unknown or has a wrong value.
         NotYetBuiltException: a setting is known, but not built yet.
+        BrokerNotFoundException: by the first call that needs the engine: none can be reached or started.
     """
 
     if not TYPE_CHECKING:
@@ -130,14 +141,27 @@ class Producer:
     # Sending
 
     def send(self, record: ProducerRecord, callback: Callback | None = None) -> Future[RecordMetadata]:
-        """Sends a record. Returns at once unless `buffer.memory` is full.
+        """Sends a record. Returns at once, unless `buffer.memory` is full or a topic is met for the first time.
+
+        The partition is the record's own, else what `partitioner.class` says, else murmur2 of the key, as in Java;
+        records without a key stay with one partition for about a batch. A topic that is missing is made.
+
+        >>> from streams.clients import Producer, ProducerRecord
+        >>> with Producer(bootstrap_servers="memory://a-shop") as producer:
+        ...     told = []
+        ...     paid = ProducerRecord("paid", b"3")
+        ...     future = producer.send(paid, lambda metadata, error: told.append(metadata.topic))
+        ...     producer.flush()
+        ...     told
+        ['paid']
 
         Args:
             record: the record.
-            callback: called with `(metadata, None)` or `(None, error)`, from another thread.
+            callback: called with `(metadata, None)` or `(None, error)`, once, from another thread; it must not wait.
         Returns:
-            A future of topic, partition, offset and timestamp. Whatever the engine has against the record is
-            raised there.
+            A future of topic, partition, offset and timestamp; offset -1 where `acks` is 0. What becomes of the record
+            is raised there: `RecordTooLargeException`, `TimeoutException` after `delivery.timeout.ms`, and whatever
+            the engine has against it.
         Raises:
             SerializationException: key or value cannot be turned into bytes.
             IllegalArgumentException: it is no record, or the partitioner chose no partition of the topic.
@@ -244,7 +268,14 @@ class Producer:
             self._check_open()
 
     def partitions_for(self, topic: str) -> int:
-        """How many partitions a topic has; a topic that is missing is made, as by a send."""
+        """How many partitions a topic has; a topic that is missing is made, as by a send.
+
+        Args:
+            topic: its name.
+        Raises:
+            InvalidTopicException: no topic may have that name.
+            TimeoutException: the engine gave no answer in `max.block.ms`.
+        """
         with self._lock:
             self._check_open()
             return self._writer.partitions_for(check_topic(topic))
@@ -252,12 +283,15 @@ class Producer:
     # Flushing and closing
 
     def flush(self, timeout: Duration | None = None) -> None:
-        """Sends everything that waits, and waits until all that was sent before has its answer.
+        """Sends everything that waits, and waits until all that was sent before has its answer, be it an error.
+
+        What failed is raised by the futures, not here.
 
         Args:
             timeout: a duration, or milliseconds; None: as long as it takes (`delivery.timeout.ms` bounds it).
         Raises:
             TimeoutException: not all answers came in time.
+            BackgroundThreadException: the thread that sends has failed; what had no answer may not be stored.
         """
         deadline = None if timeout is None else self._world.monotonic_ms() + to_ms(timeout, "timeout")
         with self._lock:
