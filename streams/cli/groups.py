@@ -40,7 +40,7 @@ def describe(group: str, as_json: bool, bootstrap_servers: str | None) -> None:
         found = engine.describe_group(group)
         columns = ["Topic", "Partition", "Committed", "End", "Lag", "Instance"]
         if as_json:
-            render.table([*columns, "Member", *TOLD], json_rows(found), as_json)
+            render.table([*columns, "Member", *STATUS], json_rows(found), as_json)
             return
         rows = [lag_of(row) for row in found.partitions]
         clients = {member.client_id for member in found.members}
@@ -52,10 +52,10 @@ def describe(group: str, as_json: bool, bootstrap_servers: str | None) -> None:
             ]
         members = f"{len(found.members)} member{'s' * (len(found.members) != 1)}"
         title = f"Group {found.group}: {found.state}, {members}, lag {found.lag}"
-        render.table(columns, rows, as_json, "\n".join([title, *told(found)]))
+        render.table(columns, rows, as_json, "\n".join([title, *status_lines(found)]))
 
 
-TOLD = ("State", "Dropped", "Refusal", "Restored", "To restore")
+STATUS = ("State", "Dropped", "Refusal", "Restored", "To restore")
 """What members of an application tell of themselves, in every row of the JSON."""
 
 
@@ -66,14 +66,14 @@ def lag_of(row: PartitionLag) -> list[object]:
 
 def json_rows(found: ConsumerGroupDescription) -> list[list[object]]:
     """One row a partition, and one for each member of an application that has none."""
-    rows: list[list[object]] = [[*lag_of(row), *told_by(row.member, found)] for row in found.partitions]
+    rows: list[list[object]] = [[*lag_of(row), *status_of(row.member, found)] for row in found.partitions]
     busy = {row.member.member_id for row in found.partitions if row.member is not None}
     idle = [member for member in found.members if member.member_id not in busy and member.status is not None]
-    rows += [[None] * 5 + [member.client_id, *told_by(member, found)] for member in idle]
-    return rows or ([[None] * 6 + told_by(None, found)] if found.dropped else [])
+    rows += [[None] * 5 + [member.client_id, *status_of(member, found)] for member in idle]
+    return rows or ([[None] * 6 + status_of(None, found)] if found.dropped else [])
 
 
-def told_by(member: GroupMember | None, found: ConsumerGroupDescription) -> list[object]:
+def status_of(member: GroupMember | None, found: ConsumerGroupDescription) -> list[object]:
     """The member's id and what it tells; what was dropped is the whole group's. None: that is not known."""
     status = None if member is None else member.status
     dropped = None if found.dropped is None else dict(found.dropped)
@@ -83,7 +83,7 @@ def told_by(member: GroupMember | None, found: ConsumerGroupDescription) -> list
     return [member.member_id, status.state, dropped, refusal, status.restored, status.to_restore]
 
 
-def told(found: ConsumerGroupDescription) -> list[str]:
+def status_lines(found: ConsumerGroupDescription) -> list[str]:
     """Lines for people: what the members of an application tell of themselves."""
     lines = []
     if found.dropped:

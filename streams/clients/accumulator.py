@@ -21,7 +21,7 @@ NEVER = 2**63 - 1
 Result = tuple["Future[RecordMetadata]", RecordMetadata | BaseException]
 
 
-class Pending:
+class ProducerBatch:
     """One batch that is being filled, or waits, or is out; the futures of its records are paired with them."""
 
     __slots__ = (
@@ -96,20 +96,20 @@ def size_of(key: bytes | None, value: bytes | None, headers: Headers) -> int:
     return size
 
 
-class Accumulator:
+class RecordAccumulator:
     """The batches of all partitions that have not been sent.
 
     Args:
         batch_size: bytes of a batch, from which on it is closed.
         linger_ms: how long a batch waits for more records.
-        most_out: batches of one partition without an answer; more wait here, and fill.
+        max_in_flight: batches of one partition without an answer; more wait here, and fill.
     """
 
-    def __init__(self, batch_size: int, linger_ms: int, most_out: int) -> None:
+    def __init__(self, batch_size: int, linger_ms: int, max_in_flight: int) -> None:
         self._batch_size = batch_size
         self._linger_ms = linger_ms
-        self._most_out = most_out
-        self._queues: dict[TopicPartition, deque[Pending]] = {}
+        self._max_in_flight = max_in_flight
+        self._queues: dict[TopicPartition, deque[ProducerBatch]] = {}
         self._out: dict[TopicPartition, int] = {}
 
     def add(
@@ -132,13 +132,13 @@ class Accumulator:
             queue = self._queues[partition] = deque()
         opened = not queue or queue[-1].size + size > self._batch_size
         if opened:
-            queue.append(Pending(partition, now))
+            queue.append(ProducerBatch(partition, now))
         last = queue[-1]
         future = last.add(key, value, timestamp, headers, size)
         may_leave = len(queue) > 1 or not self._linger_ms or last.size >= self._batch_size
         return future, opened, may_leave
 
-    def leaving(self, now: int, flush: bool, partitions: Sequence[TopicPartition] | None = None) -> list[Pending]:
+    def leaving(self, now: int, flush: bool, partitions: Sequence[TopicPartition] | None = None) -> list[ProducerBatch]:
         """Takes out the batches that may leave now; `left` counts each until `back`.
 
         Args:
@@ -146,11 +146,11 @@ class Accumulator:
             flush: open batches leave too, however young.
             partitions: look at these only.
         """
-        gone: list[Pending] = []
+        gone: list[ProducerBatch] = []
         for partition in list(self._queues) if partitions is None else partitions:
             queue = self._queues.get(partition)
             out = self._out.get(partition, 0)
-            while queue and out < self._most_out:
+            while queue and out < self._max_in_flight:
                 first = queue[0]
                 full = len(queue) > 1 or first.size >= self._batch_size
                 if not full and not flush and now < first.opened_at + self._linger_ms:
@@ -170,7 +170,7 @@ class Accumulator:
         else:
             self._out.pop(partition, None)
 
-    def drop(self, into: set[Pending]) -> None:
+    def drop(self, into: set[ProducerBatch]) -> None:
         """Gives all up: what has not left is put with what is out."""
         into.update(self.waiting())
         self._queues.clear()
@@ -180,10 +180,10 @@ class Accumulator:
         """When the next batch may leave because of its age; NEVER if none waits for that."""
         due = NEVER
         for partition, queue in self._queues.items():
-            if self._out.get(partition, 0) < self._most_out:
+            if self._out.get(partition, 0) < self._max_in_flight:
                 due = min(due, queue[0].opened_at + self._linger_ms)
         return due
 
-    def waiting(self) -> list[Pending]:
+    def waiting(self) -> list[ProducerBatch]:
         """All batches that have not left, oldest first in each partition."""
         return [pending for queue in self._queues.values() for pending in queue]

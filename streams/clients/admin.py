@@ -313,8 +313,8 @@ class Admin:
             each for each in wanted if each.topic in topics and each.partition < topics[each.topic].partitions
         ]
         ends = self._open().end_offsets(there, Isolation.READ_UNCOMMITTED)
-        told = [read_status(data) for data in (*(member.status for member in found.members), *found.departed)]
-        known = [status for status in told if status is not None]
+        statuses = [read_status(data) for data in (*(member.status for member in found.members), *found.departed)]
+        known = [status for status in statuses if status is not None]
         return ConsumerGroupDescription(
             group,
             found.state,

@@ -28,7 +28,7 @@ LARGEST = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Subscription:
     """What a member brings to a rebalance.
 
     Args:
@@ -51,14 +51,14 @@ class Assignment:
 
 
 Assigned = dict[str, tuple[TopicPartition, ...]]
-Assignor = Callable[[Mapping[str, Offer], Mapping[str, int]], Assigned]
+Assignor = Callable[[Mapping[str, Subscription], Mapping[str, int]], Assigned]
 """From the members' offers by member id, and the partition counts by topic, to everybody's partitions."""
 
 
 # The assignors
 
 
-def assign_range(members: Mapping[str, Offer], counts: Mapping[str, int]) -> Assigned:
+def assign_range(members: Mapping[str, Subscription], counts: Mapping[str, int]) -> Assigned:
     """Each topic by itself: its partitions in order, cut into even pieces for its readers, sorted by id.
 
     The first readers get one more where it does not come out even. Topics without a count get nothing.
@@ -66,7 +66,7 @@ def assign_range(members: Mapping[str, Offer], counts: Mapping[str, int]) -> Ass
     given: dict[str, list[TopicPartition]] = {member: [] for member in members}
     for topic in _topics(members):
         total = counts.get(topic, 0)
-        readers = sorted(member for member, offer in members.items() if topic in offer.topics)
+        readers = sorted(member for member, subscription in members.items() if topic in subscription.topics)
         each, more = divmod(total, len(readers))
         start = 0
         for index, member in enumerate(readers):
@@ -76,7 +76,7 @@ def assign_range(members: Mapping[str, Offer], counts: Mapping[str, int]) -> Ass
     return {member: tuple(partitions) for member, partitions in given.items()}
 
 
-def assign_round_robin(members: Mapping[str, Offer], counts: Mapping[str, int]) -> Assigned:
+def assign_round_robin(members: Mapping[str, Subscription], counts: Mapping[str, int]) -> Assigned:
     """All partitions of all topics in one row, dealt in turn; who does not read the topic is skipped."""
     given: dict[str, list[TopicPartition]] = {member: [] for member in members}
     circle = sorted(members)
@@ -90,8 +90,8 @@ def assign_round_robin(members: Mapping[str, Offer], counts: Mapping[str, int]) 
     return {member: tuple(partitions) for member, partitions in given.items()}
 
 
-def _topics(members: Mapping[str, Offer]) -> list[str]:
-    return sorted({topic for offer in members.values() for topic in offer.topics})
+def _topics(members: Mapping[str, Subscription]) -> list[str]:
+    return sorted({topic for subscription in members.values() for topic in subscription.topics})
 
 
 ASSIGNORS: Mapping[str, Assignor] = {"range": assign_range, "roundrobin": assign_round_robin}
@@ -134,16 +134,16 @@ def assignor_names(setting: object) -> tuple[str, ...]:
 # The bytes
 
 
-def write_subscription(offer: Offer) -> bytes:
-    """The bytes of an offer, as Kafka's consumer subscription of version 1."""
-    parts = [struct.pack(">hi", VERSION, len(offer.topics))]
-    parts += [_text(topic) for topic in offer.topics]
-    parts.append(_blob(offer.user_data))
-    parts.append(_partitions(offer.owned))
+def write_subscription(subscription: Subscription) -> bytes:
+    """The bytes of a subscription, as Kafka's consumer subscription of version 1."""
+    parts = [struct.pack(">hi", VERSION, len(subscription.topics))]
+    parts += [_text(topic) for topic in subscription.topics]
+    parts.append(_blob(subscription.user_data))
+    parts.append(_partitions(subscription.owned))
     return b"".join(parts)
 
 
-def read_subscription(data: bytes) -> Offer:
+def read_subscription(data: bytes) -> Subscription:
     """Reads a consumer subscription of any version.
 
     Raises:
@@ -154,7 +154,7 @@ def read_subscription(data: bytes) -> Offer:
     topics = tuple(cursor.text() for _ in range(cursor.count()))
     user_data = cursor.blob()
     owned = cursor.partitions() if version >= 1 else ()
-    return Offer(topics, user_data, owned)
+    return Subscription(topics, user_data, owned)
 
 
 def write_assignment(assignment: Assignment) -> bytes:

@@ -27,19 +27,9 @@ from streams.clients.api import (
     Troubled,
     nobody,
 )
+from streams.clients.assignors import Subscription
 from streams.clients.background import LOCK_S, background_of
-from streams.clients.member import (
-    Assigned,
-    Event,
-    Failed,
-    Lead,
-    Lost,
-    Member,
-    MemberSettings,
-    Offer,
-    Rebalance,
-    Send,
-)
+from streams.clients.member import Assigned, Event, Failed, Lead, Lost, Member, MemberSettings, Rebalance, Send
 from streams.errors import (
     BackgroundThreadException,
     IllegalGenerationException,
@@ -141,12 +131,12 @@ class GroupMembership:
 
     # Membership
 
-    def rejoin(self, offer: Offer) -> None:
+    def rejoin(self, subscription: Subscription) -> None:
         """Joins the group, or joins anew. See `Member.rejoin`."""
         self._check_served()
         with self._lock:
             self._wanted = True
-            self._perform(self._member.rejoin(offer, self._background.now()))
+            self._perform(self._member.rejoin(subscription, self._background.now()))
         self._background.wake()
 
     def lead(self, assignments: Mapping[str, bytes]) -> None:
@@ -155,9 +145,9 @@ class GroupMembership:
             self._perform(self._member.lead(assignments, self._background.now()))
         self._background.wake()
 
-    def shown(self) -> None:
+    def owner_polled(self) -> None:
         """The owner lives; to be called at least every `rebalance_timeout_ms`."""
-        self._member.shown(self._background.now())
+        self._member.owner_polled(self._background.now())
 
     def take(self) -> list[MembershipEvent]:
         """The events since the last call, oldest first; runs the `done` of commits that have been answered."""

@@ -34,7 +34,7 @@ from streams.clients.api import (
     SyncGroup,
     SyncGroupReply,
 )
-from streams.clients.assignors import Offer, read_subscription, write_subscription
+from streams.clients.assignors import Subscription, read_subscription, write_subscription
 from streams.config.clients import ClientConfig
 from streams.errors import (
     IllegalGenerationException,
@@ -46,9 +46,6 @@ from streams.errors import (
     UnknownMemberIdException,
 )
 from streams.record import TopicPartition
-
-__all__ = ["NEVER", "Assigned", "Event", "Failed", "Lead", "Lost", "Member", "MemberSettings", "Offer",
-           "Phase", "Rebalance", "Send"]  # fmt: skip
 
 NEVER = 2**63 - 1
 """What `next_due` says where nothing is due."""
@@ -65,7 +62,7 @@ class MemberSettings:
         session_timeout_ms: without a heartbeat for so long the coordinator drops the member.
         heartbeat_interval_ms: how often it sends one.
         rebalance_timeout_ms: how long the group waits for it in a rebalance; its owner must also show itself
-            (`shown`) that often, else the member leaves (`max.poll.interval.ms`).
+            (`owner_polled`) that often, else the member leaves (`max.poll.interval.ms`).
         retry_backoff_ms: the pause before something is asked again.
     """
 
@@ -108,7 +105,7 @@ class Lead:
 
     generation: int
     protocol: str
-    members: Mapping[str, Offer]
+    members: Mapping[str, Subscription]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +166,20 @@ class Member:
         self.phase = Phase.IDLE
         self.member_id = ""
         self.generation = -1
-        self._offer = Offer(())
+        self._subscription = Subscription(())
         self._protocol = ""
         self._again = False  # rejoin was called while a join was out
         self._beat_out = False
         self._beat_due = NEVER
         self._retry_due = NEVER  # the join or sync failed for the moment
-        self._shown_until = NEVER
+        self._owner_due = NEVER
 
     # What the owner does
 
-    def rejoin(self, offer: Offer, now: int) -> list[Event]:
-        """Joins, or joins anew with another offer; while a join is out the new offer follows it."""
-        self._offer = offer
-        self.shown(now)
+    def rejoin(self, subscription: Subscription, now: int) -> list[Event]:
+        """Joins, or joins anew with another subscription; while a join is out the new subscription follows it."""
+        self._subscription = subscription
+        self.owner_polled(now)
         if self.phase in (Phase.JOINING, Phase.LEADING, Phase.SYNCING):
             self._again = True
             return []
@@ -194,9 +191,9 @@ class Member:
             return []
         return self._sync(assignments)
 
-    def shown(self, now: int) -> None:
+    def owner_polled(self, now: int) -> None:
         """The owner is alive: it has polled."""
-        self._shown_until = now + self.settings.rebalance_timeout_ms
+        self._owner_due = now + self.settings.rebalance_timeout_ms
 
     def leave(self, now: int) -> list[Event]:
         """Ends the membership. A static member only falls silent, for its successor to take its place."""
@@ -223,7 +220,7 @@ class Member:
 
     def on_time(self, now: int) -> list[Event]:
         """Does what is due: a heartbeat, another try, or leaving because the owner has not polled."""
-        if self.phase is not Phase.IDLE and now >= self._shown_until:
+        if self.phase is not Phase.IDLE and now >= self._owner_due:
             return self._owner_is_gone(now)
         if now >= self._retry_due:
             return self._join(now)
@@ -244,7 +241,7 @@ class Member:
         if self.phase is Phase.IDLE:
             return NEVER
         beat = self._beat_due if self.phase in _BEATING and not self._beat_out else NEVER
-        return min(beat, self._retry_due, self._shown_until)
+        return min(beat, self._retry_due, self._owner_due)
 
     # The steps
 
@@ -253,7 +250,7 @@ class Member:
         self.phase = Phase.JOINING
         self._again = False
         self._retry_due = NEVER
-        metadata = write_subscription(self._offer)
+        metadata = write_subscription(self._subscription)
         protocols = tuple((name, metadata) for name in settings.protocols)
         return [
             Send(
@@ -287,12 +284,12 @@ class Member:
         if reply.leader != reply.member_id or reply.skip_assignment:
             return self._sync({})
         try:
-            offers = {member: read_subscription(data) for member, data in reply.members.items()}
+            subscriptions = {member: read_subscription(data) for member, data in reply.members.items()}
         except SerializationException as error:
             self._reset()
             return [Failed(error)]
         self.phase = Phase.LEADING
-        return [Lead(reply.generation, reply.protocol, offers)]
+        return [Lead(reply.generation, reply.protocol, subscriptions)]
 
     def _synced(self, reply: GroupReply, now: int) -> list[Event]:
         assert isinstance(reply, SyncGroupReply)
@@ -342,7 +339,7 @@ class Member:
         self.member_id = ""
         self.generation = -1
         self._again = self._beat_out = False
-        self._beat_due = self._retry_due = self._shown_until = NEVER
+        self._beat_due = self._retry_due = self._owner_due = NEVER
 
 
 _TRANSITIONS: Mapping[tuple[Phase, type], Callable[[Member, GroupReply, int], list[Event]]] = {

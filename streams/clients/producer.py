@@ -11,7 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from streams.clients.accumulator import NEVER, Accumulator, Pending, size_of
+from streams.clients.accumulator import NEVER, ProducerBatch, RecordAccumulator, size_of
 from streams.clients.api import Door, Sent
 from streams.clients.background import LOCK_S, background_of
 from streams.clients.connect import connect
@@ -46,7 +46,7 @@ from streams.validation import (
 log = logging.getLogger("streams.clients")
 
 RETRY_MS = 100
-Answer = tuple[Pending, Sent]
+Answer = tuple[ProducerBatch, Sent]
 
 Callback = Callable[[RecordMetadata | None, BaseException | None], None]
 
@@ -125,10 +125,10 @@ class Producer:
         self._world = self._door.world
         self._background = background_of(self._world)
         self._writer = self._door.writer(settings.writer)
-        self._accumulator = Accumulator(settings.batch_size, settings.linger_ms, settings.most_out)
+        self._accumulator = RecordAccumulator(settings.batch_size, settings.linger_ms, settings.max_in_flight)
         self._lock = self._world.condition()
         self._sticky: dict[str, tuple[int, int]] = {}
-        self._unfinished: set[Pending] = set()
+        self._unfinished: set[ProducerBatch] = set()
         self._answers: list[Answer] = []
         self._topics: set[str] = set()
         self._memory = 0
@@ -431,7 +431,7 @@ class Producer:
         said = str(error).rstrip(".")
         self._settings.writer.troubled("write", f"Nothing can be sent: {said}. It is tried again by itself.")
 
-    def _sent(self, pending: Pending, sent: Sent) -> None:
+    def _sent(self, pending: ProducerBatch, sent: Sent) -> None:
         if pending.answered(sent):
             self._unfinished.discard(pending)
             self._accumulator.back(pending.partition)

@@ -33,7 +33,7 @@ class ProducerSettings:
     buffer_memory: int
     max_block_ms: int
     max_request_size: int
-    most_out: int
+    max_in_flight: int
     writer: WriterSettings
 
 
@@ -142,7 +142,7 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
         buffer_memory=given.number("buffer.memory"),
         max_block_ms=given.number("max.block.ms"),
         max_request_size=given.number("max.request.size"),
-        most_out=min(in_flight, 5),
+        max_in_flight=min(in_flight, 5),
         writer=replace(writer, idempotent=idempotent),
     )
 

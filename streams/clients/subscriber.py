@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from streams.clients.api import Admin
-from streams.clients.assignors import ASSIGNORS, Assignment, read_assignment, write_assignment
+from streams.clients.assignors import ASSIGNORS, Assignment, Subscription, read_assignment, write_assignment
 from streams.clients.group_membership import GroupMembership
-from streams.clients.member import Assigned, Failed, Lead, Lost, Offer, Rebalance
+from streams.clients.member import Assigned, Failed, Lead, Lost, Rebalance
 from streams.record import TopicPartition
 
 log = logging.getLogger("streams.clients")
@@ -100,11 +100,11 @@ class Subscriber:
 
     def step(self) -> None:
         """Handles what has happened in the group. Called at each turn of a poll."""
-        self._membership.shown()
+        self._membership.owner_polled()
         if not self._joined:
             self._refresh(self._membership.now())
             self._joined = True
-            self._membership.rejoin(Offer(tuple(sorted(self._topics))))
+            self._membership.rejoin(Subscription(tuple(sorted(self._topics))))
         for event in self._membership.take():
             match event:
                 case Rebalance():
@@ -112,7 +112,7 @@ class Subscriber:
                 case Lost(reason):
                     log.warning("%s", reason)
                     self._lose()
-                    self._membership.rejoin(Offer(tuple(sorted(self._topics))))
+                    self._membership.rejoin(Subscription(tuple(sorted(self._topics))))
                 case Lead():
                     self._lead(event)
                 case Assigned():
@@ -141,7 +141,7 @@ class Subscriber:
 
     def _rejoin(self) -> None:
         self._give_up()
-        self._membership.rejoin(Offer(tuple(sorted(self._topics))))
+        self._membership.rejoin(Subscription(tuple(sorted(self._topics))))
 
     def _give_up(self) -> None:
         owned = sorted(self._owned())
@@ -162,7 +162,7 @@ class Subscriber:
             lost(owned)
 
     def _lead(self, event: Lead) -> None:
-        wanted = {topic for offer in event.members.values() for topic in offer.topics}
+        wanted = {topic for subscription in event.members.values() for topic in subscription.topics}
         counts = self._counts(wanted)
         given = ASSIGNORS[event.protocol](event.members, counts)
         self._led = counts

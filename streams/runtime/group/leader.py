@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from streams.clients.api import Admin, Isolation
-from streams.clients.assignors import Offer
+from streams.clients.assignors import Subscription
 from streams.record import TopicPartition
 from streams.runtime.group.assign import AssignSettings
 from streams.runtime.group.blueprint import Blueprint, WantedTopic, draw
@@ -55,7 +55,7 @@ class Surveyor:
         """
         return draw(self._built, self.existing(), self._prefix)
 
-    def lead(self, members: Mapping[str, Offer]) -> Round:
+    def lead(self, members: Mapping[str, Subscription]) -> Round:
         """Makes the internal topics and assigns for all.
 
         Raises:

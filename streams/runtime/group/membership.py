@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.clients.assignors import Assignment, Offer, read_assignment, write_assignment
+from streams.clients.assignors import Assignment, Subscription, read_assignment, write_assignment
 from streams.errors import SerializationException
 from streams.record import TopicPartition
 from streams.runtime.group.assign import AssignSettings, MemberInfo, Plan, TaskInfo, assign, hand_out
@@ -134,7 +134,7 @@ class Round:
 
 
 def lead(
-    members: Mapping[str, Offer],
+    members: Mapping[str, Subscription],
     tasks: Mapping[TaskId, Sequence[TopicPartition]],
     infos: Sequence[TaskInfo],
     ends: Mapping[TaskId, int],
@@ -146,9 +146,9 @@ def lead(
     """
     workers: dict[str, WorkerInfo] = {}
     unreadable: dict[str, str] = {}
-    for name, offer in members.items():
+    for name, subscription in members.items():
         try:
-            workers[name] = read_info(offer.user_data)
+            workers[name] = read_info(subscription.user_data)
         except SerializationException as error:
             unreadable[name] = str(error)
     described = [

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streams.clients.api import GroupMember
-from streams.clients.assignors import Offer
+from streams.clients.assignors import Subscription
 from streams.clients.group_membership import GroupMembership, MembershipEvent
 from streams.clients.member import Assigned, Failed, Lead, Lost, Rebalance
 from streams.clock import Clock
@@ -141,7 +141,7 @@ class Rounds:
         Raises:
             KafkaException: the membership has ended for good, or the broker has been silent for too long.
         """
-        self._seat.shown()
+        self._seat.owner_polled()
         fresh = self._seat.take()
         if fresh:
             self._news = deque(fresh)  # what could not be heeded before is of an earlier round
@@ -235,7 +235,8 @@ class Rounds:
         topics, sources = self._survey()
         self._grown = self._grown or sources != self._sources  # also where another member has seen it first
         self._sources = sources
-        self._seat.rejoin(Offer(topics, write_info(info)))  # partitions follow from tasks: they are not said twice
+        # Partitions follow from tasks: they are not said twice.
+        self._seat.rejoin(Subscription(topics, write_info(info)))
 
     def _assigned(self, news: Assigned) -> None:
         settings = self._seat.settings

@@ -65,7 +65,7 @@ def link_to(door: Door, stack: ExitStack) -> GroupLink:
 
 
 def join(group: str, member: str = "", instance: str | None = None) -> JoinGroup:
-    return JoinGroup(group, member, instance, 10_000, 10_000, "consumer", (("range", b"offer"),))
+    return JoinGroup(group, member, instance, 10_000, 10_000, "consumer", (("range", b"subscription"),))
 
 
 def alone(link: GroupLink, group: str, instance: str | None = None) -> JoinGroupReply:
@@ -82,7 +82,7 @@ def test_a_lone_member_leads_and_is_assigned_by_itself(door: Door, group: str, s
     link = link_to(door, stack)
     joined = alone(link, group)
     assert joined.leader == joined.member_id
-    assert (joined.protocol, joined.members) == ("range", {joined.member_id: b"offer"})
+    assert (joined.protocol, joined.members) == ("range", {joined.member_id: b"subscription"})
     assert ask(link, Heartbeat(group, joined.member_id, None, joined.generation)) == HeartbeatReply(None)
 
 
@@ -251,7 +251,7 @@ def test_a_group_is_listed_described_set_and_deleted(
     assert (described.state, described.protocol, described.leader) == ("Stable", "range", joined.member_id)
     (member,) = described.members
     assert (member.member_id, member.client_id) == (joined.member_id, "contract")
-    assert (member.metadata, member.assignment) == (b"offer", b"mine")
+    assert (member.metadata, member.assignment) == (b"subscription", b"mine")
     positions = {TopicPartition(topic, 0): Position(4)}
     with pytest.raises(GroupNotEmptyException, match="Stop its members first"):
         admin.alter_group_offsets(group, positions)

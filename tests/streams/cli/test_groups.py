@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from streams import KafkaStreams, Serdes, StreamsBuilder
-from streams.cli.groups import json_rows, told
+from streams.cli.groups import json_rows, status_lines
 from streams.clients import ConsumerGroupDescription, GroupMember
 from streams.clients.local.door import forget
 from streams.clients.status import MemberStatus
@@ -96,7 +96,7 @@ def test_restores_and_what_holds_an_instance_up_have_lines_of_their_own() -> Non
         GroupMember(f"m{at}", None, f"client-{at}", "here", (), status) for at, status in enumerate((one, two))
     )
     found = ConsumerGroupDescription("g", "Stable", PROTOCOL, 1, "", members, (), {"late": 2})
-    assert told(found) == [
+    assert status_lines(found) == [
         "Dropped: 2 late",
         "State: 1 PARTITIONS_ASSIGNED, 1 RUNNING",
         "Restoring: 1000 of 5000 records",
@@ -112,7 +112,7 @@ def test_restores_and_what_holds_an_instance_up_have_lines_of_their_own() -> Non
 def test_an_engine_that_does_not_know_is_said_not_to() -> None:
     members = (GroupMember("m", None, "client", "here", ()),)
     found = ConsumerGroupDescription("g", "Stable", PROTOCOL, 1, "", members, ())
-    assert told(found) == [
+    assert status_lines(found) == [
         "State and dropped records: not known; the members have not told, or this engine does not tell"
     ]
     assert json_rows(found) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.clients.accumulator import NEVER, RECORD_OVERHEAD, Accumulator, Pending, size_of
+from streams.clients.accumulator import NEVER, RECORD_OVERHEAD, ProducerBatch, RecordAccumulator, size_of
 from streams.clients.api import Sent
 from streams.errors import TimeoutException
 from streams.record import RecordMetadata, TopicPartition
@@ -13,16 +13,16 @@ from streams.record import RecordMetadata, TopicPartition
 PARTITION = TopicPartition("t", 0)
 
 
-def add(accumulator: Accumulator, value: bytes, now: int = 0, partition: TopicPartition = PARTITION) -> None:
+def add(accumulator: RecordAccumulator, value: bytes, now: int = 0, partition: TopicPartition = PARTITION) -> None:
     accumulator.add(partition, None, value, 0, (), size_of(None, value, ()), now)
 
 
-def values(pendings: list[Pending]) -> list[list[bytes | None]]:
+def values(pendings: list[ProducerBatch]) -> list[list[bytes | None]]:
     return [list(pending.batch().values) for pending in pendings]
 
 
 def test_a_batch_leaves_when_it_has_lingered() -> None:
-    accumulator = Accumulator(1_000, 10, 5)
+    accumulator = RecordAccumulator(1_000, 10, 5)
     add(accumulator, b"a", 100)
     add(accumulator, b"b", 105)
     assert accumulator.next_due() == 110
@@ -32,7 +32,7 @@ def test_a_batch_leaves_when_it_has_lingered() -> None:
 
 
 def test_a_full_batch_leaves_at_once_and_an_open_one_waits() -> None:
-    accumulator = Accumulator(3 * (RECORD_OVERHEAD + 1), 1_000, 5)
+    accumulator = RecordAccumulator(3 * (RECORD_OVERHEAD + 1), 1_000, 5)
     for number in range(5):
         add(accumulator, b"%d" % number)
     assert values(accumulator.leaving(0, False)) == [[b"0", b"1", b"2"]]
@@ -40,7 +40,7 @@ def test_a_full_batch_leaves_at_once_and_an_open_one_waits() -> None:
 
 
 def test_a_batch_that_has_no_room_to_leave_goes_on_filling() -> None:
-    accumulator = Accumulator(1_000, 0, 1)
+    accumulator = RecordAccumulator(1_000, 0, 1)
     add(accumulator, b"a")
     assert values(accumulator.leaving(0, False)) == [[b"a"]]
     add(accumulator, b"b")
@@ -53,7 +53,7 @@ def test_a_batch_that_has_no_room_to_leave_goes_on_filling() -> None:
 
 
 def test_futures_are_told_offset_and_time() -> None:
-    pending = Pending(PARTITION, 0)
+    pending = ProducerBatch(PARTITION, 0)
     one = pending.add(None, b"a", 7, (), 1)
     two = pending.add(b"k", b"b", 8, (("h", b"1"),), 1)
     assert pending.batch().headers == [(), (("h", b"1"),)]
@@ -84,7 +84,7 @@ def test_the_size_of_a_record_counts_all_of_it() -> None:
     )
 )
 def test_nothing_is_lost_turned_round_or_too_large(steps: list[tuple[str, int, int]]) -> None:
-    accumulator, now = Accumulator(100, 20, 2), 0
+    accumulator, now = RecordAccumulator(100, 20, 2), 0
     added: dict[int, list[bytes]] = {0: [], 1: []}
     gone: dict[int, list[bytes | None]] = {0: [], 1: []}
     out = {0: 0, 1: 0}

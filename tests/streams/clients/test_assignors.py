@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streams.clients.assignors import (
     ASSIGNORS,
     Assignment,
-    Offer,
+    Subscription,
     assign_range,
     assign_round_robin,
     assignor_names,
@@ -41,7 +41,7 @@ def grouped(items: list[TopicPartition]) -> tuple[TopicPartition, ...]:
 
 
 def test_range_cuts_each_topic_by_itself() -> None:
-    members = {"m1": Offer(("t", "u")), "m2": Offer(("t", "u"))}
+    members = {"m1": Subscription(("t", "u")), "m2": Subscription(("t", "u"))}
     assert assign_range(members, {"t": 3, "u": 3}) == {
         "m1": tp("t0", "t1", "u0", "u1"),
         "m2": tp("t2", "u2"),
@@ -49,7 +49,7 @@ def test_range_cuts_each_topic_by_itself() -> None:
 
 
 def test_range_gives_a_topic_only_to_its_readers() -> None:
-    members = {"c1": Offer(("t",)), "c2": Offer(("t", "u")), "c3": Offer(("t",))}
+    members = {"c1": Subscription(("t",)), "c2": Subscription(("t", "u")), "c3": Subscription(("t",))}
     assert assign_range(members, {"t": 3, "u": 2}) == {
         "c1": tp("t0"),
         "c2": tp("t1", "u0", "u1"),
@@ -58,12 +58,12 @@ def test_range_gives_a_topic_only_to_its_readers() -> None:
 
 
 def test_range_with_more_members_than_partitions_leaves_the_last_idle() -> None:
-    members = {name: Offer(("t",)) for name in ("m3", "m1", "m2")}
+    members = {name: Subscription(("t",)) for name in ("m3", "m1", "m2")}
     assert assign_range(members, {"t": 2}) == {"m1": tp("t0"), "m2": tp("t1"), "m3": ()}
 
 
 def test_round_robin_deals_all_topics_in_one_row() -> None:
-    members = {"c1": Offer(("t", "u")), "c2": Offer(("t", "u"))}
+    members = {"c1": Subscription(("t", "u")), "c2": Subscription(("t", "u"))}
     assert assign_round_robin(members, {"t": 3, "u": 3}) == {
         "c1": tp("t0", "t2", "u1"),
         "c2": tp("t1", "u0", "u2"),
@@ -71,7 +71,7 @@ def test_round_robin_deals_all_topics_in_one_row() -> None:
 
 
 def test_round_robin_skips_who_does_not_read_the_topic() -> None:
-    members = {"c1": Offer(("t",)), "c2": Offer(("t", "u")), "c3": Offer(("t",))}
+    members = {"c1": Subscription(("t",)), "c2": Subscription(("t", "u")), "c3": Subscription(("t",))}
     assert assign_round_robin(members, {"t": 3, "u": 2}) == {
         "c1": tp("t0"),
         "c2": tp("t1", "u0", "u1"),
@@ -81,7 +81,7 @@ def test_round_robin_skips_who_does_not_read_the_topic() -> None:
 
 @pytest.mark.parametrize("name", list(ASSIGNORS))
 def test_a_topic_without_a_count_is_given_to_nobody(name: str) -> None:
-    assert ASSIGNORS[name]({"m": Offer(("missing",))}, {}) == {"m": ()}
+    assert ASSIGNORS[name]({"m": Subscription(("missing",))}, {}) == {"m": ()}
 
 
 @pytest.mark.parametrize("name", list(ASSIGNORS))
@@ -93,7 +93,7 @@ def test_a_topic_without_a_count_is_given_to_nobody(name: str) -> None:
 def test_every_partition_has_one_owner_who_reads_its_topic(
     name: str, readers: dict[str, set[str]], counts: dict[str, int]
 ) -> None:
-    members = {member: Offer(tuple(sorted(wanted))) for member, wanted in readers.items()}
+    members = {member: Subscription(tuple(sorted(wanted))) for member, wanted in readers.items()}
     given_out = ASSIGNORS[name](members, counts)
     assert set(given_out) == set(members)
     everything = [item for items in given_out.values() for item in items]
@@ -119,8 +119,8 @@ def test_every_partition_has_one_owner_who_reads_its_topic(
 @settings(max_examples=100, deadline=None)
 @given(st.lists(topics, unique=True), st.binary(max_size=20), partitions)
 def test_a_subscription_comes_back(names: list[str], data: bytes, owned: list[TopicPartition]) -> None:
-    offer = Offer(tuple(names), data, grouped(owned))
-    assert read_subscription(write_subscription(offer)) == offer
+    subscription = Subscription(tuple(names), data, grouped(owned))
+    assert read_subscription(write_subscription(subscription)) == subscription
 
 
 @settings(max_examples=100, deadline=None)
@@ -131,15 +131,15 @@ def test_an_assignment_comes_back(items: list[TopicPartition], data: bytes) -> N
 
 
 def test_the_bytes_of_a_subscription_are_kafkas() -> None:
-    data = write_subscription(Offer(("foo",), b"\x09", tp("foo2")))
+    data = write_subscription(Subscription(("foo",), b"\x09", tp("foo2")))
     assert data == bytes.fromhex("0001 00000001 0003666f6f 00000001 09 00000001 0003666f6f 00000001 00000002")
 
 
 def test_other_versions_of_a_subscription_are_read() -> None:
     version_0 = bytes.fromhex("0000 00000001 0003666f6f ffffffff")
-    assert read_subscription(version_0) == Offer(("foo",))
+    assert read_subscription(version_0) == Subscription(("foo",))
     version_3 = bytes.fromhex("0003 00000001 0003666f6f 00000000 00000000 00000007 000172")
-    assert read_subscription(version_3) == Offer(("foo",))
+    assert read_subscription(version_3) == Subscription(("foo",))
 
 
 def test_no_bytes_are_an_empty_assignment() -> None:

@@ -13,7 +13,7 @@ from broker_local.host import inprocess
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.app import State
 from streams.clients import Consumer, Producer, ProducerRecord, TopicPartition
-from streams.clients.accumulator import Accumulator
+from streams.clients.accumulator import RecordAccumulator
 from streams.clients.api import Door, Position
 from streams.clients.background import BackgroundThread, background_of
 from streams.clients.connect import connect
@@ -122,7 +122,7 @@ def test_a_producer_whose_delivery_fails_says_so_for_every_record_and_lets_go(
     producer = Producer(bootstrap_servers=address, linger_ms=600_000)
     first, second = (producer.send(ProducerRecord("t", value, partition=0)) for value in (b"1", b"2"))
     with monkeypatch.context() as faulty:
-        faulty.setattr(Accumulator, "next_due", planted)
+        faulty.setattr(RecordAccumulator, "next_due", planted)
         background_of(SYSTEM).wake()
         for future in (first, second):
             failure = future.exception(PATIENCE_S)

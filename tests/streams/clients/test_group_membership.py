@@ -10,10 +10,11 @@ from contextlib import closing
 import pytest
 
 from streams.clients.api import Admin, Door, GroupReply, GroupRequest, Position
+from streams.clients.assignors import Subscription
 from streams.clients.background import BackgroundThread
 from streams.clients.connect import connect
 from streams.clients.group_membership import GroupMembership, MembershipEvent
-from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Offer, Rebalance
+from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Rebalance
 from streams.errors import TimeoutException, UnknownMemberIdException
 from streams.record import TopicPartition
 from streams.world import SYSTEM
@@ -46,7 +47,7 @@ class Owner:
             if isinstance(event, Lead):
                 self.membership.lead({member: member.encode() for member in event.members})
             if isinstance(event, Rebalance | Lost):
-                self.membership.rejoin(Offer(("t",)))
+                self.membership.rejoin(Subscription(("t",)))
         return self.news
 
     def until(self, kind: type[MembershipEvent]) -> MembershipEvent:
@@ -58,7 +59,7 @@ class Owner:
 def test_the_bell_rings_for_news_and_heartbeats_go_on_without_the_owner(door: Door) -> None:
     owner = Owner(door)
     with closing(owner.membership) as membership:
-        membership.rejoin(Offer(("t",)))
+        membership.rejoin(Subscription(("t",)))
         assert owner.rung.wait(20)
         assigned = owner.until(Assigned)
         assert isinstance(assigned, Assigned)
@@ -66,7 +67,7 @@ def test_the_bell_rings_for_news_and_heartbeats_go_on_without_the_owner(door: Do
         owner.rung.clear()
         other = Owner(door)
         with closing(other.membership):
-            other.membership.rejoin(Offer(("t",)))
+            other.membership.rejoin(Subscription(("t",)))
             assert owner.rung.wait(20)  # a heartbeat of the background thread has heard of it
             owner.until(Assigned)
             other.until(Assigned)
@@ -76,7 +77,7 @@ def test_the_bell_rings_for_news_and_heartbeats_go_on_without_the_owner(door: Do
 def test_an_owner_that_does_not_show_itself_is_out(door: Door) -> None:
     owner = Owner(door, member_settings(max_poll_interval_ms=30))
     with closing(owner.membership) as membership:
-        membership.rejoin(Offer(("t",)))
+        membership.rejoin(Subscription(("t",)))
         lost = owner.until(Lost)
         assert isinstance(lost, Lost)
         assert isinstance(lost.reason, TimeoutException)
@@ -85,7 +86,7 @@ def test_an_owner_that_does_not_show_itself_is_out(door: Door) -> None:
 def test_positions_are_committed_with_the_membership(door: Door) -> None:
     owner = Owner(door)
     with closing(owner.membership) as membership:
-        membership.rejoin(Offer(("t",)))
+        membership.rejoin(Subscription(("t",)))
         owner.until(Assigned)
         membership.commit_now({ZERO: Position(3, "text")}, 20_000)
         assert membership.committed([ZERO, TopicPartition("t", 1)], 20_000) == {ZERO: Position(3, "text")}
@@ -96,7 +97,7 @@ def test_positions_are_committed_with_the_membership(door: Door) -> None:
         membership.leave()
         stranger = Owner(door)
         with closing(stranger.membership):
-            stranger.membership.rejoin(Offer(("t",)))
+            stranger.membership.rejoin(Subscription(("t",)))
             stranger.until(Assigned)
             with pytest.raises(UnknownMemberIdException):
                 membership.commit_now({ZERO: Position(5)}, 20_000)
@@ -117,7 +118,7 @@ def test_without_a_membership_it_commits_for_an_empty_group(door: Door) -> None:
 def test_what_is_safe_is_committed_by_itself_once(door: Door) -> None:
     owner = Owner(door)
     with closing(owner.membership) as membership:
-        membership.rejoin(Offer(("t",)))
+        membership.rejoin(Subscription(("t",)))
         owner.until(Assigned)
         membership.commit_by_itself(5)
         membership.safe({ZERO: Position(2)})
@@ -131,9 +132,9 @@ def test_what_is_safe_is_committed_by_itself_once(door: Door) -> None:
 def test_a_member_that_others_cannot_work_with_is_told_for_good(door: Door) -> None:
     one, two = Owner(door), Owner(door, member_settings("roundrobin"))
     with closing(one.membership), closing(two.membership):
-        one.membership.rejoin(Offer(("t",)))
+        one.membership.rejoin(Subscription(("t",)))
         one.until(Assigned)
-        two.membership.rejoin(Offer(("t",)))
+        two.membership.rejoin(Subscription(("t",)))
         failed = two.until(Failed)
         assert isinstance(failed, Failed)
         assert type(failed.error).__name__ == "InconsistentGroupProtocolException"

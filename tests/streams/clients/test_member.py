@@ -16,7 +16,7 @@ from streams.clients.api import (
     SyncGroup,
     SyncGroupReply,
 )
-from streams.clients.assignors import write_subscription
+from streams.clients.assignors import Subscription, write_subscription
 from streams.clients.member import (
     NEVER,
     Assigned,
@@ -26,7 +26,6 @@ from streams.clients.member import (
     Lost,
     Member,
     MemberSettings,
-    Offer,
     Phase,
     Rebalance,
     Send,
@@ -44,18 +43,18 @@ from streams.errors import (
 from streams.record import TopicPartition
 from tests.streams.clients.steps import member_settings
 
-OFFER = Offer(("t",))
+SUBSCRIPTION = Subscription(("t",))
 SETTINGS = member_settings(session_timeout_ms=10_000, heartbeat_interval_ms=1_000, max_poll_interval_ms=60_000)
 
 
 def joined(generation: int = 1, leader: str = "other", **more: object) -> JoinGroupReply:
-    members = {"me": write_subscription(OFFER)} if leader == "me" else {}
+    members = {"me": write_subscription(SUBSCRIPTION)} if leader == "me" else {}
     return JoinGroupReply(None, "me", generation, leader, "range", members)
 
 
 def stable(settings: MemberSettings = SETTINGS, now: int = 0) -> Member:
     member = Member(settings)
-    member.rejoin(OFFER, now)
+    member.rejoin(SUBSCRIPTION, now)
     member.on_reply(joined(), now)
     member.on_reply(SyncGroupReply(None, b"mine"), now)
     assert member.phase is Phase.STABLE
@@ -69,9 +68,9 @@ def requests(events: list[Event]) -> list[object]:
 def test_a_follower_joins_syncs_and_is_assigned() -> None:
     member = Member(SETTINGS)
     assert member.next_due() == NEVER
-    (join,) = requests(member.rejoin(OFFER, 5))
+    (join,) = requests(member.rejoin(SUBSCRIPTION, 5))
     assert join == JoinGroup(
-        "g", "", None, 10_000, 60_000, "consumer", (("range", write_subscription(OFFER)),)
+        "g", "", None, 10_000, 60_000, "consumer", (("range", write_subscription(SUBSCRIPTION)),)
     )
     assert member.on_reply(joined(), 6) == [Send(SyncGroup("g", "me", None, 1, {}))]
     assert member.on_reply(SyncGroupReply(None, b"mine"), 7) == [Assigned(1, "me", "range", b"mine")]
@@ -80,22 +79,22 @@ def test_a_follower_joins_syncs_and_is_assigned() -> None:
 
 def test_the_leader_is_shown_the_offers_and_brings_the_plan() -> None:
     member = Member(SETTINGS)
-    member.rejoin(OFFER, 0)
-    assert member.on_reply(joined(leader="me"), 0) == [Lead(1, "range", {"me": OFFER})]
+    member.rejoin(SUBSCRIPTION, 0)
+    assert member.on_reply(joined(leader="me"), 0) == [Lead(1, "range", {"me": SUBSCRIPTION})]
     assert member.lead({"me": b"all"}, 1) == [Send(SyncGroup("g", "me", None, 1, {"me": b"all"}))]
     assert member.on_reply(SyncGroupReply(None, b"all"), 2) == [Assigned(1, "me", "range", b"all")]
 
 
 def test_a_static_leader_that_came_back_syncs_without_a_plan() -> None:
     member = Member(SETTINGS)
-    member.rejoin(OFFER, 0)
+    member.rejoin(SUBSCRIPTION, 0)
     reply = JoinGroupReply(None, "me", 4, "me", "range", {}, skip_assignment=True)
     assert member.on_reply(reply, 0) == [Send(SyncGroup("g", "me", None, 4, {}))]
 
 
 def test_a_plan_that_comes_too_late_is_not_sent() -> None:
     member = Member(SETTINGS)
-    member.rejoin(OFFER, 0)
+    member.rejoin(SUBSCRIPTION, 0)
     member.on_reply(joined(leader="me"), 0)
     member.on_time(1_000)
     assert isinstance(member.on_reply(HeartbeatReply(UnknownMemberIdException("gone")), 1_001)[0], Lost)
@@ -122,7 +121,7 @@ def test_a_rebalance_is_told_and_the_member_beats_on_until_its_owner_is_ready() 
     assert member.phase is Phase.CALLED
     assert member.on_time(2_000) == [Send(Heartbeat("g", "me", None, 1))]
     assert member.on_reply(HeartbeatReply(RebalanceInProgressException("join")), 2_001) == []
-    owned = Offer(("t",), b"", (TopicPartition("t", 0),))
+    owned = Subscription(("t",), b"", (TopicPartition("t", 0),))
     (join,) = requests(member.rejoin(owned, 2_500))
     assert isinstance(join, JoinGroup)
     assert (join.member_id, join.protocols[0][1]) == ("me", write_subscription(owned))
@@ -133,21 +132,21 @@ def test_a_rebalance_is_told_and_the_member_beats_on_until_its_owner_is_ready() 
 
 def test_a_rebalance_during_sync_calls_the_owner_again() -> None:
     member = Member(SETTINGS)
-    member.rejoin(OFFER, 0)
+    member.rejoin(SUBSCRIPTION, 0)
     member.on_reply(joined(), 0)
     assert member.on_reply(SyncGroupReply(RebalanceInProgressException("again")), 1) == [Rebalance()]
-    assert isinstance(requests(member.rejoin(OFFER, 2))[0], JoinGroup)
+    assert isinstance(requests(member.rejoin(SUBSCRIPTION, 2))[0], JoinGroup)
 
 
 def test_a_rejoin_while_a_join_is_out_follows_it() -> None:
     member = Member(SETTINGS)
-    member.rejoin(OFFER, 0)
-    assert member.rejoin(Offer(("t", "u")), 1) == []
+    member.rejoin(SUBSCRIPTION, 0)
+    assert member.rejoin(Subscription(("t", "u")), 1) == []
     member.on_reply(joined(), 2)
     assert member.on_reply(SyncGroupReply(None, b"mine"), 3) == [Assigned(1, "me", "range", b"mine"), Rebalance()]
-    (join,) = requests(member.rejoin(Offer(("t", "u")), 4))
+    (join,) = requests(member.rejoin(Subscription(("t", "u")), 4))
     assert isinstance(join, JoinGroup)
-    assert join.protocols[0][1] == write_subscription(Offer(("t", "u")))
+    assert join.protocols[0][1] == write_subscription(Subscription(("t", "u")))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_a_lost_membership_is_told_and_made_anew(error: KafkaException, kept: st
     member.on_time(1_000)
     assert member.on_reply(HeartbeatReply(error), 1_001) == [Lost(error)]
     assert (member.phase, member.generation, member.next_due()) == (Phase.IDLE, -1, NEVER)
-    (join,) = requests(member.rejoin(OFFER, 1_002))
+    (join,) = requests(member.rejoin(SUBSCRIPTION, 1_002))
     assert isinstance(join, JoinGroup)
     assert join.member_id == kept
 
@@ -166,7 +165,7 @@ def test_a_lost_membership_is_told_and_made_anew(error: KafkaException, kept: st
 @pytest.mark.parametrize("error", [FencedInstanceIdException("x"), InconsistentGroupProtocolException("x")])
 def test_what_no_retry_can_heal_ends_the_membership(error: KafkaException) -> None:
     member = Member(SETTINGS)
-    member.rejoin(OFFER, 0)
+    member.rejoin(SUBSCRIPTION, 0)
     assert member.on_reply(JoinGroupReply(error), 1) == [Failed(error)]
     assert member.phase is Phase.IDLE
 
@@ -174,7 +173,7 @@ def test_what_no_retry_can_heal_ends_the_membership(error: KafkaException) -> No
 @pytest.mark.parametrize("error", [DisconnectException("lost"), RebalanceInProgressException("wait")])
 def test_a_join_is_tried_again_after_a_pause(error: KafkaException) -> None:
     member = Member(SETTINGS)
-    member.rejoin(OFFER, 0)
+    member.rejoin(SUBSCRIPTION, 0)
     assert member.on_reply(JoinGroupReply(error), 10) == []
     assert member.next_due() == 110
     assert member.on_time(109) == []
@@ -183,7 +182,7 @@ def test_a_join_is_tried_again_after_a_pause(error: KafkaException) -> None:
 
 def test_a_sync_that_was_cut_off_joins_again_as_the_same_member() -> None:
     member = Member(SETTINGS)
-    member.rejoin(OFFER, 0)
+    member.rejoin(SUBSCRIPTION, 0)
     member.on_reply(joined(), 0)
     assert member.on_reply(SyncGroupReply(DisconnectException("lost")), 10) == []
     (join,) = requests(member.on_time(110))
@@ -203,7 +202,7 @@ def test_a_restarted_coordinator_that_knows_the_member_costs_only_a_heartbeat() 
 
 def test_an_owner_that_does_not_poll_loses_its_membership() -> None:
     member = stable()
-    member.shown(10_000)
+    member.owner_polled(10_000)
     assert member.on_time(69_999) == [Send(Heartbeat("g", "me", None, 1))]
     leave, lost = member.on_time(70_000)
     assert leave == Send(LeaveGroup("g", "me", None))
@@ -239,7 +238,7 @@ def test_answers_that_no_longer_matter_are_passed_over() -> None:
 
 def test_damaged_metadata_of_another_member_ends_the_leaders_membership() -> None:
     member = Member(SETTINGS)
-    member.rejoin(OFFER, 0)
+    member.rejoin(SUBSCRIPTION, 0)
     (failed,) = member.on_reply(JoinGroupReply(None, "me", 1, "me", "range", {"other": b"\xff"}), 1)
     assert isinstance(failed, Failed)
     assert "Another kind of client" in str(failed.error)

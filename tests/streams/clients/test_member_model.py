@@ -14,7 +14,7 @@ from broker_local.host.inprocess import Engine
 from streams.clients.assignors import (
     ASSIGNORS,
     Assignment,
-    Offer,
+    Subscription,
     read_assignment,
     write_assignment,
 )
@@ -52,7 +52,7 @@ class Life:
         self.owned: frozenset[TopicPartition] = frozenset()
         self.generations: list[int] = []
         self.silent = False
-        self.act(self.member.rejoin(Offer(("t",)), self.now()))
+        self.act(self.member.rejoin(Subscription(("t",)), self.now()))
 
     def now(self) -> int:
         return int(self.clock.monotonic_ms())
@@ -62,7 +62,7 @@ class Life:
         for _, reply in self.link.receive(0):
             self.act(self.member.on_reply(reply, self.now()))
         if not self.silent:
-            self.member.shown(self.now())
+            self.member.owner_polled(self.now())
             self.act(self.member.on_time(self.now()))
 
     def act(self, events: list[Event]) -> None:
@@ -80,7 +80,7 @@ class Life:
                     self.generations.append(event.generation)
                 case Rebalance() | Lost():
                     self.owned = frozenset()
-                    self.act(self.member.rejoin(Offer(("t",)), self.now()))
+                    self.act(self.member.rejoin(Subscription(("t",)), self.now()))
                 case Failed(error):
                     raise error
 

@@ -12,7 +12,7 @@ import pytest
 
 from streams import StreamsBuilder
 from streams.clients.api import Admin, TopicDescription
-from streams.clients.assignors import Offer
+from streams.clients.assignors import Subscription
 from streams.errors import MissingSourceTopicException, StreamsException
 from streams.runtime.group.internal import make_topics
 from streams.runtime.group.membership import WorkerInfo, read_given, write_info
@@ -36,21 +36,22 @@ def estate(engines: Engines, tmp_path: Path) -> Iterator[Estate]:
     made.close()
 
 
-def offer(built: BuiltTopology, positions: dict[TaskId, int] | None = None) -> Offer:
+def subscription(built: BuiltTopology, positions: dict[TaskId, int] | None = None) -> Subscription:
     fingerprints = frozenset(built.fingerprint(sub.id) for sub in built.subtopologies)
-    return Offer(("words",), write_info(WorkerInfo(str(uuid.uuid4()), "disk", fingerprints, positions=positions or {})))
+    info = WorkerInfo(str(uuid.uuid4()), "disk", fingerprints, positions=positions or {})
+    return Subscription(("words",), write_info(info))
 
 
 def test_internal_topics_are_made_once_and_checked(
     engines: Engines, estate: Estate, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
-        estate.surveyor.lead({"m": offer(estate.built)})
+        estate.surveyor.lead({"m": subscription(estate.built)})
     found = engines.admin.describe_topics(["app-counts-changelog"])["app-counts-changelog"]
     assert found.partitions == 3 and found.settings["cleanup.policy"] == "compact"
     engines.admin.add_partitions("words", 4)
     with pytest.raises(StreamsException, match="invalid partitions: expected: 4; actual: 3") as raised:
-        estate.surveyor.lead({"m": offer(estate.built)})
+        estate.surveyor.lead({"m": subscription(estate.built)})
     assert "topics delete app-counts-changelog" in str(raised.value)
 
 
@@ -80,8 +81,8 @@ def test_all_tasks_are_given_out_and_those_of_strangers_are_named(
 ) -> None:
     engines.topic("other", 1)
     other = Estate(engines, tmp_path / "other", counting("other"))
-    alien = Offer(("words",), b"\x00not ours")
-    answer = estate.surveyor.lead({"a": offer(estate.built), "b": offer(other.built), "c": alien})
+    alien = Subscription(("words",), b"\x00not ours")
+    answer = estate.surveyor.lead({"a": subscription(estate.built), "b": subscription(other.built), "c": alien})
     given = {name: read_given(data) for name, data in answer.assignments.items()}
     assert given["a"].tasks == (TaskId(0, 0), TaskId(0, 1), TaskId(0, 2)) and given["a"].refusal == ""
     assert given["b"].tasks == ()
@@ -95,7 +96,8 @@ def test_tasks_that_nobody_can_run_are_named(
 ) -> None:
     engines.topic("other", 1)
     other = Estate(engines, tmp_path / "other", counting("other"))
-    assert estate.surveyor.lead({"b": offer(other.built)}).plan.unplaced.keys() == {TaskId(0, n) for n in range(3)}
+    unplaced = estate.surveyor.lead({"b": subscription(other.built)}).plan.unplaced
+    assert unplaced.keys() == {TaskId(0, n) for n in range(3)}
     assert "Task 0_2 is run by nobody: no member runs this version of its sub-topology." in caplog.text
     other.close()
 
@@ -116,13 +118,13 @@ def test_the_same_sub_topology_under_another_number_is_another(engines: Engines,
 
 
 def test_tasks_go_where_their_state_is(engines: Engines, estate: Estate) -> None:
-    estate.surveyor.lead({"a": offer(estate.built)})  # makes the changelog
+    estate.surveyor.lead({"a": subscription(estate.built)})  # makes the changelog
     for partition in range(3):
         engines.write("app-counts-changelog", *[("k", "12345678")] * 20_000, partition=partition)
     state = {TaskId(0, 2): 20_000}
-    first, second = offer(estate.built), offer(estate.built, state)
+    first, second = subscription(estate.built), subscription(estate.built, state)
     info = WorkerInfo(str(uuid.uuid4()), "elsewhere", frozenset({estate.built.fingerprint(0)}))
-    answer = estate.surveyor.lead({"a": Offer(first.topics, write_info(info)), "b": second})
+    answer = estate.surveyor.lead({"a": Subscription(first.topics, write_info(info)), "b": second})
     assert TaskId(0, 2) in read_given(answer.assignments["b"]).tasks
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.clients.assignors import Offer, read_assignment
+from streams.clients.assignors import Subscription, read_assignment
 from streams.errors import SerializationException
 from streams.record import TopicPartition
 from streams.runtime.group.assign import AssignSettings, TaskInfo
@@ -69,16 +69,16 @@ def test_the_leader_withholds_what_is_owned_elsewhere_and_asks_for_a_second_roun
     tasks = {TaskId(0, p): [TopicPartition("in", p)] for p in range(2)}
     infos = [TaskInfo(task, True, b"f" * 8) for task in tasks]
 
-    def offer(owned: frozenset[TaskId]) -> Offer:
+    def subscription(owned: frozenset[TaskId]) -> Subscription:
         worker = WorkerInfo("00000000-0000-0000-0000-000000000000", "disk", frozenset({b"f" * 8}), owned)
-        return Offer(("in",), write_info(worker))
+        return Subscription(("in",), write_info(worker))
 
-    members = {"a": offer(frozenset(tasks)), "b": offer(frozenset()), "x": Offer(("in",), b"?")}
+    members = {"a": subscription(frozenset(tasks)), "b": subscription(frozenset()), "x": Subscription(("in",), b"?")}
     answer = lead(members, tasks, infos, {}, AssignSettings(10_000))
     assert read_given(answer.assignments["a"]) == Given((TaskId(0, 0),), True)
     assert read_given(answer.assignments["b"]) == Given((), True)
     assert read_given(answer.assignments["x"]) == Given(())
     assert list(answer.unreadable) == ["x"]
-    members = {"a": offer(frozenset({TaskId(0, 0)})), "b": offer(frozenset())}
+    members = {"a": subscription(frozenset({TaskId(0, 0)})), "b": subscription(frozenset())}
     answer = lead(members, tasks, infos, {}, AssignSettings(10_000))
     assert read_given(answer.assignments["b"]) == Given((TaskId(0, 1),), False)
