@@ -16,7 +16,7 @@ ITEM = re.compile(r"\s*(?:[*-] |\d+\.? |>>> |\.\.\. |\||[\w, `*./()]+:(?:\s|$))"
 """What stands for itself: a bullet, a number, an example, a row, a name with its meaning."""
 DRAWN = re.compile(r"[│├└┌─▶▼→‖]|\S {2,}\S|[=(\[{]$|^\s{8,}")
 """No running text: a picture, columns, code."""
-RUN_ON = re.compile(r"^\s*\* .*\S \* \w")
+RUN_ON = re.compile(r"[;.] \* \w")
 """Bullets that have become one line."""
 
 
@@ -33,12 +33,14 @@ def broken(tree: ast.Module) -> list[int]:
     """The lines at which docstrings were broken."""
     found = []
     for first, text in docstrings(tree):
-        lines = text.splitlines()
-        margin = min((indent(line) for line in lines[1:] if line.strip()), default=0)
+        head, *rest = text.splitlines()
+        margin = min((indent(line) for line in rest if line.strip()), default=0)
+        lines = [head.lstrip(), *(line[margin:] for line in rest)]
         for number, (line, after) in enumerate(zip(lines, [*lines[1:], ""], strict=True)):
-            same = after.strip() and indent(after) == (indent(line) if number else margin)
-            plain = not any(ITEM.match(each) or DRAWN.search(each) for each in (line, after))
-            if RUN_ON.match(line) or (same and plain and 0 < len(line.strip()) < SHORT):
+            deeper = indent(after) - indent(line)
+            short = 0 < len(line.strip()) < SHORT and not line.endswith((":", "/"))
+            stands = ITEM.match(line) or DRAWN.search(line) or ITEM.match(after) or (not deeper and DRAWN.search(after))
+            if RUN_ON.search(line) or (short and not stands and after.strip() and deeper >= 0):
                 found.append(first + number)
     return found
 
@@ -56,7 +58,8 @@ def test_no_docstring_is_broken(module: Module) -> None:
     ("text", "line"),
     [
         ("Keeps what it is given, and gives it back to whoever asks for\n    it\n    again, as often as he does.", 2),
-        ("Of a sort:\n\n    * one comes first; * another comes second\n    ", 3),
+        ("Of a sort:\n\n    * one comes first, as\n      said; * another comes second\n    ", 4),
+        ("Listed:\n\n    * one, of which there is more to say than there is room\n    for\n      it;\n    ", 4),
         ("Of an attribute, which says in more than one line what it would\ncost\nmore than all the rest.", 2),
     ],
 )
