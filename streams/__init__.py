@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streams.clients import OffsetAndMetadata as OffsetAndMetadata
     from streams.clients.admin import Admin as Admin
     from streams.clients.consumer import Consumer as Consumer
-    from streams.clients.flow import ConsumerRecord as ConsumerRecord
+    from streams.clients.fetch_buffer import ConsumerRecord as ConsumerRecord
     from streams.clients.producer import Producer as Producer
     from streams.clients.producer import ProducerRecord as ProducerRecord
     from streams.clients.subscriber import ConsumerRebalanceListener as ConsumerRebalanceListener
