@@ -231,9 +231,7 @@ class Task:
 
     def _new_inbox(self) -> Inbox:
         ground = self._ground
-        settings = InboxSettings(
-            ground.number("max.task.idle.ms"), ground.number("buffered.records.per.partition")
-        )
+        settings = InboxSettings(ground.number("max.task.idle.ms"), ground.number("buffered.records.per.partition"))
         enforced = ground.metrics.counter("enforced-processing-total", **self._tags)
         return Inbox(self._reads, settings, enforced)
 
