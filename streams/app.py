@@ -80,15 +80,16 @@ class KafkaStreams:
     >>> from streams import KafkaStreams, StreamsBuilder
     >>> from streams.clients import Consumer, Producer, ProducerRecord
     >>> engine = "memory://a-word"
-    >>> with Producer(bootstrap_servers=engine) as producer:
-    ...     future = producer.send(ProducerRecord("lines", b"hello"))
+    >>> with Producer(bootstrap_servers=engine, value_serializer="string") as producer:
+    ...     future = producer.send(ProducerRecord("lines", "hello"))
     >>> builder = StreamsBuilder()
     >>> stream = builder.stream("lines").map_values(lambda line: line.upper()).to("loud")
-    >>> with KafkaStreams(builder, application_id="shouting", bootstrap_servers=engine) as app:
+    >>> settings = {"default.key.serde": "string", "default.value.serde": "string", "bootstrap.servers": engine}
+    >>> with KafkaStreams(builder, settings, application_id="shouting") as app:
     ...     with Consumer(bootstrap_servers=engine, group_id="ears", auto_offset_reset="earliest") as consumer:
     ...         consumer.subscribe(["loud"])
-    ...         print(next(iter(consumer)).value)
-    b'HELLO'
+    ...         print([record.value for record in consumer.poll(60_000)])
+    [b'HELLO']
 
     When it runs for the first time, Python's garbage collector of the process is set to look less often, unless
     `gc.freeze()` was called before (`streams/runtime/worker/collector.py`): records form no cycles.
@@ -443,7 +444,8 @@ class KafkaStreams:
     def set_uncaught_exception_handler(self, handler: UncaughtExceptionHandler) -> None:
         """Says what becomes of the application when a worker fails; without a handler it ends (`SHUTDOWN_CLIENT`).
 
-        >>> from streams import KafkaStreams, StreamsBuilder, StreamThreadExceptionResponse
+        >>> from streams import KafkaStreams, StreamsBuilder
+        >>> from streams.app import StreamThreadExceptionResponse
         >>> builder = StreamsBuilder()
         >>> stream = builder.stream("in").to("out")
         >>> app = KafkaStreams(builder, application_id="goes-on", bootstrap_servers="memory://a-handler")

@@ -67,7 +67,8 @@ def written() -> list[Path]:
     """Everything that is read or written here, but the rules, which have to name what they forbid."""
     tops = (*PACKAGES, "tests", "examples", "benchmarks", "docs")
     found = [path for top in tops for kind in ("*.py", "*.md") for path in (ROOT / top).rglob(kind)]
-    return [*(path for path in found if path.parent != Path(__file__).parent), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    here = Path(__file__).parent
+    return [*(path for path in found if path.parent != here), ROOT / "README.md", ROOT / "CHANGELOG.md"]
 
 
 @pytest.mark.parametrize("word", RETIRED)

@@ -34,7 +34,7 @@ OTHER: Mapping[Type, tuple[object, ...]] = {
     Type.BOOLEAN: (True, False),
     Type.STRING: ("x", "9", "read_committed", "LogAppendTime", "zstd", "INCREMENTAL", "CONSUMER", "explicit", "SSL",
                   "ES256", "NONE", "resolve_canonical_bootstrap_servers_only", "in_memory", "STREAMS", "min_traffic",
-                  "DEBUG", "exactly_once_v2", "HEADERS", "READ_COMMITTED", "all", "a:1", "2.4", "earliest"),
+                  "DEBUG", "exactly_once_v2", "HEADERS", "READ_COMMITTED", "all", "a:1", "2.4", "earliest", "1"),
     Type.LIST: (("compact",), ("all",), ("range",), ("x",)),
     Type.CLASS: ("string", Serdes.long(), print),
     Type.PASSWORD: ("x",),
@@ -142,8 +142,12 @@ def test_a_setting_of_topics_is_one_of_the_brokers_or_refused(name: str) -> None
         parse({name: text_of(value)}, {})
 
 
-APPLICATIONS = [("consumer", name, READ_BY_CONSUMER) for name, setting in CONSUMER.items() if not is_refused(setting)]
-APPLICATIONS += [("producer", name, READ_BY_PRODUCER) for name, setting in PRODUCER.items() if not is_refused(setting)]
+APPLICATIONS = [
+    (kind, name, read)
+    for kind, read in (("consumer", READ_BY_CONSUMER), ("producer", READ_BY_PRODUCER))
+    for name, setting in CLIENTS[kind].items()
+    if not is_refused(setting) and not is_moot(setting)
+]
 
 
 @pytest.mark.parametrize(("kind", "name", "read"), APPLICATIONS)
