@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from streams.record import TopicPartition
 
-
 BY_CODE: dict[int, type[KafkaException]] = {}
 """The exception that each of Kafka's numbers means: what comes from a broker is raised by it."""
 

@@ -36,11 +36,13 @@ def broken(tree: ast.Module) -> list[int]:
         head, *rest = text.splitlines()
         margin = min((indent(line) for line in rest if line.strip()), default=0)
         lines = [head.lstrip(), *(line[margin:] for line in rest)]
+        example = False  # its output stands as it comes
         for number, (line, after) in enumerate(zip(lines, [*lines[1:], ""], strict=True)):
+            example = line.lstrip().startswith(">>> ") or (example and bool(line.strip()))
             deeper = indent(after) - indent(line)
             short = 0 < len(line.strip()) < SHORT and not line.endswith((":", "/"))
             stands = ITEM.match(line) or DRAWN.search(line) or ITEM.match(after) or (not deeper and DRAWN.search(after))
-            if RUN_ON.search(line) or (short and not stands and after.strip() and deeper >= 0):
+            if RUN_ON.search(line) or (not example and short and not stands and after.strip() and deeper >= 0):
                 found.append(first + number)
     return found
 
@@ -76,7 +78,7 @@ def test_the_rule_sees_a_broken_docstring(text: str, line: int) -> None:
         "Sends it.\n\n    Args:\n        it: what is sent.\n        to: where.\n    ",
         "In order:\n\n    * first;\n    * second.\n    ",
         "Drawn:\n\n    a ──▶ b\n    b ──▶ c\n    ",
-        ">>> one\n    1\n    >>> two\n    2\n    ",
+        ">>> one\n    1\n    1\n    >>> two\n    2\n    ",
     ],
 )
 def test_the_rule_lets_lists_and_pictures_be(text: str) -> None:
