@@ -21,12 +21,16 @@ RETIRED = {
     "pulse": "background thread",
     "nudge": "wake",
     "beaten": "the reply to a heartbeat",
+    "shelf": "indexes",
+    "facade": "face",
 }
 """Words that a thing went by, and what it is called now, in code and docs."""
 RETIRED_FILES = {
     **dict.fromkeys(("util", "utils", "helper", "helpers", "misc", "common", "stuff"), "what its content is about"),
     "things": "what the things are",
     "harmless": "without_effect",
+    "stateless_ends": "stateless",
+    "diff_words": "consequences",
 }
 """Names of files that say nothing, or that another name has replaced. A file is named by what the field calls its
 content; if the field has no name for it, the content belongs elsewhere."""
