@@ -201,8 +201,7 @@ class Sheet:
         self._known_bytes[name] = (raw, serde)
 
     def bytes_of(self, name: str, serde: Serde[object]) -> str:
-        """The variable with the bytes of `name` under `serde`, as they were read; "" if there is none that
-        may
+        """The variable with the bytes of `name` under `serde`, as they were read; "" if there is none that may
         stand for it: the serde writes what it reads, and nobody can have changed the value since."""
         raw, known = self._known_bytes.get(name, ("", None))
         return raw if known == serde and serde.canonical and serde.exact is not None else ""
