@@ -427,8 +427,8 @@ class KStream(Generic[K, V]):
         """Writes the records to a topic of the application's own, by their key, and reads them back.
 
         The topic `<application.id>-<name>-repartition` is made with as many partitions as are asked for, else as the
-        topics have that the records come from. No optimisation removes it. Records without a key are spread over all
-        partitions.
+        topics have that the records come from. No optimisation removes it. Records without a key are dropped and
+        counted, unless nothing but joins that take them, left and outer ones, stands below (KIP-962).
 
         Args:
             options: `Repartitioned`, or its fields: `name=`, `partitions=` (at least 1), `key_serde=`, `value_serde=`,
@@ -643,8 +643,9 @@ class KStream(Generic[K, V]):
         """Joins with a stream, a table or a global table; only records with a partner come out.
 
         `join(stream, joiner, windows)`: each pair of records with one key, whose timestamps are as near as the
-        `JoinWindows` say. The result has the higher timestamp. Each side is kept in a window store,
-        `<name>-this-join-store` and `<name>-other-join-store`, for size and grace of the windows, with a changelog. A
+        `JoinWindows` say. The result has the higher timestamp. Each side is kept in a window store for size and grace
+        of the windows: with `store_name=` they are `<store_name>-this-join-store` and `…-other-join-store`, else their
+        names are generated (`KSTREAM-JOINTHIS-…-store`). Each has the changelog `<application.id>-<store>-changelog`. A
         record later than that meets nobody.
 
         `join(table, joiner)`: each record with the row that its key has at that moment; updates of the table give
@@ -737,7 +738,8 @@ class KStream(Generic[K, V]):
 
         With a stream such a record comes out when no partner can come any more: when stream time has passed its window
         and the grace period (KIP-633; with `JoinWindows.of` at once). Until then it waits in a store that both sides
-        share, `…-left-shared-join-store`. With a table it comes out at once, also without a key.
+        share, `<store_name>-left-shared-join-store` or a generated name. With a table it comes out at once. A record
+        without a key has no partner, and comes out too (KIP-962).
 
         Args:
             other, given, fields: as of `join`.
@@ -776,7 +778,8 @@ class KStream(Generic[K, V]):
         """As `join` of two streams, and records of either without a partner are joined with None.
 
         Such a record comes out when no partner can come any more: when stream time has passed its window and the grace
-        period (KIP-633). Until then it waits in a store that both sides share, `…-outer-shared-join-store`.
+        period (KIP-633). Until then it waits in a store that both sides share, `<store_name>-outer-shared-join-store`
+        or a generated name. A record without a key has no partner, and comes out too (KIP-962).
 
         Args:
             other, given, fields: as of `join` with a stream.
