@@ -12,7 +12,7 @@ from tests.house.source import Module, modules
 
 SHORT = 20
 """A line of a paragraph that is shorter was broken off: the next word would have had room."""
-ITEM = re.compile(r"\s*(?:[*-] |\d+\.? |>>> |\.\.\. |\||[\w, `*./()]+:(?:\s|$))")
+ITEM = re.compile(r"\s*(?:[*-] |\d+\.? |>>> |\.\.\. |\||[\w`*./()]+(?:, [\w`*./()]+)*:(?:\s|$))")
 """What stands for itself: a bullet, a number, an example, a row, a name with its meaning."""
 DRAWN = re.compile(r"[│├└┌─▶▼→‖]|\S {2,}\S|[=(\[{]$|^\s{8,}")
 """No running text: a picture, columns, code."""
@@ -60,6 +60,7 @@ def test_no_docstring_is_broken(module: Module) -> None:
     ("text", "line"),
     [
         ("Keeps what it is given, and gives it back to whoever asks for\n    it\n    again, as often as he does.", 2),
+        ("What it has, as it was read, and as nobody can have changed it that\nmay\nstand for it: no more.", 2),
         ("Of a sort:\n\n    * one comes first, as\n      said; * another comes second\n    ", 4),
         ("Listed:\n\n    * one, of which there is more to say than there is room\n    for\n      it;\n    ", 4),
         ("Of an attribute, which says in more than one line what it would\ncost\nmore than all the rest.", 2),

@@ -21,14 +21,47 @@ RETIRED = {
     "pulse": "background thread",
     "nudge": "wake",
     "beaten": "the reply to a heartbeat",
-    "shelf": "indexes",
-    "facade": "face",
+    "parcel": "batch in flight",
+    "shelf": "index",
+    "bury": "send a dead letter",
+    "facade": "face of a store",
 }
 """Words that a thing went by, and what it is called now, in code and docs."""
+RETIRED_TYPES = {
+    "Pulse": "BackgroundThread",
+    "Beat": "Polled",
+    "Telling": "Reports",
+    "News": "MembershipEvent",
+    "Offer": "Subscription",
+    "Pending": "ProducerBatch",
+    "Parcel": "InFlightBatch",
+    "Synced": "SyncGroupReply",
+    "Beaten": "HeartbeatReply",
+    "Damaged": "Corruption",
+    "Broken": "DiskFailed",
+    "Longest": "MaxLength",
+    "KeptNumber": "ProcessorMetadata",
+    "Shelf": "indexes",
+}
+"""The same for classes, where the word itself has other uses."""
 RETIRED_FILES = {
     **dict.fromkeys(("util", "utils", "helper", "helpers", "misc", "common", "stuff"), "what its content is about"),
     "things": "what the things are",
+    "page": "docs_page, settings_page",
+    "pulse": "background",
+    "flow": "fetch_buffer, refs",
     "harmless": "without_effect",
+    "meaningless": "not_applicable",
+    "lane": "partition_queue",
+    "line": "connection, recovery_point",
+    "sheet": "atomic_file",
+    "heads": "codec",
+    "place": "data_directory",
+    "shelf": "indexes",
+    "timed": "ranges",
+    "turns": "topic_order",
+    "working": "editable_graph",
+    "demand": "materialization",
     "stateless_ends": "stateless",
     "diff_words": "consequences",
 }
@@ -86,6 +119,12 @@ def test_no_retired_word_comes_back(word: str) -> None:
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
 def test_a_file_is_named_after_what_it_holds(module: Module) -> None:
     assert module.path.stem not in RETIRED_FILES, RETIRED_FILES.get(module.path.stem)
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_no_retired_type_comes_back(module: Module) -> None:
+    classes = [node.name for node in ast.walk(module.tree()) if isinstance(node, ast.ClassDef)]
+    assert [f"{name}: say {RETIRED_TYPES[name]}" for name in classes if name in RETIRED_TYPES] == []
 
 
 def test_the_rule_sees_a_retired_word() -> None:
