@@ -15,7 +15,9 @@ from streams.clients.api import Fetched
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.tasks.task import Ground, Task
+from streams.runtime.state.context import TaskContext
+from streams.runtime.state.task_state import TaskState
+from streams.runtime.tasks.task import StreamTask, output_of
 from streams.runtime.worker.spill import SPILL_TASK_BYTES
 from streams.topology.node import TaskId
 
@@ -28,7 +30,7 @@ TOPIC = "in"
 class Rig:
     """One task over a database on disk, that commits as a worker would."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: StreamTask) -> None:
         self.task = task
         self.partition = TopicPartition(TOPIC, 0)
         self._offset = 0
@@ -61,13 +63,13 @@ class Rig:
         task.outbox.due(0, True)
         task.committable()
         task.committed()
-        for store in task.stores.values():
+        for store in task.state.stores.values():
             if store.layers.committed_bytes > SPILL_TASK_BYTES:
                 _to_disk(store.layers)
 
     def spill(self) -> None:
         """Everything committed goes to the database: what is measured next does not pay for what was before."""
-        for store in self.task.stores.values():
+        for store in self.task.state.stores.values():
             _to_disk(store.layers)
 
 
@@ -85,15 +87,9 @@ def rig(build: Callable[[StreamsBuilder], None], settings: Mapping[str, object] 
     config = StreamsConfig({"application.id": "bench", **(settings or {})})
     built = builder.build(config).built(config)
     engine = RocksEngine(f"{directory}/task")
-    ground = Ground(
-        config=config,
-        metrics=Metrics(),
-        partitions_for=lambda topic: 1,
-        disk=engine,
-        prefix="bench",
-        internal_topics=built.internal_topics,
-    )
-    task = Task(TaskId(0, 0), built.subtopologies[0], [TopicPartition(TOPIC, 0)], ground)
+    id, context = TaskId(0, 0), TaskContext(config, Metrics(), "bench", built.internal_topics)
+    state = TaskState(id, built.subtopologies[0], context, engine)
+    task = StreamTask(state, [TopicPartition(TOPIC, 0)], output_of(id, context, lambda topic: 1))
     task.start(0)
     try:
         yield Rig(task)

@@ -35,8 +35,9 @@ from streams.metrics import MetricName, Metrics
 from streams.runtime.state.memory import memory_of
 from streams.runtime.tasks.restore import RestoreListener
 from streams.runtime.worker.collector import relax
-from streams.runtime.worker.equip import Watchers, make_worker, state_directory, summary_interval_ms
 from streams.runtime.worker.lifecycle import Lifecycle, Listener, State, WorkerState
+from streams.runtime.worker.make_worker import Watchers, make_worker, state_directory
+from streams.runtime.worker.settings import summary_interval_ms
 from streams.runtime.worker.summary import Pace, Summary
 from streams.runtime.worker.worker import Worker
 from streams.serdes.base import in_java

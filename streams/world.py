@@ -1,4 +1,4 @@
-"""What a client or an application takes from the machine: time, waiting, threads, ids and chance.
+"""What a client or an application takes from the machine: time, waiting, threads, ids, chance, and where state lies.
 
     Door ──carries──> World <── SYSTEM            the machine's: the only file of `streams` that reads these
                             <── SimulatedWorld    `streams.testing`: time that jumps, threads that take turns
@@ -19,6 +19,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection
+from pathlib import Path
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -89,8 +90,75 @@ class Thread(Protocol):
         ...
 
 
+class Files(Protocol):
+    """Directories, small files and databases, as state directories are made of them. What fails raises `OSError`."""
+
+    def make(self, path: Path) -> None:
+        """Makes a directory and those above it; nothing where it is there."""
+        ...
+
+    def exists(self, path: Path) -> bool:
+        """Is there something of this name?"""
+        ...
+
+    def directories(self, path: Path) -> list[str]:
+        """The names of the directories in this one, in order; none where there is none."""
+        ...
+
+    def identity(self, path: Path) -> tuple[str, int]:
+        """The host and a number: what tells a directory from a copy of it."""
+        ...
+
+    def lock(self, path: Path) -> Callable[[], None] | None:
+        """Takes the lock of a file, which is made; what gives it back. None: another one holds it."""
+        ...
+
+    def read(self, path: Path) -> str:
+        """A file's text. FileNotFoundError, ValueError: there is none, or it is no text."""
+        ...
+
+    def write(self, path: Path, text: str) -> None:
+        """Writes a file so that it is there whole or not at all."""
+        ...
+
+    def add(self, path: Path, text: str) -> bool:
+        """Writes a file, whole, where there is none; of several at once one does. False: there was one."""
+        ...
+
+    def delete(self, path: Path) -> None:
+        """Deletes a file; nothing where there is none."""
+        ...
+
+    def move(self, path: Path, to: Path) -> bool:
+        """Renames a directory. False: there is something at `to`. FileNotFoundError: it is gone."""
+        ...
+
+    def touch(self, path: Path) -> None:
+        """It was used just now."""
+        ...
+
+    def touched_ms(self, path: Path) -> int:
+        """When something was last made, renamed or deleted in a directory or in the directories in it (wall clock)."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Deletes a directory so that a crash in between never leaves half of one under its name; nothing where there
+        is none."""
+        ...
+
+    def database(self, path: Path, in_memory: type[T], on_disk: Callable[[Path], T]) -> T:
+        """Opens the database in a directory: by `on_disk`, or, where directories live in memory, the one of this class
+        that was made there before."""
+        ...
+
+
 class World(Clock, Protocol):
-    """Time, waiting, threads, ids and chance."""
+    """Time, waiting, threads, ids, chance and files."""
+
+    @property
+    def files(self) -> Files:
+        """Where state lies."""
+        ...
 
     def sleep(self, ms: float) -> None:
         """Waits so many milliseconds."""
@@ -176,6 +244,12 @@ class SystemWorld:
     """The machine's. All of them are alike: `SYSTEM`."""
 
     __slots__ = ("__weakref__",)
+
+    @property
+    def files(self) -> Files:
+        from streams.disk import DISK  # who keeps no state does not pay for it
+
+        return DISK
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000

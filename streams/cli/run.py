@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from types import FrameType
 
@@ -16,10 +16,10 @@ from streams.app import SUMMARIES, KafkaStreams
 from streams.cli import options, render
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
-from streams.cli.supervise import end_with_supervisor, supervise
 from streams.clients.connect import data_directory, over_tcp
 from streams.config.load import from_environment, from_pairs, merge, with_file
 from streams.runtime.worker.summary import Pace
+from streams.supervisor import Supervisor, end_with_supervisor
 from streams.world import SYSTEM
 
 CLOSE_MS = 30_000
@@ -73,8 +73,23 @@ def run(
         if worker_of is None:
             click.echo(first_line(given, servers), err=True)
         if workers > 1:
-            sys.exit(supervise(sys.argv[1:], workers))
+            sys.exit(Supervisor(one_worker(sys.argv[1:]), workers).run())
         sys.exit(run_here(loaded, given, terminal))
+
+
+def one_worker(arguments: Sequence[str]) -> list[str]:
+    """This command for one of several workers."""
+    kept, skip = [], False
+    for argument in arguments:
+        if skip:
+            skip = False
+        elif argument in ("--workers", "-w"):
+            skip = True
+        elif not argument.startswith(("--workers=", "-w")):
+            kept.append(argument)
+    if kept[:1] != ["run"]:
+        kept.insert(0, "run")
+    return [sys.executable, "-m", "streams.cli.main", *kept, "--worker-of", str(os.getpid())]
 
 
 def existing(path: str) -> str:

@@ -2,7 +2,7 @@
 
     u8 2 | i64 partition time | [i32 entries | (i32 length | name | i64 value) * entries]
 
-The entries are what operators must remember, e.g. up to where an emit-on-close operator has emitted. Version
+The entries are what operators must keep, e.g. up to where an emit-on-close operator has emitted. Version
 1 ends after the time. Text that nobody can read means that nothing is known.
 """
 

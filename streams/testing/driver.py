@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from statestore import api
 from statestore.memory import MemoryEngine
 from streams import arguments
-from streams.clients.api import Fetched
+from streams.clients.api import Fetched, Position
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.config.streams import INTERNAL_EMIT_FINAL, INTERNAL_OUTER_JOIN, INTERNAL_TOPIC_PREFIX
@@ -34,9 +34,11 @@ from streams.operators.base import StoreAccess
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import DESERIALIZATION
 from streams.runtime.compile.outbox import Column
-from streams.runtime.state.stores import Opened, small_cache
+from streams.runtime.state.context import TaskContext
+from streams.runtime.state.stores import OpenStore, small_cache
+from streams.runtime.state.task_state import TaskState
 from streams.runtime.tasks.global_task import GlobalTask
-from streams.runtime.tasks.task import Ground, Task
+from streams.runtime.tasks.task import StreamTask, output_of
 from streams.serdes.base import Serde
 from streams.spelling import no_attribute
 from streams.state.iterators import Lease
@@ -90,6 +92,7 @@ class TopologyTestDriver:
         self.clock = ManualClock(check_instant(initial_wall_clock_time or 0, "initial_wall_clock_time"))
         self._metrics = Metrics()
         self._dropped = Dropped()
+        self._disk = MemoryEngine()
         self._journal: deque[str] = deque()
         self._records: dict[str, list[RawRecord]] = {}
         self._unread: dict[str, deque[RawRecord]] = {}
@@ -100,40 +103,39 @@ class TopologyTestDriver:
         self._topic_order = TopicOrder()
         built = topology_of(topology, self._config, "TopologyTestDriver()").built(self._config)
         self._topology = _as_one(built)
-        ground = self._ground(built)
+        context = self._context(built)
         self._globals = [
-            GlobalTask(each, [TopicPartition(_topic_of(each.source), 0)], _lenient(ground))
+            GlobalTask(each, [TopicPartition(_topic_of(each.source), 0)], _lenient(context), self._disk, _one)
             for each in built.global_stores
         ]
         self._global_by_topic = {each.partitions[0].topic: each for each in self._globals}
         for each in self._globals:
             each.start(self.clock.now_ms())
-        self._task = self._made(built, ground)
+        self._task = self._made(built, context)
 
-    def _ground(self, built: BuiltTopology) -> Ground:
+    def _context(self, built: BuiltTopology) -> TaskContext:
         config = self._config
-        prefix = config.find_string(INTERNAL_TOPIC_PREFIX) or config.get_string("application.id")
-        return Ground(
+        cache_bytes = config.get_int("statestore.cache.max.bytes")
+        return TaskContext(
             config=config,
             metrics=self._metrics,
-            partitions_for=lambda topic: 1,
-            disk=MemoryEngine(),
-            prefix=prefix,
+            prefix=config.find_string(INTERNAL_TOPIC_PREFIX) or config.get_string("application.id"),
             internal_topics=built.internal_topics,
-            state_dir=Path(config.find_string("state.dir") or "."),
-            cache_bytes=config.get_int("statestore.cache.max.bytes"),
-            record_cache=small_cache(config.get_int("statestore.cache.max.bytes")),
+            cache_bytes=cache_bytes,
+            record_cache=small_cache(cache_bytes),
             log_prefix=LOG_PREFIX,
-            column=self._column,
             dropped=self._dropped,
         )
 
-    def _made(self, built: BuiltTopology, ground: Ground) -> Task | None:
+    def _made(self, built: BuiltTopology, context: TaskContext) -> StreamTask | None:
         if not built.subtopologies:
             return None
-        ground = replace(ground, global_stores={each.store_name: each.store for each in self._globals})
-        topics = [ground.topic_name(topic) for topic in self._topology.source_topics]
-        task = Task(TaskId(0, 0), self._topology, [TopicPartition(topic, 0) for topic in topics], ground)
+        id, home = TaskId(0, 0), Path(self._config.find_string("state.dir") or ".")
+        state = TaskState(id, self._topology, context, self._disk, home)
+        partitions = [TopicPartition(context.topic_name(topic), 0) for topic in self._topology.source_topics]
+        global_stores = {each.store_name: each.store for each in self._globals}
+        output = output_of(id, context, _one, column=self._column)
+        task = StreamTask(state, partitions, output, global_stores=global_stores)
         task.start(self.clock.now_ms())
         task.inbox.merges = False  # it goes record by record
         for partition in task.inbox.partitions:
@@ -299,7 +301,7 @@ class TopologyTestDriver:
         if not self._lease.is_open:
             raise IllegalStateException("This TopologyTestDriver has already been closed.")
 
-    def _store(self, name: str) -> Opened | None:
+    def _store(self, name: str) -> OpenStore | None:
         """The store of that name, or None.
 
         Raises:
@@ -307,9 +309,9 @@ class TopologyTestDriver:
         """
         return self._stores().get(check_text(name, "name of a store"))
 
-    def _stores(self) -> dict[str, Opened]:
+    def _stores(self) -> dict[str, OpenStore]:
         self._check_open()
-        own = {} if self._task is None else self._task.stores
+        own = {} if self._task is None else self._task.state.stores
         return {**own, **{each.store_name: each.store for each in self._globals}}
 
     def _access(self, name: str) -> StoreAccess[object] | None:
@@ -320,7 +322,7 @@ class TopologyTestDriver:
     def _caller(self) -> Caller:
         return Caller(self._lease, self.clock.now_ms)
 
-    def _face(self, store: Opened) -> StateStore:
+    def _face(self, store: OpenStore) -> StateStore:
         return face(store.spec, store.access, self._caller())
 
     def _of(self, name: str, kind: type[T]) -> T | None:
@@ -356,14 +358,14 @@ class TopologyTestDriver:
             if not matching:
                 return False
             self._counted[topic] = matching[0].pattern
-            task.include(partition)
+            task.include({partition: Position(0)})
             task.add(Fetched(partition, None, 0, 0, 0))
         task.add(self._fetched(partition, record))
         if partition not in self._topic_order:
             self._offer(task, partition)
         return True
 
-    def _offer(self, task: Task, partition: TopicPartition) -> None:
+    def _offer(self, task: StreamTask, partition: TopicPartition) -> None:
         head = task.inbox.head(partition, self.clock.now_ms())
         if head is not None:
             self._topic_order.offer(partition, head)
@@ -396,7 +398,7 @@ class TopologyTestDriver:
             finally:  # dead letters leave before an error does
                 self._capture()
 
-    def _commit(self, task: Task) -> None:
+    def _commit(self, task: StreamTask) -> None:
         task.flush()
         task.committable()
         task.committed()
@@ -425,9 +427,14 @@ def _rows(batch: RecordBatch) -> list[RawRecord]:
     return [RawRecord(*row) for row in rows]
 
 
-def _lenient(ground: Ground) -> Ground:
+def _one(topic: str) -> int:
+    """Every topic has one partition."""
+    return 1
+
+
+def _lenient(context: TaskContext) -> TaskContext:
     """As in Java's driver, records of global stores that cannot be read are left out, whatever the handler is."""
-    return replace(ground, config={**ground.config, DESERIALIZATION: LogAndContinueExceptionHandler})
+    return replace(context, config={**context.config, DESERIALIZATION: LogAndContinueExceptionHandler})
 
 
 def _topic_of(source: SourceNode) -> str:

@@ -6,6 +6,7 @@
     time           stands while somebody can go on; else it jumps to the first deadline. A look at the clock costs
                    a microsecond, so that a loop that looks at it ends
     ids, chance    from the seed
+    files          in memory: state directories outlive what made them, as on a disk
 
 What blocks elsewhere, as `Future.result()` or a read from a socket, is not seen here: whoever does it holds the baton
 for ever. Flush a producer before its futures are asked.
@@ -22,6 +23,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from streams.errors import StreamsException
+from streams.testing.files import MemoryFiles
 from streams.world import Condition, Signal, Thread
 
 T = TypeVar("T")
@@ -174,6 +176,8 @@ class SimulatedWorld:
         self._signals: dict[int, _SimulatedSignal] = {}
         self._next_signal = 1 << 30
         self._stuck: SimulationStuck | None = None
+        self.files = MemoryFiles(self)
+        """Where state lies."""
 
     def run(self, main: Callable[[], T]) -> T:
         """Runs `main` as the first thread of the simulation, and the others to their ends after it.

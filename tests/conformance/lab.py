@@ -7,7 +7,7 @@ each poll brings all there is, and tasks begin when all of them are restored, so
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from streams.clients.connect import connect
 from streams.clients.local.door import forget
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
+from streams.errors import TaskCorruptedException
 from streams.metrics import Metrics
 from streams.partition import partition_for
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.tasks.restore import Restorer
-from streams.runtime.worker import commit
-from streams.runtime.worker.equip import Watchers, make_worker
+from streams.runtime.worker.commit import Commit, CommitStopped
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE
+from streams.runtime.worker.make_worker import Watchers, make_worker
+from streams.runtime.worker.sender import Refusal
 from streams.runtime.worker.worker import Worker
 from tests.conformance.build import build
 from tests.conformance.drive import record_of, settings, shown
@@ -80,7 +83,7 @@ class Lab:
         worker.pause(True)  # none of the tasks goes ahead of those that are still restored
         try:
             while self.built.subtopologies and not worker.settled:
-                worker.turn()
+                worker.loop.turn()
         except Died:
             worker.close(clean=False)
             raise
@@ -119,7 +122,7 @@ class Lab:
         with dying(death):
             if "advance_wall_ms" in event:
                 self.clock.advance(event["advance_wall_ms"])
-                self.worker.turn()
+                self.worker.loop.turn()
             else:
                 topic, (key, value, timestamp, headers) = event["in"], record_of(self.spec, event)
                 place = 0 if key is None else partition_for(key, self.partitions)
@@ -133,7 +136,7 @@ class Lab:
         if not self.built.subtopologies:
             return
         while True:
-            self.worker.turn()
+            self.worker.loop.turn()
             sources = [p for p in self.worker.partitions() if self.end(p)]
             committed = self.admin.describe_group(self.config.application_id).offsets
             if all(p in committed and committed[p].offset == self.end(p) for p in sources):
@@ -166,27 +169,39 @@ def sent(outcome: Sent) -> None:
 
 @contextmanager
 def dying(death: Death | None) -> Iterator[None]:
-    """Commits end where `death` says, whatever their order is."""
+    """Commits and aborts end where `death` says, whatever their order is. For a death in an abort the output of that
+    commit is refused when it has arrived, so that there is one."""
     if death is None:
         yield
         return
 
-    def after(step: str) -> commit.Step:
-        def end(one: commit.Commit) -> None:
+    def after(step: str) -> tuple[str, Callable[[object], None]]:
+        def end(one: object) -> None:
             if death.comes(step):
                 raise Died
 
-        return end
+        return "end", end
 
-    before = commit.STEPS
-    steps: list[commit.Step] = [after("process")]
-    for step in before[commit.Guarantee.AT_LEAST_ONCE]:
-        steps += [step, after(step.__name__)]
-    setattr(commit, "STEPS", {commit.Guarantee.AT_LEAST_ONCE: tuple(steps)})  # noqa: B010
+    def refuse(one: Commit) -> None:
+        if death.comes(death.step):
+            error = TaskCorruptedException("planted")
+            one.sender.refusals += [Refusal(task.id, error) for task in one.tasks]
+            raise CommitStopped
+
+    def die(one: object) -> None:
+        raise Died
+
+    before = AT_LEAST_ONCE.commit, AT_LEAST_ONCE.abort
+    commit, abort = ({name: [(name, step)] for name, step in steps} for steps in before)
+    if death.step in abort:
+        commit["send"].append(("refuse", refuse))
+        abort[death.step].append(("die", die))
+    AT_LEAST_ONCE.commit = [after("process"), *(each for name in commit for each in (*commit[name], after(name)))]
+    AT_LEAST_ONCE.abort = [each for steps in abort.values() for each in steps]
     try:
         yield
     finally:
-        setattr(commit, "STEPS", before)  # noqa: B010
+        AT_LEAST_ONCE.commit, AT_LEAST_ONCE.abort = before
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from streams.partition import partition_for
 from streams.record import TopicPartition
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE
 from tests.conformance.build import build
 from tests.conformance.drive import Differs, record_of, same, short, shown
 from tests.conformance.lab import Lab, config_of, named_topics
@@ -34,7 +35,8 @@ from tests.conformance.tasks import Death, Died, Tasks
 TIMED_OPS = {"windowed_by", "suppress", "emit_strategy"}
 TIMED_PROCESSORS = ("tick", "sum_on_stream_time", "sum_on_wall_clock", "dedup", "context_info")
 BETWEEN = "between"
-STEPS = ("process", "flush", "send", "offsets", "settle", "purge")
+STEPS = ("process", *(name for name, _ in (*AT_LEAST_ONCE.commit, *AT_LEAST_ONCE.abort)))
+"""Where it may die: before a commit, after a step of it, after a step of the abort of one whose output is refused."""
 
 
 class Way(NamedTuple):
@@ -43,7 +45,7 @@ class Way(NamedTuple):
     Args:
         partitions: of every topic.
         crashes: events between two deaths of the worker; 0: it lives.
-        at: where it dies: between two commits, or after this step of one; None: at all of them in turn.
+        at: where it dies: between two commits, or after this step of one or of an abort; None: at all of them in turn.
         disk: what becomes of the disk: kept, lost, or in turn.
         restoring: the worker that takes over dies, too, in the middle of restoring, and a third one takes over.
     """

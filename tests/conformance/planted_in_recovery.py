@@ -10,12 +10,12 @@ from statestore.segments import Segments
 from streams.clients.api import Position
 from streams.clients.group_membership import GroupMembership
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.state.marks import Mark
+from streams.runtime.state.changelog import Mark
 from streams.runtime.tasks import restore
-from streams.runtime.tasks.restore import StoreRestore
-from streams.runtime.tasks.source_rows import Row
-from streams.runtime.tasks.task import Task
-from streams.runtime.worker import commit
+from streams.runtime.tasks.restore import Row, StoreRestore
+from streams.runtime.tasks.task import StreamTask
+from streams.runtime.worker.commit import Commit
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE
 
 Plant = Callable[[object, str, object], None]
 """Puts something in the place of an attribute, as `MonkeyPatch.setattr` does."""
@@ -24,36 +24,36 @@ Plant = Callable[[object, str, object], None]
 def buffer_before_caches(plant: Plant) -> None:
     """What a suppress buffer has taken goes to its changelog first, and then the caches are flushed, into it."""
 
-    def flush(self: Task) -> None:
-        self._walk.active = True
+    def flush(self: StreamTask) -> None:
+        self._current.active = True
         buffers = [each for each in self._flushed if isinstance(each[1], ChangeBuffer)]
         caches = [each for each in self._flushed if each not in buffers]
         for name, layers in (*buffers, *caches):
             self._flush(name, layers)
-        self._drains.run()
-        self._walk.active = False
+        self._run_end.run()
+        self._current.active = False
 
-    plant(Task, "flush", flush)
+    plant(StreamTask, "flush", flush)
 
 
 def offsets_before_flush(plant: Plant) -> None:
     """Offsets are committed before what was done for them is anywhere."""
-    steps = (commit.offsets, commit.flush, commit.send, commit.settle, commit.purge)
-    plant(commit, "STEPS", {commit.Guarantee.AT_LEAST_ONCE: steps})
+    flush, send, offsets, *others = AT_LEAST_ONCE.commit
+    plant(AT_LEAST_ONCE, "commit", (offsets, flush, send, *others))
 
 
 def on_disk_before_offsets(plant: Plant) -> None:
     """What was flushed goes to the disk before its offsets are committed: it is done a second time on top of it."""
 
-    def flush(one: commit.Commit) -> None:
+    def flush(one: Commit) -> None:
         flushed(one)
         for task in one.tasks:
-            for store in task.stores.values():
+            for store in task.state.stores.values():
                 store.layers.commit()
                 store.layers.spill(1_000_000)
 
-    flushed, *others = commit.STEPS[commit.Guarantee.AT_LEAST_ONCE]
-    plant(commit, "STEPS", {commit.Guarantee.AT_LEAST_ONCE: (flush, *others)})
+    (name, flushed), *others = AT_LEAST_ONCE.commit
+    plant(AT_LEAST_ONCE, "commit", ((name, flush), *others))
 
 
 def buffer_without_changelog(plant: Plant) -> None:
@@ -114,7 +114,7 @@ def marked_before_it_is_restored(plant: Plant) -> None:
     """A restore that was cut short says that it has come to its end."""
 
     def mark(self: StoreRestore) -> Mark:
-        return Mark(self.topic_id, self.log_epoch, self.target)
+        return Mark(self.log.topic_id, self.log.log_epoch, self.target)
 
     plant(StoreRestore, "mark", mark)
 

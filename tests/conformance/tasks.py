@@ -5,15 +5,14 @@ works off what it has, then all of them flush, send and commit. That is the driv
 and nothing in the way, it gives what Java recorded (`test_tasks`).
 
 A crash is the guarantee of at-least-once and no more (docs/guarantees.md). What was committed stays: positions,
-partition times, kept numbers, and stores. Processors, operators and their own times begin anew, in Java as here. What
-was done since the last commit is done again: on stores as they were, or, where the commit had come so far that
+partition times, processor metadata, and stores. Processors, operators and their own times begin anew, in Java as here.
+What was done since the last commit is done again: on stores as they were, or, where the commit had come so far that
 everything was acknowledged, on stores that have it already, and its results come twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from statestore.memory import MemoryEngine
@@ -23,12 +22,17 @@ from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.compile.outbox import Outgoing
-from streams.runtime.group.blueprint import draw
-from streams.runtime.state.stores import Opened, small_cache
+from streams.runtime.group.task_plan import plan_tasks
+from streams.runtime.state.context import TaskContext
+from streams.runtime.state.stores import OpenStore, small_cache
+from streams.runtime.state.task_state import TaskState
 from streams.runtime.tasks.global_task import GlobalTask
-from streams.runtime.tasks.task import Ground, Task
+from streams.runtime.tasks.task import Output, StreamTask, output_of
 from streams.testing import RawRecord
 from streams.topology.node import BuiltTopology, TaskId
+
+ABORT = ("drop", "revert", "replay")
+"""The steps of an abort. It comes when all was acknowledged and no offset committed."""
 
 
 class Died(BaseException):
@@ -60,48 +64,50 @@ class Tasks:
 
     def __init__(self, built: BuiltTopology, config: StreamsConfig, topics: Mapping[str, int]) -> None:
         prefix = config.application_id
-        plan = draw(built, topics, prefix)
+        plan = plan_tasks(built, topics, prefix)
         counts = {**topics, **{wanted.name: wanted.partitions for wanted in plan.topics}}
         self.clock = ManualClock(0)
         self.log: dict[TopicPartition, list[RawRecord]] = {
             TopicPartition(topic, p): [] for topic, count in counts.items() for p in range(count)
         }
         cache_bytes = config.get_int("statestore.cache.max.bytes")
-        ground = Ground(
+        context = TaskContext(
             config=config,
             metrics=Metrics(),
-            partitions_for=counts.__getitem__,
-            disk=MemoryEngine(),
             prefix=prefix,
             internal_topics=built.internal_topics,
             cache_bytes=cache_bytes,
             record_cache=small_cache(cache_bytes),
         )
         self._globals = [
-            GlobalTask(each, [p for p in self.log if p.topic in (each.source.topics or ())], ground)  # type: ignore[operator]
+            GlobalTask(
+                each,
+                [p for p in self.log if p.topic in (each.source.topics or ())],  # type: ignore[operator]
+                context,
+                MemoryEngine(),
+                counts.__getitem__,
+            )
             for each in built.global_stores
         ]
         for each in self._globals:
             each.start(0)
-        stores: dict[str, Opened] = {each.store_name: each.store for each in self._globals}
+        self._stores: dict[str, OpenStore] = {each.store_name: each.store for each in self._globals}
         subs = {sub.id: sub for sub in built.subtopologies}
-        self._tasks: dict[TaskId, Task] = {}
-        for id, partitions in plan.partitions.items():
-            own = replace(ground, disk=MemoryEngine(), global_stores=stores)
-            self._tasks[id] = Task(id, subs[id.subtopology], partitions, own)
+        self._tasks: dict[TaskId, StreamTask] = {}
         self._committed: dict[TopicPartition, Position] = {}
-        for task in self._tasks.values():
-            self._begin(task)
+        states = {id: TaskState(id, subs[id.subtopology], context, MemoryEngine()) for id in plan.partitions}
+        for id, partitions in plan.partitions.items():
+            self._begin(states[id], partitions, output_of(id, context, counts.__getitem__))
 
-    def _begin(self, task: Task) -> None:
+    def _begin(self, state: TaskState, partitions: Sequence[TopicPartition], output: Output) -> None:
         """It starts from what is committed, and has all that comes after it."""
-        places = {p: self._committed.get(p, Position(0)) for p in task.inbox.partitions}
-        task.place(places)
+        places = {p: self._committed.get(p, Position(0)) for p in partitions}
+        task = self._tasks[state.id] = StreamTask(state, partitions, output, places, self._stores)
         task.start(self.clock.now_ms())
         for partition, position in places.items():
             self._give(task, partition, position.offset)
 
-    def _give(self, task: Task, partition: TopicPartition, start: int) -> None:
+    def _give(self, task: StreamTask, partition: TopicPartition, start: int) -> None:
         rows = self.log[partition][start:]
         end = start + len(rows)
         batch = None
@@ -134,7 +140,7 @@ class Tasks:
         while due := self._round():
             self._commit(due, death)
 
-    def _round(self) -> list[Task]:
+    def _round(self) -> list[StreamTask]:
         """Everything that is there is processed; the tasks that have something to commit."""
         now = self.clock.now_ms()
         for task in self._tasks.values():
@@ -144,7 +150,7 @@ class Tasks:
             task.punctuate_wall_clock(now)
         return [task for task in self._tasks.values() if task.commit_needed]
 
-    def _commit(self, tasks: list[Task], death: Death | None) -> None:
+    def _commit(self, tasks: list[StreamTask], death: Death | None) -> None:
         def after(step: str) -> None:
             if death is not None and death.comes(step):
                 raise Died
@@ -158,26 +164,27 @@ class Tasks:
             sent += [*task.outbox.due(0, True), *task.dead_letters.due(0, True)]
         for partition, batch in sent:
             self.append(partition, _rows(batch))
-        if death is not None and death.comes("send"):
+        if death is not None and any(map(death.comes, ("send", *ABORT))):
             for task in tasks:
                 _keep_logged(task)
             raise Died
         for task in tasks:
             self._committed.update(task.committable())
             task.committed()
-        for step in ("offsets", "settle", "purge"):
+        for step in ("offsets", "promote", "changelogs", "purge"):
             after(step)
 
     def crash(self) -> None:
         """Everything but what is committed is gone, and another process takes over."""
-        for task in self._tasks.values():
+        for task in list(self._tasks.values()):
+            task.abandon()
+            task.state.abort()
             task.dead_letters.drop()
-            task.revive()
-            for box in (task.outbox, task.dead_letters):
+            for box in task.output:
                 box._turns.clear()  # another process begins anew with records without a key
-            for store in task.stores.values():
+            for store in task.state.stores.values():
                 store.layers.apply(())  # a process that is gone takes its read caches with it
-            self._begin(task)
+            self._begin(task.state, task.partitions, task.output)
 
     def close(self) -> None:
         for task in self._tasks.values():
@@ -186,9 +193,9 @@ class Tasks:
             each.close(clean=False)
 
 
-def _keep_logged(task: Task) -> None:
+def _keep_logged(task: StreamTask) -> None:
     """What is in the changelogs is in the stores; one on a source topic is restored to the position committed."""
-    for store in task.stores.values():
+    for store in task.state.stores.values():
         if store.spec.source_topic is None:
             store.layers.commit()
 

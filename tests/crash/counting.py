@@ -3,7 +3,8 @@
 PLANTED=offsets-first   commits positions before the output is sent: words are lost
 PLANTED=no-changelog    drops every changelog batch: state is lost
 PLANTED=no-stamp        and retried-refusal: see `tests.crash.planted`
-KILLED_AFTER=send:3     the process kills itself after that step of its third commit
+PLANTED=refused         the output of the second commit is refused, so that its tasks are aborted
+KILLED_AFTER=send:3     the process kills itself after that step of its third commit, or of its third abort
 SLOW=DIRECTORY          the user's function stands still while there is a file there with the number of the process;
                         of several threads, one
 """
@@ -14,14 +15,18 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from typing import TypeVar
 
 from streams import Serdes, StreamsBuilder
+from streams.errors import TaskCorruptedException
 from streams.runtime.compile.outbox import Outgoing
-from streams.runtime.worker import commit
-from streams.runtime.worker.commit import Commit, Guarantee, Step
-from streams.runtime.worker.sender import Sender
+from streams.runtime.worker.commit import Commit, CommitStopped
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Steps
+from streams.runtime.worker.sender import Refusal, Sender
 from streams.topology.node import TaskId
 from tests.crash.planted import PLANTED
+
+T = TypeVar("T")
 
 
 def topology(builder: StreamsBuilder) -> None:
@@ -50,23 +55,32 @@ def slow(word: str, count: int) -> None:
             time.sleep(0.02)
 
 
-def killed_after(name: str, number: int) -> tuple[Step, ...]:
-    """The steps of a commit, with the end of the process after one of them."""
+def killed_after(steps: Steps[T], after: str, number: int) -> Steps[T]:
+    """The steps of a commit or an abort, with the end of the process after one of them, if it is there."""
     seen = 0
 
-    def end(one: Commit) -> None:
+    def end(one: T) -> None:
         nonlocal seen
         seen += 1
         if seen == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    steps: list[Step] = []
-    for step in commit.STEPS[Guarantee.AT_LEAST_ONCE]:
-        steps.append(step)
-        if step.__name__ == name:
-            steps.append(end)
-    assert end in steps
-    return tuple(steps)
+    return [each for step in steps for each in ((step, ("end", end)) if step[0] == after else (step,))]
+
+
+def refused_once(steps: Steps[Commit]) -> Steps[Commit]:
+    """The steps of a commit; once, what was sent counts as refused."""
+    seen = 0
+
+    def refuse(one: Commit) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 2:
+            error = TaskCorruptedException("planted")
+            one.sender.refusals += [Refusal(task.id, error) for task in one.tasks]
+            raise CommitStopped
+
+    return [each for step in steps for each in ((step, ("refuse", refuse)) if step[0] == "send" else (step,))]
 
 
 def without_changelog(task: TaskId, batches: Iterable[Outgoing]) -> Iterable[Outgoing]:
@@ -75,17 +89,22 @@ def without_changelog(task: TaskId, batches: Iterable[Outgoing]) -> Iterable[Out
 
 planted, killed = os.environ.get("PLANTED", ""), os.environ.get("KILLED_AFTER", "")
 if planted == "offsets-first":
-    flush, send, offsets, settle, purge = commit.STEPS[Guarantee.AT_LEAST_ONCE]
-    commit.STEPS = {Guarantee.AT_LEAST_ONCE: (flush, offsets, send, settle, purge)}
+    flush, send, offsets, *others = AT_LEAST_ONCE.commit
+    AT_LEAST_ONCE.commit = (flush, offsets, send, *others)
+elif planted == "refused":
+    AT_LEAST_ONCE.commit = refused_once(AT_LEAST_ONCE.commit)
 elif planted == "no-changelog":
     honest = Sender.send
 
-    def send(self: Sender, task: TaskId, batches: Iterable[Outgoing], dead_letters: bool = False) -> int:
+    def without(self: Sender, task: TaskId, batches: Iterable[Outgoing], dead_letters: bool = False) -> int:
         return honest(self, task, without_changelog(task, batches), dead_letters)
 
-    setattr(Sender, "send", send)  # noqa: B010
+    setattr(Sender, "send", without)  # noqa: B010
 elif planted:
     PLANTED[planted]()
 if killed:
     name, _, number = killed.partition(":")
-    commit.STEPS = {Guarantee.AT_LEAST_ONCE: killed_after(name, int(number))}
+    known = [step for step, _ in (*AT_LEAST_ONCE.commit, *AT_LEAST_ONCE.abort)]
+    assert name in known, known
+    AT_LEAST_ONCE.commit = killed_after(AT_LEAST_ONCE.commit, name, int(number))
+    AT_LEAST_ONCE.abort = killed_after(AT_LEAST_ONCE.abort, name, int(number))

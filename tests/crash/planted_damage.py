@@ -10,7 +10,7 @@ import pytest
 from broker_local.log import format as batches
 from broker_local.log import recovery, segment
 from statestore.engine import EngineDamaged
-from streams.runtime.worker.roster import Roster
+from streams.runtime.worker.tasks import Tasks
 from streams.topology.node import SubTopology, TaskId
 
 
@@ -41,11 +41,11 @@ def unchecked() -> Iterator[None]:
 def unhealed() -> Iterator[None]:
     """A damaged database ends the application."""
 
-    def discard(self: Roster, id: TaskId, sub: SubTopology, damage: EngineDamaged) -> None:
+    def discard(self: Tasks, id: TaskId, sub: SubTopology, damage: EngineDamaged) -> None:
         raise damage
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Roster, "_discard", discard)
+        patch.setattr(Tasks, "_discard", discard)
         yield
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE
 from tests.crash.trial import PARTITIONS, Instance, Trial, kill_at_random, trial
 from tests.crash.verdict import Evidence, wrong
 from tests.streams.apps import wait_for
 
-STEPS = ("flush", "send", "offsets", "settle", "purge")
+COMMIT, ABORT = ([name for name, _ in steps] for steps in (AT_LEAST_ONCE.commit, AT_LEAST_ONCE.abort))
 ALL = {f"{sub}_{partition}" for sub in (0, 1) for partition in range(PARTITIONS)}
 
 
@@ -55,7 +56,7 @@ def test_kills_of_instances_and_of_the_broker_lose_nothing(one: Trial) -> None:
 
 
 def test_a_process_that_dies_after_any_step_of_a_commit_loses_nothing(one: Trial) -> None:
-    for step in STEPS:
+    for step in COMMIT:
         dying = one.start(KILLED_AFTER=f"{step}:2")
         feed_until_its_end(one, dying)
         assert dying.ended() == -signal.SIGKILL
@@ -65,6 +66,19 @@ def test_a_process_that_dies_after_any_step_of_a_commit_loses_nothing(one: Trial
     assert wrong(evidence) == []
     # Deaths before positions were committed count twice: a sign that these commits were not whole.
     assert sum(evidence.counts.values()) > evidence.truth.total()
+
+
+def test_a_process_that_dies_after_any_step_of_an_abort_loses_nothing(one: Trial) -> None:
+    for step in ABORT:
+        dying = one.start(PLANTED="refused", KILLED_AFTER=f"{step}:1")
+        feed_until_its_end(one, dying)
+        assert dying.ended() == -signal.SIGKILL
+        assert "back to its last commit: planted" in dying.said
+    survives = one.start(PLANTED="refused")
+    wait_for(lambda: survives.is_up)
+    one.feed(20)
+    done(one)
+    assert wrong(one.evidence()) == []
 
 
 def test_an_order_of_steps_that_loses_is_found_out(one: Trial) -> None:

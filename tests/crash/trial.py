@@ -22,7 +22,7 @@ from streams.clients import Admin, Producer, ProducerRecord
 from streams.clients.admin import ConsumerGroupDescription
 from streams.runtime.state.directory import task_directories
 from streams.runtime.state.stores import codec_of
-from streams.runtime.worker.roster import DATABASE
+from streams.runtime.worker.tasks import DATABASE
 from tests.crash.verdict import Evidence
 from tests.engines import broker_pid, stop_broker
 from tests.streams.apps import COUNT, TEXT, committed, ends, lag, records, table, topics, wait_for

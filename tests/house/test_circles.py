@@ -11,12 +11,13 @@ STARTING_TIME: Mapping[str, str] = {
     "streams.cli.entry": "the command answers `--help` before it loads the framework",
     "streams.clients.connect": "a program that never connects loads no engine",
     "streams.runtime.compile.scope": "asyncio is loaded by applications with asynchronous steps",
-    "streams.runtime.worker.equip": "RocksDB is loaded by applications with stores on disk",
+    "streams.runtime.worker.make_worker": "RocksDB is loaded by applications with stores on disk",
     "streams.serdes": "msgspec and msgpack are loaded by who uses JSON or msgpack",
     "streams.topology.checks": "networkx takes 150 ms",
     "streams.topology.graph": "drawings are loaded by who draws",
     "streams.topology.tools.matching": "hashlib loads OpenSSL",
     "streams.topology.node": "hashlib loads OpenSSL",
+    "streams.world": "what files take is loaded by who keeps state",
 }
 """Files that import inside a function, and why."""
 

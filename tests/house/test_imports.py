@@ -13,7 +13,7 @@ from tests.house.source import Import, Module, imports, modules
 GROUND = {
     f"streams.{name}"
     for name in (
-        *("durations", "record", "errors", "clock", "world", "names", "validation", "functions", "spelling"),
+        *("durations", "record", "errors", "clock", "world", "disk", "names", "validation", "functions", "spelling"),
         *("type_variables", "signatures"),
     )
 }
@@ -21,10 +21,12 @@ SEVENTH = GROUND | {
     f"streams.{name}"
     for name in (
         *("metrics", "dropped", "troubles", "partition", "exception_handlers", "processor", "serdes", "config"),
-        "arguments",
+        *("arguments", "supervisor"),
     )
 }
 INTERFACES = {"statestore.api"}
+RUNTIME = ("state", "compile", "tasks", "group", "worker")
+"""Its rooms, bottom up: each knows those before it."""
 SIXTH = {"streams.topology", "streams.operators", "streams.clients"} | SEVENTH
 ROOMS: dict[str, set[str]] = {
     "streams.cli": {"streams", "statestore", "broker_local"},
@@ -32,6 +34,12 @@ ROOMS: dict[str, set[str]] = {
     "streams.testing": {"streams", "statestore"},
     "streams.query": SIXTH | INTERFACES | {"streams.runtime.worker.mailbox", "streams.state"},
     "streams.runtime": SIXTH | {"statestore", "streams.state"},
+    **{
+        f"streams.runtime.{room}": SIXTH
+        | {"statestore", "streams.state"}
+        | {f"streams.runtime.{below}" for below in RUNTIME[:floor]}
+        for floor, room in enumerate(RUNTIME)
+    },
     "streams.state": {"streams.topology", "streams.operators"} | SEVENTH | INTERFACES,
     "streams.dsl": {"streams.topology", "streams.operators"} | SEVENTH,
     "streams.topology": SEVENTH,
@@ -43,6 +51,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.troubles": GROUND,
     "streams.partition": GROUND,
     "streams.exception_handlers": SEVENTH,
+    "streams.supervisor": GROUND,
     "streams.processor": SEVENTH,
     "streams.arguments": SEVENTH,
     "streams.serdes": SEVENTH,
@@ -51,6 +60,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.errors": GROUND,
     "streams.clock": GROUND,
     "streams.world": GROUND,
+    "streams.disk": GROUND,
     "streams.durations": GROUND,
     "streams.names": GROUND,
     "streams.validation": GROUND,
@@ -135,6 +145,7 @@ def test_the_rule_sees_a_wrong_import() -> None:
     assert uphill(low, Import("streams.runtime", 1, True))
     assert uphill(Module(low.path, "statestore.api"), Import("streams.record", 1, True))
     assert not uphill(Module(low.path, "streams.runtime.tasks.task"), Import("statestore.api", 1, True))
+    assert uphill(Module(low.path, "streams.runtime.state.stores"), Import("streams.runtime.tasks.task", 1, True))
 
 
 def test_importing_streams_is_light() -> None:

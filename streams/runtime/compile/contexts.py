@@ -14,8 +14,8 @@ from streams.errors import ClassCastException, IllegalArgumentException, Streams
 from streams.metrics import Metrics
 from streams.processor import FixedKeyRecord, PunctuationType, Punctuator, Record
 from streams.record import Headers, RecordMetadata
-from streams.runtime.compile.entry import NOWHERE, Walk
-from streams.runtime.compile.fuse import Opened
+from streams.runtime.compile.entry import NOWHERE, CurrentRecord
+from streams.runtime.compile.fuse import EntryPoint
 from streams.runtime.compile.punctuate import Schedule
 from streams.serdes.base import AnySerde, in_java
 from streams.serdes.choose import default_serde
@@ -43,7 +43,7 @@ class TaskView:
     config: Mapping[str, object]
     metrics: Metrics
     state_dir: Path
-    walk: Walk
+    current: CurrentRecord
     request_commit: Callable[[], None]
 
 
@@ -69,7 +69,7 @@ class BareContext:
     ) -> None:
         self._node = node
         self._view = view
-        self._walk = view.walk
+        self._current = view.current
         self._store = store
         self._schedule = schedule
         self.timestamp = -1
@@ -103,14 +103,14 @@ class BareContext:
     def record_metadata(self) -> RecordMetadata | None:
         """Where the record in hand came from; None where there is none: outside of processing, in a punctuation,
         and for what a punctuation has forwarded."""
-        walk = self._walk
-        here = walk.context() if walk.active else NOWHERE
+        current = self._current
+        here = current.context() if current.active else NOWHERE
         return None if here.topic is None else RecordMetadata(here.topic, here.partition, here.offset, here.timestamp)
 
     @property
     def headers(self) -> Headers:
         """The headers of the record in hand as it was read; none in a punctuation."""
-        return self._walk.context().headers
+        return self._current.context().headers
 
     def schedule(
         self,
@@ -149,10 +149,10 @@ class BareContext:
         return found if kind is None else of_kind(found, kind, name)
 
     def current_stream_time_ms(self) -> int:
-        return self._walk.current_stream_time()
+        return self._current.current_stream_time()
 
     def current_system_time_ms(self) -> int:
-        return self._walk.now
+        return self._current.now
 
     def app_configs(self) -> Mapping[str, object]:
         return self._view.config
@@ -171,16 +171,16 @@ class ForwardingContext(BareContext):
     """
 
     record_type: type[Record[Any, Any]] | type[FixedKeyRecord[Any, Any]] = Record
-    _children: Mapping[str, Opened] = MappingProxyType({})
-    _all: tuple[Opened, ...] = ()
+    _children: Mapping[str, EntryPoint] = MappingProxyType({})
+    _all: tuple[EntryPoint, ...] = ()
 
-    def lead_to(self, children: Mapping[str, Opened]) -> None:
+    def lead_to(self, children: Mapping[str, EntryPoint]) -> None:
         """The entries of the children, by their names."""
         self._children = children
         self._all = tuple(children.values())
 
     def forward(self, record: Any, child: str | None = None) -> None:
-        if not self._walk.active:
+        if not self._current.active:
             raise StreamsException(
                 f"{self._node} cannot forward now: only process() and punctuations may, not init() or close(), "
                 "and no other thread."
@@ -196,7 +196,7 @@ class ForwardingContext(BareContext):
             else:
                 entry.call(record.key, record.value, record.timestamp, None, None, True)
 
-    def _child(self, name: str) -> Opened:
+    def _child(self, name: str) -> EntryPoint:
         found = self._children.get(name) if isinstance(name, str) else None
         if found is None:
             raise StreamsException(

@@ -7,7 +7,7 @@ from functools import partial
 
 from streams.dropped import LATE, NEGATIVE_TIMESTAMP, Drop, Dropped, First
 from streams.metrics import COUNTED, NODE_GROUP, Metrics
-from streams.runtime.compile.entry import Run, Walk
+from streams.runtime.compile.entry import CurrentRecord, Run
 from streams.topology.node import SubTopology
 
 TOTAL = "dropped-records-total"
@@ -35,14 +35,14 @@ class Drops:
     Args:
         task: its id.
         dropped: all of the application.
-        walk: gives what is processed at the moment.
+        current: what is processed at the moment.
         metrics: where they are shown.
     """
 
-    def __init__(self, task: str, dropped: Dropped, walk: Callable[[], Walk], metrics: Metrics) -> None:
+    def __init__(self, task: str, dropped: Dropped, current: CurrentRecord, metrics: Metrics) -> None:
         self._task = task
         self._dropped = dropped
-        self._walk = walk
+        self._current = current
         self._metrics = metrics
         measured(dropped, metrics, task, task_id=task)
 
@@ -50,9 +50,9 @@ class Drops:
         """What a node drops for a cause (see `Scope.drop`)."""
 
         def first() -> First:
-            walk = self._walk()
-            here = walk.context()
-            seen = walk.current_stream_time() if time is None else time()
+            current = self._current
+            here = current.context()
+            seen = current.current_stream_time() if time is None else time()
             return First(here.topic, here.partition, here.offset, here.timestamp, seen)
 
         return self._shown(node, cause, first, counted)
@@ -69,7 +69,7 @@ class Drops:
     def unstamped(self, run: Run) -> None:
         """The one record of this run has a negative timestamp."""
         place, offset, time = run.partition, run.batch.offsets[run.start], run.timestamps[run.start]
-        first = First(*place, offset, time, self._walk().stream_time)
+        first = First(*place, offset, time, self._current.stream_time)
         self._shown(run.source, NEGATIVE_TIMESTAMP, lambda: first).add()
 
     def _shown(self, node: str, cause: str, first: Callable[[], First | None], counted: bool = True) -> Drop:

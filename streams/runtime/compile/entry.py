@@ -62,7 +62,7 @@ class Run(NamedTuple):
             return self.newest
         return highest(self.timestamps, self.start, upto, unread)
 
-    def place(self, at: int) -> TopicPartition:
+    def partition_of(self, at: int) -> TopicPartition:
         """The partition of the row at this index."""
         return self.partition if self.merged is None else self.merged.partitions[self.merged.parts[at]]
 
@@ -86,7 +86,7 @@ NOWHERE = RecordContext(None, -1, -1, -1, ())
 _context = tuple.__new__
 
 
-class Walk:
+class CurrentRecord:
     """The record in hand, as those see it who ask."""
 
     __slots__ = (
@@ -124,7 +124,7 @@ class Walk:
         self.input_at = 0
         """The same for the last run that there was."""
         self.passing: RecordContext | None = None
-        """The record of this run that a step passes on at its end (`runtime.compile.drains`); after an error the one
+        """The record of this run that a step passes on at its end (`runtime.compile.run_end`); after an error the one
         that failed."""
         self.polled_at: int | None = None
         """Wall clock of the last poll; None where nobody polls."""
@@ -217,7 +217,7 @@ class Walk:
             return NOWHERE
         at = self.index
         headers = run.batch.headers
-        topic, partition = run.place(at)
+        topic, partition = run.partition_of(at)
         return RecordContext(
             topic,
             partition,
@@ -243,8 +243,8 @@ class Walk:
         if here is not self.passing:
             return None
         offsets, where = run.batch.offsets, (here.topic, here.partition)
-        found = (at for at in range(run.start, run.stop) if offsets[at] == here.offset and run.place(at) == where)
-        return next(found, None)
+        same = (at for at in range(run.start, run.stop) if offsets[at] == here.offset)
+        return next((at for at in same if run.partition_of(at) == where), None)
 
     def capture(self, timestamp: int, headers: Headers | None) -> RecordContext:
         """What a store keeps beside a value (`Code.origin`)."""
@@ -253,7 +253,7 @@ class Walk:
             here = self.context()
             return RecordContext(here.topic, here.partition, here.offset, timestamp, headers or ())
         at = self.index
-        return _context(RecordContext, (*run.place(at), run.batch.offsets[at], timestamp, headers or ()))
+        return _context(RecordContext, (*run.partition_of(at), run.batch.offsets[at], timestamp, headers or ()))
 
     def standing_in(self, origin: RecordContext | None) -> RecordContext | None:
         """Puts `origin` in the place of the record in hand (None: nothing); gives what was there before."""

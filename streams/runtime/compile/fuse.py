@@ -18,8 +18,9 @@ from typing import NamedTuple
 from streams.errors import IllegalStateException, TopologyException
 from streams.operators.base import Down, Operator, Rec, RecordContext
 from streams.runtime.compile.code import HEADERS, MERGED, Function, Rendered, Sheet
-from streams.runtime.compile.entry import SourceEntry, Walk
+from streams.runtime.compile.entry import CurrentRecord, SourceEntry
 from streams.serdes.base import AnySerde
+from streams.topology.node import SinkNode, SourceNode, SubTopology
 
 Call = Callable[..., None]
 
@@ -38,6 +39,21 @@ class Graph(NamedTuple):
         return [name for name in self.order if node in self.children[name]]
 
 
+def graph_of(topology: SubTopology) -> Graph:
+    """The nodes with their children, in the order they were added."""
+    children: dict[str, list[str]] = {node.name: [] for node in topology.nodes}
+    for node in topology.nodes:
+        if not isinstance(node, SourceNode):
+            for parent in dict.fromkeys(node.parents):
+                children[parent].append(node.name)
+    return Graph(
+        tuple(children),
+        tuple(node.name for node in topology.nodes if isinstance(node, SourceNode)),
+        children,
+        frozenset(node.name for node in topology.nodes if isinstance(node, SinkNode)),
+    )
+
+
 class SourceStep(NamedTuple):
     """How a source writes the loop over its rows and decodes them; goes on with `down` for each record.
 
@@ -48,14 +64,14 @@ class SourceStep(NamedTuple):
     asks_topic: bool
 
 
-class Opened:
+class EntryPoint:
     """An entry (`operators.base.Entry`), and its two functions for those who have the headers in hand."""
 
-    __slots__ = ("_walk", "call", "headed", "name")
+    __slots__ = ("_current", "call", "headed", "name")
 
-    def __init__(self, name: str, walk: Walk) -> None:
+    def __init__(self, name: str, current: CurrentRecord) -> None:
         self.name = name
-        self._walk = walk
+        self._current = current
         self.call: Call = self._early
         self.headed: Call = self._early
 
@@ -66,15 +82,15 @@ class Opened:
         self, key: object, value: object, timestamp: int, origin: RecordContext, old: object, latest: object
     ) -> None:
         """The call with an origin: it stands in for the record in hand."""
-        walk = self._walk
-        before = walk.standing_in(origin)
+        current = self._current
+        before = current.standing_in(origin)
         try:
             if origin.headers:
                 self.headed(key, value, timestamp, origin.headers, old, latest)
             else:
                 self.call(key, value, timestamp, None, old, latest)
         finally:
-            walk.standing_in(before)
+            current.standing_in(before)
 
 
 class Merge:
@@ -119,7 +135,7 @@ class Fuse:
         graph: who forwards to whom.
         sources, operators: what writes each node.
         guard: gives what is called for an error of a node.
-        walk: the record in hand.
+        current: the record in hand.
         asks: does a node look at the context of records?
         several: the task has several partitions, whose rows may come mixed.
     """
@@ -131,7 +147,7 @@ class Fuse:
         sources: Mapping[str, SourceStep],
         operators: Mapping[str, Operator],
         guard: Callable[[str], Call],
-        walk: Walk,
+        current: CurrentRecord,
         asks: Callable[[str], bool],
         several: bool = False,
     ) -> None:
@@ -139,14 +155,14 @@ class Fuse:
         self._graph = graph
         self._sources = sources
         self._operators = operators
-        self._walk = walk
+        self._current = current
         self._asks = asks
         self._merges = several and not any(step.asks_topic for step in sources.values())
         self._sheet = Sheet(guard, self._open)
         self._jobs: list[Callable[[], None]] = []
         self._joints: dict[str, Merge] = {}
         self._merged: set[str] = set()
-        self._opened: list[Opened] = []
+        self._entry_points: list[EntryPoint] = []
         self._loops: list[Function] = []
         parents: dict[str, int] = dict.fromkeys(graph.order, 0)
         for children in graph.children.values():
@@ -163,12 +179,12 @@ class Fuse:
                 self._jobs.pop(0)()
             else:
                 self._merge(next(name for name in self._graph.order if name in self._waiting()))
-        capture = self._sheet.use(self._walk.capture, "capture")
+        capture = self._sheet.use(self._current.capture, "capture")
         rendered = self._sheet.render(capture, self._asked_below, self._loops if self._merges else ())
         text = "\n".join(line for line, _ in rendered.lines) + "\n"
         functions = _made(self._title, text, rendered)
-        for opened in self._opened:
-            opened.call, opened.headed = functions[opened.name], functions[f"{opened.name}h"]
+        for entry in self._entry_points:
+            entry.call, entry.headed = functions[entry.name], functions[f"{entry.name}h"]
         sources = {
             name: SourceEntry(functions[f"source_{at}"], functions[f"source_{at}h"])
             for at, name in enumerate(self._graph.sources)
@@ -205,6 +221,14 @@ class Fuse:
         return down
 
     def _reach(self, node: str, rec: Rec) -> None:
+        """Leads from the node at hand to one below it.
+
+        Invariant: every node but a sink is written exactly once, so that the text grows with the edges of the graph and
+        not with its paths. A node with several parents becomes a function that each of them calls; it is written when
+        all its callers are known (`compile`), since what they have in common decides what it is handed. A function that
+        is full, by depth or by blocks, ends with a call, and the rest becomes the next one: Python nests 20 blocks and
+        indents 100 levels at most. Sinks are a few lines, and are written into each of their parents.
+        """
         if node in self._several:
             merge = self._joints.get(node)
             if merge is None:
@@ -254,20 +278,20 @@ class Fuse:
         self._merged.add(node)
         self._begin(merge.function, node, merge.rec())
 
-    def _open(self, down: Down, hint: str, key_serde: AnySerde | None, change: bool) -> Opened:
+    def _open(self, down: Down, hint: str, key_serde: AnySerde | None, change: bool) -> EntryPoint:
         """Implements `Code.entry`: the function is written later, so that the one at hand need not wait."""
         sheet = self._sheet
-        opened = Opened(sheet.name(hint), self._walk)
-        self._opened.append(opened)
+        entry = EntryPoint(sheet.name(hint), self._current)
+        self._entry_points.append(entry)
         owner = sheet.owner
 
         def write() -> None:
             key = "key" if key_serde is None else "raw"
             parameters = f"{key}, value, ts, {{}}, old, latest"
-            function = Function(opened.name, parameters.format("origin"), parameters.format(HEADERS))
+            function = Function(entry.name, parameters.format("origin"), parameters.format(HEADERS))
             sheet.begin(function)
             sheet.owner = owner
-            turn = sheet.use(opened.turn, "turn")
+            turn = sheet.use(entry.turn, "turn")
             sheet.lines("if origin is not None:", None)
             function.indent += 1
             sheet.lines(f"return {turn}(raw, value, ts, origin, old, latest)".replace("raw", key), None)
@@ -280,7 +304,7 @@ class Fuse:
             down(rec)
 
         self._jobs.append(write)
-        return opened
+        return entry
 
     def _asked_below(self, node: str) -> bool:
         """Does this node or one below it look at the context of records?"""

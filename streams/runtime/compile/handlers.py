@@ -24,7 +24,7 @@ from streams.exception_handlers import Answer, DeadLetter, ErrorHandler, ErrorHa
 from streams.operators.calls import refuse_unrun
 from streams.processor import Record
 from streams.record import Headers
-from streams.runtime.compile.entry import Failed, Walk
+from streams.runtime.compile.entry import CurrentRecord, Failed
 from streams.runtime.compile.sources import Reread
 from streams.serdes.base import Serde, in_java, incompatible, shown, type_name, wrong_serde
 
@@ -91,7 +91,7 @@ class Handlers:
 
     Args:
         config: settings, of which the three handlers and the dead letter topic are read.
-        walk: knows the record in hand.
+        current: knows the record in hand.
         task_id: for messages.
         dead_letter: takes the dead letters, whatever the answer is.
         drop: the count of what a node drops for a cause: the kind of handler.
@@ -103,14 +103,14 @@ class Handlers:
     def __init__(
         self,
         config: Mapping[str, object],
-        walk: Walk,
+        current: CurrentRecord,
         task_id: object,
         dead_letter: Callable[[DeadLetter], None],
         drop: Callable[[str, str], Drop],
         buffering: Mapping[str, bool],
     ) -> None:
         self._buffering = buffering
-        self._walk = walk
+        self._current = current
         self._task_id = task_id
         self._dead_letter = dead_letter
         self._drop = drop
@@ -119,8 +119,8 @@ class Handlers:
         self._writing = error_handler(config[PRODUCTION], config, "handle_serialization_error")
 
     def _context(self, node: str) -> ErrorHandlerContext:
-        here = self._walk.context()
-        key, value = self._walk.raw()
+        here = self._current.context()
+        key, value = self._current.raw()
         return ErrorHandlerContext(
             topic=here.topic,
             partition=here.partition,
@@ -128,7 +128,7 @@ class Handlers:
             headers=here.headers,
             processor_node_id=node,
             task_id=self._task_id,
-            timestamp=here.timestamp if here.timestamp >= 0 else self._walk.now,
+            timestamp=here.timestamp if here.timestamp >= 0 else self._current.now,
             source_raw_key=key,
             source_raw_value=value,
         )
@@ -198,9 +198,9 @@ class Handlers:
         """
 
         def unreadable(error: Exception) -> Reread | None:
-            walk = self._walk
-            here = walk.context()
-            key, value = walk.raw()
+            current = self._current
+            here = current.context()
+            key, value = current.raw()
             topic = here.topic or ""
             side, data, serde = "key", key, key_serde
             try:
@@ -228,7 +228,7 @@ class Handlers:
                 )
                 failure.__cause__ = error
                 raise Failed(node, failure, final=True)
-            walk.unread()
+            current.unread()
             return None
 
         return unreadable

@@ -298,9 +298,9 @@ class Outbox:
             counter = self._counters[where.topic] = self._produced(where.topic)
         for batch in column.batches():
             counter.value += len(batch)
-            out.append(Outgoing(self._settled(where), batch))
+            out.append(Outgoing(self._partition(where), batch))
 
-    def _settled(self, where: TopicPartition) -> TopicPartition:
+    def _partition(self, where: TopicPartition) -> TopicPartition:
         """The partition, the next one in turn for records without a key."""
         if where.partition != ANY:
             return where

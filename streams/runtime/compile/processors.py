@@ -10,7 +10,7 @@ from streams.operators.calls import done, refuse_unrun
 from streams.processor import FixedKeyRecord, Record
 from streams.runtime.compile.code import HEADERS
 from streams.runtime.compile.contexts import ForwardingContext
-from streams.runtime.compile.fuse import Opened
+from streams.runtime.compile.fuse import EntryPoint
 
 
 class Processing:
@@ -38,10 +38,10 @@ class Processing:
         def to(child: str) -> Callable[..., None]:
             return lambda below, _=None: down(below, child)
 
-        entries: dict[str, Opened] = {}
+        entries: dict[str, EntryPoint] = {}
         for child in self._children:
             entry = code.entry(to(child), "child", change=False)
-            assert isinstance(entry, Opened)
+            assert isinstance(entry, EntryPoint)
             entries[child] = entry
         self._context.lead_to(entries)
         process = code.use(self._processor.process, "process")

@@ -134,16 +134,16 @@ class NodeScope:
         return self._host.view.config.get(name)
 
     def now_ms(self) -> int:
-        return self._host.view.walk.now
+        return self._host.view.current.now
 
     def stream_time(self) -> int:
-        return self._host.view.walk.current_stream_time()
+        return self._host.view.current.current_stream_time()
 
     @property
     def context(self) -> Callable[[], RecordContext]:
         """See `Scope.context`: taking it says that this node asks."""
         self.asks = True
-        return self._host.view.walk.context
+        return self._host.view.current.context
 
     def value_context(self) -> ValueContext:
         def store(name: str) -> Any:

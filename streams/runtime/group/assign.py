@@ -82,7 +82,7 @@ def assign(
             reason = "no member runs this version of its sub-topology"
             unplaced.update((task.id, reason) for task in group)
             continue
-        place(group, able, placed, fresh_copies(group, able, ends, settings))
+        assign_group(group, able, placed, fresh_copies(group, able, ends, settings))
     return Plan({member: tuple(sorted(ids)) for member, ids in placed.items()}, unplaced)
 
 
@@ -100,13 +100,13 @@ def alike(tasks: Iterable[TaskInfo], members: Sequence[MemberInfo]) -> list[tupl
     return [(group, [members[i] for i in able]) for able, group in ordered]
 
 
-def place(
+def assign_group(
     group: Sequence[TaskInfo],
     able: Sequence[MemberInfo],
     placed: dict[str, list[TaskId]],
     fresh: Mapping[TaskId, Sequence[str]],
 ) -> None:
-    """Places the tasks of one group on top of what its members have."""
+    """Assigns the tasks of one group on top of what its members have."""
     owner = {task: member.id for member in able for task in member.owned}
     own: dict[str, list[TaskInfo]] = {member.id: [] for member in able}
     free: list[TaskInfo] = []

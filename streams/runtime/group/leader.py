@@ -9,15 +9,15 @@ from streams.clients.api import Admin, Isolation
 from streams.clients.assignors import Subscription
 from streams.record import TopicPartition
 from streams.runtime.group.assign import AssignSettings
-from streams.runtime.group.blueprint import Blueprint, WantedTopic, draw
-from streams.runtime.group.internal import make_topics
+from streams.runtime.group.internal_topics import make_topics
 from streams.runtime.group.membership import Round, lead
+from streams.runtime.group.task_plan import TaskPlan, WantedTopic, plan_tasks
 from streams.topology.node import BuiltTopology, TaskId
 
 log = logging.getLogger("streams.runtime.leader")
 
 
-class Surveyor:
+class ClusterMetadata:
     """Knows the topology and looks at the topics; every member has one, the leader also makes topics.
 
     Args:
@@ -47,13 +47,13 @@ class Surveyor:
         topics = self._admin.describe_topics(self._admin.list_topics())
         return {name: topic.partitions for name, topic in topics.items()}
 
-    def blueprint(self) -> Blueprint:
+    def task_plan(self) -> TaskPlan:
         """The tasks, by the topics there are now.
 
         Raises:
-            MissingSourceTopicException, TopologyException: see `blueprint.draw`.
+            MissingSourceTopicException, TopologyException: see `task_plan.plan_tasks`.
         """
-        return draw(self._built, self.existing(), self._prefix)
+        return plan_tasks(self._built, self.existing(), self._prefix)
 
     def lead(self, members: Mapping[str, Subscription]) -> Round:
         """Makes the internal topics and assigns for all.
@@ -61,26 +61,26 @@ class Surveyor:
         Raises:
             StreamsException: an internal topic exists with a wrong number of partitions.
         """
-        drawn = self.blueprint()
-        make_topics(self._admin, drawn.topics)
+        planned = self.task_plan()
+        make_topics(self._admin, planned.topics)
         if len(members) > 1:
             make_topics(self._admin, self._shared)
-        answer = lead(members, drawn.partitions, drawn.infos, self._ends(drawn), self._settings)
+        answer = lead(members, planned.partitions, planned.infos, self._ends(planned), self._settings)
         for task, reason in answer.plan.unplaced.items():
             log.error("Task %s is run by nobody: %s.", task, reason)
         for member, reason in answer.unreadable.items():
             log.error("Member %s of the group gets no task: %s", member, reason)
         return answer
 
-    def _ends(self, drawn: Blueprint) -> dict[TaskId, int]:
+    def _ends(self, planned: TaskPlan) -> dict[TaskId, int]:
         """The changelog ends of every task, summed over its stores."""
         logs = {}
-        changelogs = {topic.name for topic in drawn.topics if topic.kind != "repartition"}
+        changelogs = {topic.name for topic in planned.topics if topic.kind != "repartition"}
         names = {
             sub.id: [f"{self._prefix}-{topic.name}" for topic in sub.changelogs.values()]
             for sub in self._built.subtopologies
         }
-        for info in drawn.infos:
+        for info in planned.infos:
             own = [name for name in names[info.id.subtopology] if name in changelogs]
             logs[info.id] = [TopicPartition(name, info.id.partition) for name in own]
         ends = self._admin.end_offsets([p for parts in logs.values() for p in parts], Isolation.READ_UNCOMMITTED)

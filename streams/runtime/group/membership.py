@@ -55,7 +55,7 @@ class WorkerInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class TaskAssignment:
     """What the leader gives to one worker. `again`: a second round follows when others have given up theirs;
     `refusal`: why sub-topologies of this worker are run by nobody, or ""."""
 
@@ -102,7 +102,7 @@ def read_info(data: bytes) -> WorkerInfo:
     return WorkerInfo(worker, directory, fingerprints, frozenset(owned), positions, endpoint, tags)
 
 
-def write_given(given: Given, partitions: Mapping[TaskId, Sequence[TopicPartition]]) -> bytes:
+def write_task_assignment(given: TaskAssignment, partitions: Mapping[TaskId, Sequence[TopicPartition]]) -> bytes:
     """An assignment: the tasks' partitions, as Kafka's tools read them, and the tasks themselves."""
     numbers = [len(given.tasks), *(number for task in given.tasks for number in task)]
     tail = _text(given.refusal) if given.refusal else b""
@@ -111,7 +111,7 @@ def write_given(given: Given, partitions: Mapping[TaskId, Sequence[TopicPartitio
     return write_assignment(Assignment(topics, user_data))
 
 
-def read_given(data: bytes) -> Given:
+def read_task_assignment(data: bytes) -> TaskAssignment:
     """Reads an assignment.
 
     Raises:
@@ -121,7 +121,7 @@ def read_given(data: bytes) -> Given:
     cursor.version()
     again = cursor.take(1) != b"\x00"
     tasks = tuple([TaskId(cursor.number(), cursor.number()) for _ in range(cursor.count(2))])
-    return Given(tasks, again, "" if cursor.at_end else cursor.text())
+    return TaskAssignment(tasks, again, "" if cursor.at_end else cursor.text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +157,10 @@ def lead(
     ]
     plan = assign(infos, described, ends, settings)
     given, again = hand_out(plan, {name: worker.owned for name, worker in workers.items()})
-    nothing = {name: write_given(Given(()), tasks) for name in unreadable}
+    nothing = {name: write_task_assignment(TaskAssignment(()), tasks) for name in unreadable}
     known = frozenset(info.fingerprint for info in infos)
     answers = {
-        name: write_given(Given(ids, again, refusal(workers[name].fingerprints, known)), tasks)
+        name: write_task_assignment(TaskAssignment(ids, again, refusal(workers[name].fingerprints, known)), tasks)
         for name, ids in given.items()
     }
     return Round({**answers, **nothing}, plan, unreadable)

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from streams.runtime.group.blueprint import WantedTopic
+from streams.runtime.group.task_plan import WantedTopic
 from streams.runtime.tasks.skew import UNHEARD
 from streams.topology.node import TaskId
 

@@ -15,24 +15,16 @@ that lock is held. A frozen owner still holds its lock, so its successor builds 
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import logging
-import os
-import shutil
-import socket
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from streams.errors import LockException, TaskIdFormatException
 from streams.topology.node import TaskId
-from streams.world import SYSTEM
-
-NewId = Callable[[], str]
-"""Makes a UUID."""
+from streams.world import SYSTEM, Files, World
 
 log = logging.getLogger("streams.runtime.directory")
 
@@ -52,40 +44,27 @@ def parse_task(name: str) -> TaskId:
     return TaskId(int(subtopology), int(partition))
 
 
-def task_directories(path: Path) -> Iterator[tuple[TaskId, Path]]:
+def task_directories(path: Path, files: Files = SYSTEM.files) -> Iterator[tuple[TaskId, Path]]:
     """The task directories in `path`; anything else is passed over."""
-    if path.is_dir():
-        for entry in sorted(path.iterdir()):
-            try:
-                yield parse_task(entry.name), entry
-            except TaskIdFormatException:
-                continue
-
-
-def try_lock(path: Path) -> int | None:
-    """A descriptor that holds the lock of the file, or None where another process holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    for name in files.directories(path):
+        with suppress(TaskIdFormatException):
+            yield parse_task(name), path / name
 
 
 class InstanceDirectory:
     """The directory of one worker. `uuid` is the worker's id in the group: what Java calls the process id."""
 
-    __slots__ = ("_descriptor", "_new_id", "directory_id", "number", "path", "root", "uuid")
+    __slots__ = ("_release", "_world", "directory_id", "files", "number", "path", "root", "uuid")
 
-    def __init__(self, root: Path, number: int, descriptor: int, new_id: NewId) -> None:
-        self._new_id = new_id
+    def __init__(self, root: Path, number: int, release: Callable[[], None], world: World) -> None:
+        self._world = world
+        self.files = world.files
         self.root = root
         self.number = number
         self.path = root / f"instance-{number}"
-        self._descriptor: int | None = descriptor
-        self.uuid = worker_uuid(self.path, self._new_id)
-        self.directory_id = disk_id(root, new_id)
+        self._release: Callable[[], None] | None = release
+        self.uuid = worker_uuid(self.path, world)
+        self.directory_id = disk_id(root, world)
 
     def take(self, task: TaskId, position_of: Callable[[Path], int]) -> Path:
         """The task's directory, inside this instance's; empty where this host has no copy.
@@ -95,16 +74,16 @@ class InstanceDirectory:
         """
         home = self.path / str(task)
         with free_copies(self, task) as copies:
-            if home.exists():
+            if self.files.exists(home):
                 copies = [home, *copies]
             best = max(copies, key=position_of) if len(copies) > 1 else next(iter(copies), None)
             for copy in copies:
                 if copy != best:
-                    remove(copy)
+                    self.files.remove(copy)
             if best is not None and best != home:
                 with suppress(FileNotFoundError):  # another worker was quicker, or cleaned it away
-                    best.rename(home)
-        home.mkdir(mode=0o700, exist_ok=True)
+                    self.files.move(best, home)
+        self.files.make(home)
         return home
 
     def give_back(self, task: TaskId, position_of: Callable[[Path], int]) -> None:
@@ -113,91 +92,86 @@ class InstanceDirectory:
         Another copy may lie there: a worker that was frozen while its task moved is behind whoever had it since. The
         copy with the higher position stays, by `position_of` as in `take`.
         """
-        home, resting = self.path / str(task), self.root / "unowned" / str(task)
-        if not home.exists():
+        files, home, resting = self.files, self.path / str(task), self.root / "unowned" / str(task)
+        if not files.exists(home):
             return
-        resting.parent.mkdir(mode=0o700, exist_ok=True)
-        os.utime(home)  # `clean` counts from here
+        files.make(resting.parent)
+        files.touch(home)  # `clean` counts from here
         while True:
-            if resting.exists():
+            if files.exists(resting):
                 behind = min(resting, home, key=position_of)
-                remove(behind)
+                files.remove(behind)
                 if behind == home:
                     return
-            try:
-                home.rename(resting)
+            if files.move(home, resting):
                 return
-            except OSError as error:  # one that was thought dead gave its own copy back just now
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
+            # one that was thought dead gave its own copy back just now
 
     def discard(self, task: TaskId) -> None:
         """Deletes the task's directory: its state is to be built anew."""
-        remove(self.path / str(task))
+        self.files.remove(self.path / str(task))
 
     def clean(self, before_ms: int) -> list[Path]:
         """Deletes copies that have been nobody's since then (wall clock in ms), and what a crash left half deleted."""
-        doomed, held = list((self.root / "unowned").glob("*")), []
-        for other in self.root.glob("instance-*"):
-            if other == self.path:
-                doomed += other.glob(".deleted-*")
-                continue
-            descriptor = try_lock(other / "lock")
-            if descriptor is not None:
-                held.append(descriptor)
-                doomed += [path for path in other.iterdir() if path.is_dir()]
-        try:
-            gone = [path for path in doomed if last_touched_ms(path) < before_ms]
+        files, unowned = self.files, self.root / "unowned"
+        with ExitStack() as locks:
+            doomed = [unowned / name for name in files.directories(unowned)]
+            for other in self._others():
+                if other == self.path:
+                    doomed += [other / name for name in files.directories(other) if name.startswith(".deleted-")]
+                elif (release := files.lock(other / "lock")) is not None:
+                    locks.callback(release)
+                    doomed += [other / name for name in files.directories(other)]
+            gone = [path for path in doomed if files.touched_ms(path) < before_ms]
             for path in gone:
-                remove(path)
+                files.remove(path)
             return gone
-        finally:
-            for descriptor in held:
-                os.close(descriptor)
+
+    def _others(self) -> list[Path]:
+        """All instance directories, this one among them."""
+        names = self.files.directories(self.root)
+        return [self.root / name for name in names if name.startswith("instance-")]
 
     def unowned(self) -> Mapping[TaskId, Path]:
         """Copies on this disk that belong to no living worker, one a task."""
         found: dict[TaskId, Path] = {}
-        for other in sorted(self.root.glob("instance-*")):
-            if other == self.path:
-                continue
-            descriptor = try_lock(other / "lock")
-            if descriptor is not None:
-                found.update(task_directories(other))
-                os.close(descriptor)
-        found.update(task_directories(self.root / "unowned"))
-        found.update(task_directories(self.path))
+        for other in self._others():
+            if other != self.path and (release := self.files.lock(other / "lock")) is not None:
+                found.update(task_directories(other, self.files))
+                release()
+        found.update(task_directories(self.root / "unowned", self.files))
+        found.update(task_directories(self.path, self.files))
         return found
 
     def new_uuid(self) -> str:
         """Takes another id, after this one was fenced twice within a minute."""
-        (self.path / "worker.json").unlink(missing_ok=True)
-        self.uuid = worker_uuid(self.path, self._new_id)
+        self.files.delete(self.path / "worker.json")
+        self.uuid = worker_uuid(self.path, self._world)
         log.warning("Worker in %s was fenced twice within a minute and goes on as %s.", self.path, self.uuid)
         return self.uuid
 
     def close(self) -> None:
         """Lets go of the lock; what still lies inside belongs to nobody from now on."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._release is not None:
+            self._release()
+            self._release = None
 
 
-def claim(state_dir: Path, application_id: str, new_id: NewId = SYSTEM.new_id) -> InstanceDirectory:
-    """Takes the lowest free instance directory of the application on this disk; what is new in it is named by `new_id`.
+def claim(state_dir: Path, application_id: str, world: World = SYSTEM) -> InstanceDirectory:
+    """Takes the lowest free instance directory of the application on this disk, which is the world's.
 
     Raises:
         LockException: the directory cannot be made or written.
     """
-    root = state_dir / application_id
+    root, files = state_dir / application_id, world.files
     try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make(root)
         for number in range(MOST_INSTANCES):
             path = root / f"instance-{number}"
-            path.mkdir(mode=0o700, exist_ok=True)
-            descriptor = try_lock(path / "lock")
-            if descriptor is not None:
-                return InstanceDirectory(root, number, descriptor, new_id)
+            files.make(path)
+            release = files.lock(path / "lock")
+            if release is not None:
+                return InstanceDirectory(root, number, release, world)
     except OSError as error:
         inside = "" if str(error.filename or root) == str(root) else f"{error.filename}: "
         raise LockException(
@@ -210,30 +184,26 @@ def claim(state_dir: Path, application_id: str, new_id: NewId = SYSTEM.new_id) -
 @contextmanager
 def free_copies(own: InstanceDirectory, task: TaskId) -> Iterator[list[Path]]:
     """Copies of a task that belong to no living worker; dead instances stay locked while they are looked at."""
-    held, found = [], []
-    resting = own.root / "unowned" / str(task)
-    if resting.is_dir():
-        found.append(resting)
-    for copy in sorted(own.root.glob(f"instance-*/{task}")):
-        if copy.parent == own.path:
-            continue
-        descriptor = try_lock(copy.parent / "lock")
-        if descriptor is not None:
-            held.append(descriptor)
-            if copy.is_dir():
-                found.append(copy)
-    try:
+    files, name = own.files, str(task)
+    resting = own.root / "unowned" / name
+    found = [resting] if files.exists(resting) else []
+    with ExitStack() as locks:
+        for other in own._others():
+            if other != own.path and files.exists(other / name):
+                release = files.lock(other / "lock")
+                if release is not None:
+                    locks.callback(release)
+                    if files.exists(other / name):
+                        found.append(other / name)
         yield found
-    finally:
-        for descriptor in held:
-            os.close(descriptor)
 
 
-def worker_uuid(path: Path, new_id: NewId) -> str:
-    """The UUID in an instance directory. One that was copied from elsewhere gets a new one, from `new_id`."""
-    file, here = path / "worker.json", {"host": socket.gethostname(), "inode": path.stat().st_ino}
+def worker_uuid(path: Path, world: World) -> str:
+    """The UUID in an instance directory. One that was copied from elsewhere gets a new one."""
+    files, file = world.files, path / "worker.json"
+    here = dict(zip(("host", "inode"), files.identity(path), strict=True))
     try:
-        known = json.loads(file.read_text("utf-8"))
+        known = json.loads(files.read(file))
         if known.get("version") == VERSION and all(known.get(name) == value for name, value in here.items()):
             return str(uuid.UUID(known["uuid"]))
         log.info("%s is of another place or version; this worker gets an id of its own.", file)
@@ -241,55 +211,24 @@ def worker_uuid(path: Path, new_id: NewId) -> str:
         pass
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as damage:
         log.warning("%s is damaged (%s); this worker gets a new id.", file, damage)
-    fresh = new_id()
-    replace_file(file, json.dumps({"version": VERSION, "uuid": fresh, **here}))
+    fresh = world.new_id()
+    files.write(file, json.dumps({"version": VERSION, "uuid": fresh, **here}))
     return fresh
 
 
-def disk_id(root: Path, new_id: NewId) -> str:
+def disk_id(root: Path, world: World) -> str:
     """One name for this disk, the same for all workers on it; bound to the directory's inode."""
-    file, inode = root / "directory-id", str(root.stat().st_ino)
+    files, file = world.files, root / "directory-id"
+    _, inode = files.identity(root)
     while True:
         try:
-            name, _, bound = file.read_text("utf-8").partition("@")
-            if bound == inode:
+            name, _, bound = files.read(file).partition("@")
+            if bound == str(inode):
                 return str(uuid.UUID(name))
-            file.unlink(missing_ok=True)  # copied from elsewhere
+            files.delete(file)  # copied from elsewhere
         except FileNotFoundError:
             pass
         except ValueError as damage:
             log.warning("%s is damaged (%s) and is written anew.", file, damage)
-            file.unlink(missing_ok=True)
-        fresh = root / f".directory-id-{new_id()}"
-        fresh.write_text(f"{new_id()}@{inode}", "utf-8")
-        try:
-            os.link(fresh, file)  # one of several that start at once wins, and all read the winner's
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-
-
-def replace_file(file: Path, text: str) -> None:
-    """Writes a file so that it is there whole or not at all."""
-    fresh = file.with_name(f".{file.name}-{SYSTEM.new_id()}")
-    fresh.write_text(text, "utf-8")
-    fresh.rename(file)
-
-
-def last_touched_ms(path: Path) -> int:
-    """When something was last made, renamed or deleted in a directory or in the directories in it."""
-    touched = 0.0
-    with suppress(FileNotFoundError):
-        touched = max(each.stat().st_mtime for each in (path, *(each for each in path.glob("*") if each.is_dir())))
-    return int(touched * 1000)
-
-
-def remove(path: Path) -> None:
-    """Deletes a directory so that a crash in between never leaves half of one under its name; nothing if it is gone."""
-    doomed = path.with_name(f".deleted-{path.name}-{SYSTEM.new_id()}")
-    try:
-        path.rename(doomed)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(doomed, ignore_errors=True)
+            files.delete(file)
+        files.add(file, f"{world.new_id()}@{inode}")  # of several that start at once one wins, and all read that

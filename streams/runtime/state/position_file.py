@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from streams.runtime.state.directory import replace_file
+from streams.world import Files
 
 log = logging.getLogger("streams.runtime.position_file")
 
@@ -22,18 +22,18 @@ VERSION = 1
 FILE = "position.json"
 
 
-def write_positions(home: Path, offsets: Mapping[str, int]) -> None:
+def write_positions(files: Files, home: Path, offsets: Mapping[str, int]) -> None:
     """Says how far each store's changelog is in the database. A disk that does not take it is no failure."""
     try:
-        replace_file(home / FILE, json.dumps({"version": VERSION, "changelogs": dict(offsets)}))
+        files.write(home / FILE, json.dumps({"version": VERSION, "changelogs": dict(offsets)}))
     except OSError as error:
         log.info("%s could not be written: %s", home / FILE, error)
 
 
-def read_position(home: Path, stores: Iterable[str]) -> int:
+def read_position(files: Files, home: Path, stores: Iterable[str]) -> int:
     """The sum of these stores' offsets, as members tell it to the leader; 0 where the file does not say."""
     try:
-        known = json.loads((home / FILE).read_text("utf-8"))
+        known = json.loads(files.read(home / FILE))
         if known["version"] != VERSION:
             return 0
         offsets = known["changelogs"]

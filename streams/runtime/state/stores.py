@@ -60,7 +60,7 @@ class Engines(NamedTuple):
     memory: Engine
 
 
-class Opened(NamedTuple):
+class OpenStore(NamedTuple):
     """A store with its serdes, and the runtime's view of it."""
 
     spec: StoreSpec
@@ -151,22 +151,20 @@ def _named(codec: Codec, store: str, serde: AnySerde) -> Codec:
     return codec._replace(unreadable=unreadable)
 
 
-def opened(
+def open_store(
     spec: StoreSpec,
     engines: Engines,
     config: Mapping[str, object],
     changelog_topic: str,
     cached: bool,
-    refused: Callable[[], None],
     small: RecordCache | None = None,
-) -> Opened:
+) -> OpenStore:
     """Opens a store.
 
     Args:
         changelog_topic: what serdes that ask are told.
         cached: is there a record cache at all (`statestore.cache.max.bytes` above 0)?
         small: the record cache, where it is so small that rows give way within a record.
-        refused: called for each row that a window or session store does not take, because it is too old.
     Raises:
         StreamsException: a serde is missing.
     """
@@ -183,8 +181,6 @@ def opened(
     store = LAYERS[spec.kind](spec, engine, codec, caching and small is None)
     if caching and small is not None:
         store = _under(small, spec, store, codec)
-    if isinstance(store, WindowStore | SessionStore):
-        store.count_refused(refused)
     access: StoreAccess[object] = StoreAccess(
         spec.name,
         store,
@@ -195,7 +191,7 @@ def opened(
         spec.ttl_ms,
         isinstance(store, CachedKeyValue),
     )
-    return Opened(spec, access, store.life, lacking)
+    return OpenStore(spec, access, store.life, lacking)
 
 
 def _serdes(
@@ -302,9 +298,16 @@ def changelog_headers(spec: StoreSpec) -> Headers:
     return (CHANGELOG_HEADER,) if spec.kind is StoreKind.SUPPRESS_BUFFER else ()
 
 
-def logged(store: Opened, hook: ChangelogHook | None) -> None:
+def logged(store: OpenStore, hook: ChangelogHook | None) -> None:
     """Lets a store write its changelog (None: it has none)."""
     store.layers.bind(hook, None, False)
+
+
+def count_refused(store: OpenStore, refused: Callable[[], None]) -> None:
+    """`refused` is called for each row that a window or session store does not take, because it is too old."""
+    opened = store.access.store
+    if isinstance(opened, WindowStore | SessionStore):
+        opened.count_refused(refused)
 
 
 # rows of a suppress buffer

@@ -7,15 +7,19 @@ same. Test driver and worker feed it; nothing is time-synchronised with streams.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from statestore.engine import Engine
 from streams.clients.api import Fetched, Position
 from streams.exception_handlers import LogAndFailProcessingExceptionHandler
 from streams.record import TopicPartition
 from streams.runtime.compile.handlers import PROCESSING
-from streams.runtime.state.stores import Opened
-from streams.runtime.tasks.task import Ground, Task
+from streams.runtime.state.context import TaskContext
+from streams.runtime.state.stores import OpenStore
+from streams.runtime.state.task_state import TaskState
+from streams.runtime.tasks.task import StreamTask, output_of
 from streams.topology.node import GlobalStore, Node, StepNode, SubTopology, TaskId
 
 log = logging.getLogger("streams.runtime.global")
@@ -31,23 +35,38 @@ class GlobalTask:
     Args:
         topology: the store, its source and its processor.
         partitions: all partitions of its topic.
-        ground: as for tasks; `disk` is the global store's own database.
+        context: as for tasks.
+        disk: the database of the global stores; closed by who opened it.
+        partitions_for: how many partitions a topic has.
+        home: the directory of the database.
     """
 
-    def __init__(self, topology: GlobalStore, partitions: Sequence[TopicPartition], ground: Ground) -> None:
+    def __init__(
+        self,
+        topology: GlobalStore,
+        partitions: Sequence[TopicPartition],
+        context: TaskContext,
+        disk: Engine,
+        partitions_for: Callable[[str], int],
+        home: Path = Path(),
+    ) -> None:
         self.store_name = topology.store.name
         self.partitions = tuple(partitions)
-        config: Mapping[str, object] = ground.config
+        config: Mapping[str, object] = context.config
         if not config.get(HANDLED):
             config = {**config, PROCESSING: LogAndFailProcessingExceptionHandler}
-        config = {**config, "max.task.idle.ms": -1}
-        alone = _alone(topology, ground.record_cache is not None)
-        self._task = Task(GLOBAL, alone, self.partitions, replace(ground, config=config))
+        context = replace(context, config={**config, "max.task.idle.ms": -1})
+        self._state = TaskState(GLOBAL, _alone(topology, context.record_cache is not None), context, disk, home)
+        self._output = output_of(GLOBAL, context, partitions_for)
+        self._task = self._made({})
+
+    def _made(self, positions: Mapping[TopicPartition, Position]) -> StreamTask:
+        return StreamTask(self._state, self.partitions, self._output, positions)
 
     @property
-    def store(self) -> Opened:
+    def store(self) -> OpenStore:
         """The store, as tasks read it."""
-        return self._task.stores[self.store_name]
+        return self._state.stores[self.store_name]
 
     def start(self, now: int, positions: Mapping[TopicPartition, Position] | None = None) -> None:
         """Makes the processor; reading goes on at the positions that the store stands for.
@@ -56,7 +75,7 @@ class GlobalTask:
             now: wall clock in ms.
         """
         if positions:
-            self._task.place(positions)
+            self._task = self._made(positions)
         self._task.start(now)
 
     def apply(self, fetched: Fetched, now: int) -> int:
@@ -97,11 +116,17 @@ class GlobalTask:
 
     def revive(self) -> None:
         """The store is to be filled anew: nothing of what was applied counts. `start` follows."""
-        self._task.revive()
+        self._task.abandon()
+        self._state.abort()
         self.store.layers.apply(())
+        self._task = self._made({})
 
     def close(self, clean: bool) -> None:
-        """Closes processor and store; the database stays open."""
+        """Closes processor and store; the database stays open.
+
+        Raises:
+            StreamsException: the end is clean, and the processor failed in `close`.
+        """
         self._task.close(clean)
 
 

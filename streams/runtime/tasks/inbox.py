@@ -40,10 +40,10 @@ class InboxSettings(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """A partition of a task: the source it belongs to, the source's place among them, and how it is read."""
+    """A partition of a task: the source it belongs to, the rank of the source among them, and how it is read."""
 
     source: str
-    place: int
+    rank: int
     reading: Reading
 
 
@@ -75,10 +75,10 @@ class _Queue:
         "time",
     )
 
-    def __init__(self, partition: TopicPartition, reads: Reads) -> None:
+    def __init__(self, partition: TopicPartition, reads: Reads, start: Position | None = None) -> None:
         self.partition = partition
         self.reads = reads
-        self.order = (reads.place, partition.partition)
+        self.order = (reads.rank, partition.partition)
         self.batches: deque[_Waiting] = deque()
         self.at = 0
         self.buffered = 0
@@ -88,6 +88,9 @@ class _Queue:
         self.end = -1
         self.idle_until: int | None = None
         self.time = self.read_time = -1
+        if start is not None:
+            self.fetched_to = self.committed = start.offset
+            self.time = self.read_time = decode_offset_metadata(start.metadata).partition_time
 
     def add(self, fetched: Fetched) -> None:
         batch = fetched.batch
@@ -199,22 +202,27 @@ class Inbox:
         """The task's partitions."""
         return tuple(self._queues)
 
-    def include(self, partition: TopicPartition, reads: Reads) -> None:
+    def reads(self, partition: TopicPartition) -> Reads:
+        """How a partition is read."""
+        return self._queues[partition].reads
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """The offsets of the next records, as far as they are known."""
+        known = {partition: queue.position() for partition, queue in self._queues.items()}
+        return {partition: offset for partition, offset in known.items() if offset is not None}
+
+    def include(self, partition: TopicPartition, reads: Reads, start: Position) -> None:
         """One more partition: of a topic that has come to match a pattern."""
-        self._queues[partition] = _Queue(partition, reads)
+        self._queues[partition] = _Queue(partition, reads, start)
 
     def exclude(self, partition: TopicPartition) -> None:
         """The partition is there no more; what waits of it goes with it."""
         del self._queues[partition]
 
-    def place(self, positions: Mapping[TopicPartition, Position]) -> None:
+    def seek(self, positions: Mapping[TopicPartition, Position]) -> None:
         """Forgets what waits; reading goes on at these positions. Their metadata hold the partition times."""
         for partition, queue in self._queues.items():
-            fresh = self._queues[partition] = _Queue(partition, queue.reads)
-            position = positions.get(partition)
-            if position is not None:
-                fresh.fetched_to = fresh.committed = position.offset
-                fresh.time = fresh.read_time = decode_offset_metadata(position.metadata).partition_time
+            self._queues[partition] = _Queue(partition, queue.reads, positions.get(partition))
 
     def add(self, fetched: Fetched) -> None:
         """Takes what a poll brought for one of the partitions."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from statestore.memory import MemoryEngine
 from streams.metrics import Metrics
 from streams.record import TopicPartition
+from streams.runtime.state.context import TaskContext
+from streams.runtime.state.task_state import TaskState
 from streams.runtime.tasks.global_task import GlobalTask
-from streams.runtime.tasks.task import Ground, Task
+from streams.runtime.tasks.task import StreamTask, output_of
 from streams.topology.node import BuiltTopology, TaskId
 
 
@@ -25,17 +26,22 @@ def entry_text(topology: BuiltTopology, config: Mapping[str, object], prefix: st
     Raises:
         StreamsException: a serde is missing, or a processor failed in `init`.
     """
-    ground = Ground(config, Metrics(), lambda topic: 1, MemoryEngine(), prefix, topology.internal_topics)
-    fillers = [GlobalTask(each, [], ground) for each in topology.global_stores]
+    context = TaskContext(config, Metrics(), prefix, topology.internal_topics)
+    fillers = [GlobalTask(each, [], context, MemoryEngine(), _one) for each in topology.global_stores]
     stores = {each.store_name: each.store for each in fillers}
     found: dict[int, str] = {}
     for sub in topology.subtopologies:
-        own = replace(ground, disk=MemoryEngine(), global_stores=stores)
-        topics = (own.topic_name(topic) for topic in sub.source_topics)
-        task = Task(TaskId(sub.id, 0), sub, [TopicPartition(topic, 0) for topic in topics], own)
+        id = TaskId(sub.id, 0)
+        state = TaskState(id, sub, context, MemoryEngine())
+        partitions = [TopicPartition(context.topic_name(topic), 0) for topic in sub.source_topics]
+        task = StreamTask(state, partitions, output_of(id, context, _one), global_stores=stores)
         task.start(0)
-        found[sub.id] = task.text
+        found[sub.id] = task.graph.text
         task.close(clean=False)
     for filler in fillers:
         filler.close(clean=False)
     return found
+
+
+def _one(topic: str) -> int:
+    return 1

@@ -15,13 +15,16 @@ from statestore.api import Layered
 from statestore.engine import EngineError
 from streams.clients.api import Fetched, Reader
 from streams.errors import LogTruncatedException, OffsetOutOfRangeException, ProcessorStateException
-from streams.record import RecordBatch, TopicPartition
-from streams.runtime.state.marks import Mark, name_of, write_mark
-from streams.runtime.tasks.source_rows import Row, SourceRows
+from streams.operators.base import StoreAccess
+from streams.record import Headers, RecordBatch, TopicPartition
+from streams.runtime.compile.timestamps import Reading, stamped
+from streams.runtime.state.changelog import Changelog, Mark, mark_name, write_mark
+from streams.serdes.base import AnySerde
 from streams.topology.node import TaskId
 
 log = logging.getLogger("streams.runtime.restore")
 
+Row = tuple[bytes, bytes | None, int]
 _NOWHERE = TopicPartition("", -1)
 
 
@@ -40,11 +43,8 @@ class StoreRestore:
     """One store on its way.
 
     Args:
-        changelog: where it is read from.
+        log: where it is read from, and up to where it has been applied.
         layers: the store.
-        logged: its mark is kept, since the database outlives the process.
-        topic_id: of the changelog, for the mark.
-        position: the next offset to be applied.
         target: where it is done.
         wipe: empties the store, for the case that its position is worthless.
         source: makes the rows, where the log is a source topic; None: its records are rows.
@@ -52,22 +52,24 @@ class StoreRestore:
 
     task: TaskId
     store: str
-    changelog: TopicPartition
+    log: Changelog
     layers: Layered
-    topic_id: str
-    position: int
     target: int
     wipe: Callable[[], None]
     start: int = 0
     total: int = 0
-    log_epoch: int = 0
     kept: int = 0
-    """Up to where the store had its log before, until the log was seen and this is known to be worth something."""
+    """Up to where the database had its log when it was opened; 0: nothing has to be proven, or it is proven already.
+
+    What lies in the database is believed only when the log has been seen: it may have been cut back since, or have lost
+    tombstones that the store never saw (`outdated`). The first fetch says both, and from it on this is 0: either the
+    store was emptied, or what it had is as good as what it reads now. `log_epoch` is the database's until then.
+    """
     source: SourceRows | None = None
 
     @property
     def done(self) -> bool:
-        return self.position >= self.target
+        return self.log.offset >= self.target
 
     @property
     def name(self) -> str:
@@ -77,15 +79,15 @@ class StoreRestore:
     @property
     def progress(self) -> tuple[int, int]:
         """Records done and to be done."""
-        return self.position - self.start, self.target - self.start
+        return self.log.offset - self.start, self.target - self.start
 
     def rows(self, batch: RecordBatch) -> list[Row]:
         """What is still to be applied of a batch."""
         make = rows_of if self.source is None else self.source.rows
-        return make(batch, self.position, self.target)
+        return make(batch, self.log.offset, self.target)
 
     def mark(self) -> Mark:
-        return Mark(self.topic_id, self.log_epoch, self.position)
+        return self.log.mark()
 
 
 class Restorer:
@@ -115,13 +117,13 @@ class Restorer:
         if not self._running:
             self._done.clear()
         for each in restores:
-            each.start = each.position
-            self._told("on_restore_start", each.changelog, each.store, each.position, each.target)
+            each.start = each.log.offset
+            self._told("on_restore_start", each.log.partition, each.store, each.log.offset, each.target)
             if each.done:
                 self._end(each)
             else:
-                self._running[each.changelog] = each
-                places[each.changelog] = each.position
+                self._running[each.log.partition] = each
+                places[each.log.partition] = each.log.offset
         if places:
             self._reader.seek(places)
 
@@ -148,7 +150,7 @@ class Restorer:
         except LogTruncatedException as error:
             each = self._running.get(error.partition or _NOWHERE)
             if each is not None:
-                self._anew(each, f"its changelog was cut back below its position {each.position}")
+                self._anew(each, f"its changelog was cut back below its position {each.log.offset}")
             return 0
         self._moved.clear()
         return sum(self._take(each) for each in fetched if each.partition not in self._moved)
@@ -171,7 +173,7 @@ class Restorer:
         if each is None:
             return 0
         reason = outdated(each, fetched)
-        each.log_epoch = fetched.log_epoch
+        each.log.log_epoch = fetched.log_epoch
         each.kept = 0
         if reason is not None:
             self._anew(each, reason)
@@ -179,10 +181,10 @@ class Restorer:
         count = 0
         batch = fetched.batch
         if batch is not None:
-            before, rows = each.position, each.rows(batch)
-            each.position = min(max(each.position, batch.next_offset), max(each.target, each.position))
+            before, rows = each.log.offset, each.rows(batch)
+            each.log.offset = min(max(each.log.offset, batch.next_offset), max(each.target, each.log.offset))
             try:
-                each.layers.apply(rows, {name_of(each.store): write_mark(each.mark())})
+                each.layers.apply(rows, {mark_name(each.store): write_mark(each.mark())})
             except EngineError:  # no fault of the rows
                 raise
             except Exception as error:
@@ -190,18 +192,18 @@ class Restorer:
             count = len(rows)
             each.total += count
             self.restored += count
-            self._told("on_batch_restored", each.changelog, each.store, each.position, count)
+            self._told("on_batch_restored", each.log.partition, each.store, each.log.offset, count)
         end = fetched.caught_up_at
         if end is not None:
             # Only where the log itself ends here there is no more. Where a reader is only not shown what follows (a
             # transaction is open, or it is not durable yet) the rest belongs to the store, and is waited for.
             if 0 <= fetched.log_end <= end:
                 each.target = min(each.target, end)
-            each.position = max(each.position, min(each.target, end))
+            each.log.offset = max(each.log.offset, min(each.target, end))
         if each.done:
             self._done[each.name] = each.progress
-            del self._running[each.changelog]
-            self._reader.drop([each.changelog])
+            del self._running[each.log.partition]
+            self._reader.drop([each.log.partition])
             self._end(each)
         return count
 
@@ -210,23 +212,23 @@ class Restorer:
         if each is None:  # it was dropped meanwhile
             return
         start = error.log_start
-        if each.position > start:
-            self._anew(each, f"its position {each.position} lies behind the log's end")
+        if each.log.offset > start:
+            self._anew(each, f"its position {each.log.offset} lies behind the log's end")
         # A log that lost its beginning (expired windows, compaction) goes on where it starts now.
-        each.position = start
-        self._reader.seek({each.changelog: start})
+        each.log.offset = start
+        self._reader.seek({each.log.partition: start})
 
     def _anew(self, each: StoreRestore, reason: str) -> None:
         log.warning("Store %s of task %s is rebuilt from its changelog: %s.", each.store, each.task, reason)
         each.wipe()
-        each.position = each.start = 0
-        self._moved.add(each.changelog)
-        self._reader.seek({each.changelog: 0})
+        each.log.offset = each.start = 0
+        self._moved.add(each.log.partition)
+        self._reader.seek({each.log.partition: 0})
 
     def _end(self, each: StoreRestore) -> None:
         if each.source is not None:
             each.source.tell()
-        self._told("on_restore_end", each.changelog, each.store, each.total)
+        self._told("on_restore_end", each.log.partition, each.store, each.total)
 
     def _told(self, what: str, partition: TopicPartition, store: str, *numbers: int) -> None:
         if self._listener is not None:
@@ -237,8 +239,8 @@ def outdated(each: StoreRestore, fetched: Fetched) -> str | None:
     """Why what a store has of its log is worth nothing, by the first that is fetched of it (decision 10); else None."""
     if each.kept == 0:
         return None
-    if each.log_epoch != fetched.log_epoch:
-        return f"its log epoch is {fetched.log_epoch}, not {each.log_epoch} as when it was written"
+    if each.log.log_epoch != fetched.log_epoch:
+        return f"its log epoch is {fetched.log_epoch}, not {each.log.log_epoch} as when it was written"
     if each.kept < fetched.tombstones_gone:
         return (
             f"it was away for longer than delete.retention.ms: its offset is {each.kept}, and deletions before "
@@ -257,9 +259,9 @@ def _no_row(each: StoreRestore, batch: RecordBatch, start: int) -> ProcessorStat
             where = f"offset {offset}"
             break
     return ProcessorStateException(
-        f"Store {each.store} of task {each.task} cannot be restored from {each.changelog}: what lies at {where} is no "
-        "row of this store. Only the application itself may write its changelogs. Where another kind of store had this "
-        "name, take another name, or delete the changelog and the state directory."
+        f"Store {each.store} of task {each.task} cannot be restored from {each.log.partition}: what lies at {where} is "
+        "no row of this store. Only the application itself may write its changelogs. Where another kind of store had "
+        "this name, take another name, or delete the changelog and the state directory."
     )
 
 
@@ -270,3 +272,82 @@ def rows_of(batch: RecordBatch, start: int, stop: int) -> list[Row]:
         return [(k, v, t) for k, v, t in zip(batch.keys, batch.values, batch.timestamps, strict=True) if k is not None]
     columns = zip(batch.keys, batch.values, batch.timestamps, offsets, strict=True)
     return [(k, v, t) for k, v, t, at in columns if k is not None and start <= at < stop]
+
+
+class SourceRows:
+    """Makes rows of a store from the records of the source topic that it is restored from
+    (`reuse.ktable.source.topics`).
+
+    A changelog holds rows; a source topic holds what anybody sent. So each record goes the way it went when it was
+    processed: decoded by the source's serdes, given its time by the source's extractor, written by the store's serdes.
+    What has been skipped on that way stays out: what cannot be decoded or written, and what has no timestamp. The
+    positions that are restored are committed, so a handler has let such a record go; it is not asked again, and no dead
+    letter is sent again. Java restores the bytes as they are (KAFKA-8037).
+
+    Args:
+        partition: of the source topic.
+        reading: serdes and timestamp extractor of the source.
+        store: whose rows are made.
+        partition_time: the highest timestamp (ms) before what is read, -1 if that is the start.
+    """
+
+    def __init__(
+        self, partition: TopicPartition, reading: Reading, store: StoreAccess[object], partition_time: int
+    ) -> None:
+        self._partition = partition
+        self._reading = reading
+        self._store = store
+        self._time = partition_time
+        self._key = _rewritten(reading.key_serde, store.key_serde, partition.topic)
+        self._value = _rewritten(reading.value_serde, store.value_serde, partition.topic)
+        self._left_out = 0
+        self._first = -1
+
+    def rows(self, batch: RecordBatch, start: int, stop: int) -> list[Row]:
+        """The rows of the records at offsets from `start` and below `stop`. A table has none without a key."""
+        if not len(batch):
+            return []
+        times, faults = stamped(self._reading, self._partition, batch, self._time)
+        self._time = max(self._time, *times)
+        headers = batch.headers or [()] * len(batch)
+        found: list[Row] = []
+        for at, offset in enumerate(batch.offsets):
+            key, value = batch.keys[at], batch.values[at]
+            if key is None or not start <= offset < stop:
+                continue
+            try:
+                row = self._key(key, headers[at]), None if value is None else self._value(value, headers[at]), times[at]
+            except Exception:
+                self._leave_out(offset)
+                continue
+            if at in faults:
+                self._leave_out(offset)
+            else:
+                found.append(row)
+        return found
+
+    def _leave_out(self, offset: int) -> None:
+        self._left_out += 1
+        if self._first < 0:
+            self._first = offset
+
+    def tell(self) -> None:
+        """Says what was left out, once a restore."""
+        if self._left_out:
+            log.warning(
+                "Store %s was restored from %s without %d records that had been skipped when they were processed: they "
+                "cannot be read, or have no timestamp. The first is at offset %d.",
+                self._store.name,
+                self._partition,
+                self._left_out,
+                self._first,
+            )
+
+
+def _rewritten(reads: AnySerde, writes: AnySerde, topic: str) -> Callable[[bytes, Headers], bytes]:
+    """From the bytes that a source reads to those that the store keeps; raises what the serdes do.
+
+    They differ also under one canonical serde: malformed text is read with replacement characters, and written so.
+    """
+    encode = writes.encoder(topic)
+    return lambda data, headers: encode(reads.deserialize(topic, data, headers))

@@ -17,13 +17,12 @@ from streams.clock import Clock
 from streams.errors import LogTruncatedException, OffsetOutOfRangeException
 from streams.metrics import TASK_GROUP, THREAD_GROUP, Metrics
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.group.leader import Surveyor
+from streams.runtime.group.leader import ClusterMetadata
 from streams.runtime.group.progress import Heard, Speaker, Word, write_word
 from streams.runtime.tasks.skew import NEVER, UNHEARD, Bound, Limit, Part, Passed, Skew, Standing
-from streams.runtime.worker.roster import Place, Roster
+from streams.runtime.tasks.task import StreamTask
 from streams.runtime.worker.sender import Sender
-from streams.runtime.worker.unsent import Unsent
-from streams.serdes.offset_metadata import decode_offset_metadata
+from streams.runtime.worker.tasks import Tasks
 from streams.topology.alignment import AlignedSet, aligned_sets
 from streams.topology.node import BuiltTopology, TaskId
 
@@ -71,13 +70,65 @@ class Me:
         return TopicPartition(self.topic, 0)
 
 
+class Unsent:
+    """What a worker's tasks have put out and not sent yet, by its age: in outboxes, and in the record caches before
+    them. While others catch up it must leave before they are ahead of it by the bound of their set.
+
+    Args:
+        tasks: the tasks.
+        sender: where output goes.
+        caches: names of the stores whose caches count.
+    """
+
+    def __init__(self, tasks: Tasks, sender: Sender, caches: frozenset[str]) -> None:
+        self._tasks = tasks
+        self._sender = sender
+        self._caches = caches
+        self._clean: dict[TaskId, int] = {}
+        """Where each task stood when its caches were seen empty."""
+        self._dirty: dict[TaskId, int] = {}
+        """What its caches hold now is no older than this."""
+
+    def note(self, standing: Standing) -> None:
+        """To be called at every look, before the task goes on: from here on its caches may fill."""
+        if not self._caches:
+            return
+        task, oldest = standing.task, standing.oldest()
+        stores = self._tasks.by_id[task].state.stores
+        if not any(stores[name].layers.dirty_bytes for name in self._caches if name in stores):
+            self._dirty.pop(task, None)
+            self._clean[task] = min(part.last for part in standing.parts) if oldest is None else oldest[0]
+        elif task not in self._dirty and task in self._clean:
+            self._dirty[task] = self._clean[task]
+
+    def let_go(self, task: TaskId, bound: Bound, before: int) -> None:
+        """Sends what is older than `before` to the topics of a set; caches that hold such are flushed.
+
+        Raises:
+            StreamsException: a flush failed.
+        """
+        here = self._tasks.by_id[task]
+        if self._dirty.get(task, before) < before:
+            here.flush()
+            del self._dirty[task]
+        due = here.outbox.older(bound.topics, before)
+        if due:
+            self._sender.send(task, due)
+
+    def oldest(self, task: TaskId, bound: Bound) -> int | None:
+        """The timestamp of the oldest that is on its way to a topic of the set; None: nothing is."""
+        sent = self._tasks.by_id[task].outbox.oldest(bound.topics)
+        dirty = self._dirty.get(task) if bound.caches else None
+        return sent if dirty is None else dirty if sent is None else min(sent, dirty)
+
+
 class Alignment:
     """The alignment of one worker.
 
     Args:
         skew: the state of its sets.
         me: who it is.
-        roster, sender, reader, admin, surveyor: of the worker.
+        tasks, sender, reader, admin, metadata: of the worker.
         clock: for the age of records, and for waiting.
         metrics: of the application.
     """
@@ -86,21 +137,21 @@ class Alignment:
         self,
         skew: Skew,
         me: Me,
-        roster: Roster,
+        tasks: Tasks,
         sender: Sender,
         reader: Reader,
         admin: Admin,
-        surveyor: Surveyor,
+        metadata: ClusterMetadata,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._skew = skew
         self._me = me
-        self._roster = roster
+        self._tasks = tasks
         self._sender = sender
         self._reader = reader
         self._admin = admin
-        self._surveyor = surveyor
+        self._metadata = metadata
         self._clock = clock
         self._metrics = metrics
         self._subs = frozenset[int]().union(*(bound.subtopologies for bound in skew.bounds))
@@ -108,7 +159,7 @@ class Alignment:
         self._heard = Heard(me.key)
         self._speaker = Speaker(min(bound.skew_ms for bound in skew.bounds) // 4)
         self._standings: list[Standing] = []
-        self._unsent = Unsent(roster, sender, frozenset[str]().union(*(bound.caches for bound in skew.bounds)))
+        self._unsent = Unsent(tasks, sender, frozenset[str]().union(*(bound.caches for bound in skew.bounds)))
         self._generation = -1
         self._elsewhere = frozenset[TaskId]()
         self._reads = False
@@ -138,8 +189,8 @@ class Alignment:
         if generation < 0:
             return
         self._forget()
-        tasks = frozenset(t for t in self._surveyor.blueprint().partitions if t.subtopology in self._subs)
-        elsewhere = tasks - self._roster.tasks if tasks & self._roster.tasks else frozenset[TaskId]()
+        tasks = frozenset(t for t in self._metadata.task_plan().partitions if t.subtopology in self._subs)
+        elsewhere = tasks - self._tasks.ids if tasks & self._tasks.ids else frozenset[TaskId]()
         if elsewhere and not self._reads:
             if self._me.topic not in self._admin.describe_topics([self._me.topic]):
                 log.info("%s waits for no other worker: there is no topic %s.", self._me.short_name, self._me.topic)
@@ -154,7 +205,7 @@ class Alignment:
 
     def _forget(self) -> None:
         """Tasks that have gone leave no metrics."""
-        for task in self._leads.keys() - self._roster.tasks:
+        for task in self._leads.keys() - self._tasks.ids:
             self._metrics.remove(thread=self._me.name, task_id=str(task))
             del self._leads[task]
 
@@ -180,7 +231,7 @@ class Alignment:
         if not self._elsewhere or self._generation < 0:
             return
         now = self._clock.monotonic_ms()
-        own = [task for task in self._roster.tasks if task.subtopology in self._subs]
+        own = [task for task in self._tasks.ids if task.subtopology in self._subs]
         times: dict[TaskId, int | None] = dict.fromkeys(own)
         if not paused:
             times |= {s.task: self._told(s) for s in self._standings if s.task in times}
@@ -236,21 +287,17 @@ class Alignment:
                 yield task, oldest
 
     def _looked_at(self) -> Iterator[Standing]:
-        for id, place in self._roster.places.items():
-            if id.subtopology in self._subs:
-                parts = list(self._parts(place))
+        for task in self._tasks.all:
+            if task.id.subtopology in self._subs:
+                parts = list(self._parts(task))
                 if parts:  # where all is read by the wall clock there is no event time
-                    yield Standing(id, parts, not place.running)
+                    yield Standing(task.id, parts, not task.running)
 
-    def _parts(self, place: Place) -> Iterator[Part]:
-        sender = self._sender
-        for part in place.task.inbox.parts():
-            here = part.partition
-            if not place.running:
-                position = place.found[here]
-                last = decode_offset_metadata(position.metadata).partition_time
-                yield Part(here, None, last, position.offset, None)
-            elif part.head is None and here.topic in self._inner and sender.reaches(here, part.position or 0):
+    def _parts(self, task: StreamTask) -> Iterator[Part]:
+        sender, running = self._sender, task.running
+        for part in task.inbox.parts():
+            here, empty = part.partition, part.head is None
+            if running and empty and here.topic in self._inner and sender.reaches(here, part.position or 0):
                 yield part._replace(unread=True)
             else:
                 yield part

@@ -7,8 +7,7 @@ they stand for go to the database together, once a commit interval, outside any 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from statestore.engine import Engine, EngineDamaged
@@ -16,14 +15,14 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Admin, Fetched, Isolation, Position, Reader
 from streams.errors import LogTruncatedException, OffsetOutOfRangeException, StreamsException
 from streams.record import TopicPartition
-from streams.runtime.state.directory import remove
-from streams.runtime.state.marks import Mark, name_of, read_mark, write_mark
-from streams.runtime.state.stores import Opened
+from streams.runtime.state.changelog import Mark, mark_name, read_mark, wipe, write_mark
+from streams.runtime.state.context import TaskContext
+from streams.runtime.state.stores import OpenStore
+from streams.runtime.state.task_state import SLICE_ROWS
 from streams.runtime.tasks.global_task import GlobalTask
-from streams.runtime.tasks.task import Ground
-from streams.runtime.worker.roster import DATABASE, SLICE_ROWS, OpenEngine
-from streams.runtime.worker.takeover import wiper
+from streams.runtime.worker.tasks import DATABASE, OpenEngine
 from streams.topology.node import BuiltTopology, GlobalStore
+from streams.world import Files
 
 log = logging.getLogger("streams.runtime.globals")
 
@@ -33,7 +32,8 @@ class Globals:
 
     Args:
         built: the topology.
-        ground: of tasks; `disk` is replaced by the global stores' own database.
+        context: of tasks.
+        partitions_for: how many partitions a topic has.
         home: the directory of that database.
         open_engine: opens it.
         admin, reader: of the worker.
@@ -43,7 +43,8 @@ class Globals:
     def __init__(
         self,
         built: BuiltTopology,
-        ground: Ground,
+        context: TaskContext,
+        partitions_for: Callable[[str], int],
         home: Path,
         open_engine: OpenEngine,
         admin: Admin,
@@ -62,14 +63,22 @@ class Globals:
             return
         partitions = {each.store.name: self._partitions(each) for each in built.global_stores}
         if any(each.store.on_disk for each in built.global_stores):
-            self._disk = _database(home, open_engine)
-        ground = replace(ground, disk=self._disk, state_dir=home)
+            self._disk = _database(context.files, home, open_engine)
+
+        def add(each: GlobalStore) -> None:
+            name = each.store.name
+            task = GlobalTask(each, partitions[name], context, self._disk, partitions_for, home)
+            self._tasks[name] = task
+            self._owner.update(dict.fromkeys(task.partitions, task))
+
         try:
             try:
-                self._add_all(built, partitions, ground)
+                for each in built.global_stores:
+                    add(each)
             except EngineDamaged:
                 self._renew()
-                self._add_all(built, partitions, ground)
+                for each in built.global_stores:
+                    add(each)
         except BaseException:
             self._disk.close()
             raise
@@ -86,13 +95,6 @@ class Globals:
             )
         self._topic_ids.update({name: topic.topic_id for name, topic in known.items()})
         return [TopicPartition(t, p) for t in topics for p in range(known[t].partitions)]
-
-    def _add_all(self, built: BuiltTopology, partitions: Mapping[str, list[TopicPartition]], ground: Ground) -> None:
-        for each in built.global_stores:
-            task = GlobalTask(each, partitions[each.store.name], ground)
-            self._tasks[each.store.name] = task
-            for partition in task.partitions:
-                self._owner[partition] = task
 
     @property
     def damaged(self) -> bool:
@@ -112,7 +114,7 @@ class Globals:
         self._disk.renew()
 
     @property
-    def stores(self) -> Mapping[str, Opened]:
+    def stores(self) -> Mapping[str, OpenStore]:
         """The stores, for tasks to read."""
         return {name: task.store for name, task in self._tasks.items()}
 
@@ -153,7 +155,7 @@ class Globals:
                 partition,
             )
             for each in task.partitions:
-                wiper(self._disk, name, task.store.layers, _mark(name, each))()
+                wipe(self._disk, name, task.store.layers, _mark(name, each))
             return {}
         return known
 
@@ -188,7 +190,7 @@ class Globals:
         for name, task in self._tasks.items():
             positions = task.commit()
             marks = {
-                name_of(_mark(name, p)): write_mark(Mark(self._topic_ids[p.topic], 0, position.offset))
+                mark_name(_mark(name, p)): write_mark(Mark(self._topic_ids[p.topic], 0, position.offset))
                 for p, position in positions.items()
             }
             if positions and task.store.spec.on_disk:
@@ -207,15 +209,15 @@ class Globals:
         self._disk.close()
 
 
-def _database(home: Path, open_engine: OpenEngine) -> Engine:
+def _database(files: Files, home: Path, open_engine: OpenEngine) -> Engine:
     """The database of the global stores; one that is damaged is built anew."""
-    home.mkdir(mode=0o700, exist_ok=True)
+    files.make(home)
     try:
         return open_engine(home / DATABASE)
     except EngineDamaged as damage:
         log.warning("The global stores are rebuilt from their topics: %s.", damage)
-        remove(home)
-        home.mkdir(mode=0o700, exist_ok=True)
+        files.remove(home)
+        files.make(home)
         return open_engine(home / DATABASE)
 
 

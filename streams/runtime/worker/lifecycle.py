@@ -1,9 +1,14 @@
-"""The states of an application and how it may go from one to the next, as Java's `KafkaStreams.State`.
+"""The states of an application and of a worker, and how they may go from one to the next, as Java's
+`KafkaStreams.State` and `StreamThread.State`.
 
 CREATED ─▶ REBALANCING ◀─▶ RUNNING
     │           │              │
     └───────────┼──────────────┼──▶ PENDING_SHUTDOWN ─▶ NOT_RUNNING
                 └──────────────┴──▶ PENDING_ERROR ─▶ ERROR
+
+CREATED ─▶ STARTING ─▶ PARTITIONS_REVOKED ◀─▶ PARTITIONS_ASSIGNED ◀─▶ RUNNING       a worker
+              │                 │                      │                 │
+              └─────────────────┴──────────────────────┴─────────────────┴──▶ PENDING_SHUTDOWN ─▶ DEAD
 """
 
 from __future__ import annotations
@@ -57,6 +62,54 @@ class WorkerState(Enum):
     RUNNING = "RUNNING"
     PENDING_SHUTDOWN = "PENDING_SHUTDOWN"
     DEAD = "DEAD"
+
+
+_REVOKED, _ASSIGNED = WorkerState.PARTITIONS_REVOKED, WorkerState.PARTITIONS_ASSIGNED
+_ENDING, _DEAD = WorkerState.PENDING_SHUTDOWN, WorkerState.DEAD
+WORKER_NEXT: Mapping[WorkerState, frozenset[WorkerState]] = {
+    WorkerState.CREATED: frozenset({WorkerState.STARTING}),
+    # RUNNING: there are only global stores, so there is no group. DEAD: it could not be made whole.
+    WorkerState.STARTING: frozenset({_REVOKED, _ASSIGNED, WorkerState.RUNNING, _ENDING, _DEAD}),
+    _REVOKED: frozenset({_ASSIGNED, _ENDING}),
+    _ASSIGNED: frozenset({_REVOKED, WorkerState.RUNNING, _ENDING}),
+    WorkerState.RUNNING: frozenset({_REVOKED, _ASSIGNED, _ENDING}),
+    _ENDING: frozenset({_DEAD}),
+    _DEAD: frozenset(),
+}
+
+
+class WorkerLife:
+    """Where a worker is, and what was asked of it. Its thread changes the state; any thread may ask for its end.
+
+    Args:
+        told: called with each new state.
+    """
+
+    def __init__(self, told: Callable[[WorkerState], None]) -> None:
+        self._told = told
+        self.state = WorkerState.CREATED
+        self.stopping = False
+        self.paused = False
+        """Processing rests (KIP-834)."""
+
+    def pause(self, paused: bool) -> None:
+        """Processing rests, or goes on."""
+        self.paused = paused
+
+    def become(self, new: WorkerState) -> None:
+        """Goes to a state and says so. One that is ending does not listen to its group any more: it goes only to its
+        end.
+
+        Raises:
+            IllegalStateException: the state cannot be reached from the present one.
+        """
+        old = self.state
+        if new is old or (old is WorkerState.PENDING_SHUTDOWN and new is not WorkerState.DEAD):
+            return
+        if new not in WORKER_NEXT[old]:
+            raise IllegalStateException(f"Unexpected state transition from {old.value} to {new.value}")
+        self.state = new
+        self._told(new)
 
 
 NEXT: Mapping[State, frozenset[State]] = {

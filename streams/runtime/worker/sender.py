@@ -157,7 +157,7 @@ class Sender:
             self._writer.await_acks(0)
         self._raise_fenced()
 
-    def settle(self, timeout_ms: int) -> None:
+    def await_acks(self, timeout_ms: int) -> None:
         """Waits until everything is acknowledged or refused.
 
         Raises:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streams.runtime.state.memory import Total
-from streams.runtime.worker.roster import Roster
+from streams.runtime.worker.tasks import Tasks
 
 SPILL_EVERY_MS = 10_000
 BUSY_SLICES = 4
@@ -27,17 +27,17 @@ class Spill:
 
     Args:
         worker: its name, for what is told.
-        roster: the worker's tasks.
+        tasks: the worker's tasks.
         rows: what all workers of the process hold.
         most_bytes: the bound on that; negative: there is none.
         tell: takes the words about why nothing is processed.
     """
 
     def __init__(
-        self, worker: str, roster: Roster, rows: Total, most_bytes: int, tell: Callable[[str], object]
+        self, worker: str, tasks: Tasks, rows: Total, most_bytes: int, tell: Callable[[str], object]
     ) -> None:
         self._worker = worker
-        self._roster = roster
+        self._tasks = tasks
         self._rows = rows
         self._most = most_bytes
         self._tell = tell
@@ -46,8 +46,8 @@ class Spill:
 
     def must_commit(self) -> bool:
         """Is the bound reached, and is there something here to be committed?"""
-        uncommitted = sum(place.uncommitted_bytes for place in self._roster.running)
-        self._note(uncommitted + sum(place.committed_bytes for place in self._roster.running))
+        uncommitted = sum(task.state.uncommitted_bytes for task in self._tasks.running)
+        self._note(uncommitted + sum(task.state.committed_bytes for task in self._tasks.running))
         return self._over and uncommitted > 0
 
     def turn(self, now: int) -> None:
@@ -57,6 +57,7 @@ class Spill:
         Args:
             now: wall clock in ms.
         """
+        self.must_commit()  # what is held is noted also where the commit was due anyway and nobody has asked
         self._spill(now)
         self.full = self._over and self.must_commit()
         if self.full:
@@ -77,23 +78,23 @@ class Spill:
         return 0 <= self._most < self._rows.value
 
     def _spill(self, now: int) -> None:
-        sizes = [(place.committed_bytes, place) for place in self._roster.running]
+        sizes = [(task.state.committed_bytes, task) for task in self._tasks.running]
         if not sizes:
             return
         if self._over:
-            for size, place in sizes:
-                while size and self._roster.spill(place):
+            for size, task in sizes:
+                while size and self._tasks.spill(task):
                     pass
-                place.spilled_at = now
+                task.state.spilled_at = now
             return
         size, due = max(sizes, key=lambda each: each[0])
         slices = BUSY_SLICES if size > SPILL_TASK_BYTES else 1
         if size <= SPILL_TASK_BYTES:
-            late = [(size, place) for size, place in sizes if now - place.spilled_at >= SPILL_EVERY_MS]
+            late = [(size, task) for size, task in sizes if now - task.state.spilled_at >= SPILL_EVERY_MS]
             if not late:
                 return
             size, due = max(late, key=lambda each: each[0])
         for _ in range(slices):
-            if not self._roster.spill(due):
-                due.spilled_at = now
+            if not self._tasks.spill(due):
+                due.state.spilled_at = now
                 return

@@ -1,9 +1,16 @@
-"""An application at one moment, and the line that says it: how fast, how far behind, what is dropped and restored."""
+"""An application at one moment, and the line that says it: how fast, how far behind, what is dropped and restored;
+and what a worker tells its group's coordinator of that with each heartbeat.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from streams.clients.status import MemberStatus, write_status
+from streams.dropped import Dropped
+from streams.runtime.worker.lifecycle import WorkerState
+from streams.troubles import Troubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +88,15 @@ def _spoken(seconds: float) -> str:
     if seconds < 5_400:
         return f"{round(seconds / 60)} min"
     return f"{round(seconds / 3_600)} h"
+
+
+def status_of(
+    state: WorkerState, dropped: Dropped, restores: Mapping[str, tuple[int, int]], troubles: Troubles
+) -> bytes:
+    """The bytes of a worker's status (`clients.status`). Any thread may ask.
+
+    Args:
+        restores: stores that are being restored: records done and to be done.
+    """
+    done, total = (sum(row[at] for row in restores.values()) for at in (0, 1))
+    return write_status(MemberStatus(dropped.id, state.value, dropped.by_cause(), done, total, troubles.text))

@@ -13,21 +13,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from statestore.api import Layered
-from statestore.engine import Engine
-from statestore.keys import observed_mark, store_prefix
 from streams.clients.api import Admin, Isolation, Position, TopicDescription
 from streams.errors import NoOffsetForPartitionException
 from streams.record import TopicPartition
-from streams.runtime.compile.layout import source_of
-from streams.runtime.state.marks import Mark, name_of, read_mark
-from streams.runtime.state.stores import Opened
-from streams.runtime.tasks.restore import StoreRestore
-from streams.runtime.tasks.source_rows import SourceRows
-from streams.runtime.tasks.task import Task
+from streams.runtime.compile.sources import source_of
+from streams.runtime.state.changelog import Mark, read_mark, wipe
+from streams.runtime.state.stores import OpenStore
+from streams.runtime.tasks.restore import SourceRows, StoreRestore
+from streams.runtime.tasks.task import StreamTask
 from streams.serdes.offset_metadata import decode_offset_metadata
-from streams.topology.node import SubTopology
+from streams.topology.node import SubTopology, TaskId
 
 log = logging.getLogger("streams.runtime.takeover")
 
@@ -88,7 +85,7 @@ def reset_of(topology: SubTopology, default: str, name_of: Callable[[str], str])
 
 
 def restores(
-    admin: Admin, task: Task, disk: Engine, committed: Mapping[TopicPartition, Position]
+    admin: Admin, task: StreamTask, committed: Mapping[TopicPartition, Position]
 ) -> list[StoreRestore]:
     """Steps 2 and 3: what each store lacks. Stores without a changelog are not restored.
 
@@ -96,42 +93,31 @@ def restores(
         committed: what the group has committed; a store on a source topic of which nothing is committed starts empty,
             wherever the reset policy lets processing start.
     """
-    logs = {s: log for s in task.stores if (log := task.changelog(s)) is not None}
+    state = task.state
+    logs = [log.partition for log in state.changelogs.values()]
     if not logs:
         return []
-    topics = admin.describe_topics({partition.topic for partition in logs.values()})
-    ends = admin.appended_ends(logs.values())
-    begins = admin.beginning_offsets(logs.values())
+    topics = admin.describe_topics({partition.topic for partition in logs})
+    ends = admin.appended_ends(logs)
+    begins = admin.beginning_offsets(logs)
     made = []
-    for store, changelog in logs.items():
-        opened = task.stores[store]
+    for name, log in state.changelogs.items():
+        store, changelog = state.stores[name], log.partition
         target, done = ends[changelog], committed.get(changelog)
-        if opened.spec.source_topic is not None:
+        if store.spec.source_topic is not None:
             target = min(target, done.offset) if done is not None else 0
-        kept = disk if opened.spec.on_disk else None
-        wipe = wiper(kept, store, opened.layers) if kept is not None else _nothing
-        mark = read_mark(kept, store) if kept is not None else None
-        start, epoch = judged(task, store, mark, topics.get(changelog.topic), ends[changelog], wipe)
-        made.append(
-            StoreRestore(
-                task.id,
-                store,
-                changelog,
-                opened.layers,
-                topics[changelog.topic].topic_id,
-                max(start, begins[changelog]),
-                target,
-                wipe,
-                log_epoch=epoch,
-                kept=start,
-                source=_source_rows(task, opened, changelog, done if start else None),
-            )
-        )
+        kept = store.spec.on_disk
+        empty = partial(wipe, state.disk, name, store.layers) if kept else _nothing
+        mark = read_mark(state.disk, name) if kept else None
+        start, log.log_epoch = judged(state.id, name, mark, topics.get(changelog.topic), ends[changelog], empty)
+        log.topic_id, log.offset = topics[changelog.topic].topic_id, max(start, begins[changelog])
+        source = _source_rows(task, store, changelog, done if start else None)
+        made.append(StoreRestore(state.id, name, log, store.layers, target, empty, kept=start, source=source))
     return made
 
 
 def _source_rows(
-    task: Task, store: Opened, changelog: TopicPartition, since: Position | None
+    task: StreamTask, store: OpenStore, changelog: TopicPartition, since: Position | None
 ) -> SourceRows | None:
     """What makes the rows of a store on its source topic.
 
@@ -141,11 +127,11 @@ def _source_rows(
     if store.spec.source_topic is None:
         return None
     time = -1 if since is None else decode_offset_metadata(since.metadata).partition_time
-    return SourceRows(changelog, task.reading(changelog), store.access, time)
+    return SourceRows(changelog, task.inbox.reads(changelog).reading, store.access, time)
 
 
 def judged(
-    task: Task,
+    task: TaskId,
     store: str,
     mark: Mark | None,
     topic: TopicDescription | None,
@@ -162,28 +148,9 @@ def judged(
         reason = f"its offset {mark.offset} lies behind the end of its changelog, {end}"
     if reason is None:
         return mark.offset, mark.log_epoch
-    log.warning("Store %s of task %s is rebuilt from its changelog: %s.", store, task.id, reason)
+    log.warning("Store %s of task %s is rebuilt from its changelog: %s.", store, task, reason)
     wipe()
     return 0, 0
-
-
-def wiper(engine: Engine, store: str, layers: Layered, mark: str | None = None) -> Callable[[], None]:
-    """Empties one store of a database.
-
-    Args:
-        layers: the store; what it has read goes too.
-        mark: the name its mark goes by, if not the store's.
-    """
-
-    def wipe() -> None:
-        number = engine.number(store)
-        # The mark goes with the rows: a death right afterwards must not leave an empty store that says it is full.
-        rows = store_prefix(number)
-        gone = {name_of(mark or store): b"", observed_mark(rows): b""}
-        engine.write((), [(rows, store_prefix(number + 1))], gone)
-        layers.apply(())
-
-    return wipe
 
 
 def _nothing() -> None:

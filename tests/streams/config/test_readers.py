@@ -24,7 +24,7 @@ from streams.config.streams import SETTINGS
 from streams.config.table import Setting, Type, text_of
 from streams.config.topics import TOPIC
 from streams.errors import ConfigException, NotYetBuiltException
-from streams.runtime.worker.equip import worker_settings
+from streams.runtime.worker.settings import worker_settings
 
 ROOT = Path(streams.__file__).parent
 TABLES = ("config/clients.py", "config/topics.py", "config/docs_page.py", "config/spring.py")

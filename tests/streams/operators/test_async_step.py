@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,9 @@ from streams.errors import IllegalArgumentException, StreamsException, TimeoutEx
 from streams.exception_handlers import LogAndContinueProcessingExceptionHandler
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.tasks.task import Ground, Task
+from streams.runtime.state.context import TaskContext
+from streams.runtime.state.task_state import TaskState
+from streams.runtime.tasks.task import StreamTask, output_of
 from streams.topology.node import TaskId
 from tests.streams.operators.running import DEFAULTS, UNCACHED, Running
 
@@ -33,8 +34,13 @@ class Runs:
         settings = StreamsConfig({**DEFAULTS, **UNCACHED, **config})
         built = builder.build(settings).built(settings)
         self.metrics = Metrics()
-        ground = Ground(settings, self.metrics, lambda topic: 1, MemoryEngine(), "app", state_dir=Path())
-        self.task = Task(TaskId(0, 0), built.subtopologies[0], [IN], ground)
+        context = TaskContext(settings, self.metrics, "app")
+        self.state = TaskState(TaskId(0, 0), built.subtopologies[0], context, MemoryEngine())
+        self.output = output_of(TaskId(0, 0), context, lambda topic: 1)
+        self.begin()
+
+    def begin(self) -> None:
+        self.task = StreamTask(self.state, [IN], self.output)
         self.task.start(0)
 
     def send(self, *rows: tuple[str, str], start: int = 0) -> int:
@@ -202,9 +208,9 @@ def test_after_an_abort_nothing_of_it_is_left() -> None:
     runs = Runs(lambda b: b.stream("in").map_values_async(answer).to("out"))
     with pytest.raises(StreamsException):
         runs.send(("k", "a"), ("k", "b"))
-    runs.task.revive()
-    runs.task.place({})
-    runs.task.start(0)
+    runs.task.abandon()
+    runs.state.abort()
+    runs.begin()
     failing[0] = False
     runs.send(("k", "a"), ("k", "b"))
     assert runs.out() == ["k=a@0", "k=b@1"]

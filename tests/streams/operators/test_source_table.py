@@ -33,7 +33,7 @@ def test_the_last_update_in_offset_order_wins(caching: bool) -> None:
         assert out == [(b"a", b"3", 4)]
     else:
         assert out == [(b"a", b"1", 5), (b"a", b"3", 4), (b"b", None, 6)]
-    store = walk.task.face("store", "node", walk.task)
+    store = walk.task.graph.face("store", "node", walk.task)
     assert store is not None
     assert tuple(store.get("a")) == ("3", 4)
 

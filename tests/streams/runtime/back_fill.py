@@ -16,7 +16,7 @@ from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.worker.equip import Watchers, make_worker
+from streams.runtime.worker.make_worker import Watchers, make_worker
 from streams.runtime.worker.worker import Worker
 from streams.serdes import Serdes
 from streams.testing import forget
@@ -119,7 +119,7 @@ class BackFill:
     def turn(self, workers: Iterable[Worker] | None = None) -> None:
         for worker in self.workers if workers is None else workers:
             self.clock.advance(self.tick)
-            worker.turn()
+            worker.loop.turn()
 
     def until(self, what: Callable[[], object], workers: Sequence[Worker] | None = None) -> None:
         """Turns until something is true."""

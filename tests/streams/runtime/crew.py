@@ -20,8 +20,8 @@ from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.partition import partition_for
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.worker.equip import Watchers, make_worker
 from streams.runtime.worker.lifecycle import WorkerState
+from streams.runtime.worker.make_worker import Watchers, make_worker
 from streams.runtime.worker.worker import Worker
 from streams.testing import forget
 from streams.world import SYSTEM
@@ -94,7 +94,7 @@ class Crew:
 
         def reached() -> object:
             for worker in some:
-                worker.turn()
+                worker.loop.turn()
             return until()
 
         wait_for(reached)
@@ -122,14 +122,14 @@ class Crew:
 
     def freeze(self, worker: Worker) -> None:
         """It is not turned any more by the test, and its heartbeats rest."""
-        background_of(SYSTEM).remove(worker._seat)
+        background_of(SYSTEM).remove(worker.loop.membership)
 
     def wake(self, worker: Worker) -> None:
         """Takes `freeze` back."""
-        background_of(SYSTEM).add(worker._seat)
+        background_of(SYSTEM).add(worker.loop.membership)
 
     def member_id(self, worker: Worker) -> str:
-        return worker._seat.member_id
+        return worker.loop.membership.member_id
 
     def members(self) -> dict[str, str | None]:
         """The group's members, with their instance ids."""

@@ -1,4 +1,4 @@
-"""A worker's rooms without its loop: a topology, a door to an engine in memory, a directory, a roster."""
+"""A worker's rooms without its loop: a topology, a door to an engine in memory, a directory, its tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from statestore.engine import Engine
 from statestore.keyvalue import LayeredKeyValueStore
-from statestore.memory import MemoryEngine
 from streams import StreamsBuilder
 from streams.clients.api import READER_DEFAULTS, Isolation, Position, Sent, Writer
 from streams.clients.connect import connect
@@ -18,13 +17,16 @@ from streams.dropped import Drop
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.group.assign import AssignSettings
-from streams.runtime.group.leader import Surveyor
+from streams.runtime.group.leader import ClusterMetadata
+from streams.runtime.state.context import TaskContext
 from streams.runtime.state.directory import InstanceDirectory, claim
 from streams.runtime.tasks.restore import Restorer
-from streams.runtime.tasks.task import Ground
-from streams.runtime.worker.equip import open_rocks
-from streams.runtime.worker.roster import Roster
+from streams.runtime.tasks.task import output_of
+from streams.runtime.worker.abort import Abort
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE, run
+from streams.runtime.worker.make_worker import open_rocks
 from streams.runtime.worker.sender import Sender
+from streams.runtime.worker.tasks import Tasks
 from streams.testing import forget
 from streams.topology.node import BuiltTopology, TaskId
 from tests.streams.apps import COUNT, TEXT
@@ -113,14 +115,12 @@ class Estate:
         self.restorer = Restorer(engines.door.reader(Isolation.READ_UNCOMMITTED, reading), None)
         dropped = Drop()
         self.sender = Sender(engines.writer, self.config, dropped, lambda task, letter: None)
-        self.surveyor = Surveyor(self.built, engines.admin, "app", AssignSettings(10_000))
-        self.ground = Ground(
-            self.config, self.metrics, engines.writer.partitions_for, MemoryEngine(), "app",
-            self.built.internal_topics, cache_bytes=0,
-        )  # fmt: skip
-        self.roster = Roster(
-            self.built, self.ground, self.directory, open_engine, engines.admin, self.reader,
-            self.restorer, self.sender, self.positions, "earliest", self.metrics,
+        self.metadata = ClusterMetadata(self.built, engines.admin, "app", AssignSettings(10_000))
+        context = TaskContext(self.config, self.metrics, "app", self.built.internal_topics, cache_bytes=0)
+        self.context = context
+        self.tasks = Tasks(
+            self.built, context, lambda task: output_of(task, context, engines.writer.partitions_for), {},
+            self.directory, open_engine, engines.admin, self.reader, self.restorer, self.positions, "earliest",
         )  # fmt: skip
 
     def positions(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position]:
@@ -128,8 +128,8 @@ class Estate:
 
     def take(self, *tasks: TaskId) -> None:
         """Takes tasks over, restores and starts them."""
-        partitions = self.surveyor.blueprint().partitions
-        self.roster.take({task: partitions[task] for task in tasks}, 0)
+        partitions = self.metadata.task_plan().partitions
+        self.tasks.take({task: partitions[task] for task in tasks}, 0)
         self.restore()
 
     def restore(self) -> int:
@@ -137,43 +137,47 @@ class Estate:
         before = self.restorer.restored
         while self.restorer.busy:
             self.restorer.step(100)
-        self.roster.start_restored(0)
+        self.tasks.start_restored(0)
         return self.restorer.restored - before
 
     def work(self, enough: Callable[[], object]) -> None:
         """Polls and runs until it is enough, and sends what came out."""
         while not enough():
             for fetched in self.reader.poll(100):
-                self.roster.add(fetched)
-            for place in self.roster.running:
-                while place.task.run(0):
+                self.tasks.add(fetched)
+            for task in self.tasks.running:
+                while task.run(0):
                     pass
 
     def commit(self) -> None:
         """Sends, commits and settles, as the worker does."""
-        tasks = [place.task for place in self.roster.running]
+        tasks = self.tasks.running
         for task in tasks:
             task.flush()
             self.sender.send(task.id, task.outbox.due(0, True))
-        self.sender.settle(10_000)
+        self.sender.await_acks(10_000)
         for task in tasks:
             moved = task.committable()
             self.committed.update(moved)
             task.committed()
-            self.roster.committed([task], moved)
+            task.state.note_changelogs(self.sender.end_of, moved)
+
+    def revive(self, task: TaskId) -> None:
+        """Takes a task back to its last commit."""
+        run(AT_LEAST_ONCE.abort, Abort(self.tasks, (task,), 0))
 
     def count(self, word: str, task: TaskId = TaskId(0, 0)) -> int | None:  # noqa: B008
         return self.rows(task=task).get(word)
 
     def rows(self, store: str = "counts", task: TaskId = TaskId(0, 0)) -> dict[str, int]:  # noqa: B008
-        layers = self.roster.places[task].task.stores[store].access.store
+        layers = self.tasks.by_id[task].state.stores[store].access.store
         assert isinstance(layers, LayeredKeyValueStore)
         with layers.all() as rows:
             return {key.decode(): int(str(value)) for key, value, _ in rows}
 
     def close(self, clean: bool = True) -> None:
-        for task in self.roster.tasks:
-            self.roster.give_up(task, clean)
+        for task in self.tasks.ids:
+            self.tasks.give_up(task, clean)
         self.restorer.close()
         self.reader.close()
         self.directory.close()

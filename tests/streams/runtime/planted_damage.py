@@ -10,7 +10,7 @@ import pytest
 from statestore.api import NO_MARKS
 from statestore.engine import Engine
 from statestore.rocks import RocksEngine, RocksScan
-from streams.runtime.worker import equip
+from streams.runtime.worker import make_worker
 
 
 class Damage:
@@ -27,7 +27,7 @@ class Damage:
 
     def plant(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Databases that are opened from now on may meet it."""
-        monkeypatch.setattr(equip, "open_rocks", self._open)
+        monkeypatch.setattr(make_worker, "open_rocks", self._open)
 
     def _open(self, path: Path) -> Engine:
         return Damaged(str(path), self) if self.where in str(path) else RocksEngine(str(path))

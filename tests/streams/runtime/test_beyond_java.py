@@ -227,10 +227,10 @@ def test_a_pause_is_no_silence(tmp_path: Path) -> None:
     with Turned(on_close(closing(TUMBLING)), tmp_path / "s", "in") as one:
         one.send("in", "a", "x", 1)
         one.turn()
-        one.worker.paused = True
+        one.worker.pause(True)
         for _ in range(3):
             one.wait(IDLE)
-        one.worker.paused = False
+        one.worker.pause(False)
         one.turn()
         assert one.out() == []
         one.wait(IDLE)

@@ -13,14 +13,14 @@ from streams import KafkaStreams
 from streams.clients.api import Position
 from streams.errors import StreamsException
 from streams.record import TopicPartition
-from streams.runtime.worker import commit
-from streams.runtime.worker.commit import STEPS, Commit, Guarantee, Refused, Step, run
+from streams.runtime.worker.commit import Commit, CommitStopped
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Steps, run
 from streams.runtime.worker.sender import Refusal
 from streams.topology.node import TaskId
 from tests.streams.apps import TEXT, lag, produce, running, table, topics, wait_for
 from tests.streams.runtime.estate import Engines, Estate, counting
 
-ALL = STEPS[Guarantee.AT_LEAST_ONCE]
+COMMIT = AT_LEAST_ONCE.commit
 CHANGELOG = "app-counts-changelog"
 ZERO = TaskId(0, 0)
 WORDS = TopicPartition("words", 0)
@@ -37,11 +37,7 @@ def engines() -> Iterator[Engines]:
     made.close()
 
 
-def test_the_order() -> None:
-    assert [step.__name__ for step in ALL] == ["flush", "send", "offsets", "settle", "purge"]
-
-
-def ended_after(step: Step, number: int) -> tuple[Step, ...]:
+def ended_after(step: str, number: int) -> Steps[Commit]:
     """The steps, with an end after one of them in the commit of that number."""
     seen = 0
 
@@ -51,19 +47,19 @@ def ended_after(step: Step, number: int) -> tuple[Step, ...]:
         if seen == number:
             raise Ended
 
-    at = ALL.index(step) + 1
-    return (*ALL[:at], end, *ALL[at:])
+    at = [name for name, _ in COMMIT].index(step) + 1
+    return (*COMMIT[:at], ("end", end), *COMMIT[at:])
 
 
 @pytest.mark.parametrize("cache", [0, 10_000_000])
-@pytest.mark.parametrize("step", ALL, ids=lambda step: step.__name__)
+@pytest.mark.parametrize("step", [name for name, _ in COMMIT])
 def test_an_end_after_any_step_loses_nothing_and_state_is_the_fold_of_its_changelog(
-    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step, cache: int
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, cache: int
 ) -> None:
     topics(engines.servers, words=2, out=1)
     settings: dict[str, Any] = {"state_dir": str(tmp_path), "commit_interval_ms": 10}
     settings["statestore_cache_max_bytes"] = cache
-    monkeypatch.setattr(commit, "STEPS", {Guarantee.AT_LEAST_ONCE: ended_after(step, 3)})
+    monkeypatch.setattr(AT_LEAST_ONCE, "commit", ended_after(step, 3))
     truth = Counter[str]()
 
     def feed() -> None:
@@ -77,7 +73,7 @@ def test_an_end_after_any_step_loses_nothing_and_state_is_the_fold_of_its_change
         while not app.wait(30):
             feed()
     app.close()
-    monkeypatch.setattr(commit, "STEPS", STEPS)
+    monkeypatch.setattr(AT_LEAST_ONCE, "commit", COMMIT)
     with running(counting(), engines.servers, **settings):
         feed()
         wait_for(lambda: all(table(engines.servers, "out").get(word, 0) >= count for word, count in truth.items()))
@@ -104,7 +100,7 @@ def test_what_is_replayed_after_a_death_is_bounded_under_load(
         produce(engines.servers, "words", [(f"{round_}-{number}",) * 2 for number in range(1000)])
     wait_for(lambda: app.metrics() and engines.end(CHANGELOG) == 5000)
     wait_for(lambda: lag(engines.servers, "app") == 0)
-    monkeypatch.setattr(commit, "STEPS", {Guarantee.AT_LEAST_ONCE: ended_after(ALL[1], 1)})
+    monkeypatch.setattr(AT_LEAST_ONCE, "commit", ended_after("send", 1))
     produce(engines.servers, "words", [("last", "last")])
     with pytest.raises(Ended):
         app.wait(60_000)
@@ -133,16 +129,16 @@ def test_what_was_refused_is_not_committed_and_what_was_committed_is_purged(engi
     estate.take(ZERO)
     engines.write("words", ("a", "a"))
     estate.work(lambda: estate.metrics.counter("process-total", task_id="0_0").value)
-    task = estate.roster.places[ZERO].task
+    task = estate.tasks.by_id[ZERO]
     purged: list[object] = []
     one = Commit([task], estate.sender, group, 10_000, 0, purged.append)
     estate.sender.refusals.append(Refusal(ZERO, StreamsException("too large")))
-    with pytest.raises(Refused):
-        run(one, Guarantee.AT_LEAST_ONCE)
+    with pytest.raises(CommitStopped):
+        run(COMMIT, one)
     assert not group.committed and task.commit_needed and not purged
     estate.sender.take_refusals()
-    run(one, Guarantee.AT_LEAST_ONCE)
+    run(COMMIT, one)
     assert group.committed[WORDS].offset == 1 and not task.commit_needed
-    assert purged == [one.positions] and task.stores["counts"].layers.uncommitted_bytes == 0
+    assert purged == [one.positions] and task.state.stores["counts"].layers.uncommitted_bytes == 0
     assert table(engines.servers, "out", TEXT)["a"] == 1
     estate.close()

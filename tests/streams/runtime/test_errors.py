@@ -110,7 +110,7 @@ def test_dead_letters_of_a_handler_that_says_fail_outlive_the_abort() -> None:
     walk = walked(refusing(), **{DEAD: "dead"})
     with pytest.raises(StreamsException):
         walk.pipe("in", ("k", "bad", 1))
-    walk.task.revive()
+    walk.abort()
     assert walk.sent() == []
     assert [(topic, row[:2]) for topic, row in walk.out] == [("dead", (b"k", b"bad"))]
 
@@ -179,7 +179,7 @@ def test_a_record_that_cannot_be_read_is_skipped_counted_and_buried() -> None:
 def test_the_timestamp_of_a_record_that_cannot_be_read_does_not_count() -> None:
     walk = walked(numbers(), deserialization_exception_handler=LogAndContinueExceptionHandler)
     walk.pipe("in", ("k", n(1), 1), ("k", b"short", 99))
-    assert walk.task.view.walk.current_stream_time() == 1
+    assert walk.task.graph.current.current_stream_time() == 1
 
 
 def test_negative_timestamps() -> None:

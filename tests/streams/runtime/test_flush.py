@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams import BufferConfig, Stores, StreamsBuilder, Suppressed
-from streams.runtime.compile.layout import flush_order
+from streams.runtime.state.task_state import flush_order
 from streams.testing import TopologyTestDriver
 from tests.streams.apps import TEXT
 from tests.streams.runtime.turned import Turned

@@ -32,8 +32,8 @@ def test_long_chains_are_cut_by_indentation() -> None:
     nodes = [source(), *chain(lambda at: stateless.map_values(Call(lambda v: v + ".", False)), 400), sink("node-399")]
     walk = Walked(nodes)
     assert walk.pipe("in", ("k", "v", 1)) == [(b"k", b"v" + b"." * 400, 1)]
-    assert "cut_" in walk.task.text
-    assert deepest(walk.task.text) < 99
+    assert "cut_" in walk.task.graph.text
+    assert deepest(walk.task.graph.text) < 99
 
 
 def test_long_chains_of_nodes_that_do_not_indent_are_cut_too() -> None:
@@ -75,14 +75,14 @@ def test_a_node_with_several_parents_is_one_function() -> None:
     out = walk.pipe("in", ("k", "v", 1)) + walk.pipe("other", ("k", "w", 2))
     assert [row[1] for row in out] == [b"V", b"v", b"w"] or [row[1] for row in out] == [b"v", b"V", b"w"]
     assert len(seen) == 3
-    assert len(re.findall(r"def merge_\d+\(", walk.task.text)) == 1
+    assert len(re.findall(r"def merge_\d+\(", walk.task.graph.text)) == 1
 
 
 def test_key_bytes_are_carried_to_stores_and_sinks_while_the_key_is_what_was_read() -> None:
     walk = Walked(
         [source(), step("count", "in", stream_count("store"), "store"), sink("count", value=LONGS)], [table()]
     )
-    assert not re.search(r"encode_\d+\(key", walk.task.text)
+    assert not re.search(r"encode_\d+\(key", walk.task.graph.text)
     changed = Walked(
         [
             source(),
@@ -92,7 +92,7 @@ def test_key_bytes_are_carried_to_stores_and_sinks_while_the_key_is_what_was_rea
         ],
         [table()],
     )
-    assert re.search(r"encode_\d+\(key", changed.task.text)
+    assert re.search(r"encode_\d+\(key", changed.task.graph.text)
 
 
 def test_a_flushed_key_is_decoded_only_if_something_uses_it() -> None:
@@ -102,7 +102,7 @@ def test_a_flushed_key_is_decoded_only_if_something_uses_it() -> None:
         walk.pipe("in", ("k", "v", 1))
         walk.task.flush()
         assert walk.sent() == [(b"k", b"\0" * 7 + b"\x01", 1)]
-        return walk.task.text
+        return walk.task.graph.text
 
     assert not re.search(r"= decode_\d+\(raw\)", flushed(sink("count", value=LONGS)))
     used = flushed(step("seen", "count", stateless.peek(lambda k, v: None)), sink("seen", value=LONGS))
@@ -111,13 +111,13 @@ def test_a_flushed_key_is_decoded_only_if_something_uses_it() -> None:
 
 def test_bytes_are_not_decoded_at_all() -> None:
     walk = Walked([source(key=RAW, value=RAW), sink("in", key=RAW, value=RAW)])
-    assert "try" not in walk.task.text
+    assert "try" not in walk.task.graph.text
     assert walk.pipe("in", ("k", b"\xff", 1), (None, None, 2)) == [(b"k", b"\xff", 1), (None, None, 2)]
 
 
 def test_text_that_nobody_reads_is_not_decoded_but_held_against_utf_8() -> None:
     walk = Walked([source(), sink("in")])
-    assert not re.search(r"= .*decode_\d+\(", walk.task.text)
+    assert not re.search(r"= .*decode_\d+\(", walk.task.graph.text)
     untouched = [("k", "v", 1), ("ключ", "слово", 2), (None, None, 3), ("", "", 4)]
     texts = [(b"k", b"v", 1), ("ключ".encode(), "слово".encode(), 2), (None, None, 3), (b"", b"", 4)]
     assert walk.pipe("in", *untouched) == texts
@@ -130,26 +130,26 @@ def test_text_that_nobody_reads_comes_out_as_java_writes_it_where_it_is_malforme
 
 def test_the_handler_of_an_error_gets_the_key_that_nobody_else_reads() -> None:
     walk = Walked([source(), step("f", "in", stateless.map_values(Call(lambda v: 1 // 0, False))), sink("f")])
-    assert re.search(r"guard_\d+\(error_\d+, \(None if kb is None else decode_\d+\(kb\)\)", walk.task.text)
+    assert re.search(r"guard_\d+\(error_\d+, \(None if kb is None else decode_\d+\(kb\)\)", walk.task.graph.text)
 
 
 def test_text_that_became_its_own_key_is_encoded_once() -> None:
     walk = Walked([source(), step("key", "in", stateless.select_key(lambda k, v: v)), sink("key")])
-    assert re.search(r"kb_\d+ = vb if value_\d+ is key_\d+ else None if", walk.task.text)
+    assert re.search(r"kb_\d+ = vb if value_\d+ is key_\d+ else None if", walk.task.graph.text)
     rows = [("k", "слово", 1), ("k", None, 2), (None, "v", 3)]
     assert walk.pipe("in", *rows) == [("слово".encode(), "слово".encode(), 1), (None, None, 2), (b"v", b"v", 3)]
     other = Walked([source(), step("key", "in", stateless.select_key(lambda k, v: v + "!")), sink("key")])
     assert other.pipe("in", ("k", "v", 1)) == [(b"v!", b"v", 1)]
     split = step("split", "in", stateless.flat_map_values(Call(str.split, False)))
     words = Walked([source(), split, step("key", "split", stateless.select_key(lambda k, v: v)), sink("key")])
-    assert re.search(r"vb_\d+ = kb_\d+ if value_\d+ is key_\d+ else None if", words.task.text)
+    assert re.search(r"vb_\d+ = kb_\d+ if value_\d+ is key_\d+ else None if", words.task.graph.text)
     assert words.pipe("in", ("k", "a b", 1)) == [(b"a", b"a", 1), (b"b", b"b", 1)]
 
 
 def test_a_value_that_was_not_changed_is_not_encoded_again() -> None:
     nodes = [source(), step("f", "in", stateless.filter_(lambda k, v: v != "no")), sink("f")]
     walk = Walked(nodes)
-    assert "encode" not in walk.task.text
+    assert "encode" not in walk.task.graph.text
     assert walk.pipe("in", ("k", "yes", 1), ("k", "no", 2)) == [(b"k", b"yes", 1)]
 
 
@@ -160,7 +160,7 @@ def test_nothing_of_the_users_enters_the_text_but_the_comments() -> None:
         step(name, "top.ic-1", stream_count("sto.re"), "sto.re"),
         sink(name, topic="ou.t", value=LONGS, name="si.nk"),
     ]
-    text = Walked(nodes, [table("sto.re")]).task.text
+    text = Walked(nodes, [table("sto.re")]).task.graph.text
     code = "\n".join(line.split("  #")[0] for line in text.splitlines())
     for word in ("top.ic", "x.y", "sto.re", "ou.t", "si.nk"):
         assert word not in code
@@ -182,9 +182,9 @@ def test_a_traceback_shows_the_step_and_its_node() -> None:
 
 def test_headers_have_a_variant_of_their_own() -> None:
     walk = Walked([source(), sink("in")], partitions={"out": 3})
-    assert "def source_0(rows)" in walk.task.text
-    assert "def source_0h(rows)" in walk.task.text
-    plain = walk.task.text.split("def source_0h")[0]
+    assert "def source_0(rows)" in walk.task.graph.text
+    assert "def source_0h(rows)" in walk.task.graph.text
+    plain = walk.task.graph.text.split("def source_0h")[0]
     assert "headers" not in plain
 
 

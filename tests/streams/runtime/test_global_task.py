@@ -13,8 +13,8 @@ from streams.exception_handlers import LogAndContinueProcessingExceptionHandler
 from streams.metrics import Metrics
 from streams.operators.source_table import source_table
 from streams.record import RecordBatch, TopicPartition
+from streams.runtime.state.context import TaskContext
 from streams.runtime.tasks.global_task import GlobalTask
-from streams.runtime.tasks.task import Ground
 from streams.topology.node import GlobalStore, ProcessorNode, StepNode
 from streams.topology.store import StoreKind
 from tests.streams.runtime.walking import DEFAULTS, STRING, source, step, table
@@ -26,8 +26,9 @@ def filler(
     processor: StepNode | ProcessorNode, kind: StoreKind = StoreKind.TIMESTAMPED_KEY_VALUE, **more: Any
 ) -> GlobalTask:
     metrics = more.pop("metrics", Metrics())
-    ground = Ground({**DEFAULTS, **more}, metrics, lambda topic: 2, MemoryEngine(), "app")
-    made = GlobalTask(GlobalStore(table("store", STRING, True, kind), source("names"), processor), [ZERO, ONE], ground)
+    context = TaskContext({**DEFAULTS, **more}, metrics, "app")
+    store = GlobalStore(table("store", STRING, True, kind), source("names"), processor)
+    made = GlobalTask(store, [ZERO, ONE], context, MemoryEngine(), lambda topic: 2)
     made.start(0)
     return made
 

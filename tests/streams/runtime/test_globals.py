@@ -12,8 +12,8 @@ from streams import StreamsBuilder
 from streams.clients.api import Isolation
 from streams.errors import OffsetOutOfRangeException, StreamsException
 from streams.record import TopicPartition
-from streams.runtime.worker.equip import open_rocks
 from streams.runtime.worker.globals import Globals
+from streams.runtime.worker.make_worker import open_rocks
 from tests.streams.apps import TEXT
 from tests.streams.runtime.estate import Engines, Estate
 
@@ -36,7 +36,9 @@ class Case:
         estate.close()
         isolation = Isolation.READ_UNCOMMITTED
         self.reader = engines.door.reader(isolation)
-        self.globals = Globals(estate.built, estate.ground, home, open_rocks, engines.admin, self.reader, isolation)
+        self.globals = Globals(
+            estate.built, estate.context, lambda topic: 1, home, open_rocks, engines.admin, self.reader, isolation
+        )
         self.applied = 0
 
     def fill(self) -> Case:

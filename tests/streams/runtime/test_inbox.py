@@ -52,7 +52,7 @@ def inbox(*partitions: TopicPartition, idle: int = -1, buffered: int = 1000) -> 
 
 def take(box: Inbox, run: Run) -> list[tuple[TopicPartition, int]]:
     box.taken(run, run.stop)
-    return [(run.place(at), run.timestamps[at]) for at in range(run.start, run.stop)]
+    return [(run.partition_of(at), run.timestamps[at]) for at in range(run.start, run.stop)]
 
 
 def drained(box: Inbox, deadline: int | None = None, most: int = 1000) -> list[tuple[TopicPartition, int]]:
@@ -168,7 +168,7 @@ def test_partition_time_survives_in_the_metadata() -> None:
     run = first.next_run(0, None)
     assert run is not None
     first.taken(run, 1)
-    box.place({A: first.committable({})[A]})
+    box.seek({A: first.committable({})[A]})
     box.add(fetched(A, batch([1, 2], first=1)))
     run = box.next_run(0, None)
     assert run is not None and run.fault is None
@@ -254,7 +254,7 @@ def test_wall_clock_timestamps_are_those_of_the_run() -> None:
 def test_committed_positions_are_where_reading_goes_on() -> None:
     box = inbox(A)
     box.add(fetched(A, batch([1, 2, 3])))
-    box.place({A: Position(7)})
+    box.seek({A: Position(7)})
     assert not box.waiting
     assert box.committable({}) == {}
 

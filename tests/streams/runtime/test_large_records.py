@@ -51,7 +51,7 @@ def test_only_the_large_ones_are_let_go(writer: Writer) -> None:
     dropped = Drop()
     sender = sender_over(writer, let_go, dropped, 500)
     sender.send(TASK, [outgoing(b"1", b"x" * 1_000, b"2"), outgoing(b"y" * 1_000)])
-    sender.settle(10_000)
+    sender.await_acks(10_000)
     assert sender.end_of(OUT) == 2
     assert dropped.value == 2
     assert sender.take_refusals() == []
@@ -71,6 +71,6 @@ def test_the_default_is_kafkas(writer: Writer) -> None:
     dropped = Drop()
     sender = sender_over(writer, let_go, dropped, LARGEST)
     sender.send(TASK, [outgoing(b"x" * (LARGEST - 150)), outgoing(b"x" * LARGEST)])
-    sender.settle(10_000)
+    sender.await_acks(10_000)
     assert sender.end_of(OUT) == 1
     assert dropped.value == 1

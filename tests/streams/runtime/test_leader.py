@@ -14,8 +14,8 @@ from streams import StreamsBuilder
 from streams.clients.api import Admin, TopicDescription
 from streams.clients.assignors import Subscription
 from streams.errors import MissingSourceTopicException, StreamsException
-from streams.runtime.group.internal import make_topics
-from streams.runtime.group.membership import WorkerInfo, read_given, write_info
+from streams.runtime.group.internal_topics import make_topics
+from streams.runtime.group.membership import WorkerInfo, read_task_assignment, write_info
 from streams.topology.node import BuiltTopology, TaskId
 from tests.streams.apps import TEXT
 from tests.streams.runtime.estate import Engines, Estate, counting
@@ -46,12 +46,12 @@ def test_internal_topics_are_made_once_and_checked(
     engines: Engines, estate: Estate, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
-        estate.surveyor.lead({"m": subscription(estate.built)})
+        estate.metadata.lead({"m": subscription(estate.built)})
     found = engines.admin.describe_topics(["app-counts-changelog"])["app-counts-changelog"]
     assert found.partitions == 3 and found.settings["cleanup.policy"] == "compact"
     engines.admin.add_partitions("words", 4)
     with pytest.raises(StreamsException, match="invalid partitions: expected: 4; actual: 3") as raised:
-        estate.surveyor.lead({"m": subscription(estate.built)})
+        estate.metadata.lead({"m": subscription(estate.built)})
     assert "topics delete app-counts-changelog" in str(raised.value)
 
 
@@ -68,7 +68,7 @@ class Slow:
 
 
 def test_two_leaders_at_once_make_one_topic(engines: Engines, estate: Estate) -> None:
-    wanted = estate.surveyor.blueprint().topics
+    wanted = estate.metadata.task_plan().topics
     make_topics(engines.admin, wanted)
     make_topics(cast(Admin, Slow(engines.admin)), wanted)
     assert engines.admin.list_topics().count("app-counts-changelog") == 1
@@ -82,8 +82,8 @@ def test_all_tasks_are_given_out_and_those_of_strangers_are_named(
     engines.topic("other", 1)
     other = Estate(engines, tmp_path / "other", counting("other"))
     alien = Subscription(("words",), b"\x00not ours")
-    answer = estate.surveyor.lead({"a": subscription(estate.built), "b": subscription(other.built), "c": alien})
-    given = {name: read_given(data) for name, data in answer.assignments.items()}
+    answer = estate.metadata.lead({"a": subscription(estate.built), "b": subscription(other.built), "c": alien})
+    given = {name: read_task_assignment(data) for name, data in answer.assignments.items()}
     assert given["a"].tasks == (TaskId(0, 0), TaskId(0, 1), TaskId(0, 2)) and given["a"].refusal == ""
     assert given["b"].tasks == ()
     assert "1 of its 1 sub-topologies are not those of the group's leader" in given["b"].refusal
@@ -96,7 +96,7 @@ def test_tasks_that_nobody_can_run_are_named(
 ) -> None:
     engines.topic("other", 1)
     other = Estate(engines, tmp_path / "other", counting("other"))
-    unplaced = estate.surveyor.lead({"b": subscription(other.built)}).plan.unplaced
+    unplaced = estate.metadata.lead({"b": subscription(other.built)}).plan.unplaced
     assert unplaced.keys() == {TaskId(0, n) for n in range(3)}
     assert "Task 0_2 is run by nobody: no member runs this version of its sub-topology." in caplog.text
     other.close()
@@ -118,18 +118,18 @@ def test_the_same_sub_topology_under_another_number_is_another(engines: Engines,
 
 
 def test_tasks_go_where_their_state_is(engines: Engines, estate: Estate) -> None:
-    estate.surveyor.lead({"a": subscription(estate.built)})  # makes the changelog
+    estate.metadata.lead({"a": subscription(estate.built)})  # makes the changelog
     for partition in range(3):
         engines.write("app-counts-changelog", *[("k", "12345678")] * 20_000, partition=partition)
     state = {TaskId(0, 2): 20_000}
     first, second = subscription(estate.built), subscription(estate.built, state)
     info = WorkerInfo(str(uuid.uuid4()), "elsewhere", frozenset({estate.built.fingerprint(0)}))
-    answer = estate.surveyor.lead({"a": Subscription(first.topics, write_info(info)), "b": second})
-    assert TaskId(0, 2) in read_given(answer.assignments["b"]).tasks
+    answer = estate.metadata.lead({"a": Subscription(first.topics, write_info(info)), "b": second})
+    assert TaskId(0, 2) in read_task_assignment(answer.assignments["b"]).tasks
 
 
 def test_a_missing_source_topic_is_named(engines: Engines, estate: Estate) -> None:
     engines.admin.delete_topic("words")
     with pytest.raises(MissingSourceTopicException, match="words"):
-        estate.surveyor.blueprint()
-    assert "words" not in estate.surveyor.existing()
+        estate.metadata.task_plan()
+    assert "words" not in estate.metadata.existing()

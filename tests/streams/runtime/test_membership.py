@@ -12,7 +12,15 @@ from streams.clients.assignors import Subscription, read_assignment
 from streams.errors import SerializationException
 from streams.record import TopicPartition
 from streams.runtime.group.assign import AssignSettings, TaskInfo
-from streams.runtime.group.membership import Given, WorkerInfo, lead, read_given, read_info, write_given, write_info
+from streams.runtime.group.membership import (
+    TaskAssignment,
+    WorkerInfo,
+    lead,
+    read_info,
+    read_task_assignment,
+    write_info,
+    write_task_assignment,
+)
 from streams.topology.node import TaskId
 
 task_ids = st.builds(TaskId, st.integers(0, 9), st.integers(0, 99) | st.integers(0, 2**31 - 1))
@@ -49,8 +57,8 @@ def test_a_worker_with_ten_thousand_tasks_says_so_in_some_bytes_a_task() -> None
 @settings(max_examples=100, deadline=None)
 def test_what_the_leader_gives_comes_through(tasks: tuple[TaskId, ...], again: bool) -> None:
     partitions = {task: [TopicPartition("in", task.partition)] for task in tasks}
-    data = write_given(Given(tasks, again), partitions)
-    assert read_given(data) == Given(tasks, again)
+    data = write_task_assignment(TaskAssignment(tasks, again), partitions)
+    assert read_task_assignment(data) == TaskAssignment(tasks, again)
     assert read_assignment(data).partitions == tuple(p for t in tasks for p in partitions[t])
 
 
@@ -75,10 +83,10 @@ def test_the_leader_withholds_what_is_owned_elsewhere_and_asks_for_a_second_roun
 
     members = {"a": subscription(frozenset(tasks)), "b": subscription(frozenset()), "x": Subscription(("in",), b"?")}
     answer = lead(members, tasks, infos, {}, AssignSettings(10_000))
-    assert read_given(answer.assignments["a"]) == Given((TaskId(0, 0),), True)
-    assert read_given(answer.assignments["b"]) == Given((), True)
-    assert read_given(answer.assignments["x"]) == Given(())
+    assert read_task_assignment(answer.assignments["a"]) == TaskAssignment((TaskId(0, 0),), True)
+    assert read_task_assignment(answer.assignments["b"]) == TaskAssignment((), True)
+    assert read_task_assignment(answer.assignments["x"]) == TaskAssignment(())
     assert list(answer.unreadable) == ["x"]
     members = {"a": subscription(frozenset({TaskId(0, 0)})), "b": subscription(frozenset())}
     answer = lead(members, tasks, infos, {}, AssignSettings(10_000))
-    assert read_given(answer.assignments["b"]) == Given((TaskId(0, 1),), False)
+    assert read_task_assignment(answer.assignments["b"]) == TaskAssignment((TaskId(0, 1),), False)

@@ -12,7 +12,7 @@ from streams.clients.api import Position
 from streams.errors import RebalanceInProgressException
 from streams.record import TopicPartition
 from streams.runtime.state.memory import Total
-from streams.runtime.worker.equip import Watchers
+from streams.runtime.worker.make_worker import Watchers
 from streams.runtime.worker.worker import Worker
 from tests.streams.runtime import crew as crews
 from tests.streams.runtime.crew import OUT, Crew
@@ -36,21 +36,21 @@ def words(count: int, begin: int = 0) -> list[str]:
 
 
 def cached(*workers: Worker) -> int:
-    return sum(place.task.dirty_bytes for worker in workers for place in worker._roster.running)
+    return sum(task.dirty_bytes for worker in workers for task in worker.loop.tasks.running)
 
 
 def held(*workers: Worker) -> int:
-    places = [place for worker in workers for place in worker._roster.running]
-    return sum(place.uncommitted_bytes + place.committed_bytes for place in places)
+    states = [task.state for worker in workers for task in worker.loop.tasks.running]
+    return sum(state.uncommitted_bytes + state.committed_bytes for state in states)
 
 
 def processed(*workers: Worker) -> int:
-    return sum(int(place.task._processed.value) for worker in workers for place in worker._roster.running)
+    return sum(int(task._processed.value) for worker in workers for task in worker.loop.tasks.running)
 
 
 def commit(*workers: Worker) -> None:
     for worker in workers:
-        worker.commit([place.task for place in worker._roster.running])
+        worker.loop.committer.commit(worker.loop.tasks.running)
 
 
 def test_a_total_is_what_all_owners_hold() -> None:
@@ -81,7 +81,7 @@ def test_caches_of_all_tasks_of_all_workers_have_one_bound(crew: Crew, monkeypat
     commit(*workers)
     assert watchers.memory.caches.value == 0 and not crew.wrong() and not crew.failures
     for worker in workers:
-        worker._spill.close()
+        worker.loop.spill.close()
     assert watchers.memory.rows.value == 0
 
 
@@ -122,12 +122,12 @@ def test_where_the_commit_is_held_back_it_takes_no_input_says_so_and_goes_on_aft
 
     crew.send(*words(4_000))
     with monkeypatch.context() as held_back, caplog.at_level(logging.WARNING):
-        held_back.setattr(worker._seat, "commit_now", refused)
-        crew.turn([worker], lambda: worker._spill.full)
+        held_back.setattr(worker.loop.membership, "commit_now", refused)
+        crew.turn([worker], lambda: worker.loop.spill.full)
         stood = processed(worker)
         for _ in range(50):
             crew.clock.advance(100)
-            worker.turn()
+            worker.loop.turn()
         assert processed(worker) == stood < 4_000 and held(worker) <= bound + 8 * RUN
         assert "StreamThread-1 processes nothing: state changes of" in caplog.text
         assert "statestore.uncommitted.max.bytes is 100,000" in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,10 +13,9 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import READER_DEFAULTS, Fetched, Isolation
 from streams.errors import KafkaException, LogTruncatedException, OffsetOutOfRangeException
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.state.marks import Mark, read_mark
+from streams.runtime.state.changelog import Changelog, Mark, read_mark, wipe
 from streams.runtime.state.stores import codec_of
 from streams.runtime.tasks.restore import Restorer, StoreRestore, outdated, rows_of
-from streams.runtime.worker.takeover import wiper
 from streams.topology.node import TaskId
 from tests.streams.apps import TEXT
 from tests.streams.runtime.estate import Engines
@@ -69,10 +69,9 @@ class Case:
     def __init__(self, position: int, target: int, kept: int = 0, epoch: int = 0) -> None:
         self.engine = MemoryEngine()
         self.store = LayeredKeyValueStore("s", self.engine, codec_of(TEXT, ""), timestamped=False)
-        self.restore = StoreRestore(
-            TASK, "s", LOG, self.store.life, "id", position, target, wiper(self.engine, "s", self.store.life),
-            log_epoch=epoch, kept=kept,
-        )  # fmt: skip
+        log = Changelog(LOG, "id", epoch, position)
+        empty = partial(wipe, self.engine, "s", self.store.life)
+        self.restore = StoreRestore(TASK, "s", log, self.store.life, target, empty, kept=kept)
 
     def rows(self) -> dict[bytes, object]:
         with self.store.all() as rows:
@@ -119,7 +118,7 @@ def test_a_store_that_is_done_counts_until_all_are() -> None:
     """Or what is told of all of them would go back."""
     other = TopicPartition("changelog", 1)
     first, second = Case(0, 2), Case(0, 3)
-    second.restore.changelog, second.restore.task = other, TaskId(0, 1)
+    second.restore.log.partition, second.restore.task = other, TaskId(0, 1)
     more = fetched(0, "c", "d", "e")._replace(partition=other)
     restorer = Restorer(Answers([fetched(0, "a", "b")], [more], [fetched(0, "a")]), None)
     restorer.begin([first.restore, second.restore])
@@ -166,7 +165,7 @@ def test_markers_and_removed_records_before_the_target_count_as_read() -> None:
     restorer = Restorer(Answers([fetched(0, "a", end=10)]), None)
     restorer.begin([case.restore])
     restorer.step(0)
-    assert not restorer.busy and case.restore.position == 10
+    assert not restorer.busy and case.restore.log.offset == 10
 
 
 def test_a_log_that_ends_before_the_target_has_no_more() -> None:
@@ -174,7 +173,7 @@ def test_a_log_that_ends_before_the_target_has_no_more() -> None:
     restorer = Restorer(Answers([fetched(0, "a"), Fetched(LOG, None, 1, 0, 0, 1, log_end=1)]), None)
     restorer.begin([case.restore])
     restorer.step(0)
-    assert not restorer.busy and case.restore.position == 1
+    assert not restorer.busy and case.restore.log.offset == 1
 
 
 @pytest.mark.parametrize("log_end", [10, -1])
@@ -184,7 +183,7 @@ def test_that_a_reader_is_shown_no_more_says_nothing_of_where_a_log_ends(log_end
     restorer = Restorer(Answers([fetched(0, "a"), Fetched(LOG, None, 1, 0, 0, 1, log_end=log_end)]), None)
     restorer.begin([case.restore])
     restorer.step(0)
-    assert restorer.busy and (case.restore.position, case.restore.target) == (1, 10)
+    assert restorer.busy and (case.restore.log.offset, case.restore.target) == (1, 10)
 
 
 def test_what_was_appended_before_the_takeover_is_waited_for_though_it_is_not_shown_yet() -> None:
@@ -194,9 +193,9 @@ def test_what_was_appended_before_the_takeover_is_waited_for_though_it_is_not_sh
     restorer.begin([case.restore])
     restorer.step(0)
     restorer.step(0)
-    assert restorer.busy and case.restore.position == 1
+    assert restorer.busy and case.restore.log.offset == 1
     restorer.step(0)
-    assert not restorer.busy and case.restore.position == 3
+    assert not restorer.busy and case.restore.log.offset == 3
     assert case.rows() == {b"a": "a0", b"b": "b1", b"c": "c1"}
 
 
@@ -238,7 +237,7 @@ def test_what_a_store_has_is_judged_once() -> None:
 def test_a_task_that_is_given_up_is_read_no_further() -> None:
     late = OffsetOutOfRangeException("late", LOG, 0, 3, 3)
     case, other = Case(0, 10), Case(0, 10)
-    other.restore.task, other.restore.changelog = TaskId(0, 1), TopicPartition("changelog", 1)
+    other.restore.task, other.restore.log.partition = TaskId(0, 1), TopicPartition("changelog", 1)
     restorer = Restorer(Answers([fetched(0, "a")], late), None)
     restorer.begin([case.restore, other.restore])
     restorer.drop(TASK)

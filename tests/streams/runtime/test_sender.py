@@ -63,7 +63,7 @@ def test_acknowledged_ends_are_known(engines: Engines) -> None:
     assert sender.end_of(OUT) is None
     assert sender.send(TASK, [outgoing(b"1", b"2"), outgoing(b"3")]) == 2
     assert sender.outstanding == 3
-    sender.settle(10_000)
+    sender.await_acks(10_000)
     assert sender.outstanding == 0 and sender.end_of(OUT) == 3
     sender.look()
     assert sender.take_refusals() == []
@@ -72,7 +72,7 @@ def test_acknowledged_ends_are_known(engines: Engines) -> None:
 def test_what_the_broker_refuses_fails_the_task_by_default(engines: Engines) -> None:
     sender = Case(engines.writer).sender
     sender.send(TASK, [outgoing(LARGE, topic=SMALL)])
-    sender.settle(10_000)
+    sender.await_acks(10_000)
     ((task, error),) = sender.take_refusals()
     assert task == TASK and type(error) is StreamsException
     assert isinstance(error.__cause__, RecordTooLargeException)
@@ -90,7 +90,7 @@ def test_what_may_be_let_go_is_counted_and_its_dead_letters_are_sent(engines: En
 
     case = Case(engines.writer, let_go)
     case.sender.send(TASK, [outgoing(LARGE, LARGE, topic=SMALL)])
-    case.sender.settle(10_000)
+    case.sender.await_acks(10_000)
     assert case.sender.take_refusals() == [] and case.dropped.value == 2
     assert [task for task, _ in case.dead_letters] == [TASK, TASK]
     assert seen == [("small", 0, TASK, LARGE)] * 2
@@ -160,7 +160,7 @@ def test_acknowledgements_that_do_not_come_are_an_error() -> None:
     sender.send(TASK, [outgoing(b"1")])
     assert sender.next_due() == 5
     with pytest.raises(TimeoutException, match="1 records were not acknowledged within 10 ms"):
-        sender.settle(10)
+        sender.await_acks(10)
 
 
 def asked_in_vain(context: ErrorHandlerContext, record: object, error: Exception) -> Response:
@@ -174,7 +174,7 @@ def test_what_is_refused_because_the_worker_was_put_out_is_no_matter_for_a_handl
     with pytest.raises(TaskMigratedException, match="The group has put this worker out, and its tasks are others'"):
         sender.look()
     with pytest.raises(TaskMigratedException):
-        sender.settle(10)
+        sender.await_acks(10)
     assert sender.take_refusals() == []
     assert sender.abort() == (3, 5)  # two refused, one without an answer
     sender.look()  # a new life
@@ -198,7 +198,7 @@ def test_once_closed_no_handler_is_asked(engines: Engines) -> None:
     sender = Case(engines.writer, remember).sender
     sender.send(TASK, [outgoing(LARGE, topic=SMALL)])
     sender.close()
-    sender.settle(10_000)
+    sender.await_acks(10_000)
     assert not asked and sender.take_refusals() == [] and sender.outstanding == 0
 
 

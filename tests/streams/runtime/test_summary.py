@@ -5,8 +5,7 @@ from __future__ import annotations
 from streams.clients.status import MemberStatus, read_status
 from streams.dropped import Dropped
 from streams.runtime.worker.lifecycle import WorkerState
-from streams.runtime.worker.member_status import status_of
-from streams.runtime.worker.summary import Pace, Summary
+from streams.runtime.worker.summary import Pace, Summary, status_of
 from streams.troubles import Troubles
 
 

@@ -18,8 +18,8 @@ from streams import AutoOffsetReset, StreamsBuilder
 from streams.clients.api import Position
 from streams.errors import NoOffsetForPartitionException
 from streams.record import TopicPartition
-from streams.runtime.state.marks import Mark, name_of, read_mark, write_mark
-from streams.runtime.worker.takeover import positions, reset_of, restores, starts, wiper
+from streams.runtime.state.changelog import Mark, mark_name, read_mark, wipe, write_mark
+from streams.runtime.worker.takeover import positions, reset_of, restores, starts
 from streams.topology.node import TaskId
 from streams.topology.store import StoreKind
 from tests.streams.apps import TEXT
@@ -69,10 +69,10 @@ def test_every_source_has_its_own_policy_and_repartition_topics_start_at_their_b
     one.merge(two).group_by(lambda k, v: v, key_serde=TEXT, value_serde=TEXT).count(store="counts")
     estate = Estate(engines, tmp_path, builder)
     first, second = estate.built.subtopologies
-    reset = reset_of(first, "none", estate.ground.topic_name)
+    reset = reset_of(first, "none", estate.context.topic_name)
     assert [reset(TopicPartition(topic, 0)) for topic in ("words", "more")] == ["latest", "none"]
-    inside = estate.ground.topic_name(next(iter(second.repartition_topics)))
-    assert reset_of(second, "latest", estate.ground.topic_name)(TopicPartition(inside, 0)) == "earliest"
+    inside = estate.context.topic_name(next(iter(second.repartition_topics)))
+    assert reset_of(second, "latest", estate.context.topic_name)(TopicPartition(inside, 0)) == "earliest"
     estate.close()
 
 
@@ -82,12 +82,12 @@ def test_a_store_lacks_what_is_between_its_mark_and_the_end(engines: Engines, tm
     estate.take(ZERO)
     assert estate.restorer.restored == 2
     engines.write(LOG.topic, ("c", "12345678"))
-    place = estate.roster.places[ZERO]
-    (one,) = restores(engines.admin, place.task, place.disk, {})
-    assert (one.position, one.target, one.kept) == (2, 3, 2)
+    task = estate.tasks.by_id[ZERO]
+    (one,) = restores(engines.admin, task, {})
+    assert (one.log.offset, one.target, one.kept) == (2, 3, 2)
     engines.admin.delete_records({LOG: 3})
-    (one,) = restores(engines.admin, place.task, place.disk, {})
-    assert (one.position, one.target, one.kept) == (3, 3, 2)
+    (one,) = restores(engines.admin, task, {})
+    assert (one.log.offset, one.target, one.kept) == (3, 3, 2)
     estate.close()
 
 
@@ -104,14 +104,14 @@ def test_a_mark_that_is_worth_nothing_empties_its_store(
     engines.write(LOG.topic, ("a", "12345678"))
     estate = Estate(engines, tmp_path)
     estate.take(ZERO)
-    place = estate.roster.places[ZERO]
+    task = estate.tasks.by_id[ZERO]
     topic_id = mark.topic_id or engines.admin.describe_topics([LOG.topic])[LOG.topic].topic_id
-    place.disk.write((), marks={name_of("counts"): write_mark(mark._replace(topic_id=topic_id))})
+    task.state.disk.write((), marks={mark_name("counts"): write_mark(mark._replace(topic_id=topic_id))})
     assert estate.count("a") is not None
-    (one,) = restores(engines.admin, place.task, place.disk, {})
-    assert (one.position, one.target, one.kept) == (0, 1, 0)
+    (one,) = restores(engines.admin, task, {})
+    assert (one.log.offset, one.target, one.kept) == (0, 1, 0)
     assert re.search(reason, caplog.text)
-    assert estate.count("a") is None and read_mark(place.disk, "counts") is None
+    assert estate.count("a") is None and read_mark(task.state.disk, "counts") is None
     estate.close()
 
 
@@ -124,23 +124,23 @@ def test_a_table_on_its_source_topic_goes_to_what_is_committed_and_no_further(en
     cases = [({WORDS: Position(2)}, 2), ({WORDS: Position(9)}, 3), ({}, 0)]
     for committed, target in cases:
         estate = Estate(engines, tmp_path / str(target), builder, topology_optimization="all")
-        partitions = estate.surveyor.blueprint().partitions
+        partitions = estate.metadata.task_plan().partitions
         estate.committed = dict(committed)
-        estate.roster.take({ZERO: partitions[ZERO]}, 0)
-        (one,) = estate.roster.places[ZERO].restores
-        assert (one.changelog, one.target) == (WORDS, target)
+        estate.tasks.take({ZERO: partitions[ZERO]}, 0)
+        (one,) = restores(engines.admin, estate.tasks.by_id[ZERO], committed)
+        assert (one.log.partition, one.target) == (WORDS, target)
         estate.close(clean=False)
 
 
 def test_wiping_takes_the_rows_and_the_mark_of_one_store(engines: Engines, tmp_path: Path) -> None:
     estate = Estate(engines, tmp_path)
     estate.take(ZERO)
-    layers = estate.roster.places[ZERO].task.stores["counts"].layers
+    layers = estate.tasks.by_id[ZERO].state.stores["counts"].layers
     engine = MemoryEngine()
     one, two = store_prefix(engine.number("one")), store_prefix(engine.number("two"))
     mark = write_mark(Mark("id", 0, 1))
-    engine.write([(one + b"a", b"1"), (two + b"a", b"2")], marks={name_of("one"): mark, name_of("two"): mark})
-    wiper(engine, "one", layers)()
+    engine.write([(one + b"a", b"1"), (two + b"a", b"2")], marks={mark_name("one"): mark, mark_name("two"): mark})
+    wipe(engine, "one", layers)
     assert engine.get(one + b"a") is None and engine.get(two + b"a") == b"2"
     assert read_mark(engine, "one") is None and read_mark(engine, "two") is not None
     estate.close()
@@ -168,8 +168,8 @@ def test_a_store_that_was_emptied_takes_rows_of_any_time_again() -> None:
     versioned.put(b"k", "v", new)
     for store in (window, session, versioned):
         store.life.commit()
-        store.life.spill(10, {name_of(store.name): b"mark"})
-        wiper(engine, store.name, store.life)()
+        store.life.spill(10, {mark_name(store.name): b"mark"})
+        wipe(engine, store.name, store.life)
         assert store.observed_time == -1
 
     def takes(window: LayeredWindowStore, session: LayeredSessionStore, versioned: LayeredVersionedStore) -> None:

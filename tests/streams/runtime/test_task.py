@@ -125,12 +125,10 @@ def test_kept_numbers_are_committed_and_come_back() -> None:
     walk.pipe("in", ("k", "v", 12))
     positions = commit(walk)
     assert decode_offset_metadata(positions[IN].metadata).processor_metadata == {"closed": 12}
-    again = Walked(nodes, start=False)
-    again.task.place(positions)
-    again.task.start(0)
-    assert again.task.processor_metadata("closed").value == 12
-    again.task.revive()
-    assert again.task.processor_metadata("closed").value == -1
+    again = Walked(nodes, positions=positions)
+    assert again.task.graph.processor_metadata("closed").value == 12
+    again.revive()
+    assert again.task.graph.processor_metadata("closed").value == -1
 
 
 def test_an_abort_takes_back_writes_output_input_and_what_operators_saw() -> None:
@@ -162,11 +160,9 @@ def test_an_abort_takes_back_writes_output_input_and_what_operators_saw() -> Non
     walk.out.clear()
     walk.fetch("in", ("k", "2", 2), ("k", "3", 3))
     walk.task.run(0)
-    walk.task.revive()
+    walk.revive(positions)
     assert walk.sent() == []
     assert not walk.task.inbox.waiting
-    walk.task.place(positions)
-    walk.task.start(0)
     assert made == ["init", "close", "init"]
     walk.offsets[IN] = 1
     assert walk.pipe("in", ("k", "2", 2)) == [(b"k", b"2", 2)]
@@ -194,16 +190,13 @@ def test_a_full_cache_is_let_go_at_the_end_of_a_run() -> None:
     import dataclasses
 
     walk = counting(caching=True)
-    room = dataclasses.replace(walk.ground, cache_bytes=SMALL_CACHE + 1)
-    task = type(walk.task)(walk.task.id, walk.topology, [IN], room)
-    task.start(0)
-    walk.task = task
+    walk.begin(dataclasses.replace(walk.context, cache_bytes=SMALL_CACHE + 1))
     assert walk.pipe("in", ("a", "v", 1)) == []
     keys = [f"k{at:05}" for at in range(10_000)]
     out = walk.pipe("in", *((key, "v", 2) for key in keys))
     assert out[0] == (b"a", n(1), 1)
     assert out[1:] == [(key.encode(), n(1), 2) for key in keys[: len(out) - 1]]
-    assert 0 < task.dirty_bytes <= SMALL_CACHE + 1
+    assert 0 < walk.task.dirty_bytes <= SMALL_CACHE + 1
 
 
 def test_headers_and_context_of_the_last_update_come_out_of_the_cache() -> None:

@@ -82,9 +82,15 @@ def frozen_with_work_in_hand(crew: Crew, **config: Any) -> Any:
     return zombie, other
 
 
+def events(worker: Any) -> Any:
+    """What waits for it of its group."""
+    return worker.loop.membership._events
+
+
 def processed(worker: Any) -> int:
     """Records its tasks have counted since they began."""
-    return sum(value for metric, value in worker._around.metrics.snapshot().items() if metric.name == "process-total")
+    metrics = worker._parts.context.metrics.snapshot()
+    return sum(value for metric, value in metrics.items() if metric.name == "process-total")
 
 
 @pytest.mark.parametrize("cache", [0, 10_000_000], ids=["no cache", "cache"])
@@ -96,7 +102,7 @@ def test_one_that_was_frozen_past_its_session_writes_nothing_over_newer_counts(
     zombie, other = frozen_with_work_in_hand(crew, statestore_cache_max_bytes=cache)
     before = crew.rows("out")
     crew.clock.advance(1_000)  # its commit is due: it flushes and sends, before it hears anything of its group
-    zombie.turn()
+    zombie.loop.turn()
     assert zombie.tasks() == frozenset() and crew.rows("out") == before
     (said,) = warnings(caplog)
     assert "gives up 2 tasks without a commit" in said and "has moved" not in said
@@ -117,7 +123,7 @@ def test_a_bug_that_lets_a_zombie_write_is_found(make: Make, monkeypatch: pytest
     PLANTED[bug]()
     crew = make()
     zombie, other = frozen_with_work_in_hand(crew, statestore_cache_max_bytes=0)
-    zombie.turn()  # it sends what it has
+    zombie.loop.turn()  # it sends what it has
     crew.wake(zombie)
     crew.turn([zombie, other], lambda: len(zombie.tasks()) == 1)
     crew.settle(zombie, other)
@@ -129,7 +135,7 @@ def test_a_bug_that_lets_a_zombie_write_is_found(make: Make, monkeypatch: pytest
 def test_what_was_dropped_is_told_with_its_count(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     zombie, _ = frozen_with_work_in_hand(crew := make())
     crew.clock.advance(1_000)
-    zombie.turn()
+    zombie.loop.turn()
     (said,) = warnings(caplog)
     # Eight rows for the changelog and eight for the output, a batch for each of two partitions.
     assert "drops 0 records that were not sent and 4 batches with 16 records that were not acknowledged" in said
@@ -138,7 +144,7 @@ def test_what_was_dropped_is_told_with_its_count(make: Make, caplog: pytest.LogC
 def test_one_that_hears_of_its_end_first_sends_nothing_at_all(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     zombie, other = frozen_with_work_in_hand(crew := make())
     crew.wake(zombie)
-    wait_for(lambda: zombie._seat._events)
+    wait_for(lambda: zombie.loop.membership._events)
     crew.clock.advance(1_000)
     crew.turn([zombie, other], lambda: len(zombie.tasks()) == 1)
     (said,) = warnings(caplog)
@@ -198,7 +204,7 @@ def test_a_broker_that_was_killed_meanwhile_remembers_nothing_and_refuses_all_th
     zombie, other = frozen_with_work_in_hand(crew := make())
     before = crew.rows("out")
     crew.restart_broker()
-    crew.door = zombie._around.door
+    crew.door = zombie._parts.door
     crew.admin = crew.door.admin()
     crew.writer = crew.door.writer()
     crew.clock.advance(1_000)
@@ -232,7 +238,7 @@ def static_that_missed_a_round(crew: Crew, called: bool) -> Any:
         crew.freeze(frozen)
     other = crew.start()
     if called:
-        crew.turn([other], lambda: any(isinstance(each, Rebalance) for each in frozen._seat._events))
+        crew.turn([other], lambda: any(isinstance(each, Rebalance) for each in frozen.loop.membership._events))
         crew.freeze(frozen)
     crew.turn([other], lambda: crew.admin.describe_group("app").state == "PreparingRebalance")
     crew.expire(300_000)
@@ -240,7 +246,7 @@ def static_that_missed_a_round(crew: Crew, called: bool) -> Any:
     assert crew.members()[crew.member_id(frozen)] == "one-1"  # its place is kept
     crew.send(*WORDS)
     crew.send(*WORDS)
-    taken = {place.task.id for place in other._roster.running}
+    taken = {task.id for task in other.loop.tasks.running}
     crew.turn([other], lambda: processed(other) >= 3)
     assert len(taken) == 1
     return frozen, other
@@ -267,9 +273,9 @@ def test_a_static_member_that_missed_a_round_is_out_until_it_joins_again(
 
 def tell_of_its_tasks(crew: Crew, worker: Any) -> None:
     """It joins once more, so that the group knows of its tasks and gives none away before it has given it up."""
-    worker._rounds.ask()
+    worker.loop.rebalances.ask()
     crew.turn([worker], lambda: crew.admin.describe_group("app").generation == 2)
-    crew.turn([worker], lambda: crew.admin.describe_group("app").state == "Stable" and not worker._seat._events)
+    crew.turn([worker], lambda: crew.admin.describe_group("app").state == "Stable" and not events(worker))
 
 
 def test_tasks_that_were_kept_for_a_static_member_that_missed_a_round_are_run_again(make: Make) -> None:
@@ -297,13 +303,13 @@ def test_tasks_that_a_static_member_was_to_give_up_when_it_died_are_run_again(ma
     crew.settle(first)
     tell_of_its_tasks(crew, first)
     other = crew.start()
-    crew.turn([other], lambda: any(isinstance(each, Rebalance) for each in first._seat._events))
-    first.turn()  # it joins with all it has
-    crew.turn([other], lambda: any(isinstance(each, Lead) for each in first._seat._events))
-    first.turn()  # it gives half of it away
-    crew.turn([other], lambda: any(isinstance(each, Assigned) for each in first._seat._events))
+    crew.turn([other], lambda: any(isinstance(each, Rebalance) for each in first.loop.membership._events))
+    first.loop.turn()  # it joins with all it has
+    crew.turn([other], lambda: any(isinstance(each, Lead) for each in first.loop.membership._events))
+    first.loop.turn()  # it gives half of it away
+    crew.turn([other], lambda: any(isinstance(each, Assigned) for each in first.loop.membership._events))
     crew.freeze(first)
-    first._seat.close(leave=False)
+    first.loop.membership.close(leave=False)
     again = crew.start(**STATIC, group_instance_id="one")
     crew.turn([again, other], lambda: len(again.tasks()) == len(other.tasks()) == 1)
     crew.settle(again, other)
@@ -326,9 +332,9 @@ def test_a_static_member_whose_place_another_process_has_ends_and_does_not_take_
     crew.clock.advance(1_000)
     with pytest.raises(FencedInstanceIdException):
         while True:
-            frozen.turn()
+            frozen.loop.turn()
     frozen.close(clean=False)
-    successor.turn()
+    successor.loop.turn()
     assert list(crew.members()) == [crew.member_id(successor)]
     crew.commit(successor)
     assert crew.wrong() == []
@@ -344,8 +350,8 @@ def test_a_member_that_stays_is_not_disturbed_by_new_generations(
         other = crew.start()
         for _ in range(200):  # before the round, in the middle of it and after it
             crew.send(WORDS[joins])
-            stays.turn()
-            other.turn()
+            stays.loop.turn()
+            other.loop.turn()
         crew.settle(stays, other)
         crew.commit(stays, other)
         other.close()
@@ -374,9 +380,9 @@ def test_its_state_is_behind_and_does_not_take_the_place_of_newer_state(make: Ma
     other.close()  # well, and all it had lies ready for the next
     crew.wake(zombie)
     crew.turn([zombie], lambda: len(zombie.tasks()) == 2)
-    assert {str(place.restores[0].start) for place in zombie._roster.places.values()} != {"0"}
+    assert {task.state.position() for task in zombie.loop.tasks.all} != {0}
     crew.settle(zombie)
-    assert zombie._restorer.restored == 0  # not a record had to be read
+    assert zombie.loop.restorer.restored == 0  # not a record had to be read
     crew.send(*WORDS)
     crew.commit(zombie)
     assert crew.wrong() == []
@@ -396,7 +402,7 @@ def test_a_processor_that_cannot_be_closed_keeps_no_other_task_from_being_given_
 
     zombie, other = frozen_with_work_in_hand(crew := make(build))
     crew.clock.advance(1_000)
-    zombie.turn()
+    zombie.loop.turn()
     assert zombie.tasks() == frozenset() and crew.failures == []
     crew.commit(other)
     assert crew.wrong() == []
@@ -405,17 +411,17 @@ def test_a_processor_that_cannot_be_closed_keeps_no_other_task_from_being_given_
 def test_news_of_the_time_before_the_loss_are_not_heeded(make: Make) -> None:
     crew = make()
     worker = crew.start(**ZOMBIE)
-    crew.turn([worker], lambda: any(isinstance(each, Assigned) for each in worker._seat._events) or worker.tasks())
+    crew.turn([worker], lambda: any(isinstance(each, Assigned) for each in events(worker)) or worker.tasks())
     if worker.tasks():  # it was quicker: once more
-        worker._rounds.ask()
-        worker.turn()
-        crew.turn([], lambda: any(isinstance(each, Lead) for each in worker._seat._events))
-        worker.turn()
-        crew.turn([], lambda: any(isinstance(each, Assigned) for each in worker._seat._events))
+        worker.loop.rebalances.ask()
+        worker.loop.turn()
+        crew.turn([], lambda: any(isinstance(each, Lead) for each in events(worker)))
+        worker.loop.turn()
+        crew.turn([], lambda: any(isinstance(each, Assigned) for each in events(worker)))
     crew.expire()
-    crew.turn([], lambda: any(isinstance(each, Lost) for each in worker._seat._events))
-    assert not any(isinstance(each, Assigned) for each in worker._seat._events)
-    worker.turn()
+    crew.turn([], lambda: any(isinstance(each, Lost) for each in events(worker)))
+    assert not any(isinstance(each, Assigned) for each in events(worker))
+    worker.loop.turn()
     assert worker.tasks() == frozenset()
     crew.settle(worker)
 
@@ -436,14 +442,14 @@ def test_a_purge_in_the_name_of_a_member_that_is_none_ends_the_membership(
     crew.turn([zombie], lambda: zombie.state is WorkerState.RUNNING and len(zombie.tasks()) == 4)
     crew.send(*WORDS)
     crew.turn([zombie], lambda: processed(zombie) >= 2 * len(WORDS))
-    honest = zombie._seat.commit_now
+    honest = zombie.loop.membership.commit_now
 
     def put_out_after(*arguments: Any) -> None:
         honest(*arguments)
         crew.freeze(zombie)
         crew.expire()
 
-    monkeypatch.setattr(zombie._seat, "commit_now", put_out_after)
+    monkeypatch.setattr(zombie.loop.membership, "commit_now", put_out_after)
     crew.clock.advance(2_000)
     crew.turn([zombie], lambda: not zombie.tasks())
     where = [p._replace(topic="app-counts-repartition") for p in crew.partitions("words")]

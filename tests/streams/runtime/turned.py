@@ -15,7 +15,7 @@ from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.metrics import Metrics
 from streams.record import RecordBatch, TopicPartition
-from streams.runtime.worker.equip import Watchers, make_worker
+from streams.runtime.worker.make_worker import Watchers, make_worker
 from streams.runtime.worker.worker import Worker
 from streams.serdes import Serdes
 from streams.testing import forget
@@ -70,7 +70,7 @@ class Turned:
         worker = make_worker(self.config, self.built, self.door, self.clock, self.metrics, "test", 1, watchers)
         worker.open()
         while not worker.settled:
-            worker.turn()
+            worker.loop.turn()
         return worker
 
     def restart(self, clean: bool = True, wipe: bool = False) -> None:
@@ -96,7 +96,7 @@ class Turned:
         quiet = 0
         while quiet < 3:
             before = self._state()
-            self.worker.turn()
+            self.worker.loop.turn()
             quiet = quiet + 1 if self._state() == before else 0
 
     def _state(self) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from statestore.memory import MemoryEngine
-from streams.clients.api import Fetched
+from streams.clients.api import Fetched, Position
 from streams.exception_handlers import (
     DefaultProductionExceptionHandler,
     LogAndFailExceptionHandler,
@@ -17,7 +17,9 @@ from streams.operators.base import StepMaker
 from streams.processor import FailOnInvalidTimestamp
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.outbox import Outgoing
-from streams.runtime.tasks.task import Ground, Task
+from streams.runtime.state.context import TaskContext
+from streams.runtime.state.task_state import TaskState
+from streams.runtime.tasks.task import StreamTask, output_of
 from streams.serdes.base import AnySerde
 from streams.serdes.number import LONG
 from streams.serdes.simple import BYTES, string
@@ -86,39 +88,46 @@ def sub_topology(nodes: Sequence[Node], stores: Sequence[StoreSpec] = ()) -> Sub
 
 
 class Walked:
-    """A started task. `partitions`: of the topics, 1 if nothing is said."""
+    """A started task. `partitions`: of the topics, 1 if nothing is said; `positions`: where it begins."""
 
     def __init__(
         self,
         nodes: Sequence[Node],
         stores: Sequence[StoreSpec] = (),
         partitions: Mapping[str, int] | None = None,
-        start: bool = True,
+        positions: Mapping[TopicPartition, Position] | None = None,
         **settings: object,
     ) -> None:
         self.metrics = Metrics()
         self.topology = sub_topology(nodes, stores)
         counts = partitions or {}
         config = {**DEFAULTS, **{name.replace("_", "."): value for name, value in settings.items()}}
-        self.ground = Ground(
-            config,
-            self.metrics,
-            lambda topic: counts.get(topic, 1),
-            MemoryEngine(),
-            "app",
-            log_prefix="test ",
-        )
+        self.context = TaskContext(config, self.metrics, "app", log_prefix="test ")
+        self.output = output_of(TaskId(0, 0), self.context, lambda topic: counts.get(topic, 1))
         self.now = 0
         self.offsets: dict[TopicPartition, int] = {}
         self.out: list[tuple[str, Row]] = []
-        self.task = Task(
-            TaskId(0, 0),
-            self.topology,
-            [TopicPartition(topic, 0) for topic in self.topology.source_topics],
-            self.ground,
-        )
-        if start:
-            self.task.start(self.now)
+        self.begin(self.context, positions)
+
+    def begin(self, context: TaskContext, positions: Mapping[TopicPartition, Position] | None = None) -> None:
+        """A task with a new state."""
+        self.state = TaskState(TaskId(0, 0), self.topology, context, MemoryEngine())
+        self._process(positions)
+
+    def _process(self, positions: Mapping[TopicPartition, Position] | None) -> None:
+        partitions = [TopicPartition(topic, 0) for topic in self.topology.source_topics]
+        self.task = StreamTask(self.state, partitions, self.output, positions)
+        self.task.start(self.now)
+
+    def abort(self) -> None:
+        """Throws away the processing and all that was not committed."""
+        self.task.abandon()
+        self.state.abort()
+
+    def revive(self, positions: Mapping[TopicPartition, Position] | None = None) -> None:
+        """Processing begins anew, at these positions."""
+        self.abort()
+        self._process(positions)
 
     def fetch(self, topic: str, *rows: Row) -> None:
         """Adds records `(key, value, timestamp[, headers])`; keys and values are text or bytes."""

@@ -21,7 +21,7 @@ from streams.errors import (
     UnsupportedOperationException,
 )
 from streams.record import ValueAndTimestamp, VersionedRecord, Window, Windowed
-from streams.runtime.state.stores import Engines, opened
+from streams.runtime.state.stores import Engines, count_refused, open_store
 from streams.state.iterators import Lease
 from streams.state.key_value_store import NOT_PUT, VALID_TO_UNDEFINED
 from streams.state.kinds import face
@@ -47,7 +47,8 @@ def make(kind: StoreKind, read_only: str | None = None, **fields: Any) -> tuple[
     def refused() -> None:
         dropped.value += 1
 
-    store = opened(spec, Engines(MemoryEngine(), MemoryEngine()), {}, "log", True, refused)
+    store = open_store(spec, Engines(MemoryEngine(), MemoryEngine()), {}, "log", True)
+    count_refused(store, refused)
     caller = Caller(Lease(), lambda: 77, read_only=read_only, dropped=dropped)
     return face(spec, store.access, caller), caller
 

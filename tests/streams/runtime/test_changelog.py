@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statestore.memory import MemoryEngine
-from streams.runtime.state.marks import Mark, name_of, read_mark, write_mark
+from streams.runtime.state.changelog import Mark, mark_name, read_mark, write_mark
 
 marks = st.builds(Mark, st.text(st.characters(codec="utf-8")), st.integers(0, 2**32 - 1), st.integers(0, 2**63 - 1))
 
 
 def test_the_bytes() -> None:
     assert write_mark(Mark("id", 2, 3)) == bytes.fromhex("01 00000002 0000000000000003") + b"id"
-    assert name_of("counts") == b"changelog:counts"
+    assert mark_name("counts") == b"changelog:counts"
 
 
 @given(marks, marks)
@@ -21,7 +21,7 @@ def test_the_bytes() -> None:
 def test_each_store_has_its_own(one: Mark, two: Mark) -> None:
     engine = MemoryEngine()
     assert read_mark(engine, "one") is None
-    engine.write((), marks={name_of("one"): write_mark(one), name_of("two"): write_mark(two)})
+    engine.write((), marks={mark_name("one"): write_mark(one), mark_name("two"): write_mark(two)})
     assert (read_mark(engine, "one"), read_mark(engine, "two")) == (one, two)
 
 
@@ -29,5 +29,5 @@ def test_each_store_has_its_own(one: Mark, two: Mark) -> None:
 @settings(max_examples=100, deadline=None)
 def test_what_is_no_mark_of_this_version_counts_for_nothing(data: bytes) -> None:
     engine = MemoryEngine()
-    engine.write((), marks={name_of("one"): data})
+    engine.write((), marks={mark_name("one"): data})
     assert read_mark(engine, "one") is None

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from streams.operators.base import RecordContext
-from streams.runtime.compile.entry import Walk
+from streams.runtime.compile.entry import CurrentRecord
 
 Drain = Callable[[], Iterator[RecordContext]]
 
 
-class Drains:
+class RunEnd:
     """A task's steps of that kind. Between two runs none of them holds anything."""
 
-    __slots__ = ("_by_node", "_ordered", "_walk", "width")
+    __slots__ = ("_by_node", "_current", "_ordered", "width")
 
-    def __init__(self, walk: Walk) -> None:
-        self._walk = walk
+    def __init__(self, current: CurrentRecord) -> None:
+        self._current = current
         self._by_node: dict[str, Drain] = {}
         self._ordered: tuple[Drain, ...] = ()
         self.width = 1
@@ -33,9 +33,9 @@ class Drains:
 
     def run(self) -> bool:
         """Empties them all; was there anything?"""
-        some, walk = False, self._walk
+        some, current = False, self._current
         for drain in self._ordered:
-            for walk.passing in drain():
+            for current.passing in drain():
                 some = True
-        walk.passing = None
+        current.passing = None
         return some

@@ -10,45 +10,42 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from statestore.engine import EngineDamaged
 from streams.clock import Clock
+from streams.runtime.worker.committer import Committer
 from streams.runtime.worker.globals import Globals
-from streams.runtime.worker.lifecycle import WorkerState
-from streams.runtime.worker.roster import Roster
+from streams.runtime.worker.lifecycle import WorkerLife, WorkerState
+from streams.runtime.worker.tasks import Tasks
 
 log = logging.getLogger("streams.runtime.damage")
 
 
-class Host(Protocol):
-    """What is needed of the worker."""
-
-    def become(self, state: WorkerState) -> None: ...
-
-
-class Damage:
+class DamagedState:
     """Rebuilds what was found damaged.
 
     Args:
-        roster, globals: of the worker.
+        tasks, globals: of the worker.
         fill: starts global stores by what it is given, and reads them to their ends.
-        host: the worker.
+        life: of the worker.
+        committer: takes tasks back to their last commit.
         clock: the wall clock.
     """
 
     def __init__(
         self,
-        roster: Roster,
+        tasks: Tasks,
         globals: Globals,
         fill: Callable[[Callable[[int], None]], None],
-        host: Host,
+        life: WorkerLife,
+        committer: Committer,
         clock: Clock,
     ) -> None:
-        self._roster = roster
+        self._tasks = tasks
         self._globals = globals
         self._fill = fill
-        self._host = host
+        self._life = life
+        self._committer = committer
         self._clock = clock
 
     def fill_globals(self) -> None:
@@ -66,23 +63,23 @@ class Damage:
         Raises:
             ProcessorStateException: a damaged store has no changelog.
         """
-        tasks, with_globals = self._roster.damaged(), self._globals.damaged
+        tasks, with_globals = self._tasks.damaged(), self._globals.damaged
         if not comes_of_damage(error) or not (tasks or with_globals):
             return False
         if with_globals:
             self._fill(self._globals.rebuild)
-            for place in self._roster.running:  # one of them has read it
-                self._roster.revive(place.task.id, self._clock.now_ms())
+            # one of them has read it
+            self._committer.abort([each.id for each in self._tasks.running])
         for task in tasks:
-            self._roster.rebuild(task, self._clock.now_ms())
-        self._host.become(WorkerState.PARTITIONS_ASSIGNED)
+            self._tasks.rebuild(task, self._clock.now_ms())
+        self._life.become(WorkerState.PARTITIONS_ASSIGNED)
         return True
 
     def given_up(self, error: Exception) -> bool:
         """For a worker that ends: are there damaged tasks to be given up, so that the next start rebuilds them?"""
-        tasks = self._roster.damaged() if comes_of_damage(error) else []
+        tasks = self._tasks.damaged() if comes_of_damage(error) else []
         for task in tasks:
-            self._roster.give_up(task, clean=False)
+            self._tasks.give_up(task, clean=False)
         return bool(tasks)
 
     def commit_globals(self) -> None:

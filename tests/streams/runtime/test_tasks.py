@@ -13,9 +13,9 @@ from streams import Materialized, Stores, StreamsBuilder
 from streams.clients.api import Position
 from streams.errors import OffsetOutOfRangeException, TimeoutException
 from streams.record import TopicPartition
-from streams.runtime.state.marks import name_of, read_mark
-from streams.runtime.worker.equip import open_rocks
-from streams.runtime.worker.roster import DATABASE
+from streams.runtime.state.changelog import mark_name, read_mark
+from streams.runtime.worker.make_worker import open_rocks
+from streams.runtime.worker.tasks import DATABASE
 from streams.topology.node import TaskId
 from tests.streams.apps import TEXT
 from tests.streams.runtime.estate import Engines, Estate
@@ -49,10 +49,10 @@ def worked(estate: Estate, *words: str) -> Estate:
 def test_a_task_moves_between_workers_of_one_host_without_restoring(engines: Engines, tmp_path: Path) -> None:
     first, second = Estate(engines, tmp_path), Estate(engines, tmp_path)
     worked(first, "a", "b", "a")
-    assert first.roster.positions() == {ZERO: 3}
-    assert second.roster.copies() == {}
-    first.roster.give_up(ZERO, clean=True)
-    assert second.roster.copies() == {ZERO: 3}
+    assert first.tasks.positions() == {ZERO: 3}
+    assert second.tasks.copies() == {}
+    first.tasks.give_up(ZERO, clean=True)
+    assert second.tasks.copies() == {ZERO: 3}
     second.committed = first.committed
     second.take(ZERO)
     assert second.restorer.restored == 0
@@ -65,12 +65,12 @@ def test_a_worker_that_died_leaves_its_tasks_to_others_and_only_the_tail_is_rest
     engines: Engines, tmp_path: Path
 ) -> None:
     first = worked(Estate(engines, tmp_path), "a", "b", "a")
-    while first.roster.spill(first.roster.places[ZERO]):
+    while first.tasks.spill(first.tasks.by_id[ZERO]):
         pass
     engines.write("words", ("c", "c"))
     first.work(lambda: first.metrics.counter("process-total", task_id="0_0").value == 4)
     first.commit()
-    first.roster.places[ZERO].disk.close()  # nothing else is done: it died
+    first.tasks.by_id[ZERO].state.disk.close()  # nothing else is done: it died
     first.directory.close()
     second = Estate(engines, tmp_path)
     second.committed = first.committed
@@ -86,8 +86,8 @@ def test_what_was_not_committed_is_taken_back_and_done_again(engines: Engines, t
     processed = estate.metrics.counter("process-total", task_id="0_0")
     estate.work(lambda: processed.value == 3)
     assert estate.count("a") == 3
-    estate.roster.revive(ZERO, 0)
-    assert estate.count("a") == 2 and not estate.roster.running
+    estate.revive(ZERO)
+    assert estate.count("a") == 2 and not estate.tasks.running
     assert estate.restore() == 0  # all that was acknowledged is in the database
     estate.work(lambda: processed.value == 4)
     assert estate.count("a") == 3
@@ -99,9 +99,9 @@ def test_changelog_records_of_an_aborted_run_are_restored_and_counted_again(engi
     engines.write("words", ("a", "a"))
     processed = estate.metrics.counter("process-total", task_id="0_0")
     estate.work(lambda: processed.value == 3)
-    estate.sender.send(ZERO, estate.roster.places[ZERO].task.outbox.due(0, True))
-    estate.sender.settle(10_000)
-    estate.roster.revive(ZERO, 0)
+    estate.sender.send(ZERO, estate.tasks.by_id[ZERO].outbox.due(0, True))
+    estate.sender.await_acks(10_000)
+    estate.revive(ZERO)
     assert estate.restore() == 1
     estate.work(lambda: processed.value == 4)
     assert estate.count("a") == 4  # at least once
@@ -132,7 +132,7 @@ def test_copies_are_known_by_the_files_beside_them_and_not_opened(
         return open_rocks(path)
 
     second = Estate(engines, tmp_path, open_engine=opening)
-    assert second.roster.copies() == {ZERO: 3} and not opened
+    assert second.tasks.copies() == {ZERO: 3} and not opened
     second.committed = first.committed
     second.take(ZERO)
     assert second.count("a") == 2 and second.restorer.restored == 0
@@ -142,15 +142,15 @@ def test_copies_are_known_by_the_files_beside_them_and_not_opened(
 
 def test_a_killed_workers_copy_is_known_by_what_was_last_written_to_it(engines: Engines, tmp_path: Path) -> None:
     first = worked(Estate(engines, tmp_path), "a", "b")
-    while first.roster.spill(first.roster.places[ZERO]):
+    while first.tasks.spill(first.tasks.by_id[ZERO]):
         pass
     engines.write("words", ("c", "c"))
     first.work(lambda: first.metrics.counter("process-total", task_id="0_0").value == 3)
     first.commit()
-    first.roster.places[ZERO].disk.close()
+    first.tasks.by_id[ZERO].state.disk.close()
     first.directory.close()
     second = Estate(engines, tmp_path)
-    assert second.roster.copies() == {ZERO: 2}
+    assert second.tasks.copies() == {ZERO: 2}
     second.committed = first.committed
     second.take(ZERO)
     assert second.rows() == {"a": 1, "b": 1, "c": 1} and second.restorer.restored == 1
@@ -163,7 +163,7 @@ def test_a_file_that_does_not_say_how_far_a_copy_is_does_no_harm(engines: Engine
     first.close()
     (tmp_path / "app" / "unowned" / "0_0" / "position.json").write_text(text)
     second = Estate(engines, tmp_path)
-    assert second.roster.copies() == {ZERO: 0}
+    assert second.tasks.copies() == {ZERO: 0}
     second.committed = first.committed
     second.take(ZERO)
     assert second.rows() == {"a": 1, "b": 1} and second.restorer.restored == 0
@@ -182,14 +182,14 @@ def test_a_take_that_fails_leaves_nothing_half_done(engines: Engines, tmp_path: 
     estate = Estate(engines, tmp_path, open_engine=open_once)
     with pytest.raises(TimeoutException):
         estate.take(ZERO)
-    assert not estate.roster.tasks
+    assert not estate.tasks.ids
     engines.admin.delete_topic(CHANGELOG)
     with pytest.raises(Exception, match=CHANGELOG):
         estate.take(ZERO)
-    assert not estate.roster.tasks and not estate.roster.partitions()
+    assert not estate.tasks.ids and not estate.tasks.partitions()
     engines.topic(CHANGELOG, 2)
     estate.take(ZERO)
-    assert estate.roster.all_run
+    assert estate.tasks.all_run
     estate.close()
 
 
@@ -209,7 +209,7 @@ def test_a_changelog_that_was_made_again_empties_the_store(
     # The mark went with the rows: a third owner does not believe the old offset.
     third = Estate(engines, tmp_path)
     third.take(ZERO)
-    assert third.roster.positions() == {ZERO: 0}
+    assert third.tasks.positions() == {ZERO: 0}
     third.close()
 
 
@@ -218,9 +218,9 @@ def test_batches_for_tasks_that_are_gone_are_passed_over(engines: Engines, tmp_p
     estate.take(ZERO)
     engines.write("words", ("a", "a"))
     fetched = estate.reader.poll(1_000)
-    assert fetched and estate.roster.add(fetched[0])
-    estate.roster.give_up(ZERO, clean=False)
-    assert not estate.roster.add(fetched[0])
+    assert fetched and estate.tasks.add(fetched[0])
+    estate.tasks.give_up(ZERO, clean=False)
+    assert not estate.tasks.add(fetched[0])
     estate.close()
 
 
@@ -233,23 +233,23 @@ def test_a_lost_position_goes_on_by_the_policy_of_its_source(engines: Engines, t
     estate = Estate(engines, tmp_path)
     estate.committed[WORDS] = Position(7)
     estate.take(ZERO)
-    assert estate.roster.restart_at(WORDS, lost(0), 0) == 0
+    assert estate.tasks.restart_at(WORDS, lost(0), 0) == 0
     engines.admin.delete_records({WORDS: 1})
-    assert estate.roster.restart_at(WORDS, lost(1), 0) == 1
+    assert estate.tasks.restart_at(WORDS, lost(1), 0) == 1
     estate.close()
 
 
 def test_state_that_nobody_has_owned_for_long_is_deleted(engines: Engines, tmp_path: Path) -> None:
     first, second = Estate(engines, tmp_path), Estate(engines, tmp_path)
     first.take(ZERO, TaskId(0, 1))
-    first.roster.give_up(ZERO, clean=True)
+    first.tasks.give_up(ZERO, clean=True)
     resting, owned = tmp_path / "app" / "unowned" / "0_0", first.directory.path / "0_1"
     touched = int(resting.stat().st_mtime * 1000)
     assert second.directory.clean(touched - 60_000) == []
     assert second.directory.clean(touched + 60_000) == [resting]
     assert not resting.exists() and owned.exists()
-    assert second.roster.copies() == {}
-    first.roster.places[TaskId(0, 1)].disk.close()
+    assert second.tasks.copies() == {}
+    first.tasks.by_id[TaskId(0, 1)].state.disk.close()
     first.directory.close()  # it died: what it owned is nobody's from now on
     assert second.directory.clean(touched + 60_000) == [owned]
     second.close()
@@ -279,11 +279,11 @@ def test_a_restore_that_is_cut_off_goes_on_where_it_was(
 ) -> None:
     fold = many(engines)
     first = Estate(engines, tmp_path, slices=True)
-    first.roster.take({ZERO: (WORDS,)}, 0)
+    first.tasks.take({ZERO: (WORDS,)}, 0)
     for _ in range(steps):
         first.restorer.step(1_000)
     done = first.restorer.restored
-    assert first.roster.positions() == {ZERO: done}
+    assert first.tasks.positions() == {ZERO: done}
     first.close(clean)
     second = Estate(engines, tmp_path)
     second.take(ZERO)
@@ -294,9 +294,9 @@ def test_a_restore_that_is_cut_off_goes_on_where_it_was(
 
 def test_a_death_between_two_slices_is_healed_by_the_replay(engines: Engines, tmp_path: Path) -> None:
     first = worked(Estate(engines, tmp_path), "a", "b", "c", "a")
-    place = first.roster.places[ZERO]
-    assert first.roster.spill(place, rows=1)  # more is left, and no mark is written
-    place.disk.close()
+    task = first.tasks.by_id[ZERO]
+    assert first.tasks.spill(task, rows=1)  # more is left, and no mark is written
+    task.state.disk.close()
     first.directory.close()
     second = Estate(engines, tmp_path)
     second.committed = first.committed
@@ -318,7 +318,7 @@ def test_after_a_clean_end_every_store_stands_for_the_end_of_its_changelog(engin
 def open_and_close(path: Path) -> Engine:
     """The marks of a database, in memory."""
     engine, copy = open_rocks(path), MemoryEngine()
-    copy.write((), marks={name_of("counts"): engine.mark(name_of("counts")) or b""})
+    copy.write((), marks={mark_name("counts"): engine.mark(mark_name("counts")) or b""})
     engine.close()
     return copy
 
@@ -337,7 +337,7 @@ def test_stores_in_memory_and_on_disk_in_one_task_restart_as_they_were(engines: 
     first.close()
     second = Estate(engines, tmp_path, both())
     second.committed = first.committed
-    assert second.roster.copies() == {ZERO: 3}  # what lies in memory is nowhere any more
+    assert second.tasks.copies() == {ZERO: 3}  # what lies in memory is nowhere any more
     second.take(ZERO)
     assert second.restorer.restored == 3
     assert second.rows("light") == second.rows() == {"a": 2, "b": 1}

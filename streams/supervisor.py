@@ -1,7 +1,6 @@
-"""`--workers N`: a supervisor and N worker processes, spawned, never forked (decision 19).
+"""A supervisor and its worker processes, spawned, never forked (decision 19).
 
-Each worker is the same command with one worker. One that dies by a signal is started again; one that fails by
-itself ends the instance, since it would fail again.
+A worker that dies by a signal is started again; one that fails by itself ends the instance, since it would fail again.
 
 A signal to the supervisor stops all cleanly, frozen ones too, within `STOP_MS`; what still lives then is killed,
 and by a second signal at once. Nobody outlives it: a worker's standard input is a pipe that ends with the supervisor,
@@ -18,7 +17,6 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from streams.cli.failure import INTERRUPTED
 from streams.world import SYSTEM
 
 log = logging.getLogger("streams.cli.supervise")
@@ -31,31 +29,16 @@ STOP_MS = 10_000
 not committed is done again."""
 
 
-def command(arguments: Sequence[str]) -> list[str]:
-    """This command for one worker."""
-    kept, skip = [], False
-    for argument in arguments:
-        if skip:
-            skip = False
-        elif argument in ("--workers", "-w"):
-            skip = True
-        elif not argument.startswith(("--workers=", "-w")):
-            kept.append(argument)
-    if kept[:1] != ["run"]:
-        kept.insert(0, "run")
-    return [sys.executable, "-m", "streams.cli.main", *kept, "--worker-of", str(os.getpid())]
-
-
 class Supervisor:
-    """Runs worker processes.
+    """Runs worker processes. Made in the main thread: from then on it takes SIGTERM and SIGINT.
 
     Args:
-        line: the command of one.
+        command: of one of them; it calls `end_with_supervisor`.
         workers: how many.
     """
 
-    def __init__(self, line: Sequence[str], workers: int) -> None:
-        self._line = line
+    def __init__(self, command: Sequence[str], workers: int) -> None:
+        self._command = command
         self._running: list[subprocess.Popen[bytes]] = []
         self._asked: list[int] = []
         self._stop_by: float | None = None
@@ -67,7 +50,11 @@ class Supervisor:
         self._started = SYSTEM.monotonic_ms()
 
     def run(self) -> int:
-        """Until all have ended; gives the exit code."""
+        """Until all have ended.
+
+        Returns:
+            The exit code: that of a worker that failed, 130 if it was interrupted, else 0.
+        """
         while self._running:
             SYSTEM.sleep(LOOK_MS)
             for process in [p for p in self._running if p.poll() is not None]:
@@ -77,12 +64,12 @@ class Supervisor:
                 why = f"has not ended within {STOP_MS // 1000} s and is killed: what it had not committed is done again"
                 self._kill(why)
         if self._asked and self._asked[0] == signal.SIGINT:
-            return INTERRUPTED
+            return 128 + signal.SIGINT
         return self._code
 
     def _start(self) -> None:
         if self._stop_by is None:
-            self._running.append(subprocess.Popen(self._line, stdin=subprocess.PIPE, start_new_session=True))
+            self._running.append(subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True))
             if self._stop_by is not None:  # a signal has come in between
                 self._stop()
 
@@ -119,11 +106,6 @@ class Supervisor:
             if process.poll() is None:
                 log.warning("Worker %d %s.", process.pid, why)
                 process.kill()
-
-
-def supervise(arguments: Sequence[str], workers: int) -> int:
-    """Runs the workers until all have ended; gives the exit code."""
-    return Supervisor(command(arguments), workers).run()
 
 
 def end_with_supervisor() -> None:

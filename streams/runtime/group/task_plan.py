@@ -26,7 +26,7 @@ class WantedTopic:
 
 
 @dataclass(frozen=True, slots=True)
-class Blueprint:
+class TaskPlan:
     """All tasks of an application.
 
     Args:
@@ -49,7 +49,7 @@ def source_topics(built: BuiltTopology, existing: Mapping[str, int], prefix: str
     return tuple(sorted(found))
 
 
-def draw(built: BuiltTopology, existing: Mapping[str, int], prefix: str) -> Blueprint:
+def plan_tasks(built: BuiltTopology, existing: Mapping[str, int], prefix: str) -> TaskPlan:
     """Settles partition counts and lists the tasks.
 
     Args:
@@ -90,7 +90,7 @@ def draw(built: BuiltTopology, existing: Mapping[str, int], prefix: str) -> Blue
                 if pattern_topics(sub, outside):  # it may have been made for topics that are gone
                     wanted = replace(wanted, partitions=max(total, existing.get(wanted.name, 0)))
                 topics[wanted.name] = wanted
-    return Blueprint(partitions, tuple(infos), tuple(topics.values()))
+    return TaskPlan(partitions, tuple(infos), tuple(topics.values()))
 
 
 def topics_of(sub: SubTopology, existing: Mapping[str, int]) -> tuple[str, ...]:

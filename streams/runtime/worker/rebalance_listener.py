@@ -2,7 +2,7 @@
 
 Rebalancing is cooperative: tasks that stay are not touched. What goes is committed and given up first, and then this
 worker asks for a second round, in which those who wait for it get it. Where the broker gives no answer in the middle
-of a round, the same news is heeded again, until `task.timeout.ms` have passed.
+of a round, the same news is handled again, until `task.timeout.ms` have passed.
 
 A membership may also end unasked: the group has put this worker out, because it was frozen or its user's code slow, and
 others have its tasks. What it did in that member's name and did not commit is then dropped, and it joins as another one
@@ -13,93 +13,78 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from streams.clients.api import GroupMember
 from streams.clients.assignors import Subscription
 from streams.clients.group_membership import GroupMembership, MembershipEvent
 from streams.clients.member import Assigned, Failed, Lead, Lost, Rebalance
 from streams.clock import Clock
-from streams.errors import (
-    DisconnectException,
-    IllegalGenerationException,
-    RebalanceInProgressException,
-    TimeoutException,
-    UnknownMemberIdException,
-    UnknownTopicOrPartitionException,
-)
-from streams.runtime.group.blueprint import source_topics
-from streams.runtime.group.leader import Surveyor
-from streams.runtime.group.membership import WorkerInfo, read_given, write_info
+from streams.errors import KafkaException, UnknownTopicOrPartitionException
+from streams.runtime.group.leader import ClusterMetadata
+from streams.runtime.group.membership import WorkerInfo, read_task_assignment, write_info
+from streams.runtime.group.task_plan import source_topics
 from streams.runtime.state.directory import InstanceDirectory
-from streams.runtime.tasks.task import Task
-from streams.runtime.worker.lifecycle import WorkerState
-from streams.runtime.worker.roster import Roster
+from streams.runtime.worker.committer import Committer
+from streams.runtime.worker.guarantee import Outcome
+from streams.runtime.worker.lifecycle import WorkerLife, WorkerState
 from streams.runtime.worker.sender import Sender
+from streams.runtime.worker.tasks import Tasks
 from streams.topology.node import BuiltTopology, TaskId
 
 log = logging.getLogger("streams.runtime.rounds")
 
-BETWEEN = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
-"""The group is between two generations: what could not be committed stays where it is until it can."""
-PASSING = (TimeoutException, DisconnectException)
-"""The broker gave no answer; what was asked may be asked again."""
-
 
 @dataclass(frozen=True, slots=True)
-class WorkerSelf:
-    """Who a worker is to its group; `look_every_ms`: how often it looks for new topics and partitions."""
+class MemberIdentity:
+    """Who a worker is to its group; `metadata_max_age_ms`: how often it looks for new topics and partitions."""
 
     name: str
     directory: InstanceDirectory
     built: BuiltTopology
     prefix: str
     endpoint: str
-    look_every_ms: int
+    metadata_max_age_ms: int
 
 
-class Host(Protocol):
-    """What the rounds need of the worker."""
-
-    @property
-    def stopping(self) -> bool: ...
-    def become(self, state: WorkerState) -> None: ...
-    def commit(self, tasks: list[Task]) -> None: ...
-    def settled_in(self, generation: int) -> None: ...
-
-
-class Rounds:
-    """Heeds the news of one membership.
+class RebalanceListener:
+    """Handles the news of one membership.
 
     Args:
-        seat: the place in the group.
-        surveyor: looks at the topics, and assigns for all when this member leads.
-        roster: the worker's tasks.
+        membership: the place in the group.
+        metadata: looks at the topics, and assigns for all when this member leads.
+        tasks: the worker's tasks.
         sender: their output.
         me: who the worker is.
-        host: the worker.
+        life: its states.
+        committer: commits what is given up.
+        told: called with the generation in which the worker has its tasks; -1: it has lost its place.
         clock: the wall clock.
         timeout_ms: how long a silent broker is asked again.
     """
 
     def __init__(
         self,
-        seat: GroupMembership,
-        surveyor: Surveyor,
-        roster: Roster,
+        membership: GroupMembership,
+        metadata: ClusterMetadata,
+        tasks: Tasks,
         sender: Sender,
-        me: WorkerSelf,
-        host: Host,
+        me: MemberIdentity,
+        life: WorkerLife,
+        committer: Committer,
+        told: Callable[[int], None],
         clock: Clock,
         timeout_ms: int,
     ) -> None:
-        self._seat = seat
-        self._surveyor = surveyor
-        self._roster = roster
+        self._membership = membership
+        self._metadata = metadata
+        self._tasks = tasks
         self._sender = sender
         self._me = me
-        self._host = host
+        self._life = life
+        self._committer = committer
+        self._told = told
         self._clock = clock
         self._timeout_ms = timeout_ms
         self._news: deque[MembershipEvent] = deque()
@@ -109,16 +94,18 @@ class Rounds:
         self._newcomer = True
         self.refusal = ""
         """Why the group gives it nothing to do."""
-        self._looked_at = clock.now_ms()
+        self._refreshed_at = clock.now_ms()
 
-    def look(self, now: int) -> None:
+    def refresh_metadata(self, now: int) -> None:
         """Now and then: asks for a round where source topics have come, gone or grown (`metadata.max.age.ms`)."""
-        if now - self._looked_at < self._me.look_every_ms:
+        if now - self._refreshed_at < self._me.metadata_max_age_ms:
             return
-        self._looked_at = now
+        self._refreshed_at = now
         try:
             _, found = self._survey()
-        except PASSING as error:
+        except KafkaException as error:
+            if self._after(error) is not Outcome.LATER:
+                raise
             log.info("%s could not look at the topics: %s", self._me.name, error)
             return
         if found != self._sources:
@@ -127,41 +114,46 @@ class Rounds:
 
     def _survey(self) -> tuple[tuple[str, ...], dict[str, int]]:
         """The names of all source topics, and those there are with their partitions."""
-        existing = self._surveyor.existing()
+        existing = self._metadata.existing()
         topics = source_topics(self._me.built, existing, self._me.prefix)
         return topics, {topic: existing[topic] for topic in topics if topic in existing}
 
     def ask(self) -> None:
-        """Asks for a round, at the next `heed`."""
+        """Asks for a round, at the next `handle`."""
         self._news.append(Rebalance())
 
-    def heed(self) -> None:
+    def handle(self) -> None:
         """Does what the group's news ask for.
 
         Raises:
             KafkaException: the membership has ended for good, or the broker has been silent for too long.
         """
-        self._seat.owner_polled()
-        fresh = self._seat.take()
+        self._membership.owner_polled()
+        fresh = self._membership.take()
         if fresh:
-            self._news = deque(fresh)  # what could not be heeded before is of an earlier round
+            self._news = deque(fresh)  # what could not be handled before is of an earlier round
             self._unanswered_since = None
         for each in fresh:
-            if isinstance(each, Lost):  # whatever else there is to heed was meant for the member that is none any more
+            if isinstance(each, Lost):  # the rest was meant for the member that is none any more
                 self.lost(each.reason)
         while self._news:
             try:
-                self._heed(self._news[0])
-            except PASSING as error:
-                self._unanswered(error)
-                return
+                self._handle(self._news[0])
             except UnknownTopicOrPartitionException as error:
-                if error.partition is None or not self._roster.by_pattern(error.partition):
+                if error.partition is None or not self._tasks.by_pattern(error.partition):
                     raise
-                self._unanswered(error)  # it was deleted just now: what is heeded again is heeded without it
+                self._unanswered(error)  # it was deleted just now: what is handled again is handled without it
+                return
+            except KafkaException as error:
+                if self._after(error) is not Outcome.LATER:
+                    raise
+                self._unanswered(error)
                 return
             self._news.popleft()
             self._unanswered_since = None
+
+    def _after(self, error: Exception) -> Outcome:
+        return self._committer.guarantee.after(error).in_round
 
     def _unanswered(self, error: Exception) -> None:
         now = self._clock.now_ms()
@@ -170,9 +162,9 @@ class Rounds:
             raise error
         log.warning("%s asks again: %s", self._me.name, error)
 
-    def _heed(self, news: MembershipEvent) -> None:
+    def _handle(self, news: MembershipEvent) -> None:
         if isinstance(news, Lead):
-            self._seat.lead(self._surveyor.lead(news.members).assignments)
+            self._membership.lead(self._metadata.lead(news.members).assignments)
         elif isinstance(news, Assigned):
             self._assigned(news)
         elif isinstance(news, Rebalance):
@@ -188,11 +180,11 @@ class Rounds:
             UnknownTopicOrPartitionException: the topic was named.
         """
         partition = error.partition
-        if partition is None or not self._roster.by_pattern(partition):
+        if partition is None or not self._tasks.by_pattern(partition):
             raise error
-        if self._roster.owns(partition):
+        if self._tasks.owns(partition):
             log.warning("%s reads %s no more: the topic was deleted.", self._me.name, partition)
-            self._roster.exclude(partition)
+            self._tasks.exclude(partition)
             self.ask()
 
     def lost(self, reason: Exception) -> None:
@@ -203,24 +195,22 @@ class Rounds:
         are closed as after a failure: their databases keep what was committed, which is a beginning of what the
         changelogs say whoever has written to them since.
         """
-        self._seat.leave()
-        tasks = list(self._roster.tasks)
-        places = self._roster.places.values()
-        outboxes = [box for place in places for box in (place.task.outbox, place.task.dead_letters)]
-        held = sum(sum(box.held.values()) for box in outboxes)
+        self._membership.leave()
+        tasks = list(self._tasks.ids)
+        held = sum(sum(box.held.values()) for task in self._tasks.all for box in task.output)
         batches, records = self._sender.abort()
         for task in tasks:
-            self._roster.give_up(task, clean=False)
+            self._tasks.give_up(task, clean=False)
         self.refusal = ""
-        self._host.settled_in(-1)
+        self._told(-1)
         log.warning(
             "%s lost its place in the group: %s. It gives up %d tasks without a commit and drops %d records that were "
             "not sent and %d batches with %d records that were not acknowledged; who has the tasks now does it again.",
             *(self._me.name, str(reason).rstrip("."), len(tasks), held, batches, records),
         )
-        self._host.become(WorkerState.PARTITIONS_REVOKED)
+        self._life.become(WorkerState.PARTITIONS_REVOKED)
         self._newcomer = True
-        self._news = deque(() if self._host.stopping else (Rebalance(),))
+        self._news = deque(() if self._life.stopping else (Rebalance(),))
 
     def _rejoin(self) -> None:
         me = self._me
@@ -228,38 +218,38 @@ class Rounds:
             me.directory.uuid,
             me.directory.directory_id,
             frozenset(me.built.fingerprint(sub.id) for sub in me.built.subtopologies),
-            self._roster.tasks,
-            {**self._roster.copies(), **self._roster.positions()},
+            self._tasks.ids,
+            {**self._tasks.copies(), **self._tasks.positions()},
             me.endpoint,
         )
         topics, sources = self._survey()
         self._grown = self._grown or sources != self._sources  # also where another member has seen it first
         self._sources = sources
         # Partitions follow from tasks: they are not said twice.
-        self._seat.rejoin(Subscription(topics, write_info(info)))
+        self._membership.rejoin(Subscription(topics, write_info(info)))
 
     def _assigned(self, news: Assigned) -> None:
-        settings = self._seat.settings
+        settings = self._membership.settings
         self._sender.bind(GroupMember(settings.group, news.member_id, settings.instance_id))
-        given = read_given(news.assignment)
+        given = read_task_assignment(news.assignment)
         mine = frozenset(given.tasks)
-        going = self._roster.tasks - mine
+        going = self._tasks.ids - mine
         if going:
-            self._host.become(WorkerState.PARTITIONS_REVOKED)
+            self._life.become(WorkerState.PARTITIONS_REVOKED)
             self._give_up(going)
-        stay = mine & self._roster.tasks
-        fresh = frozenset() if self._host.stopping else mine - stay
-        self._host.become(WorkerState.PARTITIONS_ASSIGNED)
+        stay = mine & self._tasks.ids
+        fresh = frozenset() if self._life.stopping else mine - stay
+        self._life.become(WorkerState.PARTITIONS_ASSIGNED)
         if fresh or self._grown:
-            partitions, now = self._surveyor.blueprint().partitions, self._clock.now_ms()
+            partitions, now = self._metadata.task_plan().partitions, self._clock.now_ms()
             for task in sorted(stay):
-                self._roster.extend(task, partitions[task], now)
-            self._roster.take({task: partitions[task] for task in sorted(fresh)}, now)
+                self._tasks.extend(task, partitions[task], now)
+            self._tasks.take({task: partitions[task] for task in sorted(fresh)}, now)
             self._grown = False
         self.refusal = given.refusal and f"has another topology than its group: {given.refusal}"
-        if not self._sources.keys() >= {p.topic for p in self._roster.partitions()}:
+        if not self._sources.keys() >= {p.topic for p in self._tasks.partitions()}:
             _, self._sources = self._survey()  # the leader has made repartition topics since
-        self._host.settled_in(news.generation)
+        self._told(news.generation)
         told = (self._me.name, len(mine), news.generation, len(fresh), len(going))
         log.info("%s has %d tasks in generation %d: %d new, %d given up.", *told)
         # A static member that has come back may have its predecessor's plan, in which others wait for what that one was
@@ -271,12 +261,13 @@ class Rounds:
 
     def _give_up(self, going: frozenset[TaskId]) -> None:
         committed = True
-        places = [self._roster.places[task] for task in going]
         try:
-            self._host.commit([place.task for place in places if place.running])
-        except BETWEEN as error:
+            self._committer.commit([task for task in self._tasks.running if task.id in going])
+        except KafkaException as error:
+            if self._committer.guarantee.after(error).revoking is not Outcome.GIVE_UP:
+                raise
             name = self._me.name
             log.warning("%s gives tasks up without a commit; their owner does the rest again: %s", name, error)
             committed = False
-        for task in going & self._roster.tasks:
-            self._roster.give_up(task, committed)
+        for task in going & self._tasks.ids:
+            self._tasks.give_up(task, committed)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from streams.clients.api import Admin
 from streams.errors import StreamsException, TopicExistsException
-from streams.runtime.group.blueprint import WantedTopic
+from streams.runtime.group.task_plan import WantedTopic
 
 log = logging.getLogger("streams.runtime.internal")
 

@@ -1,0 +1,126 @@
+"""What a processing guarantee is: who takes part in a commit, the steps of commit and abort, what readers are shown,
+and what follows from which exception (`processing.guarantee`).
+
+It is data; whoever commits, aborts or fails asks it. `exactly_once_v2` will be another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, TypeVar
+
+from streams.clients.api import Isolation
+from streams.errors import (
+    DisconnectException,
+    IllegalGenerationException,
+    RebalanceInProgressException,
+    TaskCorruptedException,
+    TaskMigratedException,
+    TimeoutException,
+    UnknownMemberIdException,
+)
+from streams.runtime.tasks.task import StreamTask
+from streams.runtime.worker.abort import Abort, drop, replay, revert
+from streams.runtime.worker.commit import Commit, changelogs, flush, offsets, promote, purge, send
+
+T = TypeVar("T")
+Steps = Sequence[tuple[str, Callable[[T], None]]]
+"""A named list: what is done, in this order."""
+
+
+class Outcome(Enum):
+    """What follows from an exception."""
+
+    LATER = "nothing is lost by it: the same is tried again"
+    ABORT = "the tasks that it came from go back to their last commit"
+    REJOIN = "the membership is over: all tasks go without a commit, and the worker joins as another member"
+    GIVE_UP = "tasks go without a commit, and their next owner does the rest again"
+    END = "the worker ends"
+
+
+class Outcomes(NamedTuple):
+    """What follows, by what the worker was doing."""
+
+    working: Outcome
+    """A turn: processing, sending, restoring."""
+    committing: Outcome
+    revoking: Outcome
+    """The commit of tasks that go to others."""
+    ending: Outcome
+    """The last commit, of a worker that ends."""
+    in_round: Outcome
+    """A rebalance."""
+
+
+END, LATER, GIVE_UP, REJOIN, ABORT = Outcome.END, Outcome.LATER, Outcome.GIVE_UP, Outcome.REJOIN, Outcome.ABORT
+FATAL = Outcomes(END, END, END, END, END)
+#                     working committing revoking ending in_round
+_BETWEEN = Outcomes(END, LATER, GIVE_UP, LATER, END)
+"""The group is between two generations: what could not be committed stays where it is until it can."""
+_SILENT = Outcomes(END, END, END, GIVE_UP, LATER)
+"""The broker gave no answer; what was asked may be asked again."""
+
+AT_LEAST_ONCE_FAILURES: Mapping[type[Exception], Outcomes] = {
+    RebalanceInProgressException: _BETWEEN,
+    IllegalGenerationException: _BETWEEN,
+    UnknownMemberIdException: _BETWEEN,
+    TimeoutException: _SILENT,
+    DisconnectException: _SILENT,
+    TaskCorruptedException: Outcomes(ABORT, ABORT, ABORT, ABORT, END),
+    TaskMigratedException: Outcomes(REJOIN, REJOIN, REJOIN, REJOIN, REJOIN),
+}
+
+
+def those_asked(asked: Sequence[StreamTask], running: Sequence[StreamTask]) -> Sequence[StreamTask]:
+    """A task commits by itself: no other one has to."""
+    return asked
+
+
+@dataclass(slots=True, eq=False)
+class Guarantee:
+    """See the module.
+
+    Args:
+        name: as in `processing.guarantee`.
+        isolation: what the readers of sources and of changelogs are shown; None: what `isolation.level` says.
+        taking_part: of those that are asked to commit and all that run, who does.
+        commit: the steps of a commit.
+        abort: the steps of an abort.
+        failures: what follows from an exception of such a class; from any other one the end of the worker.
+    """
+
+    name: str
+    isolation: Isolation | None
+    taking_part: Callable[[Sequence[StreamTask], Sequence[StreamTask]], Sequence[StreamTask]]
+    commit: Steps[Commit]
+    abort: Steps[Abort]
+    failures: Mapping[type[Exception], Outcomes]
+
+    def after(self, error: Exception) -> Outcomes:
+        """What follows from an error."""
+        return next((after for kind, after in self.failures.items() if isinstance(error, kind)), FATAL)
+
+
+AT_LEAST_ONCE = Guarantee(
+    name="at_least_once",
+    isolation=None,
+    taking_part=those_asked,
+    commit=(
+        ("flush", flush),
+        ("send", send),
+        ("offsets", offsets),
+        ("promote", promote),
+        ("changelogs", changelogs),
+        ("purge", purge),
+    ),
+    abort=(("drop", drop), ("revert", revert), ("replay", replay)),
+    failures=AT_LEAST_ONCE_FAILURES,
+)
+
+
+def run(steps: Steps[T], one: T) -> None:
+    """Runs the steps of a commit or an abort. Raises what they do; the steps behind are then not done."""
+    for _, step in steps:
+        step(one)
