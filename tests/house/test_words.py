@@ -25,6 +25,10 @@ RETIRED = {
     "shelf": "index",
     "bury": "send a dead letter",
     "facade": "face of a store",
+    "seat": "membership",
+    "surveyor": "cluster metadata",
+    "blueprint": "task plan",
+    "equip": "make",
 }
 """Words that a thing went by, and what it is called now, in code and docs."""
 RETIRED_TYPES = {
@@ -42,6 +46,13 @@ RETIRED_TYPES = {
     "Longest": "MaxLength",
     "KeptNumber": "ProcessorMetadata",
     "Shelf": "indexes",
+    "Place": "StreamTask with its TaskState",
+    "Roster": "Tasks",
+    "Rounds": "RebalanceListener",
+    "Walk": "CurrentRecord",
+    "Ground": "TaskContext",
+    "Surroundings": "WorkerParts",
+    "WorkerSelf": "MemberIdentity",
 }
 """The same for classes, where the word itself has other uses."""
 RETIRED_FILES = {
@@ -64,6 +75,12 @@ RETIRED_FILES = {
     "demand": "materialization",
     "stateless_ends": "stateless",
     "diff_words": "consequences",
+    "equip": "make_worker",
+    "roster": "tasks",
+    "rounds": "rebalance_listener",
+    "drains": "run_end",
+    "marks": "changelog",
+    "unsent": "abort",
 }
 """Names of files that say nothing, or that another name has replaced. A file is named by what the field calls its
 content; if the field has no name for it, the content belongs elsewhere."""
