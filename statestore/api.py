@@ -18,7 +18,7 @@ VALID_TO_UNDEFINED: Final = -1
 
 NO_MARKS: Final[Mapping[bytes, bytes]] = {}
 
-Found = tuple[object, int]
+TimestampedValue = tuple[object, int]
 """A value and its timestamp in ms."""
 
 Forward = Callable[..., None]
@@ -169,7 +169,7 @@ class Store(Protocol):
 class KeyValueStore(Store, Protocol):
     """Rows by key. Iterators yield `(key, value, timestamp)` in the byte order of the keys."""
 
-    def get(self, key: bytes) -> Found | None:
+    def get(self, key: bytes) -> TimestampedValue | None:
         """Value and timestamp. A plain (not timestamped) store knows the timestamp of rows read from disk as -1."""
         ...
 
@@ -177,7 +177,7 @@ class KeyValueStore(Store, Protocol):
         """Set the value, or delete the row if it is None. `origin` goes on to changelog and forward."""
         ...
 
-    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> TimestampedValue | None:
         """Delete the row; what was there before."""
         ...
 
@@ -225,7 +225,7 @@ class WindowStore(Store, Protocol):
         """
         ...
 
-    def fetch(self, key: bytes, start: int) -> Found | None: ...
+    def fetch(self, key: bytes, start: int) -> TimestampedValue | None: ...
 
     def fetch_range(
         self, key: bytes, time_from: int, time_to: int, backwards: bool = False
@@ -354,7 +354,7 @@ class VersionedStore(Store, Protocol):
         ...
 
 
-class Held(NamedTuple):
+class BufferedChange(NamedTuple):
     """A row of a `SuppressBuffer`: the changes of one key since it was first held back."""
 
     time: int
@@ -398,11 +398,11 @@ class SuppressBuffer(Store, Protocol):
         """Takes a change. A key that is buffered keeps its time and its prior value."""
         ...
 
-    def first(self) -> tuple[bytes, Held]:
+    def first(self) -> tuple[bytes, BufferedChange]:
         """Key and row that leave next; they are still there."""
         ...
 
-    def prior(self, key: bytes) -> Found | None:
+    def prior(self, key: bytes) -> TimestampedValue | None:
         """What was last let go of a key that is buffered, and a time that is not known: (value, -1), value None for
         nothing; None: the key is not buffered."""
         ...

@@ -11,7 +11,7 @@ from functools import lru_cache
 from operator import mul
 from typing import Final, NamedTuple
 
-from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, Held, Layered
+from statestore.api import NO_MARKS, BufferedChange, ChangelogHook, Codec, Forward, Layered, TimestampedValue
 
 NEVER: Final = 2**63 - 1
 """`min_time` of an empty buffer."""
@@ -81,10 +81,10 @@ class ChangeBuffer:
         self.name = name
         self._codec = codec
         self._format = row_format
-        self._rows: dict[bytes, Held] = {}
+        self._rows: dict[bytes, BufferedChange] = {}
         self._heap: list[tuple[int, bytes]] = []
         self._dirty: dict[bytes, None] = {}
-        self._undo: dict[bytes, Held | None] = {}
+        self._undo: dict[bytes, BufferedChange | None] = {}
         self._changelog: ChangelogHook | None = None
         self._measured = False
         self._buckets = 16
@@ -142,10 +142,10 @@ class ChangeBuffer:
         if new is not None:
             new = self._kept(new)
         if before is None:
-            row = _made(Held, (time, old, old, new, timestamp, context, 0))
+            row = _made(BufferedChange, (time, old, old, new, timestamp, context, 0))
             heapq.heappush(self._heap, (time, key))
         else:
-            row = _made(Held, (before[0], before[1], old, new, timestamp, context, 0))
+            row = _made(BufferedChange, (before[0], before[1], old, new, timestamp, context, 0))
         self._undo.setdefault(key, before)
         self._dirty[key] = None
         self._now = now
@@ -154,7 +154,7 @@ class ChangeBuffer:
             self.bytes_held += row.size - (0 if before is None else before.size)
         self._rows[key] = row
 
-    def first(self) -> tuple[bytes, Held]:
+    def first(self) -> tuple[bytes, BufferedChange]:
         """Key and row that leave next, values as they were put; they are still there."""
         key = self._heap[0][1]
         row = self._rows[key]
@@ -171,7 +171,7 @@ class ChangeBuffer:
         self._now = now
         self.bytes_held -= row.size
 
-    def prior(self, key: bytes) -> Found | None:
+    def prior(self, key: bytes) -> TimestampedValue | None:
         """What was last let go of a key that is buffered, with -1 for its timestamp; None if it is not buffered."""
         row = self._rows.get(key)
         return None if row is None else (self._read(row.prior), -1)
@@ -264,19 +264,19 @@ class ChangeBuffer:
             return None
         return bytes(value) if type(value) is _Encoded else self._codec.encode(value)
 
-    def _sized(self, key: bytes, row: Held) -> Held:
+    def _sized(self, key: bytes, row: BufferedChange) -> BufferedChange:
         prior, old, new = self._bytes(row.prior), self._bytes(row.old), self._bytes(row.new)
         values = len(prior or b"") + (0 if old == prior else len(old or b"")) + len(new or b"")
         return row._replace(size=_TIME_AND_OVERHEAD + len(key) + self._format.context_size(row.context) + values)
 
-    def _written(self, row: Held) -> bytes:
+    def _written(self, row: BufferedChange) -> bytes:
         prior, old, new = self._bytes(row.prior), self._bytes(row.old), self._bytes(row.new)
         return self._format.write(Parts(prior, old, new, row.context, row.time))
 
-    def _restored(self, data: bytes) -> Held:
+    def _restored(self, data: bytes) -> BufferedChange:
         parts = self._format.read(data)
         prior, old, new = (None if part is None else _Encoded(part) for part in parts[:3])
-        return Held(parts.time, prior, old, new, self._format.timestamp(parts.context), parts.context, 0)
+        return BufferedChange(parts.time, prior, old, new, self._format.timestamp(parts.context), parts.context, 0)
 
     def _rebuild(self) -> None:
         self._heap = [(row.time, key) for key, row in self._rows.items()]

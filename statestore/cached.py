@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from statestore.api import ChangelogHook, Codec, Forward, Found, Layered, RowIterator, Store
+from statestore.api import ChangelogHook, Codec, Forward, Layered, RowIterator, Store, TimestampedValue
 from statestore.cache import after
 from statestore.keys import (
     segment_prefix,
@@ -76,7 +76,7 @@ class Front:
         data = None if value is None else self._encode(value)
         self.rows.put(key, data, 0 if data is None else self._time + len(data), timestamp, origin)
 
-    def remember(self, key: bytes, found: Found) -> None:
+    def remember(self, key: bytes, found: TimestampedValue) -> None:
         """What was read from the store below."""
         data = self._encode(found[0])
         self.rows.remember(key, data, self._time + len(data), found[1])
@@ -186,7 +186,7 @@ class CachedKeyValue:
         self.life: Layered = front
         self.forget = front.forget
 
-    def get(self, key: bytes) -> Found | None:
+    def get(self, key: bytes) -> TimestampedValue | None:
         row = self._front.rows.get(key)
         if row is not None:
             return None if row.data is None else (self._front.value(row.data), row.timestamp)
@@ -198,7 +198,7 @@ class CachedKeyValue:
     def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
         self._front.put(key, value, timestamp, origin)
 
-    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> TimestampedValue | None:
         before = self.get(key)
         self.put(key, None, timestamp, origin)
         return before
@@ -284,7 +284,7 @@ class CachedWindow:
         self._highest = max(self._highest, start)
         self._front.put(self._key(key, start), value, timestamp, origin)
 
-    def fetch(self, key: bytes, start: int) -> Found | None:
+    def fetch(self, key: bytes, start: int) -> TimestampedValue | None:
         row = self._front.rows.get(self._key(key, start))
         if row is None:
             return self.below.fetch(key, start)

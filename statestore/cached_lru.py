@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, Layered
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Layered, TimestampedValue
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.entries import Entries, Entry
 from statestore.lru import LruMap, beginning, between, in_order
@@ -42,7 +42,7 @@ class CachedLruMap:
 
     # rows
 
-    def get(self, key: bytes) -> Found | None:
+    def get(self, key: bytes) -> TimestampedValue | None:
         entry = self._seen.pop(key, None)
         if entry is None:
             found = self._map.get(key)
@@ -61,7 +61,7 @@ class CachedLruMap:
         if data is not None:
             self._sizes.sample(len(key) + len(data))
 
-    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> TimestampedValue | None:
         before = self.get(key)
         self.put(key, None, timestamp, origin)
         return before

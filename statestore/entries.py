@@ -14,11 +14,11 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
-from statestore.api import Codec, Found
+from statestore.api import Codec, TimestampedValue
 
-Entry = Found | bytes
+Entry = TimestampedValue | bytes
 
-ABSENT: Final[Found] = (None, -1)
+ABSENT: Final[TimestampedValue] = (None, -1)
 UNKNOWN_TIME: Final = -1
 """The timestamp of rows that a plain store reads back: it keeps none."""
 
@@ -63,7 +63,7 @@ class Entries:
             return (value, timestamp), data
         return _pack(timestamp) + data, data
 
-    def open(self, entry: Entry) -> Found | None:
+    def open(self, entry: Entry) -> TimestampedValue | None:
         """Value and timestamp; None if there is no value."""
         if isinstance(entry, bytes):
             try:

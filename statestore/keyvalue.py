@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from statestore.api import Codec, Forward, Found, Layered
+from statestore.api import Codec, Forward, Layered, TimestampedValue
 from statestore.cache import CachedRows, after
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
@@ -57,19 +57,19 @@ class LayeredKeyValueStore:
 
     # rows
 
-    def _getting(self, base: CachedRows) -> Callable[[bytes], Found | None]:
+    def _getting(self, base: CachedRows) -> Callable[[bytes], TimestampedValue | None]:
         """`get`: a function of its own, that looks nothing up in `self`."""
         layers, entries = self._layers, self._entries
         decode, opened, keeps = entries.quick_decode, entries.open, entries.keeps
         lookup, below = layers.top.get, layers.below
 
-        def get(key: bytes) -> Found | None:
+        def get(key: bytes) -> TimestampedValue | None:
             entry = lookup(key)
             if entry is None:
                 entry = below(key)
             if isinstance(entry, bytes):
                 try:
-                    found: Found | None = (decode(entry[8:]), unpack_time(entry)[0])
+                    found: TimestampedValue | None = (decode(entry[8:]), unpack_time(entry)[0])
                 except Exception:
                     found = opened(entry)
                 # the next to ask for it gets the same object, which nobody can change
@@ -80,7 +80,7 @@ class LayeredKeyValueStore:
 
         return get
 
-    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> TimestampedValue | None:
         before = self.get(key)
         self.put(key, None, timestamp, origin)
         return before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Found, Layered
+from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Layered, TimestampedValue
 from statestore.entries import ABSENT, Entries, Entry, is_deleted
 from statestore.rows import Rows
 from statestore.sizes import Sizes
@@ -56,7 +56,7 @@ class LruMap:
 
     # rows
 
-    def get(self, key: bytes) -> Found | None:
+    def get(self, key: bytes) -> TimestampedValue | None:
         entry = self._rows.pop(key, None)
         if entry is None:
             return None
@@ -90,7 +90,7 @@ class LruMap:
         if key not in self._undo:
             self._undo[key] = self._rows.get(key, ABSENT)
 
-    def delete(self, key: bytes, timestamp: int, origin: object = None) -> Found | None:
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> TimestampedValue | None:
         before = self.get(key)
         self.put(key, None, timestamp, origin)
         return before

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Protocol
 
-from statestore.api import Codec, Forward, Found, Layered
+from statestore.api import Codec, Forward, Layered, TimestampedValue
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
 from statestore.entries import Entries, Entry, unpack_time
@@ -154,12 +154,12 @@ class LayeredWindowStore:
             if cell[0] < segments.live_from:
                 segments.refused()
 
-    def _fetching(self) -> Callable[[bytes, int], Found | None]:
+    def _fetching(self) -> Callable[[bytes, int], TimestampedValue | None]:
         """`fetch`, likewise."""
         segments, duplicates, one_key = self._segments, self._duplicates, self._ranges.one_key
         lookup, below, opened = self._layers.top.get, self._layers.below, self._open
 
-        def fetch(key: bytes, start: int) -> Found | None:
+        def fetch(key: bytes, start: int) -> TimestampedValue | None:
             if start < segments.shown_from:
                 return None
             if duplicates:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
-from statestore.api import Found, KeyValueStore
+from statestore.api import KeyValueStore, TimestampedValue
 from streams.operators.base import Entry, RecordContext, Scope, StoreAccess
 
 
@@ -64,7 +64,7 @@ class Expiry:
                 del places[key]
                 self._expire(key, found, origin)
 
-    def _expire(self, key: bytes, found: Found, origin: RecordContext | None) -> None:
+    def _expire(self, key: bytes, found: TimestampedValue, origin: RecordContext | None) -> None:
         end = found[1] + self._ttl
         if origin is not None:
             origin = origin._replace(timestamp=end, headers=())

@@ -20,7 +20,7 @@ from streams.serdes.windowed import session_windowed
 _pack_end_start = struct.Struct(">qq").pack
 
 
-Closed = tuple[bytes, int, int, object]
+ClosedSession = tuple[bytes, int, int, object]
 """Key, start, end and value of a session that has closed."""
 
 
@@ -154,7 +154,7 @@ class _SessionAggregate:
             told = old if self._scope.sends_old else None
             self._entry.call(key_bytes + _pack_end_start(end, start), new, end, None, told, True)
 
-    def _moved(self, ts: int) -> Iterable[Closed]:
+    def _moved(self, ts: int) -> Iterable[ClosedSession]:
         """The sessions that a record at `ts` closes, before it is put."""
         if self._closer is None or ts <= self._time.time:
             return ()
@@ -171,7 +171,7 @@ class _SessionAggregate:
             for key, start, end, new in self._closer.closed(time.time - self._late):
                 self._entry.call(key + _pack_end_start(end, start), new, end, None, None, True)
 
-    def _due(self) -> Iterable[Closed]:
+    def _due(self) -> Iterable[ClosedSession]:
         """The sessions that have closed."""
         return () if self._closer is None else self._closer.due(self._time.time - self._late)
 

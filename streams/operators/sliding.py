@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from statestore.api import Found
+from statestore.api import TimestampedValue
 from streams.dropped import LATE
 from streams.errors import IllegalArgumentException
 from streams.operators import windows
@@ -20,7 +20,7 @@ from streams.operators.dropping import Nulls
 from streams.operators.idle import time_of
 from streams.operators.materialize import key_bytes
 from streams.operators.stateless import with_key
-from streams.operators.windowed import Closed, WindowedTable
+from streams.operators.windowed import ClosedWindow, WindowedTable
 
 Update = tuple[int, object, object, int]
 """Start of a window, its new and its old value, its timestamp."""
@@ -44,9 +44,9 @@ class _Found:
 
     def __init__(self) -> None:
         self.starts: set[int] = set()
-        self.left: Found | None = None
+        self.left: TimestampedValue | None = None
         """Of the window before: where a new left window goes on from."""
-        self.right: Found | None = None
+        self.right: TimestampedValue | None = None
         """Of the last window that holds the record: what a new right window begins with."""
         self.has_left = self.has_right = self.done = False
         self.previous: int | None = None
@@ -89,7 +89,7 @@ class _SlidingAggregate:
         self._aggregator = aggregator
         self._table = WindowedTable(scope, store, self._difference)
         self._time = time_of(scope, store, idle_ms)
-        self._tell: Callable[[Iterable[Closed]], None] | None = None
+        self._tell: Callable[[Iterable[ClosedWindow]], None] | None = None
         self._idles = idle_ms is not None
         if idle_ms is not None:
             scope.when_idle(idle_ms, self._close_idle)
@@ -127,7 +127,7 @@ class _SlidingAggregate:
                 sent_old = old if self._scope.sends_old else "None"
                 down(with_key(rec, key, new)._replace(ts=ts, old=sent_old, latest=""))
 
-    def _emit(self, code: Code, rec: Rec, down: Down, due: Callable[[int], Iterator[Closed]]) -> None:
+    def _emit(self, code: Code, rec: Rec, down: Down, due: Callable[[int], Iterator[ClosedWindow]]) -> None:
         table = self._table
         kb, start, new, ts = (code.name(hint) for hint in ("kb", "start", "new", "ts"))
         with code.block(f"for {kb}, {start}, {new}, {ts} in {code.use(due, 'due')}({rec.ts})"):
@@ -135,7 +135,7 @@ class _SlidingAggregate:
             key = code.let("key", table.windowed(code, decoded, start, f"{start} + {self._difference}"))
             down(with_key(rec, key, new)._replace(ts=ts, old="None", latest=""))
 
-    def _moved(self, ts: int) -> Iterator[Closed]:
+    def _moved(self, ts: int) -> Iterator[ClosedWindow]:
         """The windows that a record at `ts` closes, before it is put."""
         if self._closer is not None and ts > self._time.time:
             self._time.time = ts
@@ -150,7 +150,7 @@ class _SlidingAggregate:
         if self._closer is not None and self._tell is not None:
             self._tell(self._closer.closed(time.time - self._grace))
 
-    def _due(self, ts: int) -> Iterator[Closed]:
+    def _due(self, ts: int) -> Iterator[ClosedWindow]:
         """The windows that have closed. As in Java, an early or a late record does not look for any."""
         close_time = self._time.time - self._grace
         if self._closer is not None and ts >= self._difference and ts + self._difference >= close_time:
@@ -227,7 +227,7 @@ class _SlidingAggregate:
     def _early(self, record: Incoming) -> Iterator[Update]:
         """A record before the first possible end of a window: all of these share the window that starts at 0."""
         ts = record.ts
-        shared: Found | None = None
+        shared: TimestampedValue | None = None
         found = _Found()
         with self._table.store.fetch_range(record.key_bytes, 0, ts + 1) as rows:
             for start, aggregate, last in rows:
@@ -262,7 +262,7 @@ class _SlidingAggregate:
         self._table.store.put(record.key_bytes, start, new, stamp, record.origin)
         yield start, new, old, ts
 
-    def _copied(self, record: Incoming, right: Found) -> Update:
+    def _copied(self, record: Incoming, right: TimestampedValue) -> Update:
         """The window right of the record: what came after it, without it."""
         self._table.store.put(record.key_bytes, record.ts + 1, right[0], right[1], record.origin)
         return record.ts + 1, right[0], None, right[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statestore.api import Held, SuppressBuffer
+from statestore.api import BufferedChange, SuppressBuffer
 from streams.dropped import LATE
 from streams.errors import StreamsException
 from streams.operators.base import Code, Down, Entry, Operator, ProcessorMetadata, Rec, RecordContext, Scope, StepMaker
@@ -126,7 +126,7 @@ class _Suppress:
             while limits.exceeded(buffer):
                 self._release(*buffer.first(), now)
 
-    def _release(self, key: bytes, row: Held, now: int) -> None:
+    def _release(self, key: bytes, row: BufferedChange, now: int) -> None:
         """Passes on the latest update of a key, with its own timestamp and context, and forgets it."""
         if (row.new is not None or not self._final) and self._entry is not None:
             old = row.old

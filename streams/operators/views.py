@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from statestore.api import Found, VersionedStore
+from statestore.api import TimestampedValue, VersionedStore
 from streams.errors import IllegalArgumentException
 from streams.operators.base import Call, Code, Rec, Scope, ValueContext
 from streams.operators.calls import holds, joined, keyed, refuse_unrun
 from streams.record import Windowed
 from streams.serdes.base import Serde
 
-Get = Callable[[Any, bytes | None], Found | None]
-GetAsOf = Callable[[Any, bytes | None, int], Found | None]
+Get = Callable[[Any, bytes | None], TimestampedValue | None]
+GetAsOf = Callable[[Any, bytes | None, int], TimestampedValue | None]
 """The key is what the table's keys are: a `Windowed` where it is windowed."""
 
 
@@ -35,7 +35,7 @@ class Getter(NamedTuple):
     key_serde: Serde[object] | None = None
     """What the stores below write keys with; None where a reader's key bytes are of no use."""
     close: Callable[[], None] = lambda: None
-    fetch: Callable[[bytes], Found | None] | None = None
+    fetch: Callable[[bytes], TimestampedValue | None] | None = None
     """`get` for those who have the key's bytes, where nothing else is done with the key."""
 
     def look_up(self, code: Code, key: str, raw: str) -> str:
@@ -64,7 +64,7 @@ class View(Protocol):
 
 
 def _latest_only(get: Get) -> GetAsOf:
-    def get_as_of(key: object, raw_key: bytes | None, ts: int) -> Found | None:
+    def get_as_of(key: object, raw_key: bytes | None, ts: int) -> TimestampedValue | None:
         return get(key, raw_key)
 
     return get_as_of
@@ -82,7 +82,7 @@ class StoreView:
             return _versioned(access.store, access.key_serde)
         encode, fetch = access.key_serde.encode, access.store.get
 
-        def get(key: object, raw_key: bytes | None) -> Found | None:
+        def get(key: object, raw_key: bytes | None) -> TimestampedValue | None:
             return fetch(encode(key) if raw_key is None else raw_key)
 
         return Getter(get, _latest_only(get), False, access.key_serde, fetch=fetch)
@@ -94,11 +94,11 @@ class StoreView:
 def _versioned(store: VersionedStore, key_serde: Serde[object]) -> Getter:
     encode, fetch = key_serde.encode, store.get
 
-    def get(key: object, raw_key: bytes | None) -> Found | None:
+    def get(key: object, raw_key: bytes | None) -> TimestampedValue | None:
         found = fetch(encode(key) if raw_key is None else raw_key)
         return None if found is None else (found.value, found.timestamp)
 
-    def get_as_of(key: object, raw_key: bytes | None, ts: int) -> Found | None:
+    def get_as_of(key: object, raw_key: bytes | None, ts: int) -> TimestampedValue | None:
         found = fetch(encode(key) if raw_key is None else raw_key, ts)
         return None if found is None else (found.value, found.timestamp)
 
@@ -115,7 +115,7 @@ class WindowStoreView:
         access = scope.window_store(self.store)
         encode, fetch = access.key_serde.encode, access.store.fetch
 
-        def get(key: Windowed[object], raw_key: bytes | None) -> Found | None:
+        def get(key: Windowed[object], raw_key: bytes | None) -> TimestampedValue | None:
             return fetch(encode(key.key), key.window.start)
 
         return Getter(get, _latest_only(get))
@@ -134,7 +134,7 @@ class SessionStoreView:
         access = scope.session_store(self.store)
         encode, fetch = access.key_serde.encode, access.store.fetch_session
 
-        def get(key: Windowed[object], raw_key: bytes | None) -> Found | None:
+        def get(key: Windowed[object], raw_key: bytes | None) -> TimestampedValue | None:
             start, end = key.window
             found = fetch(encode(key.key), start, end)
             return None if found is None else (found, end)
@@ -149,12 +149,12 @@ def _derived(parent: Getter, value: Callable[[object, object], object]) -> Gette
     """A getter that turns the parent's value into another; None is absence."""
     parent_get, parent_as_of = parent.get, parent.get_as_of
 
-    def get(key: object, raw_key: bytes | None) -> Found | None:
+    def get(key: object, raw_key: bytes | None) -> TimestampedValue | None:
         found = parent_get(key, raw_key)
         new = None if found is None else value(key, found[0])
         return None if found is None or new is None else (new, found[1])
 
-    def get_as_of(key: object, raw_key: bytes | None, ts: int) -> Found | None:
+    def get_as_of(key: object, raw_key: bytes | None, ts: int) -> TimestampedValue | None:
         found = parent_as_of(key, raw_key, ts)
         new = None if found is None else value(key, found[0])
         return None if found is None or new is None else (new, found[1])
@@ -237,7 +237,7 @@ class TransformedView:
         transformer, context = start_transformer(self.supplier, scope)
         transform = transformer.transform
 
-        def transformed(found: Found | None, key: object) -> Found | None:
+        def transformed(found: TimestampedValue | None, key: object) -> TimestampedValue | None:
             value, ts = (None, -1) if found is None else found
             context.timestamp = ts
             new = transform(key, value)
@@ -273,7 +273,7 @@ class JoinedView:
         join = joined(self.call)
         needs_left, needs_right = self.kind != "outer", self.kind == "inner"
 
-        def get(key: object, raw_key: bytes | None) -> Found | None:
+        def get(key: object, raw_key: bytes | None) -> TimestampedValue | None:
             ours = left_get(key, raw_key)
             if ours is None and needs_left:
                 return None
@@ -308,7 +308,7 @@ class SuppressedView:
         access = scope.suppress_buffer(self.buffer)
         encode, prior, parent_get = access.key_serde.encode, access.store.prior, parent.get
 
-        def get(key: object, raw_key: bytes | None) -> Found | None:
+        def get(key: object, raw_key: bytes | None) -> TimestampedValue | None:
             held = prior(encode(key) if raw_key is None else raw_key)
             if held is None:
                 return parent_get(key, raw_key)

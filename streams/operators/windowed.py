@@ -21,7 +21,7 @@ from streams.serdes.windowed import time_windowed
 
 _pack_start = struct.Struct(">q").pack
 
-Closed = tuple[bytes, int, object, int]
+ClosedWindow = tuple[bytes, int, object, int]
 """Key, start, result and timestamp of a window that has closed."""
 
 
@@ -50,11 +50,11 @@ class WindowedTable:
 
         self._scope.on_flush(self.access.name, forward)
 
-    def outside(self, code: Code, down: Down) -> Callable[[Iterable[Closed]], None]:
+    def outside(self, code: Code, down: Down) -> Callable[[Iterable[ClosedWindow]], None]:
         """Makes an entry for windows that close without a record; what is given passes them on."""
         entry = code.entry(down, "closed", time_windowed(self.access.key_serde, self._size))
 
-        def tell(rows: Iterable[Closed]) -> None:
+        def tell(rows: Iterable[ClosedWindow]) -> None:
             for key, start, new, timestamp in rows:
                 entry.call(key + _pack_start(start), new, timestamp, None, None, True)
 
@@ -93,7 +93,7 @@ class _WindowAggregate:
         self._grace = windows.grace_of(shape)
         self._table = WindowedTable(scope, store, windows.size_of(shape))
         self._time = time_of(scope, store, idle_ms)
-        self._tell: Callable[[Iterable[Closed]], None] | None = None
+        self._tell: Callable[[Iterable[ClosedWindow]], None] | None = None
         self._idles = idle_ms is not None
         if idle_ms is not None:
             scope.when_idle(idle_ms, self._close_idle)

@@ -34,7 +34,7 @@ class ReadOnlyKeyValueStore(StateStore, Generic[K, V]):
         self,
         access: StoreAccess[api.KeyValueStore],
         caller: Caller,
-        value: Callable[[api.Found], V] = plain,
+        value: Callable[[api.TimestampedValue], V] = plain,
     ) -> None:
         super().__init__(access, caller)
         self._store = access.store

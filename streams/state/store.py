@@ -105,12 +105,12 @@ class Keys(Generic[K]):
         return key
 
 
-def plain(found: api.Found) -> Any:
+def plain(found: api.TimestampedValue) -> Any:
     """The value alone."""
     return found[0]
 
 
-def timestamped(found: api.Found) -> Any:
+def timestamped(found: api.TimestampedValue) -> Any:
     """The value and its timestamp."""
     return ValueAndTimestamp(found[0], found[1])
 

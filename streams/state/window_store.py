@@ -33,7 +33,7 @@ class ReadOnlyWindowStore(StateStore, Generic[K, V]):
         access: StoreAccess[api.WindowStore],
         caller: Caller,
         size: int,
-        value: Callable[[api.Found], V] = plain,
+        value: Callable[[api.TimestampedValue], V] = plain,
     ) -> None:
         super().__init__(access, caller)
         self._store = access.store
