@@ -445,43 +445,13 @@ class StreamJoined(Generic[KStated, VStated, VOStated]):
         return replace(self, store_name=name)
 
     def with_key_serde(self, serde: SerdeFor[K] | None) -> StreamJoined[K, VStated, VOStated]:
-        return StreamJoined(
-            serde,
-            self.value_serde,
-            self.other_value_serde,
-            self.name,
-            self.store_name,
-            self.this_store,
-            self.other_store,
-            self.store_type,
-            self.logging,
-        )
+        return StreamJoined(serde, self.value_serde, self.other_value_serde, *self._rest())
 
     def with_value_serde(self, serde: SerdeFor[V] | None) -> StreamJoined[KStated, V, VOStated]:
-        return StreamJoined(
-            self.key_serde,
-            serde,
-            self.other_value_serde,
-            self.name,
-            self.store_name,
-            self.this_store,
-            self.other_store,
-            self.store_type,
-            self.logging,
-        )
+        return StreamJoined(self.key_serde, serde, self.other_value_serde, *self._rest())
 
     def with_other_value_serde(self, serde: SerdeFor[VO] | None) -> StreamJoined[KStated, VStated, VO]:
-        return StreamJoined(
-            self.key_serde,
-            self.value_serde,
-            serde,
-            self.name,
-            self.store_name,
-            self.this_store,
-            self.other_store,
-            self.store_type,
-            self.logging,
-        )
+        return StreamJoined(self.key_serde, self.value_serde, serde, *self._rest())
 
     def _rest(
         self,

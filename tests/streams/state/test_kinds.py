@@ -10,7 +10,7 @@ from statestore.memory import MemoryEngine
 from streams.errors import ConfigException
 from streams.operators.base import StoreAccess
 from streams.runtime.compile.scope import NodeScope
-from streams.runtime.state.stores import LAYERS, Engines, opened
+from streams.runtime.state.stores import LAYERS, Engines, open_store
 from streams.state.iterators import Lease
 from streams.state.kinds import KINDS, face
 from streams.state.store import Caller
@@ -30,7 +30,7 @@ FITTING = {
 
 def access(kind: StoreKind) -> StoreAccess[object]:
     spec = table("kept", LONGS, kind=kind, retention_ms=1_000, window_ms=10, max_entries=5)
-    return opened(spec, Engines(MemoryEngine(), MemoryEngine()), {}, "log", True, lambda: None).access
+    return open_store(spec, Engines(MemoryEngine(), MemoryEngine()), {}, "log", True).access
 
 
 class Host:
