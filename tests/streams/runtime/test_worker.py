@@ -172,7 +172,7 @@ class Silent:
 class SilentWriter:
     def __init__(self, silent: Silent, writer: Writer) -> None:
         self._silent, self._writer = silent, writer
-        self.partitions_for, self.settle, self.next_due = writer.partitions_for, writer.settle, writer.next_due
+        self.partitions_for, self.await_acks, self.next_due = writer.partitions_for, writer.await_acks, writer.next_due
         self.fileno, self.wake, self.close = writer.fileno, writer.wake, writer.close
         self.bind, self.abort = writer.bind, writer.abort
 
