@@ -126,7 +126,7 @@ def inbox(engine: Engine, count: int) -> Iterator[float]:
     chunks = [_columns(chunk, at * 1_000) for at, chunk in enumerate(_orders(count))]
     while True:
         reads = Reads("source", 0, Reading(FailOnInvalidTimestamp(), RAW, RAW))
-        box = Inbox({partition: reads}, InboxSettings())
+        box = Inbox({partition: reads}, InboxSettings(0, 1_000))
 
         def through(box: Inbox = box) -> None:
             for batch in chunks:

@@ -4,71 +4,154 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
-from streams import KafkaStreams, Materialized, Serdes, Stores, StreamsBuilder
+from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord
-from streams.clients.api import Door
+from streams.clients.api import Door, Isolation
 from streams.clients.connect import connect
+from streams.record import TopicPartition
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE
 from streams.testing import SimulatedWorld, forget
 
 WORDS = ("all", "streams", "lead", "to", "kafka")
 
 
 def word_count() -> StreamsBuilder:
-    """Counts words over a repartition topic, in stores in memory."""
+    """Counts words over a repartition topic."""
     builder = StreamsBuilder()
     lines = builder.stream("lines", key_serde=Serdes.string(), value_serde=Serdes.string())
     text = Serdes.string()
     words = lines.flat_map_values(str.split).group_by(lambda _, word: word, key_serde=text, value_serde=text)
-    counts = words.count(Materialized(supplier=Stores.in_memory_key_value_store("counts")))
+    counts = words.count(store="counts")
     counts.to_stream().to("counts", key_serde=Serdes.string(), value_serde=Serdes.long())
     return builder
 
 
-def simulate(seed: int, state: Path, lines: int = 30) -> tuple[list[str], dict[str, int], dict[str, int]]:
+def simulate(seed: int, lines: int = 30) -> tuple[list[str], dict[str, int], dict[str, int]]:
     """Runs it; gives the trace, the last count of each word, and what they must be."""
-    world = SimulatedWorld(seed)
-    name = f"simulation-{seed}"
-    address = f"memory://{name}"
+    world, name = SimulatedWorld(seed), f"simulation-{seed}"
     truth: Counter[str] = Counter()
 
     def main() -> dict[str, int]:
-        with closing(connect(address, "main", world)) as door, ExitStack() as after:
-            after.callback(forget, name)
-            with Admin(door=door) as admin:
-                admin.create_topic("lines", partitions=2)
-                admin.create_topic("counts", partitions=1)
-            config = {"application.id": "simulated", "num.stream.threads": 2, "state.dir": str(state)}
-            with KafkaStreams(word_count(), config, door=door):
-                with Producer(door=door) as producer:
-                    for number in range(lines):
-                        line = " ".join(WORDS[world.choice(len(WORDS))] for _ in range(3))
-                        truth.update(line.split())
-                        producer.send(ProducerRecord("lines", line.encode(), partition=number % 2))
-                        world.sleep(world.choice(200))
-                return consumed(door, truth)
-
-    def consumed(door: Door, truth: Counter[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        with Consumer(door=door, group_id="reader", auto_offset_reset="earliest") as consumer:
-            consumer.subscribe(["counts"])
-            deadline = world.monotonic_ms() + timedelta(minutes=5) / timedelta(milliseconds=1)
-            while found != truth and world.monotonic_ms() < deadline:
-                for record in consumer.poll(1_000):
-                    found[record.key.decode()] = int.from_bytes(record.value, "big")
-        return found
+        with engine(world, name) as door, KafkaStreams(word_count(), config(2), door=door):
+            truth.update(sent(world, door, lines))
+            return consumed(world, door, truth)
 
     found = world.run(main)
     return world.trace, found, dict(truth)
 
 
+def config(threads: int) -> dict[str, object]:
+    """State lies in the files of the world."""
+    return {"application.id": "simulated", "num.stream.threads": threads, "state.dir": "/state"}
+
+
+@contextmanager
+def engine(world: SimulatedWorld, name: str) -> Iterator[Door]:
+    """A broker with the topics of the application, while the block lasts."""
+    with closing(connect(f"memory://{name}", "main", world)) as door, ExitStack() as after:
+        after.callback(forget, name)
+        with Admin(door=door) as admin:
+            admin.create_topic("lines", partitions=2)
+            admin.create_topic("counts", partitions=1)
+        yield door
+
+
+def sent(world: SimulatedWorld, door: Door, lines: int) -> Counter[str]:
+    """Sends lines, now and then one; how often each word is in them."""
+    truth: Counter[str] = Counter()
+    with Producer(door=door) as producer:
+        for number in range(lines):
+            line = " ".join(WORDS[world.choice(len(WORDS))] for _ in range(3))
+            truth.update(line.split())
+            producer.send(ProducerRecord("lines", line.encode(), partition=number % 2))
+            world.sleep(world.choice(200))
+    return truth
+
+
+def consumed(world: SimulatedWorld, door: Door, truth: Mapping[str, int]) -> dict[str, int]:
+    """The last count of each word, when they are what they must be or five minutes have passed."""
+    found: dict[str, int] = {}
+    with Consumer(door=door, group_id="reader", auto_offset_reset="earliest") as consumer:
+        consumer.subscribe(["counts"])
+        deadline = world.monotonic_ms() + timedelta(minutes=5) / timedelta(milliseconds=1)
+        while found != truth and world.monotonic_ms() < deadline:
+            for record in consumer.poll(1_000):
+                found[record.key.decode()] = int.from_bytes(record.value, "big")
+    return found
+
+
+class Died(BaseException):
+    """What no part of a worker takes for an error of its own."""
+
+
+class Restored:
+    """How many records were read into stores."""
+
+    def __init__(self) -> None:
+        self.records = 0
+
+    def on_restore_start(self, partition: TopicPartition, store: str, start: int, end: int) -> None: ...
+
+    def on_batch_restored(self, partition: TopicPartition, store: str, end: int, count: int) -> None:
+        self.records += count
+
+    def on_restore_end(self, partition: TopicPartition, store: str, total: int) -> None: ...
+
+
+class TakenOver(NamedTuple):
+    """What came of it: the last counts, what they must be, records that the second worker had to restore, and how many
+    there were in the changelog."""
+
+    counts: dict[str, int]
+    truth: dict[str, int]
+    restored: int
+    changelog: int
+
+
+def taken_over(seed: int, step: str) -> TakenOver:
+    """A worker dies after a step of a commit, and another one takes over its state from the files of the world."""
+    world, listener = SimulatedWorld(seed), Restored()
+    honest, armed = AT_LEAST_ONCE.commit, [False]
+
+    def die(one: object) -> None:
+        if armed[0]:
+            raise Died
+
+    def main() -> TakenOver:
+        with engine(world, f"taken-over-{seed}-{step}") as door:
+            first = KafkaStreams(word_count(), config(1), door=door)
+            first.start()
+            truth = sent(world, door, 15)
+            world.sleep(15_000)  # what is committed goes to the database every ten seconds
+            armed[0] = True
+            while not first.state.is_final:
+                truth += sent(world, door, 1)
+            with suppress(Died):
+                first.close()
+            AT_LEAST_ONCE.commit = honest
+            logs = [TopicPartition("simulated-counts-changelog", number) for number in range(2)]
+            ends = door.admin().end_offsets(logs, Isolation.READ_UNCOMMITTED)
+            second = KafkaStreams(word_count(), config(1), door=door)
+            second.set_global_state_restore_listener(listener)
+            with second:
+                truth += sent(world, door, 5)
+                found = consumed(world, door, truth)
+            return TakenOver(found, dict(truth), listener.records, sum(ends.values()))
+
+    AT_LEAST_ONCE.commit = [each for s in honest for each in ((s, ("die", die)) if s[0] == step else (s,))]
+    try:
+        return world.run(main)
+    finally:
+        AT_LEAST_ONCE.commit = honest
+
+
 def digest_of(seed: int) -> str:
     """SHA-256 of the trace of a run and of what came out of it, which must be right."""
-    with TemporaryDirectory() as state:
-        trace, found, truth = simulate(seed, Path(state))
+    trace, found, truth = simulate(seed)
     assert found == truth, f"seed {seed}: counted {found}, sent {truth}"
     return hashlib.sha256("\n".join([*trace, repr(sorted(found.items()))]).encode()).hexdigest()

@@ -11,8 +11,10 @@ import pytest
 
 from streams.clients.connect import connect
 from streams.errors import ConfigException
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE
 from streams.testing import SimulatedWorld, SimulationStuck
-from tests.simulation.application import digest_of
+from tests.logs import quiet
+from tests.simulation.application import digest_of, taken_over
 
 
 def test_the_same_seed_gives_the_same_trace_twenty_times() -> None:
@@ -31,6 +33,17 @@ def test_the_trace_is_the_same_in_another_process(hash_seed: str) -> None:
         [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True
     )
     assert said.stdout.strip() == digest_of(1), said.stderr
+
+
+@pytest.mark.parametrize("step", [name for name, _ in AT_LEAST_ONCE.commit])
+def test_the_state_of_a_worker_that_died_is_taken_over_by_the_next(step: str) -> None:
+    """It lies in the files of the world, so that only what the database lacks is read from the changelog."""
+    with quiet():
+        one = taken_over(7, step)
+    assert all(one.counts[word] >= count for word, count in one.truth.items())
+    if step in ("promote", "changelogs", "purge"):  # the whole commit is made: nothing is done twice
+        assert one.counts == one.truth
+    assert one.restored < one.changelog / 2
 
 
 def test_an_hour_passes_at_once() -> None:

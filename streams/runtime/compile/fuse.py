@@ -4,6 +4,34 @@ There is one function per source, one for all that can be spoken to outside a re
 (`Code.entry`), and one per node with several parents. Everything between is written into each other, and cut
 where a function gets too deep. The text is registered with `linecache`, each line with the name of its node
 as a comment, so that a traceback shows it; the comments are not part of what is compiled.
+
+A stream of text whose values go through a function and out again becomes this (`streams-app topology code`):
+
+    def source_0(rows):
+        for kb, vb, ts in rows:                                           # words
+            try:                                                          # words
+                value_1 = None if vb is None else decode_2(vb)            # words
+            except Exception as error_4:                                  # words
+                again_3 = unreadable_5(error_4)                           # words
+                if again_3 is None:                                       # words
+                    continue                                              # words
+                kb, kb, vb, value_1 = again_3                             # words
+            try:                                                          # shout
+                value_7 = f_6(value_1)                                    # shout
+            except Exception as error_9:                                  # shout
+                guard_8(error_9, kb, value_1, ts, None)                   # shout
+            else:                                                         # shout
+                try:                                                      # shouted
+                    vb_11 = None if value_7 is None else encode_10(value_7)  # shouted
+                except Exception as error_13:                             # shouted
+                    unwritable_12(error_13, kb, value_7, ts, None)        # shouted
+                else:                                                     # shouted
+                    put_14(kb)                                            # shouted
+                    put_15(vb_11)                                         # shouted
+                    put_16(ts)                                            # shouted
+
+Names with numbers are what the nodes have asked for by `Code.use` and `Code.name`; `put_…` append to the columns of the
+outbox. A second function, `source_0h`, is the same for runs with headers.
 """
 
 from __future__ import annotations
