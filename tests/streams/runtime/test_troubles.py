@@ -115,7 +115,8 @@ def test_a_disk_that_cannot_read_is_told_and_read_again(engine: Engine) -> None:
     settings = replace(READER_DEFAULTS, troubled=lambda *words: told.append(words))
     reader = door.reader(Isolation.READ_UNCOMMITTED, settings)
     broker = engine._broker
-    (path,) = {piece.file.path for piece in broker.logs.partition("in", 0).read(0, 1 << 20)}
+    pieces = broker.logs.partition("in", 0).read(0, 1 << 20).pieces
+    (path,) = {piece.data.file.path for piece in pieces}
     broker.read_faults.note(path, OSError(errno.EIO, os.strerror(errno.EIO)), instant(SystemWorld()).now)
     reader.seek({TopicPartition("in", 0): 0})
     found: list[Fetched] = []
