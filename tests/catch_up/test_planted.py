@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.runtime.worker import worker
+from streams.runtime.worker import loop
 from tests.catch_up import test_live, test_topologies, test_windows
 from tests.catch_up.driving import DAY, HOUR, address
 
@@ -35,6 +35,6 @@ CHECKS: list[Callable[[str], None]] = [
 
 @pytest.mark.parametrize("check", CHECKS, ids=[str(number) for number in range(len(CHECKS))])
 def test_out_of_step_it_fails(check: Callable[[str], None], address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "bounds_of", lambda *_: ())
+    monkeypatch.setattr(loop, "bounds_of", lambda *_: ())
     with pytest.raises(AssertionError):
         check(address)
