@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import timedelta
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import NoReturn, Self
 
 from streams.clients.api import Door
 from streams.clients.connect import connect, is_address
@@ -41,7 +41,7 @@ from streams.runtime.worker.settings import summary_interval_ms
 from streams.runtime.worker.summary import Pace, Summary
 from streams.runtime.worker.worker import Worker
 from streams.serdes.base import in_java
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
 from streams.troubles import Troubles
@@ -72,6 +72,7 @@ UncaughtExceptionHandler = Callable[[BaseException], StreamThreadExceptionRespon
 _NOT_READY = (WorkerState.STARTING, WorkerState.PARTITIONS_REVOKED, WorkerState.PARTITIONS_ASSIGNED)
 
 
+@corrects_names
 class KafkaStreams:
     """Runs a topology. A context manager: entering starts it, leaving closes it.
 
@@ -106,9 +107,6 @@ class KafkaStreams:
         NotYetBuiltException: a setting is known, but not built yet.
         TopologyException: the topology reads nothing.
     """
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(
         self,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+
+C = TypeVar("C", bound=type)
 
 _hump = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -31,8 +33,15 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {near[0]}?" if near else ""
 
 
-def no_attribute(thing: object, name: str) -> NoReturn:
-    """`__getattr__` of a public class: Python asks it for what is not there.
+def corrects_names(kind: C) -> C:
+    """A public class that says which name is meant where one is asked for that is not there. Type checkers see nothing
+    of it: to them such a name is an error, as it should be."""
+    setattr(kind, "__getattr__", _no_attribute)  # noqa: B010  (a type of its own to checkers)
+    return kind
+
+
+def _no_attribute(thing: object, name: str) -> NoReturn:
+    """What Python asks for what is not there.
 
     Raises:
         AttributeError: always, with the name that is meant.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from streams.clients.api import Admin as EngineAdmin
 from streams.clients.api import (
@@ -32,7 +31,7 @@ from streams.errors import (
 )
 from streams.names import check_group, check_topic
 from streams.record import TopicPartition
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.validation import (
     LARGEST,
     LARGEST_PARTITION,
@@ -103,6 +102,7 @@ class ConsumerGroupDescription:
         return sum(row.lag or 0 for row in self.partitions)
 
 
+@corrects_names
 class Admin:
     """Administers an engine: topics, offsets, groups. A context manager: leaving it closes.
 
@@ -124,9 +124,6 @@ class Admin:
         ConfigException: a setting is unknown or has a wrong value.
         NotYetBuiltException: a setting is known, but not built yet.
     """
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(
         self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from streams.arguments import function
 from streams.clients.api import Door, OffsetAndTimestamp
@@ -35,7 +34,7 @@ from streams.errors import (
 )
 from streams.names import check_topic
 from streams.record import TopicPartition
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.validation import (
     LARGEST,
     check_text,
@@ -66,6 +65,7 @@ class ConsumerGroupMetadata:
     group_instance_id: str | None
 
 
+@corrects_names
 class Consumer:
     """Reads records, alone (`assign`) or as a member of a group (`subscribe`). A context manager: leaving it closes.
 
@@ -94,9 +94,6 @@ class Consumer:
         ConfigException: a setting is unknown or has a wrong value.
         NotYetBuiltException: a setting is known, but not built yet.
     """
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(
         self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from streams.clients.accumulator import NEVER, ProducerBatch, RecordAccumulator, size_of
 from streams.clients.api import Door, Sent
@@ -33,7 +32,7 @@ from streams.names import check_topic
 from streams.partition import partition_for
 from streams.record import Headers, RecordMetadata, TopicPartition
 from streams.serdes.base import Serde
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.validation import (
     GivenHeaders,
     check_bytes,
@@ -89,6 +88,7 @@ class ProducerRecord:
             raise InvalidTopicException(f"Topic name is invalid: {shown(self.topic)} is no text.")
 
 
+@corrects_names
 class Producer:
     """Sends records. Safe to be shared by threads. A context manager: leaving it flushes and closes.
 
@@ -111,9 +111,6 @@ class Producer:
         NotYetBuiltException: a setting is known, but not built yet.
         BrokerNotFoundException: by the first call that needs the engine: none can be reached or started.
     """
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(
         self, config: Mapping[str, object] | None = None, *, door: Door | None = None, **keywords: object

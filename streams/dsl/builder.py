@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import Any, Unpack, overload
 
 from streams.dsl import sources
 from streams.dsl.faces import GlobalKTable, KStream, KTable
@@ -14,7 +14,7 @@ from streams.dsl.options import Consumed
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.processor import ProcessesRecords
 from streams.signatures import written
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.topology.graph import StoreBuilder, Topology, spec_of
 from streams.topology.plan import Plan, StateStore
 from streams.topology.rewrite import build
@@ -23,6 +23,7 @@ from streams.type_variables import KAny, Unstated, VAny
 Topics = str | Iterable[str] | re.Pattern[str]
 
 
+@corrects_names
 @written
 class StreamsBuilder:
     """Builds a topology by the DSL.
@@ -32,9 +33,6 @@ class StreamsBuilder:
     Args:
         config: settings that hold for this topology, such as `ensure.explicit.internal.resource.naming`.
     """
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, config: Mapping[str, object] | None = None) -> None:
         self._config = config

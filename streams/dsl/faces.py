@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypedDict, Unpack, overload
+from typing import Any, Generic, TypedDict, Unpack, overload
 
 from streams.dsl import (
     aggregations,
@@ -66,10 +66,11 @@ from streams.processor import (
 )
 from streams.record import Windowed
 from streams.signatures import written
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.type_variables import KO, KR, VO, VR, K, KAny, KAnyGiven, V, VAny, VAnyGiven
 
 
+@corrects_names
 @written
 class KStream(Generic[K, V]):
     """A stream of records, each of which stands for itself.
@@ -90,9 +91,6 @@ class KStream(Generic[K, V]):
     """
 
     __slots__ = ("_ref",)
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: StreamRef) -> None:
         self._ref = ref
@@ -797,6 +795,7 @@ class KStream(Generic[K, V]):
         return KStream(joins.join("outer_join", "outer", self._ref, _ref(other), given, fields))
 
 
+@corrects_names
 @written
 class KTable(Generic[K, V]):
     """A table: each record is the new value of its key, None deletes the row.
@@ -814,9 +813,6 @@ class KTable(Generic[K, V]):
     """
 
     __slots__ = ("_ref",)
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: TableRef) -> None:
         self._ref = ref
@@ -1353,6 +1349,7 @@ class BranchedFields(TypedDict, Generic[K, V], total=False):
     consumer: Callable[[KStream[K, V]], object]
 
 
+@corrects_names
 @written
 class BranchedKStream(Generic[K, V]):
     """A stream that is being split. A record goes to the first branch whose predicate is true.
@@ -1361,9 +1358,6 @@ class BranchedKStream(Generic[K, V]):
     """
 
     __slots__ = ("_ref", "_streams")
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: SplitRef) -> None:
         self._ref = ref
@@ -1439,6 +1433,7 @@ class BranchedKStream(Generic[K, V]):
         return self
 
 
+@corrects_names
 @written
 class KGroupedStream(Generic[K, V]):
     """Records grouped by key. Records without key or value are dropped and counted by what follows.
@@ -1451,9 +1446,6 @@ class KGroupedStream(Generic[K, V]):
     """
 
     __slots__ = ("_ref",)
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: GroupedRef) -> None:
         self._ref = ref
@@ -1568,6 +1560,7 @@ class KGroupedStream(Generic[K, V]):
         return CogroupedKStream(cogroups.cogroup(groups, self._ref, aggregator))
 
 
+@corrects_names
 @written
 class KGroupedTable(Generic[K, V]):
     """Rows grouped by another key. Each update takes the old row out of its group and puts the new one in.
@@ -1579,9 +1572,6 @@ class KGroupedTable(Generic[K, V]):
     """
 
     __slots__ = ("_ref",)
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: GroupedTableRef) -> None:
         self._ref = ref
@@ -1656,6 +1646,7 @@ class KGroupedTable(Generic[K, V]):
         return KTable(aggregations.aggregate_table(self._ref, initializer, adder, subtractor, options, fields))
 
 
+@corrects_names
 @written
 class TimeWindowedKStream(Generic[K, V]):
     """Records grouped by key and window; the keys of the results are `Windowed`.
@@ -1667,9 +1658,6 @@ class TimeWindowedKStream(Generic[K, V]):
     """
 
     __slots__ = ("_ref",)
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: AggregationRef) -> None:
         self._ref = ref
@@ -1774,6 +1762,7 @@ class TimeWindowedKStream(Generic[K, V]):
         return self
 
 
+@corrects_names
 @written
 class SessionWindowedKStream(Generic[K, V]):
     """Records grouped by key and session; the keys of the results are `Windowed`.
@@ -1785,9 +1774,6 @@ class SessionWindowedKStream(Generic[K, V]):
     """
 
     __slots__ = ("_ref",)
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: AggregationRef) -> None:
         self._ref = ref
@@ -1896,6 +1882,7 @@ class SessionWindowedKStream(Generic[K, V]):
         return self
 
 
+@corrects_names
 @written
 class CogroupedKStream(Generic[K, VR]):
     """Grouped streams that are aggregated into one table.
@@ -1907,9 +1894,6 @@ class CogroupedKStream(Generic[K, VR]):
     """
 
     __slots__ = ("_ref",)
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: CogroupedRef) -> None:
         self._ref = ref
@@ -1991,14 +1975,12 @@ class CogroupedKStream(Generic[K, VR]):
         return TimeWindowedCogroupedKStream(self._ref, frame)
 
 
+@corrects_names
 @written
 class TimeWindowedCogroupedKStream(Generic[K, VR]):
     """A cogroup by key and window; see `CogroupedKStream` and `TimeWindowedKStream`."""
 
     __slots__ = ("_frame", "_ref")
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: CogroupedRef, frame: Frame) -> None:
         self._ref = ref
@@ -2030,14 +2012,12 @@ class TimeWindowedCogroupedKStream(Generic[K, VR]):
         return KTable(cogroups.aggregate(self._ref, initializer, options, fields, self._frame))
 
 
+@corrects_names
 @written
 class SessionWindowedCogroupedKStream(Generic[K, VR]):
     """A cogroup by key and session; see `CogroupedKStream` and `SessionWindowedKStream`."""
 
     __slots__ = ("_frame", "_ref")
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, ref: CogroupedRef, frame: Frame) -> None:
         self._ref = ref

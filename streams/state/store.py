@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from statestore import api
 from streams.dropped import Drop
@@ -11,7 +11,7 @@ from streams.errors import IllegalArgumentException, NullPointerException, Unsup
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp
 from streams.serdes.base import AnySerde
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.state.iterators import Lease
 from streams.type_variables import K
 from streams.validation import check_instant, shown
@@ -53,11 +53,9 @@ class Caller:
             raise UnsupportedOperationException(self.read_only)
 
 
+@corrects_names
 class StateStore:
     """What all stores have (Java's `StateStore`)."""
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, access: StoreAccess[object], caller: Caller) -> None:
         self._access = access

@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from statestore import api
 from statestore.memory import MemoryEngine
@@ -40,7 +40,7 @@ from streams.runtime.state.task_state import TaskState
 from streams.runtime.tasks.global_task import GlobalTask
 from streams.runtime.tasks.task import StreamTask, output_of
 from streams.serdes.base import Serde
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.state.iterators import Lease
 from streams.state.key_value_store import KeyValueStore, TimestampedKeyValueStore, VersionedKeyValueStore
 from streams.state.kinds import KINDS, face
@@ -61,6 +61,7 @@ APPLICATION = "dummy-topology-test-driver-app-id"
 LOG_PREFIX = "topology-test-driver "
 
 
+@corrects_names
 class TopologyTestDriver:
     """See the module. A context manager.
 
@@ -75,9 +76,6 @@ class TopologyTestDriver:
     """
 
     __test__ = False  # for pytest
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(
         self,

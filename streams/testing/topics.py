@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException
 from streams.record import Headers
 from streams.serdes.base import Serde
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.validation import GivenHeaders, check_bytes, check_headers, check_timestamp, several, shown
 from streams.validation import pairs as pairs_of
 
@@ -44,13 +44,11 @@ RAW = "Give bytes, or pipe what the topic's serdes take: pipe_input()."
 Pipe = Callable[[str, bytes | None, bytes | None, int, Headers], None]
 
 
+@corrects_names
 class TestInputTopic(Generic[K, V]):
     """Made by `TopologyTestDriver.create_input_topic`."""
 
     __test__ = False
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(
         self, pipe: Pipe, topic: str, key_serde: Serde[K], value_serde: Serde[V], time: int, auto_advance: int
@@ -160,13 +158,11 @@ class TestInputTopic(Generic[K, V]):
         self._time += ms
 
 
+@corrects_names
 class TestOutputTopic(Generic[K, V]):
     """Made by `TopologyTestDriver.create_output_topic`. Reading takes records away."""
 
     __test__ = False
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(
         self,

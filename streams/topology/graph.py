@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
+from typing import Protocol, overload, runtime_checkable
 
 from streams import arguments
 from streams.errors import IllegalArgumentException, NotYetBuiltException, NullPointerException, TopologyException
 from streams.serdes.base import AnySerde, Serde
 from streams.signatures import written
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.topology.build import built
 from streams.topology.describe import TopologyDescription, describe
 from streams.topology.node import BuiltTopology, GlobalStore, ProcessorNode, SinkNode, SourceNode
@@ -56,6 +56,7 @@ def spec_of(builder: object, logging: bool = True) -> StoreSpec:
     return spec if logging else replace(spec, logging=None)
 
 
+@corrects_names
 @written
 class Topology:
     """A graph of sources, processors, sinks and state stores.
@@ -63,9 +64,6 @@ class Topology:
     Every `add_…` gives the topology itself, so that calls can be chained. Arguments follow Java's order; serdes
     stand where Java takes serializers and deserializers.
     """
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(self, wiring: Wiring | None = None) -> None:
         self._wiring = Wiring() if wiring is None else wiring

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from streams import arguments
 from streams.durations import Duration, Instant, to_ms
@@ -20,7 +20,7 @@ from streams.runtime.compile.punctuate import Schedule
 from streams.serdes.base import AnySerde, in_java
 from streams.serdes.choose import default_serde
 from streams.signatures import written
-from streams.spelling import no_attribute
+from streams.spelling import corrects_names
 from streams.state.kinds import S, of_kind
 from streams.validation import check_instant, check_text, shown
 
@@ -47,6 +47,7 @@ class TaskView:
     request_commit: Callable[[], None]
 
 
+@corrects_names
 @written
 class BareContext:
     """What all contexts have (`processor.BaseContext`).
@@ -56,9 +57,6 @@ class BareContext:
         store: gives the face of a store, None where it is not connected.
         schedule: `(node, interval_ms, kind, call, start_ms)`.
     """
-
-    if not TYPE_CHECKING:
-        __getattr__ = no_attribute
 
     def __init__(
         self,
