@@ -18,6 +18,8 @@ from streams.runtime.worker.guarantee import AT_LEAST_ONCE
 from streams.testing import SimulatedWorld, forget
 
 WORDS = ("all", "streams", "lead", "to", "kafka")
+TOPICS = {"lines": 2, "counts": 1}
+"""Of the application, with their partitions."""
 
 
 def word_count() -> StreamsBuilder:
@@ -51,13 +53,13 @@ def config(threads: int) -> dict[str, object]:
 
 
 @contextmanager
-def engine(world: SimulatedWorld, name: str) -> Iterator[Door]:
-    """A broker with the topics of the application, while the block lasts."""
+def engine(world: SimulatedWorld, name: str, topics: Mapping[str, int] = TOPICS) -> Iterator[Door]:
+    """A broker with these topics, by their partitions, while the block lasts."""
     with closing(connect(f"memory://{name}", "main", world)) as door, ExitStack() as after:
         after.callback(forget, name)
         with Admin(door=door) as admin:
-            admin.create_topic("lines", partitions=2)
-            admin.create_topic("counts", partitions=1)
+            for topic, partitions in topics.items():
+                admin.create_topic(topic, partitions)
         yield door
 
 

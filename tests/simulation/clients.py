@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from streams import KafkaStreams, StreamsBuilder
 from streams.clients import Admin, Consumer, ConsumerRecord, Producer, ProducerRecord
 from streams.clients.api import Door
-from streams.clients.connect import connect
-from streams.testing import SimulatedWorld, forget
+from streams.testing import SimulatedWorld
+from tests.simulation.application import engine
 
 T = TypeVar("T")
 
@@ -66,24 +66,12 @@ def take(consumer: Consumer, count: int) -> list[ConsumerRecord]:
     return found
 
 
-@contextmanager
-def _door(name: str, world: SimulatedWorld) -> Iterator[Door]:
-    try:
-        with closing(connect(f"memory://{name}", "main", world)) as door:
-            yield door
-    finally:
-        forget(name)
-
-
 def simulated(main: Callable[[Clients], T], seed: int = 1) -> T:
     """Runs `main` with clients in a world of its own; there is a topic `t` of two partitions."""
     world = SimulatedWorld(seed)
 
     def body() -> T:
-        with _door(f"deadlines-{seed}", world) as door:
-            clients = Clients(world, door)
-            with clients.admin() as admin:
-                admin.create_topic("t", 2)
-            return main(clients)
+        with engine(world, f"deadlines-{seed}", {"t": 2}) as door:
+            return main(Clients(world, door))
 
     return world.run(body)
