@@ -27,6 +27,7 @@ from broker_local.base.world import SYSTEM
 from broker_local.log import compaction
 from broker_local.log.compaction import CompactionResult, Job, Outcome, SegmentFacts
 from broker_local.log.segment import Name
+from broker_local.log.transactions import AbortedRange
 
 LONGEST_REPLY = 16 << 20
 _LENGTH = struct.Struct("<I")
@@ -40,7 +41,8 @@ def pack_job(job: Job) -> bytes:
 
 def unpack_job(data: bytes) -> Job:
     """A job from its bytes."""
-    where, groups, dirty_from, end, log_start, expired, now, last, number, interval, key_bytes = msgpack.unpackb(data)
+    row = msgpack.unpackb(data)
+    where, groups, dirty_from, end, log_start, expired, now, last, number, interval, key_bytes, aborted = row
     return Job(
         where,
         tuple(tuple(SegmentFacts(Name(*name), *rest) for name, *rest in group) for group in groups),
@@ -53,6 +55,7 @@ def unpack_job(data: bytes) -> Job:
         number,
         interval,
         key_bytes,
+        tuple(AbortedRange(*each) for each in aborted),
     )
 
 

@@ -9,6 +9,8 @@ then puts them in place in one step. The rules are Kafka's (`LogCleaner`):
 * offsets never change; a batch keeps base offset, span, producer and sequence;
 * a tombstone stays `delete.retention.ms` from the pass that first saw it; that time stands in its batch
   (`cleaned at`);
+* nothing of an open transaction is touched. What is older is decided: batches that were aborted go, those that were
+  committed are of no transaction any more, and so their markers have nothing left to tell and go as well;
 * the last batch of every producer stays, if need be without records, so that its sequence is known; so does the
   last batch of the pass, so that a reader's position gets to the end.
 """
@@ -24,6 +26,7 @@ from broker_local.log import format as batches
 from broker_local.log.format import NO_TIME, BadBatch, Header
 from broker_local.log.segment import BatchPosition, Name, Segment
 from broker_local.log.topics import TopicSettings
+from broker_local.log.transactions import AbortedRange, is_aborted
 
 KEY_BYTES = 128 << 20
 """Memory for the keys of one pass (`log.cleaner.dedupe.buffer.size`); what does not fit waits for the next."""
@@ -55,6 +58,7 @@ class Facts(NamedTuple):
         horizon: time (ms) of the earliest pass that saw a tombstone which is still there, -1 for none.
         last_batches: base offsets of each producer's last batch, which stays.
         number: of the next pass.
+        aborted: what transactions wrote that were aborted.
     """
 
     where: str
@@ -65,6 +69,7 @@ class Facts(NamedTuple):
     horizon: int
     last_batches: frozenset[int]
     number: int
+    aborted: tuple[AbortedRange, ...] = ()
 
 
 class Job(NamedTuple):
@@ -82,6 +87,7 @@ class Job(NamedTuple):
         number: of the pass, part of the names of what it writes.
         interval: bytes between index entries.
         key_bytes: memory for keys.
+        aborted: what transactions wrote that were aborted; it goes.
     """
 
     where: str
@@ -95,6 +101,7 @@ class Job(NamedTuple):
     number: int
     interval: int
     key_bytes: int
+    aborted: tuple[AbortedRange, ...] = ()
 
 
 class CompactionResult(NamedTuple):
@@ -163,6 +170,7 @@ def plan(facts: Facts, settings: TopicSettings, now: int, key_bytes: int = KEY_B
         number=facts.number,
         interval=settings.index_interval_bytes,
         key_bytes=key_bytes,
+        aborted=tuple(each for each in facts.aborted if each.first < ready[-1].end),
     )
 
 
@@ -231,7 +239,7 @@ def _newest_offsets(segments: Sequence[Segment], job: Job) -> tuple[dict[bytes, 
     room, done = job.key_bytes, job.dirty_from
     for segment in segments:
         for placed in segment.walk(max(job.dirty_from, segment.base)):
-            if placed.header.next_offset <= job.dirty_from:
+            if placed.header.next_offset <= job.dirty_from or is_aborted(placed.header, job.aborted):
                 continue
             try:
                 keys, _, _, _, offsets, next_offset = segment.read(placed)
@@ -273,6 +281,10 @@ class _Pass:
 
     def _kept(self, header: Header, data: bytes, source: Segment, placed: BatchPosition) -> bytes | None:
         """The bytes of a batch after the pass; None if nothing of it stays."""
+        if header.base_offset >= self._end:
+            return data
+        decided = bool(header.flags & (batches.TRANSACTIONAL | batches.CONTROL))
+        gone = is_aborted(header, self._job.aborted)
         try:
             keys, values, times, headers, offsets, _ = batches.read(data)
         except batches.Unreadable as error:
@@ -289,7 +301,7 @@ class _Pass:
             if offset >= self._end:
                 stay.append(at)
                 continue
-            if key is None or offset < job.log_start or newest.get(key, -1) > offset:
+            if gone or key is None or offset < job.log_start or newest.get(key, -1) > offset:
                 continue
             if value is None:
                 if old_tombstones:
@@ -302,7 +314,7 @@ class _Pass:
             self.horizon = cleaned_at if self.horizon == NO_TIME else min(self.horizon, cleaned_at)
         if not stay and base not in job.last_batches and header.next_offset != self._end:
             return None
-        if len(stay) == len(keys) and cleaned_at == seen:
+        if header.flags & batches.CONTROL or (len(stay) == len(keys) and cleaned_at == seen and not decided):
             return data
         return batches.rewrite(
             header,

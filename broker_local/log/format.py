@@ -15,7 +15,8 @@ that the length of a batch can be believed before its payload is there. Both are
 
 `append time` is -1, or the time that stands for all timestamps of the batch (`LogAppendTime`). `span` is the
 last record's offset less the base offset, also where compaction removed records: then the batch has *offset
-deltas*. `cleaned at` is -1, or the time of the compaction pass that first saw the tombstones in the batch.
+deltas*. A marker, at which a transaction ends, has span 0, no records and the broker's flags. `cleaned at` is
+-1, or the time of the compaction pass that first saw the tombstones in the batch.
 Keys and values are bin or nil; timestamps and offset deltas are bin of `<q`; headers is one array of
 [name, value] pairs a record.
 """
@@ -37,6 +38,10 @@ CODECS = {CODEC_NONE: "none", CODEC_LZ4: "lz4"}
 TRANSACTIONAL, KEYLESS, HEADED = 1, 2, 4
 """Flags: the batch belongs to a transaction; at least one record has no key; at least one has headers."""
 KNOWN_FLAGS = TRANSACTIONAL | KEYLESS | HEADED
+"""What a producer's batch may have."""
+CONTROL, COMMIT = 8, 16
+"""Flags of the broker's own batches: this is a marker, without records, at which its producer's transaction ends; it is
+committed, else aborted."""
 
 NO_PRODUCER = -1
 NO_TIME = -1
@@ -242,7 +247,8 @@ def rewrite(
     """Makes both parts of a batch of which compaction kept some records, or none.
 
     Offsets, producer, sequence and append time stay; a batch without records only moves the reader's
-    position and keeps its producer's last sequence.
+    position and keeps its producer's last sequence. It belongs to no transaction any more: what compaction has passed
+    is decided.
 
     Args:
         header: the batch's header before.
@@ -255,13 +261,28 @@ def rewrite(
     payload = packer.pack((keys, values, _longs(timestamps), headers, holes))
     first = timestamps[0] if keys else header.first_timestamp
     newest = max(timestamps) if keys else header.max_timestamp
-    flags = (header.flags & TRANSACTIONAL) | (HEADED * (headers is not None))
+    flags = HEADED * (headers is not None)
     tail = _TAIL.pack(
         MAGIC, CODEC_NONE, flags, header.producer_id, header.epoch, header.sequence, len(keys), header.span,
         first, newest, cleaned_at,
     )  # fmt: skip
     batch = _TWO.pack(len(tail) + len(payload) + 4, crc32(payload, crc32(tail))) + tail + payload
     return seal(batch, header.base_offset, header.log_epoch, header.append_time) + batch
+
+
+def marker(producer_id: int, epoch: int, commit: bool, now: int) -> bytes:
+    """Makes a batch without records at which the transaction of a producer ends, as a producer's part.
+
+    Args:
+        producer_id: whose transaction.
+        epoch: its epoch.
+        commit: it is committed; else aborted.
+        now: the time (ms). It counts as no record's.
+    """
+    payload = packer.pack(((), (), b"", None, b""))
+    flags = CONTROL | (COMMIT * commit)
+    tail = _TAIL.pack(MAGIC, CODEC_NONE, flags, producer_id, epoch, -1, 0, 0, now, NO_TIME, NO_TIME)
+    return _TWO.pack(len(tail) + len(payload) + 4, crc32(payload, crc32(tail))) + tail + payload
 
 
 def seal(batch: bytes | memoryview, base_offset: int, log_epoch: int, append_time: int = NO_TIME) -> bytes:
@@ -306,9 +327,12 @@ def peek(buffer: bytes | memoryview, position: int = 0) -> Header:
     return header
 
 
-def produced(batch: bytes | memoryview) -> Header:
+def produced(batch: bytes | memoryview, own: bool = False) -> Header:
     """Reads the header of a producer's part and checks its length, fields and sum: what the broker does at append.
 
+    Args:
+        batch: the bytes.
+        own: the broker made it, and may give it flags of its own.
     Raises:
         BadBatch: the bytes are no batch a producer may send.
     """
@@ -318,9 +342,9 @@ def produced(batch: bytes | memoryview) -> Header:
     if header.length + 4 != len(batch):
         raise BadBatch(f"length says {header.length + 4} bytes, there are {len(batch)}")
     _believable(header)
-    if header.records != header.span + 1 or header.cleaned_at != NO_TIME:
+    if not own and (header.records != header.span + 1 or header.cleaned_at != NO_TIME):
         raise BadBatch("a producer's batch has a record at each of its offsets and was never compacted")
-    if header.flags & ~KNOWN_FLAGS:
+    if not own and header.flags & ~KNOWN_FLAGS:
         raise BadBatch(f"flags {header.flags:#06x} are unknown")
     if crc32(batch[8:] if isinstance(batch, memoryview) else memoryview(batch)[8:]) != header.producer_sum:
         raise BadBatch("the producer's sum does not fit the bytes")

@@ -3,7 +3,8 @@
     topics/<topic id>/<partition>/
         state                              atomic file: the segments that count, log start, epochs, compaction
         00000000000000000000.log .index    segments and their indexes
-        00000000000000004711.producers     atomic file: what was known of producers when the log ended at 4711
+        00000000000000004711.producers     atomic file: what was known of producers and their transactions when the
+                                           log ended at 4711
 
 A segment counts if the state lists it; a file that is not listed is left over from a step that was cut
 short. Without a state there is at most one segment, at offset 0: most partitions never need more.
@@ -23,7 +24,7 @@ from broker_local.log.segment import Name, Segment
 KIND = b"BLPS"
 VERSION = 1
 SNAPSHOT_KIND = b"BLPR"
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
@@ -19,10 +19,13 @@ from broker_local.log.layout import State
 from broker_local.log.recovery import NOTHING, LogCheckpoint
 from broker_local.log.segment import BatchPosition, Name, Piece, Segment
 from broker_local.log.topics import LONG_MAX, Topic
+from broker_local.log.transactions import OpenTransaction, is_aborted
 
 SNAPSHOT_BATCHES = 4_096
 SNAPSHOT_BYTES = 16 << 20
 """After so many batches or bytes producers are noted again, which bounds what a start has to read."""
+SPLIT = 16
+"""Most pieces of one segment in a read that leaves out what was aborted: each costs a descriptor."""
 
 
 class LogAppendInfo(NamedTuple):
@@ -79,6 +82,7 @@ class Partition:
         "_snapshot_due",
         "_snapshots",
         "_state",
+        "_transactions",
         "_unsaved",
         "_unsynced",
         "_where",
@@ -106,7 +110,8 @@ class Partition:
         self._handles = handles
         self._on_dirty = on_dirty
         opened = recovery.open_log(handles, self._where, self._settings.index_interval_bytes, known)
-        self._state, self._segments, self._producers = opened.state, opened.segments, opened.producers
+        self._state, self._segments = opened.state, opened.segments
+        self._producers, self._transactions = opened.producers, opened.transactions
         self.cut_bytes = opened.cut_bytes
         self._unsaved = opened.unsaved
         self._failed: DiskFailed | Refusal | None = None
@@ -137,7 +142,12 @@ class Partition:
     @property
     def last_stable_offset(self) -> int:
         """The offset of the first record of the first transaction that is open; the end where none is."""
-        return max(self.log_start, min(self._producers.open.values(), default=self.end))
+        return max(self.log_start, self._transactions.stable(self.end))
+
+    @property
+    def open_transactions(self) -> Mapping[int, OpenTransaction]:
+        """Those that have not ended here, by producer id."""
+        return self._transactions.open
 
     @property
     def size(self) -> int:
@@ -156,13 +166,16 @@ class Partition:
 
     # appending
 
-    def append(self, batch: bytes | memoryview, now: int, transactional: bool = False) -> LogAppendInfo:
+    def append(
+        self, batch: bytes | memoryview, now: int, begin: Callable[[Header], None] | None = None
+    ) -> LogAppendInfo:
         """Appends one batch, if it is whole, in order and new.
 
         Args:
             batch: the producer's part.
             now: the time in ms.
-            transactional: it may be one of a transaction, which stays open then: nothing that ends one is built yet.
+            begin: called before a batch of a transaction is written, which belongs to it from then on; raises Refusal
+                where it may not. None: only batches of no transaction are taken.
         Returns:
             Where it lies now, or lay already.
         Raises:
@@ -177,7 +190,12 @@ class Partition:
             header = batches.produced(batch)
         except BadBatch as error:
             raise Refusal(ErrorCode.CORRUPT_MESSAGE, f"a batch for {self!r} arrived damaged: {error}") from error
-        self._admit(header, len(batch) + batches.PREFIX, now, transactional)
+        self._admit(header, len(batch) + batches.PREFIX, now)
+        if begin is not None:
+            begin(header)
+        elif header.flags & batches.TRANSACTIONAL:
+            said = f"a batch for {self!r} belongs to a transaction, and its request has no transactional id"
+            raise Refusal(ErrorCode.INVALID_TXN_STATE, said)
         # Before the payload is looked at: what is stored already is answered so, whatever is asked of payloads by now.
         if header.producer_id != NO_PRODUCER:
             stored = self._producers.check(header)
@@ -187,10 +205,34 @@ class Partition:
             batches.check_outline(header, batch)
         except BadBatch as error:
             raise Refusal(ErrorCode.INVALID_RECORD, f"a batch for {self!r} was refused: {error}") from error
+        append_time = now if self._settings.log_append_time else NO_TIME
+        header = self._write(batch, header, now, append_time)
+        self._producers.stored(header, now)
+        return LogAppendInfo(header.base_offset, append_time, self.log_start, False)
+
+    def end_transaction(self, producer_id: int, epoch: int, commit: bool, now: int) -> bool:
+        """Appends the marker of a transaction, if it is open here: done twice it is done once.
+
+        Returns:
+            Whether there was anything to end.
+        Raises:
+            Refusal: KAFKA_STORAGE_ERROR, the disk is full.
+            DiskFailed: the disk failed; nothing more is taken.
+        """
+        if self._failed is not None:
+            raise self._failed
+        begun = self._transactions.open.get(producer_id)
+        if begun is None or begun.epoch != epoch:
+            return False
+        batch = batches.marker(producer_id, epoch, commit, now)
+        self._write(batch, batches.produced(batch, own=True), now, NO_TIME)
+        return True
+
+    def _write(self, batch: bytes | memoryview, header: Header, now: int, append_time: int) -> Header:
+        """Writes a batch at the end; its header with its place."""
         if not self._unsynced:
             self._on_dirty(self)  # before anything is written: it may have to be noted first that something is
         segment = self._room(header, now)
-        append_time = now if self._settings.log_append_time else NO_TIME
         prefix = batches.seal(batch, self.end, self.log_epoch, append_time)
         header = header._replace(base_offset=self.end, log_epoch=self.log_epoch, append_time=append_time)
         try:
@@ -198,13 +240,13 @@ class Partition:
         except OSError as error:
             self._not_written(error, segment)
         self._unsynced[segment.path] = None
-        self._producers.stored(header, now)
+        self._transactions.stored(header)
         self._appended[0] += 1
         self._appended[1] += header.size
         self.end = header.next_offset
-        return LogAppendInfo(header.base_offset, append_time, self.log_start, False)
+        return header
 
-    def _admit(self, header: Header, size: int, now: int, transactional: bool) -> None:
+    def _admit(self, header: Header, size: int, now: int) -> None:
         settings = self._settings
         if size > settings.max_message_bytes:
             said = f"a batch of {size} bytes is larger than max.message.bytes, {settings.max_message_bytes}"
@@ -212,8 +254,6 @@ class Partition:
         if header.codec != batches.CODEC_NONE:
             name = batches.CODECS.get(header.codec, f"number {header.codec}")
             raise Refusal(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, f"codec {name} is not built yet; send uncompressed")
-        if header.flags & batches.TRANSACTIONAL and not transactional:
-            raise Refusal(ErrorCode.UNSUPPORTED_VERSION, "transactions come with exactly-once; not built yet")
         if settings.compacts and header.flags & batches.KEYLESS:
             said = f"Compacted topic cannot accept message without key in topic partition {self!r}."
             raise Refusal(ErrorCode.INVALID_RECORD, said)
@@ -336,7 +376,7 @@ class Partition:
         if count and (closing or count >= SNAPSHOT_BATCHES or size >= SNAPSHOT_BYTES):
             self._appended = [0, 0]
             path = layout.snapshot_path(self._where, self.end)
-            content = {"producers": self._producers.dump()}
+            content = {"producers": self._producers.dump(), **self._transactions.dump()}
             data = atomic_file.pack(layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION, content)
             self._handles.files.remove(path)
             self._handles.files.open(path, create=True).write((data,), 0)
@@ -357,6 +397,7 @@ class Partition:
     def synced(self, end: int) -> None:
         """All up to `end` is durable now."""
         self.durable_end = max(self.durable_end, end)
+        self._transactions.durable(self.durable_end)
 
     def close(self) -> None:
         """Its topic is gone: nothing more is taken, and its files are let go."""
@@ -368,6 +409,24 @@ class Partition:
 
     def _number(self, offset: int) -> int:
         return max(0, bisect_right(self._segments, offset, key=lambda segment: segment.base) - 1)
+
+    def read_committed(self, offset: int, max_bytes: int, up_to: int | None = None) -> Read:
+        """As `read`, without the batches of transactions that were aborted; nothing at or after the last stable offset.
+        Headers are looked at only where there are such batches."""
+        stable = self.last_stable_offset
+        found = self.read(offset, max_bytes, stable if up_to is None else min(up_to, stable))
+        if not self._transactions.between(offset, found.next_offset):
+            return found
+        pieces: list[Piece] = []
+        for piece in found.pieces:
+            segment = next(each for each in self._segments if each.path == piece.data.file.path)
+            begin = max(offset, segment.base)
+            aborted = self._transactions.between(begin, piece.next_offset)
+            kept, whole = segment.split(piece, aborted, SPLIT) if aborted else ([piece], True)
+            pieces += kept
+            if not whole:
+                return Read(pieces, kept[-1].next_offset)
+        return Read(pieces, found.next_offset)
 
     def read(self, offset: int, max_bytes: int, up_to: int | None = None) -> Read:
         """Finds the bytes of whole batches from `offset` on.
@@ -417,13 +476,17 @@ class Partition:
         """Is the index there that a read from an offset needs? If it was lost, some of it is made."""
         return not self._segments or self._segments[self._number(offset)].ready()
 
-    def offset_for_time(self, timestamp: int) -> OffsetAndTimestamp | None:
-        """The first record that is at least as new as `timestamp` (ms); None if there is none."""
+    def offset_for_time(self, timestamp: int, committed: bool = False) -> OffsetAndTimestamp | None:
+        """The first record that is at least as new as `timestamp` (ms); None if there is none. `committed`: none that
+        was aborted counts."""
+        aborted = self._transactions.between(self.log_start, self.end) if committed else []
         for segment in self._segments:
             segment.look_at_end()
             if segment.newest < timestamp:
                 continue
             for placed in segment.batches_for_time(timestamp):
+                if is_aborted(placed.header, aborted):
+                    continue
                 found = self._first(segment, placed, timestamp)
                 if found is not None:
                     return found
@@ -438,8 +501,18 @@ class Partition:
                 return OffsetAndTimestamp(offset, time)
         return None
 
-    def newest(self) -> OffsetAndTimestamp | None:
-        """The first record with the highest timestamp of the log; None if there is no record."""
+    def newest(self, committed: bool = False) -> OffsetAndTimestamp | None:
+        """The first record with the highest timestamp of the log; None if there is no record. `committed`: of those
+        that were not aborted, before the last stable offset."""
+        if committed and (self._transactions.aborted or self._transactions.open):
+            stable, aborted = self.last_stable_offset, self._transactions.aborted
+            times = (
+                header.newest
+                for header in self.headers(self.log_start)
+                if header.base_offset < stable and header.records and not is_aborted(header, aborted)
+            )
+            newest = max(times, default=NO_TIME)
+            return None if newest == NO_TIME else self.offset_for_time(newest, committed=True)
         for segment in self._segments:
             segment.look_at_end()
         highest = max((segment.newest for segment in self._segments), default=NO_TIME)
@@ -479,22 +552,27 @@ class Partition:
         """Removes the records before an offset.
 
         Args:
-            before: the new log start; -1 for the end.
+            before: the new log start; -1 for the end, or the first transaction that is open.
         Returns:
             The log start.
         Raises:
-            Refusal: OFFSET_OUT_OF_RANGE if the log ends before it; KAFKA_STORAGE_ERROR if the disk is full.
+            Refusal: OFFSET_OUT_OF_RANGE if the log ends before it, or a transaction that began before it is open;
+                KAFKA_STORAGE_ERROR if the disk is full.
         """
-        before = self.end if before == -1 else before
+        stable = self.last_stable_offset
+        before = stable if before == -1 else before
         if not 0 <= before <= self.end:
             said = f"records before {before} of {self!r} cannot be deleted: the log ends at {self.end}"
+            raise Refusal(ErrorCode.OFFSET_OUT_OF_RANGE, said)
+        if before > stable:
+            said = f"records before {before} of {self!r} cannot be deleted: a transaction is open from {stable} on"
             raise Refusal(ErrorCode.OFFSET_OUT_OF_RANGE, said)
         if before > self.log_start:
             self._shorten(sum(1 for segment in self._segments[1:] if segment.base <= before), before)
         return self.log_start
 
     def retain(self, now: int) -> int:
-        """Removes whole segments that are older or more than the topic keeps, never what is not durable yet.
+        """Removes whole segments that are older or more than the topic keeps, never what is not durable or decided yet.
 
         Args:
             now: the time in ms.
@@ -502,16 +580,17 @@ class Partition:
             How many segments went.
         """
         settings, segments = self._settings, self._segments
-        self._producers.expire(now)
+        self._producers.expire(now, self._transactions.open)
         if not settings.deletes or not segments:
             return 0
-        drop, size = 0, self.size
+        drop, size, settled = 0, self.size, self._transactions.settled(self.durable_end)
         for segment, end in zip(segments, self._ends(), strict=True):
             segment.look_at_end()
-            expired = segment.size and 0 <= settings.retention_ms < now - segment.newest
+            newest = segment.oldest if segment.newest == NO_TIME else segment.newest  # nothing but markers
+            expired = segment.size and 0 <= settings.retention_ms < now - newest
             over = segment.size and 0 <= settings.retention_bytes <= size - segment.size
             empty = not segment.size and segment is not segments[-1]
-            if end > self.durable_end or not (expired or over or empty):
+            if end > settled or not (expired or over or empty):
                 break
             drop += 1
             size -= segment.size
@@ -534,6 +613,7 @@ class Partition:
             self._full(error)
         self._segments = kept
         self.log_start = max(state.start, kept[0].base)
+        self._transactions.forget(self.log_start)
         self._remove(doomed)
 
     def _full(self, error: OSError) -> NoReturn:
@@ -561,10 +641,11 @@ class Partition:
             tuple(segments),
             state.clean_end,
             self.log_start,
-            min(self.durable_end, self.last_stable_offset),
+            self._transactions.settled(self.durable_end),
             state.horizon,
             self._producers.last_batches(),
             state.passes + 1,
+            tuple(self._transactions.aborted),
         )
 
     def owns(self, path: str) -> bool:
@@ -604,6 +685,7 @@ class Partition:
         except OSError as error:
             self._remove(fresh)
             self._full(error)
+        self._transactions.forget(state.clean_end)
         doomed, self._segments = self._segments[first : first + len(old)], segments
         self._remove(doomed)
         return True

@@ -7,12 +7,12 @@ of order. A raised epoch begins at sequence 0, a lower one is fenced.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal
-from broker_local.log.format import NO_PRODUCER, TRANSACTIONAL, Header
+from broker_local.log.format import CONTROL, NO_PRODUCER, TRANSACTIONAL, Header
 
 REMEMBERED = 5
 """Batches per producer that are recognised when sent again: as many as may be in flight in Kafka."""
@@ -39,16 +39,12 @@ class ProducerState(NamedTuple):
 
 
 class Producers:
-    """The producers of one partition.
+    """The producers of one partition."""
 
-    `open` has, by producer id, the offset at which its transaction began that has not ended.
-    """
-
-    __slots__ = ("_states", "open")
+    __slots__ = ("_states",)
 
     def __init__(self) -> None:
         self._states: dict[int, ProducerState] = {}
-        self.open: dict[int, int] = {}
 
     def check(self, header: Header) -> BatchMetadata | None:
         """Asks whether a batch may be appended.
@@ -58,7 +54,8 @@ class Producers:
         Returns:
             None if it is new and in order; where it is stored if it was sent before.
         Raises:
-            Refusal: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER or DUPLICATE_SEQUENCE_NUMBER.
+            Refusal: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, DUPLICATE_SEQUENCE_NUMBER, or
+                UNKNOWN_PRODUCER_ID where a transaction does not begin at sequence 0.
         """
         if header.producer_id == NO_PRODUCER:
             return None
@@ -66,9 +63,12 @@ class Producers:
             said = "a batch with a producer id needs an epoch and a sequence of at least 0"
             raise Refusal(ErrorCode.INVALID_RECORD, said)
         state = self._states.get(header.producer_id)
-        if state is None:
-            return None
         who = f"producer {header.producer_id} with epoch {header.epoch}"
+        if state is None:
+            if header.flags & TRANSACTIONAL and header.sequence:
+                said = f"{who} begins at sequence {header.sequence}, and what it wrote before is not known any more"
+                raise Refusal(ErrorCode.UNKNOWN_PRODUCER_ID, said)
+            return None
         if header.epoch < state.epoch:
             raise Refusal(ErrorCode.INVALID_PRODUCER_EPOCH, f"{who} is fenced: epoch {state.epoch} has written since")
         if header.epoch > state.epoch:
@@ -95,7 +95,7 @@ class Producers:
             header: the batch with its offsets.
             now: time of the append in ms; at a start the time of the start.
         """
-        if header.producer_id == NO_PRODUCER:
+        if header.producer_id == NO_PRODUCER or header.flags & CONTROL:
             return
         entry = BatchMetadata(header.sequence, header.last_sequence, header.base_offset, header.append_time)
         state = self._states.get(header.producer_id)
@@ -104,13 +104,11 @@ class Producers:
         else:
             batches = (*state.batches[1 - REMEMBERED :], entry)
         self._states[header.producer_id] = ProducerState(header.epoch, batches, now)
-        if header.flags & TRANSACTIONAL:  # its first batch says where it began; a start finds the same in the log
-            self.open.setdefault(header.producer_id, header.base_offset)
 
-    def expire(self, now: int) -> None:
-        """Forgets producers that were silent for a day, but for those with a transaction."""
+    def expire(self, now: int, but: Container[int] = ()) -> None:
+        """Forgets producers that were silent for a day, but for these."""
         for producer in [p for p, state in self._states.items() if now - state.heard > EXPIRES_MS]:
-            if producer not in self.open:
+            if producer not in but:
                 del self._states[producer]
 
     def last_batches(self) -> frozenset[int]:
@@ -122,14 +120,9 @@ class Producers:
         return self._states
 
     def dump(self) -> dict[int, list[object]]:
-        """As plain values, for a snapshot. A fourth one is where the transaction of the producer began."""
+        """As plain values, for a snapshot."""
         return {
-            producer: [
-                state.epoch,
-                [list(batch) for batch in state.batches],
-                state.heard,
-                *([self.open[producer]] if producer in self.open else ()),
-            ]
+            producer: [state.epoch, [list(batch) for batch in state.batches], state.heard]
             for producer, state in self._states.items()
         }
 
@@ -144,13 +137,11 @@ class Producers:
         if not isinstance(dumped, dict):
             raise ValueError("a snapshot of producers is a map")
         try:
-            for producer, (epoch, batches, heard, *begun) in dumped.items():
+            for producer, (epoch, batches, heard, *_) in dumped.items():
                 stored = tuple(BatchMetadata(*map(int, batch)) for batch in batches)
                 if not stored:
                     raise ValueError(f"producer {producer} has no batch")
                 producers._states[int(producer)] = ProducerState(int(epoch), stored, int(heard))
-                if begun:
-                    producers.open[int(producer)] = int(begun[0])
         except TypeError as error:
             raise ValueError(f"a snapshot of producers has other fields: {error}") from error
         return producers

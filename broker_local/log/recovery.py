@@ -22,6 +22,7 @@ from broker_local.log.format import MAGIC, PREFIX, BadBatch
 from broker_local.log.layout import State
 from broker_local.log.producers import Producers
 from broker_local.log.segment import Name, Segment
+from broker_local.log.transactions import Transactions
 
 _LOOK_AHEAD = 1 << 20
 
@@ -51,7 +52,7 @@ NOTHING = LogCheckpoint()
 class RecoveredLog(NamedTuple):
     """A log that was opened.
 
-    `snapshots` are the offsets of those of its producers, newest first;
+    `snapshots` are the offsets of those of its producers and transactions, newest first;
     `replayed` says how many batches no snapshot of producers has, `cut_bytes` how much of a torn tail went.
     `unsaved`: the disk was too full for the state; it is to be written before anything else is, and then these may go.
     """
@@ -59,6 +60,7 @@ class RecoveredLog(NamedTuple):
     state: State
     segments: list[Segment]
     producers: Producers
+    transactions: Transactions
     snapshots: list[int]
     replayed: int
     cut_bytes: int
@@ -132,15 +134,15 @@ def _end(handles: Handles, segment: Segment, known: LogCheckpoint, last: bool) -
     return size - position
 
 
-def _producers(
+def _writers(
     handles: Handles, where: str, snapshots: list[int], segments: list[Segment], start: int, now: int
-) -> tuple[Producers, int]:
-    """Producers as the log's end has them: the newest snapshot that can be read, and the batches since.
+) -> tuple[Producers, Transactions, int]:
+    """Producers and transactions as the log's end has them: the newest snapshot that can be read, and what came since.
 
     Snapshots that are of no use leave the disk and the list.
     """
     end = segments[-1].next_offset if segments else start
-    producers, since = Producers(), 0
+    producers, transactions, since = Producers(), Transactions(), 0
     for offset in list(snapshots):
         path = layout.snapshot_path(where, offset)
         if offset > end:  # of a log that was longer before it was cut
@@ -149,7 +151,8 @@ def _producers(
             continue
         try:
             content = atomic_file.read(handles.files, path, layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION) or {}
-            producers, since = Producers.load(content.get("producers")), offset
+            producers = Producers.load(content.get("producers"))
+            transactions, since = Transactions.load(content), offset
             break
         except (Corruption, ValueError):
             handles.files.remove(path)  # an older one and more batches say the same
@@ -161,8 +164,9 @@ def _producers(
             for _, header in segment.walk(max(since, segment.base)):
                 if header.base_offset >= since:
                     producers.stored(header, now)
+                    transactions.stored(header)
                     replayed += 1
-    return producers, replayed
+    return producers, transactions, replayed
 
 
 def open_log(handles: Handles, where: str, interval: int, known: LogCheckpoint) -> RecoveredLog:
@@ -209,8 +213,9 @@ def open_log(handles: Handles, where: str, interval: int, known: LogCheckpoint) 
     for segment in doomed if unsaved is None else ():
         segment.remove()
     snapshots = layout.snapshots(names)
-    producers, replayed = _producers(handles, where, snapshots, segments, state.start, known.now)
-    return RecoveredLog(state, segments, producers, snapshots, replayed, cut_bytes, unsaved)
+    producers, transactions, replayed = _writers(handles, where, snapshots, segments, state.start, known.now)
+    transactions.durable(known.end)
+    return RecoveredLog(state, segments, producers, transactions, snapshots, replayed, cut_bytes, unsaved)
 
 
 def _save(handles: Handles, where: str, state: State, doomed: list[Segment]) -> list[Segment] | None:

@@ -6,7 +6,7 @@ also by the number of the pass, `00000000000000000042-3.log`. Its index has the 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from broker_local.log import format as batches
 from broker_local.log import index as indexes
 from broker_local.log.format import NO_TIME, BadBatch, Header, Torn
 from broker_local.log.index import Index
+from broker_local.log.transactions import AbortedRange, is_aborted
 
 _CHUNK = 16_384
 _HINTS = 256
@@ -463,6 +464,35 @@ class Segment:
             raise Corruption(self.path, found, f"the file ends at byte {found}; {self.size} were written")
         return Piece(FileSlice(file, start, end - start), next_offset)
 
+    def split(self, piece: Piece, aborted: Sequence[AbortedRange], most: int) -> tuple[list[Piece], bool]:
+        """A slice of the segment without the batches of aborted transactions: pieces, at most so many, and whether that
+        is all of it. What is left out at the end is passed over with the last piece.
+
+        Raises:
+            Corruption: on the way there something else is found.
+        """
+        data, kept = piece.data, []
+        begin: int | None = None
+        stop, after = data.position, -1
+        try:
+            for position, header in walk(self.file(), data.position, data.position + data.length):
+                if is_aborted(header, aborted):
+                    if begin is not None:
+                        kept.append(Piece(FileSlice(data.file, begin, stop - begin), after))
+                        begin = None
+                        if len(kept) == most:
+                            return kept, False
+                elif begin is None:
+                    begin = position
+                stop, after = position + header.size, header.next_offset
+        except BadBatch as error:
+            raise Corruption(self.path, error.position, str(error)) from error
+        if begin is not None:
+            kept.append(Piece(FileSlice(data.file, begin, stop - begin), after))
+        if kept:
+            kept[-1] = Piece(kept[-1].data, piece.next_offset)
+        return kept, True
+
     def batches_for_time(self, timestamp: int) -> Iterator[BatchPosition]:
         """The batches with a record at least as new as `timestamp` (ms).
 
@@ -475,10 +505,12 @@ class Segment:
 
     @property
     def oldest(self) -> int:
-        """The newest timestamp (ms) of the first batch: from there a segment's age is counted, as in Kafka."""
+        """The newest timestamp (ms) of the first batch (of a marker: when it was written): from there a segment's age
+        is counted, as in Kafka."""
         if self._oldest == NO_TIME and self.size:
             try:
-                self._oldest = next(walk(self.file(), 0, self.size)).header.newest
+                header = next(walk(self.file(), 0, self.size)).header
+                self._oldest = max(header.newest, header.first_timestamp)
             except BadBatch as error:
                 raise Corruption(self.path, error.position, str(error)) from error
         return self._oldest

@@ -60,7 +60,7 @@ class Bench:
             keys, values, times, None, producer_id=producer, epoch=0, sequence=sequence, transactional=True
         )
         with closing(LogManager(self._files, WALL)) as logs:
-            logs.partition("t", 0).append(data, WALL, transactional=True)
+            logs.partition("t", 0).append(data, WALL, begin=lambda header: None)
         if self._directory is None:
             self._engine = Engine(self._files)
 
