@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from broker_local.base.files import Buffer
@@ -250,11 +250,12 @@ class MemFiles:
                     entries[name] = copies[id(kept)]
         return left
 
-    def after_power_cut(self, kept: float = 0.0) -> MemFiles:
+    def after_power_cut(self, kept: float = 0.0, of: Callable[[str], bool] = lambda path: True) -> MemFiles:
         """The disk after a power cut: what was fsynced, in directories that were fsynced.
 
         Args:
             kept: share of the bytes since a file's last fsync that reached the disk all the same, 0 to 1.
+            of: the files of which they did; of others nothing.
         """
         left = MemFiles(power=True, boot=f"{self._boot}+")
         reached = [""]
@@ -269,7 +270,7 @@ class MemFiles:
                     reached.append(inner)
                     left._durable[path][name] = None
                     continue
-                grown = max(0, len(node.data) - len(node.synced))
+                grown = max(0, len(node.data) - len(node.synced)) if of(inner) else 0
                 data = node.synced + bytes(node.data[len(node.synced) : len(node.synced) + int(grown * kept)])
                 left._files[inner] = _Node(data)
                 left._durable[path][name] = left._files[inner]

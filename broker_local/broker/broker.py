@@ -11,14 +11,26 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from broker_local.base.error_codes import ErrorCode
+from broker_local.base.faults import Refusal
 from broker_local.base.limits import MAX_GROUPS, MAX_OFFSETS, MAX_PARTITIONS, MAX_TOPICS, Counters
-from broker_local.broker.waits import SYNCED, Answer, Instant, Key, Later
+from broker_local.broker.waits import SYNCED, Answer, Instant, Key, Later, end_key, stable_key
+from broker_local.coordinator import group, transaction
 from broker_local.coordinator.coordinator import Coordinator
-from broker_local.coordinator.group import RULES
+from broker_local.coordinator.effects import Marker
 from broker_local.coordinator.group_state import Group, GroupSettings, StateRecord, replay
 from broker_local.coordinator.log import CoordinatorLog
 from broker_local.coordinator.records import LogRecord, ProducerIds
+from broker_local.coordinator.transaction_state import (
+    ONGOING,
+    PREPARED,
+    Transaction,
+    TransactionRecord,
+    TransactionSettings,
+)
+from broker_local.coordinator.transaction_state import replay as replay_transaction
 from broker_local.log.log_manager import UPKEEP, Durability, LogManager, Upkeep
+from broker_local.log.partition import Partition
 from broker_local.log.read_faults import ReadFaults
 
 TICK_MS = 1_000
@@ -44,6 +56,7 @@ class BrokerSettings:
     offsets_retention_ms: int = 7 * 24 * 3_600_000
     offsets_check_ms: int = 600_000
     group: GroupSettings = field(default_factory=GroupSettings)
+    transaction: TransactionSettings = field(default_factory=TransactionSettings)
     topics: Mapping[str, str] = field(default_factory=dict)
     upkeep: Upkeep = UPKEEP
     creates_topics: bool = True
@@ -53,6 +66,7 @@ class BrokerSettings:
     max_partitions: int = MAX_PARTITIONS
     max_groups: int = MAX_GROUPS
     max_offsets: int = MAX_OFFSETS
+    max_transactional_ids: int = MAX_GROUPS
 
 
 @dataclass(slots=True)
@@ -60,7 +74,11 @@ class Broker:
     """What one broker holds.
 
     `woken` are the keys of `waits` whose time has come; `new_ids` gives text that nobody else has, for member
-    ids; `name` is its version; `log` is the log of the coordinators, and `groups` the one of groups.
+    ids; `name` is its version; `log` is the log of the coordinators, and `groups` and `transactions` are they.
+
+    Of transactional ids `ongoing` are those with a transaction; `ending` those whose end is decided, with the end of
+    the log that says so; `marked` where their markers lie, once they are written. `unreconciled`: logs that may have a
+    transaction which its coordinator does not know; `synced`: what an end rests on may have become durable.
     """
 
     logs: LogManager
@@ -70,6 +88,12 @@ class Broker:
     woken: dict[Key, None] = field(default_factory=dict)
     log: CoordinatorLog = field(init=False)
     groups: Coordinator[Group] = field(init=False)
+    transactions: Coordinator[Transaction] = field(init=False)
+    ongoing: dict[str, None] = field(default_factory=dict)
+    ending: dict[str, int] = field(default_factory=dict)
+    marked: dict[str, list[tuple[Partition, int]]] = field(default_factory=dict)
+    unreconciled: list[Partition] = field(default_factory=list)
+    synced: bool = False
     producer_ids: range = range(0)
     rotation: int = 0
     next_tick: int = 0
@@ -80,20 +104,57 @@ class Broker:
 
     def __post_init__(self) -> None:
         self.log = CoordinatorLog(self.logs, self._replay)
-        self.groups = Coordinator("group", RULES, self.log, self.durable, self.wake)
+        self.groups = Coordinator("group", group.RULES, self.log, self.durable, self.wake)
+        self.transactions = Coordinator(
+            "transaction", transaction.RULES, self.log, self.durable, self.wake, self._mark
+        )
 
     def _replay(self, record: LogRecord) -> None:
         """Applies a record of the coordinators' log to what it is about."""
         if isinstance(record, ProducerIds):
             self.producer_ids = range(record.next_id, record.next_id)
             return
-        group = self.groups.subjects.get(record.group)
-        if group is None:
-            group = self.groups.subjects[record.group] = Group(record.group, self.settings.group)
-        replay(group, record)
+        if isinstance(record, TransactionRecord):
+            self._replay_transaction(record)
+            return
+        found = self.groups.subjects.get(record.group)
+        if found is None:
+            found = self.groups.subjects[record.group] = Group(record.group, self.settings.group)
+        replay(found, record)
         gone = isinstance(record, StateRecord) and record.state is None
-        if gone and not group.offsets:
+        if gone and not found.offsets:
             self.groups.forget(record.group)
+
+    def _replay_transaction(self, record: TransactionRecord) -> None:
+        name, known = record.transactional_id, self.transactions.subjects
+        found = known.get(name)
+        if found is None:
+            found = known[name] = Transaction(name, self.settings.transaction)
+        before = found.state
+        state = replay_transaction(found, record).state
+        self.ongoing.pop(name, None)
+        self.ending.pop(name, None)
+        self.marked.pop(name, None)
+        if state is None:
+            self.transactions.forget(name)
+        elif state.state == ONGOING:
+            self.ongoing[name] = None
+        elif state.state in PREPARED:
+            self.ending[name] = self.log.end
+        elif before is not None:
+            for pending in before.offsets:
+                self.wake(stable_key(pending.member.group))
+
+    def _mark(self, marker: Marker, at: int) -> None:
+        """Appends a marker to the log of a partition, if that is there and does not have it yet."""
+        try:
+            partition = self.logs.partition(marker.topic, marker.partition)
+        except Refusal as refused:
+            if refused.code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+                return
+            raise
+        if partition.end_transaction(marker.producer_id, marker.epoch, marker.commit, at):
+            self.wake(end_key(marker.topic, marker.partition))
 
     def wake(self, key: Key) -> None:
         """Whoever waits for this is to be asked again."""

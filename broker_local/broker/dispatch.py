@@ -13,7 +13,7 @@ from broker_local.base.limits import LOG_FILES
 from broker_local.base.world import SYSTEM
 from broker_local.broker import on_fetch, on_groups, on_records, on_topics, on_transactions
 from broker_local.broker.broker import TICK_MS, Broker, BrokerSettings, Peer
-from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps
+from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps, end_key
 from broker_local.log.log_manager import Compactor, Flush, LogManager
 from broker_local.protocol.requests import groups, records, topics, transactions
 from broker_local.protocol.requests.request import Failure, Reply
@@ -45,6 +45,12 @@ HANDLERS: Mapping[type, Handler[object]] = dict(
         _answers(records.ListOffsets, on_records.list_offsets),
         _answers(records.DeleteRecords, on_records.delete_records),
         _answers(transactions.ProducerId, on_transactions.producer_id),
+        _answers(transactions.InitTransactions, on_transactions.init),
+        _answers(transactions.TransactionOffsets, on_transactions.offsets),
+        _answers(transactions.EndTransaction, on_transactions.end),
+        _answers(transactions.ListTransactions, on_transactions.list_transactions),
+        _answers(transactions.DescribeTransactions, on_transactions.describe),
+        _answers(transactions.AbortTransaction, on_transactions.abort),
         _answers(groups.Join, on_groups.join),
         _answers(groups.Sync, on_groups.sync),
         _answers(groups.Heartbeat, on_groups.heartbeat),
@@ -57,6 +63,10 @@ HANDLERS: Mapping[type, Handler[object]] = dict(
         _answers(groups.OffsetsDelete, on_groups.offsets_delete),
     )
 )
+
+
+PUT_OUT = frozenset((groups.Join, groups.Leave))
+"""Requests that may put members out of their group."""
 
 
 def open_broker(
@@ -86,6 +96,7 @@ def open_broker(
     broker = Broker(logs, settings, new_ids)
     broker.log.load()
     broker.groups.resume(at.now)
+    on_transactions.resume(broker, at)
     broker.next_expiry = at.now + settings.offsets_check_ms
     return broker
 
@@ -100,9 +111,18 @@ def handle(broker: Broker, peer: Peer, request: object, at: Instant) -> Answer:
     if handler is None:
         return Failure(ErrorCode.INVALID_REQUEST, f"{type(request).__name__} is no request")
     try:
-        return handler(broker, peer, request, at)
+        answer = handler(broker, peer, request, at)
+        if type(request) in PUT_OUT:
+            _members_gone(broker, at)
+        return answer
     except Refusal as refused:
         return Failure(refused.code, refused.message)
+
+
+def _members_gone(broker: Broker, at: Instant) -> None:
+    """Members may be out: their transactions end before anybody is told what they had."""
+    on_transactions.heed_groups(broker, at)
+    on_transactions.advance(broker, at)
 
 
 def advance(work: Steps, enough: Callable[[], bool]) -> Answer:
@@ -137,6 +157,8 @@ def ask_again(later: Later, at: Instant) -> Answer:
 def peer_gone(broker: Broker, peer: int, at: Instant) -> None:
     """A connection closed: its requests are forgotten, its dynamic members are out."""
     broker.groups.peer_gone(peer, at.now, at.at)
+    broker.transactions.peer_gone(peer, at.now, at.at)
+    _members_gone(broker, at)
 
 
 def turn(broker: Broker, at: Instant) -> None:
@@ -146,6 +168,7 @@ def turn(broker: Broker, at: Instant) -> None:
         faults.StorageFailure: the disk failed.
     """
     broker.groups.on_time(at.now, at.at)
+    on_transactions.on_time(broker, at)
     broker.logs.sweep()
     if at.now >= broker.next_tick:
         upkeep = broker.settings.upkeep
@@ -155,17 +178,18 @@ def turn(broker: Broker, at: Instant) -> None:
     if at.now >= broker.next_expiry:
         broker.next_expiry = at.now + broker.settings.offsets_check_ms
         on_groups.expire(broker, at)
+        on_transactions.expire(broker, at)
 
 
 def next_due(broker: Broker, flushing: bool = False) -> int:
     """When `turn` or `due_flush` has something to do next (ms); `flushing`: one is on, no other can begin."""
-    if broker.logs.sweeping or (broker.logs.checking and not flushing):
+    if broker.logs.sweeping or broker.synced or (broker.logs.checking and not flushing):
         return 0
     due = broker.next_tick
     if broker.logs.dirty and not broker.durable and not flushing:
         due = min(due, broker.next_flush)
-    group_due = broker.groups.next_due()
-    return min(due, broker.next_expiry, due if group_due is None else group_due)
+    deadlines = (broker.groups.next_due(), broker.transactions.next_due())
+    return min(due, broker.next_expiry, *(each for each in deadlines if each is not None))
 
 
 def due_flush(broker: Broker, at: Instant) -> Flush | None:
@@ -184,6 +208,7 @@ def flushed(broker: Broker, flush: Flush) -> None:
     """It is durable now: whoever waited for that goes on, and may read it."""
     broker.logs.end_flush(flush)
     if broker.durable:
+        broker.synced = bool(broker.ending)
         broker.wake(SYNCED)
         for partition, _ in flush.ends:
-            broker.wake(on_records.end_key(partition.topic.name, partition.number))
+            broker.wake(end_key(partition.topic.name, partition.number))

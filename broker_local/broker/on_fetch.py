@@ -9,13 +9,13 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import Broker, Peer
-from broker_local.broker.on_records import end_key, readable_end
-from broker_local.broker.waits import Answer, Instant, Key, Later, Steps
+from broker_local.broker.on_records import readable_end
+from broker_local.broker.waits import Answer, Instant, Key, Later, Steps, end_key
 from broker_local.log.partition import Partition, Read
 from broker_local.log.read_faults import READ_ERRORS, Truncated
 from broker_local.log.segment import Piece
 from broker_local.protocol.codec import EMPTY, Body, FileBody
-from broker_local.protocol.requests.records import Fetch, FetchedPart, FetchPosition, FetchReply
+from broker_local.protocol.requests.records import READ_COMMITTED, Fetch, FetchedPart, FetchPosition, FetchReply
 
 WIDE = 128
 """A fetch of more positions than this is looked at in steps, and after that only where something has come."""
@@ -189,13 +189,16 @@ def _whole(piece: FileSlice) -> bytes:
     return data
 
 
-def _readable(broker: Broker, partition: Partition, position: FetchPosition, most: int, end: int, now: int) -> Read:
+def _readable(
+    broker: Broker, partition: Partition, position: FetchPosition, isolation: int, most: int, end: int, now: int
+) -> Read:
     """What is to be sent of a position.
 
     Raises:
         Refusal: as `Partition.read`; KAFKA_STORAGE_ERROR, the disk could not read what lies there a moment ago.
     """
-    found = partition.read(position.offset, most, end)
+    read = partition.read_committed if isolation == READ_COMMITTED else partition.read
+    found = read(position.offset, most, end)
     for at, piece in enumerate(found.pieces):
         said = broker.read_faults.said(piece.data.file.path, now)
         if said is not None:
@@ -237,7 +240,7 @@ def _part(
                 broker.wake(end_key(topic, number))  # to go on with it, after a look at what others want
                 return None, 0
             pieces, next_offset = _readable(
-                broker, partition, position, min(position.max_bytes, max(left, 0)), end, now
+                broker, partition, position, isolation, min(position.max_bytes, max(left, 0)), end, now
             )
             size = sum(each.data.length for each in pieces)
             batches = body(pieces, size)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator
+from collections.abc import Callable, Container, Generator, Sequence
+from functools import partial
 
 from broker_local.base import names
 from broker_local.base.error_codes import ErrorCode
 from broker_local.broker.broker import Broker, Peer, answered
-from broker_local.broker.waits import Answer, Instant, Steps
+from broker_local.broker.waits import Answer, Instant, Later, Steps, stable_key
 from broker_local.coordinator import group as machine
 from broker_local.coordinator.effects import Call, Effect, Record
 from broker_local.coordinator.group_state import DEAD, Group
-from broker_local.coordinator.log import BATCH_ROWS
 from broker_local.coordinator.offsets import chosen
+from broker_local.coordinator.transaction_state import unstable
 from broker_local.protocol.requests import groups as wire
 from broker_local.protocol.requests.records import GroupMember
 from broker_local.protocol.requests.request import NO_OFFSET, Failure
 
 MAX_DESCRIBED = 64 * 1024 * 1024
 """Bytes of members' metadata and assignments in one answer."""
+BATCH_ROWS = 1000
+"""Offsets that are forgotten in one step."""
 
 
 def _ask(
@@ -70,17 +73,17 @@ def leave(broker: Broker, peer: Peer, request: wire.Leave, at: Instant) -> Answe
 
 def commit(broker: Broker, peer: Peer, request: wire.Commit, at: Instant) -> Answer:
     """See `group.on_commit`."""
-    full = _too_many_offsets(broker, request)
+    full = too_many_offsets(broker, request.group, request.offsets)
     if full is not None:
         return full
     return _ask(broker, peer, request.group, at, lambda g, c: machine.on_commit(g, c, request), True)
 
 
-def _too_many_offsets(broker: Broker, request: wire.Commit) -> Failure | None:
-    """Why no more offsets are kept; None where there is room, or the request names none that is new."""
+def too_many_offsets(broker: Broker, group: str, offsets: Sequence[wire.CommitPart]) -> Failure | None:
+    """Why no more offsets are kept; None where there is room, or none of these is new."""
     groups = broker.groups.subjects
-    known = groups[request.group].offsets if request.group in groups else {}
-    fresh = sum((part.topic, part.partition) not in known for part in request.offsets)
+    known = groups[group].offsets if group in groups else {}
+    fresh = sum((part.topic, part.partition) not in known for part in offsets)
     if not fresh or sum(len(each.offsets) for each in groups.values()) + fresh <= broker.settings.max_offsets:
         return None
     broker.counters.refused_offsets += fresh
@@ -97,7 +100,10 @@ def offsets_delete(broker: Broker, peer: Peer, request: wire.OffsetsDelete, at: 
 
 
 def committed(broker: Broker, peer: Peer, request: wire.Committed, at: Instant) -> Answer:
-    """What a group has committed."""
+    """What a group has committed. With `require_stable` the answer waits for transactions that say more of it."""
+    if request.require_stable and _unstable(broker, request):
+        again = partial(committed, broker, peer, request)
+        return Later((stable_key(request.group),), None, again)
     group = broker.groups.subjects.get(request.group)
     keys = None if request.parts is None else [(part.topic, part.partition) for part in request.parts]
     rows = [
@@ -107,6 +113,15 @@ def committed(broker: Broker, peer: Peer, request: wire.Committed, at: Instant) 
         for (topic, partition), found in chosen({} if group is None else group.offsets, keys)
     ]
     return wire.CommittedReply(tuple(rows))
+
+
+def _unstable(broker: Broker, request: wire.Committed) -> bool:
+    known = broker.transactions.subjects
+    states = [known[name].state for name in (*broker.ongoing, *broker.ending)]
+    found = unstable(states, request.group)
+    return bool(found) and (
+        request.parts is None or any((part.topic, part.partition) in found for part in request.parts)
+    )
 
 
 def list_groups(broker: Broker, peer: Peer, request: wire.Groups, at: Instant) -> Answer:

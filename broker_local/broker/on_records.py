@@ -10,7 +10,8 @@ from broker_local.base.faults import Refusal, Unreadable
 from broker_local.base.files import FileSlice
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_groups import fenced_member
-from broker_local.broker.waits import SYNCED, Answer, Instant, Key, Later, Steps
+from broker_local.broker.on_transactions import joining
+from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps, end_key
 from broker_local.log.partition import Partition
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.codec import Body, FileBody
@@ -19,11 +20,6 @@ from broker_local.protocol.requests.request import Reply
 
 FEW = 8
 """What concerns more partitions than this is done in steps."""
-
-
-def end_key(topic: str, partition: int) -> Key:
-    """What is woken when there is more to read in a partition."""
-    return ("end", topic, partition)
 
 
 # Produce -----------------------------------------------------------------------------------------
@@ -36,18 +32,20 @@ def produce(broker: Broker, peer: Peer, request: wire.Produce, at: Instant) -> A
     a member out, nothing of it is taken, whenever it was sent.
     """
     if len(request.parts) > FEW:
-        return Steps(_append_all(broker, request, at))
+        return Steps(_append_all(broker, peer, request, at))
     fenced = fenced_member(broker, request.member)
     if fenced is not None:
         return fenced
     rows: list[wire.ProducedPart] = []
     written: list[tuple[Partition, int]] = []
     for part in request.parts:
-        rows.append(_append(broker, part, at, written))
+        rows.append(_append(broker, peer, request, part, at, written))
     return _produced(broker, request, rows, written)
 
 
-def _append_all(broker: Broker, request: wire.Produce, at: Instant) -> Generator[None, None, Answer]:
+def _append_all(
+    broker: Broker, peer: Peer, request: wire.Produce, at: Instant
+) -> Generator[None, None, Answer]:
     rows: list[wire.ProducedPart] = []
     written: list[tuple[Partition, int]] = []
     for part in request.parts:
@@ -55,7 +53,7 @@ def _append_all(broker: Broker, request: wire.Produce, at: Instant) -> Generator
         fenced = fenced_member(broker, request.member)  # it may have been put out since the last step
         if fenced is not None:
             return fenced
-        rows.append(_append(broker, part, at, written))
+        rows.append(_append(broker, peer, request, part, at, written))
     return _produced(broker, request, rows, written)
 
 
@@ -65,17 +63,26 @@ def _produced(
     reply = wire.ProduceReply(tuple(rows))
     if not broker.durable or request.acks == 0 or not written:
         return reply
+    if request.transactional_id is not None:  # what says that they belong to the transaction, too
+        written.append((broker.log.partition, broker.log.end))
     return _when_durable(broker, written, reply)
 
 
 def _append(
-    broker: Broker, part: wire.ProducePart, at: Instant, written: list[tuple[Partition, int]]
+    broker: Broker,
+    peer: Peer,
+    request: wire.Produce,
+    part: wire.ProducePart,
+    at: Instant,
+    written: list[tuple[Partition, int]],
 ) -> wire.ProducedPart:
+    name = request.transactional_id
     try:
         if part.topic == GROUP_TOPIC:
             raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is written by the broker alone")
         partition = open_or_create(broker, part.topic, part.partition)
-        appended = partition.append(_bytes(part.batch), at.at)
+        begin = None if name is None else joining(broker, peer, name, part.topic, part.partition, at)
+        appended = partition.append(_bytes(part.batch), at.at, begin)
     except Refusal as refused:
         return wire.ProducedPart(part.topic, part.partition, refused.code, refused.message, -1, -1, -1)
     written.append((partition, partition.end))
@@ -161,7 +168,8 @@ def _listed(broker: Broker, asked: wire.OffsetQuestion, isolation: int) -> wire.
     else:
         largest = asked.timestamp == wire.LARGEST_TIMESTAMP
         try:
-            found = partition.newest() if largest else partition.offset_for_time(asked.timestamp)
+            committed = isolation == wire.READ_COMMITTED
+            found = partition.newest(committed) if largest else partition.offset_for_time(asked.timestamp, committed)
         except Unreadable as place:  # only this question asks for it
             message = f"{partition!r} cannot be asked for this time: {place}. Ask for a later one, or by offset"
             return wire.ListedOffset(topic, number, ErrorCode.CORRUPT_MESSAGE, message, -1, -1, -1, -1)

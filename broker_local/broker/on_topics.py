@@ -10,8 +10,7 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal
 from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_groups import topics_gone
-from broker_local.broker.on_records import end_key
-from broker_local.broker.waits import SYNCED, Answer, Instant, Steps
+from broker_local.broker.waits import SYNCED, Answer, Instant, Steps, end_key
 from broker_local.log.topics import GROUP_TOPIC, ONLY, SETTINGS, Topic, check_name
 from broker_local.protocol.requests import topics as wire
 

@@ -16,6 +16,16 @@ SYNCED: Key = "synced"
 """What is woken when data have become durable."""
 
 
+def end_key(topic: str, partition: int) -> Key:
+    """What is woken when there is more to read in a partition."""
+    return ("end", topic, partition)
+
+
+def stable_key(group: str) -> Key:
+    """What is woken when a transaction with positions of a group has ended."""
+    return ("stable", group)
+
+
 class Instant(NamedTuple):
     """`now`: milliseconds that never go back, for deadlines; `at`: wall clock (ms), for what lasts."""
 

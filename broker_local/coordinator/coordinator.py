@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from broker_local.base.faults import Refusal
-from broker_local.coordinator.effects import Call, Effect, Record
+from broker_local.coordinator.effects import Call, Effect, Marker, Record
+from broker_local.coordinator.effects import Reply as ReplyTo
 from broker_local.coordinator.log import CoordinatorLog
 from broker_local.coordinator.records import LogRecord
 from broker_local.protocol.requests.request import Failure, Reply
@@ -34,7 +35,8 @@ class Rules(Generic[S]):
         next_due: when `on_time` has something to do next (ms); None: never.
         on_time: what comes of deadlines that have passed; takes `now` and `at`.
         peer_gone: what comes of a connection that has closed; takes its number, `now` and `at`.
-        not_recorded: the log took no more records: what they would have made so has not happened.
+        not_recorded: a log took no more: what that would have made so has not happened; takes why, and `now`. Who
+            waits because of it is to be told.
         blank: nothing is known of it that would have to be kept.
     """
 
@@ -42,7 +44,7 @@ class Rules(Generic[S]):
     next_due: Callable[[S], int | None]
     on_time: Callable[[S, int, int], list[Effect]]
     peer_gone: Callable[[S, int, int, int], list[Effect]]
-    not_recorded: Callable[[S], None]
+    not_recorded: Callable[[S, Failure, int], list[ReplyTo]]
     blank: Callable[[S], bool]
 
 
@@ -57,10 +59,17 @@ class Coordinator(Generic[S]):
         log: where what lasts is written.
         durable: does a reply wait until what it rests on is on the disk?
         wake: told that there is a reply, by its key.
+        mark: appends a marker to the log of a partition; takes the wall clock (ms) as well.
     """
 
     def __init__(
-        self, kind: str, rules: Rules[S], log: CoordinatorLog, durable: bool, wake: Callable[[Hashable], None]
+        self,
+        kind: str,
+        rules: Rules[S],
+        log: CoordinatorLog,
+        durable: bool,
+        wake: Callable[[Hashable], None],
+        mark: Callable[[Marker, int], None] | None = None,
     ) -> None:
         self.subjects: dict[str, S] = {}
         self.asked: dict[int, set[str]] = {}
@@ -69,6 +78,7 @@ class Coordinator(Generic[S]):
         self._log = log
         self._durable = durable
         self._wake = wake
+        self._mark = mark
         self._due: dict[str, int] = {}
         self._tickets: dict[int, int] = {}  # requests without an answer, with the connection that asked
         self._replies: dict[int, tuple[int, Reply]] = {}  # and the end of the log that they rest on
@@ -85,7 +95,7 @@ class Coordinator(Generic[S]):
         if self._rules.blank(subject):
             self.forget(name)
         if name in self.subjects:
-            self.asked.setdefault(peer, set()).add(name)
+            self.heard(name, peer)
         return ticket
 
     def answer(self, ticket: int) -> Reply | None:
@@ -102,8 +112,9 @@ class Coordinator(Generic[S]):
         """What is woken when there is a reply."""
         return (self._kind, ticket)
 
-    def carry_out(self, name: str, subject: S, effects: Iterable[Effect], now: int, at: int) -> None:
-        """Appends the records and lets the replies go, in order. If the disk is full, whoever waits is told."""
+    def carry_out(self, name: str, subject: S, effects: Iterable[Effect], now: int, at: int) -> Failure | None:
+        """Appends the records and markers and lets the replies go, in order. If the disk is full, whoever waits is
+        told, and so is the caller."""
         pending: list[LogRecord] = []
         failed: Failure | None = None
         for effect in effects:
@@ -113,13 +124,30 @@ class Coordinator(Generic[S]):
                 continue
             failed = failed or self.write(pending, at)
             pending = []
-            self._reply(effect.to, failed or effect.body)
+            if isinstance(effect, Marker):
+                failed = failed or self._marked(effect, at)
+            else:
+                self._reply(effect.to, failed or effect.body)
         failed = failed or self.write(pending, at)
         if failed is not None:
-            self._rules.not_recorded(subject)
+            for reply in self._rules.not_recorded(subject, failed, now):
+                self._reply(reply.to, reply.body)
         self._note_due(name, subject)
         if failed is not None and name in self._due:
             self._due[name] = max(self._due[name], now + STORAGE_RETRY_MS)
+        return failed
+
+    def _marked(self, marker: Marker, at: int) -> Failure | None:
+        assert self._mark is not None
+        try:
+            self._mark(marker, at)
+        except Refusal as refused:
+            return Failure(refused.code, refused.message)
+        return None
+
+    def heard(self, name: str, peer: int) -> None:
+        """A connection has to do with a subject: it is told when that closes."""
+        self.asked.setdefault(peer, set()).add(name)
 
     def write(self, made: Sequence[LogRecord], at: int) -> Failure | None:
         """Appends records that nobody waits for; tells why it could not."""

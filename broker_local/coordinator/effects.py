@@ -1,4 +1,5 @@
-"""What comes of an event in a coordinator: records for the log, and replies, in order."""
+"""What comes of an event in a coordinator: records for its log, markers for the logs of partitions, and replies, in
+order."""
 
 from __future__ import annotations
 
@@ -24,7 +25,18 @@ class Record:
     body: LogRecord
 
 
-Effect = Reply | Record
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Append to this partition that the transaction is committed, or aborted, if it is open there."""
+
+    topic: str
+    partition: int
+    producer_id: int
+    epoch: int
+    commit: bool
+
+
+Effect = Reply | Record | Marker
 
 
 class Call(NamedTuple):

@@ -34,6 +34,7 @@ from broker_local.coordinator.group_state import (
 )
 from broker_local.coordinator.offsets import CommittedOffset, PartitionKey, expired
 from broker_local.protocol.requests import groups as wire
+from broker_local.protocol.requests.records import GroupMember
 from broker_local.protocol.requests.request import Failure
 
 DEPARTED = 64
@@ -203,6 +204,17 @@ def on_commit(group: Group, call: Call, request: wire.Commit) -> list[Effect]:
     return [*effects, Reply(call.to, wire.CommitReply(tuple(results)))]
 
 
+def may_send_offsets(group: Group, call: Call, member: GroupMember, generation: int) -> Failure | None:
+    """Why offsets may not become part of a transaction in this name; None where they may. As in Kafka a generation that
+    has no plan yet is no reason: what its member had before is what it commits."""
+    if generation < 0 and not member.member_id:
+        return None  # no member: whoever assigns partitions by hand
+    wrong = _refused(group, member.member_id, member.instance_id, generation)
+    if wrong is None:
+        _heard(group, call, group.members[member.member_id])
+    return wrong
+
+
 def on_offsets_delete(group: Group, call: Call, request: wire.OffsetsDelete) -> list[Effect]:
     """Committed positions are taken away; only while the group is empty."""
     if group.phase != EMPTY:
@@ -277,11 +289,11 @@ def on_expiry(group: Group, at: int, retention_ms: int) -> list[Effect]:
     return _forget(group, keys, whole) if keys or whole else []
 
 
-def not_recorded(group: Group) -> None:
+def not_recorded(group: Group, failed: Failure, now: int) -> list[Reply]:
     """The log took no more records: what they would have made so has not happened. New members whose joins
     failed never learnt their ids, and come again as others."""
     if group.candidates is None:
-        return
+        return []
     lasting = {member.member_id for member in group.state.members}
     for name in [name for name, each in group.candidates.items() if each.parked is None]:
         if name not in lasting:
@@ -289,6 +301,7 @@ def not_recorded(group: Group) -> None:
             group.sessions.pop(name, None)
     if not group.candidates and not lasting:
         group.candidates = None
+    return []
 
 
 def describe(group: Group) -> wire.DescribedGroup:

@@ -24,7 +24,6 @@ SETTINGS = {
 }
 """Of the log. A group is one record, however much its members have to tell."""
 READ_BYTES = 4 * 1024 * 1024
-BATCH_ROWS = 1000
 
 
 class CoordinatorLog:
@@ -47,12 +46,12 @@ class CoordinatorLog:
             Refusal: a newer broker wrote it.
         """
         with suppress(Refusal):  # a full disk: it comes to be, or gets today's settings, when there is space
-            self._partition()
+            _ = self.partition
             if self._logs.topics[GROUP_TOPIC].config != SETTINGS:
                 self._logs.alter_topic(GROUP_TOPIC, SETTINGS)
         if GROUP_TOPIC not in self._logs.topics:
             return
-        log = self._partition()
+        log = self.partition
         offset = log.log_start
         while offset < log.end:
             found = log.read(offset, READ_BYTES)
@@ -74,7 +73,7 @@ class CoordinatorLog:
             raise Refusal(ErrorCode.UNSUPPORTED_VERSION, f"{piece.file.path}: {error}") from error
 
     def append(self, made: Sequence[LogRecord], at: int) -> None:
-        """Appends records, then replays them.
+        """Appends records, in one batch, then replays them: all of them are there, whatever happens, or none.
 
         Args:
             made: the records.
@@ -82,25 +81,24 @@ class CoordinatorLog:
         Raises:
             Refusal: the disk is full; what was refused has changed nothing.
         """
-        log = self._partition()
-        for start in range(0, len(made), BATCH_ROWS):
-            some = made[start : start + BATCH_ROWS]
-            keys, values = columns(some)
-            log.append(batches.write(keys, values, [at] * len(keys), None), at)
-            for record in some:
-                self._replay(record)
+        keys, values = columns(made)
+        self.partition.append(batches.write(keys, values, [at] * len(keys), None), at)
+        for record in made:
+            self._replay(record)
 
     @property
     def end(self) -> int:
         """Where the next record will lie."""
-        return self._partition().end
+        return self.partition.end
 
     @property
     def durable_end(self) -> int:
         """Up to where it is on the disk."""
-        return self._partition().durable_end
+        return self.partition.durable_end
 
-    def _partition(self) -> Partition:
+    @property
+    def partition(self) -> Partition:
+        """Where it lies."""
         if GROUP_TOPIC not in self._logs.topics:
             self._logs.create_topic(GROUP_TOPIC, 1, SETTINGS)
         return self._logs.partition(GROUP_TOPIC, 0)

@@ -458,6 +458,11 @@ class LogManager:
         self._partitions[found.id, number] = partition
         return partition
 
+    @property
+    def open_partitions(self) -> tuple[Partition, ...]:
+        """All that are open now: after a start that was no clean one, all there are."""
+        return tuple(self._partitions.values())
+
     def opened(self, topic_id: str, number: int) -> Partition | None:
         """A partition, if it is open already."""
         return self._partitions.get((topic_id, number))

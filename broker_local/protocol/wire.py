@@ -20,7 +20,6 @@ from broker_local.base.error_codes import ErrorCode
 from broker_local.base.files import FileSlice
 from broker_local.protocol.codec import MAX_ASKED_ROWS, BadHead, Body, FileBody, decode, encode
 from broker_local.protocol.requests.request import API_OF, APIS, Api, Asks, Failure, Reply
-from broker_local.protocol.requests.transactions import NOT_BUILT
 
 LENGTH = struct.Struct("<I")
 ASKED = struct.Struct("<IBBII")
@@ -145,9 +144,7 @@ def read_request(frame: memoryview) -> IncomingRequest:
         raise BadFrame(f"a head of {head_length} bytes in a frame of {len(frame)}")
     api = APIS.get(number)
     if api is None:
-        later = NOT_BUILT.get(number)
-        text = f"there is no API {number}" if later is None else f"{later} comes with exactly-once; not built yet"
-        raise BadRequest(correlation, number, Failure(ErrorCode.UNSUPPORTED_VERSION, text))
+        raise BadRequest(correlation, number, Failure(ErrorCode.UNSUPPORTED_VERSION, f"there is no API {number}"))
     if version != VERSION:
         text = f"{api.name} version {version}: this broker knows {VERSION} to {VERSION}"
         raise BadRequest(correlation, number, Failure(ErrorCode.UNSUPPORTED_VERSION, text))

@@ -109,10 +109,13 @@ class Coordinator:
         lines = []
         for effect in effects:
             if isinstance(effect, Record):
+                assert isinstance(effect.body, GroupRecord)
                 self.records.append(effect.body)
-                replay(self.group, unpack(*pack(effect.body)))
+                read = unpack(*pack(effect.body))
+                assert isinstance(read, GroupRecord)
+                replay(self.group, read)
                 lines.append(f"record {_record(effect.body)}")
-            else:
+            elif isinstance(effect, Reply):
                 lines.append(f"{self.tickets[effect.to]}: {self._reply(effect)}")
         return "\n".join(lines)
 

@@ -183,10 +183,12 @@ class Part:
 @request(25, CommittedReply)
 @dataclass(frozen=True, slots=True)
 class Committed(Asks[CommittedReply]):
-    """What is committed for these partitions (None: for all that have something)."""
+    """What is committed for these partitions (None: for all that have something). `require_stable`: not before all
+    transactions have ended that would commit something else for them."""
 
     group: Name
     parts: tuple[Part, ...] | None = None
+    require_stable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

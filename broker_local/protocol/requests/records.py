@@ -54,12 +54,14 @@ class ProducePart:
 @dataclass(frozen=True, slots=True)
 class Produce(Asks[ProduceReply]):
     """Batches to be appended, in this order. `acks` 0: *no reply is sent*; 1 and -1 (all) are the same
-    here. `member` None: whoever sends this is bound to no group.
+    here. `member` None: whoever sends this is bound to no group. `transactional_id`: all batches belong to the
+    transaction that goes on under it; the first one begins it.
     """
 
     acks: Annotated[int, Range(-1, 1)]
     parts: tuple[ProducePart, ...]
     member: GroupMember | None = None
+    transactional_id: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)

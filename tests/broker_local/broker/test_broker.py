@@ -233,8 +233,8 @@ def test_producer_ids_are_never_given_twice() -> None:
     assert len(set(first + then)) == 4
     error, text = desk.fails(ProducerId("mine"))
     assert (error, text) == (
-        ErrorCode.UNSUPPORTED_VERSION,
-        "transactional.id: transactions come with exactly-once; not built yet",
+        ErrorCode.INVALID_REQUEST,
+        "a producer with a transactional.id asks for init_transactions",
     )
 
 

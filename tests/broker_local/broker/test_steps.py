@@ -10,8 +10,7 @@ from broker_local.base.mem_files import MemFiles
 from broker_local.broker import on_fetch
 from broker_local.broker.broker import Peer
 from broker_local.broker.dispatch import advance, ask_again, handle, peer_gone
-from broker_local.broker.on_records import end_key
-from broker_local.broker.waits import Later, Steps
+from broker_local.broker.waits import Later, Steps, end_key
 from broker_local.protocol.requests.groups import Commit, CommitPart, Committed, GroupDescribe
 from broker_local.protocol.requests.records import (
     DeletePart,

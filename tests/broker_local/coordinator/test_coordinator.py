@@ -51,8 +51,12 @@ def on_time(till: Till, now: int, at: int) -> list[Effect]:
     return [Reply(ticket, request.Failure(ErrorCode.REQUEST_TIMED_OUT, "time is up")) for ticket in late]
 
 
-def not_recorded(till: Till) -> None:
+def not_recorded(till: Till, failed: request.Failure, now: int) -> list[Reply]:
+    """Who waits for more waits no longer."""
     till.forgotten += 1
+    told = [Reply(ticket, failed) for ticket in till.waiting]
+    till.waiting.clear()
+    return told
 
 
 RULES: Rules[Till] = Rules(

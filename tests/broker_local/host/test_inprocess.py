@@ -83,7 +83,7 @@ def test_calls_and_their_ends(link: Link) -> None:
     link.call(TopicCreate((NewTopic("t", 1, {}),)))
     with pytest.raises(TimeoutError, match="no answer to Fetch in 10 ms"):
         link.call(waiting(0), 10)
-    with pytest.raises(RequestFailed, match="not built yet"):
+    with pytest.raises(RequestFailed, match="asks for init_transactions"):
         link.call(ProducerId("mine"))
     link.send(Produce(0, (ProducePart("t", 0, batch(b"a")),)))
     assert link.receive(0) == []

@@ -121,15 +121,13 @@ def refusal(frame: bytes) -> Failure:
 
 def test_a_frame_is_as_the_page_shows_it() -> None:
     asked = Produce(-1, (ProducePart("t", 0, b"abc"),), GroupMember("g", "m-1"))
-    front = bytes.fromhex("2f000000 0a01 06000000 22000000 83a461636b73ffa57061727473 9193a1740003")
+    front = bytes.fromhex("41000000 0a01 06000000 34000000 84a461636b73ffa57061727473 9193a1740003")
     member = bytes.fromhex("a66d656d626572 93a167a36d2d31c0")
-    assert b"".join(request_frame(asked, 6)) == front + member + b"abc"
+    none = bytes.fromhex("b07472616e73616374696f6e616c5f6964 c0")
+    assert b"".join(request_frame(asked, 6)) == front + member + none + b"abc"
 
 
-def test_what_is_not_built_is_refused_by_name() -> None:
-    end = refusal(struct.pack("<BBII", 41, 1, 0, 0))
-    assert end.error == ErrorCode.UNSUPPORTED_VERSION
-    assert end.message == "transaction_end comes with exactly-once; not built yet"
+def test_what_there_is_not_is_refused_by_name() -> None:
     assert refusal(struct.pack("<BBII", 99, 1, 0, 0)).message == "there is no API 99"
     assert refusal(struct.pack("<BBII", 11, 9, 0, 0)).message == "fetch version 9: this broker knows 1 to 1"
 
