@@ -286,6 +286,10 @@ class InvalidTxnStateException(KafkaException, code=48):
     """The transaction is in no state for that."""
 
 
+class TransactionalIdNotFoundException(KafkaException, code=105):
+    """There is no such transactional id."""
+
+
 class OutOfOrderSequenceException(KafkaException, code=45):
     """A producer's sequence has a gap."""
 

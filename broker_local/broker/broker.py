@@ -39,10 +39,12 @@ S = TypeVar("S")
 
 
 class Peer(NamedTuple):
-    """A connection: its number, and the name it said hello with."""
+    """A connection: its number, and the name it said hello with. `near`: from this machine, where one that is closed
+    says that its process has ended or let go; over a network it may be neither."""
 
     id: int
     client: str
+    near: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class Broker:
 
     Of transactional ids `ongoing` are those with a transaction; `ending` those whose end is decided, with the end of
     the log that says so; `marked` where their markers lie, once they are written. `unreconciled`: logs that may have a
-    transaction which its coordinator does not know; `synced`: what an end rests on may have become durable.
+    transaction which its coordinator does not know; `synced`: what an end rests on may have become durable;
+    `unheeded`: members may be out whose transactions are not aborted yet.
     """
 
     logs: LogManager
@@ -94,6 +97,7 @@ class Broker:
     marked: dict[str, list[tuple[Partition, int]]] = field(default_factory=dict)
     unreconciled: list[Partition] = field(default_factory=list)
     synced: bool = False
+    unheeded: bool = False
     producer_ids: range = range(0)
     rotation: int = 0
     next_tick: int = 0

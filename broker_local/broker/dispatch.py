@@ -167,7 +167,10 @@ def turn(broker: Broker, at: Instant) -> None:
     Raises:
         faults.StorageFailure: the disk failed.
     """
-    broker.groups.on_time(at.now, at.at)
+    due = broker.groups.next_due()
+    if due is not None and due <= at.now:
+        broker.groups.on_time(at.now, at.at)
+        broker.unheeded = True
     on_transactions.on_time(broker, at)
     broker.logs.sweep()
     if at.now >= broker.next_tick:

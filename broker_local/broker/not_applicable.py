@@ -7,7 +7,6 @@ _NETWORK = "clients come over a Unix socket, and over TCP where `serve --listen`
 _COPIES = "there is one node, and one copy of each log"
 _LOOP = "one loop serves all clients; there are no pools of threads to size"
 _TLS = "TLS and authentication are not built yet; only this user, or the holder of a token, gets in"
-_EXACTLY_ONCE = "transactions come with exactly-once; not built yet"
 _QUOTA = "clients have no quotas"
 _JVM = "a class of the Java virtual machine cannot be loaded"
 _ARCHIVE = "logs lie in the data directory only"
@@ -114,8 +113,7 @@ REASONS: dict[str, str] = {
     "ssl.": _TLS,
     "super.users": _TLS,
     "telemetry.": "nothing is pushed",
-    "transaction.": _EXACTLY_ONCE,
-    "transactional.": _EXACTLY_ONCE,
+    "transaction.": _GROUP_LOG,
     "unclean.leader.election.": _COPIES,
     "unstable.": "what is built is on",
     "zookeeper.": _NODE,

@@ -81,7 +81,7 @@ def _append(
         if part.topic == GROUP_TOPIC:
             raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is written by the broker alone")
         partition = open_or_create(broker, part.topic, part.partition)
-        begin = None if name is None else joining(broker, peer, name, part.topic, part.partition, at)
+        begin = None if name is None else joining(broker, peer, name, request.member, (part.topic, part.partition), at)
         appended = partition.append(_bytes(part.batch), at.at, begin)
     except Refusal as refused:
         return wire.ProducedPart(part.topic, part.partition, refused.code, refused.message, -1, -1, -1)

@@ -21,6 +21,7 @@ from broker_local.coordinator import transaction as machine
 from broker_local.coordinator.effects import Call, Effect
 from broker_local.coordinator.group import may_send_offsets
 from broker_local.coordinator.group_state import Group
+from broker_local.coordinator.offsets import PartitionKey
 from broker_local.coordinator.records import ProducerIds
 from broker_local.coordinator.transaction_state import (
     COMMITTED,
@@ -119,7 +120,7 @@ def describe(broker: Broker, peer: Peer, request: wire.DescribeTransactions, at:
     for name in dict.fromkeys(request.ids):
         found = broker.transactions.subjects.get(name)
         if found is None or found.state is None:
-            error = ErrorCode.INVALID_PRODUCER_ID_MAPPING
+            error = ErrorCode.TRANSACTIONAL_ID_NOT_FOUND
             rows.append(wire.DescribedTransaction(name, error, "", -1, -1, 0, -1, "", False, None, (), ()))
         else:
             rows.append(machine.describe(found))
@@ -142,15 +143,22 @@ def _ask(
         if make:
             known[name] = transaction
     ticket = broker.transactions.ask(name, transaction, peer.id, peer.client, event, at.now, at.at)
+    _bound(transaction, peer)
     advance(broker, at)
     return answered(broker, broker.transactions, ticket, at)
+
+
+def _bound(transaction: Transaction, peer: Peer) -> None:
+    """A transaction is bound to its connection only where a closed one says something of the process behind it."""
+    if not peer.near:
+        transaction.peer = None
 
 
 # Batches -----------------------------------------------------------------------------------------
 
 
 def joining(
-    broker: Broker, peer: Peer, name: str, topic: str, number: int, at: Instant
+    broker: Broker, peer: Peer, name: str, member: GroupMember | None, place: PartitionKey, at: Instant
 ) -> Callable[[Header], None]:
     """What `Partition.append` asks before it writes a batch of a transaction: from the first one on the partition
     belongs to it, and the coordinators' log says so before the partition has the batch.
@@ -164,10 +172,11 @@ def joining(
             raise Refusal(ErrorCode.INVALID_TXN_STATE, text)
         transaction = broker.transactions.subjects.get(name) or Transaction(name)
         producer = ProducerIdentity(header.producer_id, header.epoch)
-        came = machine.on_partition(transaction, peer.id, at.now, at.at, producer, ((topic, number),))
+        came = machine.on_partition(transaction, peer.id, at.now, at.at, producer, (place,), member)
         failed = came if isinstance(came, Failure) else None
         if not isinstance(came, Failure):
             broker.transactions.heard(name, peer.id)
+            _bound(transaction, peer)
             if came:
                 failed = broker.transactions.carry_out(name, transaction, came, at.now, at.at)
         if failed is not None:
@@ -219,12 +228,14 @@ def _on_disk(broker: Broker, partition: Partition, end: int) -> bool:
 def heed_groups(broker: Broker, at: Instant) -> None:
     """After members may have been put out of groups: the transactions of those that were are aborted. That is before
     any plan of the next generation: who gets their partitions would else wait for what they have begun."""
+    broker.unheeded = False
     for name in list(broker.ongoing):
         transaction = broker.transactions.subjects[name]
         state = transaction.state
         assert state is not None
         if any(fenced_member(broker, member) is not None for member in state.members):
-            _carry_out(broker, transaction, machine.member_out(transaction), at)
+            failed = _carry_out(broker, transaction, machine.member_out(transaction), at)
+            broker.unheeded = broker.unheeded or failed is not None  # a full disk: each turn tries again
 
 
 # Time and starts ---------------------------------------------------------------------------------
@@ -234,9 +245,11 @@ def on_time(broker: Broker, at: Instant) -> None:
     """Deadlines that have passed, and ends that can go on."""
     broker.synced = False
     broker.transactions.on_time(at.now, at.at)
-    heed_groups(broker, at)
+    if broker.unheeded:
+        heed_groups(broker, at)
     advance(broker, at)
-    _reconcile(broker, at)
+    if broker.unreconciled:
+        _reconcile(broker, at)
 
 
 def expire(broker: Broker, at: Instant) -> None:
@@ -270,7 +283,7 @@ def _reconcile(broker: Broker, at: Instant) -> None:
 
 
 def _known_or_ended(
-    broker: Broker, partition: Partition, place: tuple[str, int], producer: ProducerIdentity, at: Instant
+    broker: Broker, partition: Partition, place: PartitionKey, producer: ProducerIdentity, at: Instant
 ) -> None:
     commit = False
     for transaction in broker.transactions.subjects.values():

@@ -72,6 +72,14 @@ def _group(name: str, low: int = 1) -> Put:
     return _whole(put, low)
 
 
+def _transaction(name: str) -> Put:
+    def put(settings: BrokerSettings, value: int) -> BrokerSettings:
+        changed: dict[str, int] = {name: value}
+        return replace(settings, transaction=replace(settings.transaction, **changed))
+
+    return _whole(put, 1)
+
+
 def _is_true(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("give true or false")
@@ -215,6 +223,18 @@ SETTINGS: dict[str, Setting] = {
             "the longest session.timeout.ms a member may ask for",
         ),
         Setting("group.max.size", "10000", _group("max_size"), "members of a group"),
+        Setting(
+            "transaction.max.timeout.ms",
+            "900000",
+            _transaction("max_timeout_ms"),
+            "the longest transaction.timeout.ms a producer may ask for",
+        ),
+        Setting(
+            "transactional.id.expiration.ms",
+            "604800000",
+            _transaction("retention_ms"),
+            "how long a transactional id is kept under which nothing happens",
+        ),
         Setting(
             "max.connections",
             "1000",

@@ -106,8 +106,10 @@ def on_partition(
     at: int,
     producer: ProducerIdentity,
     partitions: Sequence[PartitionKey],
+    member: GroupMember | None = None,
 ) -> Failure | list[Effect]:
     """A batch is about to be written: its partitions belong to the transaction from the first one on, which begins it.
+    `member` is the stamp of its request: in whose name it writes.
 
     Returns:
         Why it may not be written, or the records that have to be in the log before it is.
@@ -118,11 +120,12 @@ def on_partition(
     state = transaction.state
     assert state is not None
     _heard(transaction, peer)
-    if state.state == ONGOING and all(each in state.partitions for each in partitions):
+    same = member is None or member == state.member
+    if state.state == ONGOING and same and all(each in state.partitions for each in partitions):
         return []
     joined = {*state.partitions, *partitions} if state.state == ONGOING else {*partitions}
     made = _ongoing(transaction, state, now, at, partitions=tuple(sorted(joined)))
-    return [Record(_record(transaction, state, made))]
+    return [Record(_record(transaction, state, made if same else replace(made, member=member)))]
 
 
 def on_offsets(transaction: Transaction, call: Call, request: wire.TransactionOffsets) -> list[Effect]:
@@ -199,7 +202,7 @@ def on_abort(transaction: Transaction, call: Call) -> list[Effect]:
     """A tool ends what goes on; its producer is fenced."""
     state = transaction.state
     if state is None:
-        return [Reply(call.to, _unknown(transaction.name))]
+        return _fail(call.to, ErrorCode.TRANSACTIONAL_ID_NOT_FOUND, f"there is no transactional id {transaction.name}")
     if state.state in IDLE:
         text = f"nothing goes on under transactional id {transaction.name}: it is {state.state}"
         return _fail(call.to, ErrorCode.INVALID_TXN_STATE, text)

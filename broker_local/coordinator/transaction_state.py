@@ -79,7 +79,8 @@ class TransactionState:
         timeout_ms: how long a transaction may go on.
         since: wall clock (ms) at which the transaction began; where none goes on, of the last change.
         client: the name that its producer's connection said hello with.
-        member: in whose name it writes; once that one is put out of its group, its transaction is aborted.
+        member: in whose name it writes, as its init or the last stamp said; once that one is put out of its group, its
+            transaction is aborted.
         partitions: what it has written to, sorted.
         offsets: what becomes committed with it.
         following: while an end is prepared: who may write after it.
@@ -130,9 +131,10 @@ class Transaction:
     """A transactional id: what lasts (`state`; None: nothing yet), and what is going on. Changed only by the functions
     of this module and of `transaction.py`.
 
-    `peer` is the connection that it was last heard of by (None: it closed, or the broker has started since); `lonely`
-    until when its silence is borne then; `deadline` when its time is up. `ends` and `inits` are requests that wait for
-    the end that is prepared. `marked`: its markers are written. `retry`: when the next try is due.
+    `peer` is the connection that it was last heard of by (None: it closed, or the broker has started since, or it is
+    not of this machine and says nothing by closing); `lonely` until when its silence is borne then; `deadline` when
+    its time is up. `ends` and `inits` are requests that wait for the end that is prepared. `marked`: its markers are
+    written. `retry`: when the next try is due.
     """
 
     name: str

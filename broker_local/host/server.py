@@ -345,7 +345,7 @@ class Server:
 
     def _let_in(self, connection: Connection, hello: Hello) -> None:
         """From here on it may send what is large, and counts as one of ours."""
-        connection.peer = Peer(connection.id, hello.client)
+        connection.peer = Peer(connection.id, hello.client, near=connection.socket.family == socket.AF_UNIX)
         connection.incoming = connection.incoming.widen(MAX_REQUEST)
         self._acceptor.forget(connection)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):

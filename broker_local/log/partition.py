@@ -552,21 +552,17 @@ class Partition:
         """Removes the records before an offset.
 
         Args:
-            before: the new log start; -1 for the end, or the first transaction that is open.
+            before: the new log start; -1 for the end. No record goes that comes after the begin of an open transaction.
         Returns:
             The log start.
         Raises:
-            Refusal: OFFSET_OUT_OF_RANGE if the log ends before it, or a transaction that began before it is open;
-                KAFKA_STORAGE_ERROR if the disk is full.
+            Refusal: OFFSET_OUT_OF_RANGE if the log ends before it; KAFKA_STORAGE_ERROR if the disk is full.
         """
-        stable = self.last_stable_offset
-        before = stable if before == -1 else before
+        before = self.end if before == -1 else before
         if not 0 <= before <= self.end:
             said = f"records before {before} of {self!r} cannot be deleted: the log ends at {self.end}"
             raise Refusal(ErrorCode.OFFSET_OUT_OF_RANGE, said)
-        if before > stable:
-            said = f"records before {before} of {self!r} cannot be deleted: a transaction is open from {stable} on"
-            raise Refusal(ErrorCode.OFFSET_OUT_OF_RANGE, said)
+        before = min(before, self.last_stable_offset)
         if before > self.log_start:
             self._shorten(sum(1 for segment in self._segments[1:] if segment.base <= before), before)
         return self.log_start

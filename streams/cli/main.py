@@ -22,6 +22,7 @@ COMMANDS = {
     "produce": "Send lines as records.",
     "consume": "Print the records of a topic.",
     "groups": "List and describe groups, with lag.",
+    "transactions": "List and describe transactions, and end one that hangs.",
 }
 """Each is the function of its name in the module of its name, imported when it is called: a command costs what it
 needs."""
@@ -34,7 +35,6 @@ NOT_BUILT = {
     "is restored.",
     "query": "Consume the store's changelog topic, or write the table to a topic with to_stream().to(...).",
     "config": "docs/settings.md has all settings; one that is wrong is named when the application starts.",
-    "transactions": "They come with exactly_once_v2.",
     "connect": "Write a producer or a consumer: streams.clients.",
 }
 """Commands that are known and come later, and what to do meanwhile."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from streams.clients.api import OffsetAndTimestamp as OffsetAndTimestamp
     from streams.clients.api import Position as OffsetAndMetadata
     from streams.clients.api import TopicDescription as TopicDescription
+    from streams.clients.api import TransactionDescription as TransactionDescription
+    from streams.clients.api import TransactionListing as TransactionListing
     from streams.clients.consumer import Consumer as Consumer
     from streams.clients.consumer import ConsumerGroupMetadata as ConsumerGroupMetadata
     from streams.clients.fetch_buffer import ConsumerRecord as ConsumerRecord
@@ -49,12 +51,15 @@ _HOMES = {
     "RecordMetadata": ("streams.record", "RecordMetadata"),
     "TopicDescription": ("streams.clients.api", "TopicDescription"),
     "TopicPartition": ("streams.record", "TopicPartition"),
+    "TransactionDescription": ("streams.clients.api", "TransactionDescription"),
+    "TransactionListing": ("streams.clients.api", "TransactionListing"),
 }
 
 __all__ = [
     "Admin", "Consumer", "ConsumerGroupDescription", "ConsumerGroupMetadata", "ConsumerRebalanceListener",
     "ConsumerRecord", "GroupListing", "GroupMember", "Isolation", "OffsetAndMetadata", "OffsetAndTimestamp",
     "PartitionLag", "Producer", "ProducerRecord", "RecordMetadata", "TopicDescription", "TopicPartition",
+    "TransactionDescription", "TransactionListing",
 ]  # fmt: skip
 
 

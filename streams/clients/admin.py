@@ -15,6 +15,8 @@ from streams.clients.api import (
     OffsetAndTimestamp,
     Position,
     TopicDescription,
+    TransactionDescription,
+    TransactionListing,
 )
 from streams.clients.assignors import read_assignment
 from streams.clients.connect import connect
@@ -396,6 +398,29 @@ class Admin:
             GroupNotEmptyException: it has members.
         """
         self._open().delete_group(check_group(group))
+
+    # Transactions
+
+    def list_transactions(self) -> tuple[TransactionListing, ...]:
+        """All transactional ids, sorted."""
+        return self._open().list_transactions()
+
+    def describe_transaction(self, transactional_id: str) -> TransactionDescription:
+        """What goes on under a transactional id: who holds it, since when, and in which partitions.
+
+        Raises:
+            TransactionalIdNotFoundException: there is no such id.
+        """
+        return self._open().describe_transaction(check_text(transactional_id, "transactional_id"))
+
+    def abort_transaction(self, transactional_id: str) -> None:
+        """Aborts what goes on under a transactional id, and fences its producer: for a transaction that hangs.
+
+        Raises:
+            TransactionalIdNotFoundException: there is no such id.
+            InvalidTxnStateException: nothing goes on under it.
+        """
+        self._open().abort_transaction(check_text(transactional_id, "transactional_id"))
 
     def _partitions(self, topics: Iterable[str | TopicPartition]) -> list[TopicPartition]:
         single: list[TopicPartition] = []

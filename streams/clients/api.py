@@ -471,6 +471,45 @@ class GroupListing(NamedTuple):
     protocol_type: str
 
 
+class TransactionListing(NamedTuple):
+    """A transactional id: its state in Kafka's words (`Empty`, `Ongoing`, ...), and the producer that may write."""
+
+    transactional_id: str
+    state: str
+    producer_id: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionDescription:
+    """What goes on under a transactional id.
+
+    Args:
+        transactional_id: the id.
+        state: Kafka's word.
+        producer_id, epoch: who may write.
+        timeout_ms: how long a transaction may go on.
+        since: wall clock (ms) at which the one that goes on began; None: none does.
+        holder: the client id of its producer.
+        connected: whether the engine has a connection of that producer.
+        member_id: the member of a group in whose name it writes; None: nobody's.
+        partitions: what it has written to.
+        groups: whose positions are committed with it.
+    """
+
+    transactional_id: str
+    state: str
+    producer_id: int
+    epoch: int
+    timeout_ms: int
+    since: int | None
+    holder: str
+    connected: bool
+    member_id: str | None
+    partitions: tuple[TopicPartition, ...]
+    groups: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class MemberDescription:
     """A member of a group, with the bytes it joined with, the bytes it was assigned and those it tells of itself (b"":
@@ -624,6 +663,27 @@ class Admin(Protocol):
 
         Raises:
             GroupIdNotFoundException, GroupNotEmptyException.
+        """
+        ...
+
+    def list_transactions(self) -> tuple[TransactionListing, ...]:
+        """All transactional ids, sorted."""
+        ...
+
+    def describe_transaction(self, transactional_id: str) -> TransactionDescription:
+        """What goes on under a transactional id, who holds it and since when.
+
+        Raises:
+            TransactionalIdNotFoundException: there is no such id.
+        """
+        ...
+
+    def abort_transaction(self, transactional_id: str) -> None:
+        """Aborts what goes on under a transactional id, and fences its producer.
+
+        Raises:
+            TransactionalIdNotFoundException: there is no such id.
+            InvalidTxnStateException: nothing goes on under it.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from broker_local.protocol.requests import groups, records, topics
+from broker_local.protocol.requests import groups, records, topics, transactions
 from broker_local.protocol.requests.request import NO_OFFSET, Asks
 from streams.clients.api import (
     GroupDescription,
@@ -16,6 +16,8 @@ from streams.clients.api import (
     OffsetAndTimestamp,
     Position,
     TopicDescription,
+    TransactionDescription,
+    TransactionListing,
 )
 from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
@@ -216,6 +218,37 @@ class LocalAdmin:
         (result,) = self._connection.ask(groups.GroupDelete((group,)), group).groups
         if result.error:
             raise exception(result.error, "", group)
+
+    # Transactions
+
+    def list_transactions(self) -> tuple[TransactionListing, ...]:
+        """See `Admin.list_transactions`."""
+        rows = self._connection.ask(transactions.ListTransactions()).transactions
+        return tuple(TransactionListing(row.transactional_id, row.state, row.producer_id, row.epoch) for row in rows)
+
+    def describe_transaction(self, transactional_id: str) -> TransactionDescription:
+        """See `Admin.describe_transaction`."""
+        asked = transactions.DescribeTransactions((transactional_id,))
+        (row,) = self._connection.ask(asked, transactional_id).transactions
+        if row.error:
+            raise exception(row.error, f"There is no transactional id {transactional_id!r}.")
+        return TransactionDescription(
+            row.transactional_id,
+            row.state,
+            row.producer_id,
+            row.epoch,
+            row.timeout_ms,
+            None if row.since < 0 else row.since,
+            row.holder,
+            row.connected,
+            None if row.member is None else row.member.member_id,
+            tuple(TopicPartition(part.topic, part.partition) for part in row.partitions),
+            row.groups,
+        )
+
+    def abort_transaction(self, transactional_id: str) -> None:
+        """See `Admin.abort_transaction`."""
+        self._connection.ask(transactions.AbortTransaction(transactional_id), transactional_id)
 
     def close(self) -> None:
         """See `Admin.close`."""

@@ -325,7 +325,7 @@ def test_tools_see_who_holds_a_transaction_since_when_and_where_and_can_end_it()
     (row,) = desk.ask(ListTransactions()).transactions
     assert (row.transactional_id, row.state, (row.producer_id, row.epoch)) == ("x", "Ongoing", writer.identity)
     found, none = desk.ask(DescribeTransactions(("x", "y"))).transactions
-    assert none.error == ErrorCode.INVALID_PRODUCER_ID_MAPPING
+    assert none.error == ErrorCode.TRANSACTIONAL_ID_NOT_FOUND
     assert (found.holder, found.connected, found.since) == ("client7", True, WALL + 1_000)
     assert found.partitions == (Part("out", 1),) and found.groups == ("g",)
     desk.ask(AbortTransaction("x"))

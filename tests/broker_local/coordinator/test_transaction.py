@@ -1,5 +1,5 @@
-"""The transaction machine against a short model: whatever comes in whatever order, answers lost and broker killed between
-any two steps, each (producer id, epoch) has one outcome, the one its producer was told."""
+"""The transaction machine against a short model: whatever comes in whatever order, answers lost and the broker killed
+between any two steps, each (producer id, epoch) has one outcome, the one its producer was told."""
 
 from __future__ import annotations
 
@@ -166,11 +166,10 @@ class Run:
         assert self.position == (committed[-1] if committed else 0)
 
 
+LOST = ("init lost", "renew lost", "commit lost", "abort lost")
+ENDS = ("commit", "abort", "gone", "out", "time", "kill", "markers", "complete")
 STEP = st.tuples(
-    st.sampled_from(
-        ["init", "renew", "write", "write", "write", "offsets", "commit", "abort", "gone", "out", "time", "kill"]
-        + ["markers", "complete", "init lost", "renew lost", "commit lost", "abort lost"]
-    ),
+    st.sampled_from(("init", "renew", "write", "write", "write", "offsets", *ENDS, *LOST)),
     st.integers(0, 2),
     st.integers(0, 12),
 )
