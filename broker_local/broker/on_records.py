@@ -3,7 +3,7 @@ appended (`Partition.append`)."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal, Unreadable
@@ -12,6 +12,7 @@ from broker_local.broker.broker import Broker, Peer
 from broker_local.broker.on_groups import fenced_member
 from broker_local.broker.on_transactions import joining
 from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps, end_key
+from broker_local.log.format import Header
 from broker_local.log.partition import Partition
 from broker_local.log.topics import GROUP_TOPIC
 from broker_local.protocol.codec import Body, FileBody
@@ -38,14 +39,13 @@ def produce(broker: Broker, peer: Peer, request: wire.Produce, at: Instant) -> A
         return fenced
     rows: list[wire.ProducedPart] = []
     written: list[tuple[Partition, int]] = []
+    begin = joining(broker, peer, request, request.parts, at)
     for part in request.parts:
-        rows.append(_append(broker, peer, request, part, at, written))
+        rows.append(_append(broker, part, begin, at, written))
     return _produced(broker, request, rows, written)
 
 
-def _append_all(
-    broker: Broker, peer: Peer, request: wire.Produce, at: Instant
-) -> Generator[None, None, Answer]:
+def _append_all(broker: Broker, peer: Peer, request: wire.Produce, at: Instant) -> Generator[None, None, Answer]:
     rows: list[wire.ProducedPart] = []
     written: list[tuple[Partition, int]] = []
     for part in request.parts:
@@ -53,7 +53,8 @@ def _append_all(
         fenced = fenced_member(broker, request.member)  # it may have been put out since the last step
         if fenced is not None:
             return fenced
-        rows.append(_append(broker, peer, request, part, at, written))
+        begin = joining(broker, peer, request, (part,) if rows else request.parts, at)
+        rows.append(_append(broker, part, begin, at, written))
     return _produced(broker, request, rows, written)
 
 
@@ -70,18 +71,15 @@ def _produced(
 
 def _append(
     broker: Broker,
-    peer: Peer,
-    request: wire.Produce,
     part: wire.ProducePart,
+    begin: Callable[[Header], None] | None,
     at: Instant,
     written: list[tuple[Partition, int]],
 ) -> wire.ProducedPart:
-    name = request.transactional_id
     try:
         if part.topic == GROUP_TOPIC:
             raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is written by the broker alone")
         partition = open_or_create(broker, part.topic, part.partition)
-        begin = None if name is None else joining(broker, peer, name, request.member, (part.topic, part.partition), at)
         appended = partition.append(_bytes(part.batch), at.at, begin)
     except Refusal as refused:
         return wire.ProducedPart(part.topic, part.partition, refused.code, refused.message, -1, -1, -1)

@@ -9,7 +9,7 @@ coordinator would abort the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from broker_local.base import names
 from broker_local.base.error_codes import ErrorCode
@@ -34,7 +34,7 @@ from broker_local.coordinator.transaction_state import (
 from broker_local.log.format import TRANSACTIONAL, Header
 from broker_local.log.partition import Partition
 from broker_local.protocol.requests import transactions as wire
-from broker_local.protocol.requests.records import GroupMember
+from broker_local.protocol.requests.records import GroupMember, Produce, ProducePart
 from broker_local.protocol.requests.request import Failure
 
 ID_BLOCK = 1000
@@ -158,29 +158,45 @@ def _bound(transaction: Transaction, peer: Peer) -> None:
 
 
 def joining(
-    broker: Broker, peer: Peer, name: str, member: GroupMember | None, place: PartitionKey, at: Instant
-) -> Callable[[Header], None]:
-    """What `Partition.append` asks before it writes a batch of a transaction: from the first one on the partition
-    belongs to it, and the coordinators' log says so before the partition has the batch.
+    broker: Broker, peer: Peer, request: Produce, parts: Sequence[ProducePart], at: Instant
+) -> Callable[[Header], None] | None:
+    """What `Partition.append` asks before it writes a batch of a transaction; None where the request is of none.
 
-    The coordinator looks at (id, epoch) of every batch: nothing that comes late gets into the next transaction.
+    From the first batch on its partition belongs to the transaction, and the coordinators' log says so before the
+    partition has the batch; of all these parts in one record. The coordinator looks at (id, epoch) of every batch:
+    nothing that comes late gets into the next transaction.
+
+    Args:
+        broker: the broker.
+        peer: the connection.
+        request: what it asks.
+        parts: of it, those that are appended in this step.
+        at: the time.
     """
+    name = request.transactional_id
+    if name is None:
+        return None
+    places = [(part.topic, part.partition) for part in parts]
+    joined: set[ProducerIdentity] = set()
 
     def begin(header: Header) -> None:
         if not header.flags & TRANSACTIONAL:
             text = f"a batch of transactional id {name} belongs to no transaction"
             raise Refusal(ErrorCode.INVALID_TXN_STATE, text)
-        transaction = broker.transactions.subjects.get(name) or Transaction(name)
         producer = ProducerIdentity(header.producer_id, header.epoch)
-        came = machine.on_partition(transaction, peer.id, at.now, at.at, producer, (place,), member)
+        if producer in joined:
+            return
+        transaction = broker.transactions.subjects.get(name) or Transaction(name)
+        came = machine.on_partition(transaction, peer.id, at.now, at.at, producer, places, request.member)
         failed = came if isinstance(came, Failure) else None
         if not isinstance(came, Failure):
             broker.transactions.heard(name, peer.id)
             _bound(transaction, peer)
             if came:
-                failed = broker.transactions.carry_out(name, transaction, came, at.now, at.at)
+                failed = _carry_out(broker, transaction, came, at)
         if failed is not None:
             raise Refusal(ErrorCode(failed.error), failed.message)
+        joined.add(producer)
 
     return begin
 

@@ -104,6 +104,8 @@ def test_roll_and_durability_and_groups() -> None:
     assert read("log.flush.interval.messages=1").durability == "durable"
     assert read_settings("process", [given("", "log.flush.interval.messages=1")]).durability == "process"
     assert read("offset.metadata.max.bytes=0").group.max_metadata == 0
+    assert read("transaction.max.timeout.ms=5").transaction.max_timeout_ms == 5
+    assert read("transactional.id.expiration.ms=7").transaction.retention_ms == 7
     assert read("auto.create.topics.enable=FALSE").creates_topics is False
 
 

@@ -10,8 +10,8 @@ import pytest
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.mem_files import Killed, MemFiles, Plan
 from broker_local.broker import on_transactions
-from broker_local.broker.broker import Broker, BrokerSettings
-from broker_local.broker.dispatch import turn
+from broker_local.broker.broker import Broker, BrokerSettings, Peer
+from broker_local.broker.dispatch import complete, handle, turn
 from broker_local.broker.waits import Instant
 from broker_local.log import format as batches
 from broker_local.log.topics import GROUP_TOPIC
@@ -202,6 +202,20 @@ def test_whoever_initialises_the_same_id_fences_the_one_before_it(durability: st
     assert committed(desk, "out", 0) == [b"new"]
 
 
+@pytest.mark.parametrize("partitions", [2, 20])
+def test_all_partitions_of_a_request_join_in_one_record(partitions: int) -> None:
+    """Also of one that is taken in steps."""
+    desk = Desk()
+    desk.ask(TopicCreate((NewTopic("wide", partitions, {}),)))
+    writer = Writer(desk).init()
+    before = desk.broker.log.end
+    parts = tuple(part for number in range(partitions) for part in writer.batch("wide", number, b"a").parts)
+    rows = desk.ask(Produce(-1, parts, transactional_id="x")).parts
+    assert [row.error for row in rows] == [0] * partitions and desk.broker.log.end == before + 1
+    writer.end(True)
+    assert all(committed(desk, "wide", number) == [b"a"] for number in range(partitions))
+
+
 def test_nothing_late_gets_into_the_next_transaction() -> None:
     desk = desk_of()
     writer = Writer(desk).init()
@@ -262,6 +276,36 @@ def test_the_transaction_of_a_member_that_is_put_out_ends_before_the_next_plan_i
     reply = desk.answers[stable]
     assert isinstance(reply, CommittedReply) and reply.parts[0].offset == -1
     assert writer.write("out", 0, b"late").error == ErrorCode.PRODUCER_FENCED
+
+
+def test_the_stamp_of_a_batch_binds_its_transaction_to_a_member() -> None:
+    """Also where nothing was sent for the group yet."""
+    desk = desk_of()
+    member = desk.ask(Join("g", 6_000, 6_000, "", None, "consumer", (JoinProtocol("range", b""),)), peer=7)
+    stamp = GroupMember("g", member.member_id)
+    writer = Writer(desk, peer=8).init()
+    (part,) = desk.ask(replace(writer.batch("out", 0, b"a"), member=stamp), peer=8).parts
+    assert part.error == ErrorCode.NONE
+    (found,) = desk.ask(DescribeTransactions(("x",))).transactions
+    assert found.member == stamp
+    desk.gone(7)
+    assert desk.broker.logs.partition("out", 0).last_stable_offset == 2 and committed(desk, "out", 0) == []
+    error, said = desk.fails(replace(writer.batch("out", 0, b"b"), member=stamp), peer=8)
+    assert error == ErrorCode.FENCED_MEMBER_EPOCH, said
+
+
+def test_a_connection_over_a_network_says_nothing_by_closing() -> None:
+    desk = desk_of()
+    far = Peer(7, "far", near=False)
+    given = complete(handle(desk.broker, far, InitTransactions("x", 60_000), desk.at))
+    assert isinstance(given, ProducerIdReply)
+    writer = Writer(desk, identity=(given.producer_id, given.epoch))
+    complete(handle(desk.broker, far, writer.batch("out", 0, b"a"), desk.at))
+    desk.gone(7)
+    desk.time(59_999)
+    assert desk.broker.logs.partition("out", 0).last_stable_offset == 0
+    desk.time(1)
+    assert desk.broker.logs.partition("out", 0).last_stable_offset == 2, "its time is up"
 
 
 def test_who_leaves_its_group_leaves_no_transaction() -> None:
