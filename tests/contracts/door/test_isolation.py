@@ -1,6 +1,6 @@
 """What readers are shown of a log with an open transaction, and of one with records that they may not see.
 
-Nobody can begin a transaction yet, but the log knows what one is: its batches are put there while the engine is down.
+The batches of a transaction are put there while the engine is down, so that no producer of it is there to end it.
 """
 
 from __future__ import annotations
