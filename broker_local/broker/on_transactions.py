@@ -25,7 +25,6 @@ from broker_local.coordinator.offsets import PartitionKey
 from broker_local.coordinator.records import ProducerIds
 from broker_local.coordinator.transaction_state import (
     COMMITTED,
-    IDLE,
     PREPARED,
     ProducerIdentity,
     Transaction,
@@ -319,7 +318,7 @@ def _known_or_ended(
                     raise Refusal(ErrorCode(failed.error), failed.message)
                 return
             commit = state.how == COMMITTED
-        elif state.state in IDLE and state.ended is not None and state.ended.producer == producer:
+        elif state.ended is not None and state.ended.producer == producer:
             commit = state.ended.how == COMMITTED
     partition.end_transaction(*producer, commit, at.at)
     broker.wake(end_key(*place))

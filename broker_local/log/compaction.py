@@ -26,7 +26,7 @@ from broker_local.log import format as batches
 from broker_local.log.format import NO_TIME, BadBatch, Header
 from broker_local.log.segment import BatchPosition, Name, Segment
 from broker_local.log.topics import TopicSettings
-from broker_local.log.transactions import AbortedRange, is_aborted
+from broker_local.log.transactions import AbortedRange, AbortedRanges, by_producer, is_aborted
 
 KEY_BYTES = 128 << 20
 """Memory for the keys of one pass (`log.cleaner.dedupe.buffer.size`); what does not fit waits for the next."""
@@ -199,8 +199,9 @@ def run(files: Files, job: Job) -> CompactionResult:
     """
     handles = Handles(files, limit=8)
     old = [[_found(handles, job, facts) for facts in group] for group in job.groups]
-    newest, end = _newest_offsets([segment for group in old for segment in group], job)
-    walker = _Pass(job, newest, end)
+    aborted = by_producer(job.aborted)
+    newest, end = _newest_offsets([segment for group in old for segment in group], job, aborted)
+    walker = _Pass(job, newest, end, aborted)
     fresh: list[Segment] = []
     read: list[Name] = []
     try:
@@ -233,13 +234,15 @@ def _found(handles: Handles, job: Job, facts: SegmentFacts) -> Segment:
     return segment
 
 
-def _newest_offsets(segments: Sequence[Segment], job: Job) -> tuple[dict[bytes, int], int]:
+def _newest_offsets(
+    segments: Sequence[Segment], job: Job, aborted: AbortedRanges
+) -> tuple[dict[bytes, int], int]:
     """The newest offset of every key from `dirty_from` on, and how far that goes: as much as there is memory for."""
     newest: dict[bytes, int] = {}
     room, done = job.key_bytes, job.dirty_from
     for segment in segments:
         for placed in segment.walk(max(job.dirty_from, segment.base)):
-            if placed.header.next_offset <= job.dirty_from or is_aborted(placed.header, job.aborted):
+            if placed.header.next_offset <= job.dirty_from or is_aborted(placed.header, aborted):
                 continue
             try:
                 keys, _, _, _, offsets, next_offset = segment.read(placed)
@@ -260,9 +263,10 @@ def _newest_offsets(segments: Sequence[Segment], job: Job) -> tuple[dict[bytes, 
 class _Pass:
     """What a pass has learned while it copies."""
 
-    __slots__ = ("_end", "_job", "_newest", "gone", "horizon", "unread")
+    __slots__ = ("_aborted", "_end", "_job", "_newest", "gone", "horizon", "unread")
 
-    def __init__(self, job: Job, newest: dict[bytes, int], end: int) -> None:
+    def __init__(self, job: Job, newest: dict[bytes, int], end: int, aborted: AbortedRanges) -> None:
+        self._aborted = aborted
         self._job = job
         self._newest = newest
         self._end = end
@@ -284,7 +288,7 @@ class _Pass:
         if header.base_offset >= self._end:
             return data
         decided = bool(header.flags & (batches.TRANSACTIONAL | batches.CONTROL))
-        gone = is_aborted(header, self._job.aborted)
+        gone = is_aborted(header, self._aborted)
         try:
             keys, values, times, headers, offsets, _ = batches.read(data)
         except batches.Unreadable as error:

@@ -479,7 +479,7 @@ class Partition:
     def offset_for_time(self, timestamp: int, committed: bool = False) -> OffsetAndTimestamp | None:
         """The first record that is at least as new as `timestamp` (ms); None if there is none. `committed`: none that
         was aborted counts."""
-        aborted = self._transactions.between(self.log_start, self.end) if committed else []
+        aborted = self._transactions.between(self.log_start, self.end) if committed else {}
         for segment in self._segments:
             segment.look_at_end()
             if segment.newest < timestamp:
@@ -505,7 +505,7 @@ class Partition:
         """The first record with the highest timestamp of the log; None if there is no record. `committed`: of those
         that were not aborted, before the last stable offset."""
         if committed and (self._transactions.aborted or self._transactions.open):
-            stable, aborted = self.last_stable_offset, self._transactions.aborted
+            stable, aborted = self.last_stable_offset, self._transactions.between(self.log_start, self.end)
             times = (
                 header.newest
                 for header in self.headers(self.log_start)

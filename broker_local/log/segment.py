@@ -6,7 +6,7 @@ also by the number of the pass, `00000000000000000042-3.log`. Its index has the 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from broker_local.log import format as batches
 from broker_local.log import index as indexes
 from broker_local.log.format import NO_TIME, BadBatch, Header, Torn
 from broker_local.log.index import Index
-from broker_local.log.transactions import AbortedRange, is_aborted
+from broker_local.log.transactions import AbortedRanges, is_aborted
 
 _CHUNK = 16_384
 _HINTS = 256
@@ -464,7 +464,7 @@ class Segment:
             raise Corruption(self.path, found, f"the file ends at byte {found}; {self.size} were written")
         return Piece(FileSlice(file, start, end - start), next_offset)
 
-    def split(self, piece: Piece, aborted: Sequence[AbortedRange], most: int) -> tuple[list[Piece], bool]:
+    def split(self, piece: Piece, aborted: AbortedRanges, most: int) -> tuple[list[Piece], bool]:
         """A slice of the segment without the batches of aborted transactions: pieces, at most so many, and whether that
         is all of it. What is left out at the end is passed over with the last piece.
 

@@ -31,13 +31,9 @@ class AbortedRange(NamedTuple):
     first: int
     last: int
 
-    def covers(self, header: Header) -> bool:
-        """Does this batch belong to it?"""
-        return (
-            header.producer_id == self.producer_id
-            and header.epoch == self.epoch
-            and self.first <= header.base_offset < self.last
-        )
+
+AbortedRanges = Mapping[tuple[int, int], AbortedRange]
+"""By producer id and epoch, which name one transaction."""
 
 
 class Transactions:
@@ -79,11 +75,11 @@ class Transactions:
         """All up to `end` is on the disk now."""
         self._young = [each for each in self._young if each[1] >= end]
 
-    def between(self, start: int, end: int) -> list[AbortedRange]:
+    def between(self, start: int, end: int) -> AbortedRanges:
         """The aborted transactions that have something in these offsets."""
         # Those whose marker lies before `start` are over; of the others any may have begun before `end`.
         first = bisect_right(self.aborted, start, key=lambda each: each.last)
-        return [each for each in self.aborted[first:] if each.first < end]
+        return by_producer(each for each in self.aborted[first:] if each.first < end)
 
     def forget(self, before: int) -> None:
         """What lies before this offset is gone from the log, or was left out of it by a compaction."""
@@ -112,9 +108,15 @@ class Transactions:
         return transactions
 
 
-def is_aborted(header: Header, ranges: Iterable[AbortedRange]) -> bool:
+def by_producer(ranges: Iterable[AbortedRange]) -> AbortedRanges:
+    """So that each batch has to be held against one range only."""
+    return {(each.producer_id, each.epoch): each for each in ranges}
+
+
+def is_aborted(header: Header, ranges: AbortedRanges) -> bool:
     """Does a batch belong to one of these?"""
-    return any(each.covers(header) for each in ranges)
+    found = ranges.get((header.producer_id, header.epoch))
+    return found is not None and found.first <= header.base_offset < found.last
 
 
 def _rows(value: object, length: int) -> list[list[int]]:
