@@ -1,0 +1,140 @@
+"""Random histories of two transactional producers over a broker that is killed, loses power, or loses its producers: what
+readers and groups see is what an obviously right model says."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker_local.base.mem_files import MemFiles
+from broker_local.protocol.requests.topics import NewTopic, TopicCreate
+from tests.broker_local.broker.test_transactions import Writer, committed, offsets_of, settings_of, settle
+from tests.broker_local.engines import Desk
+
+NAMES = ("a", "b")
+
+
+@dataclass
+class Model:
+    """What was written, in order; of which transaction; how those ended; and what the group would stand at."""
+
+    written: dict[int, list[tuple[bytes, tuple[int, int]]]] = field(default_factory=lambda: {0: [], 1: []})
+    pending: dict[tuple[int, int], dict[tuple[str, int], int]] = field(default_factory=dict)
+    ended: dict[tuple[int, int], bool] = field(default_factory=dict)
+    positions: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def end(self, transaction: tuple[int, int], commit: bool) -> None:
+        if transaction not in self.ended:
+            self.ended[transaction] = commit
+            if commit:
+                self.positions.update(self.pending.get(transaction, {}))
+
+    def committed(self, number: int) -> list[bytes]:
+        found = []
+        for value, transaction in self.written[number]:
+            if transaction not in self.ended:
+                break
+            if self.ended[transaction]:
+                found.append(value)
+        return found
+
+
+class History:
+    """A broker, two producers, and the model beside them."""
+
+    def __init__(self, durability: str) -> None:
+        self.durability = durability
+        self.desk = Desk(MemFiles(power=True), settings_of(durability))
+        self.desk.send(TopicCreate((NewTopic("out", 2, {}),)))
+        settle(self.desk)
+        self.model = Model()
+        self.peers = 0
+        self.writers = {name: self.started(name) for name in NAMES}
+        self.safe = Model()
+        self.sync()
+
+    def started(self, name: str) -> Writer:
+        self.peers += 1
+        return Writer(self.desk, name=name, peer=self.peers, timeout=900_000).init()
+
+    def sync(self) -> None:
+        """From here on a power cut finds this; `durable` is so after every answer."""
+        if self.durability == "process":
+            self.desk.time(1_000)
+            self.desk.sync()
+        self.safe = deepcopy(self.model)
+
+    def step(self, number: int, what: str, name: str, partition: int) -> None:
+        writer, model = self.writers[name], self.model
+        match what:
+            case "write":
+                value = b"%d" % number
+                assert writer.write("out", partition, value).error == 0
+                model.written[partition].append((value, writer.identity))
+            case "offsets":
+                assert writer.offsets("g", (name, partition, number)) == [0]
+                model.pending.setdefault(writer.identity, {})[name, partition] = number
+            case "commit" | "abort":
+                ended = writer.identity
+                writer.end(what == "commit")
+                model.end(ended, what == "commit")
+            case "new":
+                model.end(writer.identity, False)
+                self.writers[name] = self.started(name)
+            case "gone":
+                self.desk.gone(writer.peer)
+                self.desk.time(200)
+                settle(self.desk)
+                model.end(writer.identity, False)
+                self.writers[name] = self.started(name)
+            case "kill":
+                self.restart(self.desk.files.after_kill())
+            case "power":
+                if self.durability == "process":
+                    self.model = deepcopy(self.safe)
+                self.restart(self.desk.files.after_power_cut(0.5))
+                for each in NAMES:  # whoever was on this machine is gone as well
+                    self.writers[each] = self.started(each)
+                for places in self.model.written.values():
+                    for _, transaction in places:
+                        self.model.end(transaction, False)
+                self.sync()
+            case _:
+                self.sync()
+
+    def restart(self, files: MemFiles) -> None:
+        self.desk = Desk(files, self.desk.settings, self.desk.clock)
+        settle(self.desk)
+        for writer in self.writers.values():
+            writer.desk = self.desk
+
+    def check(self) -> None:
+        for number in (0, 1):
+            assert committed(self.desk, "out", number) == self.model.committed(number)
+        assert offsets_of(self.desk, "g") == self.model.positions
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ("write", "write", "write", "offsets", "commit", "commit", "abort", "new", "gone", "kill", "power", "sync")
+        ),
+        st.sampled_from(NAMES),
+        st.integers(0, 1),
+    ),
+    max_size=25,
+)
+
+
+@pytest.mark.parametrize("durability", ["process", "durable"])
+@given(STEPS)
+@settings(max_examples=40, deadline=None)
+def test_any_history_is_as_the_model_says(durability: str, steps: list[tuple[str, str, int]]) -> None:
+    history = History(durability)
+    for number, (what, name, partition) in enumerate(steps):
+        history.step(number, what, name, partition)
+        history.check()
