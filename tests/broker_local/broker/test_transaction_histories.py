@@ -1,5 +1,5 @@
-"""Random histories of two transactional producers over a broker that is killed, loses power, or loses its producers: what
-readers and groups see is what an obviously right model says."""
+"""Random histories of two transactional producers over a broker that is killed, loses power, or loses its producers:
+what readers and groups see is what an obviously right model says."""
 
 from __future__ import annotations
 
