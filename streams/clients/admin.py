@@ -408,6 +408,8 @@ class Admin:
     def describe_transaction(self, transactional_id: str) -> TransactionDescription:
         """What goes on under a transactional id: who holds it, since when, and in which partitions.
 
+        Args:
+            transactional_id: the id.
         Raises:
             TransactionalIdNotFoundException: there is no such id.
         """
@@ -416,6 +418,8 @@ class Admin:
     def abort_transaction(self, transactional_id: str) -> None:
         """Aborts what goes on under a transactional id, and fences its producer: for a transaction that hangs.
 
+        Args:
+            transactional_id: the id.
         Raises:
             TransactionalIdNotFoundException: there is no such id.
             InvalidTxnStateException: nothing goes on under it.

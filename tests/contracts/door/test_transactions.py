@@ -14,7 +14,7 @@ from broker_local.host.client import Link
 from broker_local.host.inprocess import Engine
 from broker_local.log import format as batches
 from broker_local.protocol.requests.records import Produce, ProducePart
-from broker_local.protocol.requests.request import Asks, Reply
+from broker_local.protocol.requests.request import Reply
 from broker_local.protocol.requests.transactions import EndTransaction, InitTransactions
 from streams.clients.api import Isolation
 from streams.clients.local.door import LocalDoor

@@ -89,8 +89,8 @@ COMMANDS = {
     ("topics", "create", "words"): "TopicExistsException: There is a topic words already.",
     ("topics", "create", "a b"): "InvalidTopicException: ",
     ("groups", "describe", "nobody"): "GroupIdNotFoundException: There is no group nobody. `streams-app groups list`",
-    ("transactions", "describe", "x"): "There is no transactional id x. `streams-app transactions list` shows",
-    ("transactions", "abort", "x"): "There is no transactional id x. `streams-app transactions list` shows",
+    ("transactions", "describe", "x"): "TransactionalIdNotFoundException: There is no transactional id x. `streams-app",
+    ("transactions", "abort", "x"): "TransactionalIdNotFoundException: There is no transactional id x. `streams-app",
     ("consume", "words", "-e", "--from-beginning", "--value-serde", "long"): (
         "RecordDeserializationException: The value at offset 0 of words-0 is not what Serdes.long() reads: b'four'."
     ),
