@@ -173,7 +173,10 @@ def _listed(broker: Broker, asked: wire.OffsetQuestion, isolation: int) -> wire.
             return wire.ListedOffset(topic, number, ErrorCode.CORRUPT_MESSAGE, message, -1, -1, -1, -1)
         if found is not None and found.offset < readable_end(broker, partition, isolation):
             offset, timestamp = found
-    return wire.ListedOffset(topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch, partition.end)
+    agrees_to = partition.end if asked.log_epoch < 0 else partition.end_of_epoch(asked.log_epoch)
+    return wire.ListedOffset(
+        topic, number, ErrorCode.NONE, "", offset, timestamp, partition.log_epoch, partition.end, agrees_to
+    )
 
 
 def delete_records(broker: Broker, peer: Peer, request: wire.DeleteRecords, at: Instant) -> Answer:

@@ -95,6 +95,16 @@ class Fetched(NamedTuple):
     log_end: int = -1
 
 
+class LogEnd(NamedTuple):
+    """The end of a log, the number of its life, and the offset up to which the log of the epoch that was asked for
+    has the same records: what lies behind it was cut off in a power cut (decision 21), and there may be other records
+    by now. Where nothing was cut off that is the end."""
+
+    offset: int
+    log_epoch: int
+    agrees_to: int
+
+
 class Reader(Protocol):
     """Reads any number of partitions; one long poll over all positions is always outstanding."""
 
@@ -616,9 +626,12 @@ class Admin(Protocol):
         """
         ...
 
-    def appended_ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offsets where the next batches will lie, whether or not anybody may read that far yet.
+    def log_ends(self, epochs: Mapping[TopicPartition, int]) -> dict[TopicPartition, LogEnd]:
+        """Where the next batches will lie, whether or not anybody may read that far yet.
 
+        Args:
+            epochs: for each log the epoch in which the asker last saw it (`Fetched.log_epoch`), -1 for none: up to
+                where that is the same log is told too. Kafka calls it `OffsetForLeaderEpoch`.
         Raises:
             UnknownTopicOrPartitionException.
         """

@@ -114,7 +114,7 @@ def marked_before_it_is_restored(plant: Plant) -> None:
     """A restore that was cut short says that it has come to its end."""
 
     def mark(self: StoreRestore) -> Mark:
-        return Mark(self.log.topic_id, self.log.log_epoch, self.target)
+        return Mark(self.log.topic_id, self.log.log_epoch, self.target, self.target)
 
     plant(StoreRestore, "mark", mark)
 

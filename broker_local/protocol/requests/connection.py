@@ -8,7 +8,7 @@ from typing import Annotated
 from broker_local.protocol.codec import MaxLength
 from broker_local.protocol.requests.request import Asks, Name, Reply, Small, Text, request
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """What `Hello` settles: the version of the frames and of the meaning of all requests together."""
 
 

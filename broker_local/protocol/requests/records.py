@@ -134,7 +134,8 @@ class Fetch(Asks[FetchReply]):
 
 @dataclass(frozen=True, slots=True)
 class ListedOffset:
-    """`offset` -1: there is no record with such a timestamp. `log_end` as in `FetchedPart`."""
+    """`offset` -1: there is no record with such a timestamp. `log_end` as in `FetchedPart`. `agrees_to`: up to there
+    whoever last saw the log in the epoch that was asked for has what is in it; nothing was cut off: its end."""
 
     topic: Name
     partition: Small
@@ -144,6 +145,7 @@ class ListedOffset:
     timestamp: int
     log_epoch: int
     log_end: int
+    agrees_to: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +156,12 @@ class ListOffsetsReply(Reply):
 @dataclass(frozen=True, slots=True)
 class OffsetQuestion:
     """`timestamp`: the first offset with at least that timestamp (ms), or EARLIEST, LATEST, LARGEST_TIMESTAMP.
-    """
+    `log_epoch`: the log is held against this epoch of it (-1: there is none to compare)."""
 
     topic: Name
     partition: Small
     timestamp: int
+    log_epoch: int = -1
 
 
 @request(12, ListOffsetsReply)

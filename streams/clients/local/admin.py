@@ -12,6 +12,7 @@ from streams.clients.api import (
     GroupListing,
     GroupMember,
     Isolation,
+    LogEnd,
     MemberDescription,
     OffsetAndTimestamp,
     Position,
@@ -133,17 +134,22 @@ class LocalAdmin:
     def _offsets(
         self, times: Mapping[TopicPartition, int], isolation: Isolation
     ) -> dict[TopicPartition, records.ListedOffset]:
-        if not times:
-            return {}
         level = records.READ_COMMITTED if isolation is Isolation.READ_COMMITTED else records.READ_UNCOMMITTED
-        asked = tuple(records.OffsetQuestion(topic, number, time) for (topic, number), time in times.items())
+        return self._listed(tuple(records.OffsetQuestion(*partition, time) for partition, time in times.items()), level)
+
+    def _listed(
+        self, asked: tuple[records.OffsetQuestion, ...], level: int
+    ) -> dict[TopicPartition, records.ListedOffset]:
+        if not asked:
+            return {}
         parts = self._connection.ask(records.ListOffsets(asked, level)).parts
         return _rows(parts)
 
-    def appended_ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """See `Admin.appended_ends`."""
-        rows = self._offsets(dict.fromkeys(partitions, records.LATEST), Isolation.READ_UNCOMMITTED)
-        return {partition: row.log_end for partition, row in rows.items()}
+    def log_ends(self, epochs: Mapping[TopicPartition, int]) -> dict[TopicPartition, LogEnd]:
+        """See `Admin.log_ends`."""
+        asked = (records.OffsetQuestion(topic, number, records.LATEST, at) for (topic, number), at in epochs.items())
+        rows = self._listed(tuple(asked), records.READ_UNCOMMITTED)
+        return {partition: LogEnd(row.log_end, row.log_epoch, row.agrees_to) for partition, row in rows.items()}
 
     def delete_records(
         self, before: Mapping[TopicPartition, int], member: GroupMember | None = None

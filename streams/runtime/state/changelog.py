@@ -1,9 +1,13 @@
 """Up to where a store has its changelog, and how its database remembers that beside the rows.
 
-    mark `changelog:<store>`     u8 version = 1 | u32 log epoch | i64 offset | topic id in UTF-8
+    mark `changelog:<store>`     u8 version = 2 | u32 log epoch | i64 offset | i64 reach | topic id in UTF-8
 
-Topic id and log epoch say of which log the offset is one: a topic that was deleted and made again, or a log that was
-cut back, makes the offset worthless (decision 10). Integers are big-endian.
+Topic id and log epoch say of which log the offsets are: a topic that was deleted and made again makes them worthless,
+and so does a power cut that cut the log back before them (decisions 10 and 21).
+
+Committed rows come into the database in slices, and the offset moves with the last of them. The *reach* is written
+before the first: no row of the database is of a record behind it. So a store is ahead of its log if, and only if, its
+reach may be, whenever it was that it died. Integers are big-endian. Version 1 has no reach.
 """
 
 from __future__ import annotations
@@ -15,18 +19,24 @@ from typing import NamedTuple
 from statestore.api import Layered
 from statestore.engine import Engine
 from statestore.keys import observed_mark, store_prefix
+from streams.clients.api import LogEnd
 from streams.record import TopicPartition
 
-VERSION = 1
-_HEAD = struct.Struct(">BIq")
+VERSION = 2
+_HEAD = struct.Struct(">BIqq")
+_HEAD_1 = struct.Struct(">BIq")
+ANYWHERE = 2**63 - 1
+"""The reach of a mark that does not tell."""
 
 
 class Mark(NamedTuple):
-    """A position in one life of one log: the offset of the next changelog record to be applied."""
+    """A position in one life of one log: the offset of the next changelog record to be applied, and the one before
+    which all records lie that rows of the database are of."""
 
     topic_id: str
     log_epoch: int
     offset: int
+    reach: int
 
 
 @dataclass(slots=True)
@@ -38,16 +48,19 @@ class Changelog:
         topic_id: of the topic; "" until a restore has looked at it.
         log_epoch: of the log that the store was filled from.
         offset: of the next record to be applied.
+        reach: of the database, as in its mark.
     """
 
     partition: TopicPartition
     topic_id: str = ""
     log_epoch: int = 0
     offset: int = 0
+    reach: int = 0
 
     def mark(self) -> Mark:
-        """The position, as the database remembers it."""
-        return Mark(self.topic_id, self.log_epoch, self.offset)
+        """The position, as the database remembers it once all rows up to it are there."""
+        self.reach = max(self.offset, self.reach)
+        return Mark(self.topic_id, self.log_epoch, self.offset, self.reach)
 
 
 def mark_name(store: str) -> bytes:
@@ -56,16 +69,45 @@ def mark_name(store: str) -> bytes:
 
 
 def write_mark(mark: Mark) -> bytes:
-    return _HEAD.pack(VERSION, mark.log_epoch, mark.offset) + mark.topic_id.encode()
+    return _HEAD.pack(VERSION, mark.log_epoch, mark.offset, mark.reach) + mark.topic_id.encode()
 
 
 def read_mark(engine: Engine, store: str) -> Mark | None:
     """The store's mark; None where there is none, or one of another version."""
     data = engine.mark(mark_name(store))
-    if data is None or len(data) < _HEAD.size or data[0] != VERSION:
+    if data and data[0] == 1 and len(data) >= _HEAD_1.size:
+        _, epoch, offset = _HEAD_1.unpack_from(data)
+        return Mark(data[_HEAD_1.size :].decode("utf-8", "replace"), epoch, offset, ANYWHERE)
+    if not data or len(data) < _HEAD.size or data[0] != VERSION:
         return None
-    _, epoch, offset = _HEAD.unpack_from(data)
-    return Mark(data[_HEAD.size :].decode("utf-8", "replace"), epoch, offset)
+    _, epoch, offset, reach = _HEAD.unpack_from(data)
+    return Mark(data[_HEAD.size :].decode("utf-8", "replace"), epoch, offset, reach)
+
+
+def write_reach(engine: Engine, store: str, log: Changelog) -> None:
+    """Before rows of what `log` stands for come into the database: says so, unless it is said already.
+
+    The offset stays where it is. A store without a mark gets one at 0: what is there of it before its first one must
+    not look like nothing.
+    """
+    if log.topic_id and log.reach < log.offset:
+        before = read_mark(engine, store)
+        log.reach = log.offset
+        kept = Mark(log.topic_id, log.log_epoch, 0 if before is None else before.offset, log.reach)
+        engine.write((), marks={mark_name(store): write_mark(kept)})
+
+
+def beyond(mark: Mark, end: LogEnd) -> str | None:
+    """Why a mark of this topic is worth nothing now that its log ends there; None: the log has all that is before it.
+
+    That the log has another epoch says only that the power was cut; what counts is where the log was cut.
+    """
+    if mark.offset > end.offset:
+        return f"its offset {mark.offset} lies behind the end of its changelog, {end.offset}"
+    if mark.log_epoch != end.log_epoch and mark.reach > end.agrees_to:
+        held = "may hold" if mark.reach == ANYWHERE else f"was filled up to offset {mark.reach}, and holds"
+        return f"its changelog was cut back to offset {end.agrees_to} in a power cut; the store {held} what came after"
+    return None
 
 
 def wipe(engine: Engine, store: str, layers: Layered, mark: str | None = None) -> None:

@@ -19,7 +19,7 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Position
 from streams.names import decorated_topic
 from streams.record import TopicPartition
-from streams.runtime.state.changelog import Changelog, mark_name, write_mark
+from streams.runtime.state.changelog import Changelog, mark_name, write_mark, write_reach
 from streams.runtime.state.context import TaskContext
 from streams.runtime.state.position_file import write_positions
 from streams.runtime.state.stores import Engines, OpenStore, open_store, small_cache
@@ -144,6 +144,7 @@ class TaskState:
         more = False
         if waiting:
             store = waiting[0]
+            self._write_reach(store)
             more = store.layers.spill(rows, self._marks(store.spec.name)) or len(waiting) > 1
         if not more:
             for store in self.stores.values():
@@ -154,6 +155,15 @@ class TaskState:
     def _marks(self, store: str) -> dict[bytes, bytes]:
         log = self.changelogs.get(store)
         return {mark_name(store): write_mark(log.mark())} if log is not None and log.topic_id else {}
+
+    def _write_reach(self, store: OpenStore) -> None:
+        log = self.changelogs.get(store.spec.name)
+        if log is not None and store.spec.on_disk:
+            write_reach(self.disk, store.spec.name, log)
+
+    def engine_of(self, store: OpenStore) -> Engine:
+        """Where the store's rows lie, and its mark beside them."""
+        return self.disk if store.spec.on_disk else self._memory
 
     def write_positions(self) -> None:
         """All that is committed is in the database: the file beside it says so."""

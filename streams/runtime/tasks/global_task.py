@@ -68,6 +68,11 @@ class GlobalTask:
         """The store, as tasks read it."""
         return self._state.stores[self.store_name]
 
+    @property
+    def engine(self) -> Engine:
+        """Where the rows of the store lie."""
+        return self._state.engine_of(self.store)
+
     def start(self, now: int, positions: Mapping[TopicPartition, Position] | None = None) -> None:
         """Makes the processor; reading goes on at the positions that the store stands for.
 

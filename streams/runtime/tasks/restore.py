@@ -61,9 +61,9 @@ class StoreRestore:
     kept: int = 0
     """Up to where the database had its log when it was opened; 0: nothing has to be proven, or it is proven already.
 
-    What lies in the database is believed only when the log has been seen: it may have been cut back since, or have lost
-    tombstones that the store never saw (`outdated`). The first fetch says both, and from it on this is 0: either the
-    store was emptied, or what it had is as good as what it reads now. `log_epoch` is the database's until then.
+    What lies in the database is believed only when the log has been seen: it may have lost tombstones that the store
+    never saw, or have been cut back since the store was judged (`outdated`). The first fetch says both, and from it on
+    this is 0: either the store was emptied, or what it had is as good as what it reads now.
     """
     source: SourceRows | None = None
 
@@ -173,7 +173,9 @@ class Restorer:
         if each is None:
             return 0
         reason = outdated(each, fetched)
-        each.log.log_epoch = fetched.log_epoch
+        if each.log.log_epoch != fetched.log_epoch:
+            reason = reason or cut_back_since(each)
+            each.log.log_epoch = fetched.log_epoch
         each.kept = 0
         if reason is not None:
             self._anew(each, reason)
@@ -221,7 +223,7 @@ class Restorer:
     def _anew(self, each: StoreRestore, reason: str) -> None:
         log.warning("Store %s of task %s is rebuilt from its changelog: %s.", each.store, each.task, reason)
         each.wipe()
-        each.log.offset = each.start = 0
+        each.log.offset = each.log.reach = each.start = 0
         self._moved.add(each.log.partition)
         self._reader.seek({each.log.partition: 0})
 
@@ -239,13 +241,22 @@ def outdated(each: StoreRestore, fetched: Fetched) -> str | None:
     """Why what a store has of its log is worth nothing, by the first that is fetched of it (decision 10); else None."""
     if each.kept == 0:
         return None
-    if each.log.log_epoch != fetched.log_epoch:
-        return f"its log epoch is {fetched.log_epoch}, not {each.log.log_epoch} as when it was written"
     if each.kept < fetched.tombstones_gone:
         return (
             f"it was away for longer than delete.retention.ms: its offset is {each.kept}, and deletions before "
             f"{fetched.tombstones_gone} are no longer in its changelog"
         )
+    return None
+
+
+def cut_back_since(each: StoreRestore) -> str | None:
+    """Why what a store has is worth nothing after a power cut between its judgement and what is read now.
+
+    A reader is told where its log parts from the one it has read, and does not come here. Here is what it has not read:
+    rows that the database had before.
+    """
+    if each.kept or each.log.reach > each.log.offset:
+        return f"its changelog was cut back while it was restored, with the epoch {each.log.log_epoch}"
     return None
 
 

@@ -15,7 +15,7 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Admin, Fetched, Isolation, Position, Reader
 from streams.errors import LogTruncatedException, OffsetOutOfRangeException, StreamsException
 from streams.record import TopicPartition
-from streams.runtime.state.changelog import Mark, mark_name, read_mark, wipe, write_mark
+from streams.runtime.state.changelog import Changelog, beyond, mark_name, read_mark, wipe, write_mark, write_reach
 from streams.runtime.state.context import TaskContext
 from streams.runtime.state.stores import OpenStore
 from streams.runtime.state.task_state import SLICE_ROWS
@@ -56,8 +56,9 @@ class Globals:
         self._admin = admin
         self._tasks: dict[str, GlobalTask] = {}
         self._owner: dict[TopicPartition, GlobalTask] = {}
-        self._topic_ids: dict[str, str] = {}
+        self._topics: dict[TopicPartition, Changelog] = {}
         self._behind: dict[TopicPartition, int] = {}
+        self._cut_back: set[str] = set()  # stores that hold what their topics have lost in a power cut
         self._disk: Engine = MemoryEngine()
         if not built.global_stores:
             return
@@ -93,21 +94,27 @@ class Globals:
                 f"There are no partitions available for topic {missing[0]} when initializing global store "
                 f"{each.store.name}. Create the topic first."
             )
-        self._topic_ids.update({name: topic.topic_id for name, topic in known.items()})
-        return [TopicPartition(t, p) for t in topics for p in range(known[t].partitions)]
+        found = [TopicPartition(t, p) for t in topics for p in range(known[t].partitions)]
+        self._topics.update({each: Changelog(each, known[each.topic].topic_id) for each in found})
+        return found
 
     @property
     def damaged(self) -> bool:
-        """Their database was found damaged."""
-        return self._disk.damage is not None
+        """Their database was found damaged, or holds what is no longer in their topics."""
+        return self._disk.damage is not None or bool(self._cut_back)
 
     def rebuild(self, now: int) -> None:
-        """Empties the damaged database, and starts reading what fills it from the beginning."""
-        self._renew()
-        kept = {name: task for name, task in self._tasks.items() if task.store.spec.on_disk}
-        for task in kept.values():
+        """Empties the damaged database, or the stores that hold too much, and starts reading what fills them from the
+        beginning."""
+        if self._disk.damage is not None:
+            self._renew()
+            self._cut_back.update(name for name, task in self._tasks.items() if task.store.spec.on_disk)
+        gone = {name: self._tasks[name] for name in sorted(self._cut_back)}
+        self._cut_back.clear()
+        for name, task in gone.items():
             task.revive()
-        self._start(kept, now)
+            self._wipe(name, task)
+        self._start(gone, now)
 
     def _renew(self) -> None:
         log.warning("The global stores are rebuilt from their topics: %s.", self._disk.damage)
@@ -130,34 +137,40 @@ class Globals:
         ends = self._admin.end_offsets(partitions, self._isolation)
         places: dict[TopicPartition, int] = {}
         for name, task in tasks.items():
-            known = self._marks(name, task, ends)
+            known = self._marks(name, task)
             for partition in task.partitions:
                 places[partition] = max(known.get(partition, 0), begins[partition])
             task.start(now, {p: Position(places[p]) for p in task.partitions})
         self._behind.update({p: ends[p] for p in places if ends[p] > places[p]})
         self._reader.seek(places)
 
-    def _marks(self, name: str, task: GlobalTask, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """Up to where the store has its topic; nothing, and the store emptied, where it is another topic's."""
+    def _marks(self, name: str, task: GlobalTask) -> dict[TopicPartition, int]:
+        """Up to where the store has its topic; nothing, and the store emptied, where it is another topic's, or holds
+        what was cut off."""
         if not task.store.spec.on_disk:
             return {}
-        known: dict[TopicPartition, int] = {}
-        for partition in task.partitions:
-            mark = read_mark(self._disk, _mark(name, partition))
-            if mark is None:
-                continue
-            if mark.topic_id == self._topic_ids[partition.topic] and mark.offset <= ends[partition]:
-                known[partition] = mark.offset
-                continue
-            log.warning(
-                "Global store %s is rebuilt from its topic: %s was deleted and made again, or cut back.",
-                name,
-                partition,
-            )
-            for each in task.partitions:
-                wipe(self._disk, name, task.store.layers, _mark(name, each))
-            return {}
-        return known
+        found = {each: read_mark(self._disk, _mark(name, each)) for each in task.partitions}
+        marks = {each: mark for each, mark in found.items() if mark is not None}
+        ends = self._admin.log_ends({each: marks[each].log_epoch if each in marks else -1 for each in found})
+        for partition, end in ends.items():
+            self._topics[partition].log_epoch = end.log_epoch
+        for partition, mark in marks.items():
+            topic = self._topics[partition]
+            if mark.topic_id != topic.topic_id:
+                reason: str | None = f"{partition} was deleted and made again"
+            else:
+                reason = beyond(mark, ends[partition])
+            if reason is not None:
+                log.warning("Global store %s is rebuilt from its topic: %s.", name, reason)
+                self._wipe(name, task)
+                return {}
+            topic.reach = mark.reach
+        return {partition: mark.offset for partition, mark in marks.items()}
+
+    def _wipe(self, name: str, task: GlobalTask) -> None:
+        for each in task.partitions:
+            wipe(task.engine, name, task.store.layers, _mark(name, each))
+            self._topics[each].reach = 0
 
     @property
     def caught_up(self) -> bool:
@@ -180,20 +193,29 @@ class Globals:
     def out_of_range(
         self, partition: TopicPartition, error: OffsetOutOfRangeException | LogTruncatedException
     ) -> None:
-        """The log has lost its beginning, or was cut back: reading goes on where it starts, or ends, now."""
-        start = error.diverged_at if isinstance(error, LogTruncatedException) else error.log_start
-        log.warning("Global topic %s has lost its position; reading goes on at offset %d.", partition, start)
-        self._reader.seek({partition: start})
+        """The log has lost its beginning, and reading goes on where it starts now.
+
+        Raises:
+            EngineDamaged: it was cut back in a power cut; the store is to be rebuilt before anybody reads it.
+        """
+        if isinstance(error, LogTruncatedException):
+            store = self._owner[partition].store_name
+            log.warning("Global store %s is rebuilt from its topic: %s", store, error)
+            self._cut_back.add(store)
+            raise EngineDamaged(f"global store {store} holds what its topic has lost: {error}")
+        log.warning("Global topic %s has lost its position; reading goes on at offset %d.", partition, error.log_start)
+        self._reader.seek({partition: error.log_start})
 
     def commit(self) -> None:
         """What was applied goes to the database, with the positions it stands for."""
         for name, task in self._tasks.items():
             positions = task.commit()
-            marks = {
-                mark_name(_mark(name, p)): write_mark(Mark(self._topic_ids[p.topic], 0, position.offset))
-                for p, position in positions.items()
-            }
+            for partition, position in positions.items():
+                self._topics[partition].offset = position.offset
             if positions and task.store.spec.on_disk:
+                for partition in positions:
+                    write_reach(self._disk, _mark(name, partition), self._topics[partition])
+                marks = {mark_name(_mark(name, p)): write_mark(self._topics[p].mark()) for p in positions}
                 while task.store.layers.spill(SLICE_ROWS, marks):
                     pass
 

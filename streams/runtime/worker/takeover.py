@@ -1,7 +1,8 @@
 """Taking over a task, the same list for whoever does it and for whatever reason (decision 15).
 
 1. Committed positions are fetched; for a partition without one the reset policy decides.
-2. Every store's mark is read and judged against the log it came from.
+2. Every store's mark is read and judged against the log it came from, as that is now: a store that holds what a power
+   cut took from its log is rebuilt, and no other.
 3. The target is where the changelog has been appended to, taken after step 1, shown or not: batches on their way to the
    disk, or an open transaction, hide what an earlier owner wrote. For a store on its source topic it is the committed
    position, if that is lower.
@@ -15,11 +16,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from streams.clients.api import Admin, Isolation, Position, TopicDescription
+from streams.clients.api import Admin, Isolation, LogEnd, Position, TopicDescription
 from streams.errors import NoOffsetForPartitionException
 from streams.record import TopicPartition
 from streams.runtime.compile.sources import source_of
-from streams.runtime.state.changelog import Mark, read_mark, wipe
+from streams.runtime.state.changelog import Mark, beyond, read_mark, wipe
 from streams.runtime.state.stores import OpenStore
 from streams.runtime.tasks.restore import SourceRows, StoreRestore
 from streams.runtime.tasks.task import StreamTask
@@ -97,20 +98,22 @@ def restores(
     logs = [log.partition for log in state.changelogs.values()]
     if not logs:
         return []
+    marks = {name: read_mark(state.engine_of(state.stores[name]), name) for name in state.changelogs}
+    seen = {name: -1 if mark is None else mark.log_epoch for name, mark in marks.items()}
     topics = admin.describe_topics({partition.topic for partition in logs})
-    ends = admin.appended_ends(logs)
+    ends = admin.log_ends({log.partition: seen[name] for name, log in state.changelogs.items()})
     begins = admin.beginning_offsets(logs)
     made = []
     for name, log in state.changelogs.items():
         store, changelog = state.stores[name], log.partition
-        target, done = ends[changelog], committed.get(changelog)
+        end, done = ends[changelog], committed.get(changelog)
+        target = end.offset
         if store.spec.source_topic is not None:
             target = min(target, done.offset) if done is not None else 0
-        kept = store.spec.on_disk
-        empty = partial(wipe, state.disk, name, store.layers) if kept else _nothing
-        mark = read_mark(state.disk, name) if kept else None
-        start, log.log_epoch = judged(state.id, name, mark, topics.get(changelog.topic), ends[changelog], empty)
-        log.topic_id, log.offset = topics[changelog.topic].topic_id, max(start, begins[changelog])
+        empty = partial(wipe, state.engine_of(store), name, store.layers)
+        start, log.reach = judged(state.id, name, marks[name], topics.get(changelog.topic), end, empty)
+        log.topic_id, log.log_epoch = topics[changelog.topic].topic_id, end.log_epoch
+        log.offset = max(start, begins[changelog])
         source = _source_rows(task, store, changelog, done if start else None)
         made.append(StoreRestore(state.id, name, log, store.layers, target, empty, kept=start, source=source))
     return made
@@ -135,23 +138,19 @@ def judged(
     store: str,
     mark: Mark | None,
     topic: TopicDescription | None,
-    end: int,
+    end: LogEnd,
     wipe: Callable[[], None],
 ) -> tuple[int, int]:
-    """Where the store's restore starts: at its mark, or at zero for one of the named reasons of decision 10."""
+    """Where the store's restore starts, and how far its rows reach: at its mark, or at zero for one of the named
+    reasons of decision 10."""
     if mark is None:
         return 0, 0
-    reason = None
     if topic is None or mark.topic_id != topic.topic_id:
-        reason = "its changelog was deleted and made again (another topic id)"
-    elif mark.offset > end:
-        reason = f"its offset {mark.offset} lies behind the end of its changelog, {end}"
+        reason: str | None = "its changelog was deleted and made again (another topic id)"
+    else:
+        reason = beyond(mark, end)
     if reason is None:
-        return mark.offset, mark.log_epoch
+        return mark.offset, mark.reach
     log.warning("Store %s of task %s is rebuilt from its changelog: %s.", store, task, reason)
     wipe()
     return 0, 0
-
-
-def _nothing() -> None:
-    """A store in memory starts empty."""

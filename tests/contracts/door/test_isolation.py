@@ -22,7 +22,7 @@ from broker_local.log import format as batches
 from broker_local.log.log_manager import LogManager
 from broker_local.protocol.requests.records import FetchedPart, FetchReply
 from broker_local.protocol.requests.request import Asks, Reply
-from streams.clients.api import Fetched, Isolation
+from streams.clients.api import Fetched, Isolation, LogEnd
 from streams.clients.local.door import LocalDoor
 from streams.record import TopicPartition
 from tests.contracts.door.steps import read_all, read_to_end, read_until, records, write
@@ -145,7 +145,7 @@ def test_offsets_are_those_of_the_isolation_that_is_asked_for(bench: Bench) -> N
     bench.put(b"c", producer=900)
     with closing(bench.door.admin()) as admin:
         assert [admin.end_offsets([ZERO], isolation)[ZERO] for isolation in BOTH] == [3, 2]
-        assert admin.appended_ends([ZERO]) == {ZERO: 3}
+        assert admin.log_ends({ZERO: -1}) == {ZERO: LogEnd(3, 0, 3)}
         found = [admin.offsets_for_times({ZERO: WALL}, isolation)[ZERO] for isolation in BOTH]
         assert [None if each is None else each.offset for each in found] == [2, None]
 

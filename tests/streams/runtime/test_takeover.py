@@ -94,8 +94,8 @@ def test_a_store_lacks_what_is_between_its_mark_and_the_end(engines: Engines, tm
 @pytest.mark.parametrize(
     ("mark", "reason"),
     [
-        (Mark("another", 0, 1), "another topic id"),
-        (Mark("", 0, 9), re.escape("its offset 9 lies behind the end of its changelog, 1")),
+        (Mark("another", 0, 1, 1), "another topic id"),
+        (Mark("", 0, 9, 9), re.escape("its offset 9 lies behind the end of its changelog, 1")),
     ],
 )
 def test_a_mark_that_is_worth_nothing_empties_its_store(
@@ -138,7 +138,7 @@ def test_wiping_takes_the_rows_and_the_mark_of_one_store(engines: Engines, tmp_p
     layers = estate.tasks.by_id[ZERO].state.stores["counts"].layers
     engine = MemoryEngine()
     one, two = store_prefix(engine.number("one")), store_prefix(engine.number("two"))
-    mark = write_mark(Mark("id", 0, 1))
+    mark = write_mark(Mark("id", 0, 1, 1))
     engine.write([(one + b"a", b"1"), (two + b"a", b"2")], marks={mark_name("one"): mark, mark_name("two"): mark})
     wipe(engine, "one", layers)
     assert engine.get(one + b"a") is None and engine.get(two + b"a") == b"2"
