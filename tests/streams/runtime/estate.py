@@ -43,10 +43,14 @@ def counting(source: str = "words") -> StreamsBuilder:
 
 
 class Engines:
-    """The engine in memory that several workers share, and what they see of it."""
+    """The engine in memory that several workers share, and what they see of it.
 
-    def __init__(self) -> None:
-        self.name = f"estate-{next(numbers)}"
+    Args:
+        name: of an engine that is there already.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name or f"estate-{next(numbers)}"
         self.servers = f"memory://{self.name}"
         self.door = connect(self.servers, "test")
         self.admin = self.door.admin()

@@ -12,7 +12,7 @@ offsets = st.integers(0, 2**63 - 1)
 
 
 def whole(data: bytes) -> bool:
-    return len(data) >= 13 and data[0] == 1 or len(data) >= 21 and data[0] == 2
+    return (len(data) >= 13 and data[0] == 1) or (len(data) >= 21 and data[0] == 2)
 
 
 marks = st.builds(Mark, st.text(st.characters(codec="utf-8")), st.integers(0, 2**32 - 1), offsets, offsets)

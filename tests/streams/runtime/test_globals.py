@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from broker_local.base.mem_files import MemFiles
+from broker_local.host import inprocess
+from statestore.engine import EngineDamaged
 from statestore.keyvalue import LayeredKeyValueStore
 from streams import StreamsBuilder
 from streams.clients.api import Isolation
-from streams.errors import OffsetOutOfRangeException, StreamsException
+from streams.errors import LogTruncatedException, OffsetOutOfRangeException, StreamsException
 from streams.record import TopicPartition
 from streams.runtime.worker.globals import Globals
 from streams.runtime.worker.make_worker import open_rocks
@@ -50,7 +53,7 @@ class Case:
     def poll(self) -> None:
         try:
             found = self.reader.poll(1_000)
-        except OffsetOutOfRangeException as error:
+        except (OffsetOutOfRangeException, LogTruncatedException) as error:
             assert error.partition is not None
             self.globals.out_of_range(error.partition, error)
             return
@@ -141,3 +144,68 @@ def test_a_missing_topic_is_named_and_nothing_stays_open(engines: Engines, tmp_p
             Case(engines, tmp_path / "global")
     engines.topic("names", 2)
     Case(engines, tmp_path / "global").fill().close()
+
+
+class Cut:
+    """A topic that is cut back to its first row in a power cut, and has another second row then."""
+
+    def __init__(self) -> None:
+        self.files = MemFiles(power=True)
+        self.engines = self._served("cut-globals")
+        self.engines.topic("names", 2, retention_ms="-1")
+        self.engines.write("names", ("a", "1"))
+        self.engines.door.close()
+        inprocess._engines["cut-globals"].close()
+        self.engines = self._served("cut-globals")
+        self.engines.write("names", ("b", "2"), ("c", "3"))
+
+    def _served(self, name: str) -> Engines:
+        inprocess.forget(name)
+        inprocess._engines[name] = inprocess.Engine(self.files)
+        return Engines(name)
+
+    def happens(self) -> Engines:
+        self.files = self.files.after_power_cut()
+        self.engines = self._served("cut-globals")
+        self.engines.write("names", ("d", "4"), ("e", "5"), ("f", "6"))
+        return self.engines
+
+
+def test_a_store_that_holds_what_its_topic_has_lost_is_rebuilt_and_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cut = Cut()
+    ahead = Case(cut.engines, tmp_path / "ahead").fill()
+    ahead.globals.commit()
+    ahead.close(clean=False)
+    cut.happens()
+    again = Case(cut.engines, tmp_path / "ahead").fill()
+    assert "names-store is rebuilt from its topic: its changelog was cut back to offset 1 in a power cut" in caplog.text
+    assert again.rows() == {"a": "1", "d": "4", "e": "5", "f": "6"}
+    again.close()
+    caplog.clear()
+    cut.engines.door.close()
+    inprocess._engines["cut-globals"].close()  # all is durable
+    cut.files = cut.files.after_power_cut()
+    cut.engines = cut._served("cut-globals")
+    third = Case(cut.engines, tmp_path / "ahead").fill()
+    assert (third.applied, caplog.text) == (0, "") and third.rows() == {"a": "1", "d": "4", "e": "5", "f": "6"}
+    third.close()
+    cut.engines.close()
+
+
+def test_a_topic_that_is_cut_back_under_a_running_worker_has_its_store_rebuilt(tmp_path: Path) -> None:
+    cut = Cut()
+    case = Case(cut.engines, tmp_path / "global").fill()
+    case.globals.commit()
+    cut.happens()
+    with pytest.raises(EngineDamaged, match="holds what its topic has lost"):
+        while True:
+            case.poll()
+    assert case.globals.damaged
+    case.globals.rebuild(0)
+    while not case.globals.caught_up:
+        case.poll()
+    assert not case.globals.damaged and case.rows() == {"a": "1", "d": "4", "e": "5", "f": "6"}
+    case.close()
+    cut.engines.close()
