@@ -11,6 +11,7 @@ held what the changelog has lost.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -113,6 +114,15 @@ class OnDisk:
     def writes(self) -> int:
         return self._log.stat().st_size if self._path.exists() else 0
 
+    def _copied(self, left: Path) -> bool:
+        """Copies it as it lies there, without a word of the process; False: a compaction came between."""
+        before = os.listdir(self._path)
+        try:
+            shutil.copytree(self._path, left)
+        except shutil.Error:
+            return False
+        return before == os.listdir(self._path)
+
     @property
     def _log(self) -> Path:
         return max(self._path.glob("*.log"))
@@ -121,7 +131,8 @@ class OnDisk:
         if self._engine is None:
             return
         left = self._home / str(self._lives + 1)
-        shutil.copytree(self._path, left)  # as it lies there without a word of the process
+        while not self._copied(left):
+            shutil.rmtree(left)
         self._engine.close()
         self._lives += 1
         if kept is not None:
