@@ -9,7 +9,7 @@ coordinator would abort the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from broker_local.base import names
 from broker_local.base.error_codes import ErrorCode
@@ -74,7 +74,7 @@ def init(broker: Broker, peer: Peer, request: wire.InitTransactions, at: Instant
         text = f"there are {len(known)} transactional ids, as many as this broker keeps"
         return Failure(ErrorCode.POLICY_VIOLATION, text)
     fresh = _fresh(broker, at)
-    return _ask(broker, peer, name, at, lambda t, c: machine.on_init(t, c, request, fresh), make=True)
+    return _ask(broker, peer, name, at, lambda t, c: machine.on_init(t, c, request, fresh, peer.near), make=True)
 
 
 def offsets(broker: Broker, peer: Peer, request: wire.TransactionOffsets, at: Instant) -> Answer:
@@ -116,7 +116,8 @@ def list_transactions(broker: Broker, peer: Peer, request: wire.ListTransactions
 def describe(broker: Broker, peer: Peer, request: wire.DescribeTransactions, at: Instant) -> Answer:
     """Transactional ids as tools show them."""
     rows = []
-    for name in dict.fromkeys(request.ids):
+    places = {(part.topic, part.partition) for part in request.partitions}
+    for name in dict.fromkeys((*request.ids, *(_open_in(broker, places) if places else ()))):
         found = broker.transactions.subjects.get(name)
         if found is None or found.state is None:
             error = ErrorCode.TRANSACTIONAL_ID_NOT_FOUND
@@ -124,6 +125,12 @@ def describe(broker: Broker, peer: Peer, request: wire.DescribeTransactions, at:
         else:
             rows.append(machine.describe(found))
     return wire.DescribeTransactionsReply(tuple(rows))
+
+
+def _open_in(broker: Broker, places: Set[PartitionKey]) -> list[str]:
+    known = broker.transactions.subjects
+    states = {name: known[name].state for name in (*broker.ongoing, *broker.ending)}
+    return [name for name, state in states.items() if state is not None and not places.isdisjoint(state.partitions)]
 
 
 def _ask(
@@ -187,8 +194,8 @@ def joining(
             return
         transaction = broker.transactions.subjects.get(name) or Transaction(name)
         came = machine.on_partition(transaction, peer.id, at.now, at.at, producer, places, request.member)
-        failed = came if isinstance(came, Failure) else None
-        if not isinstance(came, Failure):
+        failed = came if isinstance(came, Failure) else _fenced(broker, transaction)
+        if not isinstance(came, Failure) and failed is None:
             broker.transactions.heard(name, peer.id)
             _bound(transaction, peer)
             if came:
@@ -198,6 +205,12 @@ def joining(
         joined.add(producer)
 
     return begin
+
+
+def _fenced(broker: Broker, transaction: Transaction) -> Failure | None:
+    """Why nothing more may be written under an id that was initialised in the name of a member."""
+    state = transaction.state
+    return None if state is None else fenced_member(broker, state.member)
 
 
 # How an end is carried through -------------------------------------------------------------------
@@ -316,6 +329,8 @@ def _known_or_ended(
                 failed = _carry_out(broker, transaction, made, at)
                 if failed is not None:
                     raise Refusal(ErrorCode(failed.error), failed.message)
+                machine.resume(transaction, at.now)
+                _carry_out(broker, transaction, [], at)  # notes when it is due
                 return
             commit = state.how == COMMITTED
         elif state.ended is not None and state.ended.producer == producer:

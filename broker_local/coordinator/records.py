@@ -11,7 +11,7 @@
     key    msgpack [4, transactional id]           a transactional id's state
     value  msgpack [1, state, producer, timeout, since, client, writer | nil, [[topic, [partition, ...]], ...],
                     [[sender, generation, [[topic, partition, offset, metadata, log epoch, at], ...]], ...],
-                    following producer | nil, how, [producer, how] | nil]
+                    following producer | nil, how, [producer, how] | nil, near]
 
 A producer is [producer id, epoch]; writer and sender are [group, member id, instance id | nil]. The first element of a
 key is the record's kind.
@@ -195,11 +195,12 @@ def _transaction_row(state: TransactionState) -> list[object]:
         None if state.following is None else list(state.following),
         state.how,
         None if ended is None else [list(ended.producer), ended.how],
+        state.near,
     ]
 
 
 def _transaction(row: list[object]) -> TransactionState:
-    _, state, producer, timeout, since, client, member, partitions, offsets, following, how, ended = row
+    _, state, producer, timeout, since, client, member, partitions, offsets, following, how, ended, near = row
     if state not in NEXT:
         raise UnknownRecord(f"{state!r:.60} is no state of a transaction")
     places: list[PartitionKey] = []
@@ -224,6 +225,7 @@ def _transaction(row: list[object]) -> TransactionState:
         None if following is None else _producer(following),
         _text(how),
         None if before is None else Ended(_producer(before[0]), _text(before[1])),
+        near is True,
     )
 
 

@@ -62,7 +62,9 @@ RETRY_MS = 1_000
 # Events ------------------------------------------------------------------------------------------
 
 
-def on_init(transaction: Transaction, call: Call, request: wire.InitTransactions, fresh: int) -> list[Effect]:
+def on_init(
+    transaction: Transaction, call: Call, request: wire.InitTransactions, fresh: int, near: bool = True
+) -> list[Effect]:
     """A producer asks to be the one of this id. What goes on is aborted first; the answer waits for that.
 
     Args:
@@ -70,6 +72,7 @@ def on_init(transaction: Transaction, call: Call, request: wire.InitTransactions
         call: where the request comes from.
         request: what it asks.
         fresh: a producer id that nobody has; used where the id is new, or its epochs are used up.
+        near: it is on this machine.
     """
     most = transaction.settings.max_timeout_ms
     if not 0 < request.timeout_ms <= most:
@@ -88,7 +91,7 @@ def on_init(transaction: Transaction, call: Call, request: wire.InitTransactions
             return [Reply(call.to, wire.ProducerIdReply(*state.producer))]
     _heard(transaction, call.peer)
     kept = asked if goes_on else None
-    waiting = Waiting(call.to, call.peer, call.client, request.timeout_ms, request.member, fresh, kept)
+    waiting = Waiting(call.to, call.peer, call.client, request.timeout_ms, request.member, fresh, near, kept)
     if state is not None and state.state == ONGOING:
         transaction.inits.append(waiting)
         return _abort(transaction, state)
@@ -288,10 +291,13 @@ def next_due(transaction: Transaction) -> int | None:
 
 
 def resume(transaction: Transaction, now: int) -> None:
-    """After all records of the log were replayed: its time begins anew, and no connection counts as lost."""
+    """After all records of the log were replayed: its time begins anew. All connections were lost with the broker
+    before; a producer of this machine has a while to be heard of, unless members tell that it lives."""
     state = transaction.state
     if state is not None and state.state == ONGOING:
         transaction.deadline = now + state.timeout_ms
+        if state.near and not state.members:
+            transaction.lonely = now + transaction.settings.grace_ms
 
 
 def not_recorded(transaction: Transaction, failed: Failure, now: int) -> list[Reply]:
@@ -321,7 +327,7 @@ def row(transaction: Transaction) -> wire.TransactionRow:
     """The id as tools list it."""
     state = transaction.state
     assert state is not None
-    return wire.TransactionRow(transaction.name, state.state, *state.producer)
+    return wire.TransactionRow(transaction.name, state.state, *state.producer, _since(state), state.client)
 
 
 def describe(transaction: Transaction) -> wire.DescribedTransaction:
@@ -334,13 +340,18 @@ def describe(transaction: Transaction) -> wire.DescribedTransaction:
         state.state,
         *state.producer,
         state.timeout_ms,
-        -1 if state.state in IDLE else state.since,
+        _since(state),
         state.client,
         transaction.peer is not None,
         state.member,
         tuple(Part(topic, partition) for topic, partition in state.partitions),
         tuple(dict.fromkeys(pending.member.group for pending in state.offsets)),
     )
+
+
+def _since(state: TransactionState) -> int:
+    """When the transaction that goes on began; -1 where none does."""
+    return -1 if state.state in IDLE else state.since
 
 
 # Steps -------------------------------------------------------------------------------------------
@@ -358,7 +369,8 @@ def _initialised(before: TransactionState | None, waiting: Waiting, at: int) -> 
     else:
         producer = following(before.producer, waiting.fresh)
     ended = None if waiting.kept is None else Ended(waiting.kept, RENEWED)
-    return TransactionState(EMPTY, producer, waiting.timeout_ms, at, waiting.client, waiting.member, ended=ended)
+    timeout, client, member = waiting.timeout_ms, waiting.client, waiting.member
+    return TransactionState(EMPTY, producer, timeout, at, client, member, ended=ended, near=waiting.near)
 
 
 def _ongoing(

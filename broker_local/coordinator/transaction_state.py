@@ -86,6 +86,7 @@ class TransactionState:
         following: while an end is prepared: who may write after it.
         how: while an end is prepared: what it will be to who asks for it again.
         ended: what the present producer was made of; None after an init that fences all before it.
+        near: its producer is on this machine: where its connection closes its process has ended or let go.
     """
 
     state: str
@@ -99,6 +100,7 @@ class TransactionState:
     following: ProducerIdentity | None = None
     how: str = ""
     ended: Ended | None = None
+    near: bool = True
 
     @property
     def members(self) -> tuple[GroupMember, ...]:
@@ -118,11 +120,12 @@ class TransactionRecord:
 @dataclass(frozen=True, slots=True)
 class TransactionSettings:
     """Kafka's broker settings for transactions, in milliseconds. `patience_ms`: how long a closed connection of a
-    transaction is waited for."""
+    transaction is waited for; `grace_ms`: how long its producer is after the broker itself has started."""
 
     max_timeout_ms: int = 900_000
     retention_ms: int = 7 * 24 * 3_600_000
     patience_ms: int = 200
+    grace_ms: int = 10_000
     max_metadata: int = 4_096
 
 
@@ -159,6 +162,7 @@ class Waiting(NamedTuple):
     timeout_ms: int
     member: GroupMember | None
     fresh: int
+    near: bool
     kept: ProducerIdentity | None = None
 
 

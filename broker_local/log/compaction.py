@@ -263,13 +263,14 @@ def _newest_offsets(
 class _Pass:
     """What a pass has learned while it copies."""
 
-    __slots__ = ("_aborted", "_end", "_job", "_newest", "gone", "horizon", "unread")
+    __slots__ = ("_aborted", "_end", "_held", "_job", "_newest", "gone", "horizon", "unread")
 
     def __init__(self, job: Job, newest: dict[bytes, int], end: int, aborted: AbortedRanges) -> None:
         self._aborted = aborted
         self._job = job
         self._newest = newest
         self._end = end
+        self._held: set[tuple[int, int]] = set()  # transactions of which something unreadable stays as it is
         self.gone = 0
         self.horizon = NO_TIME
         self.unread: list[tuple[str, int, str]] = []
@@ -285,18 +286,24 @@ class _Pass:
 
     def _kept(self, header: Header, data: bytes, source: Segment, placed: BatchPosition) -> bytes | None:
         """The bytes of a batch after the pass; None if nothing of it stays."""
+        job, newest, transaction = self._job, self._newest, (header.producer_id, header.epoch)
         if header.base_offset >= self._end:
             return data
-        decided = bool(header.flags & (batches.TRANSACTIONAL | batches.CONTROL))
+        if header.flags & batches.CONTROL:
+            return data if transaction in self._held or header.next_offset == self._end else None
+        decided = bool(header.flags & batches.TRANSACTIONAL)
         gone = is_aborted(header, self._aborted)
         try:
             keys, values, times, headers, offsets, _ = batches.read(data)
         except batches.Unreadable as error:
-            self.unread.append((source.path, placed.position, str(error)))
-            return data
+            if not gone:
+                self.unread.append((source.path, placed.position, str(error)))
+                if decided:  # its marker tells that it is
+                    self._held.add(transaction)
+                return data
+            keys, values, times, headers, offsets = [], [], [], None, range(0)
         except BadBatch as error:
             raise Corruption(source.path, placed.position, str(error)) from error
-        job, newest = self._job, self._newest
         base, seen = header.base_offset, header.cleaned_at
         old_tombstones = seen != NO_TIME and seen <= job.expired
         stay: list[int] = []
@@ -318,7 +325,7 @@ class _Pass:
             self.horizon = cleaned_at if self.horizon == NO_TIME else min(self.horizon, cleaned_at)
         if not stay and base not in job.last_batches and header.next_offset != self._end:
             return None
-        if header.flags & batches.CONTROL or (len(stay) == len(keys) and cleaned_at == seen and not decided):
+        if len(stay) == len(keys) and cleaned_at == seen and not decided and not gone:
             return data
         return batches.rewrite(
             header,

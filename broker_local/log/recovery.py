@@ -215,6 +215,7 @@ def open_log(handles: Handles, where: str, interval: int, known: LogCheckpoint) 
     snapshots = layout.snapshots(names)
     producers, transactions, replayed = _writers(handles, where, snapshots, segments, state.start, known.now)
     transactions.durable(known.end)
+    transactions.forget(max(state.start, state.clean_end))
     return RecoveredLog(state, segments, producers, transactions, snapshots, replayed, cut_bytes, unsaved)
 
 

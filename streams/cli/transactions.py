@@ -17,13 +17,20 @@ from streams.errors import TransactionalIdNotFoundException
 def transactions() -> None: ...
 
 
-@transactions.command("list", help="List all transactional ids.")
+@transactions.command("list", help="List transactional ids, what goes on under them, and who holds it.")
 @options.as_json
 @options.bootstrap
 def list_(as_json: bool, bootstrap_servers: str | None) -> None:
     with refusals(), admin(bootstrap_servers) as engine:
-        rows = [list(each) for each in engine.list_transactions()]
-        render.table(["Transactional id", "State", "Producer", "Epoch"], rows, as_json)
+        rows = [
+            [*each[:4], each.since if as_json else _time(each.since), each.holder]
+            for each in engine.list_transactions()
+        ]
+        render.table(["Transactional id", "State", "Producer", "Epoch", "Since", "Holder"], rows, as_json)
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at / 1000, UTC).isoformat(" ", "seconds")
 
 
 @transactions.command(help="What goes on under a transactional id. Who reads committed records waits for it.")
@@ -76,14 +83,13 @@ def rows_of(found: TransactionDescription, as_json: bool) -> dict[str, object]:
             "partitions": places,
             "groups": list(found.groups),
         }
-    since = None if found.since is None else datetime.fromtimestamp(found.since / 1000, UTC).isoformat(" ", "seconds")
     return {
         "Transactional id": found.transactional_id,
         "State": found.state,
         "Producer": f"{found.producer_id}, epoch {found.epoch}",
         "Holder": f"{found.holder} ({'connected' if found.connected else 'no connection'})",
         "Member": found.member_id,
-        "Since": since,
+        "Since": _time(found.since),
         "Timeout": f"{found.timeout_ms} ms",
         "Partitions": ", ".join(places) or None,
         "Groups": ", ".join(found.groups) or None,

@@ -482,12 +482,15 @@ class GroupListing(NamedTuple):
 
 
 class TransactionListing(NamedTuple):
-    """A transactional id: its state in Kafka's words (`Empty`, `Ongoing`, ...), and the producer that may write."""
+    """A transactional id: its state in Kafka's words (`Empty`, `Ongoing`, ...), the producer that may write, since when
+    its transaction goes on (wall clock, ms; None: none does), and the client id that it was initialised by."""
 
     transactional_id: str
     state: str
     producer_id: int
     epoch: int
+    since: int | None
+    holder: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,11 +60,20 @@ def batch(
     )
 
 
-def poisoned(payload: object, count: int, *, keyless: bool = True, headed: bool = False, at: int = NOW) -> bytes:
+def poisoned(
+    payload: object,
+    count: int,
+    *,
+    keyless: bool = True,
+    headed: bool = False,
+    at: int = NOW,
+    producer: tuple[int, int, int] = (-1, -1, -1),
+    transactional: bool = False,
+) -> bytes:
     """A producer's batch with right sums and a right header over any payload; bytes are taken as they are."""
     data = payload if isinstance(payload, bytes) else msgpack.packb(payload)
-    flags = batches.KEYLESS * keyless | batches.HEADED * headed
-    tail = batches._TAIL.pack(batches.MAGIC, 0, flags, -1, -1, -1, count, count - 1, at, at, -1)
+    flags = batches.KEYLESS * keyless | batches.HEADED * headed | batches.TRANSACTIONAL * transactional
+    tail = batches._TAIL.pack(batches.MAGIC, 0, flags, *producer, count, count - 1, at, at, -1)
     return batches._TWO.pack(len(tail) + len(data) + 4, crc32(data, crc32(tail))) + tail + data
 
 

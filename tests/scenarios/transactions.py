@@ -2,7 +2,7 @@
 
 A script is a list of commands; under each, after `----`, stands what comes of it. Times are milliseconds.
 
-    init NAME [timeout=N] [peer=N] [client=C] [member=GROUP:ID] [goes-on] [producer=ID/EPOCH]
+    init NAME [timeout=N] [peer=N] [client=C] [member=GROUP:ID] [goes-on] [far] [producer=ID/EPOCH]
     write NAME topic/partition ... [peer=N]           the first batch of these partitions comes
     offsets NAME topic/partition=offset ... [group=G] [member=ID]
     commit NAME     abort NAME     end-by-tool
@@ -111,7 +111,7 @@ class Case:
                 timeout = int(options.get("timeout", "60000"))
                 self.fresh += 1
                 request = InitTransactions("x", timeout, *goes_on, writer)
-                return self._carry_out(machine.on_init(transaction, call, request, self.fresh))
+                return self._carry_out(machine.on_init(transaction, call, request, self.fresh, "far" not in more))
             case "write":
                 places = [(topic, int(number)) for topic, number in (each.split("/") for each in more)]
                 came = machine.on_partition(transaction, peer, self.now, call.at, held, places)

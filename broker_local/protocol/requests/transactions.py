@@ -82,12 +82,15 @@ class InitTransactions(Asks[ProducerIdReply]):
 
 @dataclass(frozen=True, slots=True)
 class TransactionRow:
-    """One transactional id as tools list it: Kafka's word for its state, and who may write."""
+    """One transactional id as tools list it: Kafka's word for its state, and who may write. `since` and `holder` as in
+    `DescribedTransaction`."""
 
     transactional_id: Name
     state: Name
     producer_id: int
     epoch: int
+    since: int
+    holder: Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,11 @@ class DescribeTransactionsReply(Reply):
 @request(44, DescribeTransactionsReply)
 @dataclass(frozen=True, slots=True)
 class DescribeTransactions(Asks[DescribeTransactionsReply]):
+    """These transactional ids, and those whose transaction goes on in one of these partitions: readers of committed
+    records wait for it there."""
+
     ids: tuple[Name, ...]
+    partitions: tuple[Part, ...] = ()
 
 
 @request(45, ProducerIdReply)

@@ -230,7 +230,17 @@ class LocalAdmin:
     def list_transactions(self) -> tuple[TransactionListing, ...]:
         """See `Admin.list_transactions`."""
         rows = self._connection.ask(transactions.ListTransactions()).transactions
-        return tuple(TransactionListing(row.transactional_id, row.state, row.producer_id, row.epoch) for row in rows)
+        return tuple(
+            TransactionListing(
+                row.transactional_id,
+                row.state,
+                row.producer_id,
+                row.epoch,
+                None if row.since < 0 else row.since,
+                row.holder,
+            )
+            for row in rows
+        )
 
     def describe_transaction(self, transactional_id: str) -> TransactionDescription:
         """See `Admin.describe_transaction`."""

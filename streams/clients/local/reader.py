@@ -17,10 +17,11 @@ from broker_local.protocol.requests.records import (
     FetchPosition,
     FetchReply,
 )
-from broker_local.protocol.requests.request import Failure
+from broker_local.protocol.requests.request import Failure, Reply
 from streams.clients.api import Fetched, Isolation, ReaderSettings
 from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
+from streams.clients.local.held_back import HeldBack
 from streams.errors import (
     CorruptRecordException,
     KafkaException,
@@ -145,6 +146,7 @@ class LocalReader:
         self._ready: list[Fetched] = []
         self._errors: deque[KafkaException] = deque()
         self._stale = False  # some position is not being asked for
+        self._held_back = HeldBack(connection.world) if isolation is Isolation.READ_COMMITTED else None
 
     # What is read
 
@@ -198,6 +200,8 @@ class LocalReader:
             except ConnectionLost:
                 self._forget_requests()
                 continue
+            if self._held_back is not None:
+                self._look_for_holders(self._held_back, replies)
             self._take([(number, reply) for number, reply in replies if number in self._out])
             if self._ready:
                 given, self._ready = self._ready, []
@@ -262,6 +266,17 @@ class LocalReader:
                 state.asked(number)
         self._stale = soonest != 1 << 31
         return soonest
+
+    def _look_for_holders(self, held_back: HeldBack, replies: list[tuple[int, Reply]]) -> None:
+        """Tells, and asks, who holds this reader back."""
+        for number, reply in replies:
+            if not isinstance(reply, FetchReply):
+                said = held_back.told(number, reply, {place: each.offset for place, each in self._states.items()})
+                if said is not None:
+                    self._settings.troubled("held-back", said)
+        question = held_back.question(self._states)
+        if question is not None:
+            held_back.sent(self._connection.link().send(question))
 
     def _forget_requests(self) -> None:
         self._connection.lost()

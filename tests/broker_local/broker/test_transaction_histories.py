@@ -53,6 +53,8 @@ class History:
         settle(self.desk)
         self.model = Model()
         self.peers = 0
+        self.unheard: set[str] = set()  # since the broker has started; their transactions end at `patience`
+        self.patience = 0
         self.writers = {name: self.started(name) for name in NAMES}
         self.safe = Model()
         self.sync()
@@ -70,6 +72,8 @@ class History:
 
     def step(self, number: int, what: str, name: str, partition: int) -> None:
         writer, model = self.writers[name], self.model
+        if what in ("write", "offsets", "commit", "abort", "new", "gone"):
+            self.unheard.discard(name)
         match what:
             case "write":
                 value = b"%d" % number
@@ -105,12 +109,18 @@ class History:
                 self.sync()
             case _:
                 self.sync()
+        if self.desk.at.now >= self.patience:
+            for each in self.unheard:
+                self.model.end(self.writers[each].identity, False)
+                self.writers[each] = self.started(each)
+            self.unheard = set()
 
     def restart(self, files: MemFiles) -> None:
         self.desk = Desk(files, self.desk.settings, self.desk.clock)
         settle(self.desk)
         for writer in self.writers.values():
             writer.desk = self.desk
+        self.unheard, self.patience = set(NAMES), self.desk.at.now + 10_000
 
     def check(self) -> None:
         for number in (0, 1):

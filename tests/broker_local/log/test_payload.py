@@ -237,3 +237,32 @@ def test_a_pass_that_crashes_is_told_and_harms_nobody(
         logs.tick(NOW + COMPACTION_CHECK_MS)
     assert "c-0 is not compacted; a pass over it failed:" in caplog.text and "a fault of ours" in caplog.text
     assert logs.partition("c", 0).append(batch([b"v"], [b"k"]), NOW).base_offset == 3
+
+
+def test_compaction_keeps_the_marker_of_an_unreadable_batch_and_drops_one_that_was_aborted(
+    blind: pytest.MonkeyPatch,
+) -> None:
+    """Without its marker the transaction would be open again after a start, and hold all readers."""
+    files = MemFiles()
+    config = {"cleanup_policy": "compact", "segment_bytes": 150, "min_cleanable_dirty_ratio": 0}
+    log = open_partition(files, **config)
+    garbage = b"garbage, no msgpack at all......"
+    for producer, commit in ((7, True), (8, False)):
+        data = poisoned(garbage, 1, keyless=False, producer=(producer, 0, 0), transactional=True)
+        log.append(data, NOW, begin=lambda header: None)
+        log.end_transaction(producer, 0, commit, NOW)
+    blind.undo()
+    for value in (b"older", b"new", b"last"):
+        log.append(batch([value], [b"k"]), NOW)
+    sync(files, log)
+    for _ in range(2):
+        job = compaction.plan(log.facts(), log.topic.settings, NOW)
+        assert job is not None and log.swap(compaction.run(files, job))
+        headers = list(log.headers(0))
+        unread = [header.producer_id for header in headers if header.records and header.base_offset < 4]
+        markers = [header.producer_id for header in headers if header.flags & batches.CONTROL]
+        assert (unread, markers) == ([7], [7])
+        log.append(batch([b"more" * 20], [b"k"]), NOW)
+        sync(files, log)
+        again = open_partition(files.after_kill(), **config)
+        assert not again.open_transactions and again.last_stable_offset == again.end
