@@ -84,9 +84,8 @@ def offsets(broker: Broker, peer: Peer, request: wire.TransactionOffsets, at: In
     if wrong is not None:
         return Failure(ErrorCode.INVALID_GROUP_ID, f"Group id is invalid: {wrong}")
     group = broker.groups.subjects.get(request.group) or Group(request.group)
-    call = Call(-1, peer.id, peer.client, at.now, at.at)
     member = GroupMember(request.group, request.member_id, request.instance_id)
-    refused = may_send_offsets(group, call, member, request.generation)
+    refused = may_send_offsets(group, member, request.generation)
     refused = refused or too_many_offsets(broker, request.group, request.offsets)
     if refused is not None:
         return refused
@@ -194,7 +193,7 @@ def joining(
             return
         transaction = broker.transactions.subjects.get(name) or Transaction(name)
         came = machine.on_partition(transaction, peer.id, at.now, at.at, producer, places, request.member)
-        failed = came if isinstance(came, Failure) else _fenced(broker, transaction)
+        failed = came if isinstance(came, Failure) else _fenced(broker, transaction, request.member)
         if not isinstance(came, Failure) and failed is None:
             broker.transactions.heard(name, peer.id)
             _bound(transaction, peer)
@@ -207,10 +206,10 @@ def joining(
     return begin
 
 
-def _fenced(broker: Broker, transaction: Transaction) -> Failure | None:
-    """Why nothing more may be written under an id that was initialised in the name of a member."""
+def _fenced(broker: Broker, transaction: Transaction, stamp: GroupMember | None) -> Failure | None:
+    """Why nothing more may be written, without a stamp, under an id that writes in the name of a member."""
     state = transaction.state
-    return None if state is None else fenced_member(broker, state.member)
+    return None if state is None or stamp is not None else fenced_member(broker, state.member)
 
 
 # How an end is carried through -------------------------------------------------------------------

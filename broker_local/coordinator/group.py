@@ -204,15 +204,13 @@ def on_commit(group: Group, call: Call, request: wire.Commit) -> list[Effect]:
     return [*effects, Reply(call.to, wire.CommitReply(tuple(results)))]
 
 
-def may_send_offsets(group: Group, call: Call, member: GroupMember, generation: int) -> Failure | None:
+def may_send_offsets(group: Group, member: GroupMember, generation: int) -> Failure | None:
     """Why offsets may not become part of a transaction in this name; None where they may. As in Kafka a generation that
-    has no plan yet is no reason: what its member had before is what it commits."""
+    has no plan yet is no reason: what its member had before is what it commits; and it is no heartbeat: it comes by the
+    connection of a producer, which says nothing of the member by closing."""
     if generation < 0 and not member.member_id:
         return None  # no member: whoever assigns partitions by hand
-    wrong = _refused(group, member.member_id, member.instance_id, generation)
-    if wrong is None:
-        _heard(group, call, group.members[member.member_id])
-    return wrong
+    return _refused(group, member.member_id, member.instance_id, generation)
 
 
 def on_offsets_delete(group: Group, call: Call, request: wire.OffsetsDelete) -> list[Effect]:

@@ -156,6 +156,8 @@ def on_offsets(transaction: Transaction, call: Call, request: wire.TransactionOf
             pending[request.group, part.topic, part.partition] = found
         results.append(PartResult(part.topic, part.partition, error))
     made = _ongoing(transaction, state, call.now, call.at, offsets=tuple(pending.values()))
+    if state.state != ONGOING and request.member_id:  # in whose name it wrote before may be out
+        made = replace(made, member=member)
     reply = Reply(call.to, wire.TransactionOffsetsReply(tuple(results)))
     return [Record(_record(transaction, state, made)), reply] if pending else [reply]
 

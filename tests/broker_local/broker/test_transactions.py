@@ -300,6 +300,38 @@ def test_the_stamp_of_a_batch_binds_its_transaction_to_a_member() -> None:
     assert error == ErrorCode.FENCED_MEMBER_EPOCH, said
 
 
+@pytest.mark.parametrize("first", ["batch", "offsets"])
+def test_a_producer_goes_on_as_another_member_whatever_comes_first(first: str) -> None:
+    """Whether it was put out and joined again between two transactions."""
+    desk = desk_of()
+    writer = Writer(desk, peer=8).init()
+
+    def joined(peer: int) -> GroupMember:
+        reply = desk.ask(Join("g", 6_000, 6_000, "", None, "consumer", (JoinProtocol("range", b""),)), peer=peer)
+        assert isinstance(reply, JoinReply)
+        desk.ask(Sync("g", reply.generation, reply.member_id, None, ()), peer=peer)
+        return GroupMember("g", reply.member_id)
+
+    def stamped(member: GroupMember) -> int:
+        (part,) = desk.ask(replace(writer.batch("out", 0, b"a"), member=member), peer=8).parts
+        assert isinstance(part, ProducedPart)
+        return part.error
+
+    assert stamped(joined(7)) == ErrorCode.NONE
+    writer.end(True)
+    desk.gone(7)
+    member = joined(9)
+    generation = desk.broker.groups.subjects["g"].state.generation
+    if first == "batch":
+        assert stamped(member) == ErrorCode.NONE
+    else:
+        assert writer.offsets("g", ("in", 0, 1), generation=generation, member=member.member_id) == [0]
+    on_transactions.heed_groups(desk.broker, desk.at)
+    assert [row.state for row in desk.ask(ListTransactions()).transactions] == ["Ongoing"]
+    desk.gone(9)
+    assert [row.state for row in desk.ask(ListTransactions()).transactions] == ["CompleteAbort"]
+
+
 def test_without_a_stamp_the_member_of_the_init_is_looked_at() -> None:
     """Else one that was put out between two transactions would begin another, which nobody ends."""
     desk = desk_of()
