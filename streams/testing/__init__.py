@@ -6,11 +6,13 @@ from streams.clients.local.door import forget
 from streams.clock import ManualClock
 from streams.testing.driver import TopologyTestDriver
 from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic, TestRecord
-from streams.testing.world import SimulatedWorld, SimulationStuck
+from streams.testing.world import ProcessKilled, SimulatedProcess, SimulatedWorld, SimulationStuck
 
 __all__ = [
     "ManualClock",
+    "ProcessKilled",
     "RawRecord",
+    "SimulatedProcess",
     "SimulatedWorld",
     "SimulationStuck",
     "TestInputTopic",

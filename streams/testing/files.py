@@ -96,6 +96,10 @@ class MemoryFiles:
             found = self._databases[path] = in_memory()
         return found
 
+    def databases(self) -> dict[Path, object]:
+        """All databases, by where they lie."""
+        return dict(self._databases)
+
     def _below(self, path: Path) -> Iterator[Path]:
         """What is there of this name, and all in it."""
         for kept in (self._directories, self._texts, self._databases):

@@ -1,0 +1,204 @@
+"""One seed of an application: instances that fail in every way, and whether its results are right afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from streams import KafkaStreams
+from streams.app import State
+from streams.clients import Producer, ProducerRecord
+from streams.clients.api import Isolation
+from streams.runtime.state.changelog import read_mark
+from streams.testing import SimulatedProcess
+from tests.simulation import faults
+from tests.simulation.cluster import PATIENCE_MS, SESSION_MS, Cluster, Member
+from tests.simulation.logs import Logs, last_values, read_all
+from tests.simulation.topologies import Application, Judged
+
+APPLICATION_ID = "app"
+MOST_INSTANCES = 4
+SETTLED_MS = 2_500
+"""Where nothing has moved for so long, everything is done."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is drawn before it begins.
+
+    Args:
+        instances: of the application, at first.
+        threads: of each.
+        cache_bytes: of the stores' caches; 0: none.
+        durability: of the broker.
+        inputs: how many records are sent.
+        span_ms: over which time.
+        guarantee: `processing.guarantee`.
+    """
+
+    instances: int
+    threads: int
+    cache_bytes: int
+    durability: str
+    inputs: int
+    span_ms: int
+    guarantee: str
+
+    @property
+    def exact(self) -> bool:
+        return self.guarantee != "at_least_once"
+
+
+def draw(random: Random, guarantee: str) -> Shape:
+    """A shape."""
+    return Shape(
+        inputs=random.randint(8, 24),
+        instances=random.choice((1, 2, 2, 3)),
+        threads=random.choice((1, 1, 2)),
+        cache_bytes=random.choice((0, 10_485_760)),
+        durability=random.choice(("process", "process", "durable")),
+        span_ms=random.randint(3, 8) * 1_000,
+        guarantee=guarantee,
+    )
+
+
+class ApplicationRun:
+    """See the module.
+
+    Args:
+        cluster: where it runs.
+        application: what.
+        shape: how.
+    """
+
+    def __init__(self, cluster: Cluster, application: Application, shape: Shape) -> None:
+        self.cluster = cluster
+        self.logs: Logs = {}
+        """What is in the topics at the end."""
+        self._application = application
+        self._shape = shape
+        self._sent = 0
+        self._inputs = application.inputs(cluster.random("inputs"), shape.inputs)
+        self._instances: list[Member] = []
+        for _ in range(shape.instances):
+            self._join()
+        self._feeder = cluster.add("feeder", self._feed, fragile=False)
+        cluster.join = self._join
+
+    def main(self, allowed: frozenset[str] | None) -> list[str]:
+        """Runs it; what is wrong with what came of it."""
+        cluster, world = self.cluster, self.cluster.world
+        cluster.broker.start()
+        checker = cluster.process("checker")
+        door = cluster.broker.door(checker)
+        cluster.create_topics(door, dict(self._application.topics))
+        cluster.start_all()
+        faults.schedule(cluster, self._shape.span_ms, allowed)
+        world.sleep(self._shape.span_ms)
+        cluster.heal()
+        problems = list(self._settled())
+        if not cluster.let_go():
+            problems.append("an instance does not end")
+        self.logs = read_all(world, door, cluster.partitions(), Isolation.READ_COMMITTED)
+        judged = Judged(self.logs, self._shape.exact, bool(self._shape.cache_bytes))
+        problems += self._application.check(judged)
+        problems += self._stores()
+        for each in (checker, *cluster.processes()):
+            each.kill()
+        return problems
+
+    # who takes part
+
+    def _join(self) -> None:
+        if len(self._instances) < MOST_INSTANCES:
+            instance = self.cluster.add(f"instance-{len(self._instances)}", self._live)
+            self._instances.append(instance)
+            if self.cluster.broker.is_up:
+                instance.start()
+
+    def _live(self, process: SimulatedProcess, member: Member) -> None:
+        cluster = self.cluster
+        built = self._application.build(lambda: cluster.pause(process)).build()
+        app = KafkaStreams(built, self._config(), door=cluster.broker.door(process))
+        member.runs = lambda: app.state is State.RUNNING
+        app.start()
+        cluster.world.block("its end", lambda: not member.wanted or app.state.is_final, None)
+        app.close()
+        if app.failure is not None:
+            cluster.failed(app.failure)
+
+    def _config(self) -> dict[str, object]:
+        return {
+            "application.id": APPLICATION_ID,
+            "state.dir": "/state",
+            "processing.guarantee": self._shape.guarantee,
+            "num.stream.threads": self._shape.threads,
+            "statestore.cache.max.bytes": self._shape.cache_bytes,
+            "consumer.session.timeout.ms": SESSION_MS,
+            "task.timeout.ms": 20_000,
+            "log.summary.interval.ms": -1,
+        }
+
+    def _feed(self, process: SimulatedProcess, member: Member) -> None:
+        pause = self.cluster.random("feeder")
+        apart = 2 * self._shape.span_ms / len(self._inputs)
+        with Producer({"delivery.timeout.ms": 600_000}, door=self.cluster.broker.door(process)) as producer:
+            while self._sent < len(self._inputs):
+                given = self._inputs[self._sent]
+                key, value = (None if each is None else each.encode() for each in (given.key, given.value))
+                producer.send(ProducerRecord(given.topic, value, key, given.partition, given.timestamp))
+                producer.flush()
+                self._sent += 1
+                process.sleep(pause.random() * apart)
+        member.done = True
+
+    # what came of it
+
+    def _settled(self) -> Iterator[str]:
+        """Waits until all input is sent and nothing moves any more."""
+        cluster, world = self.cluster, self.cluster.world
+        deadline = world.monotonic_ms() + PATIENCE_MS
+        since, before = world.monotonic_ms(), self._where()
+        while world.monotonic_ms() < deadline:
+            world.sleep(100)
+            now = self._where() if cluster.broker.is_up else ()
+            if now != before or not self._feeder.done or not all(each.runs() for each in self._instances):
+                since, before = world.monotonic_ms(), now
+            elif world.monotonic_ms() - since > SETTLED_MS:
+                return
+        waiting = [each.name for each in self._instances if not each.runs()]
+        failed = cluster.failures[-3:]
+        yield f"not at rest after {PATIENCE_MS} ms: sent {self._sent}; not running {waiting}; failures {failed}"
+
+    def _where(self) -> tuple[object, ...]:
+        """How far everything is, to tell rest from work."""
+        broker = self.cluster.broker.broker
+        group = broker.groups.subjects.get(APPLICATION_ID)
+        ends = tuple((each.topic.name, each.number, each.end) for each in broker.logs.open_partitions)
+        offsets = () if group is None else tuple(sorted((str(at), each.offset) for at, each in group.offsets.items()))
+        return ends, offsets
+
+    def _stores(self) -> Iterator[str]:
+        """Does each database hold what its changelogs say? Of several copies the one that is furthest."""
+        for name, topic in ((name, f"{APPLICATION_ID}-{name}-changelog") for name in ("counts", "both")):
+            if topic not in self.cluster.topics():
+                continue
+            must = last_values(self.logs, topic)
+            best: dict[str, tuple[int, dict[bytes, bytes]]] = {}
+            for path, database in self.cluster.disk.databases():
+                engine = database.rows()
+                mark = read_mark(engine, name)
+                if name not in database.writes or mark is None:
+                    continue
+                number = engine.number(name)
+                low, high = number.to_bytes(2, "big"), (number + 1).to_bytes(2, "big")
+                rows = {key[2:]: value[8:] for key, value in engine.scan(low, high)}
+                if mark.offset > best.get(path.parent.name, (-1, {}))[0]:
+                    best[path.parent.name] = (mark.offset, rows)
+            held: dict[bytes, bytes] = {}
+            for _, rows in best.values():
+                held.update(rows)
+            for key in sorted({*held, *must}):
+                if held.get(key) != must.get(key):
+                    yield f"store {name}: {key!r} is {held.get(key)!r}, its changelog says {must.get(key)!r}"
