@@ -205,7 +205,7 @@ class SimulatedProcess:
         """Ends it as `kill -9` does: its threads stop where they stand, and what it had open is closed."""
         if not self.killed:
             self.killed = True
-            self._world.bury(self)
+            self._world.stop_threads_of(self)
             for each in self.at_end:
                 each()
 
@@ -448,7 +448,7 @@ class SimulatedWorld:
         if self._stuck is not None:
             raise self._stuck
 
-    def bury(self, process: SimulatedProcess) -> None:
+    def stop_threads_of(self, process: SimulatedProcess) -> None:
         """Its threads are given no turn any more."""
         for each in self._living:
             each.dead = each.process is process
