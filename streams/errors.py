@@ -286,6 +286,30 @@ class InvalidTxnStateException(KafkaException, code=48):
     """The transaction is in no state for that."""
 
 
+class InvalidPidMappingException(KafkaException, code=49):
+    """The transactional id is not initialised, or was forgotten since its last use."""
+
+
+class InvalidTxnTimeoutException(KafkaException, ValueError, code=50):
+    """The timeout of the transactions is above the broker's bound (`transaction.max.timeout.ms`)."""
+
+
+class ConcurrentTransactionsException(RetriableException, code=51):
+    """The transaction before this one is still being ended."""
+
+
+class UnstableOffsetCommitException(RetriableException, code=88):
+    """Offsets hang on a transaction that has not ended."""
+
+
+class TransactionAbortableException(KafkaException, code=120):
+    """The transaction cannot be committed; abort it, and go on with the next."""
+
+
+class TransactionAbortedException(KafkaException):
+    """The record was not stored: the transaction that it belonged to was aborted."""
+
+
 class TransactionalIdNotFoundException(KafkaException, code=105):
     """There is no such transactional id."""
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from streams.clients.admin import ConsumerGroupDescription as ConsumerGroupDescription
     from streams.clients.admin import GroupMember as GroupMember
     from streams.clients.admin import PartitionLag as PartitionLag
+    from streams.clients.api import ConsumerGroupMetadata as ConsumerGroupMetadata
     from streams.clients.api import GroupListing as GroupListing
     from streams.clients.api import Isolation as Isolation
     from streams.clients.api import OffsetAndTimestamp as OffsetAndTimestamp
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from streams.clients.api import TransactionDescription as TransactionDescription
     from streams.clients.api import TransactionListing as TransactionListing
     from streams.clients.consumer import Consumer as Consumer
-    from streams.clients.consumer import ConsumerGroupMetadata as ConsumerGroupMetadata
     from streams.clients.fetch_buffer import ConsumerRecord as ConsumerRecord
     from streams.clients.producer import Producer as Producer
     from streams.clients.producer import ProducerRecord as ProducerRecord
@@ -37,7 +37,7 @@ _HOMES = {
     "Admin": ("streams.clients.admin", "Admin"),
     "Consumer": ("streams.clients.consumer", "Consumer"),
     "ConsumerGroupDescription": ("streams.clients.admin", "ConsumerGroupDescription"),
-    "ConsumerGroupMetadata": ("streams.clients.consumer", "ConsumerGroupMetadata"),
+    "ConsumerGroupMetadata": ("streams.clients.api", "ConsumerGroupMetadata"),
     "ConsumerRebalanceListener": ("streams.clients.subscriber", "ConsumerRebalanceListener"),
     "ConsumerRecord": ("streams.clients.fetch_buffer", "ConsumerRecord"),
     "GroupListing": ("streams.clients.api", "GroupListing"),

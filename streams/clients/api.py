@@ -294,6 +294,17 @@ class Position(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerGroupMetadata:
+    """Who commits positions for a group: a member in its generation, or, without a member id and in generation -1,
+    somebody who assigns partitions by hand."""
+
+    group_id: str
+    generation_id: int = -1
+    member_id: str = ""
+    group_instance_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JoinGroup:
     """Asks to become, or stay, a member. `protocols` are names with each one's metadata, the best first.
 
@@ -359,10 +370,12 @@ class CommitOffsets:
 
 @dataclass(frozen=True, slots=True)
 class FetchOffsets:
-    """Asks for committed positions; None: all that the group has committed. Answered by `FetchOffsetsReply`."""
+    """Asks for committed positions; None: all that the group has committed. Answered by `FetchOffsetsReply`, and with
+    `require_stable` not before every transaction has ended that would commit something else for them."""
 
     group: str
     partitions: tuple[TopicPartition, ...] | None
+    require_stable: bool = False
 
 
 GroupRequest = JoinGroup | SyncGroup | Heartbeat | LeaveGroup | CommitOffsets | FetchOffsets
@@ -450,6 +463,76 @@ class GroupLink(Protocol):
 
     def close(self) -> None:
         """Closes the connection, which ends every dynamic member that joined through it."""
+        ...
+
+
+# Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionSettings:
+    """Whose transactions they are, and how long (ms) one may go on before the engine aborts it."""
+
+    transactional_id: str
+    timeout_ms: int
+
+
+class TransactionalWriter(Writer, Protocol):
+    """Writes in transactions, one after the other: what is sent between `begin` and `end` is seen together, or not at
+    all. Every call that waits is bounded, and says at its end what is known.
+
+    A batch that is never stored fails its transaction: all that is out ends with the same error, so does what is sent
+    after it, and only `end(False)` helps. A record that the engine refuses for what it is (see `send`) is told to
+    `done` and is not part of the transaction; whether that may be committed without it, its sender decides.
+
+    ProducerFencedException, InvalidProducerEpochException, InvalidPidMappingException and InvalidTxnStateException,
+    from any call or batch, are the end of this writer: another one has taken over, or the engine has aborted the
+    transaction by itself. What went on is aborted (unless its commit was asked for already: the outcome of that is
+    then not known); go on with a new writer and its `init`.
+    """
+
+    def init(self, timeout_ms: int) -> None:
+        """Becomes the one writer of its transactional id: earlier ones are fenced, and what they left open is aborted
+        before this returns. Called again it takes another epoch, and is refused where somebody came in between.
+
+        Raises:
+            InvalidTxnTimeoutException: `TransactionSettings.timeout_ms` is above the engine's bound.
+            ProducerFencedException: somebody came in between.
+            TimeoutException: no answer in time; call it again.
+        """
+        ...
+
+    def begin(self) -> None:
+        """Begins a transaction. The engine hears of it with the first batch, or the first offsets.
+
+        Raises:
+            IllegalStateException: `init` has not returned, or a transaction goes on.
+        """
+        ...
+
+    def send_offsets(
+        self, member: ConsumerGroupMetadata, offsets: Mapping[TopicPartition, Position], timeout_ms: int
+    ) -> None:
+        """Has positions committed with the transaction, and by nothing else.
+
+        Raises:
+            UnknownMemberIdException, IllegalGenerationException, FencedInstanceIdException: the member is none any
+                more; the transaction is to be aborted.
+            TimeoutException: whether they are part of it is not known: send them again, or abort.
+            IllegalStateException: no transaction goes on.
+        """
+        ...
+
+    def end(self, commit: bool, timeout_ms: int) -> None:
+        """Ends the transaction. A commit waits for every acknowledgement first. An abort forgets everything without an
+        answer first, and no `done` of that is called. Where nothing was sent the engine is not asked.
+
+        Raises:
+            TimeoutException: how it ended is not known, or not all is acknowledged yet. Asked again it is the same
+                question, which may not be turned round once a commit may have arrived.
+            KafkaException: it cannot be committed: what a batch or an offset failed with. Abort it.
+            IllegalStateException: no transaction goes on, or its commit may have arrived.
+        """
         ...
 
 
@@ -723,6 +806,12 @@ class Door(Protocol):
 
     def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
         """A new writer with a connection and a producer id of its own."""
+        ...
+
+    def transactional_writer(
+        self, transaction: TransactionSettings, settings: WriterSettings = WRITER_DEFAULTS
+    ) -> TransactionalWriter:
+        """A new writer of transactions with a connection of its own; `TransactionalWriter.init` is its first call."""
         ...
 
     def link(self) -> GroupLink:

@@ -6,11 +6,10 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
 
 from streams.arguments import function
-from streams.clients.api import Door, OffsetAndTimestamp
+from streams.clients.api import ConsumerGroupMetadata, Door, OffsetAndTimestamp
 from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.connect import connect
 from streams.clients.fetch_buffer import ConsumerRecord, FetchBuffer
@@ -53,16 +52,6 @@ CLOSE_MS = 30_000
 
 Offsets = Mapping[TopicPartition, OffsetAndMetadata]
 CommitCallback = Callable[[Offsets, KafkaException | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ConsumerGroupMetadata:
-    """Who a consumer is in its group, to commit its offsets by a producer's transaction."""
-
-    group_id: str
-    generation_id: int
-    member_id: str
-    group_instance_id: str | None
 
 
 @corrects_names

@@ -19,6 +19,8 @@ from streams.clients.api import (
     Isolation,
     Reader,
     ReaderSettings,
+    TransactionalWriter,
+    TransactionSettings,
     Writer,
     WriterSettings,
 )
@@ -102,6 +104,11 @@ class WholePollsDoor:
 
     def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
         return self.inner.writer(settings)
+
+    def transactional_writer(
+        self, transaction: TransactionSettings, settings: WriterSettings = WRITER_DEFAULTS
+    ) -> TransactionalWriter:
+        return self.inner.transactional_writer(transaction, settings)
 
     def link(self) -> GroupLink:
         return self.inner.link()

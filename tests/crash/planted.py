@@ -36,7 +36,7 @@ def retried_refusal() -> None:
         again = [each for each in kept if each[0] is self]
         kept[:] = [each for each in kept if each[0] is not self]
         for _, partition, packed in again:
-            queue = self._queues.setdefault(partition, PartitionQueue(partition, True, 100))
+            queue = self._queues.setdefault(partition, PartitionQueue(partition, self._identities.identity(), 100))
             in_flight = InFlightBatch(packed, self._monotonic_ms() + 60_000, forget, self._member)
             queue.batches.append(in_flight)
             self._busy[partition] = queue

@@ -105,6 +105,11 @@ class Connection:
         return -1 if self._link is None else self._link.fileno()
 
     @property
+    def closed(self) -> bool:
+        """Was it closed for good?"""
+        return self._closed
+
+    @property
     def holds(self) -> bool:
         """Is there an answer that `fileno` does not tell of? It came while another one was waited for."""
         return self._link is not None and self._link.holds

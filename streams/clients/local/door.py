@@ -8,6 +8,7 @@ from broker_local.host import inprocess, remote
 from broker_local.host.client import Link, RequestFailed
 from broker_local.host.data_directory import Unavailable
 from broker_local.host.launch import connect
+from broker_local.protocol.requests.transactions import ProducerId
 from streams.clients.api import (
     READER_DEFAULTS,
     WRITER_DEFAULTS,
@@ -17,6 +18,8 @@ from streams.clients.api import (
     Isolation,
     Reader,
     ReaderSettings,
+    TransactionalWriter,
+    TransactionSettings,
     Writer,
     WriterSettings,
 )
@@ -24,7 +27,9 @@ from streams.clients.errors_by_number import exception
 from streams.clients.local.admin import LocalAdmin
 from streams.clients.local.connection import Connection
 from streams.clients.local.group import LocalGroupLink
+from streams.clients.local.identity import NoIdentity, ProducerIds
 from streams.clients.local.reader import LocalReader
+from streams.clients.local.transactional_writer import LocalTransactionalWriter
 from streams.clients.local.writer import LocalWriter
 from streams.errors import BrokerNotFoundException
 from streams.world import SYSTEM, World
@@ -52,7 +57,21 @@ class LocalDoor:
 
     def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
         """See `Door.writer`."""
-        return LocalWriter(self._connection(), settings)
+        connection = self._connection()
+        if not settings.idempotent:
+            return LocalWriter(connection, settings, NoIdentity())
+
+        def ask(timeout_ms: int) -> tuple[int, int]:
+            reply = connection.ask(ProducerId(), "", min(timeout_ms, settings.metadata_timeout_ms))
+            return reply.producer_id, reply.epoch
+
+        return LocalWriter(connection, settings, ProducerIds(ask))
+
+    def transactional_writer(
+        self, transaction: TransactionSettings, settings: WriterSettings = WRITER_DEFAULTS
+    ) -> TransactionalWriter:
+        """See `Door.transactional_writer`."""
+        return LocalTransactionalWriter(self._connection(), transaction, settings)
 
     def link(self) -> GroupLink:
         """See `Door.link`."""

@@ -116,7 +116,7 @@ def to_wire(request: api.GroupRequest) -> Asked:
         case api.FetchOffsets():
             wanted = request.partitions
             parts = None if wanted is None else tuple(wire.Part(topic, number) for topic, number in wanted)
-            return wire.Committed(request.group, parts)
+            return wire.Committed(request.group, parts, request.require_stable)
 
 
 FAILED: Mapping[type, Callable[[KafkaException], api.GroupReply]] = {

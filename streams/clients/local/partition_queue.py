@@ -2,10 +2,11 @@
 
 Pure: no connection, no clock. Batches leave in the order they came, at most `MOST_OUT` without an answer, since
 the broker remembers that many per producer and partition; only one until the first answer, since a broker that
-knows nothing of a producer takes any sequence. When one fails for the moment, those behind it fail too (their
-sequence has a gap): the queue stops, waits for the answers still out, and sends all from the first one again.
-When one fails for good its sequence is never filled: the queue goes on under a new producer id, from sequence 0.
-Where that is for what one record is, the batch is sent again in halves, down to that record.
+knows nothing of a producer takes any sequence (but of a transaction's only the first). When one fails for the moment,
+those behind it fail too (their sequence has a gap): the queue stops, waits for the answers still out, and sends all
+from the first one again. When one fails for good its sequence is never filled: the queue goes on as its `Identity`
+says, under a new producer id, or, in a transaction, with the same numbers. Where that is for what one record is, the
+batch is sent again in halves, down to that record.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from itertools import islice
 from broker_local.log.format import PackedBatch, halves
 from broker_local.protocol.requests.records import GroupMember
 from streams.clients.api import Sent
+from streams.clients.local.identity import Identity
 from streams.errors import (
     InvalidRecordException,
     InvalidTimestampException,
@@ -83,22 +85,21 @@ class PartitionQueue:
 
     Args:
         partition: which.
-        idempotent: do batches bear sequences?
+        identity: who writes.
         backoff_ms: the pause before the queue is sent again.
     """
 
-    def __init__(self, partition: TopicPartition, idempotent: bool, backoff_ms: float) -> None:
+    def __init__(self, partition: TopicPartition, identity: Identity, backoff_ms: float) -> None:
         self.partition = partition
+        self.identity = identity
         self.batches: deque[InFlightBatch] = deque()
-        self.producer: tuple[int, int] | None = None  # id and epoch; None: another one is needed
-        self.renewed = False
         self.refusal: KafkaException | None = None
         """The broker's last answer, while it was not that a batch is stored."""
-        self._idempotent = idempotent
+        self._numbered = identity.numbered
         self._backoff_ms = backoff_ms
         self._retry_at = 0.0
         self._next_sequence = 0
-        self._known = not idempotent
+        self._known = not identity.renews
         self._stopped = False
         self._out = 0
 
@@ -113,7 +114,7 @@ class PartitionQueue:
                 break
             if batch.out:
                 continue
-            if self._idempotent and batch.sequence < 0:
+            if self._numbered and batch.sequence < 0:
                 batch.sequence = self._next_sequence
                 self._next_sequence = (self._next_sequence + batch.packed.records) & SEQUENCES
             batch.out = True
@@ -131,16 +132,17 @@ class PartitionQueue:
             self._go_on(now)
             return True
         if now < batch.deadline:
-            if isinstance(error, OutOfOrderSequenceException):
+            if isinstance(error, OutOfOrderSequenceException) and (self._stopped or self.identity.renews):
                 if not self._stopped:  # nothing before it failed: the broker has lost what was before
-                    self._renew()
+                    self._skip(0, batch)
                 self._stop(now)
                 return False
             if isinstance(error, RetriableException):
                 self._stop(now)
                 return False
-        self.batches.remove(batch)
-        self._renew()
+        at = self.batches.index(batch)
+        del self.batches[at]
+        self._skip(at, batch)
         self._stop(now)
         return True
 
@@ -155,11 +157,11 @@ class PartitionQueue:
             return None
         self._back(batch)
         at = self.batches.index(batch)
-        self.batches.remove(batch)
+        del self.batches[at]
         both = batch.halves()
         self.batches.insert(at, both[1])
         self.batches.insert(at, both[0])
-        self._renew()
+        self._skip(at, batch)
         self._stop(now - self._backoff_ms)
         return both
 
@@ -193,10 +195,11 @@ class PartitionQueue:
     def _without(self, gone: list[InFlightBatch], now: float) -> list[InFlightBatch]:
         """Takes batches out for good."""
         if gone:
+            at = self.batches.index(gone[0])
             for batch in gone:
                 self.batches.remove(batch)
                 self._back(batch)
-            self._renew()
+            self._skip(at, gone[0])
             self._stop(now)
         return gone
 
@@ -214,18 +217,16 @@ class PartitionQueue:
             self._stopped = False
             self._retry_at = now + self._backoff_ms
 
-    def _renew(self) -> None:
-        """A new producer id: what waits is numbered anew when it leaves.
+    def _skip(self, at: int, gone: InFlightBatch) -> None:
+        """A batch that stood at this place is never stored: what comes behind it is numbered anew when it leaves.
 
         Answers still out are to the old numbers; `_stop` waits for them before anything leaves.
         """
-        if not self._idempotent:
+        if gone.sequence < 0:  # it had no number yet, and so has none behind it
             return
-        self.producer = None
-        self.renewed = True
-        self._known = False
-        self._next_sequence = 0
-        for batch in self.batches:
+        at, self._next_sequence = self.identity.skip(at, gone.sequence)
+        self._known = not self.identity.renews
+        for batch in islice(self.batches, at, None):
             batch.sequence = -1
             batch.data = b""
 

@@ -10,10 +10,10 @@ from broker_local.protocol.requests import records
 from broker_local.protocol.requests.records import Produce, ProducePart, ProduceReply
 from broker_local.protocol.requests.request import Failure, Reply
 from broker_local.protocol.requests.topics import Metadata
-from broker_local.protocol.requests.transactions import ProducerId
 from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
+from streams.clients.local.identity import Identities
 from streams.clients.local.partition_queue import NEVER, InFlightBatch, PartitionQueue, too_late
 from streams.config.clients import PRODUCER, ClientConfig
 from streams.errors import (
@@ -37,19 +37,20 @@ class LocalWriter:
 
     Args:
         connection: its connection.
-        settings: acknowledgements, idempotence, timeouts.
+        settings: acknowledgements, timeouts.
+        identities: who writes.
     """
 
-    def __init__(self, connection: Connection, settings: WriterSettings) -> None:
+    def __init__(self, connection: Connection, settings: WriterSettings, identities: Identities) -> None:
         self._connection = connection
         self._monotonic_ms = connection.world.monotonic_ms
         self._settings = settings
+        self._identities = identities
         self._queues: dict[TopicPartition, PartitionQueue] = {}
         self._busy: dict[TopicPartition, PartitionQueue] = {}
         self._out: dict[int, tuple[PartitionQueue, InFlightBatch]] = {}
         self._connection_number = 0
         self._callbacks: list[tuple[Callable[[Sent], None], Sent]] = []
-        self._producer: tuple[int, int] | None = None
         self._member: records.GroupMember | None = None
         self._counts: dict[str, tuple[int, float]] = {}
         self._unanswered = 0
@@ -61,17 +62,29 @@ class LocalWriter:
 
     def abort(self) -> int:
         """See `Writer.abort`."""
-        forgotten = self._unanswered
         # With the connection goes what is half sent and what would be answered; with the queues go the sequences, of
         # which nobody knows which were stored: what comes next has another producer id.
         self._connection.lost()
+        self._identities.forget()
+        return self.forget()
+
+    def forget(self) -> int:
+        """Forgets every batch without an answer, and all sequences. Answers that come later are nobody's. How many?"""
+        forgotten = self._unanswered
         self._out.clear()
         self._queues.clear()
         self._busy.clear()
         self._callbacks.clear()
-        self._producer = None
         self._unanswered = self._bytes = 0
         return forgotten
+
+    def fail(self, error: KafkaException) -> None:
+        """Every batch without an answer ends with this error; answers that come later are nobody's."""
+        self._out.clear()
+        for queue in list(self._busy.values()):
+            while queue.batches:
+                self._finish(queue, queue.batches.popleft(), error)
+        self._queues.clear()
 
     def partitions_for(self, topic: str) -> int:
         """See `Writer.partitions_for`."""
@@ -92,8 +105,7 @@ class LocalWriter:
             raise IllegalArgumentException(f"{partition}: a batch without records cannot be sent.")
         queue = self._queues.get(partition)
         if queue is None:
-            settings = self._settings
-            queue = PartitionQueue(partition, settings.idempotent, settings.retry_backoff_ms)
+            queue = PartitionQueue(partition, self._identities.identity(), self._settings.retry_backoff_ms)
             self._queues[partition] = queue
         deadline = self._monotonic_ms() + self._settings.delivery_timeout_ms
         packed = batches.pack(batch.keys, batch.values, batch.timestamps, batch.headers)
@@ -175,35 +187,34 @@ class LocalWriter:
                 self._connection.lost()
 
     def _send_queue(self, link: Link, queue: PartitionQueue) -> None:
-        if queue.producer is None and self._settings.idempotent:
+        identity = queue.identity
+        if identity.producer is None:
             # No longer than the first batch may take: while this waits, nobody looks at its deadline.
             left = int(queue.batches[0].deadline - self._monotonic_ms())
             if left <= 0:  # its time is up, which is seen before anything is sent again (`_collect`)
                 return
-            queue.producer = self._producer_of(queue, left)
+            identity.ask(left)
             link = self._link()
-        producer_id, epoch = queue.producer or (batches.NO_PRODUCER, -1)
-        acks = self._settings.acks
+        assert identity.producer is not None
+        producer_id, epoch = identity.producer
+        acks, transaction = self._settings.acks, identity.transactional_id
         topic, number = queue.partition
         for batch in queue.to_send(self._monotonic_ms()):
             if not batch.data:
                 batch.data = batches.numbered(
-                    batch.packed, producer_id=producer_id, epoch=epoch, sequence=batch.sequence
+                    batch.packed,
+                    producer_id=producer_id,
+                    epoch=epoch,
+                    sequence=batch.sequence,
+                    transactional=transaction is not None,
                 )
-            correlation = link.send(Produce(acks, (ProducePart(topic, number, batch.data),), batch.member))
+            produce = Produce(acks, (ProducePart(topic, number, batch.data),), batch.member, transaction)
+            correlation = link.send(produce)
             if acks:
                 self._out[correlation] = (queue, batch)
             else:
                 queue.answered(batch, None, 0.0)
                 self._finish(queue, batch, None)
-
-    def _producer_of(self, queue: PartitionQueue, timeout_ms: int) -> tuple[int, int]:
-        """The writer's own id, or, for a queue whose sequences have a gap, another one."""
-        if self._producer is None or queue.renewed:
-            queue.renewed = False
-            reply = self._connection.ask(ProducerId(), "", min(timeout_ms, self._settings.metadata_timeout_ms))
-            self._producer = (reply.producer_id, reply.epoch)
-        return self._producer
 
     # In
 

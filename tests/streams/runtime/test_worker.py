@@ -27,6 +27,8 @@ from streams.clients.api import (
     Reader,
     ReaderSettings,
     Sent,
+    TransactionalWriter,
+    TransactionSettings,
     Writer,
     WriterSettings,
 )
@@ -161,6 +163,11 @@ class Silent:
 
     def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
         return SilentWriter(self, self._door.writer(settings))
+
+    def transactional_writer(
+        self, transaction: TransactionSettings, settings: WriterSettings = WRITER_DEFAULTS
+    ) -> TransactionalWriter:
+        return self._door.transactional_writer(transaction, settings)
 
     def link(self) -> GroupLink:
         return self._door.link()

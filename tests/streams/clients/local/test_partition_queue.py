@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from itertools import count
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from broker_local.base.faults import Refusal
 from broker_local.log import format as batches
 from broker_local.log.producers import Producers
 from broker_local.protocol.requests.records import GroupMember
+from streams.clients.local.identity import Identity, ProducerIds, TransactionIdentity
 from streams.clients.local.partition_queue import MOST_OUT, NEVER, InFlightBatch, PartitionQueue, too_late
 from streams.errors import (
     DuplicateSequenceException,
@@ -21,6 +24,7 @@ from streams.errors import (
     KafkaStorageException,
     OutOfOrderSequenceException,
     RecordTooLargeException,
+    UnknownProducerIdException,
 )
 from streams.record import TopicPartition
 
@@ -32,8 +36,20 @@ def in_flight(number: int, deadline: float = FAR) -> InFlightBatch:
     return InFlightBatch(batches.pack([None], [b"%d" % number], [number], None), deadline, lambda sent: None)
 
 
-def queue_of(count: int, deadline: float = FAR) -> PartitionQueue:
-    queue = PartitionQueue(PARTITION, True, 1.0)
+def fresh() -> Identity:
+    """Producer ids 1, 2, 3, ..."""
+    ids = count(1)
+    return ProducerIds(lambda timeout_ms: (next(ids), 0)).identity()
+
+
+def transaction() -> Identity:
+    identity = TransactionIdentity("bank")
+    identity.producer = (7, 0)
+    return identity
+
+
+def queue_of(count: int, deadline: float = FAR, identity: Identity | None = None) -> PartitionQueue:
+    queue = PartitionQueue(PARTITION, identity or fresh(), 1.0)
     queue.batches.extend(in_flight(number, deadline) for number in range(count))
     return queue
 
@@ -68,12 +84,11 @@ def test_a_passing_error_stops_the_queue_and_all_is_sent_again_in_order() -> Non
 
 def test_an_error_for_good_costs_one_batch_and_a_producer_id() -> None:
     queue = queue_of(3)
-    queue.producer = (7, 0)
+    queue.identity.ask(0)
     queue.answered(queue.to_send(0)[0], None, 0)
     one, two = queue.to_send(0)
     assert queue.answered(one, RecordTooLargeException("large"), 0)
-    assert queue.producer is None
-    assert queue.renewed
+    assert queue.identity.producer is None
     assert not queue.answered(two, OutOfOrderSequenceException("gap"), 0)
     assert numbers(queue.to_send(10)) == [2]
     assert two.sequence == 0
@@ -87,7 +102,7 @@ def test_batches_in_the_name_of_a_member_that_is_none_leave_the_queue_and_the_ot
     queue.answered(queue.to_send(0)[0], None, 0)
     assert len(queue.to_send(0)) == 3
     assert [each.member for each in queue.fenced(old, 5)] == [old, old]
-    assert queue.producer is None and queue.renewed
+    assert queue.identity.producer is None
     (left,) = queue.batches
     assert not queue.answered(left, OutOfOrderSequenceException("gap"), 5)
     (again,) = queue.to_send(10)
@@ -97,11 +112,11 @@ def test_batches_in_the_name_of_a_member_that_is_none_leave_the_queue_and_the_ot
 
 def test_a_broker_that_forgot_the_sequences_costs_a_producer_id_only() -> None:
     queue = queue_of(2)
-    queue.producer = (7, 0)
+    queue.identity.ask(0)
     queue.answered(queue.to_send(0)[0], None, 0)
     (one,) = queue.to_send(0)
     assert not queue.answered(one, OutOfOrderSequenceException("what before?"), 0)
-    assert queue.producer is None
+    assert queue.identity.producer is None
     assert (numbers(queue.to_send(10)), one.sequence) == ([1], 0)
 
 
@@ -141,13 +156,12 @@ def test_the_sequence_begins_again_after_the_largest() -> None:
 class World:
     """A broker's log of one partition, the requests under way to it, and the answers under way back."""
 
-    def __init__(self, count: int) -> None:
-        self.queue = queue_of(count)
+    def __init__(self, count: int, identity: Identity) -> None:
+        self.queue = queue_of(count, identity=identity)
         self.producers = Producers()
         self.log: list[int] = []
         self.asked: deque[InFlightBatch] = deque()
         self.answers: deque[tuple[InFlightBatch, KafkaException | None]] = deque()
-        self.ids = 0
         self.now = 0.0
         self.acknowledged: list[int] = []
 
@@ -165,13 +179,18 @@ class World:
                 self.now += 1.0
 
     def send(self) -> None:
-        if self.queue.producer is None:
-            self.ids += 1
-            self.queue.producer = (self.ids, 0)
+        identity = self.queue.identity
+        if identity.producer is None:
+            identity.ask(0)
+        assert identity.producer is not None
+        number, epoch = identity.producer
         for each in self.queue.to_send(self.now):
-            number, epoch = self.queue.producer
             each.data = each.data or batches.numbered(
-                each.packed, producer_id=number, epoch=epoch, sequence=each.sequence
+                each.packed,
+                producer_id=number,
+                epoch=epoch,
+                sequence=each.sequence,
+                transactional=identity.transactional_id is not None,
             )
             self.asked.append(each)
         assert sum(each.out for each in self.queue.batches) <= MOST_OUT
@@ -194,6 +213,7 @@ class World:
             kinds: dict[ErrorCode, type[KafkaException]] = {
                 ErrorCode.KAFKA_STORAGE_ERROR: KafkaStorageException,
                 ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER: OutOfOrderSequenceException,
+                ErrorCode.UNKNOWN_PRODUCER_ID: UnknownProducerIdException,
                 ErrorCode.DUPLICATE_SEQUENCE_NUMBER: DuplicateSequenceException,
             }
             error = kinds[refused.code]("refused")
@@ -214,13 +234,16 @@ class World:
         self.queue.cut_off()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
+    st.sampled_from([fresh, transaction]),
     st.integers(1, 12),
     st.lists(st.sampled_from(["send", "serve", "full", "hear", "cut", "wait"]), max_size=120),
 )
-def test_every_batch_is_stored_once_and_in_order(count: int, happenings: list[str]) -> None:
-    world = World(count)
+def test_every_batch_is_stored_once_and_in_order(
+    identity: Callable[[], Identity], count: int, happenings: list[str]
+) -> None:
+    world = World(count, identity())
     for what in happenings:
         world.happen(what)
         assert world.log == list(range(len(world.log)))
@@ -247,8 +270,8 @@ def batch_of(first: int, count: int) -> InFlightBatch:
 class Judge(World):
     """A broker that refuses a batch with a record it does not like, without saying which."""
 
-    def __init__(self, sizes: list[int], disliked: set[int]) -> None:
-        super().__init__(0)
+    def __init__(self, sizes: list[int], disliked: set[int], identity: Identity) -> None:
+        super().__init__(0, identity)
         self.disliked = disliked
         self.count = 0
         for size in sizes:
@@ -284,8 +307,8 @@ class Judge(World):
                     self.producers.stored(header._replace(base_offset=len(self.log)), 0)
                     self.log += times
         except Refusal as refused:
-            gap = refused.code == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
-            error = OutOfOrderSequenceException("gap") if gap else KafkaStorageException("full")
+            full = refused.code == ErrorCode.KAFKA_STORAGE_ERROR
+            error = KafkaStorageException("full") if full else OutOfOrderSequenceException("gap")
         self.answers.append((each, error))
 
     def hear(self) -> None:
@@ -301,16 +324,17 @@ class Judge(World):
         self.told.setdefault(numbers[0] - part.start, []).extend(range(part.start, part.stop))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
+    st.sampled_from([fresh, transaction]),
     st.lists(st.integers(1, 9), min_size=1, max_size=5),
     st.sets(st.integers(0, 44), max_size=6),
     st.lists(st.sampled_from(["send", "serve", "full", "hear", "cut", "wait"]), max_size=60),
 )
 def test_only_the_records_that_are_disliked_are_refused_and_the_others_keep_their_order(
-    sizes: list[int], disliked: set[int], happenings: list[str]
+    identity: Callable[[], Identity], sizes: list[int], disliked: set[int], happenings: list[str]
 ) -> None:
-    world = Judge(sizes, disliked)
+    world = Judge(sizes, disliked, identity())
     for what in happenings:
         world.happen(what)
     for _ in range(60 * world.count):
