@@ -517,8 +517,9 @@ class TransactionalWriter(Writer, Protocol):
 
         Raises:
             UnknownMemberIdException, IllegalGenerationException, FencedInstanceIdException: the member is none any
-                more; the transaction is to be aborted.
-            TimeoutException: whether they are part of it is not known: send them again, or abort.
+                more, or of another generation.
+            TimeoutException: whether they are part of it is not known.
+            KafkaException: after any of these the group's positions have to be sent again, or `end(True)` raises it.
             IllegalStateException: no transaction goes on.
         """
         ...

@@ -14,6 +14,7 @@ from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.connect import connect
 from streams.clients.fetch_buffer import ConsumerRecord, FetchBuffer
 from streams.clients.group_membership import GroupMembership, Reports
+from streams.clients.positions import positions_of
 from streams.clients.settings import ConsumerSettings, consumer_settings
 from streams.clients.subscriber import ConsumerRebalanceListener, Subscriber
 from streams.durations import Duration, Instant, to_ms
@@ -36,9 +37,7 @@ from streams.record import TopicPartition
 from streams.spelling import corrects_names
 from streams.validation import (
     LARGEST,
-    check_text,
     check_whole,
-    mapping_of,
     partition_of,
     partitions_of,
     texts,
@@ -49,6 +48,7 @@ log = logging.getLogger("streams.clients")
 
 LONGEST_WAIT_MS = 5_000
 CLOSE_MS = 30_000
+NO_MEMBER = "(no member)"
 
 Offsets = Mapping[TopicPartition, OffsetAndMetadata]
 CommitCallback = Callable[[Offsets, KafkaException | None], None]
@@ -510,12 +510,7 @@ class Consumer:
     def _chosen(
         self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int] | None
     ) -> dict[TopicPartition, OffsetAndMetadata]:
-        if offsets is None:
-            return self._buffer.positions()
-        return {
-            (where := partition_of(partition)): _position(where, given)
-            for partition, given in mapping_of(offsets, "offsets").items()
-        }
+        return self._buffer.positions() if offsets is None else positions_of(offsets)
 
     def _mark_safe(self) -> None:
         """What was handed out before this poll has been dealt with: it may be committed by itself."""
@@ -551,15 +546,19 @@ class Consumer:
             return {partition: found.get(partition) for partition in wanted}
 
     def group_metadata(self) -> ConsumerGroupMetadata:
-        """Who this consumer is in its group.
+        """Who this consumer is in its group, for `Producer.send_offsets_to_transaction`. It changes with every
+        rebalance: take it anew for each transaction. Of a consumer that has not joined yet, or was put out, it names
+        no member, and no positions are taken for it.
 
         Raises:
             InvalidGroupIdException: there is no `group.id`.
         """
         membership = self._group_membership("group_metadata")
-        return ConsumerGroupMetadata(
-            membership.settings.group, membership.generation, membership.member_id, membership.settings.instance_id
-        )
+        try:
+            return membership.metadata()
+        except UnknownMemberIdException:  # without any id it would be somebody who assigns by hand
+            settings = membership.settings
+            return ConsumerGroupMetadata(settings.group, -1, NO_MEMBER, settings.instance_id)
 
     def _group_membership(self, what: str) -> GroupMembership:
         if self._membership is None:
@@ -677,16 +676,6 @@ class Consumer:
             self._depth -= 1
             if not self._depth:
                 self._owner = None
-
-
-def _position(partition: TopicPartition, given: object) -> OffsetAndMetadata:
-    """What is to be committed of one partition."""
-    offset, metadata = given if isinstance(given, OffsetAndMetadata) else (given, "")
-    if metadata is None:
-        metadata = ""
-    return OffsetAndMetadata(
-        check_whole(offset, f"offset of {partition}"), check_text(metadata, f"metadata of {partition}")
-    )
 
 
 def _no_group(what: str) -> InvalidGroupIdException:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from streams.clients.api import (
     CommitOffsetsReply,
+    ConsumerGroupMetadata,
     Door,
     FetchOffsets,
     FetchOffsetsReply,
@@ -124,6 +125,18 @@ class GroupMembership:
     def settings(self) -> MemberSettings:
         """What it was made of."""
         return self._member.settings
+
+    def metadata(self) -> ConsumerGroupMetadata:
+        """As whom positions are committed now, by a transaction.
+
+        Raises:
+            UnknownMemberIdException: the membership has ended.
+        """
+        with self._lock:  # else it could end in between, and be taken for nobody's
+            if self._is_out():
+                raise self._out_of_the_group()
+            settings, member = self.settings, self._member
+            return ConsumerGroupMetadata(settings.group, member.generation, member.member_id, settings.instance_id)
 
     def now(self) -> int:
         """Its clock: monotonic, in milliseconds."""
@@ -238,7 +251,8 @@ class GroupMembership:
     def committed(
         self, partitions: Iterable[TopicPartition], timeout_ms: int
     ) -> dict[TopicPartition, Position]:
-        """What the group has committed of these partitions; those without a commit are absent.
+        """What the group has committed of these partitions; those without a commit are absent. What a transaction that
+        has not ended would commit is waited for.
 
         Raises:
             TimeoutException: no answer in time.
@@ -246,7 +260,7 @@ class GroupMembership:
         wanted = tuple(partitions)
         if not wanted:
             return {}
-        request = FetchOffsets(self.settings.group, wanted)
+        request = FetchOffsets(self.settings.group, wanted, require_stable=True)
         reply = self._ask(lambda: request, timeout_ms)
         if reply.error is not None:
             raise reply.error

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 
 from streams.clients.accumulator import NEVER, ProducerBatch, RecordAccumulator, size_of
-from streams.clients.api import Door, Sent
+from streams.clients.api import ConsumerGroupMetadata, Door, Sent
+from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.background import LOCK_S, background_of
 from streams.clients.connect import connect
+from streams.clients.positions import positions_of
 from streams.clients.request_size import check_request_size
 from streams.clients.settings import ProducerSettings, producer_settings
+from streams.clients.transaction_manager import FATAL, TransactionManager
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import (
     BackgroundThreadException,
@@ -24,9 +27,10 @@ from streams.errors import (
     InvalidRecordException,
     InvalidTopicException,
     KafkaException,
-    NotYetBuiltException,
     SerializationException,
     TimeoutException,
+    TransactionAbortableException,
+    TransactionAbortedException,
 )
 from streams.names import check_topic
 from streams.partition import partition_for
@@ -46,6 +50,15 @@ log = logging.getLogger("streams.clients")
 
 RETRY_MS = 100
 Answer = tuple[ProducerBatch, Sent]
+RAISED = (
+    SerializationException,
+    IllegalStateException,
+    IllegalArgumentException,
+    BackgroundThreadException,
+    TransactionAbortableException,
+    *FATAL,
+)
+"""Errors that `send` raises; its future has all others."""
 
 Callback = Callable[[RecordMetadata | None, BaseException | None], None]
 
@@ -93,8 +106,9 @@ class Producer:
     """Sends records. Safe to be shared by threads. A context manager: leaving it flushes and closes.
 
     Records are gathered to batches by partition, and leave in the order in which `send` was called. A batch is tried
-    until `delivery.timeout.ms` is over, and is stored once, however often it was tried (`enable.idempotence`). As
-    Kafka's `KafkaProducer`; transactions are not built yet.
+    until `delivery.timeout.ms` is over, and is stored once, however often it was tried (`enable.idempotence`). With a
+    `transactional.id` records are sent in transactions: those of one are seen together or not at all, by consumers with
+    `isolation.level=read_committed`. As Kafka's `KafkaProducer`.
 
     >>> from streams.clients import Producer, ProducerRecord
     >>> with Producer(bootstrap_servers="memory://a-shop", value_serializer="json") as producer:
@@ -121,7 +135,13 @@ class Producer:
         self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
         self._world = self._door.world
         self._background = background_of(self._world)
-        self._writer = self._door.writer(settings.writer)
+        self._transactions: TransactionManager | None = None
+        if settings.transaction is None:
+            self._writer = self._door.writer(settings.writer)
+        else:
+            writer = self._door.transactional_writer(settings.transaction, settings.writer)
+            self._writer = writer
+            self._transactions = TransactionManager(writer, settings.transaction.transactional_id)
         self._accumulator = RecordAccumulator(settings.batch_size, settings.linger_ms, settings.max_in_flight)
         self._lock = self._world.condition()
         self._sticky: dict[str, tuple[int, int]] = {}
@@ -162,7 +182,9 @@ class Producer:
         Raises:
             SerializationException: key or value cannot be turned into bytes.
             IllegalArgumentException: it is no record, or the partitioner chose no partition of the topic.
-            IllegalStateException: the producer is closed.
+            IllegalStateException: the producer is closed, or has a `transactional.id`, and no transaction goes on.
+            TransactionAbortableException: a record of the transaction has failed; abort it.
+            ProducerFencedException: another producer has the same `transactional.id`.
             KafkaException: its background work has failed.
         """
         if not isinstance(record, ProducerRecord):
@@ -177,9 +199,12 @@ class Producer:
         size = size_of(key, value, headers)
         try:
             future = self._send(record, key, value, headers, size)
-        except (SerializationException, IllegalStateException, IllegalArgumentException, BackgroundThreadException):
+        except RAISED:
             raise
         except KafkaException as error:
+            if self._transactions is not None:
+                with self._lock:
+                    self._transactions.failed(error)
             future = Future()
             future.set_exception(error)
         if callback is not None:
@@ -194,7 +219,7 @@ class Producer:
         if too_large is not None:
             raise too_large
         with self._lock:
-            self._check_open()
+            self._check_sendable()
             if topic not in self._topics:
                 self._topics.add(check_topic(topic))
             partition = TopicPartition(topic, self._partition(record, key, size))
@@ -262,7 +287,7 @@ class Producer:
                     "slowly; send less, or raise buffer.memory or max.block.ms."
                 )
             self._lock.wait(left / 1000)
-            self._check_open()
+            self._check_sendable()
 
     def partitions_for(self, topic: str) -> int:
         """How many partitions a topic has; a topic that is missing is made, as by a send.
@@ -311,7 +336,7 @@ class Producer:
             raise _background(fault)
 
     def close(self, timeout: Duration | None = None) -> None:
-        """Flushes, then gives everything back. A second call does nothing.
+        """Flushes, then gives everything back. A second call does nothing. A transaction that goes on is aborted.
 
         Args:
             timeout: how long the flush may take, a duration or milliseconds. What has no answer by then fails.
@@ -320,6 +345,10 @@ class Producer:
             if self._closed:
                 return
         try:
+            if self._transactions is not None and self._transactions.can_abort:
+                log.info("Aborting incomplete transaction due to shutdown")
+                with suppress(KafkaException):
+                    self._abort(None if timeout is None else to_ms(timeout, "timeout"))
             with suppress(TimeoutException, BackgroundThreadException):  # the futures say so, one by one
                 self.flush(timeout)
         finally:
@@ -344,27 +373,158 @@ class Producer:
     ) -> None:
         self.close()
 
-    # Transactions come with exactly-once
+    # Transactions
 
     def init_transactions(self) -> None:
-        """Refused: transactions come with exactly-once, which is not built yet."""
-        raise _transactions("init_transactions")
+        """Becomes the one producer of its `transactional.id`. Once, before the first transaction.
+
+        Earlier producers of that id are fenced, and what they left open is aborted before this returns.
+
+        >>> from streams.clients import Producer, ProducerRecord
+        >>> with Producer(bootstrap_servers="memory://a-shop", transactional_id="till-1") as producer:
+        ...     producer.init_transactions()
+        ...     with producer.transaction():
+        ...         future = producer.send(ProducerRecord("sold", b"bread"))
+        ...         future = producer.send(ProducerRecord("stock", b"-1"))
+
+        Raises:
+            IllegalStateException: there is no `transactional.id`, or it was called before.
+            InvalidTxnTimeoutException: `transaction.timeout.ms` is above the broker's `transaction.max.timeout.ms`.
+            TimeoutException: no answer in `max.block.ms`; it may be called again.
+        """
+        manager = self._manager("init_transactions")
+        with self._lock:
+            self._check_open()
+            manager.init(self._settings.max_block_ms)
 
     def begin_transaction(self) -> None:
-        """Refused: transactions come with exactly-once, which is not built yet."""
-        raise _transactions("begin_transaction")
+        """Begins a transaction: what is sent until its end belongs to it.
 
-    def send_offsets_to_transaction(self, offsets: object, group_metadata: object) -> None:
-        """Refused: transactions come with exactly-once, which is not built yet."""
-        raise _transactions("send_offsets_to_transaction")
+        Raises:
+            IllegalStateException: `init_transactions` has not returned, or a transaction goes on.
+            ProducerFencedException: another producer has the same `transactional.id`.
+        """
+        manager = self._manager("begin_transaction")
+        with self._lock:
+            self._check_open()
+            manager.begin()
+
+    def send_offsets_to_transaction(
+        self, offsets: Mapping[TopicPartition, OffsetAndMetadata | int], group_metadata: ConsumerGroupMetadata
+    ) -> None:
+        """Has a consumer's positions committed with the transaction: what was read counts as read only with what was
+        made of it. The consumer itself must not commit (`enable.auto.commit=false`).
+
+        Args:
+            offsets: the offset of the *next* record of each partition.
+            group_metadata: `consumer.group_metadata()`, taken after the poll that gave the records.
+        Raises:
+            CommitFailedException: the consumer is no longer a member of that group, or was in an earlier generation;
+                abort.
+            FencedInstanceIdException: another consumer has the same `group.instance.id`; abort.
+            IllegalStateException: no transaction goes on.
+            ProducerFencedException: another producer has the same `transactional.id`.
+            TimeoutException: no answer in `max.block.ms`: send them again, or abort.
+        """
+        manager = self._manager("send_offsets_to_transaction")
+        if not isinstance(group_metadata, ConsumerGroupMetadata):
+            hint = "Give consumer.group_metadata()."
+            raise IllegalArgumentException(f"Invalid group_metadata: {shown(group_metadata)}. {hint}")
+        if group_metadata.generation_id > 0 and not group_metadata.member_id:
+            raise IllegalArgumentException(
+                f"Passed in group metadata {group_metadata} has generationId > 0 but member.id is unknown"
+            )
+        wanted = positions_of(offsets)
+        with self._lock:
+            self._check_open()
+            manager.send_offsets(wanted, group_metadata, self._settings.max_block_ms)
 
     def commit_transaction(self) -> None:
-        """Refused: transactions come with exactly-once, which is not built yet."""
-        raise _transactions("commit_transaction")
+        """Commits: flushes, waits until all is acknowledged, and for the engine's word that it is committed.
+
+        Raises:
+            TransactionAbortableException: a record or an offset of it has failed; abort.
+            TimeoutException: not in `max.block.ms`. The message says whether the outcome is not known, and commit is to
+                be called again, or nothing is committed yet.
+            ProducerFencedException: another producer has the same `transactional.id`, or the engine has aborted the
+                transaction (`transaction.timeout.ms`); make a new producer.
+            IllegalStateException: no transaction goes on.
+        """
+        manager, limit = self._manager("commit_transaction"), self._settings.max_block_ms
+        deadline = self._world.monotonic_ms() + limit
+        with self._lock:
+            self._check_open()
+            manager.begin_commit()
+            number = manager.number
+        try:
+            self.flush(limit)
+        except TimeoutException:
+            with self._lock:
+                manager.not_committed()
+            raise TimeoutException(
+                f"commit_transaction: not every record was acknowledged in max.block.ms={limit}; nothing is committed. "
+                "Call it again, or abort_transaction()."
+            ) from None
+        try:
+            with self._lock:
+                if manager.number == number:  # else another thread has asked for the same
+                    manager.commit(max(0, int(deadline - self._world.monotonic_ms())))
+        finally:
+            self._resolve_all()
 
     def abort_transaction(self) -> None:
-        """Refused: transactions come with exactly-once, which is not built yet."""
-        raise _transactions("abort_transaction")
+        """Aborts: nobody who reads committed records will see any of it. Futures without an answer fail.
+
+        Raises:
+            TimeoutException: no answer in `max.block.ms`; call it again.
+            ProducerFencedException: another producer has the same `transactional.id`; it is aborted all the same.
+            IllegalStateException: no transaction goes on, or its commit has begun and may have succeeded.
+        """
+        self._abort(None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction as a block: committed at its end, aborted by an exception, which goes on.
+
+        Raises:
+            KafkaException: as `begin_transaction` and `commit_transaction`. What could not be committed is aborted;
+                after a `TimeoutException` of the commit call `commit_transaction` again.
+        """
+        manager = self._manager("transaction")
+        self.begin_transaction()
+        try:
+            yield
+            self.commit_transaction()
+        except BaseException:
+            if manager.can_abort:
+                with suppress(KafkaException):  # what went wrong first is what counts
+                    self._abort(None)
+            raise
+
+    def _abort(self, timeout_ms: int | None) -> None:
+        manager = self._manager("abort_transaction")
+        limit = self._settings.max_block_ms if timeout_ms is None else timeout_ms
+        try:
+            with self._lock:
+                self._check_open()
+                manager.begin_abort()
+                self._drop(TransactionAbortedException("Failing batch since transaction was aborted"))
+                manager.abort(limit)
+        finally:
+            self._resolve_all()
+
+    def _manager(self, what: str) -> TransactionManager:
+        if self._transactions is None:
+            raise IllegalStateException(
+                "Cannot use transactional methods without enabling transactions by setting the transactional.id "
+                f"configuration property. Make the producer with transactional_id=NAME to call {what}()."
+            )
+        return self._transactions
+
+    def _resolve_all(self) -> None:
+        with self._lock:
+            answers = self._take_answers()
+        self._resolve(answers)
 
     # The background thread's side
 
@@ -433,13 +593,29 @@ class Producer:
             self._unfinished.discard(pending)
             self._accumulator.back(pending.partition)
             self._memory -= pending.size
+        if sent.error is not None and self._transactions is not None:
+            self._transactions.failed(sent.error)
         self._answers.append((pending, sent))
+
+    def _drop(self, error: KafkaException) -> None:
+        """All that has no answer ends with this error."""
+        self._accumulator.drop(self._unfinished)
+        for pending in self._unfinished:
+            self._answers.append((pending, Sent(pending.partition, -1, -1, error)))
+        self._unfinished.clear()
+        self._memory = 0
+        self._lock.notify_all()
 
     def _take_answers(self) -> list[Answer]:
         if not self._answers:
             return []
         answers, self._answers = self._answers, []
         return answers
+
+    def _check_sendable(self) -> None:
+        self._check_open()
+        if self._transactions is not None:
+            self._transactions.check_send()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -451,11 +627,7 @@ class Producer:
         """See `Polled.failed`: nothing is sent any more, and every record that waits is told so."""
         with self._lock:
             self._fault = self._fault or error
-            self._accumulator.drop(self._unfinished)
-            for pending in self._unfinished:
-                self._answers.append((pending, Sent(pending.partition, -1, -1, _background(error))))
-            self._unfinished.clear()
-            self._memory = 0
+            self._drop(_background(error))
             answers = self._take_answers()
             self._lock.notify_all()
         self._resolve(answers)
@@ -498,9 +670,3 @@ def _background(error: BaseException) -> BackgroundThreadException:
     failure.__cause__ = error
     return failure
 
-
-def _transactions(what: str) -> NotYetBuiltException:
-    return NotYetBuiltException(
-        f"{what}: transactions come with exactly-once; not built yet. Idempotence is on by default: without "
-        "transactions, each batch is stored once."
-    )

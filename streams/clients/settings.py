@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from streams.clients.api import Isolation, ReaderSettings, WriterSettings
+from streams.clients.api import Isolation, ReaderSettings, TransactionSettings, WriterSettings
 from streams.clients.assignors import assignor_names
 from streams.clients.member import MemberSettings
 from streams.config.clients import ADMIN, CONSUMER, PRODUCER, ClientConfig, is_bundled
 from streams.config.table import Setting, invalid, named, unknown
 from streams.errors import ConfigException, NotYetBuiltException
+from streams.names import MAX_NAME_LENGTH
 from streams.serdes.base import Serde
 from streams.troubles import Troubles
 
@@ -35,6 +36,7 @@ class ProducerSettings:
     max_request_size: int
     max_in_flight: int
     writer: WriterSettings
+    transaction: TransactionSettings | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,18 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
                 "Must set max.in.flight.requests.per.connection to at most 5 to use the idempotent producer."
             )
         idempotent = False
+    transaction = None
+    if given["transactional.id"] is not None:
+        if not idempotent:
+            raise ConfigException(
+                "Cannot set a transactional.id without also enabling idempotence. It needs enable.idempotence=true, "
+                "acks=all and max.in.flight.requests.per.connection of at most 5: leave these out."
+            )
+        name = given.text("transactional.id")
+        if len(name) > MAX_NAME_LENGTH:
+            shown = f"{name[:20]}… ({len(name)} characters)"
+            raise invalid("transactional.id", shown, f"It may have at most {MAX_NAME_LENGTH} characters")
+        transaction = TransactionSettings(name, given.number("transaction.timeout.ms"))
     partitioner = given["partitioner.class"]
     assert partitioner is None or callable(partitioner)
     linger, delivery = given.number("linger.ms"), given.number("delivery.timeout.ms")
@@ -144,6 +158,7 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
         max_request_size=given.number("max.request.size"),
         max_in_flight=min(in_flight, 5),
         writer=replace(writer, idempotent=idempotent),
+        transaction=transaction,
     )
 
 

@@ -26,7 +26,6 @@ from streams.errors import InvalidGroupIdException
 from streams.names import check_group
 
 JVM = "it belongs to the Java virtual machine"
-EXACTLY_ONCE = "exactly-once"
 COMPRESSION = "compression"
 INTS = 2_147_483_647
 FETCH_BYTES = 8 * 1024 * 1024
@@ -292,12 +291,10 @@ PRODUCER = table((*_of_all(32_768, no_age=_ASKED_ANEW), *_SECURITY,
     of_kafka("partitioner.rack.aware", Type.BOOLEAN, False, "Prefer partitions that are led in the client's rack."),
     Setting("retries", Type.INT, INTS, "How often a batch is sent again.", between(0, INTS),
             no_meaning="a batch is sent again until delivery.timeout.ms is over; set that"),
-    Setting("transaction.timeout.ms", Type.INT, 60_000, "How long a transaction may be open.", at_least(0),
-            not_built=EXACTLY_ONCE),
+    Setting("transaction.timeout.ms", Type.INT, 60_000, "How long a transaction may be open.", at_least(0)),
     Setting("transaction.two.phase.commit.enable", Type.BOOLEAN, False, "Take part in somebody's transaction.",
             not_built="two-phase commit"),
-    Setting("transactional.id", Type.STRING, None, "Makes the producer transactional.", not_empty,
-            not_built=EXACTLY_ONCE),
+    Setting("transactional.id", Type.STRING, None, "Makes the producer transactional.", not_empty),
     Setting("value.serializer", Type.CLASS, None, "Writes values: a serde, or its name.", check_client_serde,
             client_serde_called),
 ))

@@ -96,7 +96,7 @@ class LocalTransactionalWriter:
         self._failure: KafkaException | None = None  # why this transaction cannot be committed
         self._over: KafkaException | None = None  # why nothing can be written by this writer any more
         self._sent = False  # has the broker heard of this transaction?
-        self._unsure = False  # are these offsets part of it?
+        self._owed: dict[str, KafkaException] = {}  # by group, why its positions are not known to be part of it
 
     # Transactions
 
@@ -141,21 +141,17 @@ class LocalTransactionalWriter:
                 for (topic, number), position in offsets.items()
             ),
         )
-        self._sent = self._unsure = True
+        self._sent = True
         unknown = "Whether the offsets are part of the transaction is not known; send them again, or abort it."
         try:
             reply = self._ask(asked, timeout_ms, unknown)
-        except (TimeoutException, BrokerNotFoundException):
-            raise
+            for part in reply.parts:
+                if part.error:
+                    raise exception(part.error, "", TopicPartition(part.topic, part.partition))
         except KafkaException as error:
-            self._fail(error)
+            self._owed[member.group_id] = error
             raise
-        self._unsure = False
-        for part in reply.parts:
-            if part.error:
-                self._fail(exception(part.error, "", TopicPartition(part.topic, part.partition)))
-        if self._failure is not None:
-            raise self._failure
+        self._owed.pop(member.group_id, None)
 
     def end(self, commit: bool, timeout_ms: int) -> None:
         """See `TransactionalWriter.end`."""
@@ -196,8 +192,8 @@ class LocalTransactionalWriter:
                 )
         if self._failure is not None:
             raise self._failure
-        if self._unsure:
-            raise self._illegal("end(commit=True)", "Offsets were sent without an answer: send them again, or abort")
+        for owed in self._owed.values():
+            raise owed
 
     def _begin_as(self, reply: ProducerIdReply) -> None:
         self._identity.producer = (reply.producer_id, reply.epoch)
@@ -207,7 +203,8 @@ class LocalTransactionalWriter:
         self._writer.forget()
         self._state = _State.READY
         self._failure = None
-        self._sent = self._unsure = False
+        self._sent = False
+        self._owed.clear()
 
     # Writing
 

@@ -182,7 +182,7 @@ def test_who_asks_for_stable_positions_waits_for_the_transaction(
         assert reply == FetchOffsetsReply(None, {zero: Position(7)})
 
 
-def test_positions_of_whoever_is_no_member_spoil_the_transaction(
+def test_positions_of_whoever_is_no_member_are_refused_and_nothing_is_committed_without_them(
     door: Door, topic: str, transactional_id: str
 ) -> None:
     zero = TopicPartition(topic, 0)
@@ -195,11 +195,19 @@ def test_positions_of_whoever_is_no_member_spoil_the_transaction(
         with pytest.raises(UnknownMemberIdException):
             writer.end(True, PATIENCE_MS)
         writer.end(False, PATIENCE_MS)
-        commit(writer, zero, b"next")
+        writer.begin()
+        put(writer, zero, b"next")
+        with pytest.raises(UnknownMemberIdException):
+            writer.send_offsets(stranger, {zero: Position(1)}, PATIENCE_MS)
+        writer.send_offsets(ConsumerGroupMetadata(stranger.group_id), {zero: Position(2)}, PATIENCE_MS)
+        writer.end(True, PATIENCE_MS)
     assert committed(door, zero) == [b"next"]
+    assert positions(door, stranger.group_id) == {zero: Position(2)}
 
 
-def test_a_position_that_is_refused_spoils_the_transaction(door: Door, topic: str, transactional_id: str) -> None:
+def test_nothing_is_committed_without_a_position_that_was_refused(
+    door: Door, topic: str, transactional_id: str
+) -> None:
     zero = TopicPartition(topic, 0)
     with closing(transactional(door, transactional_id)) as writer:
         writer.begin()

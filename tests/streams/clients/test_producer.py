@@ -214,12 +214,7 @@ def test_a_record_is_checked_when_it_is_made() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda producer: producer.init_transactions(),
-        lambda producer: producer.begin_transaction(),
-        lambda producer: producer.send_offsets_to_transaction({}, None),
-        lambda producer: producer.commit_transaction(),
-        lambda producer: producer.abort_transaction(),
-        lambda producer: Producer(transactional_id="x"),
+        lambda producer: Producer(transaction_two_phase_commit_enable=True),
         lambda producer: Producer(compression_type="lz4"),
     ],
 )
@@ -235,6 +230,10 @@ def test_what_is_not_built_is_refused_by_name(producer: Producer, call: Callable
         ({"lingerms": 3}, "Did you mean linger.ms"),
         ({"acks": "1", "enable.idempotence": True}, "Must set acks to all"),
         ({"max.in.flight.requests.per.connection": 6, "enable.idempotence": True}, "at most 5"),
+        ({"transactional.id": "x", "acks": "1"}, "Cannot set a transactional.id without also enabling idempotence"),
+        ({"transactional.id": "x", "enable.idempotence": False}, "without also enabling idempotence"),
+        ({"transactional.id": "x", "max.in.flight.requests.per.connection": 6}, "without also enabling idempotence"),
+        ({"transactional.id": ""}, "transactional.id"),
         ({"delivery.timeout.ms": 10}, "delivery.timeout.ms should be equal to or larger"),
         ({"value.serializer": "no-such"}, "value.serializer"),
         ({"partitioner.class": 7}, "partitioner.class"),

@@ -123,7 +123,6 @@ def test_keywords_are_names_with_underscores() -> None:
         ("application.server", "localhost:80", "queries between instances"),
         ("dsl.store.format", "headers", "stores that keep headers"),
         ("consumer.group.protocol", "consumer", "the consumer rebalance protocol"),
-        ("producer.transactional.id", "mine", "exactly-once"),
         ("producer.compression.type", "zstd", "compression"),
         ("compression.lz4.level", 3, "compression"),
     ],

@@ -187,7 +187,6 @@ def test_a_file_for_apache_kafka_serves_the_bundled_engine_where_that_is_asked_f
         ("topic.min.insync.replicas", 2),
         ("processing.guarantee", "exactly_once_v2"),
         ("num.standby.replicas", 1),
-        ("producer.transactional.id", "shop"),
     ],
 )
 def test_what_would_change_a_guarantee_is_refused_by_name(tmp_path: Path, name: str, value: object) -> None:
