@@ -22,7 +22,7 @@ state the members have no `absent`. Replaying the log from its start gives all g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgpack
@@ -271,8 +271,3 @@ def columns(records: Iterable[LogRecord]) -> tuple[list[bytes | None], list[byte
     """Keys and values of records, as a batch takes them."""
     pairs = [pack(record) for record in records]
     return [key for key, _ in pairs], [value for _, value in pairs]
-
-
-def records(keys: Iterable[bytes | None], values: Iterable[bytes | None]) -> Iterator[LogRecord]:
-    """The records of a batch."""
-    return (unpack(key, value) for key, value in zip(keys, values, strict=True))
