@@ -34,7 +34,7 @@ LOOK_MS = 50
     "--application-id", "-a", default=None, help="The application; instances with the same id share its work."
 )
 @click.option("--bootstrap-servers", "-b", default=None, help="local://DIR (default local://.streams) or host:port,…")
-@click.option("--processing-guarantee", default=None, help="at_least_once (default); exactly_once_v2 comes later.")
+@click.option("--processing-guarantee", default=None, help="at_least_once (default) or exactly_once_v2.")
 @click.option(
     "--workers", "-w", type=click.IntRange(1), default=1, show_default=True, help="Processes of this instance."
 )

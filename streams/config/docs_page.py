@@ -28,7 +28,7 @@ hand settings to one client or to all internal topics; a specific prefix beats a
 
 A file in Spring Boot's layout may be shared with Java applications: what of it has no effect here and harms nobody
 (`producer.retries`, `compression-type`, timeouts of Kafka's connections, …) is left out, each with a warning that names
-its line and says why. What would change a guarantee (`exactly_once_v2`, three replicas, `SASL_SSL`) is refused by name,
+its line and says why. What would change a guarantee (three replicas, `SASL_SSL`) is refused by name,
 and so is, elsewhere than in such a file, what has no meaning.
 
 This page is made from the tables: `python -m streams.config.docs_page > docs/settings.md`.

@@ -53,7 +53,6 @@ UPGRADE_FROM = (
 )
 
 JVM = "it belongs to the Java virtual machine"
-EXACTLY_ONCE = "exactly-once"
 STANDBYS = "standby replicas"
 RACKS = "rack-aware assignment"
 STREAMS_PROTOCOL = "the streams rebalance protocol"
@@ -154,7 +153,7 @@ _MAIN = (
     Setting("num.standby.replicas", Type.INT, 0, "Copies of each store kept warm by other instances.", at_least(0),
             not_built=STANDBYS),
     Setting("processing.guarantee", Type.STRING, AT_LEAST_ONCE, "at_least_once or exactly_once_v2.",
-            one_of(AT_LEAST_ONCE, EXACTLY_ONCE_V2), not_built=EXACTLY_ONCE),
+            one_of(AT_LEAST_ONCE, EXACTLY_ONCE_V2)),
     Setting("num.stream.threads", Type.INT, 1, "Workers in this process (Java's behaviour, not more speed).",
             at_least(1)),
     Setting("replication.factor", Type.INT, -1, "Of internal topics; -1: the broker's default.", _check_replicas,

@@ -36,7 +36,6 @@ _TUNING: Mapping[str, str] = {
     "rack.aware.assignment.strategy": _NO_RACKS,
     "rack.aware.assignment.non_overlap_cost": _NO_RACKS,
     "rack.aware.assignment.traffic_cost": _NO_RACKS,
-    "transaction.timeout.ms": "there are no transactions without exactly-once, which is not built yet",
 }
 """Settings that come later, and do without which results and guarantees are the same."""
 

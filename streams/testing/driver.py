@@ -407,7 +407,7 @@ class TopologyTestDriver:
         if task is None:
             return
         written: dict[str, deque[RawRecord]] = {}
-        for outgoing in chain(task.outbox.due(now, idle=True), task.dead_letters.due(now, idle=True)):
+        for outgoing in chain.from_iterable(box.due(now, idle=True) for box in task.output):
             written.setdefault(outgoing.partition.topic, deque()).extend(_rows(outgoing.batch))
         order = list(self._journal)
         self._journal.clear()

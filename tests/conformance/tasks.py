@@ -161,7 +161,7 @@ class Tasks:
         after("flush")
         sent: list[Outgoing] = []
         for task in tasks:
-            sent += [*task.outbox.due(0, True), *task.dead_letters.due(0, True)]
+            sent += [each for box in task.output for each in box.due(0, True)]
         for partition, batch in sent:
             self.append(partition, _rows(batch))
         if death is not None and any(map(death.comes, ("send", *ABORT))):

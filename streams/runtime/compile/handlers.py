@@ -93,7 +93,7 @@ class Handlers:
         config: settings, of which the three handlers and the dead letter topic are read.
         current: knows the record in hand.
         task_id: for messages.
-        dead_letter: takes the dead letters, whatever the answer is.
+        dead_letter: takes the dead letters, whatever the answer is; the last argument: it ends the worker.
         drop: the count of what a node drops for a cause: the kind of handler.
         buffering: nodes that serialise for themselves (`stores.buffering`).
     Raises:
@@ -105,7 +105,7 @@ class Handlers:
         config: Mapping[str, object],
         current: CurrentRecord,
         task_id: object,
-        dead_letter: Callable[[DeadLetter], None],
+        dead_letter: Callable[[DeadLetter, bool], None],
         drop: Callable[[str, str], Drop],
         buffering: Mapping[str, bool],
     ) -> None:
@@ -142,7 +142,7 @@ class Handlers:
         try:
             response = answered(handler, self._context(node), record, error, kind)
             for letter in response.dead_letters:
-                self._dead_letter(letter)
+                self._dead_letter(letter, response.answer is Answer.FAIL)
         except StreamsException as fatal:
             raise Failed(node, fatal, final=True) from None
         if response.answer is Answer.RESUME:

@@ -55,7 +55,7 @@ class ProcessorTopology:
     Args:
         state: the task's state. From here on its stores write their changelogs to the outbox.
         outbox: takes what sinks and stores write.
-        dead_letter: takes what handlers have for dead letter topics.
+        dead_letter: takes what handlers have for dead letter topics; the last argument: its error ends the worker.
         request_commit: called where a processor asks for a commit.
         waiting: is there input that was not processed yet?
         global_stores: read by all tasks.
@@ -65,7 +65,7 @@ class ProcessorTopology:
         self,
         state: TaskState,
         outbox: Outbox,
-        dead_letter: Callable[[DeadLetter], None],
+        dead_letter: Callable[[DeadLetter, bool], None],
         request_commit: Callable[[], None],
         waiting: Callable[[], bool],
         global_stores: Mapping[str, OpenStore],

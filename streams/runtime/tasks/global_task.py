@@ -101,7 +101,8 @@ class GlobalTask:
 
     def _leave_dead_letters(self) -> None:
         """As in Java they are not sent: every worker reads the topic, anew at each start, and would send its own."""
-        for (topic, _), count in self._task.dead_letters.held.items():
+        boxes = self._output.dead_letters, self._output.last_letters
+        for (topic, _), count in [each for box in boxes for each in box.held.items()]:
             log.warning(
                 "%d dead letters of global store %s are not sent to %s: each worker reads a global table for itself. "
                 "The records are still in its topic, where the lines above say.",
@@ -109,7 +110,8 @@ class GlobalTask:
                 self.store_name,
                 topic,
             )
-        self._task.dead_letters.drop()
+        for box in boxes:
+            box.drop()
 
     def commit(self) -> dict[TopicPartition, Position]:
         """What was applied since the last call is committed in memory; the positions that it stands for. The

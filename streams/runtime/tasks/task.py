@@ -48,8 +48,10 @@ class Output(NamedTuple):
 
     outbox: Outbox
     dead_letters: Outbox
-    """What handlers have for dead letter topics. An abort leaves it: the owner sends it whatever becomes of the task
-    (at least once)."""
+    """What handlers have for dead letter topics. An abort leaves it where it is at least once: the owner sends it
+    whatever becomes of the task."""
+    last_letters: Outbox
+    """Those of an error that ends the worker: they are sent after all else, whatever is aborted."""
 
 
 def output_of(
@@ -70,7 +72,7 @@ def output_of(
     def produced(topic: str) -> Counter:
         return context.metrics.counter("records-produced-total", topic_name=topic, task_id=str(task))
 
-    return Output(*(Outbox(partitions_for, linger_ms, produced, column) for _ in range(2)))
+    return Output(*(Outbox(partitions_for, linger_ms, produced, column) for _ in Output._fields))
 
 
 def reading_of(topology: SubTopology, topic: str, context: TaskContext) -> Reads:
@@ -125,7 +127,7 @@ class StreamTask:
         self.commit_requested = False
         self.commit_needed = False
         """Something was processed or punctuated since the last commit."""
-        self.outbox, self.dead_letters = self.output = output
+        self.outbox, self.dead_letters, self.last_letters = self.output = output
         self._longest = self._most = context.number("max.run.records")
         self._last: tuple[int, int] = (0, 0)
         self._processed = context.metrics.counter("process-total", **tags)
@@ -176,13 +178,16 @@ class StreamTask:
         self.commit_requested = True
         self._current.cut()
 
-    def put_dead_letter(self, letter: DeadLetter) -> None:
+    def put_dead_letter(self, letter: DeadLetter, last: bool = False) -> None:
         """Adds a dead letter to those that are to leave.
 
+        Args:
+            letter: the letter.
+            last: its error ends the worker.
         Raises:
             StreamsException: its topic cannot be had.
         """
-        dead_letters.put(self.dead_letters, letter, self._context.max_request_size)
+        dead_letters.put(self.last_letters if last else self.dead_letters, letter, self._context.max_request_size)
 
     def polled(self, now: int, asked: bool = True) -> None:
         """A poll has returned, and all that it brought for this task has been added.
@@ -221,6 +226,9 @@ class StreamTask:
     def add(self, fetched: Fetched) -> None:
         """Takes what a poll brought for one of the task's partitions."""
         self.inbox.add(fetched)
+        batch = fetched.batch
+        if batch is not None and not len(batch):  # a transaction ends there: it moves on
+            self.commit_needed = True
 
     def run(self, now: int, most: int = NO_LIMIT, limit: Limit = FREE) -> int:
         """Processes one run; returns how many records that were (0: nothing to do, or waiting for a

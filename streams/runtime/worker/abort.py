@@ -1,7 +1,10 @@
 """The steps of an abort, in the order of its guarantee's list (decision 14): tasks go back to their last commit, and
 nothing that saw an aborted record survives. A process may die after each: it has committed nothing.
 
+abandon  exactly-once: what was sent and has no answer is forgotten
+end      exactly-once: the transaction is aborted: nobody will see anything of it
 drop     input, output that was not sent, and processing go; dead letters stay
+letters  exactly-once: dead letters go too, since whoever does it again has the same
 revert   stores go back to what is committed, and all of that goes to the database
 replay   the tasks are taken over anew, with the state that they have
 """
@@ -11,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streams.runtime.worker.sender import Sender
 from streams.runtime.worker.tasks import Tasks
+from streams.runtime.worker.transactions import Transactions
 from streams.topology.node import TaskId
 
 
@@ -23,16 +28,36 @@ class Abort:
         tasks: all of the worker.
         ids: those that take part.
         now: wall clock in ms.
+        sender: their output.
+        transactions: of the worker; None: it has none.
+        timeout_ms: how long the engine's answer is waited for.
     """
 
     tasks: Tasks
     ids: Sequence[TaskId]
     now: int
+    sender: Sender
+    transactions: Transactions | None
+    timeout_ms: int
+
+
+def abandon(abort: Abort) -> None:
+    abort.sender.forget()
+
+
+def end_aborted(abort: Abort) -> None:
+    assert abort.transactions is not None
+    abort.transactions.end(False, abort.timeout_ms)
 
 
 def drop(abort: Abort) -> None:
     for id in abort.ids:
         abort.tasks.drop(id)
+
+
+def letters(abort: Abort) -> None:
+    for id in abort.ids:
+        abort.tasks.by_id[id].dead_letters.drop()
 
 
 def revert(abort: Abort) -> None:
@@ -41,5 +66,4 @@ def revert(abort: Abort) -> None:
 
 
 def replay(abort: Abort) -> None:
-    for id in abort.ids:
-        abort.tasks.replay(id, abort.now)
+    abort.tasks.replay(abort.ids, abort.now)

@@ -241,12 +241,13 @@ class Alignment:
             self._sender.tell(self._me.words, batch)
 
     def _told(self, standing: Standing) -> int | None:
-        """A task's time, with all that it has put out and that is not acknowledged yet: another worker's output may
-        come before that. None where it is not behind."""
+        """A task's time, with all that it has put out and others cannot read yet (it is on its way, or its transaction
+        is not committed): another worker's output may come before that. An abort does no more than that anew. None
+        where it is not behind."""
         task = standing.task
         if not self._skew.catches_up(task) and not self._speaker.told(task):
             return None
-        times = [self._skew.time(standing), self._sender.unacknowledged(task)]
+        times = [self._skew.time(standing), self._sender.unseen(task)]
         if not standing.restoring:
             times += [self._unsent.oldest(task, bound) for bound in self._skew.bounds]
         return min((time for time in times if time is not None), default=None)

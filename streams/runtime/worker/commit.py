@@ -5,7 +5,8 @@ flush       caches go to changelogs and downstream, and what buffers took to the
             of the topology, until nothing is left
 send        outboxes and dead letters leave, and everything that was sent is acknowledged; where something was refused
             the commit ends here
-offsets     positions are committed, with member and generation
+offsets     positions are committed, with member and generation; exactly-once they go into the transaction
+end         exactly-once: the transaction is committed, and with it all of the above
 promote     uncommitted writes become committed, without I/O
 changelogs  each store stands for its changelog up to what was acknowledged
 purge       repartition topics are cut below what was committed, now and then
@@ -21,6 +22,7 @@ from streams.clients.api import Position
 from streams.record import TopicPartition
 from streams.runtime.tasks.task import StreamTask
 from streams.runtime.worker.sender import Sender
+from streams.runtime.worker.transactions import Transactions
 
 
 class Offsets(Protocol):
@@ -40,6 +42,7 @@ class Commit:
         timeout_ms: how long acknowledgements and answers are waited for.
         now: wall clock in ms.
         purge: cuts repartition topics below these positions; None: not this time.
+        transactions: of the worker; None: it has none.
     """
 
     tasks: Sequence[StreamTask]
@@ -48,6 +51,7 @@ class Commit:
     timeout_ms: int
     now: int
     purge: Callable[[Mapping[TopicPartition, Position]], None] | None = None
+    transactions: Transactions | None = None
     positions: dict[TopicPartition, Position] = field(default_factory=dict)
 
 
@@ -81,6 +85,22 @@ def offsets(commit: Commit) -> None:
     for task in commit.tasks:
         commit.positions.update(task.committable())
     commit.offsets.commit_now(commit.positions, commit.timeout_ms)
+
+
+def add_offsets(commit: Commit) -> None:
+    """Those of all tasks that take part."""
+    assert commit.transactions is not None
+    for task in commit.tasks:
+        commit.positions.update(task.committable())
+    if commit.positions:
+        commit.transactions.send_offsets(commit.positions, commit.timeout_ms)
+
+
+def end(commit: Commit) -> None:
+    """From here on all of it is seen, and nothing of it comes again."""
+    assert commit.transactions is not None
+    commit.transactions.end(True, commit.timeout_ms)
+    commit.sender.committed()
 
 
 def promote(commit: Commit) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from streams.clock import Clock
@@ -14,6 +14,7 @@ from streams.runtime.worker.guarantee import Guarantee, Outcome, run
 from streams.runtime.worker.purge import Purge
 from streams.runtime.worker.sender import Sender
 from streams.runtime.worker.tasks import Tasks
+from streams.runtime.worker.transactions import Transactions
 from streams.topology.node import TaskId
 
 log = logging.getLogger("streams.runtime.worker")
@@ -29,6 +30,7 @@ class Committer:
         offsets: the group.
         clock: the wall clock.
         timeout_ms: how long acknowledgements and answers are waited for.
+        transactions: of the worker; None: its guarantee has none.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Committer:
         offsets: Offsets,
         clock: Clock,
         timeout_ms: int,
+        transactions: Transactions | None = None,
     ) -> None:
         self._owner = owner
         self.guarantee = guarantee
@@ -50,6 +53,7 @@ class Committer:
         self._offsets = offsets
         self._clock = clock
         self._timeout_ms = timeout_ms
+        self.transactions = transactions
 
     def commit(self, asked: Sequence[StreamTask]) -> None:
         """Commits these tasks, and those that have to go with them; where output of a task was refused it is aborted.
@@ -58,13 +62,15 @@ class Committer:
             StreamsException: a flush failed, or what was refused ends the worker.
             KafkaException: acknowledgements or the group's answer did not come, or the group refuses.
         """
-        tasks = self.guarantee.taking_part(asked, self._tasks.running)
-        if not tasks:
+        transactions = self.transactions
+        tasks = self.guarantee.taking_part(asked, [task for task in self._tasks.running if task.commit_needed])
+        if not tasks and (transactions is None or not transactions.open):
             return
         now = self._clock.now_ms()
         purge = partial(self._purge.run, now_ms=now) if self._purge.due(now) else None
+        one = Commit(tasks, self._sender, self._offsets, self._timeout_ms, now, purge, transactions)
         try:
-            run(self.guarantee.commit, Commit(tasks, self._sender, self._offsets, self._timeout_ms, now, purge))
+            run(self.guarantee.commit, one)
         except CommitStopped:
             self.handle_refusals()
 
@@ -85,8 +91,80 @@ class Committer:
         """Aborts tasks, and says why."""
         for task, error in reasons.items():
             log.warning("%s takes task %s back to its last commit: %s", self._owner, task, error)
-        self.abort(reasons)
+        self.abort(list(reasons))
 
-    def abort(self, tasks: Iterable[TaskId]) -> None:
-        """Takes tasks back to their last commit."""
-        run(self.guarantee.abort, Abort(self._tasks, tuple(tasks), self._clock.now_ms()))
+    def abort(self, tasks: Sequence[TaskId]) -> None:
+        """Takes tasks back to their last commit, and those that have to go with them."""
+        self._abort(self._with(tasks))
+
+    def abort_beside(self, tasks: Sequence[TaskId]) -> None:
+        """Takes those back to their last commit that have to go with tasks whose own state is worth nothing."""
+        others = [id for id in self._with(tasks) if id not in tasks]
+        if self.transactions is not None or others:
+            self._abort(others)
+
+    def _with(self, tasks: Sequence[TaskId]) -> Sequence[TaskId]:
+        return self.guarantee.taking_part(tasks, [task.id for task in self._tasks.running])
+
+    def _abort(self, ids: Sequence[TaskId]) -> None:
+        if self.transactions is not None:
+            told = self._owner, len(ids), self._unsent(ids), self._sender.outstanding
+            log.warning(
+                "%s aborts its transaction: %d tasks go back to their last commit; %d records were not sent, and %d "
+                "not acknowledged.",
+                *told,
+            )
+        now, timeout_ms = self._clock.now_ms(), self._timeout_ms
+        run(self.guarantee.abort, Abort(self._tasks, ids, now, self._sender, self.transactions, timeout_ms))
+
+    def ready(self) -> None:
+        """To be called before tasks are taken (decision 15.1).
+
+        Raises:
+            TimeoutException: no answer in time; call it again.
+            KafkaException: the engine's, for good.
+        """
+        if self.transactions is not None:
+            self.transactions.ready()
+
+    def lost(self, reason: Exception) -> tuple[int, int]:
+        """The membership is over, or the transactional id another's: nothing that is on its way counts.
+
+        Returns:
+            How many batches and records were not stored, or nobody knows.
+        """
+        dropped = self._sender.abort()
+        if self.transactions is not None:
+            self.transactions.renew(reason)
+        return dropped
+
+    def left_uncommitted(self, going: Sequence[TaskId]) -> None:
+        """These tasks go to others without a commit: exactly-once all others go back with them."""
+        if self.transactions is not None:
+            self.abort(going)
+
+    def end_uncommitted(self) -> None:
+        """The worker ends, and what it has not committed is nobody's: exactly-once its transaction is aborted, and dead
+        letters that whoever does it again has too are dropped.
+
+        Raises:
+            KafkaException: the engine's.
+        """
+        if self.transactions is None:
+            return
+        for task in self._tasks.all:
+            task.dead_letters.drop()
+        self._sender.forget()
+        self.transactions.end(False, self._timeout_ms)
+
+    def end_letters(self, timeout_ms: int) -> None:
+        """What was sent since, the last dead letters, is committed by itself.
+
+        Raises:
+            KafkaException: the engine's.
+        """
+        if self.transactions is not None:
+            self.transactions.end(True, timeout_ms)
+
+    def _unsent(self, ids: Collection[TaskId]) -> int:
+        return sum(sum(self._tasks.by_id[id].outbox.held.values()) for id in ids)

@@ -70,6 +70,8 @@ class DamagedState:
             self._fill(self._globals.rebuild)
             # one of them has read it
             self._committer.abort([each.id for each in self._tasks.running])
+        elif tasks:
+            self._committer.abort_beside(tasks)
         for task in tasks:
             self._tasks.rebuild(task, self._clock.now_ms())
         self._life.become(WorkerState.PARTITIONS_ASSIGNED)

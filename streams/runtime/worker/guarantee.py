@@ -1,7 +1,7 @@
 """What a processing guarantee is: who takes part in a commit, the steps of commit and abort, what readers are shown,
 and what follows from which exception (`processing.guarantee`).
 
-It is data; whoever commits, aborts or fails asks it. `exactly_once_v2` will be another one.
+It is data; whoever commits, aborts or fails asks it. Here is at-least-once; `exactly_once` is another one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from streams.clients.api import Isolation
 from streams.errors import (
@@ -21,7 +21,6 @@ from streams.errors import (
     TimeoutException,
     UnknownMemberIdException,
 )
-from streams.runtime.tasks.task import StreamTask
 from streams.runtime.worker.abort import Abort, drop, replay, revert
 from streams.runtime.worker.commit import Commit, changelogs, flush, offsets, promote, purge, send
 
@@ -57,24 +56,30 @@ class Outcomes(NamedTuple):
 END, LATER, GIVE_UP, REJOIN, ABORT = Outcome.END, Outcome.LATER, Outcome.GIVE_UP, Outcome.REJOIN, Outcome.ABORT
 FATAL = Outcomes(END, END, END, END, END)
 #                     working committing revoking ending in_round
-_BETWEEN = Outcomes(END, LATER, GIVE_UP, LATER, END)
+BETWEEN = Outcomes(END, LATER, GIVE_UP, LATER, END)
 """The group is between two generations: what could not be committed stays where it is until it can."""
-_SILENT = Outcomes(END, END, END, GIVE_UP, LATER)
+SILENT = Outcomes(END, END, END, GIVE_UP, LATER)
 """The broker gave no answer; what was asked may be asked again."""
 
 AT_LEAST_ONCE_FAILURES: Mapping[type[Exception], Outcomes] = {
-    RebalanceInProgressException: _BETWEEN,
-    IllegalGenerationException: _BETWEEN,
-    UnknownMemberIdException: _BETWEEN,
-    TimeoutException: _SILENT,
-    DisconnectException: _SILENT,
+    RebalanceInProgressException: BETWEEN,
+    IllegalGenerationException: BETWEEN,
+    UnknownMemberIdException: BETWEEN,
+    TimeoutException: SILENT,
+    DisconnectException: SILENT,
     TaskCorruptedException: Outcomes(ABORT, ABORT, ABORT, ABORT, END),
     TaskMigratedException: Outcomes(REJOIN, REJOIN, REJOIN, REJOIN, REJOIN),
 }
 
 
-def those_asked(asked: Sequence[StreamTask], running: Sequence[StreamTask]) -> Sequence[StreamTask]:
-    """A task commits by itself: no other one has to."""
+class TakingPart(Protocol):
+    """Of those that are asked to commit, or that failed, and all that could be meant: who takes part?"""
+
+    def __call__(self, asked: Sequence[T], all: Sequence[T], /) -> Sequence[T]: ...
+
+
+def those_asked(asked: Sequence[T], all: Sequence[T], /) -> Sequence[T]:
+    """A task commits, or goes back, by itself: no other one has to."""
     return asked
 
 
@@ -85,7 +90,9 @@ class Guarantee:
     Args:
         name: as in `processing.guarantee`.
         isolation: what the readers of sources and of changelogs are shown; None: what `isolation.level` says.
-        taking_part: of those that are asked to commit and all that run, who does.
+        taking_part: of those that are asked to commit and all that have something to commit, and of those that failed
+            and all that run, who does.
+        transactional: output, changelogs and positions are written in the transactions of the worker.
         commit: the steps of a commit.
         abort: the steps of an abort.
         failures: what follows from an exception of such a class; from any other one the end of the worker.
@@ -93,10 +100,11 @@ class Guarantee:
 
     name: str
     isolation: Isolation | None
-    taking_part: Callable[[Sequence[StreamTask], Sequence[StreamTask]], Sequence[StreamTask]]
+    taking_part: TakingPart
     commit: Steps[Commit]
     abort: Steps[Abort]
     failures: Mapping[type[Exception], Outcomes]
+    transactional: bool = False
 
     def after(self, error: Exception) -> Outcomes:
         """What follows from an error."""

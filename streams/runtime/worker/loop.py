@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from streams.clients.api import Door
+from streams.clients.api import Door, Writer
 from streams.clients.group_membership import GroupMembership, Reports
 from streams.clock import Clock
 from streams.dropped import Drop
@@ -47,6 +47,7 @@ from streams.runtime.worker.settings import WorkerSettings
 from streams.runtime.worker.spill import Spill
 from streams.runtime.worker.summary import status_of
 from streams.runtime.worker.tasks import OpenEngine, Tasks
+from streams.runtime.worker.transactions import Transactions
 from streams.topology.node import BuiltTopology, TaskId
 from streams.troubles import Troubles
 
@@ -125,8 +126,7 @@ class Loop:
         closing(self._admin.close)
         self.reader = door.reader(isolation, settings.reader)
         closing(self.reader.close)
-        writer = door.writer(settings.writer)
-        closing(writer.close)
+        writer: Writer = self._writer(closing)
         self.restorer = Restorer(door.reader(isolation, settings.reader), parts.listener)
         closing(self.restorer.close)
         home, own = parts.directory.path / "global", replace(context, record_cache=None)
@@ -150,10 +150,42 @@ class Loop:
             lambda partitions: self.membership.committed(partitions, settings.task_timeout_ms),
             settings.reset,
         )
+        aside: Writer | None = None
+        if self._transactions is not None:
+            aside = door.writer(settings.writer)
+            closing(aside.close)
         self._sender = Sender(
-            writer, context.config, self._drops_of_sends(), self.tasks.put_dead_letter, settings.max_request_size
+            writer,
+            context.config,
+            self._drops_of_sends(),
+            self.tasks.put_dead_letter,
+            settings.max_request_size,
+            aside,
+            parts.guarantee.transactional,
         )
         closing(self._sender.close)  # before the writer: what it had out is nobody's any more
+
+    def _writer(self, closing: Callable[..., object]) -> Writer:
+        """What output is written with: in transactions, if the guarantee says so."""
+        parts, settings = self._parts, self._settings
+        self._transactions: Transactions | None = None
+        if not parts.guarantee.transactional:
+            writer = parts.door.writer(settings.writer)
+            closing(writer.close)
+            return writer
+        made = self._transactions = Transactions(
+            settings.short_name,
+            settings.application_id,
+            parts.directory,
+            parts.door,
+            settings.writer,
+            self._clock,
+            settings.transaction_timeout_ms,
+            settings.task_timeout_ms,
+            lambda: self.membership.metadata(),
+        )
+        closing(made.close)
+        return made
 
     def _take_part(self) -> None:
         """Makes what commits, what keeps tasks in step, what listens to the group, and what looks after databases."""
@@ -169,7 +201,15 @@ class Loop:
             clock.now_ms(),
         )
         self.committer = Committer(
-            name, parts.guarantee, self.tasks, self._sender, purge, self.membership, clock, timeout_ms
+            name,
+            parts.guarantee,
+            self.tasks,
+            self._sender,
+            purge,
+            self.membership,
+            clock,
+            timeout_ms,
+            self._transactions,
         )
         bounds = bounds_of(built, context.config, context.topic_name)
         words = progress_topic(settings.prefix)
@@ -259,8 +299,15 @@ class Loop:
         except Exception as error:
             first, clean = error, False
         if not clean:
-            limit = LAST_COMMIT_MS
-            dead_letters.send_last(self._settings.short_name, self._sender, self.tasks.all, self._clock, limit)
+            dead_letters.send_last(
+                self._settings.short_name,
+                self._sender,
+                self.tasks.all,
+                self._clock,
+                LAST_COMMIT_MS,
+                self.committer.end_uncommitted,
+                self.committer.end_letters,
+            )
         self._parts.context.dropped.tell(self._clock.now_ms(), last=True)
         for task in self.tasks.ids:
             try:
@@ -300,8 +347,11 @@ class Loop:
         try:
             self._turn()
         except Exception as error:
-            if self._guarantee.after(error).working is Outcome.REJOIN:
+            outcome = self._guarantee.after(error).working
+            if outcome is Outcome.REJOIN:
                 self.rebalances.lost(error)
+            elif outcome is Outcome.ABORT:
+                self.committer.take_back({task.id: error for task in self.tasks.running})
             elif not self._damage.rebuilt(error):
                 raise
 

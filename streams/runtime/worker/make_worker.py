@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,8 @@ from streams.runtime.state.directory import claim
 from streams.runtime.state.memory import Memory
 from streams.runtime.state.stores import small_cache
 from streams.runtime.tasks.restore import RestoreListener
+from streams.runtime.worker.exactly_once import EXACTLY_ONCE
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Guarantee
 from streams.runtime.worker.lifecycle import WorkerState
 from streams.runtime.worker.loop import WorkerParts, nothing
 from streams.runtime.worker.settings import worker_settings
@@ -28,6 +30,9 @@ from streams.runtime.worker.worker import Worker
 from streams.topology.node import BuiltTopology
 from streams.troubles import Troubles
 from streams.world import Files
+
+GUARANTEES: Mapping[str, Guarantee] = {each.name: each for each in (AT_LEAST_ONCE, EXACTLY_ONCE)}
+"""By `processing.guarantee`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ def make_worker(
         open_engine=partial(open_database, door.world.files),
         clock=clock,
         listener=watchers.listener,
+        guarantee=GUARANTEES[config.get_string("processing.guarantee")],
         troubles=watchers.troubles,
         each_turn=watchers.each_turn,
     )

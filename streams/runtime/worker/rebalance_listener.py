@@ -198,7 +198,7 @@ class RebalanceListener:
         self._membership.leave()
         tasks = list(self._tasks.ids)
         held = sum(sum(box.held.values()) for task in self._tasks.all for box in task.output)
-        batches, records = self._sender.abort()
+        batches, records = self._committer.lost(reason)
         for task in tasks:
             self._tasks.give_up(task, clean=False)
         self.refusal = ""
@@ -231,6 +231,7 @@ class RebalanceListener:
     def _assigned(self, news: Assigned) -> None:
         settings = self._membership.settings
         self._sender.bind(GroupMember(settings.group, news.member_id, settings.instance_id))
+        self._committer.ready()
         given = read_task_assignment(news.assignment)
         mine = frozenset(given.tasks)
         going = self._tasks.ids - mine
@@ -269,5 +270,6 @@ class RebalanceListener:
             name = self._me.name
             log.warning("%s gives tasks up without a commit; their owner does the rest again: %s", name, error)
             committed = False
+            self._committer.left_uncommitted([task.id for task in self._tasks.running if task.id in going])
         for task in going & self._tasks.ids:
             self._tasks.give_up(task, committed)

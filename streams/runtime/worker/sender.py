@@ -17,12 +17,22 @@ from streams.dropped import Drop
 from streams.errors import (
     FencedInstanceIdException,
     FencedMemberEpochException,
+    InvalidPidMappingException,
+    InvalidProducerEpochException,
+    InvalidRecordException,
+    InvalidTimestampException,
+    InvalidTxnStateException,
     KafkaException,
+    OutOfOrderSequenceException,
+    ProducerFencedException,
+    RecordTooLargeException,
     RetriableException,
     StreamsException,
     TaskCorruptedException,
     TaskMigratedException,
     TimeoutException,
+    TransactionAbortableException,
+    TransactionAbortedException,
 )
 from streams.exception_handlers import Answer, DeadLetter, ErrorHandlerContext, error_handler
 from streams.record import RecordBatch, TopicPartition
@@ -31,6 +41,20 @@ from streams.runtime.compile.outbox import BATCH_BYTES, Outgoing
 from streams.topology.node import TaskId
 
 log = logging.getLogger("streams.runtime.sender")
+
+MEMBER_ENDED = (FencedMemberEpochException, FencedInstanceIdException)
+WRITER_ENDED = (
+    *MEMBER_ENDED,
+    ProducerFencedException,
+    InvalidProducerEpochException,
+    InvalidPidMappingException,
+    InvalidTxnStateException,
+)
+"""The engine has given a transaction up, or another writer has its id."""
+OF_THE_TRANSACTION = (TransactionAbortableException, TransactionAbortedException, OutOfOrderSequenceException)
+"""Only an abort helps, and it does."""
+OF_ONE_RECORD = (RecordTooLargeException, InvalidRecordException, InvalidTimestampException)
+"""What the engine refuses for what a record is: a transaction may be committed without it."""
 
 
 class Refusal(NamedTuple):
@@ -55,8 +79,11 @@ class Sender:
         writer: where to.
         config: names the production exception handler.
         dropped: counts records that the handler let go.
-        dead_letter: takes the dead letters of a task.
+        dead_letter: takes the dead letters of a task; the last argument: of an error that ends the worker.
         largest: bytes of a request with one record at most (`max.request.size`).
+        aside: where that goes which is no task's output; None: to the same writer.
+        transactional: output is written in transactions. It is seen by nobody before they are committed, and of a batch
+            that is never stored no transaction can be committed.
     """
 
     def __init__(
@@ -64,20 +91,28 @@ class Sender:
         writer: Writer,
         config: Mapping[str, object],
         dropped: Drop,
-        dead_letter: Callable[[TaskId, DeadLetter], None],
+        dead_letter: Callable[[TaskId, DeadLetter, bool], None],
         largest: int = LARGEST,
+        aside: Writer | None = None,
+        transactional: bool = False,
     ) -> None:
         self._writer = writer
         self._handler = error_handler(config[PRODUCTION], config)
         self._dropped = dropped
         self._dead_letter = dead_letter
         self._largest = largest
+        self._aside = aside
+        self._transactional = transactional
+        self._doomed = False
+        """The transaction cannot be committed, and that has been told."""
         self._ends: dict[TopicPartition, int] = {}
         self._on_its_way: dict[int, OnItsWay] = {}
         self._in_parts: dict[int, int] = {}
         """Records without an answer of the batches that were divided."""
         self.watched: frozenset[str] = frozenset()
-        """Topics whose batches are known by their age until they are acknowledged."""
+        """Topics whose batches are known by their age until others can read them."""
+        self._unseen: dict[tuple[TaskId, TopicPartition], int] = {}
+        """What is stored of them and in no committed transaction yet: the lowest timestamps."""
         self.refusals: list[Refusal] = []
         self._closed = False
         self._fenced: KafkaException | None = None
@@ -91,8 +126,13 @@ class Sender:
 
     def bind(self, member: GroupMember) -> None:
         """All output bears the name of this member from now on, and is refused once it is none (decision 39)."""
+        self._bind(member)
+
+    def _bind(self, member: GroupMember | None) -> None:
         self.member = member
         self._writer.bind(member)
+        if self._aside is not None:
+            self._aside.bind(member)
 
     def abort(self) -> tuple[int, int]:
         """The membership is over, and all that was sent in its name: nothing of it is sent again, and no answer counts.
@@ -100,16 +140,29 @@ class Sender:
         Returns:
             How many batches and records were not stored, or nobody knows.
         """
+        dropped = self.forget()
+        if self._aside is not None:
+            self._aside.abort()
+        self._bind(None)
+        return dropped
+
+    def forget(self) -> tuple[int, int]:
+        """Nothing of what has no answer is sent again, and no answer counts; where it is written in a transaction, that
+        is aborted. Returns as `abort`."""
         dropped = self._writer.abort() + self._fenced_batches, self._unsure
-        self._writer.bind(None)
-        self.member = None
+        self._doomed = False
         self.outstanding = self._unsure = self._fenced_batches = 0
         self._fenced = None
         self._ends.clear()
         self._on_its_way.clear()
+        self._unseen.clear()
         self._in_parts.clear()
         self.refusals.clear()
         return dropped
+
+    def committed(self) -> None:
+        """The transaction is: everybody can read what was sent."""
+        self._unseen.clear()
 
     def send(self, task: TaskId, batches: Iterable[Outgoing], dead_letters: bool = False) -> int:
         """Sends batches of a task; returns how many.
@@ -135,13 +188,15 @@ class Sender:
 
     def tell(self, partition: TopicPartition, batch: RecordBatch) -> None:
         """Sends a batch that is no task's output. If it does not arrive, that is only logged."""
-        self.outstanding += len(batch)
-        self._writer.send(partition, batch, partial(self._told, len(batch)))
+        if self._aside is None:
+            self.outstanding += len(batch)
+        (self._aside or self._writer).send(partition, batch, partial(self._told, len(batch)))
 
     def _told(self, records: int, sent: Sent) -> None:
         part = sent.part(records)
-        self.outstanding -= part.stop - part.start
-        if isinstance(sent.error, (FencedMemberEpochException, FencedInstanceIdException)):
+        if self._aside is None:
+            self.outstanding -= part.stop - part.start
+        if isinstance(sent.error, MEMBER_ENDED):
             self._fenced = sent.error
         elif sent.error is not None and not self._closed:
             log.warning("A record to %s did not arrive: %s", sent.partition, sent.error)
@@ -152,16 +207,19 @@ class Sender:
         Raises:
             TaskMigratedException: the group has put the worker out.
             FencedInstanceIdException: another worker has its `group.instance.id`.
+            KafkaException: the transaction is lost: another writer has its id, or the engine has ended it.
         """
         if self.outstanding:
             self._writer.await_acks(0)
+        if self._aside is not None:
+            self._aside.await_acks(0)
         self._raise_fenced()
 
     def await_acks(self, timeout_ms: int) -> None:
         """Waits until everything is acknowledged or refused.
 
         Raises:
-            TaskMigratedException, FencedInstanceIdException: as `look`.
+            TaskMigratedException, FencedInstanceIdException, KafkaException: as `look`.
             TimeoutException: something is still on its way.
         """
         left = self._writer.await_acks(timeout_ms) if self.outstanding else 0
@@ -183,11 +241,13 @@ class Sender:
     def reaches(self, partition: TopicPartition, offset: int) -> bool:
         """Has something been sent to a watched partition that lies at this offset or after it, or may?"""
         waits = any(each.partition == partition for each in self._on_its_way.values())
+        waits = waits or any(unseen == partition for _, unseen in self._unseen)
         return waits or self._ends.get(partition, 0) > offset
 
-    def unacknowledged(self, task: TaskId) -> int | None:
-        """The lowest timestamp of what a task has sent to watched topics without an answer yet; None: nothing."""
-        return min((each.oldest for each in self._on_its_way.values() if each.task == task), default=None)
+    def unseen(self, task: TaskId) -> int | None:
+        """The lowest timestamp of what a task has sent to watched topics and others cannot read yet; None: nothing."""
+        out = [each.oldest for each in self._on_its_way.values() if each.task == task]
+        return min([*out, *(oldest for (owner, _), oldest in self._unseen.items() if owner == task)], default=None)
 
     def take_refusals(self) -> list[Refusal]:
         """What was refused since the last call."""
@@ -212,11 +272,14 @@ class Sender:
         if left:
             self._in_parts[id(whole)] = left
         else:
-            self._on_its_way.pop(id(whole), None)
+            out = self._on_its_way.pop(id(whole), None)
+            if out is not None and self._transactional:
+                where = out.task, out.partition
+                self._unseen[where] = min(out.oldest, self._unseen.get(where, out.oldest))
         if self._closed:
             return
-        if isinstance(sent.error, (FencedMemberEpochException, FencedInstanceIdException)):
-            self._fenced = sent.error
+        if isinstance(sent.error, WRITER_ENDED if self._transactional else MEMBER_ENDED):
+            self._fenced = sent.error  # no handler is asked: nothing that this worker has sent counts
             self._fenced_batches += 1
             return
         self._unsure -= len(batch)
@@ -225,9 +288,34 @@ class Sender:
                 end = sent.base_offset + len(batch)
                 self._ends[sent.partition] = max(end, self._ends.get(sent.partition, 0))
             return
+        if self._transactional and not isinstance(sent.error, OF_ONE_RECORD):
+            self._doom(task, batch, sent, sent.error, dead_letters)
+            return
         error = self._judged(task, batch, sent, sent.error, dead_letters)
         if error is not None:
             self.refusals.append(Refusal(task, error))
+
+    def _doom(self, task: TaskId, batch: RecordBatch, sent: Sent, error: KafkaException, dead_letters: bool) -> None:
+        """A batch that is not stored, for another reason than what its records are: the transaction cannot be
+        committed, and all that comes after it ends the same way. So the handler is asked only once."""
+        if self._doomed:
+            return
+        self._doomed = True
+        failure: StreamsException | None
+        if isinstance(error, OF_THE_TRANSACTION):
+            failure = _caused(TaskCorruptedException(f"The transaction cannot be committed: {error}"), error)
+        else:
+            failure = self._judged(task, batch, sent, error, dead_letters)
+        if failure is None:
+            failure = _caused(
+                StreamsException(
+                    f"{len(batch)} records to topic {sent.partition.topic} of task {task} cannot be let go, as the "
+                    f"production exception handler says: the transaction that they are part of cannot be committed "
+                    f"without them. {type(error).__name__}: {error}"
+                ),
+                error,
+            )
+        self.refusals.append(Refusal(task, failure))
 
     def _fitting(
         self, task: TaskId, partition: TopicPartition, batch: RecordBatch, dead_letters: bool
@@ -266,7 +354,7 @@ class Sender:
                 response = answered(self._handler, context, record, error, "production")
                 answers.add(response.answer)
                 for letter in () if dead_letters else response.dead_letters:
-                    self._dead_letter(task, letter)
+                    self._dead_letter(task, letter, response.answer is Answer.FAIL)
         except StreamsException as fatal:
             return fatal
         if answers == {Answer.RESUME}:

@@ -37,6 +37,7 @@ class WorkerSettings:
     linger_ms: int
     max_request_size: int
     metadata_max_age_ms: int
+    transaction_timeout_ms: int
     endpoint: str = ""
 
     @property
@@ -55,6 +56,7 @@ def worker_settings(
     given = config.get_producer_configs(f"{name}-producer")
     producer = ClientConfig(PRODUCER, {key: value for key, value in given.items() if key in READ_BY_PRODUCER})
     reader = ReaderSettings.of(consumer, troubled)
+    timeout_ms = producer.number("transaction.timeout.ms")
     return WorkerSettings(
         name=name,
         application_id=config.application_id,
@@ -67,6 +69,7 @@ def worker_settings(
         purge_interval_ms=config.get_int("repartition.purge.interval.ms"),
         uncommitted_max_bytes=config.get_int("statestore.uncommitted.max.bytes"),
         assign=AssignSettings(config.get_int("acceptable.recovery.lag")),
+        transaction_timeout_ms=timeout_ms,
         metadata_max_age_ms=consumer.number("metadata.max.age.ms"),
         member=MemberSettings.of(config.application_id, (PROTOCOL,), consumer),
         isolation=Isolation(consumer.text("isolation.level")),

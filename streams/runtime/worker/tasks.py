@@ -316,18 +316,19 @@ class Tasks:
         while self.spill(task):
             pass
 
-    def replay(self, id: TaskId, now: int) -> None:
-        """It is taken over anew, with the state it has."""
-        old = self.by_id[id]
-        committed = self._committed(old.partitions)
-        begin = self._positions(old.state.topology, old.partitions, committed, now)
-        self.by_id[id] = StreamTask(old.state, old.partitions, old.output, begin, self._global_stores)
-        self._restore(id, committed)
+    def replay(self, ids: Sequence[TaskId], now: int) -> None:
+        """They are taken over anew, with the state they have."""
+        committed = self._committed([p for id in ids for p in self.by_id[id].partitions])
+        for id in ids:
+            old = self.by_id[id]
+            begin = self._positions(old.state.topology, old.partitions, committed, now)
+            self.by_id[id] = StreamTask(old.state, old.partitions, old.output, begin, self._global_stores)
+            self._restore(id, committed)
 
-    def put_dead_letter(self, id: TaskId, letter: DeadLetter) -> None:
+    def put_dead_letter(self, id: TaskId, letter: DeadLetter, last: bool) -> None:
         """One for a record that was refused. Where the task has been given up, its new owner comes to it again."""
         if id in self.by_id:
-            self.by_id[id].put_dead_letter(letter)
+            self.by_id[id].put_dead_letter(letter, last)
 
     # giving up
 

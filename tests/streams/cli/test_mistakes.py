@@ -80,7 +80,10 @@ OPTIONS = {
         ("--config", "commit.intervall.ms=5"),
         ("ConfigException: Unknown configuration commit.intervall.ms. Did you mean commit.interval.ms?",),
     ),
-    "a guarantee that is not built": (("--processing-guarantee", "exactly_once_v2"), ("NotYetBuiltException: ",)),
+    "a guarantee that is no more": (
+        ("--processing-guarantee", "exactly_once_beta"),
+        ("ConfigException: Invalid value exactly_once_beta for configuration processing.guarantee: ",),
+    ),
 }
 COMMANDS = {
     ("consume", "wrods", "--exit-at-end"): "UnknownTopicOrPartitionException: There is no topic wrods.",

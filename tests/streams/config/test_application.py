@@ -115,7 +115,6 @@ def test_keywords_are_names_with_underscores() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "comes_with"),
     [
-        ("processing.guarantee", "exactly_once_v2", "exactly-once"),
         ("num.standby.replicas", 1, "standby replicas"),
         ("group.protocol", "streams", "the streams rebalance protocol"),
         ("rack.aware.assignment.strategy", "min_traffic", "rack-aware assignment"),
@@ -137,7 +136,6 @@ def test_what_is_known_but_not_built_is_refused_by_name(name: str, value: object
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("processing.guarantee", "at_least_once"),
         ("num.standby.replicas", "0"),
         ("group.protocol", "CLASSIC"),
         ("upgrade.from", None),

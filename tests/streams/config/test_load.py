@@ -185,7 +185,6 @@ def test_a_file_for_apache_kafka_serves_the_bundled_engine_where_that_is_asked_f
         ("replication.factor", 3),
         ("consumer.interceptor.classes", "com.acme.Drop"),
         ("topic.min.insync.replicas", 2),
-        ("processing.guarantee", "exactly_once_v2"),
         ("num.standby.replicas", 1),
     ],
 )

@@ -59,6 +59,7 @@ class Crew:
             self.admin.create_topic(topic, PARTITIONS, {})
         self.workers: list[Worker] = []
         self.failures: list[BaseException] = []
+        self.killed: set[Worker] = set()
         self.truth: Counter[str] = Counter()
 
     def _serve(self) -> None:
@@ -128,6 +129,18 @@ class Crew:
         """Takes `freeze` back."""
         background_of(SYSTEM).add(worker.loop.membership)
 
+    def kill(self, worker: Worker) -> None:
+        """It is gone, and has said so to nobody: its connections are closed, its lock is free."""
+        self.freeze(worker)
+        client = f"worker{self.workers.index(worker)}"
+        for link in [each for each in self.engine._links.values() if each.peer.client == client]:
+            self.engine.drop(link)
+        for task in worker.loop.tasks.all:
+            task.state.disk.close()
+        worker.loop._parts.directory.close()
+        self.killed.add(worker)
+        self.expire(500)  # its transaction is waited for no longer
+
     def member_id(self, worker: Worker) -> str:
         return worker.loop.membership.member_id
 
@@ -156,12 +169,12 @@ class Crew:
     def partitions(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for number in range(PARTITIONS)]
 
-    def rows(self, topic: str) -> list[tuple[str, int]]:
-        """All records of a topic of counts, those of a partition in their order."""
-        ends = self.admin.end_offsets(self.partitions(topic), Isolation.READ_UNCOMMITTED)
+    def rows(self, topic: str, isolation: Isolation = Isolation.READ_UNCOMMITTED) -> list[tuple[str, int]]:
+        """All records of a topic of counts that a reader is shown, those of a partition in their order."""
+        ends = self.admin.end_offsets(self.partitions(topic), isolation)
         found: list[tuple[str, int]] = []
         for partition, end in ends.items():
-            reader = self.door.reader(Isolation.READ_UNCOMMITTED)
+            reader = self.door.reader(isolation)
             reader.seek({partition: 0})
             position = 0
             while position < end:
@@ -185,6 +198,23 @@ class Crew:
             found += [f"{topic}: {w} is {last.get(w, 0)} of {n}" for w, n in self.truth.items() if last.get(w, 0) < n]
         return found
 
+    def not_once(self, every: bool = True) -> list[str]:
+        """What is wrong with changelog and output after exactly-once, now that all is committed.
+
+        Args:
+            every: there is a row for each update; else for the last of each commit.
+        """
+        found = []
+        for topic in (CHANGELOG, OUT):
+            seen: dict[str, list[int]] = {}
+            for word, count in self.rows(topic, Isolation.READ_COMMITTED):
+                seen.setdefault(word, []).append(count)
+            for word, count in self.truth.items():
+                counts, all_of_them = seen.get(word, []), list(range(1, count + 1))
+                if counts != all_of_them if every else counts != sorted(set(counts)) or counts[-1:] != [count]:
+                    found.append(f"{topic}: {word} is {counts}, and was sent {count} times")
+        return found
+
     def inputs(self, topic: str) -> dict[str, str]:
         """The last values of a topic of texts."""
         return table(self.servers, topic, TEXT, TEXT)
@@ -203,7 +233,8 @@ class Crew:
 
     def close(self) -> None:
         for worker in self.workers:
-            worker.close(clean=False)
+            if worker not in self.killed:
+                worker.close(clean=False)
         self.door.close()
         forget(self.name)
 

@@ -118,7 +118,7 @@ class Estate:
         reading = replace(READER_DEFAULTS, max_partition_bytes=1) if slices else READER_DEFAULTS
         self.restorer = Restorer(engines.door.reader(Isolation.READ_UNCOMMITTED, reading), None)
         dropped = Drop()
-        self.sender = Sender(engines.writer, self.config, dropped, lambda task, letter: None)
+        self.sender = Sender(engines.writer, self.config, dropped, lambda task, letter, last: None)
         self.metadata = ClusterMetadata(self.built, engines.admin, "app", AssignSettings(10_000))
         context = TaskContext(self.config, self.metrics, "app", self.built.internal_topics, cache_bytes=0)
         self.context = context
@@ -168,7 +168,7 @@ class Estate:
 
     def revive(self, task: TaskId) -> None:
         """Takes a task back to its last commit."""
-        run(AT_LEAST_ONCE.abort, Abort(self.tasks, (task,), 0))
+        run(AT_LEAST_ONCE.abort, Abort(self.tasks, (task,), 0, self.sender, None, 0))
 
     def count(self, word: str, task: TaskId = TaskId(0, 0)) -> int | None:  # noqa: B008
         return self.rows(task=task).get(word)

@@ -343,7 +343,7 @@ def test_what_one_worker_has_sent_and_is_not_acknowledged_holds_the_others(
         crew.join()
         crew.until(lambda: crew.settled() and crew.total("process-total") > 200)
         if not heeded:
-            monkeypatch.setattr(Sender, "unacknowledged", lambda *_: None)
+            monkeypatch.setattr(Sender, "unseen", lambda *_: None)
         slow.kept = True
         for _ in range(1_000):
             crew.turn()

@@ -42,7 +42,9 @@ class Case:
         self.dropped = Drop()
         self.dead_letters: list[tuple[TaskId, DeadLetter]] = []
         config = {PRODUCTION: handler, "errors.dead.letter.queue.topic.name": None}
-        self.sender = Sender(writer, config, self.dropped, lambda *letter: self.dead_letters.append(letter))
+        self.sender = Sender(
+            writer, config, self.dropped, lambda task, letter, last: self.dead_letters.append((task, letter))
+        )
 
 
 @pytest.fixture

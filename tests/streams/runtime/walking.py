@@ -158,7 +158,7 @@ class Walked:
         """What has come out since the last call, on one topic; of the others `out` has it."""
         found: list[Row] = []
         task, now = self.task, self.now
-        for outgoing in [*task.outbox.due(now, idle=True), *task.dead_letters.due(now, idle=True)]:
+        for outgoing in [each for box in task.output for each in box.due(now, idle=True)]:
             self.out += [(outgoing.partition.topic, row) for row in rows(outgoing)]
             if outgoing.partition.topic == topic:
                 found += rows(outgoing)
