@@ -271,10 +271,13 @@ def heed_groups(broker: Broker, at: Instant) -> None:
 def on_time(broker: Broker, at: Instant) -> None:
     """Deadlines that have passed, and ends that can go on."""
     broker.synced = False
-    broker.transactions.on_time(at.now, at.at)
     if broker.unheeded:
         heed_groups(broker, at)
-    advance(broker, at)
+    due = broker.transactions.next_due()
+    if due is not None and due <= at.now:
+        broker.transactions.on_time(at.now, at.at)
+    if broker.ending:
+        advance(broker, at)
     if broker.unreconciled:
         _reconcile(broker, at)
 

@@ -413,6 +413,8 @@ class Partition:
     def read_committed(self, offset: int, max_bytes: int, up_to: int | None = None) -> Read:
         """As `read`, without the batches of transactions that were aborted; nothing at or after the last stable offset.
         Headers are looked at only where there are such batches."""
+        if not self._transactions.any:
+            return self.read(offset, max_bytes, up_to)
         stable = self.last_stable_offset
         found = self.read(offset, max_bytes, stable if up_to is None else min(up_to, stable))
         if not self._transactions.between(offset, found.next_offset):
@@ -504,7 +506,7 @@ class Partition:
     def newest(self, committed: bool = False) -> OffsetAndTimestamp | None:
         """The first record with the highest timestamp of the log; None if there is no record. `committed`: of those
         that were not aborted, before the last stable offset."""
-        if committed and (self._transactions.aborted or self._transactions.open):
+        if committed and self._transactions.any:
             stable, aborted = self.last_stable_offset, self._transactions.between(self.log_start, self.end)
             times = (
                 header.newest

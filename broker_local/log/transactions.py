@@ -62,9 +62,16 @@ class Transactions:
         elif header.flags & TRANSACTIONAL and header.producer_id not in self.open:
             self.open[header.producer_id] = OpenTransaction(header.epoch, header.base_offset)
 
+    @property
+    def any(self) -> bool:
+        """Is there anything that a reader of committed records may not see?"""
+        return bool(self.open or self.aborted)
+
     def stable(self, end: int) -> int:
         """The first offset of the first transaction that is open; `end` where none is."""
-        return min((each.first for each in self.open.values()), default=end)
+        if not self.open:
+            return end
+        return min(each.first for each in self.open.values())
 
     def settled(self, durable_end: int) -> int:
         """The offset below which all is decided, and stays so after a power cut: the markers are on the disk."""
