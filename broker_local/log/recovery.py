@@ -143,16 +143,18 @@ def _writers(
     """
     end = segments[-1].next_offset if segments else start
     producers, transactions, since = Producers(), Transactions(), 0
+    beyond = [offset for offset in snapshots if offset > end]  # of a log that was longer before it was cut
+    for offset in beyond:
+        handles.files.remove(layout.snapshot_path(where, offset))
+        snapshots.remove(offset)
+    if beyond:  # else one may be back after the next power cut, when the log is as long again, and another one
+        handles.files.fsync(where)
     for offset in list(snapshots):
         path = layout.snapshot_path(where, offset)
-        if offset > end:  # of a log that was longer before it was cut
-            handles.files.remove(path)
-            snapshots.remove(offset)
-            continue
         try:
             content = atomic_file.read(handles.files, path, layout.SNAPSHOT_KIND, layout.SNAPSHOT_VERSION) or {}
-            producers = Producers.load(content.get("producers"))
-            transactions, since = Transactions.load(content), offset
+            found = Producers.load(content.get("producers")), Transactions.load(content)
+            (producers, transactions), since = found, offset
             break
         except (Corruption, ValueError):
             handles.files.remove(path)  # an older one and more batches say the same

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +14,10 @@ from broker_local.base.files import Files
 from broker_local.base.mem_files import MemFiles
 from broker_local.log import compaction
 from broker_local.log import format as batches
+from broker_local.log import partition as partitions
 from broker_local.log.partition import Partition
 from broker_local.log.recovery import LogCheckpoint
-from tests.broker_local.logs import NOW, batch, open_partition, read_all, rows, sync
+from tests.broker_local.logs import HERE, NOW, batch, open_partition, read_all, rows, sync
 
 
 def write(partition: Partition, producer: int, epoch: int, *values: bytes, sequence: int = 0) -> int:
@@ -216,67 +217,129 @@ def test_the_first_batch_of_an_unknown_producer_begins_at_the_first_sequence() -
 # Against an obviously right log ------------------------------------------------------------------
 
 
-@dataclass
-class Model:
-    """A list of what was written, with the transaction it belongs to, and what became of transactions."""
+class Event(NamedTuple):
+    """What was appended: values of a transaction (None: of none), or how one ended."""
 
-    written: list[tuple[bytes, tuple[int, int] | None]] = field(default_factory=list)
-    ended: dict[tuple[int, int], bool] = field(default_factory=dict)
-
-    def committed(self) -> list[bytes]:
-        found = []
-        for value, transaction in self.written:
-            if transaction is not None and transaction not in self.ended:
-                break
-            if transaction is None or self.ended[transaction]:
-                found.append(value)
-        return found
+    end: int
+    transaction: tuple[int, int] | None
+    values: tuple[bytes, ...] = ()
+    commit: bool = False
 
 
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("plain"), st.integers(1, 3)),
-        st.tuples(st.just("write"), st.integers(1, 3)),
-        st.tuples(st.just("commit"), st.integers(1, 3)),
-        st.tuples(st.just("abort"), st.integers(1, 3)),
-        st.tuples(st.sampled_from(["kill", "sync", "close", "compact"]), st.just(0)),
-    ),
-    max_size=40,
-)
+class Life:
+    """A log in which things happen, and the list of what was appended beside it.
 
+    Args:
+        durability: what a power cut leaves: `process`, what the last sync covers; `durable`, what is whole.
+    """
 
-@given(STEPS, st.integers(1, 400))
-@settings(max_examples=60, deadline=None)
-def test_any_history_reads_as_a_list_of_what_was_committed(steps: list[tuple[str, int]], max_bytes: int) -> None:
-    files: Files = MemFiles()
-    config = {"segment_bytes": 500, "cleanup_policy": "compact", "min_cleanable_dirty_ratio": 0}
-    partition, model, known = open_partition(files, **config), Model(), 0
-    epochs = dict.fromkeys((1, 2, 3), 0)
-    sequences = dict.fromkeys((1, 2, 3), 0)
-    for number, (what, producer) in enumerate(steps):
-        value = b"%d" % number
-        current = (producer, epochs.get(producer, 0))
+    def __init__(self, durability: str) -> None:
+        self.durability = durability
+        self.files = MemFiles(power=True)
+        self.files.make_directory(HERE)
+        for path in ("", "topics", HERE.rpartition("/")[0]):
+            self.files.fsync(path)
+        self.log = open_partition(self.files, **CONFIG)
+        self.events: list[Event] = []
+        self.known = self.epoch = 0
+        self.epochs = dict.fromkeys((1, 2, 3), 0)
+
+    def step(self, number: int, what: str, producer: int) -> None:
+        value, transaction = b"%d" % number, (producer, self.epochs[producer])
         match what:
             case "plain":
-                partition.append(batch([value], [value]), NOW)
-                model.written.append((value, None))
+                values = tuple(b"%d/%d" % (number, each) for each in range(producer))
+                self.log.append(batch(values, values), NOW)
+                self.events.append(Event(self.log.end, None, values))
             case "write":
-                write(partition, *current, value, sequence=sequences[producer])
-                sequences[producer] += 1
-                model.written.append((value, current))
+                sequence = sum(each.transaction == transaction for each in self.events)
+                write(self.log, *transaction, value, sequence=sequence)
+                self.events.append(Event(self.log.end, transaction, (value,)))
             case "commit" | "abort":
-                assert partition.end_transaction(*current, what == "commit", NOW) == (sequences[producer] > 0)
-                model.ended[current] = what == "commit"
-                epochs[producer], sequences[producer] = current[1] + 1, 0
+                written = any(each.transaction == transaction for each in self.events)
+                assert self.log.end_transaction(*transaction, what == "commit", NOW) == written
+                if written:
+                    self.events.append(Event(self.log.end, transaction, (), what == "commit"))
+                self.epochs[producer] += 1
             case "sync":
-                sync(files, partition)
-                known = partition.end
-            case "close" | "kill":
-                if what == "close":
-                    partition.checkpoint(closing=True)
-                assert isinstance(files, MemFiles)
-                files = files.after_kill()
-                partition = open_partition(files, LogCheckpoint(known), **config)
+                sync(self.files, self.log)
+                self.known = self.log.end
+            case "half a sync":  # and what says so does not get to the disk any more
+                self.log.checkpoint()
+                for path in self.log.take_unsynced():
+                    self.files.fsync(path)
+            case "compact":
+                compacted(self.files, self.log)
+            case "retain":
+                self.log.retain(NOW + 2_000)
+            case "delete":
+                self.log.delete_records(min(self.log.end, self.log.log_start + producer))
+            case "kill":
+                self.start(self.files.after_kill())
             case _:
-                compacted(files, partition)
-        assert committed(partition, max_bytes=max_bytes) == model.committed()
+                kept = {"power": 0.0, "power, some": 0.5, "power, all": 1.0}[what]
+                self.epoch += 1
+                self.start(self.files.after_power_cut(kept), lost_power=True)
+
+    def start(self, files: MemFiles, lost_power: bool = False) -> None:
+        """Another engine opens what is left."""
+        self.files = files
+        cut = lost_power and self.durability == "process"
+        before, start = self.log.end, self.log.log_start
+        self.log = open_partition(files, LogCheckpoint(self.known, self.epoch, lost_power, cut), **CONFIG)
+        end = self.known if cut else self.log.end
+        assert self.log.end in ((before,) if not lost_power else (end, start)) and end >= self.known
+        self.events = [each for each in self.events if each.end <= end]
+        for producer in self.epochs:
+            if producer not in self.log.open_transactions:  # else it goes on
+                self.epochs[producer] += 1
+            else:
+                self.epochs[producer] = self.log.open_transactions[producer].epoch
+
+    def check(self, max_bytes: int) -> None:
+        ended = {each.transaction: each.commit for each in self.events if not each.values}
+        opened = {each.transaction for each in self.events if each.transaction not in ended} - {None}
+        assert {(number, each.epoch) for number, each in self.log.open_transactions.items()} == opened
+        expected = []
+        for each in self.events:
+            if each.transaction is not None and each.transaction not in ended:
+                break
+            if each.transaction is None or ended[each.transaction]:
+                first = each.end - len(each.values)
+                expected += each.values[max(0, self.log.log_start - first) :]
+        assert committed(self.log, max_bytes=max_bytes) == expected
+
+
+CONFIG = {
+    "segment_bytes": 500, "cleanup_policy": "compact,delete", "min_cleanable_dirty_ratio": 0, "retention_ms": 1_000,
+}  # fmt: skip
+WHAT = (
+    "plain", "write", "write", "write", "commit", "commit", "abort", "abort", "sync", "half a sync", "compact",
+    "retain", "delete", "kill", "power", "power, some", "power, all",
+)  # fmt: skip
+STEPS = st.lists(st.tuples(st.sampled_from(WHAT), st.integers(1, 3)), max_size=60)
+
+
+@pytest.mark.parametrize("durability", ["process", "durable"])
+@given(STEPS, st.integers(1, 400))
+@settings(max_examples=60, deadline=None)
+def test_any_history_reads_as_a_list_of_what_was_committed(
+    durability: str, steps: list[tuple[str, int]], max_bytes: int
+) -> None:
+    with pytest.MonkeyPatch.context() as often:
+        often.setattr(partitions, "SNAPSHOT_BATCHES", 3)
+        life = Life(durability)
+        for number, (what, producer) in enumerate(steps):
+            life.step(number, what, producer)
+            life.check(max_bytes)
+
+
+def test_what_a_log_knew_before_it_was_cut_does_not_come_back_with_the_next_power_cut() -> None:
+    """Its snapshot had been removed, but not from the disk; by then the log is as long again."""
+    with pytest.MonkeyPatch.context() as often:
+        often.setattr(partitions, "SNAPSHOT_BATCHES", 3)
+        life = Life("process")
+        story = [("plain", 1), ("sync", 1), ("write", 1), ("write", 1), ("half a sync", 1), ("power", 1)]
+        for number, (what, producer) in enumerate([*story, ("plain", 3), ("sync", 1), ("power", 1)]):
+            life.step(number, what, producer)
+            life.check(100)
