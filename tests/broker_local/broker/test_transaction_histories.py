@@ -1,16 +1,18 @@
 """Random histories of two transactional producers over a broker that is killed, loses power, or loses its producers:
-what readers and groups see is what an obviously right model says."""
+what readers and groups see is what an obviously right model says. Any step may be cut short at any call to the disk,
+and so may the start after that; its producer then asks again, as its client does."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker_local.base.mem_files import MemFiles
+from broker_local.base.mem_files import Killed, MemFiles, Plan
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.broker.test_transactions import Writer, committed, offsets_of, settings_of, settle
 from tests.broker_local.engines import Desk
@@ -43,6 +45,15 @@ class Model:
         return found
 
 
+class Death(NamedTuple):
+    """The broker dies at a call to its disk (below 1: it does not), and again at one of the start after that; under
+    `durable` the power goes, and `kept` of what was not synced is there all the same."""
+
+    call: int
+    next_call: int
+    kept: float
+
+
 class History:
     """A broker, two producers, and the model beside them."""
 
@@ -70,7 +81,24 @@ class History:
             self.desk.sync()
         self.safe = deepcopy(self.model)
 
-    def step(self, number: int, what: str, name: str, partition: int) -> None:
+    def step(self, number: int, what: str, name: str, partition: int, death: Death) -> None:
+        """A step, and what comes after its `death`, if there is one."""
+        self.desk.files.plan = Plan(death.call, "kill") if death.call > 0 else None
+        try:
+            self._step(number, what, name, partition)
+        except Killed:
+            files = self.desk.files
+            left = files.after_kill() if self.durability == "process" else files.after_power_cut(death.kept)
+            left.plan = Plan(death.next_call, "kill") if death.next_call > 0 else None
+            try:
+                self.restart(left)
+            except Killed:
+                self.restart(left.after_kill())
+            self.desk.files.plan = None
+            self._step(number, what, name, partition)
+        self.desk.files.plan = None
+
+    def _step(self, number: int, what: str, name: str, partition: int) -> None:
         writer, model = self.writers[name], self.model
         if what in ("write", "offsets", "commit", "abort", "new", "gone"):
             self.unheard.discard(name)
@@ -135,6 +163,7 @@ STEPS = st.lists(
         ),
         st.sampled_from(NAMES),
         st.integers(0, 1),
+        st.builds(Death, st.integers(-14, 14), st.integers(-8, 8), st.sampled_from((0.0, 0.5, 1.0))),
     ),
     max_size=25,
 )
@@ -143,8 +172,8 @@ STEPS = st.lists(
 @pytest.mark.parametrize("durability", ["process", "durable"])
 @given(STEPS)
 @settings(max_examples=40, deadline=None)
-def test_any_history_is_as_the_model_says(durability: str, steps: list[tuple[str, str, int]]) -> None:
+def test_any_history_is_as_the_model_says(durability: str, steps: list[tuple[str, str, int, Death]]) -> None:
     history = History(durability)
-    for number, (what, name, partition) in enumerate(steps):
-        history.step(number, what, name, partition)
+    for number, (what, name, partition, death) in enumerate(steps):
+        history.step(number, what, name, partition, death)
         history.check()
