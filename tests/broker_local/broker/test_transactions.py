@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import pytest
 
@@ -45,7 +46,7 @@ from broker_local.protocol.requests.records import (
     ProducedPart,
     ProducePart,
 )
-from broker_local.protocol.requests.request import Failure
+from broker_local.protocol.requests.request import Asks, Failure, Reply
 from broker_local.protocol.requests.topics import NewTopic, TopicCreate, TopicDelete
 from broker_local.protocol.requests.transactions import (
     AbortTransaction,
@@ -58,6 +59,7 @@ from broker_local.protocol.requests.transactions import (
 )
 from tests.broker_local.engines import WALL, Desk, batch, fetched, values_in
 
+R = TypeVar("R", bound=Reply)
 DURABLE = BrokerSettings(durability="durable")
 BOTH = pytest.mark.parametrize("durability", ["process", "durable"])
 
@@ -262,25 +264,43 @@ def test_a_transaction_whose_time_is_up_is_aborted() -> None:
     assert desk.fails(EndTransaction("x", *writer.identity, True))[0] == ErrorCode.PRODUCER_FENCED
 
 
-def test_the_transaction_of_a_member_that_is_put_out_ends_before_the_next_plan_is_answered() -> None:
+@pytest.mark.parametrize("instance", [None, "one"], ids=["dynamic", "static"])
+@BOTH
+def test_the_transaction_of_a_member_that_is_put_out_ends_before_the_next_plan_is_answered(
+    durability: str, instance: str | None
+) -> None:
     """A frozen instance keeps its socket: nothing but its group knows."""
-    desk = desk_of()
+    desk = desk_of(durability)
     protocols = (JoinProtocol("range", b""),)
-    frozen = desk.ask(Join("g", 6_000, 6_000, "", None, "consumer", protocols), peer=7)
-    assert isinstance(frozen, JoinReply)
+
+    def answered(request: Asks[R], peer: int) -> R:
+        number = desk.send(request, peer)
+        settle(desk)
+        reply = desk.answers[number]
+        assert reply is not None and not isinstance(reply, Failure)
+        return reply  # type: ignore[return-value]
+
+    frozen = answered(Join("g", 6_000, 6_000, "", instance, "consumer", protocols), 7)
     plan = (MemberAssignment(frozen.member_id, b"all"),)
-    desk.ask(Sync("g", frozen.generation, frozen.member_id, None, plan), peer=7)
-    writer = Writer(desk, peer=7, member=GroupMember("g", frozen.member_id)).init()
+    answered(Sync("g", frozen.generation, frozen.member_id, instance, plan), 7)
+    member = GroupMember("g", frozen.member_id, instance)
+    writer = Writer(desk, peer=7, member=member).init()
     writer.write("out", 0, b"a")
-    assert writer.offsets("g", ("in", 0, 1), generation=frozen.generation, member=frozen.member_id) == [0]
+    sent = (CommitPart("in", 0, 1),)
+    asked = TransactionOffsets("x", *writer.identity, "g", frozen.generation, frozen.member_id, instance, sent)
+    assert [each.error for each in answered(asked, 7).parts] == [0]
     joins = desk.send(Join("g", 6_000, 6_000, "", None, "consumer", protocols), peer=8)
     stable = desk.send(Committed("g", (Part("in", 0),), require_stable=True), peer=8)
     assert joins not in desk.answers and stable not in desk.answers
     desk.time(6_000)
-    assert isinstance(desk.answers[joins], JoinReply), "the next generation, without a plan yet"
+    settle(desk)
+    successor = desk.answers[joins]
+    assert isinstance(successor, JoinReply), "the next generation, without a plan yet"
     assert desk.broker.logs.partition("out", 0).last_stable_offset == 2
     reply = desk.answers[stable]
     assert isinstance(reply, CommittedReply) and reply.parts[0].offset == -1
+    plan = (MemberAssignment(successor.member_id, b"all"),)
+    answered(Sync("g", successor.generation, successor.member_id, None, plan), 8)
     assert writer.write("out", 0, b"late").error == ErrorCode.PRODUCER_FENCED
 
 
