@@ -220,8 +220,11 @@ class LocalWriter:
 
     def _collect(self, timeout_ms: int) -> bool:
         """Takes answers, waits for the first; then sends what may leave now. Was anything heard?"""
+        before = self._connection_number
         try:
             self._link()
+            if self._connection_number != before:  # another question has dialled anew: what was out is nowhere now
+                self._send_all()
             replies = self._connection.receive(timeout_ms)
         except ConnectionLost:
             self._connection.lost()

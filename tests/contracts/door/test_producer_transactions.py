@@ -40,8 +40,8 @@ def make(address: str, bank: str) -> Iterator[Make]:
     made: list[Producer] = []
 
     def new(**settings: object) -> Producer:
-        given: dict[str, object] = {"bootstrap_servers": address, "transactional_id": bank, **settings}
-        producer = Producer(None, **given)
+        given = {name.replace("_", "."): value for name, value in settings.items()}
+        producer = Producer({"bootstrap.servers": address, "transactional.id": bank, **given})
         made.append(producer)
         producer.init_transactions()
         return producer
@@ -220,7 +220,7 @@ def test_what_was_read_is_committed_with_what_was_made_of_it(make: Make, address
             else:
                 producer.abort_transaction()
             assert consumer.committed([zero])[zero] == OffsetAndMetadata(2, "mine")
-    assert [value for value in seen(address, topic) if value.startswith(b"out")] == [b"out of 0", b"out of 1"]
+    assert seen(address, topic)[6:] == [b"out of 0", b"out of 1"]
 
 
 def test_offsets_in_the_name_of_whoever_is_no_member_are_refused(make: Make, address: str, topic: str) -> None:
@@ -262,9 +262,8 @@ def test_offsets_that_are_none_are_refused_where_they_are_handed_over(
 ) -> None:
     producer = make()
     producer.begin_transaction()
-    send: Callable[[object, object], None] = producer.send_offsets_to_transaction
     with pytest.raises(IllegalArgumentException, match=text):
-        send(offsets, metadata)
+        producer.send_offsets_to_transaction(offsets, metadata)  # type: ignore[arg-type]
     producer.commit_transaction()
 
 
