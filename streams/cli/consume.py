@@ -47,6 +47,10 @@ _offset = re.compile(r"beginning|earliest|end|latest|-?\d+").fullmatch
 @click.option("--value-serde", default="string", show_default=True, help="Reads the values.")
 @click.option("--partition", "-p", type=int, multiple=True, help="Only these partitions.")
 @click.option("--group", "-g", default=None, help="Read as a member of this group and commit.")
+@click.option(
+    "--isolation-level", type=click.Choice(["read_uncommitted", "read_committed"]), default="read_uncommitted",
+    show_default=True, help="read_committed: nothing of open or aborted transactions, and nothing behind an open one.",
+)
 @click.option("--max-records", "-n", type=click.IntRange(1), default=None, help="Stop after so many.")
 @click.option("--exit-at-end", "-e", is_flag=True, help="Stop at the end of the topic.")
 @click.option("--timestamps", is_flag=True, help="Print each record's timestamp (ms) first.")
@@ -69,6 +73,7 @@ def consume(
     value_serde: str,
     partition: tuple[int, ...],
     group: str | None,
+    isolation_level: str,
     max_records: int | None,
     exit_at_end: bool,
     timestamps: bool,
@@ -85,6 +90,7 @@ def consume(
         "value.deserializer": options.serde(value_serde),
         "auto.offset.reset": "earliest" if from_beginning or from_time is not None else "latest",
         "enable.auto.commit": group is not None,
+        "isolation.level": isolation_level,
         **({} if group is None else {"group.id": group}),
         **options.servers(bootstrap_servers),
     }

@@ -28,6 +28,7 @@ from streams.errors import (
     LogTruncatedException,
     NoOffsetForPartitionException,
     OffsetOutOfRangeException,
+    TimeoutException,
     UnknownMemberIdException,
     UnknownTopicOrPartitionException,
     WakeupException,
@@ -48,6 +49,8 @@ log = logging.getLogger("streams.clients")
 
 LONGEST_WAIT_MS = 5_000
 CLOSE_MS = 30_000
+LOOK_UP_MS = 1_000
+"""How long a poll waits at least for positions, whatever its own time."""
 NO_MEMBER = "(no member)"
 
 Offsets = Mapping[TopicPartition, OffsetAndMetadata]
@@ -253,7 +256,8 @@ class Consumer:
                     subscriber.step()
                 else:
                     self._run_callbacks()
-                self._look_up_positions()
+                if not self._positions_are_known(deadline):
+                    return []
                 records = self._buffer.take(most)
                 if records or last:
                     return records
@@ -302,14 +306,29 @@ class Consumer:
 
     # Positions
 
-    def _look_up_positions(self) -> None:
+    def _positions_are_known(self, deadline: int) -> bool:
+        """Looks up those that are missing, for as long as a poll has time; the next one asks again."""
+        left = deadline - int(self._world.monotonic_ms())
+        try:
+            self._look_up_positions(max(left, LOOK_UP_MS))
+        except TimeoutException as error:
+            self._settings.reader.troubled(
+                "positions",
+                f"{str(error).rstrip('.')}. Reading waits for the positions that are committed: those that hang on an "
+                "open transaction are known when it ends (`streams-app transactions list` shows who holds it).",
+            )
+            return False
+        return True
+
+    def _look_up_positions(self, timeout_ms: int | None = None) -> None:
         missing = self._buffer.missing()
         if not missing:
             return
         asked = [partition for partition, how in missing.items() if how is None]
         found: dict[TopicPartition, int] = {}
         if self._membership is not None and asked:
-            committed = self._membership.committed(asked, self._settings.api_timeout_ms)
+            limit = self._settings.api_timeout_ms
+            committed = self._membership.committed(asked, limit if timeout_ms is None else min(limit, timeout_ms))
             found = {partition: position.offset for partition, position in committed.items()}
         without = {partition: how for partition, how in missing.items() if partition not in found}
         if self._settings.reset == "none" and (left := [each for each, how in without.items() if how is None]):

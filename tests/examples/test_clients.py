@@ -108,6 +108,26 @@ def test_idempotence(run: Run) -> None:
     assert run("idempotence") == list(range(2_000))
 
 
+def test_transactions(run: Run) -> None:
+    assert run("transactions") == (
+        {"debits": ["alice -10", "bob -5"], "credits": ["bob +10", "carol +5"]},
+        "ProducerFencedException",
+    )
+
+
+def test_read_committed(run: Run) -> None:
+    assert run("read_committed") == {
+        "while it goes on": (["20 C"], ["20 C", "21 C", "22 C"]),
+        "committed": (["20 C", "21 C", "22 C"],) * 2,
+        "another is aborted": (["20 C", "21 C", "22 C", "23 C"], ["20 C", "21 C", "22 C", "-300 C", "23 C"]),
+    }
+
+
+def test_topic_to_topic(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("topic_to_topic") == [f"invoice for order {number}" for number in range(20)]
+    assert "20 orders, 3 crashes, 20 invoices, 20 different" in capsys.readouterr().out
+
+
 def test_custom_partitioner(run: Run) -> None:
     result = run("custom_partitioner")
     assert isinstance(result, tuple)

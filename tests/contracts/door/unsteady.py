@@ -44,6 +44,7 @@ class UnsteadyEngine:
         """Is the engine killed whenever a connection is lost?"""
         self.restart = restart
         self.held: list[tuple[UnsteadyLink, int, Reply]] = []
+        self.holds: set[tuple[UnsteadyLink, int]] = set()
         self._dial = dial
         self.world = world
 
@@ -61,11 +62,16 @@ class UnsteadyEngine:
             link, correlation, reply = self.held.pop(0)
             link.arrived.append((correlation, reply))
 
+    def let_all_go(self) -> None:
+        """All answers that are held up arrive, and none is any more."""
+        self.holds.clear()
+        self.let_go(len(self.held))
+
     def steady_again(self) -> None:
         """Nothing more happens."""
         self.plan.clear()
         self.kills = False
-        self.held.clear()
+        self.let_all_go()
 
     def fault(self, request: object) -> Fault | None:
         """What happens to this request."""
@@ -91,7 +97,6 @@ class UnsteadyLink:
         self._engine = engine
         self._broken = False
         self._refused = 0
-        self._holds: set[int] = set()
         self.arrived: list[tuple[int, Reply]] = []
 
     def send(self, request: Asks[Reply]) -> int:
@@ -106,7 +111,7 @@ class UnsteadyLink:
             return self._refused - 1
         if fault == HELD:
             correlation = self._link.send(request)
-            self._holds.add(correlation)
+            self._engine.holds.add((self, correlation))
             return correlation
         if fault == AFTER:
             correlation = self._link.send(request)
@@ -122,8 +127,14 @@ class UnsteadyLink:
         if self._broken:
             raise self._engine.lost()
         given, self.arrived = self.arrived, []
-        for correlation, reply in self._link.receive(0 if given else timeout_ms):
-            if correlation in self._holds:
+        try:
+            taken = self._link.receive(0 if given else timeout_ms)
+        except ConnectionLost:
+            if not given:  # else that is told first
+                raise
+            taken = []
+        for correlation, reply in taken:
+            if (self, correlation) in self._engine.holds:
                 self._engine.held.append((self, correlation, reply))
             else:
                 given.append((correlation, reply))

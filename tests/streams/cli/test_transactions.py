@@ -60,3 +60,13 @@ def test_a_transaction_that_hangs_is_listed_described_and_ended(at: Command) -> 
     assert "bank-1 (connected)" in text and "money-0" in text and "streams-app transactions abort bank" in text
     assert "Aborted the transaction of bank." in at("transactions", "abort", "bank").output
     assert "CompleteAbort" in at("transactions", "list").output
+
+
+@pytest.mark.usefixtures("hanging")
+def test_consume_shows_what_is_committed_only_if_asked(at: Command) -> None:
+    everything = ("consume", "money", "--from-beginning", "--exit-at-end")
+    assert at(*everything).output == "k\tv\n"
+    assert at(*everything, "--isolation-level", "read_committed").output == ""
+    assert at("transactions", "abort", "bank").exit_code == 0
+    assert at(*everything, "--isolation-level", "read_committed").output == ""
+    assert at(*everything, "--isolation-level", "read_uncommitted").output == "k\tv\n"
