@@ -57,7 +57,7 @@ def new_topic(engine: UnsteadyEngine) -> tuple[TopicPartition, TopicPartition]:
     """Two partitions of a new topic."""
     name = f"t{next(_numbers)}"
     with closing(engine.steady()) as door:
-        door.admin().create_topic(name, 2, {})
+        door.admin().create_topic(name, 2, {"retention.ms": "-1"})
     return TopicPartition(name, 0), TopicPartition(name, 1)
 
 
