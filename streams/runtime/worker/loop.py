@@ -496,9 +496,10 @@ class Loop:
     # commits
 
     def _commit_due(self, now: int) -> bool:
-        if now < self._retry_commit_at:
+        # Where the wall clock was set back nothing is waited for: it may take hours to be there again.
+        if 0 < self._retry_commit_at - now <= OUTSTANDING_WAIT_MS:
             return False
-        if now - self._committed_at >= self._settings.commit_interval_ms:
+        if not 0 <= now - self._committed_at < self._settings.commit_interval_ms:
             return True
         return self.spill.must_commit() or any(task.commit_requested for task in self.tasks.running)
 
@@ -517,7 +518,7 @@ class Loop:
     def _clean_up(self, now: int) -> None:
         """State that has been nobody's for `state.cleanup.delay.ms` is deleted."""
         delay = self._settings.cleanup_delay_ms
-        if now - self._cleaned_at >= delay:
+        if not 0 <= now - self._cleaned_at < delay:
             self._cleaned_at = now
             for path in self._parts.directory.clean(now - delay):
                 log.info("Deleted %s, which nobody has used for %d ms.", path, delay)

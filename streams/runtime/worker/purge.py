@@ -42,7 +42,7 @@ class Purge:
 
     def due(self, now_ms: int) -> bool:
         """Has the interval passed?"""
-        return now_ms - self._done_at >= self._interval_ms
+        return not 0 <= now_ms - self._done_at < self._interval_ms
 
     def run(self, positions: Mapping[TopicPartition, Position], now_ms: int) -> None:
         """Deletes what lies before these positions.

@@ -98,7 +98,7 @@ class RebalanceListener:
 
     def refresh_metadata(self, now: int) -> None:
         """Now and then: asks for a round where source topics have come, gone or grown (`metadata.max.age.ms`)."""
-        if now - self._refreshed_at < self._me.metadata_max_age_ms:
+        if 0 <= now - self._refreshed_at < self._me.metadata_max_age_ms:
             return
         self._refreshed_at = now
         try:

@@ -90,7 +90,7 @@ class Spill:
         size, due = max(sizes, key=lambda each: each[0])
         slices = BUSY_SLICES if size > SPILL_TASK_BYTES else 1
         if size <= SPILL_TASK_BYTES:
-            late = [(size, task) for size, task in sizes if now - task.state.spilled_at >= SPILL_EVERY_MS]
+            late = [(size, task) for size, task in sizes if not 0 <= now - task.state.spilled_at < SPILL_EVERY_MS]
             if not late:
                 return
             size, due = max(late, key=lambda each: each[0])
