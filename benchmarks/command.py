@@ -15,6 +15,7 @@ from benchmarks import (
     beside_peers,
     catch_up,
     endtoend,
+    exactly_once,
     growth,
     latency,
     page,
@@ -56,6 +57,9 @@ def benchmarks() -> Mapping[str, tuple[str, Measure]]:
     found["W13"] = ("launch of the command to the first output", latency.start)
     for name in ways.NAMES:
         found[f"ways/{name}"] = (f"by the command and embedded: {JOBS[name].title}", partial(ways.measured, name))
+    for name in exactly_once.NAMES:
+        title = f"exactly once of at least once: {JOBS[name].title}"
+        found[f"once/{name}"] = (title, partial(exactly_once.measured, name))
     for name, (title, _) in catch_up.ROWS.items():
         found[name] = (title, partial(catch_up.measured, name))
     for name in scaling.NAMES:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from streams.config.clients import ADMIN, CONSUMER, PREFIXES, PRODUCER, is_bundled
-from streams.config.derived import admin_settings, consumer_settings, producer_settings
+from streams.config.derived import admin_settings, check_exactly_once, consumer_settings, producer_settings
 from streams.config.streams import EXACTLY_ONCE_V2, SETTINGS, optimizations
 from streams.config.table import Setting, invalid, named, text_of, unknown
 from streams.errors import ConfigException, NotYetBuiltException
@@ -159,6 +159,8 @@ class StreamsConfig(Mapping[str, object]):
                 "Streams rebalance protocol does not support static membership. Please set "
                 "group.protocol=classic or remove group.instance.id from the configuration."
             )
+        if self.exactly_once:
+            check_exactly_once(self)
         if tags:
             raise NotYetBuiltException(
                 f"{CLIENT_TAG}{next(iter(tags))} comes with rack-aware assignment; not built yet. Leave it out."

@@ -14,6 +14,7 @@ from streams.config.clients import ADMIN, CONSUMER, PREFIXES, PRODUCER, is_bundl
 from streams.config.streams import SETTINGS
 from streams.config.table import Setting, invalid
 from streams.errors import IllegalArgumentException
+from streams.names import MAX_NAME_LENGTH
 
 log = logging.getLogger("streams.config")
 
@@ -64,6 +65,8 @@ OF_BUNDLED: Mapping[str, object] = {"heartbeat.interval.ms": 300}
 rebalance by the answer to a heartbeat (Kafka's 3,000 would hold up every join for so long), and a heartbeat to a broker
 on the same host costs next to nothing."""
 _TRANSACTION_TIMEOUT = 10_000
+LONGEST_ID = MAX_NAME_LENGTH - len("-00000000-0000-0000-0000-000000000000")
+"""Of an application that works exactly-once: a transactional id is `<application.id>-<uuid>`."""
 _NEVER = 2_147_483_647
 
 
@@ -108,8 +111,7 @@ def producer_settings(config: ApplicationConfig, client_id: str, exactly_once: b
     """Settings of the producer.
 
     Raises:
-        ConfigException: too many requests in flight for exactly-once.
-        IllegalArgumentException: a transaction would time out before its commit.
+        ConfigException, IllegalArgumentException: see `check_exactly_once`.
     """
     # Kafka Streams waits 100 ms; here the outbox makes the batches (decision 33).
     found: Settings = {"linger.ms": 0}
@@ -122,15 +124,34 @@ def producer_settings(config: ApplicationConfig, client_id: str, exactly_once: b
         log.warning("The setting producer.transactional.id is ignored: the application makes its own.")
     found.update(given)
     found.update({"enable.idempotence": True, "client.id": client_id})
-    in_flight = found.get("max.in.flight.requests.per.connection", 5)
+    check_exactly_once(config)
+    return found
+
+
+def check_exactly_once(config: ApplicationConfig) -> None:
+    """What has to be so that an application can work exactly-once.
+
+    Raises:
+        ConfigException: too many requests in flight; the application id is too long to begin a transactional id.
+        IllegalArgumentException: a transaction would time out before its commit.
+    """
+    given = _given(config, PRODUCER, "producer.")
+    in_flight = given.get("max.in.flight.requests.per.connection", 5)
     if isinstance(in_flight, int) and in_flight > 5:
         raise invalid(
             "max.in.flight.requests.per.connection",
             in_flight,
             "Can't exceed 5 when exactly-once processing is enabled",
         )
-    _check_timeout(config.get_int("commit.interval.ms"), found["transaction.timeout.ms"])
-    return found
+    _check_timeout(config.get_int("commit.interval.ms"), given.get("transaction.timeout.ms", _TRANSACTION_TIMEOUT))
+    id = config["application.id"]
+    if isinstance(id, str) and len(id) > LONGEST_ID:
+        raise invalid(
+            "application.id",
+            id,
+            f"It has {len(id)} characters, and with exactly_once_v2 {LONGEST_ID} at most: it begins the transactional "
+            f"id of each worker, which has {MAX_NAME_LENGTH} at most",
+        )
 
 
 def admin_settings(config: ApplicationConfig, client_id: str) -> Settings:

@@ -5,7 +5,8 @@ Runs every case in DIR (default: the shipped ones), prints a line per failing ca
 
 With `--on runtime` the cases run through a worker over `memory://` (see `on_runtime`). With `--crash N` it dies every N
 events (default: 7): at each step of a commit in turn, or `--at` one of them; the disk is kept and lost in turn, or as
-`--disk` says; with `--restoring` whoever takes over dies, too, in the middle of that. What is left out is listed by
+`--disk` says; with `--restoring` whoever takes over dies, too, in the middle of that; `--guarantee exactly_once_v2` is
+what they then work under. What is left out is listed by
 reason, and it is told how many expectations are Java's own answers.
 
 With `--random N --seed S` it makes N topologies instead, lets Kafka Streams' own test driver answer them (`recorder/`:
@@ -23,10 +24,11 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from streams.runtime.worker.make_worker import GUARANTEES
 from tests.conformance import random_run
 from tests.conformance.drive import Differs, load, run
 from tests.conformance.java import CannotRecord
-from tests.conformance.on_runtime import BETWEEN, STEPS, Way, left_out, run_on_runtime
+from tests.conformance.on_runtime import BETWEEN, Way, left_out, run_on_runtime, steps_of
 from tests.conformance.planted import PLANTED
 
 SHIPPED = Path(__file__).parent / "cases"
@@ -36,7 +38,8 @@ MOST_NAMES = 6
 
 def way_of(options: argparse.Namespace) -> Way:
     """How the cases are run on the runtime."""
-    return Way(options.partitions, options.crash, options.at, options.disk, options.restoring)
+    guarantee = GUARANTEES[options.guarantee]
+    return Way(options.partitions, options.crash, options.at, options.disk, options.restoring, guarantee)
 
 
 def those_that_run(paths: list[Path], options: argparse.Namespace) -> list[Path]:
@@ -111,7 +114,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--planted", choices=PLANTED, help="a bug that the random topologies must find")
     parser.add_argument("--coverage", action="store_true", help="print how often each word of SPEC.md was drawn")
     parser.add_argument("--crash", type=int, nargs="?", const=7, default=0, metavar="N", help="die every N events")
-    parser.add_argument("--at", choices=(BETWEEN, *STEPS), help="where to die (default: at all of them in turn)")
+    parser.add_argument("--guarantee", choices=GUARANTEES, default="at_least_once", help="on the runtime")
+    places = dict.fromkeys(step for each in GUARANTEES.values() for step in steps_of(each))
+    parser.add_argument("--at", choices=(BETWEEN, *places), help="where to die (default: at all of them in turn)")
     parser.add_argument("--disk", choices=("kept", "lost", "in turn"), default="in turn", help="at each death")
     parser.add_argument("--restoring", action="store_true", help="die in the middle of restoring, too")
     parser.set_defaults(from_java=0)

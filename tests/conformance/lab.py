@@ -7,7 +7,7 @@ each poll brings all there is, and tasks begin when all of them are restored, so
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from streams.partition import partition_for
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.tasks.restore import Restorer
 from streams.runtime.worker.commit import Commit, CommitStopped
-from streams.runtime.worker.guarantee import AT_LEAST_ONCE
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Guarantee
 from streams.runtime.worker.make_worker import Watchers, make_worker
 from streams.runtime.worker.sender import Refusal
 from streams.runtime.worker.worker import Worker
@@ -55,13 +55,18 @@ def named_topics(spec: Mapping[str, Any]) -> set[str]:
 class Lab:
     """A broker in memory, a clock that stands, and one worker at a time."""
 
-    def __init__(self, case: Mapping[str, Any], partitions: int, home: Path) -> None:
+    def __init__(
+        self, case: Mapping[str, Any], partitions: int, home: Path, guarantee: Guarantee = AT_LEAST_ONCE
+    ) -> None:
+        self.guarantee = guarantee
+        self.isolation = guarantee.isolation or Isolation.READ_UNCOMMITTED
         self.name = f"conformance-{case['name']}-{partitions}"
         self.spec = case["spec"]
         self.partitions = partitions
         self.home = home
         self.clock = ManualClock(0)
-        self.config = config_of(case, **{"state.dir": str(home), "bootstrap.servers": f"memory://{self.name}"})
+        own = {"state.dir": str(home), "bootstrap.servers": f"memory://{self.name}"}
+        self.config = config_of(case, **own, **{"processing.guarantee": guarantee.name})
         self.built = build(case["spec"], self.config).topology.built(self.config)
         self.door = connect(f"memory://{self.name}", "lab")
         self.admin = self.door.admin()
@@ -69,7 +74,7 @@ class Lab:
             self.admin.create_topic(topic, partitions, {"retention.ms": "-1"})
         self.writer = self.door.writer()
         self.outputs = [TopicPartition(t, p) for t in self.spec["outputs"] for p in range(partitions)]
-        self.reader = self.door.reader(Isolation.READ_UNCOMMITTED)
+        self.reader = self.door.reader(self.isolation)
         self.seen = dict.fromkeys(self.outputs, 0)
         self.reader.seek(self.seen)
         self.worker = self.start()
@@ -119,7 +124,7 @@ class Lab:
         Raises:
             Died: as `death` says.
         """
-        with dying(death):
+        with dying(death, self.guarantee):
             if "advance_wall_ms" in event:
                 self.clock.advance(event["advance_wall_ms"])
                 self.worker.loop.turn()
@@ -147,7 +152,7 @@ class Lab:
 
     def taken(self) -> list[Any]:
         """Rows on the output topics since the last call, as the cases have them."""
-        ends = self.admin.end_offsets(self.outputs, Isolation.READ_UNCOMMITTED)
+        ends = self.admin.end_offsets(self.outputs, self.isolation)
         rows: list[Any] = []
         while any(self.seen[p] < ends[p] for p in self.outputs):
             for fetched in self.reader.poll(1_000):
@@ -167,8 +172,13 @@ def sent(outcome: Sent) -> None:
         raise outcome.error
 
 
+def aborting(step: str, commit: Collection[str]) -> str:
+    """The name of an abort's step, told apart from a commit's."""
+    return f"{step} of it" if step in commit else step
+
+
 @contextmanager
-def dying(death: Death | None) -> Iterator[None]:
+def dying(death: Death | None, guarantee: Guarantee = AT_LEAST_ONCE) -> Iterator[None]:
     """Commits and aborts end where `death` says, whatever their order is. For a death in an abort the output of that
     commit is refused when it has arrived, so that there is one."""
     if death is None:
@@ -191,17 +201,18 @@ def dying(death: Death | None) -> Iterator[None]:
     def die(one: object) -> None:
         raise Died
 
-    before = AT_LEAST_ONCE.commit, AT_LEAST_ONCE.abort
-    commit, abort = ({name: [(name, step)] for name, step in steps} for steps in before)
+    before = guarantee.commit, guarantee.abort
+    commit = {name: [(name, step)] for name, step in guarantee.commit}
+    abort = {aborting(name, commit): [(name, step)] for name, step in guarantee.abort}
     if death.step in abort:
         commit["send"].append(("refuse", refuse))
         abort[death.step].append(("die", die))
-    AT_LEAST_ONCE.commit = [after("process"), *(each for name in commit for each in (*commit[name], after(name)))]
-    AT_LEAST_ONCE.abort = [each for steps in abort.values() for each in steps]
+    guarantee.commit = [after("process"), *(each for name in commit for each in (*commit[name], after(name)))]
+    guarantee.abort = [each for steps in abort.values() for each in steps]
     try:
         yield
     finally:
-        AT_LEAST_ONCE.commit, AT_LEAST_ONCE.abort = before
+        guarantee.commit, guarantee.abort = before
 
 
 @contextmanager

@@ -26,17 +26,25 @@ from typing import Any, NamedTuple
 
 from streams.partition import partition_for
 from streams.record import TopicPartition
-from streams.runtime.worker.guarantee import AT_LEAST_ONCE
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Guarantee
 from tests.conformance.build import build
 from tests.conformance.drive import Differs, record_of, same, short, shown
-from tests.conformance.lab import Lab, config_of, named_topics
+from tests.conformance.lab import Lab, aborting, config_of, named_topics
 from tests.conformance.tasks import Death, Died, Tasks
 
 TIMED_OPS = {"windowed_by", "suppress", "emit_strategy"}
 TIMED_PROCESSORS = ("tick", "sum_on_stream_time", "sum_on_wall_clock", "dedup", "context_info")
 BETWEEN = "between"
-STEPS = ("process", *(name for name, _ in (*AT_LEAST_ONCE.commit, *AT_LEAST_ONCE.abort)))
-"""Where it may die: before a commit, after a step of it, after a step of the abort of one whose output is refused."""
+
+
+def steps_of(guarantee: Guarantee) -> tuple[str, ...]:
+    """Where it may die: before a commit, after a step of it, after a step of the abort of one whose output is refused.
+    """
+    commit, abort = ([name for name, _ in steps] for steps in (guarantee.commit, guarantee.abort))
+    return ("process", *commit, *(aborting(name, commit) for name in abort))
+
+
+STEPS = steps_of(AT_LEAST_ONCE)
 
 
 class Way(NamedTuple):
@@ -48,6 +56,7 @@ class Way(NamedTuple):
         at: where it dies: between two commits, or after this step of one or of an abort; None: at all of them in turn.
         disk: what becomes of the disk: kept, lost, or in turn.
         restoring: the worker that takes over dies, too, in the middle of restoring, and a third one takes over.
+        guarantee: at least once, or exactly once.
     """
 
     partitions: int = 1
@@ -55,13 +64,14 @@ class Way(NamedTuple):
     at: str | None = None
     disk: str = "in turn"
     restoring: bool = False
+    guarantee: Guarantee = AT_LEAST_ONCE
 
     def crash(self, event: int) -> Crash | None:
         """What happens in, or after, the event of this number."""
         if not self.crashes or event % self.crashes != self.crashes // 2:
             return None
         turn = event // self.crashes
-        places = (BETWEEN, *STEPS)
+        places = (BETWEEN, *steps_of(self.guarantee))
         at = self.at or places[turn % len(places)]
         lost = turn % 2 == 0 if self.disk == "in turn" else self.disk == "lost"
         # there is an odd number of places, so that each has both disks
@@ -165,7 +175,7 @@ def expected(case: Mapping[str, Any], way: Way, most: int | None = None) -> Expe
 
 def by_rule(case: Mapping[str, Any], way: Way, most: int | None = None) -> list[list[Any]]:
     """What the tasks of a case give by themselves, crashing as the way says."""
-    spec, config = case["spec"], config_of(case)
+    spec, config = case["spec"], config_of(case, **{"processing.guarantee": way.guarantee.name})
     topics = dict.fromkeys(named_topics(spec), way.partitions)
     tasks = Tasks(build(spec, config).topology.built(config), config, topics)
     outputs = [partition for partition in tasks.log if partition.topic in spec["outputs"]]
@@ -196,9 +206,9 @@ def by_rule(case: Mapping[str, Any], way: Way, most: int | None = None) -> list[
 
 
 @contextmanager
-def lab(case: Mapping[str, Any], partitions: int) -> Iterator[Lab]:
+def lab(case: Mapping[str, Any], partitions: int, guarantee: Guarantee = AT_LEAST_ONCE) -> Iterator[Lab]:
     with tempfile.TemporaryDirectory() as home:
-        one = Lab(case, partitions, Path(home, "state"))
+        one = Lab(case, partitions, Path(home, "state"), guarantee)
         try:
             yield one
         finally:
@@ -217,7 +227,7 @@ def run_on_runtime(
         Differs: at the first difference.
     """
     wanted = wanted or expected(case, way, most)
-    with lab(case, way.partitions) as one:
+    with lab(case, way.partitions, way.guarantee) as one:
         in_order = way.partitions == 1 and len(one.built.subtopologies) == 1
         for number, event in enumerate(case["events"][:most]):
             crash = way.crash(number)

@@ -7,7 +7,8 @@ and nothing in the way, it gives what Java recorded (`test_tasks`).
 A crash is the guarantee of at-least-once and no more (docs/guarantees.md). What was committed stays: positions,
 partition times, processor metadata, and stores. Processors, operators and their own times begin anew, in Java as here.
 What was done since the last commit is done again: on stores as they were, or, where the commit had come so far that
-everything was acknowledged, on stores that have it already, and its results come twice.
+everything was acknowledged, on stores that have it already, and its results come twice. Exactly-once nothing that was
+done since the last commit is there for anybody before all of it is.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from streams.topology.node import BuiltTopology, TaskId
 
 ABORT = ("drop", "revert", "replay")
 """The steps of an abort. It comes when all was acknowledged and no offset committed."""
+UNSEEN = ("send", "offsets", "abandon", "end of it", "letters", *ABORT)
+"""Exactly-once: the steps of a commit before its end, and those of an abort."""
 
 
 class Died(BaseException):
@@ -63,6 +66,7 @@ class Tasks:
     """
 
     def __init__(self, built: BuiltTopology, config: StreamsConfig, topics: Mapping[str, int]) -> None:
+        self._once = config.exactly_once
         prefix = config.application_id
         plan = plan_tasks(built, topics, prefix)
         counts = {**topics, **{wanted.name: wanted.partitions for wanted in plan.topics}}
@@ -159,19 +163,21 @@ class Tasks:
         for task in tasks:
             task.flush()
         after("flush")
+        for step in UNSEEN if self._once else ():
+            after(step)
         sent: list[Outgoing] = []
         for task in tasks:
             sent += [each for box in task.output for each in box.due(0, True)]
         for partition, batch in sent:
             self.append(partition, _rows(batch))
-        if death is not None and any(map(death.comes, ("send", *ABORT))):
+        if death is not None and not self._once and any(map(death.comes, ("send", *ABORT))):
             for task in tasks:
                 _keep_logged(task)
             raise Died
         for task in tasks:
             self._committed.update(task.committable())
             task.committed()
-        for step in ("offsets", "promote", "changelogs", "purge"):
+        for step in ("end" if self._once else "offsets", "promote", "changelogs", "purge"):
             after(step)
 
     def crash(self) -> None:
@@ -179,8 +185,8 @@ class Tasks:
         for task in list(self._tasks.values()):
             task.abandon()
             task.state.abort()
-            task.dead_letters.drop()
             for box in task.output:
+                box.drop()
                 box._turns.clear()  # another process begins anew with records without a key
             for store in task.state.stores.values():
                 store.layers.apply(())  # a process that is gone takes its read caches with it

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.runtime.worker.exactly_once import EXACTLY_ONCE
 from tests.conformance.__main__ import SHIPPED
 from tests.conformance.drive import load, run
 from tests.conformance.on_runtime import Way, left_out, run_on_runtime
@@ -42,6 +43,14 @@ def test_same_as_java_on_the_runtime(path: Path) -> None:
 @pytest.mark.parametrize("path", that_run(THREE_PARTITIONS), ids=name_of)
 def test_right_on_three_partitions(path: Path) -> None:
     run_on_runtime(load(path), THREE_PARTITIONS, EVENTS)
+
+
+ONCE = CRASHES._replace(guarantee=EXACTLY_ONCE)
+
+
+@pytest.mark.parametrize("path", that_run(ONCE)[::4], ids=name_of)
+def test_nothing_is_lost_or_doubled_by_crashes_exactly_once(path: Path) -> None:
+    run_on_runtime(load(path), ONCE, EVENTS_WITH_CRASHES)
 
 
 @pytest.mark.parametrize("path", that_run(CRASHES), ids=name_of)

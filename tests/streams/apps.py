@@ -9,6 +9,7 @@ from typing import Any
 
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin, Consumer, Producer, ProducerRecord
+from streams.clients.api import Isolation
 from streams.record import TopicPartition
 
 PATIENCE_S = 60.0
@@ -40,9 +41,11 @@ def produce(servers: str, topic: str, rows: Iterable[tuple[str | None, Any]], se
             future.result()
 
 
-def records(servers: str, topic: str, key: Any = TEXT, value: Any = COUNT) -> list[Any]:
+def records(servers: str, topic: str, key: Any = TEXT, value: Any = COUNT, isolation: str = "") -> list[Any]:
     """All records of a topic as they are now, in the order of partitions."""
     config = {"bootstrap.servers": servers, "key.deserializer": key, "value.deserializer": value}
+    if isolation:
+        config["isolation.level"] = isolation
     with Consumer(config) as consumer:
         partitions = consumer.partitions_for(topic)
         ends = consumer.end_offsets(partitions)
@@ -77,11 +80,11 @@ def committed(servers: str, group: str, topic: str) -> int:
         return sum(row.committed or 0 for row in rows if row.partition.topic == topic)
 
 
-def ends(servers: str, topic: str) -> int:
+def ends(servers: str, topic: str, isolation: Isolation = Isolation.READ_UNCOMMITTED) -> int:
     """Sum of a topic's end offsets."""
     with Admin({"bootstrap.servers": servers}) as admin:
         count = admin.describe_topics([topic])[topic].partitions
-        return sum(admin.end_offsets([TopicPartition(topic, p) for p in range(count)]).values())
+        return sum(admin.end_offsets([TopicPartition(topic, p) for p in range(count)], isolation).values())
 
 
 @contextmanager

@@ -14,10 +14,10 @@ from streams import KafkaStreams, Materialized, Serdes, StreamsBuilder
 from streams.app import State, StreamThreadExceptionResponse
 from streams.clients import Admin
 from streams.errors import (
+    ConfigException,
     IllegalArgumentException,
     IllegalStateException,
     MissingSourceTopicException,
-    NotYetBuiltException,
     StreamsException,
     StreamsNotStartedException,
     TopologyException,
@@ -166,9 +166,20 @@ def test_wrong_use_is_refused(servers: str) -> None:
         app.close(-1)
     with pytest.raises(StreamsNotStartedException):
         app.store("counts")
-    with pytest.raises(NotYetBuiltException, match="exactly_once_v2"):
+    with pytest.raises(IllegalArgumentException, match="Transaction timeout 10000 was set lower than streams commit"):
         KafkaStreams(
-            word_count(), application_id="a", bootstrap_servers=servers, processing_guarantee="exactly_once_v2"
+            word_count(),
+            application_id="a",
+            bootstrap_servers=servers,
+            processing_guarantee="exactly_once_v2",
+            commit_interval_ms=20_000,
+        )
+    with pytest.raises(ConfigException, match="It has 213 characters, and with exactly_once_v2 212 at most"):
+        KafkaStreams(
+            word_count(),
+            application_id="a" * 213,
+            bootstrap_servers=servers,
+            processing_guarantee="exactly_once_v2",
         )
 
 

@@ -2,6 +2,7 @@
 
     <state.dir>/<application.id>/
         directory-id            names this disk in the group, so that all workers on it count as caught up
+        guarantee               the `processing.guarantee` that was worked under last
         instance-0/             belongs to the worker that holds the lock of the file `lock` in it
             lock
             worker.json         {"version": 1, "uuid": ..., "host": ..., "inode": ...}
@@ -149,6 +150,17 @@ class InstanceDirectory:
         self.uuid = worker_uuid(self.path, self._world)
         log.warning("Worker in %s was fenced twice within a minute and goes on as %s.", self.path, self.uuid)
         return self.uuid
+
+    def works_under(self, guarantee: str) -> str:
+        """Notes the guarantee that is worked under on this disk from now on; the one before, "" for none."""
+        file = self.root / "guarantee"
+        try:
+            before = self.files.read(file).strip()
+        except FileNotFoundError:
+            before = ""
+        if before != guarantee:
+            self.files.write(file, guarantee)
+        return before
 
     def close(self) -> None:
         """Lets go of the lock; what still lies inside belongs to nobody from now on."""

@@ -96,10 +96,12 @@ class Restorer:
     Args:
         reader: reads changelogs.
         listener: told of progress, or None.
+        sources: reads source topics that serve as changelogs, if they are to be read otherwise: as they were processed.
     """
 
-    def __init__(self, reader: Reader, listener: RestoreListener | None) -> None:
+    def __init__(self, reader: Reader, listener: RestoreListener | None, sources: Reader | None = None) -> None:
         self._reader = reader
+        self._sources = sources
         self._listener = listener
         self._running: dict[TopicPartition, StoreRestore] = {}
         self._moved: set[TopicPartition] = set()  # to be read anew: what the last poll brought of them is not wanted
@@ -114,6 +116,7 @@ class Restorer:
     def begin(self, restores: Iterable[StoreRestore]) -> None:
         """Starts reading for these stores; those that are at their target already end at once."""
         places: dict[TopicPartition, int] = {}
+        from_sources: dict[TopicPartition, int] = {}
         if not self._running:
             self._done.clear()
         for each in restores:
@@ -123,9 +126,15 @@ class Restorer:
                 self._end(each)
             else:
                 self._running[each.log.partition] = each
-                places[each.log.partition] = each.log.offset
+                to = places if self._of(each) is self._reader else from_sources
+                to[each.log.partition] = each.log.offset
         if places:
             self._reader.seek(places)
+        if from_sources and self._sources is not None:
+            self._sources.seek(from_sources)
+
+    def _of(self, each: StoreRestore) -> Reader:
+        return self._reader if each.source is None or self._sources is None else self._sources
 
     def waits_for(self, task: TaskId) -> bool:
         """Is some store of the task still on its way?"""
@@ -133,17 +142,18 @@ class Restorer:
 
     def drop(self, task: TaskId) -> None:
         """The task is gone: its stores are read no further."""
-        gone = [partition for partition, each in self._running.items() if each.task == task]
-        for partition in gone:
-            del self._running[partition]
-        self._reader.drop(gone)
+        for each in [each for each in self._running.values() if each.task == task]:
+            del self._running[each.log.partition]
+            self._of(each).drop([each.log.partition])
 
     def step(self, timeout_ms: int) -> int:
         """One poll and what it brought; returns the number of records applied."""
-        if not self._running:
-            return 0
+        readers = {id(reader): reader for reader in map(self._of, self._running.values())}
+        return sum([self._step(reader, timeout_ms) for reader in readers.values()])
+
+    def _step(self, reader: Reader, timeout_ms: int) -> int:
         try:
-            fetched = self._reader.poll(timeout_ms)
+            fetched = reader.poll(timeout_ms)
         except OffsetOutOfRangeException as error:
             self._out_of_range(error)
             return 0
@@ -167,6 +177,8 @@ class Restorer:
 
     def close(self) -> None:
         self._reader.close()
+        if self._sources is not None:
+            self._sources.close()
 
     def _take(self, fetched: Fetched) -> int:
         each = self._running.get(fetched.partition)
@@ -205,7 +217,7 @@ class Restorer:
         if each.done:
             self._done[each.name] = each.progress
             del self._running[each.log.partition]
-            self._reader.drop([each.log.partition])
+            self._of(each).drop([each.log.partition])
             self._end(each)
         return count
 
@@ -218,14 +230,14 @@ class Restorer:
             self._anew(each, f"its position {each.log.offset} lies behind the log's end")
         # A log that lost its beginning (expired windows, compaction) goes on where it starts now.
         each.log.offset = start
-        self._reader.seek({each.log.partition: start})
+        self._of(each).seek({each.log.partition: start})
 
     def _anew(self, each: StoreRestore, reason: str) -> None:
         log.warning("Store %s of task %s is rebuilt from its changelog: %s.", each.store, each.task, reason)
         each.wipe()
         each.log.offset = each.log.reach = each.start = 0
         self._moved.add(each.log.partition)
-        self._reader.seek({each.log.partition: 0})
+        self._of(each).seek({each.log.partition: 0})
 
     def _end(self, each: StoreRestore) -> None:
         if each.source is not None:

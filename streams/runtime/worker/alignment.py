@@ -226,6 +226,11 @@ class Alignment:
         """Others may wait for what its tasks have sent to be acknowledged."""
         return bool(self._elsewhere) and self._skew.catching
 
+    @property
+    def withheld(self) -> bool:
+        """Tasks wait for each other, and what some of them have sent can be read by nobody before it is committed."""
+        return self._skew.catching and self._sender.withholds
+
     def speak(self, paused: bool) -> None:
         """Says how far its tasks are, where others want to know and it has changed."""
         if not self._elsewhere or self._generation < 0:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from streams.clients.api import Door, Writer
+from streams.clients.api import Door, Isolation, Writer
 from streams.clients.group_membership import GroupMembership, Reports
 from streams.clock import Clock
 from streams.dropped import Drop
@@ -105,8 +105,10 @@ class Loop:
         self._clock = parts.clock
         self._world = parts.door.world
         self._guarantee = parts.guarantee
-        self._retry_commit_at = 0
-        self._committed_at = self._cleaned_at = self._clock.now_ms()
+        self._held = False
+        """The last commit was held back, and is tried again at `_retry_commit_at`. All three by the monotonic clock."""
+        self._retry_commit_at = 0.0
+        self._committed_at = self._cleaned_at = self._clock.monotonic_ms()
         with ExitStack() as opened:
             self._connect(opened.callback)
             self._take_part()
@@ -127,7 +129,7 @@ class Loop:
         self.reader = door.reader(isolation, settings.reader)
         closing(self.reader.close)
         writer: Writer = self._writer(closing)
-        self.restorer = Restorer(door.reader(isolation, settings.reader), parts.listener)
+        self.restorer = self._restorer(isolation)
         closing(self.restorer.close)
         home, own = parts.directory.path / "global", replace(context, record_cache=None)
         self._globals = Globals(
@@ -164,6 +166,19 @@ class Loop:
             parts.guarantee.transactional,
         )
         closing(self._sender.close)  # before the writer: what it had out is nobody's any more
+
+    def _restorer(self, isolation: Isolation) -> Restorer:
+        """Changelogs are read as far as they are committed under every guarantee, since the application may have worked
+        exactly-once before. Source topics that serve as such are read as they are when they are processed.
+
+        Args:
+            isolation: of what is processed.
+        """
+        parts, reader, sources = self._parts, self._settings.reader, None
+        stores = [store for sub in parts.built.subtopologies for store in sub.stores]
+        if isolation is not Isolation.READ_COMMITTED and any(store.source_topic is not None for store in stores):
+            sources = parts.door.reader(isolation, reader)
+        return Restorer(parts.door.reader(Isolation.READ_COMMITTED, reader), parts.listener, sources)
 
     def _writer(self, closing: Callable[..., object]) -> Writer:
         """What output is written with: in transactions, if the guarantee says so."""
@@ -273,11 +288,29 @@ class Loop:
 
     def begin(self) -> None:
         """Fills the global stores, and asks for a place in the group."""
+        self._tell_of_a_switch()
         self._damage.fill_globals()
         if self._parts.built.subtopologies:
             self.rebalances.ask()
         else:
             self._life.become(WorkerState.RUNNING)
+
+    def _tell_of_a_switch(self) -> None:
+        """Where the guarantee is another than before, with the same state: what that means, once."""
+        name = self._guarantee.name
+        before = self._parts.directory.works_under(name)
+        if before in ("", name):
+            return
+        log.warning(
+            "%s: this application worked with processing.guarantee=%s before, and goes on from the same state with %s. "
+            "%s",
+            self._settings.short_name,
+            before,
+            name,
+            "What was counted twice before stays so, and what was done since its last commit is done again this once."
+            if self._guarantee.transactional
+            else "From now on a failure may repeat what was done since the last commit.",
+        )
 
     def _fill_globals(self, start: Callable[[int], None]) -> None:
         """Global stores are read to their ends before anything else goes on."""
@@ -368,8 +401,8 @@ class Loop:
         self._output(now, idle=not worked)
         if self._alignment is not None:
             self._alignment.speak(self._life.paused)
-        if self._commit_due(now):
-            self._commit_now(now)
+        if self._commit_due(worked):
+            self._commit_now()
         self._parts.context.dropped.tell(now)
         self._parts.each_turn(now)
         self.spill.turn(now)
@@ -378,12 +411,28 @@ class Loop:
             if self.rebalances.refusal:
                 self._parts.troubles.tell("topology", f"{self._settings.short_name} {self.rebalances.refusal}")
             self.rebalances.refresh_metadata(now)
-            self._clean_up(now)
+            self._clean_up()
         self._fetch(0 if worked or self.restorer.busy else self._patience(now))
+
+    @property
+    def _rests(self) -> bool:
+        """Nothing is processed: it is paused, or what would come of it could not be committed."""
+        if self._life.paused or self.spill.full:
+            return True
+        if self._transactions is None or not self._held or not self._transactions.old:
+            return False
+        name, timeout = self._settings.short_name, self._settings.transaction_timeout_ms
+        self._parts.troubles.tell(
+            "transaction",
+            f"{name} processes nothing: its group holds its commit back, its transaction has been open for half of "
+            f"producer.transaction.timeout.ms, which is {timeout}, and what is added now would be aborted with it. It "
+            "goes on by itself after the commit.",
+        )
+        return True
 
     def _work(self) -> int:
         """Runs every task a few times, and what is due on its clocks; how many records were taken?"""
-        if self._life.paused or self.spill.full:
+        if self._rests:
             return 0
         if self._alignment is not None:
             limits = self._alignment.limits()
@@ -458,6 +507,10 @@ class Loop:
             if self._alignment is not None:
                 self._alignment.out_of_range(partition, error)
             return
+        if isinstance(error, LogTruncatedException) and self._transactions is not None:
+            log.warning("%s: %s", self._settings.short_name, error)
+            self.committer.abort([task.id for task in self.tasks.running])  # stores may be ahead, and positions gone
+            return
         at = self.tasks.restart_at(partition, error, self._clock.now_ms())
         log.warning("%s: %s Reading goes on at offset %d.", self._settings.short_name, error, at)
         self.reader.seek({partition: at})
@@ -469,7 +522,7 @@ class Loop:
             wait = min(wait, AWAITED_WAIT_MS if self._alignment and self._alignment.awaited else OUTSTANDING_WAIT_MS)
         if any(task.commit_needed for task in self.tasks.running):
             due = max(self._committed_at + self._settings.commit_interval_ms, self._retry_commit_at)
-            wait = min(wait, max(0, due - now))
+            wait = min(wait, max(0, int(due - self._clock.monotonic_ms())))
         for task in () if self._life.paused else self.tasks.running:
             punctual = task.next_wall_clock()
             if punctual is not None:
@@ -495,15 +548,17 @@ class Loop:
 
     # commits
 
-    def _commit_due(self, now: int) -> bool:
-        # Where the wall clock was set back nothing is waited for: it may take hours to be there again.
-        if 0 < self._retry_commit_at - now <= OUTSTANDING_WAIT_MS:
+    def _commit_due(self, worked: int) -> bool:
+        now = self._clock.monotonic_ms()
+        if now < self._retry_commit_at:
             return False
-        if not 0 <= now - self._committed_at < self._settings.commit_interval_ms:
+        if now - self._committed_at >= self._settings.commit_interval_ms:
+            return True
+        if not worked and self._alignment is not None and self._alignment.withheld:
             return True
         return self.spill.must_commit() or any(task.commit_requested for task in self.tasks.running)
 
-    def _commit_now(self, now: int) -> None:
+    def _commit_now(self) -> None:
         try:
             self.committer.commit([task for task in self.tasks.running if task.commit_needed])
             self._globals.commit()
@@ -511,14 +566,14 @@ class Loop:
             if self._guarantee.after(error).committing is not Outcome.LATER:
                 raise
             log.info("%s commits later: %s", self._settings.short_name, error)
-            self._retry_commit_at = now + OUTSTANDING_WAIT_MS
+            self._held, self._retry_commit_at = True, self._clock.monotonic_ms() + OUTSTANDING_WAIT_MS
             return
-        self._committed_at = self._clock.now_ms()
+        self._held, self._committed_at = False, self._clock.monotonic_ms()
 
-    def _clean_up(self, now: int) -> None:
+    def _clean_up(self) -> None:
         """State that has been nobody's for `state.cleanup.delay.ms` is deleted."""
-        delay = self._settings.cleanup_delay_ms
-        if not 0 <= now - self._cleaned_at < delay:
+        delay, now = self._settings.cleanup_delay_ms, self._clock.monotonic_ms()
+        if now - self._cleaned_at >= delay:
             self._cleaned_at = now
-            for path in self._parts.directory.clean(now - delay):
+            for path in self._parts.directory.clean(self._clock.now_ms() - delay):
                 log.info("Deleted %s, which nobody has used for %d ms.", path, delay)

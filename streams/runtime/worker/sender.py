@@ -244,6 +244,11 @@ class Sender:
         waits = waits or any(unseen == partition for _, unseen in self._unseen)
         return waits or self._ends.get(partition, 0) > offset
 
+    @property
+    def withholds(self) -> bool:
+        """Is something stored in watched topics that others cannot read before it is committed?"""
+        return bool(self._unseen)
+
     def unseen(self, task: TaskId) -> int | None:
         """The lowest timestamp of what a task has sent to watched topics and others cannot read yet; None: nothing."""
         out = [each.oldest for each in self._on_its_way.values() if each.task == task]

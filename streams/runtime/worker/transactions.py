@@ -25,8 +25,7 @@ from streams.clients.api import (
     WriterSettings,
 )
 from streams.clock import Clock
-from streams.errors import ConfigException, InvalidProducerEpochException, ProducerFencedException
-from streams.names import MAX_NAME_LENGTH
+from streams.errors import InvalidProducerEpochException, ProducerFencedException
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.state.directory import InstanceDirectory
 
@@ -50,8 +49,6 @@ class Transactions:
         timeout_ms: after which the engine aborts a transaction (`transaction.timeout.ms`).
         init_ms: how long a first answer is waited for.
         member: who the worker is in its group now; raises where it is nobody.
-    Raises:
-        ConfigException: the transactional id would be longer than a name may be.
     """
 
     def __init__(
@@ -83,12 +80,6 @@ class Transactions:
 
     def _made(self) -> TransactionalWriter:
         name = f"{self._application_id}-{self._directory.uuid}"
-        if len(name) > MAX_NAME_LENGTH:
-            most = MAX_NAME_LENGTH - len(self._directory.uuid) - 1
-            raise ConfigException(
-                f"application.id has {len(self._application_id)} characters. With exactly_once_v2 it has {most} at "
-                f"most, since it begins the transactional id of each worker, which has {MAX_NAME_LENGTH} at most."
-            )
         return self._door.transactional_writer(TransactionSettings(name, self._timeout_ms), self._settings)
 
     # one after the other

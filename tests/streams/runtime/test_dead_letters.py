@@ -43,10 +43,11 @@ def servers() -> Iterator[str]:
     forget(name)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> dict[str, Any]:
+@pytest.fixture(params=["at_least_once", "exactly_once_v2"])
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
     return {
         "state_dir": str(tmp_path),
+        "processing_guarantee": request.param,
         "commit_interval_ms": 20,
         "errors_dead_letter_queue_topic_name": "dead",
     }
@@ -59,7 +60,7 @@ def send(servers: str, topic: str, *rows: tuple[bytes | None, bytes | None, int]
 
 
 def letters(servers: str) -> list[Any]:
-    return records(servers, "dead", BYTES, BYTES)
+    return records(servers, "dead", BYTES, BYTES, "read_committed")
 
 
 def said(record: Any) -> dict[str, str]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streams import StreamsBuilder
-from streams.clients.api import Isolation, TransactionSettings
+from streams import Response, StreamsBuilder
+from streams.clients.api import ConsumerGroupMetadata, Isolation, Sent, TransactionSettings
+from streams.errors import IllegalGenerationException, StreamsException, TimeoutException
+from streams.record import RecordBatch, TopicPartition
 from streams.runtime.worker.abort import Abort
 from streams.runtime.worker.commit import Commit
 from streams.runtime.worker.exactly_once import EXACTLY_ONCE
-from streams.runtime.worker.guarantee import Steps
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Steps
+from streams.runtime.worker.lifecycle import WorkerState
 from streams.topology.node import TaskId
-from tests.streams.runtime.crew import OUT, SESSION_MS, WORDS, Crew
+from tests.streams.runtime.crew import CHANGELOG, OUT, SESSION_MS, WORDS, Crew
 from tests.streams.runtime.test_zombies import counting, processed
 
 Make = Callable[..., Crew]
@@ -236,4 +240,182 @@ def test_a_twin_is_fenced_and_one_that_is_fenced_twice_takes_another_id(
         assert (worker.loop._parts.directory.uuid != before) == (number == 1)
     assert caplog.text.count("was fenced twice within a minute") == 1
     crew.commit(worker)
+    assert crew.not_once() == []
+
+
+def test_a_commit_that_is_held_back_stops_the_work_before_its_transaction_is_too_old(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    crew = make()
+    worker = begun(crew, session_timeout_ms=600_000)
+
+    def refused() -> ConsumerGroupMetadata:
+        raise IllegalGenerationException("another generation has begun")
+
+    with monkeypatch.context() as held_back:
+        held_back.setattr(worker.loop.membership, "metadata", refused)
+        for _ in range(6):
+            crew.clock.advance(1_000)
+            worker.loop.turn()
+        assert "StreamThread-1 processes nothing: its group holds its commit back" in caplog.text
+        stood = processed(worker)
+        crew.send(*WORDS)
+        for _ in range(20):
+            worker.loop.turn()
+        assert processed(worker) == stood
+    crew.commit(worker)
+    assert crew.not_once() == [] and "aborts its transaction" not in caplog.text
+
+
+class Failing:
+    """A door whose transactional writers fail the next batches to a topic, as when they were not acknowledged in time.
+
+    Args:
+        door: the way to the engine.
+        topic: what goes there fails.
+        times: so often.
+    """
+
+    def __init__(self, door: Any, topic: str, times: int) -> None:
+        self._door, self._topic, self.left = door, topic, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._door, name)
+
+    def transactional_writer(self, *given: Any) -> Any:
+        writer = self._door.transactional_writer(*given)
+        honest = writer.send
+
+        def send(partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
+            if partition.topic == self._topic and self.left:
+                self.left -= 1
+                writer.abort()
+                done(Sent(partition, -1, -1, TimeoutException("not acknowledged in time")))
+            else:
+                honest(partition, batch, done)
+
+        writer.send = send
+        return writer
+
+
+ANSWERS: dict[str, Any] = {
+    "retry": lambda context, record, error: Response.retry(),
+    "resume": lambda context, record, error: Response.resume(),
+    "fail": lambda context, record, error: Response.fail(),
+}
+
+
+def test_output_that_is_to_be_tried_again_is_made_again_by_all_tasks(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    crew = make()
+    worker = crew.start(
+        lambda door: Failing(door, OUT, 2), **ONCE, production_exception_handler=ANSWERS["retry"]
+    )  # fmt: skip
+    crew.settle(worker)
+    crew.send(*WORDS)
+    crew.commit(worker)
+    assert crew.not_once() == []
+    assert caplog.text.count("aborts its transaction: 2 tasks go back") == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("fail", "Exception handler choose to FAIL the processing"),
+        ("resume", "cannot be let go, as the production exception handler says: the transaction"),
+    ],
+)
+def test_what_dooms_a_transaction_cannot_be_let_go(make: Make, answer: str, words: str) -> None:
+    crew = make()
+    worker = crew.start(lambda door: Failing(door, OUT, 1), **ONCE, production_exception_handler=ANSWERS[answer])
+    crew.settle(worker)
+    crew.send(*WORDS)
+    with pytest.raises(StreamsException, match=words):
+        crew.commit(worker)
+    worker.close(clean=False)
+    crew.killed.add(worker)
+    assert crew.rows(OUT, Isolation.READ_COMMITTED) == []
+    other = crew.start(**ONCE)
+    crew.settle(other)
+    crew.commit(other)
+    assert crew.not_once() == []
+
+
+@pytest.mark.parametrize("before", ["at_least_once", "exactly_once_v2"])
+def test_the_guarantee_may_be_another_one_from_now_on(
+    make: Make, caplog: pytest.LogCaptureFixture, before: str
+) -> None:
+    guarantees = ["at_least_once", "exactly_once_v2"]
+    crew = make()
+    for guarantee in (before, *(each for each in guarantees if each != before), before):
+        worker = crew.start(**{**ONCE, "processing_guarantee": guarantee})
+        crew.settle(worker)
+        assert worker.loop.restorer.restored == 0
+        crew.send(*WORDS)
+        crew.commit(worker)
+        worker.close()
+        crew.killed.add(worker)
+    assert crew.not_once() == []
+    assert caplog.text.count("this application worked with processing.guarantee=") == 2
+
+
+def test_a_store_that_is_ahead_of_its_offsets_keeps_what_was_counted_twice_and_no_more(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew = make()
+    worker = crew.start(**{**ONCE, "processing_guarantee": "at_least_once"})
+    crew.settle(worker)
+    crew.send(*WORDS)
+    crew.turn([worker], lambda: processed(worker) == len(WORDS))
+    monkeypatch.setattr(AT_LEAST_ONCE, "commit", dies_after(AT_LEAST_ONCE.commit, "send"))
+    with pytest.raises(Died):
+        crew.commit(worker)  # all is in output and changelog, and no offset is committed
+    crew.kill(worker)
+    other = crew.start(**ONCE)
+    crew.settle(other)
+    crew.commit(other)
+    again = dict.fromkeys(WORDS, 2)
+    assert dict(crew.rows(OUT, Isolation.READ_COMMITTED)) == again
+    crew.send(*WORDS)
+    crew.commit(other)
+    assert dict(crew.rows(OUT, Isolation.READ_COMMITTED)) == dict.fromkeys(WORDS, 3)
+
+
+def test_a_restore_waits_for_a_transaction_that_is_open_on_its_changelog(make: Make) -> None:
+    """Someone else's, which no fence reaches: what lies behind it belongs to the store all the same."""
+    crew = make()
+    worker = begun(crew)
+    crew.commit(worker)
+    worker.close()
+    crew.killed.add(worker)
+    shutil.rmtree(crew.root / "app")
+    stranger = crew.door.transactional_writer(TransactionSettings("stranger", 60_000))
+    stranger.init(10_000)
+    stranger.begin()
+    row = RecordBatch([b"stranger"], [(1).to_bytes(8, "big")], [0], None, range(1), 1)
+    stranger.send(TopicPartition(CHANGELOG, 0), row, lambda sent: None)
+    stranger.await_acks(10_000)
+    other = crew.start(**ONCE)
+    for _ in range(50):
+        other.loop.turn()
+    assert other.state is WorkerState.PARTITIONS_ASSIGNED
+    stranger.end(False, 10_000)
+    crew.settle(other)
+    crew.send(*WORDS)
+    crew.commit(other)
+    assert crew.not_once() == []
+    stranger.close()
+
+
+def test_what_was_aborted_is_restored_by_nobody_at_least_once_either(make: Make) -> None:
+    crew = make()
+    worker = begun(crew)
+    worker.close(clean=False)  # half of what is in the changelog was aborted
+    crew.killed.add(worker)
+    shutil.rmtree(crew.root / "app")
+    other = crew.start(**{**ONCE, "processing_guarantee": "at_least_once"})
+    crew.settle(other)
+    assert other.loop.restorer.restored == len(WORDS)
+    crew.commit(other)
     assert crew.not_once() == []
