@@ -38,6 +38,7 @@ GIVES_WAY = 0.1
 """How likely a thread passes the baton on where it takes a lock that is free."""
 PATIENCE_S = 5.0
 """How long a thread of a process that was killed may take to end, after the simulation."""
+_NEVER = float("inf")
 MOST_LOOKS = 1_000
 """So often such a thread may ask for something before it is let lie."""
 
@@ -58,7 +59,7 @@ def _taken() -> threading.Lock:
     return baton
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Actor:
     """One thread."""
 
@@ -68,7 +69,7 @@ class _Actor:
     baton: threading.Lock = field(default_factory=_taken)
     waits_for: str = ""
     ready: Callable[[], bool] = lambda: True
-    deadline: float | None = None
+    deadline: float = _NEVER
     done: bool = False
     dead: bool = False
     looks: int = 0
@@ -439,10 +440,10 @@ class SimulatedWorld:
         if me.dead and self._over:
             self.end_here()
         me.waits_for, me.ready = waits_for, ready
-        me.deadline = None if timeout_ms is None else self._now + max(0.0, timeout_ms)
+        me.deadline = _NEVER if timeout_ms is None else self._now + max(0.0, timeout_ms)
         if self._pass_on(me):
             me.baton.acquire()
-        me.ready, me.deadline = _always, None
+        me.ready, me.deadline = _always, _NEVER
         if me.dead:
             self.end_here()
         if self._stuck is not None:
@@ -500,17 +501,20 @@ class SimulatedWorld:
         while self._stuck is None:
             while self._events and self._events[0][0] <= self._now:
                 self._happen(heappop(self._events)[2])
-            awake = [each for each in self._living if each.process is None or not each.process.frozen]
-            now = self._now
-            able = [each for each in awake if (each.deadline is not None and each.deadline <= now) or each.ready()]
+            now, first = self._now, self._events[0][0] if self._events else _NEVER
+            able = []
+            for each in self._living:
+                if each.process is not None and each.process.frozen:
+                    continue
+                if each.deadline <= now or each.ready():
+                    able.append(each)
+                elif each.deadline < first:
+                    first = each.deadline
             if able:
                 return able
-            times = [each.deadline for each in awake if each.deadline is not None]
-            if self._events:
-                times.append(self._events[0][0])
-            if not times or not self._living:
+            if first == _NEVER or not self._living:
                 break
-            self._now = max(now, min(times))
+            self._now = max(now, first)
         return []
 
     def _happen(self, event: Callable[[], None]) -> None:

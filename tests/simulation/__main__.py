@@ -4,6 +4,7 @@
     python -m tests.simulation --seeds A:B --guarantee at_least_once --workload word-count
     python -m tests.simulation --seeds 7:8 --trace              one seed again, with what happened
     python -m tests.simulation --seeds 1:21 --runs 20           the same seed gives the same run, byte for byte
+    python -m tests.simulation planted [NAME ...]               searches planted bugs: at which seed each is found
 
 Exit code 1: something is wrong. Each failing seed comes with the command that simulates it again.
 """
@@ -16,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.simulation import running
+from tests.simulation.planted import search
 from tests.simulation.running import Wanted
 from tests.simulation.simulation import GUARANTEES, WORKLOADS
 
@@ -69,4 +71,4 @@ def _same(wanted: list[Wanted], runs: int, processes: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(search.main(sys.argv[2:]) if sys.argv[1:2] == ["planted"] else main())

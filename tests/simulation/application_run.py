@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from broker_local.coordinator.group_state import Group
+from broker_local.log.format import CONTROL
+from broker_local.log.partition import Partition
 from streams import KafkaStreams
 from streams.app import State
 from streams.clients import Producer, ProducerRecord
 from streams.clients.api import Isolation
+from streams.record import TopicPartition
 from streams.runtime.state.changelog import read_mark
 from streams.testing import SimulatedProcess
 from tests.simulation import faults
 from tests.simulation.cluster import PATIENCE_MS, SESSION_MS, Cluster, Member
 from tests.simulation.logs import Logs, last_values, read_all
-from tests.simulation.topologies import Application, Judged
+from tests.simulation.topologies import Application, Ends, Input, Judged
 
 APPLICATION_ID = "app"
 MOST_INSTANCES = 4
@@ -31,6 +35,8 @@ class Shape:
         instances: of the application, at first.
         threads: of each.
         cache_bytes: of the stores' caches; 0: none.
+        uncommitted_bytes: of what is not in the databases yet; few: it is written to them all the time.
+        delivery_ms: how long output is tried to be sent; after a short time it is refused, and its tasks are aborted.
         durability: of the broker.
         inputs: how many records are sent.
         span_ms: over which time.
@@ -40,6 +46,8 @@ class Shape:
     instances: int
     threads: int
     cache_bytes: int
+    uncommitted_bytes: int
+    delivery_ms: int
     durability: str
     inputs: int
     span_ms: int
@@ -57,6 +65,8 @@ def draw(random: Random, guarantee: str) -> Shape:
         instances=random.choice((1, 2, 2, 3)),
         threads=random.choice((1, 1, 2)),
         cache_bytes=random.choice((0, 10_485_760)),
+        uncommitted_bytes=random.choice((1_000, 67_108_864)),
+        delivery_ms=random.choice((500, 120_000)),
         durability=random.choice(("process", "process", "durable")),
         span_ms=random.randint(3, 8) * 1_000,
         guarantee=guarantee,
@@ -83,6 +93,7 @@ class ApplicationRun:
         self._instances: list[Member] = []
         for _ in range(shape.instances):
             self._join()
+        self._after: list[Ends] = []
         self._feeder = cluster.add("feeder", self._feed, fragile=False)
         cluster.join = self._join
 
@@ -101,7 +112,7 @@ class ApplicationRun:
         if not cluster.let_go():
             problems.append("an instance does not end")
         self.logs = read_all(world, door, cluster.partitions(), Isolation.READ_COMMITTED)
-        judged = Judged(self.logs, self._shape.exact, bool(self._shape.cache_bytes))
+        judged = Judged(self.logs, self._shape.exact, bool(self._shape.cache_bytes), self._after)
         problems += self._application.check(judged)
         problems += self._stores()
         for each in (checker, *cluster.processes()):
@@ -119,7 +130,7 @@ class ApplicationRun:
 
     def _live(self, process: SimulatedProcess, member: Member) -> None:
         cluster = self.cluster
-        built = self._application.build(lambda: cluster.pause(process)).build()
+        built = self._application.build(lambda: cluster.pause(process))
         app = KafkaStreams(built, self._config(), door=cluster.broker.door(process))
         member.runs = lambda: app.state is State.RUNNING
         app.start()
@@ -135,9 +146,12 @@ class ApplicationRun:
             "processing.guarantee": self._shape.guarantee,
             "num.stream.threads": self._shape.threads,
             "statestore.cache.max.bytes": self._shape.cache_bytes,
+            "statestore.uncommitted.max.bytes": self._shape.uncommitted_bytes,
             "consumer.session.timeout.ms": SESSION_MS,
+            "producer.delivery.timeout.ms": self._shape.delivery_ms,
             "task.timeout.ms": 20_000,
             "log.summary.interval.ms": -1,
+            **self._application.config,
         }
 
     def _feed(self, process: SimulatedProcess, member: Member) -> None:
@@ -146,12 +160,49 @@ class ApplicationRun:
         with Producer({"delivery.timeout.ms": 600_000}, door=self.cluster.broker.door(process)) as producer:
             while self._sent < len(self._inputs):
                 given = self._inputs[self._sent]
-                key, value = (None if each is None else each.encode() for each in (given.key, given.value))
-                producer.send(ProducerRecord(given.topic, value, key, given.partition, given.timestamp))
-                producer.flush()
+                if not self._application.in_turn or not self._has(given):
+                    record = ProducerRecord(
+                        given.topic, given.value, given.key, given.partition, given.timestamp, given.headers
+                    )
+                    producer.send(record)
+                    producer.flush()
+                while not self._worked_off():
+                    process.sleep(20)
+                self._after.append(self._ends())
                 self._sent += 1
-                process.sleep(pause.random() * apart)
+                if not self._application.in_turn:
+                    process.sleep(pause.random() * apart)
         member.done = True
+
+    def _has(self, given: Input) -> bool:
+        """Is it there already? Who was to send it may have died before it knew."""
+        before = sum(each.topic == given.topic for each in self._inputs[: self._sent])
+        return self._ends().get(TopicPartition(given.topic, given.partition or 0), 0) > before
+
+    def _ends(self) -> Ends:
+        return {
+            TopicPartition(each.topic.name, each.number): each.end
+            for each in self.cluster.broker.broker.logs.open_partitions
+        }
+
+    def _worked_off(self) -> bool:
+        """Has the application committed all that it is to read?"""
+        if not self._application.in_turn:
+            return True
+        broker = self.cluster.broker.broker
+        group = broker.groups.subjects.get(APPLICATION_ID)
+        if not self.cluster.broker.is_up or group is None or broker.ongoing or broker.ending:
+            return False
+        return all(
+            all(header.flags & CONTROL for header in each.headers(max(each.log_start, self._committed(group, each))))
+            for each in broker.logs.open_partitions
+            if each.topic.name in self._application.in_turn
+        )
+
+    @staticmethod
+    def _committed(group: Group, partition: Partition) -> int:
+        found = group.offsets.get((partition.topic.name, partition.number))
+        return 0 if found is None else found.offset
 
     # what came of it
 

@@ -38,7 +38,7 @@ from tests.simulation.network import Network, SimulatedLink
 DIAL_MS = 10_000
 """So long a client waits for a broker that is being started."""
 STEP_MS = 0.05
-FSYNC_MS = 2.0
+FSYNC_MS = 4.0
 """An fsync takes less."""
 
 
@@ -57,7 +57,11 @@ class SimulatedBroker:
         self.is_up = False
         self.broken: str | None = None
         """Why the last one stopped for good."""
+        self.stops: list[str] = []
+        """Why any of them did."""
         self.frozen = False
+        self.at_kill: Callable[[], None] | None = None
+        """What befalls the machine in place of the kill that is planned."""
         self.slow_fsync_ms = 0.0
         """While its disk is slow: an fsync takes up to so long."""
         self._world = world
@@ -74,7 +78,7 @@ class SimulatedBroker:
         self._work: dict[SimulatedLink, tuple[int, object, Steps]] = {}
         self._held: list[Callable[[], None]] = []  # what came while it was frozen
         self._catches_up = False
-        self._flushing = False
+        self._flushing: Flush | None = None
         self._timer = 0.0
 
     @property
@@ -107,7 +111,7 @@ class SimulatedBroker:
         try:
             self._broker = open_broker(self.files, self._settings, instant(self._world), self._world.new_id)
         except Killed:
-            self.files = self.files.after_kill()
+            self._killed()
             return
         except StorageFailure as fault:
             self._break(fault)
@@ -116,6 +120,14 @@ class SimulatedBroker:
             return
         self.is_up = True
         self._run(self._turn)
+
+    def _killed(self) -> None:
+        befalls, self.at_kill = self.at_kill, None
+        if befalls is not None:
+            befalls()
+        else:
+            self._down()
+            self.files = self.files.after_kill()
 
     def kill(self) -> None:
         """As `kill -9`: what was written is there."""
@@ -133,8 +145,14 @@ class SimulatedBroker:
     def stop(self) -> None:
         """As SIGTERM: everything is put in order."""
         if self.is_up and not self.frozen:
-            self._run(lambda: self.broker.logs.close())
+            self._run(self._close)
             self.kill()
+
+    def _close(self) -> None:
+        if self._flushing is not None:  # the disk does first what it has begun
+            self._flushing.run(self.files)
+            flushed(self.broker, self._flushing)
+        self.broker.logs.close()
 
     def repair(self) -> None:
         """Somebody has looked at the disk, and has removed what forbids a start."""
@@ -162,6 +180,7 @@ class SimulatedBroker:
         self.files.plan = None
         catalog.mark_broken(self.files, fault)
         self.broken = str(fault)
+        self.stops.append(self.broken)
         self.is_up = False
         self._down()
         self.files = self.files.after_kill()
@@ -199,7 +218,7 @@ class SimulatedBroker:
             action()
         except Killed:
             if life == self._life:
-                self.kill()
+                self._killed()
         except StorageFailure as fault:
             self._break(fault)
 
@@ -252,18 +271,18 @@ class SimulatedBroker:
         while True:
             at = instant(self._world)
             turn(broker, at)
-            if not self._flushing:
-                flush = due_flush(broker, at)
-                if flush is not None:
-                    self._flushing = True
-                    self._flush(flush, 0)
+            if self._flushing is None:
+                self._flushing = due_flush(broker, at)
+                if self._flushing is not None:
+                    self._flush(self._flushing, 0)
             self._waits.wake(broker.take_woken())
             ready = self._waits.ready(at.now)
             if not ready:
                 break
             for (link, correlation, request), later in ready:
                 self._respond(link, correlation, request, ask_again(later, at))
-        due = [each for each in (next_due(broker, self._flushing), self._waits.next_due()) if each is not None]
+        dues = (next_due(broker, self._flushing is not None), self._waits.next_due())
+        due = [each for each in dues if each is not None]
         now = self._world.monotonic_ms()
         at_ms = max(min(due), now)
         if not now < self._timer <= at_ms + 0.5:
@@ -281,6 +300,6 @@ class SimulatedBroker:
 
     def _flushed(self, flush: Flush) -> None:
         flush._replace(paths=()).run(self.files)
-        self._flushing = False
+        self._flushing = None
         flushed(self.broker, flush)
         self._turn()

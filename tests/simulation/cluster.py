@@ -22,7 +22,7 @@ from tests.simulation.network import Network
 SESSION_MS = 1_500
 RESTART_MS = 300
 """After this a process that has ended by itself is started again."""
-PATIENCE_MS = 180_000
+PATIENCE_MS = 90_000
 """So long everything may take to be done once nothing goes wrong any more."""
 
 
@@ -100,6 +100,8 @@ class Cluster:
         """How often each happened."""
         self.power_cuts: list[float] = []
         """When."""
+        self.unsynced_ms = 0.0
+        """So long the broker may have been kept from writing what it holds to the disk."""
         self.failures: list[str] = []
         """What processes ended by."""
         self.wrong: list[str] = []
@@ -142,7 +144,7 @@ class Cluster:
         """Makes topics, by their partitions."""
         with Admin(door=door) as admin:
             for topic, partitions in topics.items():
-                admin.create_topic(topic, partitions)
+                admin.create_topic(topic, partitions, {"retention.ms": "-1"})
 
     # the machine as a whole
 
@@ -166,7 +168,7 @@ class Cluster:
 
     def mend_disk(self) -> None:
         """There is room again, and a broker that has stopped for it goes on."""
-        self.broker.files.plan = None
+        self.broker.files.plan = self.broker.at_kill = None
         self.disk.full = False
         self.broker.repair()
         self.broker.start()

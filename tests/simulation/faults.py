@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
 
-from broker_local.base.mem_files import Plan
+from broker_local.base.mem_files import CHANGES, Plan
 from tests.simulation.cluster import SESSION_MS, Cluster, Member
 
 PERIOD_MS = 1_500
 QUIET = 0.25
 """Share of the periods in which nothing happens."""
+FOREVER_MS = 1e9
 STEPS = 400
 """A process is killed or frozen within so many of its steps."""
 
@@ -64,8 +65,9 @@ def leave(cluster: Cluster, random: Random) -> None:
         member.wanted = False
 
         def back() -> None:
-            member.wanted = True
-            member.start()
+            if not cluster.healed:
+                member.wanted = True
+                member.start()
 
         cluster.world.at(200 + random.random() * 2_000, back)
 
@@ -78,6 +80,7 @@ def join(cluster: Cluster, random: Random) -> None:
 def kill_broker(cluster: Cluster, random: Random) -> None:
     """At a write, of which a part is done, or between two."""
     broker, after = cluster.broker, 50 + random.random() ** 2 * 2_000
+    cluster.unsynced_ms += after
     if random.random() < 0.7:
         broker.files.plan = Plan(1 + int(random.random() * 40), "kill", part=random.random())
     else:
@@ -92,14 +95,42 @@ def restart_broker(cluster: Cluster, random: Random) -> None:
 
 
 def freeze_broker(cluster: Cluster, random: Random) -> None:
+    span = random.random() * 2 * SESSION_MS
+    cluster.unsynced_ms += span
     cluster.broker.freeze()
-    cluster.world.at(random.random() * 2 * SESSION_MS, cluster.broker.wake)
+    cluster.world.at(span, cluster.broker.wake)
 
 
 def power_cut(cluster: Cluster, random: Random) -> None:
-    """Of the whole machine."""
-    cluster.cut_power()
-    cluster.world.at(200 + random.random() * 500, cluster.start_all)
+    """Of the whole machine: at a write or fsync of the broker, or between two."""
+    back = 200 + random.random() * 500
+
+    def cut() -> None:
+        if not cluster.healed:
+            cluster.cut_power()
+            cluster.world.at(back, cluster.start_all)
+
+    if random.random() < 0.7:
+        calls = frozenset(("fsync",)) if random.random() < 0.6 else CHANGES
+        cluster.broker.files.plan = Plan(1 + int(random.random() ** 2 * 30), "kill", part=random.random(), calls=calls)
+        cluster.broker.at_kill = cut
+    else:
+        cut()
+
+
+def power_cut_of_the_broker(cluster: Cluster, random: Random) -> None:
+    """Its clients are elsewhere, and live on. Only under `durable`: else they know of what is lost."""
+    back = 50 + random.random() * 500
+
+    def cut() -> None:
+        if not cluster.healed:
+            cluster.broker.cut_power()
+            cluster.world.at(back, cluster.broker.start)
+
+    if cluster.durable:
+        calls = frozenset(("fsync",)) if random.random() < 0.6 else CHANGES
+        cluster.broker.files.plan = Plan(1 + int(random.random() ** 2 * 30), "kill", part=random.random(), calls=calls)
+        cluster.broker.at_kill = cut
 
 
 def cut_connections(cluster: Cluster, random: Random) -> None:
@@ -117,11 +148,13 @@ def slow_network(cluster: Cluster, random: Random) -> None:
 
 def slow_disk(cluster: Cluster, random: Random) -> None:
     cluster.broker.slow_fsync_ms = 20 + random.random() * 1_000
+    cluster.unsynced_ms += 10 * cluster.broker.slow_fsync_ms
     cluster.world.at(random.random() * PERIOD_MS * 2, partial(setattr, cluster.broker, "slow_fsync_ms", 0.0))
 
 
 def broken_disk(cluster: Cluster, random: Random) -> None:
     """EIO: the broker stops, until somebody has looked."""
+    cluster.unsynced_ms = FOREVER_MS
     calls = frozenset(("fsync",)) if random.random() < 0.5 else frozenset(("fsync", "write", "rename", "create"))
     cluster.broker.files.plan = Plan(1 + int(random.random() * 20), "error", part=random.random(), calls=calls)
     cluster.world.at(500 + random.random() * PERIOD_MS, cluster.mend_disk)
@@ -129,6 +162,7 @@ def broken_disk(cluster: Cluster, random: Random) -> None:
 
 def full_disk(cluster: Cluster, random: Random) -> None:
     """For a while, under the broker, or under the state as well."""
+    cluster.unsynced_ms = FOREVER_MS
     calls = frozenset(("write", "create", "make_directory"))
     at = 1 + int(random.random() * 10)
     cluster.broker.files.plan = Plan(at, "full", part=random.random(), calls=calls, lasting=True)
@@ -154,7 +188,8 @@ FAULTS: Mapping[str, tuple[Fault, float]] = {
     "kill broker": (kill_broker, 1.5),
     "restart broker": (restart_broker, 0.5),
     "freeze broker": (freeze_broker, 0.5),
-    "power cut": (power_cut, 0.7),
+    "power cut": (power_cut, 1.0),
+    "power cut of the broker": (power_cut_of_the_broker, 1.0),
     "cut connections": (cut_connections, 1.5),
     "slow network": (slow_network, 1.0),
     "slow disk": (slow_disk, 0.7),

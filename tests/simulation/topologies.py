@@ -8,13 +8,15 @@ of it is exactly so, record by record.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
 from streams import JoinWindows, Serdes, StreamsBuilder, TimeWindows
 from streams.dsl.suppressed import BufferConfig, Suppressed
+from streams.record import Headers, TopicPartition
+from streams.topology.graph import Topology
 from tests.simulation.logs import Logs, Record, last_values, of_topic
 
 TEXT, LONG = Serdes.string(), Serdes.long()
@@ -34,10 +36,21 @@ class Input(NamedTuple):
     """A record to be sent. `partition` None: by its key."""
 
     topic: str
-    key: str | None
-    value: str | None
+    key: bytes | None
+    value: bytes | None
     timestamp: int
     partition: int | None = None
+    headers: Headers = ()
+
+
+def text(topic: str, key: str | None, value: str | None, timestamp: int, partition: int | None = None) -> Input:
+    """A record of text."""
+    as_bytes = (None if each is None else each.encode() for each in (key, value))
+    return Input(topic, *as_bytes, timestamp, partition)
+
+
+Ends = Mapping[TopicPartition, int]
+"""Where logs end."""
 
 
 class Judged(NamedTuple):
@@ -47,6 +60,8 @@ class Judged(NamedTuple):
     exact: bool
     cached: bool
     """Stores are cached: of several results of a key between two commits the last one comes out."""
+    after: Sequence[Ends]
+    """Where all logs ended after each record of the input, where one is sent after the other was worked off."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +75,18 @@ class Application:
         inputs: what is sent, drawn.
         check: what is wrong with what came of it.
         exact_only: with `at_least_once` nothing is promised that could be checked.
+        config: of it alone.
+        in_turn: topics that it reads, where a record is sent only when the one before is worked off; none: all at once.
     """
 
     name: str
     topics: Mapping[str, int]
-    build: Callable[[Pause], StreamsBuilder]
+    build: Callable[[Pause], StreamsBuilder | Topology]
     inputs: Callable[[Random, int], list[Input]]
     check: Callable[[Judged], Iterator[str]]
     exact_only: bool = False
+    config: Mapping[str, object] = field(default_factory=dict)
+    in_turn: frozenset[str] = frozenset()
 
 
 def number(value: bytes | None) -> int:
@@ -117,7 +136,7 @@ def _word_count(pause: Pause) -> StreamsBuilder:
 
 def _lines(random: Random, count: int) -> list[Input]:
     drawn = (" ".join(random.choice(WORDS) for _ in range(random.randint(1, 3))) for _ in range(count))
-    return [Input("lines", None, line, BEGIN_MS + at, at % 2) for at, line in enumerate(drawn)]
+    return [text("lines", None, line, BEGIN_MS + at, at % 2) for at, line in enumerate(drawn)]
 
 
 def _words_counted(judged: Judged) -> Iterator[str]:
@@ -134,7 +153,7 @@ def _words_counted(judged: Judged) -> Iterator[str]:
 
 def _events(random: Random, count: int) -> list[Input]:
     drawn = [(random.choice(KEYS), BEGIN_MS + at * 400 + random.randrange(300)) for at in range(count)]
-    return [Input("events", key, "1", at) for key, at in drawn]
+    return [text("events", key, "1", at) for key, at in drawn]
 
 
 def _windowed(pause: Pause) -> StreamsBuilder:
@@ -164,7 +183,7 @@ def _windows_counted(judged: Judged) -> Iterator[str]:
 
 
 def _events_and_end(random: Random, count: int) -> list[Input]:
-    ends = [Input("events", f"end-{number}", "1", FAR_MS, number) for number in range(2)]
+    ends = [text("events", f"end-{number}", "1", FAR_MS, number) for number in range(2)]
     return [*_events(random, count), *ends]
 
 
@@ -207,7 +226,7 @@ def _finals(judged: Judged) -> Iterator[str]:
 
 def _pairs_in(random: Random, count: int) -> list[Input]:
     return [
-        Input(random.choice(("left", "right")), random.choice(KEYS), str(at), BEGIN_MS + at * 400)
+        text(random.choice(("left", "right")), random.choice(KEYS), str(at), BEGIN_MS + at * 400)
         for at in range(count)
     ]
 
@@ -247,7 +266,7 @@ def _paired(judged: Judged) -> Iterator[str]:
 
 def _table_rows(random: Random, count: int) -> list[Input]:
     return [
-        Input(
+        text(
             random.choice(("people", "places")),
             random.choice(KEYS),
             None if random.random() < 0.2 else f"v{at}",
@@ -287,7 +306,7 @@ def _joined(judged: Judged) -> Iterator[str]:
 
 def _places(random: Random, count: int) -> list[Input]:
     return [
-        Input("people", random.choice((*KEYS, "e", "f")), random.choice((None, "x", "y", "z")), BEGIN_MS + at * 10)
+        text("people", random.choice((*KEYS, "e", "f")), random.choice((None, "x", "y", "z")), BEGIN_MS + at * 10)
         for at in range(count)
     ]
 

@@ -1,0 +1,215 @@
+"""Bugs of the transactions: of their coordinator, of the logs, of the clients."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from broker_local.coordinator.transaction_state import ProducerIdentity
+from broker_local.log.transactions import Transactions
+from streams.clients.api import Isolation
+from tests.simulation.planted import Planted, Thing
+from tests.simulation.planted.broker import nothing
+from tests.simulation.simulation import CLIENTS
+
+
+def _same(original: Thing) -> Thing:
+    return lambda producer, fresh: producer
+
+
+def _none(original: Thing) -> Thing:
+    return lambda *given, **named: []
+
+
+def _without_bump(original: Thing) -> Thing:
+    def abort(transaction: Any, state: Any) -> Any:
+        return [
+            replace(each, body=replace(each.body, state=replace(each.body.state, following=state.producer)))
+            if getattr(getattr(each, "body", None), "state", None) is not None
+            else each
+            for each in original(transaction, state)
+        ]
+
+    return abort
+
+
+def _end(original: Thing) -> Thing:
+    return property(lambda self: self.end)
+
+
+def _aborted_forgotten(original: Thing) -> Thing:
+    def load(cls: Any, content: Any) -> Transactions:
+        found: Transactions = original.__func__(cls, content)
+        found.aborted.clear()
+        return found
+
+    return classmethod(load)
+
+
+def _aborted_shown(original: Thing) -> Thing:
+    return lambda self, start, end: {}
+
+
+def _first_only(original: Thing) -> Thing:
+    return lambda transaction: original(transaction)[:1]
+
+
+def _always_commits(original: Thing) -> Thing:
+    return lambda transaction: [replace(each, commit=True) for each in original(transaction)]
+
+
+def _without_offsets(original: Thing) -> Thing:
+    def prepare(transaction: Any, state: Any, after: ProducerIdentity, how: str) -> Any:
+        return original(transaction, replace(state, offsets=()), after, how)
+
+    return prepare
+
+
+def _prepared_at_once(original: Thing) -> Thing:
+    """What is not on the disk yet counts as it were, where an end goes on."""
+
+    def advance(broker: Any, at: Any) -> None:
+        for name in broker.ending:
+            broker.ending[name] = 0
+        original(broker, at)
+
+    return advance
+
+
+def _any_identity(original: Thing) -> Thing:
+    def refused(transaction: Any, producer: Any) -> Any:
+        state = transaction.state
+        return None if state is not None and producer != state.producer else original(transaction, producer)
+
+    return refused
+
+
+def _unstable(original: Thing) -> Thing:
+    return lambda broker, request: False
+
+
+def _uncommitted(original: Thing) -> Thing:
+    def init(self: Any, connection: Any, isolation: Isolation, settings: Any) -> None:
+        original(self, connection, Isolation.READ_UNCOMMITTED, settings)
+
+    return init
+
+
+def _not_awaited(original: Thing) -> Thing:
+    return lambda self, deadline, timeout_ms: None
+
+
+def _asked_anew(original: Thing) -> Thing:
+    """The identity of an end that was asked before is not known again."""
+
+    def on_end(transaction: Any, call: Any, request: Any, fresh: int) -> Any:
+        if transaction.state is not None and transaction.state.ended is not None:
+            transaction.state = replace(transaction.state, ended=None)
+        return original(transaction, call, request, fresh)
+
+    return on_end
+
+
+BUGS = (
+    Planted(
+        "no-epoch-bump-at-an-end",
+        "the next transaction has the identity of the one before: what comes late gets into it",
+        "broker_local.coordinator.transaction:following",
+        _same,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "no-epoch-bump-at-an-abort",
+        "the coordinator aborts a transaction, and its producer goes on under the same identity",
+        "broker_local.coordinator.transaction:_abort",
+        _without_bump,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "no-abort-at-eviction",
+        "a member is put out, and its transaction stays open",
+        "broker_local.coordinator.transaction:member_out",
+        _none,
+    ),
+    Planted(
+        "fenced-producers-write-on",
+        "an identity that is over may still write and end",
+        "broker_local.coordinator.transaction:_refused",
+        _any_identity,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "last-stable-offset-is-the-end",
+        "readers of committed records are shown those of open transactions",
+        "broker_local.log.partition:Partition.last_stable_offset",
+        _end,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "aborted-ranges-not-looked-at",
+        "readers of committed records are shown those of aborted transactions",
+        "broker_local.log.transactions:Transactions.between",
+        _aborted_shown,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "aborted-ranges-lost-at-a-start",
+        "the snapshot forgets which transactions were aborted",
+        "broker_local.log.transactions:Transactions.load",
+        _aborted_forgotten,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "one-marker-only",
+        "of the partitions of a transaction one is told how it has ended",
+        "broker_local.coordinator.transaction:on_prepared",
+        _first_only,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "markers-say-commit",
+        "what is aborted has markers of a commit",
+        "broker_local.coordinator.transaction:on_prepared",
+        _always_commits,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "positions-not-in-the-end",
+        "a transaction is committed without its positions",
+        "broker_local.coordinator.transaction:_prepare",
+        _without_offsets,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "markers-before-the-decision-is-durable",
+        "`durable`: a marker is written before what was decided is on the disk (trap 4)",
+        "broker_local.broker.on_transactions:advance",
+        _prepared_at_once,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "pending-positions-not-waited-for",
+        "a take-over believes positions of which a transaction says more",
+        "broker_local.broker.on_groups:_unstable",
+        _unstable,
+    ),
+    Planted(
+        "isolation-ignored",
+        "readers are shown everything, whatever they asked for (trap 3)",
+        "streams.clients.local.reader:LocalReader.__init__",
+        _uncommitted,
+    ),
+    Planted(
+        "acks-not-awaited-at-an-end",
+        "a transaction is committed before all of it is acknowledged",
+        "streams.clients.local.transactional_writer:LocalTransactionalWriter._await_all",
+        _not_awaited,
+        workload=CLIENTS,
+    ),
+    Planted(
+        "writes-of-evicted-members-in-transactions",
+        "positions of a member that was put out become part of a transaction",
+        "broker_local.broker.on_transactions:may_send_offsets",
+        nothing,
+    ),
+)
