@@ -149,14 +149,23 @@ class GroupMembership:
         self._check_served()
         with self._lock:
             self._wanted = True
-            self._perform(self._member.rejoin(subscription, self._background.now()))
-        self._background.wake()
+        self._ask_now(partial(self._member.rejoin, subscription))
 
     def lead(self, assignments: Mapping[str, bytes]) -> None:
         """Answers `Lead`. See `Member.lead`."""
+        self._ask_now(partial(self._member.lead, assignments))
+
+    def _ask_now(self, step: Callable[[int], list[Event]]) -> None:
+        """Sends what the owner wants, and takes what is answered already: where the connection is lost that is so, and
+        the background thread would not hear of it."""
         with self._lock:
-            self._perform(self._member.lead(assignments, self._background.now()))
+            before = len(self._events)
+            self._perform(step(self._background.now()))
+            self._receive()
+            fresh = len(self._events) > before
         self._background.wake()
+        if fresh:
+            self._notify()
 
     def owner_polled(self) -> None:
         """The owner lives; to be called at least every `rebalance_timeout_ms`."""

@@ -9,13 +9,13 @@ from contextlib import closing
 
 import pytest
 
-from streams.clients.api import Admin, Door, GroupReply, GroupRequest, Position
+from streams.clients.api import Admin, Door, GroupReply, GroupRequest, JoinGroupReply, Position
 from streams.clients.assignors import Subscription
 from streams.clients.background import BackgroundThread
 from streams.clients.connect import connect
 from streams.clients.group_membership import GroupMembership, MembershipEvent
 from streams.clients.member import Assigned, Failed, Lead, Lost, MemberSettings, Rebalance
-from streams.errors import TimeoutException, UnknownMemberIdException
+from streams.errors import DisconnectException, TimeoutException, UnknownMemberIdException
 from streams.record import TopicPartition
 from streams.world import SYSTEM
 from tests.engines import until
@@ -166,6 +166,31 @@ def test_an_answer_that_does_not_come_is_a_timeout(door: Door, monkeypatch: pyte
         pytest.raises(TimeoutException, match="Group 'g': no answer from the coordinator in 5 ms"),
     ):
         membership.commit_now({ZERO: Position(1)}, 5)
+
+
+class CutOff(Silent):
+    """A coordinator whose connection is lost at the first request, and who has no descriptor then to say so."""
+
+    def __init__(self) -> None:
+        self.joins = 0
+
+    def send(self, request: GroupRequest) -> int:
+        self.joins += 1
+        return self.joins
+
+    def receive(self, timeout_ms: int) -> list[tuple[int, GroupReply]]:
+        cut, self.told = self.joins == 1 and not self.told, True
+        return [(1, JoinGroupReply(DisconnectException("lost")))] if cut else []
+
+    told = False
+
+
+def test_who_joins_over_a_lost_connection_asks_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = CutOff()
+    monkeypatch.setattr(door, "link", lambda: link)
+    with closing(GroupMembership(door, SETTINGS, lambda: None)) as membership:
+        membership.rejoin(Subscription(("t",)))
+        until(lambda: link.joins == 2)
 
 
 # The background thread
