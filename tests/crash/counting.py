@@ -5,6 +5,7 @@ PLANTED=no-changelog    drops every changelog batch: state is lost
 PLANTED=no-stamp        and retried-refusal: see `tests.crash.planted`
 PLANTED=refused         the output of the second commit is refused, so that its tasks are aborted
 KILLED_AFTER=send:3     the process kills itself after that step of its third commit, or of its third abort
+KILLED_TAKING_OVER=7    the process kills itself at the seventh thing that it does to take over tasks
 SLOW=DIRECTORY          the user's function stands still while there is a file there with the number of the process;
                         of several threads, one
 """
@@ -14,18 +15,26 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
+from statestore.rocks import RocksEngine
 from streams import Serdes, StreamsBuilder
 from streams.errors import TaskCorruptedException
 from streams.runtime.compile.outbox import Outgoing
+from streams.runtime.state.directory import InstanceDirectory
+from streams.runtime.state.task_state import TaskState
+from streams.runtime.tasks.restore import Restorer
 from streams.runtime.worker.commit import Commit, CommitStopped
 from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Steps
 from streams.runtime.worker.sender import Refusal, Sender
+from streams.runtime.worker.tasks import Tasks
 from streams.topology.node import TaskId
+from tests.crash.guarantees import EXACTLY_ONCE
 from tests.crash.planted import PLANTED
+from tests.crash.planted_exactly import PLANTED_EXACTLY
 
+GUARANTEES = {id(each): each for each in (AT_LEAST_ONCE, EXACTLY_ONCE)}.values()
 T = TypeVar("T")
 
 
@@ -87,12 +96,36 @@ def without_changelog(task: TaskId, batches: Iterable[Outgoing]) -> Iterable[Out
     return [each for each in batches if not each.partition.topic.endswith("-changelog")]
 
 
+def killed_taking_over(number: int) -> None:
+    """Kills the process before the nth call of those that take over tasks."""
+    seen = 0
+
+    def dying(honest: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            nonlocal seen
+            seen += 1
+            if seen == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return honest(*given, **named)
+
+        return call
+
+    for kind, name in TAKES_OVER:
+        setattr(kind, name, dying(getattr(kind, name)))
+
+
+TAKES_OVER = (
+    (InstanceDirectory, "take"), (RocksEngine, "_open"), (RocksEngine, "write"), (Tasks, "take"), (Tasks, "_restore"),
+    (Tasks, "start_restored"), (Restorer, "begin"), (Restorer, "step"), (TaskState, "__init__"),
+)  # fmt: skip
+
 planted, killed = os.environ.get("PLANTED", ""), os.environ.get("KILLED_AFTER", "")
 if planted == "offsets-first":
     flush, send, offsets, *others = AT_LEAST_ONCE.commit
     AT_LEAST_ONCE.commit = (flush, offsets, send, *others)
 elif planted == "refused":
-    AT_LEAST_ONCE.commit = refused_once(AT_LEAST_ONCE.commit)
+    for each in GUARANTEES:
+        each.commit = refused_once(each.commit)
 elif planted == "no-changelog":
     honest = Sender.send
 
@@ -101,10 +134,11 @@ elif planted == "no-changelog":
 
     setattr(Sender, "send", without)  # noqa: B010
 elif planted:
-    PLANTED[planted]()
+    {**PLANTED, **PLANTED_EXACTLY}[planted]()
 if killed:
     name, _, number = killed.partition(":")
-    known = [step for step, _ in (*AT_LEAST_ONCE.commit, *AT_LEAST_ONCE.abort)]
-    assert name in known, known
-    AT_LEAST_ONCE.commit = killed_after(AT_LEAST_ONCE.commit, name, int(number))
-    AT_LEAST_ONCE.abort = killed_after(AT_LEAST_ONCE.abort, name, int(number))
+    for each in GUARANTEES:
+        each.commit = killed_after(each.commit, name, int(number))
+        each.abort = killed_after(each.abort, name, int(number))
+if "KILLED_TAKING_OVER" in os.environ:
+    killed_taking_over(int(os.environ["KILLED_TAKING_OVER"]))

@@ -1,5 +1,10 @@
-"""`python -m tests.crash run`: kills instances and brokers of a word count at random, or makes zombies of instances,
-and compares every count, every row of the changelog and every row of the stores with the truth."""
+"""`python -m tests.crash run`: kills instances and brokers of a word count, makes zombies of instances, lets disks
+fail, and compares every count, every row of the changelog and every row of the stores with the truth.
+
+With `--eos` the instances run under exactly-once, each update of a count is a record of its own, and what a reader of
+committed records sees of every word must be 1, 2, 3, … to the number of times that it came. With `--plain` it is no
+application that is killed but copiers that anybody could write: a consumer, and a producer with transactions.
+"""
 
 from __future__ import annotations
 
@@ -13,84 +18,124 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from tests.crash import zombies
+from tests.crash import copying, deeds, zombies
+from tests.crash.faults import can_be_planned
 from tests.crash.planted import PLANTED
-from tests.crash.trial import Trial, begin, kill_at_random, kill_instance, trial
-from tests.crash.verdict import Evidence, wrong
+from tests.crash.planted_exactly import PLANTED_EXACTLY
+from tests.crash.trial import Instance, Trial, begin, trial
+from tests.crash.verdict import Evidence, not_exactly_once, wrong
 
 SHOWN = 20
 """Problems that are printed; the others are counted."""
+PATIENCE_S = 120.0
+
+Start = Callable[..., Instance]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash run", description=__doc__)
-    parser.add_argument("--kills", "--instances", type=int, help="how many instances are killed; 20 without zombies")
-    parser.add_argument("--broker-kills", "--brokers", type=int, help="how many brokers are killed; 5 without zombies")
+    parser.add_argument("--kills", "--instances", type=int, help="how many instances are killed; 20 if nothing is said")
+    parser.add_argument("--broker-kills", "--brokers", type=int, help="how many brokers are; 5 if nothing is said")
+    parser.add_argument("--double-kills", type=int, default=0, help="how often the next one is killed as it recovers")
     parser.add_argument("--zombies", type=int, default=0, help="how many are put out of the group, and woken up again")
-    parser.add_argument("--planted", default="", choices=PLANTED, help="a bug that must be found")
+    parser.add_argument("--disk-faults", type=int, default=0, help="how often a disk is full, or fails")
+    parser.add_argument("--eos", action="store_true", help="under exactly_once_v2: every record is checked")
+    parser.add_argument(
+        "--plain", action="store_true", help="copiers with transactions, no application"
+    )
+    parser.add_argument("--planted", default="", choices=[*PLANTED, *PLANTED_EXACTLY], help="a bug that must be found")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    parser.add_argument("--rate", type=int, help="lines a second; 1000, with zombies 300")
+    parser.add_argument("--rate", type=int, default=300, help="lines a second")
     parser.add_argument("--running", type=int, help="how many instances run at a time; 2, with zombies 3")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two deeds at most")
     parser.add_argument("--directory", type=Path, default=None, help="where everything lies; it is kept")
     asked = parser.parse_args(arguments)
-    haunted = asked.zombies > 0
-    kills = (0 if haunted else 20) if asked.kills is None else asked.kills
-    broker_kills = (0 if haunted else 5) if asked.broker_kills is None else asked.broker_kills
-    what = f"{kills} instances and {broker_kills} brokers are killed, {asked.zombies} zombies are made"
-    print(f"seed {asked.seed}: {what}", flush=True)
+    if asked.kills is None and asked.broker_kills is None:
+        others = asked.zombies or asked.double_kills or asked.disk_faults
+        asked.kills, asked.broker_kills = (0, 0) if others else (20, 5)
+    quotas = {
+        "instances": asked.kills or 0,
+        "brokers": asked.broker_kills or 0,
+        "twice": asked.double_kills,
+        "zombies": asked.zombies,
+        "disks": asked.disk_faults,
+    }
+    print(
+        f"seed {asked.seed}: {', '.join(f'{name} {number}' for name, number in quotas.items() if number)}", flush=True
+    )
     if asked.planted:
         os.environ["PLANTED"] = asked.planted
     with tempfile.TemporaryDirectory(prefix="crash-") as made:
         directory = asked.directory or Path(made)
         directory.mkdir(parents=True, exist_ok=True)
-        with trial(directory, asked.seed) as one:
+        if asked.plain:
+            return copying.run(directory, asked.seed, quotas, asked.rate, asked.pause)
+        with trial(directory, asked.seed, exactly=asked.eos, planned=can_be_planned()) as one:
             began = time.monotonic()
-            one.feed_on(asked.rate or (300 if haunted else 1000))
-            if haunted:
-                haunt(one, asked.zombies, kills, broker_kills, asked.running or 3)
-            else:
-                kill_at_random(one, kills, broker_kills, asked.running or 2)
+            one.feed_on(asked.rate)
+            start = partial(zombies.start, one) if asked.zombies else one.start
+            torment(one, start, quotas, asked.running or (3 if asked.zombies else 2), asked.pause)
             return judged(one, began)
 
 
-def haunt(one: Trial, number: int, kills: int = 0, broker_kills: int = 0, running: int = 3) -> None:
-    """Makes zombies, and kills between them, in an order from the seed."""
-    begin_again = partial(zombies.start, one)
-    deeds: list[Callable[[], object]] = [partial(zombies.make, one)] * number
-    deeds += [partial(kill_instance, one, begin_again)] * kills
-    deeds += [one.kill_broker] * broker_kills
-    begin(one, begin_again, running)
-    for deed in one.random.sample(deeds, len(deeds)):
-        deed()
-        assert not one.fallen(), one.fallen()[0].said[-2000:]
+def torment(one: Trial, start: Start, quotas: dict[str, int], running: int, pause_s: float) -> None:
+    """Does one deed after the other, in an order from the seed, until there are as many as were asked for."""
+    kinds: dict[str, Callable[[Trial, Start], object]] = {
+        "instances": deeds.kill,
+        "brokers": deeds.kill_broker,
+        "twice": deeds.kill_twice,
+        "zombies": lambda one, start: zombies.make(one),
+        "disks": deeds.fail_disk,
+    }
+    begin(one, start, running)
+    while left := {name: most - one.kills[name] for name, most in quotas.items() if most > one.kills[name]}:
+        time.sleep(one.random.uniform(0.1, pause_s))
+        name = one.random.choices([*left], [*left.values()])[0]
+        kinds[name](one, start)
+        if name == "zombies":
+            one.kills["zombies"] += 1
+        assert not one.fallen(), one.fallen()[0].said[-3000:]
 
 
 def judged(one: Trial, began: float) -> int:
-    one.rest()
     fallen = one.fallen()
+    try:
+        one.rest(PATIENCE_S)
+    except AssertionError as error:
+        print(f"WRONG: it does not come to rest: {error}")
     codes = one.stop_all()
     evidence = one.evidence()
-    print(report(evidence))
-    lost = sum(each.said.count("lost its place in the group") for each in one.instances)
-    print(f"{'memberships lost and made anew':<36}{lost:>12,}")
+    print(report(evidence, one))
     print(f"exit codes of clean stops: {codes}; {time.monotonic() - began:.0f} s")
-    problems = wrong(evidence) + [f"ended by itself: {each.said[-2000:]}" for each in fallen]
+    problems = not_exactly_once(evidence) if one.exactly else wrong(evidence)
+    problems += [f"ended by itself: {each.said[-2000:]}" for each in fallen]
     for problem in problems[:SHOWN]:
         print(f"WRONG: {problem}")
     if len(problems) > SHOWN:
         print(f"WRONG: {len(problems) - SHOWN} more")
     if not problems and not any(codes):
         print(
-            "at-least-once: no count below the true one, no update taken back, no acknowledged line lost, "
+            "exactly-once: every word counted 1, 2, 3, … to what it came to, once each, in output, changelog and stores"
+            if one.exactly
+            else "at-least-once: no count below the true one, no update taken back, no acknowledged line lost, "
             "stores equal their changelog"
         )
     return 1 if problems or any(codes) else 0
 
 
-def report(evidence: Evidence) -> str:
+def report(evidence: Evidence, one: Trial) -> str:
     truth = evidence.truth
     more = {word: evidence.counts.get(word, 0) - count for word, count in truth.items()}
+    said = [each.said for each in one.instances]
     rows = [
+        ("instances killed", one.kills["instances"]),
+        ("brokers killed", one.kills["brokers"]),
+        ("killed again while recovering", one.kills["twice"]),
+        ("zombies woken up", one.kills["zombies"]),
+        ("disks that failed", one.kills["disks"]),
+        ("memberships lost and made anew", sum(each.count("lost its place in the group") for each in said)),
+        ("tasks taken back to their last commit", sum(each.count("to its last commit") for each in said)),
+        ("stores rebuilt", sum(each.count("rebuilt from its changelog") for each in said)),
         ("lines acknowledged", len(evidence.acknowledged)),
         ("lines in the input", len(evidence.input)),
         ("words, truly", truth.total()),
@@ -99,11 +144,13 @@ def report(evidence: Evidence) -> str:
         ("  counted exactly", sum(not extra for extra in more.values())),
         ("  counted more than once for some", sum(extra > 0 for extra in more.values())),
         ("  counted too low", sum(extra < 0 for extra in more.values())),
+        ("records in the output, committed", len(evidence.outputs)),
+        ("records in the output, aborted", evidence.aborted),
         ("rows in the databases", len(evidence.stored)),
         ("rows in the changelog", len(evidence.updates)),
         ("rows in the changelog, folded", len(evidence.changelog)),
     ]
-    return "\n".join(f"{name:<36}{value:>12,}" for name, value in rows)
+    return "\n".join(f"{name:<40}{value:>12,}" for name, value in rows)
 
 
 if __name__ == "__main__":

@@ -20,17 +20,23 @@ from statestore.rocks import RocksEngine
 from streams import Serdes
 from streams.clients import Admin, Producer, ProducerRecord
 from streams.clients.admin import ConsumerGroupDescription
+from streams.clients.api import Isolation
 from streams.runtime.state.directory import task_directories
 from streams.runtime.state.stores import codec_of
 from streams.runtime.worker.tasks import DATABASE
-from tests.crash.verdict import Evidence
+from tests.crash.faults import Faults
+from tests.crash.verdict import Evidence, words_of
 from tests.engines import broker_pid, stop_broker
-from tests.streams.apps import COUNT, TEXT, committed, ends, lag, records, table, topics, wait_for
+from tests.streams.apps import COUNT, TEXT, committed, ends, lag, records, topics, wait_for
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("counting.py")
 APPLICATION = "word-count"
 PARTITIONS = 4
+EXACTLY = (
+    "--config", "processing.guarantee=exactly_once_v2", "--config", "statestore.cache.max.bytes=0",
+)  # fmt: skip
+"""Without a cache each update of a count is a record, so that none can be missing or come twice unseen."""
 YOUNG = 0.2
 """How likely one that does not yet work is among those of whom one is killed."""
 VOCABULARY = [f"word{number}" for number in range(200)]
@@ -62,6 +68,8 @@ class Instance:
     ) -> None:
         self.log = log
         self.members = members
+        self.has_bad_disk = False
+        """It may end with an error."""
         command = [sys.executable, "-m", "streams.cli.main", "run", str(script), "--application-id", APPLICATION]
         if limit is not None:
             command = [sys.executable, "-c", LIMITED, str(limit), *command]
@@ -107,9 +115,10 @@ class Trial:
         directory: an empty one.
         seed: of everything that is random.
         partitions: of the input.
+        exactly: the instances run under exactly-once, and send every update.
     """
 
-    def __init__(self, directory: Path, seed: int = 0, partitions: int = PARTITIONS) -> None:
+    def __init__(self, directory: Path, seed: int = 0, partitions: int = PARTITIONS, exactly: bool = False) -> None:
         self.directory = directory
         self.data = directory / "data"
         self.servers = f"local://{self.data}"
@@ -119,6 +128,10 @@ class Trial:
         self._enough = threading.Event()
         self._feeder: threading.Thread | None = None
         self._failure: BaseException | None = None
+        self.exactly = exactly
+        self.faults: Faults | None = None
+        """Where plans are laid out, if there are any."""
+        self.kills = {"instances": 0, "brokers": 0, "twice": 0, "zombies": 0, "disks": 0}
         topics(self.servers, words_in=partitions, word_counts=2)
 
     # instances and the broker
@@ -134,6 +147,8 @@ class Trial:
             members: how many workers these arguments make.
             planted: see `tests.crash.counting`.
         """
+        if self.exactly:
+            arguments = (*EXACTLY, *arguments)
         arguments = ("--config", "commit.interval.ms=50", "--bootstrap-servers", self.servers, *arguments)
         log = self.directory / f"instance-{len(self.instances)}.log"
         instance = Instance(log, script, arguments, planted, limit, members)
@@ -161,7 +176,8 @@ class Trial:
 
     def fallen(self) -> list[Instance]:
         """Instances that were neither killed nor asked to stop, and have ended."""
-        return [each for each in self.instances if each.process.poll() not in (None, 0, 130, -signal.SIGKILL)]
+        expected = (None, 0, 130, -signal.SIGKILL)
+        return [each for each in self.instances if each.process.poll() not in expected and not each.has_bad_disk]
 
     def kill_broker(self) -> None:
         stop_broker(self.data, signal.SIGKILL)
@@ -227,8 +243,13 @@ class Trial:
     def is_done(self) -> bool:
         """Is all input committed, and all that it led to?"""
         assert self.alive(), "no instance is left\n" + self.instances[-1].said[-2000:]
-        done = committed(self.servers, APPLICATION, "words-in") == ends(self.servers, "words-in")
-        return done and lag(self.servers, APPLICATION) == 0
+        if committed(self.servers, APPLICATION, "words-in") != ends(self.servers, "words-in"):
+            return False
+        if not self.exactly:
+            return lag(self.servers, APPLICATION) == 0
+        # Markers lie behind the last records of the topics between: only what has come out says that all is done.
+        said = records(self.servers, "word-counts", isolation="read_committed")
+        return len(said) >= words_of(self.acknowledged).total()
 
     def stop_all(self) -> list[int]:
         """Stops what runs, all at once; the exit codes."""
@@ -240,19 +261,44 @@ class Trial:
     def evidence(self) -> Evidence:
         """What is in topics and databases; the instances must have been stopped."""
         updates = self.updates()
+        seen = records(self.servers, "word-counts", isolation="read_committed")
+        all_ = {(each.partition, each.offset): (each.key, each.value) for each in records(self.servers, "word-counts")}
         return Evidence(
             self.acknowledged,
             [record.value for record in records(self.servers, "words-in", TEXT, TEXT)],
-            table(self.servers, "word-counts"),
+            {record.key: record.value for record in seen},
             dict(updates),
             self.stored(),
             updates,
+            [(record.key, record.value) for record in seen],
+            sum(all_.get((each.partition, each.offset)) != (each.key, each.value) for each in seen),
+            len(all_) - len(seen),
+            self.hanging(),
+            self.positions(),
         )
 
     def updates(self) -> list[tuple[str, int]]:
         """The rows of the changelog, those of a word in their order."""
-        rows = records(self.servers, f"{APPLICATION}-counts-changelog", TEXT, Serdes.long())
+        rows = records(self.servers, f"{APPLICATION}-counts-changelog", TEXT, Serdes.long(), "read_committed")
         return [(record.key, record.value) for record in rows]
+
+    def hanging(self) -> list[str]:
+        """Topics in which a transaction is open."""
+        found = []
+        for topic in ("word-counts", f"{APPLICATION}-counts-changelog"):
+            committed_ends, all_ends = (
+                ends(self.servers, topic, each) for each in (Isolation.READ_COMMITTED, Isolation.READ_UNCOMMITTED)
+            )
+            found += [topic] if committed_ends != all_ends else []
+        return found
+
+    def positions(self) -> dict[str, tuple[int, int]]:
+        """How far each partition of the input is committed, and where it ends."""
+        with Admin({"bootstrap.servers": self.servers}) as admin:
+            rows = admin.describe_group(APPLICATION).partitions
+            return {
+                str(row.partition): (row.committed or 0, row.end) for row in rows if row.partition.topic == "words-in"
+            }
 
     def stored(self) -> dict[str, int]:
         """The rows of all databases of the application."""
@@ -268,13 +314,22 @@ class Trial:
 
 
 @contextlib.contextmanager
-def trial(directory: Path, seed: int = 0, partitions: int = PARTITIONS) -> Iterator[Trial]:
-    """A trial whose processes end with the block."""
-    one = Trial(directory, seed, partitions)
-    try:
+def trial(
+    directory: Path, seed: int = 0, partitions: int = PARTITIONS, exactly: bool = False, planned: bool = False
+) -> Iterator[Trial]:
+    """A trial whose processes end with the block.
+
+    Args:
+        planned: faults may be planned for its processes.
+    """
+    with contextlib.ExitStack() as stack:
+        faults = Faults(directory / "faults") if planned else None
+        if faults is not None:
+            stack.enter_context(faults.for_children())
+        one = Trial(directory, seed, partitions, exactly)
+        stack.callback(one.close)
+        one.faults = faults
         yield one
-    finally:
-        one.close()
 
 
 def kill_at_random(one: Trial, instances: int, brokers: int, running: int = 2, pause_s: float = 1.0) -> None:

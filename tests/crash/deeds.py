@@ -1,0 +1,170 @@
+"""What is done to the instances and the broker of a trial, one deed after the other, and counted in `Trial.kills`.
+
+Whoever is to die at some place of its own choosing (a step, a call) is started so, and waited for; if it never comes
+there it is killed as any other. In the end as many run as before.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+
+from streams.runtime.worker.guarantee import AT_LEAST_ONCE
+from tests.crash.faults import BROKER, INSTANCE, Plan, Planned
+from tests.crash.guarantees import EXACTLY_ONCE
+from tests.crash.trial import YOUNG, Instance, Trial
+from tests.streams.apps import wait_for
+
+Start = Callable[..., Instance]
+STATE, DATA = "/data/state/", "/data/"
+DIES_WITHIN_S = 12.0
+MOST_CALLS = 400
+"""Of an instance's or a broker's first seconds; those that are not reached end as other kills."""
+RECOVERY_CALLS = 25
+TAKE_OVER_CALLS = 30
+
+
+def kill(one: Trial, start: Start) -> None:
+    """Kills an instance: at random, after a step of a commit or an abort, or at a call that changes a file."""
+    kinds = [_at_random, _at_random, _after_a_step]
+    if one.faults is not None:
+        kinds.append(_at_a_call)
+    one.random.choice(kinds)(one, start)
+
+
+def _at_random(one: Trial, start: Start) -> None:
+    _one_dies(one)
+    start()
+
+
+def _after_a_step(one: Trial, start: Start) -> None:
+    guarantee = EXACTLY_ONCE if one.exactly else AT_LEAST_ONCE
+    aborts = one.random.random() < 0.4
+    steps = guarantee.abort if aborts else guarantee.commit
+    step, number = one.random.choice(steps)[0], 1 if aborts else one.random.randint(1, 12)
+    planted = {"PLANTED": "refused"} if aborts else {}
+    _one_dies(one)
+    doomed = start(KILLED_AFTER=f"{step}:{number}", **planted)
+    _dies(one, doomed)
+    start()
+
+
+def _at_a_call(one: Trial, start: Start) -> None:
+    _one_dies(one)
+    _starts_with(one, Plan("kill", _some(one, MOST_CALLS), STATE, INSTANCE), start)
+    start()
+
+
+def kill_twice(one: Trial, start: Start) -> None:
+    """Kills an instance, and the one that takes its place while it takes over; or the broker, and the next one while it
+    recovers."""
+    if one.faults is not None and one.random.random() < 0.4:
+        _broker_at_a_call(one, RECOVERY_CALLS)
+    else:
+        _one_dies(one)
+        which = one.random.randrange(3 if one.faults is not None else 2)
+        if which == 0:
+            doomed = start()
+            with suppress(subprocess.TimeoutExpired):
+                doomed.process.wait(one.random.uniform(0.2, 1.5))
+            _dies(one, doomed, 0.0)
+        elif which == 1:
+            _dies(one, start(KILLED_TAKING_OVER=str(one.random.randint(1, TAKE_OVER_CALLS))))
+        else:
+            _starts_with(one, Plan("kill", one.random.randint(1, RECOVERY_CALLS), STATE, INSTANCE), start)
+        start()
+    one.kills["twice"] += 1
+
+
+def kill_broker(one: Trial, start: Start) -> None:
+    """Kills the broker, at random or at a call that changes a file."""
+    if one.faults is not None and one.random.random() < 0.5:
+        _broker_at_a_call(one, MOST_CALLS)
+    else:
+        one.kill_broker()
+        one.kills["brokers"] += 1
+
+
+def _broker_at_a_call(one: Trial, most: int) -> None:
+    assert one.faults is not None
+    planned = one.faults.plan(Plan("kill", _some(one, most), DATA, BROKER))
+    one.kill_broker()
+    one.kills["brokers"] += 1
+    try:
+        wait_for(lambda: planned.pid is not None and not _runs(planned.pid), DIES_WITHIN_S)
+        one.kills["brokers"] += 1
+    except AssertionError:
+        planned.withdraw()
+
+
+def fail_disk(one: Trial, start: Start) -> None:
+    """The disk of an instance's state is full or fails, once or from then on; or the broker's is full for one call.
+    The instance may end with an error, and another takes its place."""
+    assert one.faults is not None
+    fault = one.random.choice(("full", "error"))
+    if fault == "full" and one.random.random() < 0.3:
+        one.faults.plan(Plan("full", _some(one, MOST_CALLS), DATA, BROKER))
+        one.kill_broker()
+        one.kills["brokers"] += 1
+    else:
+        _one_dies(one)
+        plan = Plan(fault, _some(one, MOST_CALLS), STATE, INSTANCE, one.random.random() < 0.5)
+        planned, ill = _with(one, plan, start)
+        ill.has_bad_disk = True
+        with suppress(subprocess.TimeoutExpired):
+            ill.process.wait(one.random.uniform(1.0, 5.0))
+        planned.withdraw()
+        if ill.runs:
+            _dies(one, ill, 0.0)
+        start()
+    one.kills["disks"] += 1
+
+
+# how
+
+
+def _some(one: Trial, most: int) -> int:
+    """A number up to this; small ones are likelier."""
+    return int(most ** one.random.random())
+
+
+def _one_dies(one: Trial) -> None:
+    """Kills one that works, or may not work yet."""
+    wait_for(lambda: any(instance.is_up for instance in one.alive()))
+    assert not one.fallen(), one.fallen()[0].said[-3000:]
+    some = [instance for instance in one.alive() if instance.is_up or one.random.random() < YOUNG]
+    one.random.choice(some).kill()
+    one.kills["instances"] += 1
+
+
+def _with(one: Trial, plan: Plan, start: Start) -> tuple[Planned, Instance]:
+    assert one.faults is not None
+    planned = one.faults.plan(plan)
+    instance = start()
+    with suppress(AssertionError):
+        wait_for(lambda: planned.pid is not None, DIES_WITHIN_S)
+    return planned, instance
+
+
+def _starts_with(one: Trial, plan: Plan, start: Start) -> None:
+    planned, doomed = _with(one, plan, start)
+    _dies(one, doomed)
+    planned.withdraw()
+
+
+def _dies(one: Trial, doomed: Instance, patience_s: float = DIES_WITHIN_S) -> None:
+    """Waits for its end, and brings it about at last."""
+    with suppress(subprocess.TimeoutExpired):
+        doomed.process.wait(patience_s)
+    if doomed.runs:
+        doomed.kill()
+    one.kills["instances"] += 1
+
+
+def _runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
