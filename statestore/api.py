@@ -102,6 +102,11 @@ class Layered(Protocol):
         ...
 
     @property
+    def committed_rows(self) -> int:
+        """How many rows `spill` has not yet taken to the engine."""
+        ...
+
+    @property
     def committed_bytes(self) -> int:
         """Memory, estimated, of the committed writes that `spill` has not yet taken to the engine."""
         ...
@@ -133,11 +138,15 @@ class Layered(Protocol):
         """What is uncommitted or dirty is dropped."""
         ...
 
-    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+    def spill(
+        self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS, always: Mapping[bytes, bytes] = NO_MARKS
+    ) -> bool:
         """Write at most `rows` committed rows to the engine, in one atomic write; True while more is left.
 
-        `marks` (the changelog offset that all committed rows stand for) are written with the last slice only.
-        Where there is nothing to write, the read cache lets go of what it may not hold any more.
+        The oldest go first; a row that was committed again has kept its place, and goes with its newest value.
+        `marks` (the changelog offset that all committed rows stand for) are written with the last slice only, `always`
+        with this one, whatever is left. Where there is nothing to write, the read cache lets go of what it may not
+        hold any more.
         """
         ...
 

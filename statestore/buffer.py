@@ -75,7 +75,7 @@ class ChangeBuffer:
 
     caching = True
     dirty_bytes = 0
-    committed_bytes = 0
+    committed_bytes = committed_rows = 0
 
     def __init__(self, name: str, codec: Codec, row_format: RowFormat) -> None:
         self.name = name
@@ -221,7 +221,9 @@ class ChangeBuffer:
         self._dirty.clear()
         self._rebuild()
 
-    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+    def spill(
+        self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS, always: Mapping[bytes, bytes] = NO_MARKS
+    ) -> bool:
         """There is nothing below memory: a restart replays the changelog."""
         return False
 

@@ -115,6 +115,10 @@ class Front:
         return self.dirty_bytes + self._below.uncommitted_bytes
 
     @property
+    def committed_rows(self) -> int:
+        return self._below.committed_rows
+
+    @property
     def committed_bytes(self) -> int:
         return self._below.committed_bytes
 

@@ -25,7 +25,7 @@ class CachedLruMap:
     """
 
     caching = True
-    committed_bytes = 0
+    committed_bytes = committed_rows = 0
 
     def __init__(
         self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True, share: CacheShare = PROCESS
@@ -148,7 +148,9 @@ class CachedLruMap:
         self._dirty.clear()
         self._map.abort()
 
-    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+    def spill(
+        self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS, always: Mapping[bytes, bytes] = NO_MARKS
+    ) -> bool:
         """Nothing goes to a disk; the cache lets go of what it may not hold any more."""
         if not self._dirty:
             self._shrink()

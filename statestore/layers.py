@@ -361,18 +361,20 @@ class Layers(Generic[Cell]):
         self.uncommitted.clear()
         self.base.abort()
 
-    def spill(self, rows: int, marks: Mapping[bytes, bytes]) -> Slice[Cell]:
-        """Write one slice. The marks go with the last: until then the database stands at the marks before, and what is
-        replayed from there over the slices that came in gives the same rows."""
+    def spill(
+        self, rows: int, marks: Mapping[bytes, bytes], always: Mapping[bytes, bytes] = NO_MARKS
+    ) -> Slice[Cell]:
+        """Write one slice. `marks` go with the last: until then the database stands at the marks before, and what is
+        replayed from there over the slices that came in gives the same rows. `always` go with this one."""
         committed = self.committed
         last = len(committed) <= rows
         part = committed.copy() if last else dict(islice(committed.items(), rows))
         unseen: Collection[Cell] = ()
-        if part or marks:
+        if part or marks or always:
             for view in self.views:
                 for cell in part:
                     view.note(cell)
-            unseen = self.base.write(part, marks if last else NO_MARKS)
+            unseen = self.base.write(part, {**always, **marks} if last else always)
         else:
             self.base.trim()
         if last:

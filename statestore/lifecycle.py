@@ -42,8 +42,10 @@ class Lifecycle(Generic[Cell]):
         self._layers.abort()
         self._indexes.reset()
 
-    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
-        part = self._layers.spill(rows, marks)
+    def spill(
+        self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS, always: Mapping[bytes, bytes] = NO_MARKS
+    ) -> bool:
+        part = self._layers.spill(rows, marks, always)
         self._indexes.spilled(part)
         return part.more
 
@@ -70,6 +72,10 @@ class Lifecycle(Generic[Cell]):
     @property
     def uncommitted_bytes(self) -> int:
         return self._layers.uncommitted_bytes()
+
+    @property
+    def committed_rows(self) -> int:
+        return len(self._layers.committed)
 
     @property
     def committed_bytes(self) -> int:

@@ -38,7 +38,7 @@ class LruMap:
 
     caching = False
     dirty_bytes = 0
-    committed_bytes = 0
+    committed_bytes = committed_rows = 0
 
     def __init__(
         self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True, logs_evictions: bool = True
@@ -147,7 +147,9 @@ class LruMap:
                 self._rows[key] = entry
         self._undo.clear()
 
-    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+    def spill(
+        self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS, always: Mapping[bytes, bytes] = NO_MARKS
+    ) -> bool:
         """Nothing goes to a disk."""
         return False
 

@@ -167,10 +167,12 @@ class LayeredVersionedStore:
         self.observed_time = self._kept
         self._life.abort()
 
-    def spill(self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS) -> bool:
+    def spill(
+        self, rows: int, marks: Mapping[bytes, bytes] = NO_MARKS, always: Mapping[bytes, bytes] = NO_MARKS
+    ) -> bool:
         if marks or self._layers.committed:
-            marks = {**marks, self._mark: _TIME.pack(self._kept)}
-        return self._life.spill(rows, marks)
+            always = {**always, self._mark: _TIME.pack(self._kept)}
+        return self._life.spill(rows, marks, always)
 
     def apply(self, rows: Iterable[tuple[bytes, bytes | None, int]], marks: Mapping[bytes, bytes] = NO_MARKS) -> None:
         if self._layers.uncommitted:
@@ -198,6 +200,10 @@ class LayeredVersionedStore:
     @property
     def uncommitted_bytes(self) -> int:
         return self._life.uncommitted_bytes
+
+    @property
+    def committed_rows(self) -> int:
+        return self._life.committed_rows
 
     @property
     def committed_bytes(self) -> int:

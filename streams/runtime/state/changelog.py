@@ -5,8 +5,8 @@
 Topic id and log epoch say of which log the offsets are: a topic that was deleted and made again makes them worthless,
 and so does a power cut that cut the log back before them (decisions 10 and 21).
 
-Committed rows come into the database in slices, and the offset moves with the last of them. The *reach* is written
-before the first: no row of the database is of a record behind it. So a store is ahead of its log if, and only if, its
+Committed rows come into the database in slices, and the offset moves with the last of them. The *reach* comes with the
+first: no row of the database is of a record behind it. So a store is ahead of its log if, and only if, its
 reach may be, whenever it was that it died. Integers are big-endian. Version 1 has no reach.
 """
 
@@ -84,17 +84,18 @@ def read_mark(engine: Engine, store: str) -> Mark | None:
     return Mark(data[_HEAD.size :].decode("utf-8", "replace"), epoch, offset, reach)
 
 
-def write_reach(engine: Engine, store: str, log: Changelog) -> None:
-    """Before rows of what `log` stands for come into the database: says so, unless it is said already.
+def reaching(engine: Engine, store: str, log: Changelog) -> dict[bytes, bytes]:
+    """What goes with rows of what `log` stands for while not all of them are in the database: how far they reach.
 
     The offset stays where it is. A store without a mark gets one at 0: what is there of it before its first one must
     not look like nothing.
     """
-    if log.topic_id and log.reach < log.offset:
-        before = read_mark(engine, store)
-        log.reach = log.offset
-        kept = Mark(log.topic_id, log.log_epoch, 0 if before is None else before.offset, log.reach)
-        engine.write((), marks={mark_name(store): write_mark(kept)})
+    if not log.topic_id or log.reach >= log.offset:
+        return {}
+    before = read_mark(engine, store)
+    log.reach = log.offset
+    at = 0 if before is None else before.offset
+    return {mark_name(store): write_mark(Mark(log.topic_id, log.log_epoch, at, log.reach))}
 
 
 def beyond(mark: Mark, end: LogEnd) -> str | None:

@@ -12,6 +12,7 @@ made for it and thrown away, and it stays: an abort takes it back to its last co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from statestore.engine import Engine
@@ -19,7 +20,7 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Position
 from streams.names import decorated_topic
 from streams.record import TopicPartition
-from streams.runtime.state.changelog import Changelog, mark_name, write_mark, write_reach
+from streams.runtime.state.changelog import Changelog, mark_name, reaching, write_mark
 from streams.runtime.state.context import TaskContext
 from streams.runtime.state.position_file import write_positions
 from streams.runtime.state.stores import Engines, OpenStore, open_store, small_cache
@@ -29,6 +30,25 @@ from streams.topology.store import StoreSpec
 
 SLICE_ROWS = 2_000
 """Rows that go to the database between two runs: 3 ms."""
+
+
+@dataclass(slots=True)
+class SpillPass:
+    """From the oldest to the newest of what a store had committed at one moment.
+
+    New rows come behind them, and one that is committed again keeps its place; so when the pass is over the database
+    has all up to where the store stood then, and says so, however much was committed meanwhile: that is what has to be
+    replayed after a death.
+
+    Args:
+        store: whose rows.
+        left: how many.
+        offset: of the changelog, that they stand for.
+    """
+
+    store: OpenStore
+    left: int
+    offset: int
 
 
 class TaskState:
@@ -62,6 +82,7 @@ class TaskState:
         """When all that was committed was in the database (wall clock, ms)."""
         self._memory = MemoryEngine()
         self._in_file: Mapping[str, int] = {}
+        self._pass: SpillPass | None = None
         self._open()
 
     def _open(self) -> None:
@@ -134,32 +155,53 @@ class TaskState:
 
     def abort(self) -> None:
         """Takes back all that was not committed. Nobody listens to the stores any more."""
+        self._pass = None
         for store in self.stores.values():
             store.layers.abort()
             store.layers.listen(None, False)
 
     def spill(self, rows: int = SLICE_ROWS) -> bool:
         """One slice of committed rows to the database; is more left?"""
-        waiting = [store for store in self.stores.values() if store.layers.committed_bytes]
-        more = False
-        if waiting:
-            store = waiting[0]
-            self._write_reach(store)
-            more = store.layers.spill(rows, self._marks(store.spec.name)) or len(waiting) > 1
+        if self._pass is None:
+            self._pass = self._begun()
+        if self._pass is not None:
+            self._slice(self._pass, rows)
+        more = any(store.layers.committed_rows for store in self.stores.values())
         if not more:
             for store in self.stores.values():
                 store.layers.spill(0)  # nothing is left to write: read caches give what others need
             self.write_positions()
         return more
 
-    def _marks(self, store: str) -> dict[bytes, bytes]:
-        log = self.changelogs.get(store)
-        return {mark_name(store): write_mark(log.mark())} if log is not None and log.topic_id else {}
-
-    def _write_reach(self, store: OpenStore) -> None:
+    def _begun(self) -> SpillPass | None:
+        """A pass over the store that has the most to write."""
+        waiting = [store for store in self.stores.values() if store.layers.committed_rows]
+        if not waiting:
+            return None
+        store = max(waiting, key=lambda each: each.layers.committed_rows)
         log = self.changelogs.get(store.spec.name)
-        if log is not None and store.spec.on_disk:
-            write_reach(self.disk, store.spec.name, log)
+        return SpillPass(store, store.layers.committed_rows, 0 if log is None else log.offset)
+
+    def _slice(self, one: SpillPass, rows: int) -> None:
+        store, rows = one.store, min(rows, one.left)
+        one.left -= rows
+        always = self._reaching(store)
+        if not one.left:
+            always, self._pass = self._marks(store.spec.name, one.offset), None
+        if not store.layers.spill(rows, self._marks(store.spec.name), always):
+            self._pass = None
+
+    def _marks(self, store: str, offset: int | None = None) -> dict[bytes, bytes]:
+        """Where a store stands: all that is committed, or all up to an offset, is in the database."""
+        log = self.changelogs.get(store)
+        if log is None or not log.topic_id:
+            return {}
+        mark = log.mark()
+        return {mark_name(store): write_mark(mark if offset is None else mark._replace(offset=offset))}
+
+    def _reaching(self, store: OpenStore) -> Mapping[bytes, bytes]:
+        log = self.changelogs.get(store.spec.name)
+        return {} if log is None else reaching(self.engine_of(store), store.spec.name, log)
 
     def engine_of(self, store: OpenStore) -> Engine:
         """Where the store's rows lie, and its mark beside them."""

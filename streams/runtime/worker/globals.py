@@ -15,7 +15,7 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Admin, Fetched, Isolation, Position, Reader
 from streams.errors import LogTruncatedException, OffsetOutOfRangeException, StreamsException
 from streams.record import TopicPartition
-from streams.runtime.state.changelog import Changelog, beyond, mark_name, read_mark, wipe, write_mark, write_reach
+from streams.runtime.state.changelog import Changelog, beyond, mark_name, reaching, read_mark, wipe, write_mark
 from streams.runtime.state.context import TaskContext
 from streams.runtime.state.stores import OpenStore
 from streams.runtime.state.task_state import SLICE_ROWS
@@ -213,10 +213,11 @@ class Globals:
             for partition, position in positions.items():
                 self._topics[partition].offset = position.offset
             if positions and task.store.spec.on_disk:
+                always: dict[bytes, bytes] = {}
                 for partition in positions:
-                    write_reach(self._disk, _mark(name, partition), self._topics[partition])
+                    always |= reaching(self._disk, _mark(name, partition), self._topics[partition])
                 marks = {mark_name(_mark(name, p)): write_mark(self._topics[p].mark()) for p in positions}
-                while task.store.layers.spill(SLICE_ROWS, marks):
+                while task.store.layers.spill(SLICE_ROWS, marks, always):
                     pass
 
     def progress(self) -> Mapping[str, tuple[int, int]]:
