@@ -25,6 +25,7 @@ from streams.record import TopicPartition
 from tests.crash.faults import BROKER, Faults, Plan, can_be_planned
 from tests.crash.verdict import not_copied
 from tests.engines import broker_pid, stop_broker
+from tests.streams import apps
 from tests.streams.apps import committed, ends, records, topics, wait_for
 
 TEXT = Serdes.string()
@@ -248,7 +249,7 @@ def _run(one: Copiers, faults: Faults | None, quotas: dict[str, int], rate: int,
             one.mend()
         one.enough.set()
         feeder.join()
-        wait_for(lambda: committed(one.servers, GROUP, SOURCE) == ends(one.servers, SOURCE), 120)
+        wait_for(lambda: committed(one.servers, GROUP, SOURCE) == ends(one.servers, SOURCE), 2 * apps.PATIENCE_S)
         source, copied = one.partitions(SOURCE, ""), one.partitions(COPY, "read_committed")
         everything = one.partitions(COPY, "read_uncommitted")
     finally:

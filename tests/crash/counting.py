@@ -4,6 +4,7 @@ PLANTED=offsets-first   commits positions before the output is sent: words are l
 PLANTED=no-changelog    drops every changelog batch: state is lost
 PLANTED=no-stamp        and retried-refusal: see `tests.crash.planted`
 PLANTED=refused         the output of the second commit is refused, so that its tasks are aborted
+Several of these have commas between them.
 KILLED_AFTER=send:3     the process kills itself after that step of its third commit, or of its third abort
 KILLED_TAKING_OVER=7    the process kills itself at the seventh thing that it does to take over tasks
 SLOW=DIRECTORY          the user's function stands still while there is a file there with the number of the process;
@@ -26,15 +27,15 @@ from streams.runtime.state.directory import InstanceDirectory
 from streams.runtime.state.task_state import TaskState
 from streams.runtime.tasks.restore import Restorer
 from streams.runtime.worker.commit import Commit, CommitStopped
+from streams.runtime.worker.exactly_once import EXACTLY_ONCE
 from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Steps
 from streams.runtime.worker.sender import Refusal, Sender
 from streams.runtime.worker.tasks import Tasks
 from streams.topology.node import TaskId
-from tests.crash.guarantees import EXACTLY_ONCE
 from tests.crash.planted import PLANTED
 from tests.crash.planted_exactly import PLANTED_EXACTLY
 
-GUARANTEES = {id(each): each for each in (AT_LEAST_ONCE, EXACTLY_ONCE)}.values()
+GUARANTEES = (AT_LEAST_ONCE, EXACTLY_ONCE)
 T = TypeVar("T")
 
 
@@ -119,22 +120,29 @@ TAKES_OVER = (
     (Tasks, "start_restored"), (Restorer, "begin"), (Restorer, "step"), (TaskState, "__init__"),
 )  # fmt: skip
 
-planted, killed = os.environ.get("PLANTED", ""), os.environ.get("KILLED_AFTER", "")
-if planted == "offsets-first":
-    flush, send, offsets, *others = AT_LEAST_ONCE.commit
-    AT_LEAST_ONCE.commit = (flush, offsets, send, *others)
-elif planted == "refused":
-    for each in GUARANTEES:
-        each.commit = refused_once(each.commit)
-elif planted == "no-changelog":
+def without_changelogs() -> None:
     honest = Sender.send
 
     def without(self: Sender, task: TaskId, batches: Iterable[Outgoing], dead_letters: bool = False) -> int:
         return honest(self, task, without_changelog(task, batches), dead_letters)
 
     setattr(Sender, "send", without)  # noqa: B010
-elif planted:
-    {**PLANTED, **PLANTED_EXACTLY}[planted]()
+
+
+def offsets_first() -> None:
+    flush, send, offsets, *others = AT_LEAST_ONCE.commit
+    AT_LEAST_ONCE.commit = (flush, offsets, send, *others)
+
+
+def refused() -> None:
+    for each in GUARANTEES:
+        each.commit = refused_once(each.commit)
+
+
+HERE = {"offsets-first": offsets_first, "refused": refused, "no-changelog": without_changelogs}
+for name in filter(None, os.environ.get("PLANTED", "").split(",")):
+    {**HERE, **PLANTED, **PLANTED_EXACTLY}[name]()
+killed = os.environ.get("KILLED_AFTER", "")
 if killed:
     name, _, number = killed.partition(":")
     for each in GUARANTEES:

@@ -10,15 +10,16 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 
+from streams.runtime.worker.exactly_once import EXACTLY_ONCE
 from streams.runtime.worker.guarantee import AT_LEAST_ONCE
 from tests.crash.faults import BROKER, INSTANCE, Plan, Planned
-from tests.crash.guarantees import EXACTLY_ONCE
 from tests.crash.trial import YOUNG, Instance, Trial
 from tests.streams.apps import wait_for
 
 Start = Callable[..., Instance]
 STATE, DATA = "/data/state/", "/data/"
 DIES_WITHIN_S = 12.0
+ABORTS = 0.3
 MOST_CALLS = 400
 """Of an instance's or a broker's first seconds; those that are not reached end as other kills."""
 RECOVERY_CALLS = 25
@@ -34,8 +35,12 @@ def kill(one: Trial, start: Start) -> None:
 
 
 def _at_random(one: Trial, start: Start) -> None:
+    """The next one has an abort in its life, or has none."""
     _one_dies(one)
-    start()
+    if one.random.random() < ABORTS:
+        start(PLANTED="refused")
+    else:
+        start()
 
 
 def _after_a_step(one: Trial, start: Start) -> None:

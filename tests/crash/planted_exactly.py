@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streams.clients.api import Isolation
-from tests.crash.guarantees import EXACTLY_ONCE
+from streams.runtime.worker.exactly_once import EXACTLY_ONCE
 
 
 def promoted_early() -> None:

@@ -24,10 +24,10 @@ from tests.crash.planted import PLANTED
 from tests.crash.planted_exactly import PLANTED_EXACTLY
 from tests.crash.trial import Instance, Trial, begin, trial
 from tests.crash.verdict import Evidence, not_exactly_once, wrong
+from tests.streams import apps
 
 SHOWN = 20
 """Problems that are printed; the others are counted."""
-PATIENCE_S = 120.0
 
 Start = Callable[..., Instance]
 
@@ -48,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=int, default=300, help="lines a second")
     parser.add_argument("--running", type=int, help="how many instances run at a time; 2, with zombies 3")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two deeds at most")
+    parser.add_argument("--patience", type=float, default=60.0, metavar="SECONDS", help="more of it on a busy machine")
     parser.add_argument("--directory", type=Path, default=None, help="where everything lies; it is kept")
     asked = parser.parse_args(arguments)
+    apps.PATIENCE_S = asked.patience
     if asked.kills is None and asked.broker_kills is None:
         others = asked.zombies or asked.double_kills or asked.disk_faults
         asked.kills, asked.broker_kills = (0, 0) if others else (20, 5)
@@ -100,7 +102,7 @@ def torment(one: Trial, start: Start, quotas: dict[str, int], running: int, paus
 def judged(one: Trial, began: float) -> int:
     fallen = one.fallen()
     try:
-        one.rest(PATIENCE_S)
+        one.rest(2 * apps.PATIENCE_S)
     except AssertionError as error:
         print(f"WRONG: it does not come to rest: {error}")
     codes = one.stop_all()

@@ -27,6 +27,7 @@ from streams.runtime.worker.tasks import DATABASE
 from tests.crash.faults import Faults
 from tests.crash.verdict import Evidence, words_of
 from tests.engines import broker_pid, stop_broker
+from tests.streams import apps
 from tests.streams.apps import COUNT, TEXT, committed, ends, lag, records, topics, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -98,9 +99,9 @@ class Instance:
         self.process.kill()
         self.process.wait()
 
-    def ended(self, patience_s: float = 60.0) -> int:
+    def ended(self, patience_s: float | None = None) -> int:
         """Waits for the end; the exit code."""
-        return self.process.wait(patience_s)
+        return self.process.wait(patience_s or apps.PATIENCE_S)
 
     def stop(self) -> int:
         """Asks for a clean end and waits for it; the exit code."""
@@ -147,6 +148,9 @@ class Trial:
             members: how many workers these arguments make.
             planted: see `tests.crash.counting`.
         """
+        more = os.environ.get("PLANTED")
+        if more and "PLANTED" in planted:
+            planted["PLANTED"] += f",{more}"
         if self.exactly:
             arguments = (*EXACTLY, *arguments)
         arguments = ("--config", "commit.interval.ms=50", "--bootstrap-servers", self.servers, *arguments)
@@ -226,12 +230,12 @@ class Trial:
             sent.append((line, producer.send(ProducerRecord("words-in", line))))
         producer.flush()
         for line, future in sent:
-            future.result(60)
+            future.result(apps.PATIENCE_S)
             self.acknowledged.append(line)
 
     # the end
 
-    def rest(self, patience_s: float = 60.0) -> None:
+    def rest(self, patience_s: float | None = None) -> None:
         """No more input; waits until all that came is committed."""
         self._enough.set()
         if self._feeder is not None:

@@ -16,9 +16,9 @@ PATIENCE_S = 60.0
 TEXT, COUNT = Serdes.string(), Serdes.long()
 
 
-def wait_for(what: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-    """Waits until something is true; fails with its text where it does not come."""
-    deadline = time.monotonic() + patience_s
+def wait_for(what: Callable[[], object], patience_s: float | None = None) -> None:
+    """Waits until something is true, `PATIENCE_S` if no time is said; fails with its text where it does not come."""
+    deadline = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
     while not what():
         assert time.monotonic() < deadline, "what was waited for did not come"
         time.sleep(0.005)
