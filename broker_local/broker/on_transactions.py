@@ -115,8 +115,10 @@ def list_transactions(broker: Broker, peer: Peer, request: wire.ListTransactions
 def describe(broker: Broker, peer: Peer, request: wire.DescribeTransactions, at: Instant) -> Answer:
     """Transactional ids as tools show them."""
     rows = []
-    places = {(part.topic, part.partition) for part in request.partitions}
-    for name in dict.fromkeys((*request.ids, *(_open_in(broker, places) if places else ()))):
+    names = list(request.ids)
+    if request.partitions:
+        names += _open_in(broker, {(part.topic, part.partition) for part in request.partitions})
+    for name in dict.fromkeys(names):
         found = broker.transactions.subjects.get(name)
         if found is None or found.state is None:
             error = ErrorCode.TRANSACTIONAL_ID_NOT_FOUND

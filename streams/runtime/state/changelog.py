@@ -24,7 +24,7 @@ from streams.record import TopicPartition
 
 VERSION = 2
 _HEAD = struct.Struct(">BIqq")
-_HEAD_1 = struct.Struct(">BIq")
+_HEADS = {1: struct.Struct(">BIq"), VERSION: _HEAD}
 ANYWHERE = 2**63 - 1
 """The reach of a mark that does not tell."""
 
@@ -75,13 +75,12 @@ def write_mark(mark: Mark) -> bytes:
 def read_mark(engine: Engine, store: str) -> Mark | None:
     """The store's mark; None where there is none, or one of another version."""
     data = engine.mark(mark_name(store))
-    if data and data[0] == 1 and len(data) >= _HEAD_1.size:
-        _, epoch, offset = _HEAD_1.unpack_from(data)
-        return Mark(data[_HEAD_1.size :].decode("utf-8", "replace"), epoch, offset, ANYWHERE)
-    if not data or len(data) < _HEAD.size or data[0] != VERSION:
+    head = _HEADS.get(data[0]) if data else None
+    if not data or head is None or len(data) < head.size:
         return None
-    _, epoch, offset, reach = _HEAD.unpack_from(data)
-    return Mark(data[_HEAD.size :].decode("utf-8", "replace"), epoch, offset, reach)
+    fields: tuple[int, ...] = head.unpack_from(data)
+    epoch, offset, reach = (*fields[1:], ANYWHERE)[:3]
+    return Mark(data[head.size :].decode("utf-8", "replace"), epoch, offset, reach)
 
 
 def reaching(engine: Engine, store: str, log: Changelog) -> dict[bytes, bytes]:
