@@ -47,6 +47,16 @@ class Peer(NamedTuple):
     near: bool = True
 
 
+class Purge(NamedTuple):
+    """Records that a member has processed, to be deleted once the coordinators' log is on the disk up to `log_end`:
+    after a power cut its group would else stand where there is nothing any more."""
+
+    log_end: int
+    topic: str
+    partition: int
+    before: int
+
+
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
     """Settings of the broker as a whole; times in milliseconds. `topics`: defaults of topics' settings by name,
@@ -81,7 +91,7 @@ class Broker:
     Of transactional ids `ongoing` are those with a transaction; `ending` those whose end is decided, with the end of
     the log that says so; `marked` where their markers lie, once they are written. `unreconciled`: logs that may have a
     transaction which its coordinator does not know; `synced`: what an end rests on may have become durable;
-    `unheeded`: members may be out whose transactions are not aborted yet.
+    `unheeded`: members may be out whose transactions are not aborted yet. `purges` wait for what they rest on.
     """
 
     logs: LogManager
@@ -98,6 +108,7 @@ class Broker:
     unreconciled: list[Partition] = field(default_factory=list)
     synced: bool = False
     unheeded: bool = False
+    purges: list[Purge] = field(default_factory=list)
     producer_ids: range = range(0)
     rotation: int = 0
     next_tick: int = 0

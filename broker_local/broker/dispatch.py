@@ -210,6 +210,8 @@ def due_flush(broker: Broker, at: Instant) -> Flush | None:
 def flushed(broker: Broker, flush: Flush) -> None:
     """It is durable now: whoever waited for that goes on, and may read it."""
     broker.logs.end_flush(flush)
+    if broker.purges:
+        on_records.purge(broker)
     if broker.durable:
         broker.synced = bool(broker.ending)
         broker.wake(SYNCED)

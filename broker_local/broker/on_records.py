@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Refusal, Unreadable
 from broker_local.base.files import FileSlice
-from broker_local.broker.broker import Broker, Peer
+from broker_local.broker.broker import Broker, Peer, Purge
 from broker_local.broker.on_groups import fenced_member
 from broker_local.broker.on_transactions import joining
 from broker_local.broker.waits import SYNCED, Answer, Instant, Later, Steps, end_key
@@ -192,11 +192,20 @@ def _delete_all(broker: Broker, request: wire.DeleteRecords) -> Generator[None, 
         fenced = fenced_member(broker, request.member)
         if fenced is not None:
             return fenced
-        rows.append(_deleted(broker, part))
+        rows.append(_deleted(broker, part, request.member is not None))
     return wire.DeleteRecordsReply(tuple(rows))
 
 
-def _deleted(broker: Broker, part: wire.DeletePart) -> wire.DeletedPart:
+def purge(broker: Broker) -> None:
+    """Deletes what members have processed, where that is on the disk by now."""
+    ready = [each for each in broker.purges if each.log_end <= broker.log.durable_end]
+    broker.purges = [each for each in broker.purges if each.log_end > broker.log.durable_end]
+    for each in ready:  # what is refused, as its topic is gone, is nobody's any more
+        _deleted(broker, wire.DeletePart(each.topic, each.partition, each.before), False)
+
+
+def _deleted(broker: Broker, part: wire.DeletePart, purges: bool) -> wire.DeletedPart:
+    """`purges`: it rests on positions that were committed before."""
     try:
         if part.topic == GROUP_TOPIC:
             raise Refusal(ErrorCode.INVALID_TOPIC_EXCEPTION, f"{GROUP_TOPIC} is the broker's own")
@@ -205,6 +214,10 @@ def _deleted(broker: Broker, part: wire.DeletePart) -> wire.DeletedPart:
             said = f"Records of partition {partition!r} can not be deleted due to the configured policy"
             why = f"{said}: cleanup.policy of the topic is compact, without delete."
             raise Refusal(ErrorCode.POLICY_VIOLATION, why)
+        if purges and broker.log.durable_end < broker.log.end:
+            start = partition.deletable(part.before)
+            broker.purges.append(Purge(broker.log.end, part.topic, part.partition, start))
+            return wire.DeletedPart(part.topic, part.partition, ErrorCode.NONE, "", start)
         start = partition.delete_records(part.before)
     except Refusal as refused:
         return wire.DeletedPart(part.topic, part.partition, refused.code, refused.message, -1)

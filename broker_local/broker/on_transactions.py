@@ -295,6 +295,7 @@ def expire(broker: Broker, at: Instant) -> None:
 def resume(broker: Broker, at: Instant) -> None:
     """After a start: deadlines begin anew, and what was being ended goes on."""
     broker.transactions.resume(at.now)
+    broker.unheeded = bool(broker.ongoing)  # it may have ended between a member's end and that of its transaction
     broker.unreconciled = [each for each in broker.logs.open_partitions if each.open_transactions]
     advance(broker, at)
     _reconcile(broker, at)

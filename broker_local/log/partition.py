@@ -560,14 +560,18 @@ class Partition:
         Raises:
             Refusal: OFFSET_OUT_OF_RANGE if the log ends before it; KAFKA_STORAGE_ERROR if the disk is full.
         """
+        before = self.deletable(before)
+        if before > self.log_start:
+            self._shorten(sum(1 for segment in self._segments[1:] if segment.base <= before), before)
+        return self.log_start
+
+    def deletable(self, before: int) -> int:
+        """What the log start would be after `delete_records`, which raises as this does."""
         before = self.end if before == -1 else before
         if not 0 <= before <= self.end:
             said = f"records before {before} of {self!r} cannot be deleted: the log ends at {self.end}"
             raise Refusal(ErrorCode.OFFSET_OUT_OF_RANGE, said)
-        before = min(before, self.last_stable_offset)
-        if before > self.log_start:
-            self._shorten(sum(1 for segment in self._segments[1:] if segment.base <= before), before)
-        return self.log_start
+        return max(self.log_start, min(before, self.last_stable_offset))
 
     def retain(self, now: int) -> int:
         """Removes whole segments that are older or more than the topic keeps, never what is not durable or decided yet.

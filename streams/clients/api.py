@@ -731,7 +731,8 @@ class Admin(Protocol):
 
         Args:
             before: the offsets.
-            member: in whose name, as in `Writer.bind`.
+            member: in whose name, as in `Writer.bind`. They go once the positions committed before are on the disk:
+                after a power cut the group stands where there still is something.
         Raises:
             UnknownTopicOrPartitionException, OffsetOutOfRangeException.
             FencedMemberEpochException, FencedInstanceIdException: `member` is none any more.

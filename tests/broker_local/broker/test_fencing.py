@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from broker_local.base.error_codes import ErrorCode
+from broker_local.base.mem_files import MemFiles
 from broker_local.broker.broker import BrokerSettings
 from broker_local.protocol.requests.groups import (
+    Commit,
+    CommitPart,
+    Committed,
     Heartbeat,
     Join,
     JoinProtocol,
@@ -29,6 +33,7 @@ from broker_local.protocol.requests.records import (
     ProducePart,
 )
 from broker_local.protocol.requests.request import Asks, Reply
+from broker_local.protocol.requests.topics import NewTopic, TopicCreate
 from tests.broker_local.engines import Desk, batch, fetched
 
 
@@ -89,6 +94,35 @@ def test_records_are_not_deleted_in_the_name_of_a_member_that_is_none_any_more(d
     desk.ask(Leave("g", (Leaver(member.member_id),)))
     assert refused(desk, DeleteRecords((DeletePart("t", 0, 2),), member))
     assert desk.values("t", 0, 1) == [b"b", b"c"]
+
+
+def test_what_a_member_has_processed_goes_once_its_positions_are_on_the_disk() -> None:
+    """After a power cut its group stands where it stood before, and there has to be something."""
+    desk = Desk(MemFiles(power=True))
+    desk.ask(TopicCreate((NewTopic("t", 1, {"segment.bytes": "150"}),)))
+    member = alone(desk)
+    for number in range(6):
+        desk.produce("t", 0, batch(b"%d" % number))
+    generation = desk.broker.groups.subjects["g"].state.generation
+
+    def commit(offset: int) -> None:
+        desk.ask(Commit("g", generation, member.member_id, None, (CommitPart("t", 0, offset),)))
+
+    commit(2)
+    desk.time(1_000)
+    desk.sync()
+    commit(5)
+    (part,) = desk.ask(DeleteRecords((DeletePart("t", 0, 5),), member)).parts
+    assert (part.error, part.log_start) == (ErrorCode.NONE, 5), "as it will be"
+    assert desk.broker.logs.partition("t", 0).log_start == 0
+    again = Desk(desk.files.after_power_cut(1.0), desk.settings, desk.clock)
+    assert [each.offset for each in again.ask(Committed("g")).parts] == [2]
+    assert again.values("t", 0, 2) == [b"2", b"3", b"4", b"5"]
+    desk.time(1_000)
+    desk.sync()
+    assert desk.broker.logs.partition("t", 0).log_start == 5
+    again = Desk(desk.files.after_power_cut(), desk.settings, desk.clock)
+    assert again.values("t", 0, 5) == [b"5"] and again.broker.logs.partition("t", 0).log_start == 5
 
 
 def test_a_group_or_a_member_that_never_was_writes_nothing(desk: Desk) -> None:

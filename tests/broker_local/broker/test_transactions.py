@@ -426,6 +426,20 @@ def test_who_leaves_its_group_leaves_no_transaction() -> None:
     assert desk.broker.logs.partition("out", 0).last_stable_offset == 2 and committed(desk, "out", 0) == []
 
 
+def test_a_kill_between_the_end_of_a_member_and_that_of_its_transaction_leaves_neither() -> None:
+    desk = desk_of()
+    member = desk.ask(Join("g", 6_000, 6_000, "", None, "consumer", (JoinProtocol("range", b""),)), peer=7)
+    writer = Writer(desk, peer=7, member=GroupMember("g", member.member_id)).init()
+    writer.write("out", 0, b"a")
+    desk.files.plan = Plan(2, "kill", calls=frozenset(("write",)))
+    with pytest.raises(Killed):
+        desk.send(Leave("g", (Leaver(member.member_id),)), peer=7)
+    again = desk.restarted()
+    assert again.broker.logs.partition("out", 0).last_stable_offset == 0, "what is to be found"
+    again.time(1)
+    assert again.broker.logs.partition("out", 0).last_stable_offset == 2
+
+
 def test_offsets_are_taken_from_members_of_the_present_generation_alone() -> None:
     desk = desk_of()
     member = desk.ask(Join("g", 6_000, 6_000, "", None, "consumer", (JoinProtocol("range", b""),)), peer=7)
