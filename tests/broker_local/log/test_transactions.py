@@ -290,6 +290,12 @@ class Life:
         end = self.known if cut else self.log.end
         assert self.log.end in ((before,) if not lost_power else (end, start)) and end >= self.known
         self.events = [each for each in self.events if each.end <= end]
+        known = {each.transaction for each in self.events}
+        for producer, each in list(self.log.open_transactions.items()):
+            if (producer, each.epoch) not in known:  # as the broker does with what its coordinator does not know
+                assert each.first < self.log.log_start, "deleted, but of a log that was longer"
+                assert self.log.end_transaction(producer, each.epoch, False, NOW)
+                self.events.append(Event(self.log.end, (producer, each.epoch)))
         for producer in self.epochs:
             if producer not in self.log.open_transactions:  # else it goes on
                 self.epochs[producer] += 1
@@ -298,13 +304,15 @@ class Life:
 
     def check(self, max_bytes: int) -> None:
         ended = {each.transaction: each.commit for each in self.events if not each.values}
-        opened = {each.transaction for each in self.events if each.transaction not in ended} - {None}
-        assert {(number, each.epoch) for number, each in self.log.open_transactions.items()} == opened
+        undecided = [each for each in self.events if each.transaction is not None and each.transaction not in ended]
+        opened = {(number, each.epoch) for number, each in self.log.open_transactions.items()}
+        assert opened <= {each.transaction for each in undecided}
+        assert opened >= {each.transaction for each in undecided if each.end > self.log.log_start}
         expected = []
         for each in self.events:
-            if each.transaction is not None and each.transaction not in ended:
+            if each.transaction in opened:
                 break
-            if each.transaction is None or ended[each.transaction]:
+            if each.transaction is None or ended.get(each.transaction):
                 first = each.end - len(each.values)
                 expected += each.values[max(0, self.log.log_start - first) :]
         assert committed(self.log, max_bytes=max_bytes) == expected
