@@ -42,19 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     assert can_be_planned(), "this needs a C compiler, and Linux"
     apps.PATIENCE_S = asked.patience
     print(f"seed {asked.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="calls-") as made:
-        with trial(Path(made), asked.seed, exactly=not asked.alo, planned=True) as one:
-            began = time.monotonic()
-            for fault in asked.faults:
-                tally: Counter[str] = Counter()
-                for at in range(asked.first, asked.last, asked.every):
-                    ended = life(one, Plan(fault, at, STATE, INSTANCE, asked.lasting))
-                    if ended == "over before":
-                        break
-                    tally[ended] += 1
-                print(f"{fault}: {sum(tally.values())} calls: {dict(tally)}", flush=True)
-            one.start()
-            return judged(one, began)
+    with (
+        tempfile.TemporaryDirectory(prefix="calls-") as made,
+        trial(Path(made), asked.seed, exactly=not asked.alo, planned=True) as one,
+    ):
+        began = time.monotonic()
+        for fault in asked.faults:
+            tally: Counter[str] = Counter()
+            for at in range(asked.first, asked.last, asked.every):
+                ended = life(one, Plan(fault, at, STATE, INSTANCE, asked.lasting))
+                if ended == "over before":
+                    break
+                tally[ended] += 1
+            print(f"{fault}: {sum(tally.values())} calls: {dict(tally)}", flush=True)
+        one.start()
+        return judged(one, began)
 
 
 def life(one: Trial, plan: Plan) -> str:
