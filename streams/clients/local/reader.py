@@ -276,7 +276,10 @@ class LocalReader:
                     self._settings.troubled("held-back", said)
         question = held_back.question(self._states)
         if question is not None:
-            held_back.sent(self._connection.link().send(question))
+            try:
+                held_back.sent(self._connection.link().send(question))
+            except ConnectionLost:  # what has come is asked for again, too
+                self._forget_requests()
 
     def _forget_requests(self) -> None:
         self._connection.lost()

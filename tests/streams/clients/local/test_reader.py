@@ -12,7 +12,9 @@ from broker_local.host.client import ConnectionLost
 from broker_local.log import format as batches
 from broker_local.protocol.requests.records import Fetch, FetchedPart, FetchReply
 from broker_local.protocol.requests.request import Asks, Failure, Reply
+from broker_local.protocol.requests.transactions import DescribeTransactions
 from streams.clients.api import READER_DEFAULTS, Isolation
+from streams.clients.local import held_back
 from streams.clients.local.connection import Connection
 from streams.clients.local.reader import LocalReader
 from streams.errors import CorruptRecordException, InvalidRequestException, LogTruncatedException
@@ -124,6 +126,28 @@ def test_an_answer_to_a_place_that_was_left_is_passed_over() -> None:
     assert reader.poll(0) == []
     script.answers.append((1, FetchReply((part(stored(0, b"a", b"b"), 2),))))
     assert [list(each.batch.values) for each in reader.poll(0) if each.batch] == [[b"b"]]
+
+
+def test_a_connection_that_is_lost_by_the_question_for_holders_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying(Script):
+        died = False
+
+        def send(self, request: Asks[Reply]) -> int:
+            if not isinstance(request, DescribeTransactions):
+                return super().send(request)
+            if not self.died:
+                self.died = True
+                raise ConnectionLost("gone")
+            return -1
+
+    monkeypatch.setattr(held_back, "PATIENCE_MS", 0)
+    script = Dying()
+    reader = LocalReader(Connection(lambda: script), Isolation.READ_COMMITTED, READER_DEFAULTS)
+    reader.seek({ZERO: 0})
+    script.answers.append((0, FetchReply((part(stored(0, b"a"), 1),))))
+    assert reader.poll(0) == [] and script.died
+    script.answers.append((len(script.asked), FetchReply((part(stored(0, b"a"), 1),))))
+    assert [list(each.batch.values) for each in reader.poll(0) if each.batch] == [[b"a"]]
 
 
 def test_a_lost_connection_is_made_again_and_asked_from_where_it_was() -> None:
