@@ -246,6 +246,30 @@ def test_offsets_in_the_name_of_whoever_is_no_member_are_refused(make: Make, add
     assert seen(address, topic) == []
 
 
+def test_offsets_of_an_earlier_generation_are_refused(make: Make, address: str, topic: str) -> None:
+    zero, group, producer = TopicPartition(topic, 0), f"group-{next(_numbers)}", make()
+    settings = {
+        "bootstrap.servers": address, "group.id": group, "heartbeat.interval.ms": 50, "enable.auto.commit": False
+    }  # fmt: skip
+    with Consumer(settings) as one, Consumer(settings) as two:
+        one.subscribe([topic])
+        while not one.assignment():
+            one.poll(50)
+        before = one.group_metadata()
+        two.subscribe([topic])
+        while not two.assignment() or one.group_metadata().generation_id != two.group_metadata().generation_id:
+            one.poll(20)
+            two.poll(20)
+        producer.begin_transaction()
+        with pytest.raises(CommitFailedException, match="generation"):
+            producer.send_offsets_to_transaction({zero: 1}, before)
+        producer.abort_transaction()
+        producer.begin_transaction()
+        producer.send_offsets_to_transaction({zero: 1}, one.group_metadata())
+        producer.commit_transaction()
+        assert one.committed([zero])[zero] == OffsetAndMetadata(1)
+
+
 @pytest.mark.parametrize(
     ("offsets", "metadata", "text"),
     [
