@@ -128,6 +128,7 @@ class LocalWriter:
         deadline = self._monotonic_ms() + timeout_ms
         if not self._unanswered:
             self._notice_a_lost_connection()
+            self._run_callbacks()  # of answers behind which the broker was gone
         while self._unanswered:
             wanted = min(deadline, self._due())
             left = wanted - self._monotonic_ms()
