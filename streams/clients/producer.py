@@ -27,6 +27,7 @@ from streams.errors import (
     InvalidRecordException,
     InvalidTopicException,
     KafkaException,
+    NotYetBuiltException,
     SerializationException,
     TimeoutException,
     TransactionAbortableException,
@@ -501,6 +502,14 @@ class Producer:
                     self._abort(None)
             raise
 
+    def prepare_transaction(self) -> None:
+        """Refused: two-phase commit is not built yet."""
+        raise _two_phase("prepare_transaction")
+
+    def complete_transaction(self, prepared_state: object) -> None:
+        """Refused: two-phase commit is not built yet."""
+        raise _two_phase("complete_transaction")
+
     def _abort(self, timeout_ms: int | None) -> None:
         manager = self._manager("abort_transaction")
         limit = self._settings.max_block_ms if timeout_ms is None else timeout_ms
@@ -660,6 +669,10 @@ def _bytes(serde: Serde[object] | None, topic: str, thing: object, headers: Head
 def _call_back(callback: Callback, future: Future[RecordMetadata]) -> None:
     error = future.exception()
     callback(None if error is not None else future.result(), error)
+
+
+def _two_phase(what: str) -> NotYetBuiltException:
+    return NotYetBuiltException(f"{what}: two-phase commit is not built yet. Use commit_transaction().")
 
 
 def _background(error: BaseException) -> BackgroundThreadException:

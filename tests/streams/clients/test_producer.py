@@ -215,6 +215,8 @@ def test_a_record_is_checked_when_it_is_made() -> None:
     "call",
     [
         lambda producer: Producer(transaction_two_phase_commit_enable=True),
+        lambda producer: producer.prepare_transaction(),
+        lambda producer: producer.complete_transaction("prepared"),
         lambda producer: Producer(compression_type="lz4"),
     ],
 )
