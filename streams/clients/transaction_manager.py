@@ -79,6 +79,7 @@ class TransactionManager:
         self._writer = writer
         self._name = transactional_id
         self._error: KafkaException | None = None
+        self._unanswered: set[str] = set()  # groups whose positions may or may not be part of the transaction
         self.state = State.UNINITIALIZED
         self.number = 0
         """How many transactions have ended."""
@@ -126,9 +127,11 @@ class TransactionManager:
         if self.state is not State.IN_TRANSACTION:
             said = f"Cannot send offsets if a transaction is not in progress (currentState= {self.state.name})"
             raise IllegalStateException(f"{said}. {_FIRST[self.state]}.")
+        self._unanswered.add(metadata.group_id)
         try:
             with self._noting():
                 self._writer.send_offsets(metadata, offsets, timeout_ms)
+            self._unanswered.discard(metadata.group_id)
         except (UnknownMemberIdException, IllegalGenerationException) as error:
             raise CommitFailedException(
                 f"Transaction offset Commit failed due to consumer group metadata mismatch: {str(error).rstrip('.')}. "
@@ -141,6 +144,12 @@ class TransactionManager:
         self._check_error()
         if self.state not in (State.IN_TRANSACTION, State.COMMITTING_TRANSACTION):
             raise self._wrong("COMMITTING_TRANSACTION")
+        if self._unanswered:
+            raise IllegalStateException(
+                "Cannot attempt operation `commitTransaction` because the previous call to "
+                f"`sendOffsetsToTransaction` for {', '.join(sorted(self._unanswered))} timed out and must be retried. "
+                "Call send_offsets_to_transaction() again, or abort_transaction()."
+            )
         self.state = State.COMMITTING_TRANSACTION
 
     def not_committed(self) -> None:
@@ -151,6 +160,8 @@ class TransactionManager:
     def commit(self, timeout_ms: int) -> None:
         """Asks the engine to commit; `begin_commit` was called, and all records have left."""
         self._check_error()
+        if self.state is not State.COMMITTING_TRANSACTION:  # another thread has given up meanwhile
+            raise self._wrong("COMMITTING_TRANSACTION", "Call commit_transaction() again")
         with self._noting():
             self._writer.end(True, timeout_ms)
         self._ended()
@@ -186,6 +197,7 @@ class TransactionManager:
 
     def _ended(self) -> None:
         self._error = None
+        self._unanswered.clear()
         self.state = State.READY
         self.number += 1
 

@@ -340,6 +340,27 @@ def test_a_producers_commit_that_could_not_flush_may_be_aborted() -> None:
     simulated(test)
 
 
+def test_a_producers_offsets_without_an_answer_are_to_be_sent_again() -> None:
+    def test(engine: UnsteadyEngine, world: SimulatedWorld) -> None:
+        zero, _ = new_topic(engine)
+        with Producer(door=engine.door(), transactional_id="bank", max_block_ms=3_000) as producer:
+            producer.init_transactions()
+            producer.begin_transaction()
+            producer.send(ProducerRecord(zero.topic, b"paid", partition=0))
+            engine.plan.append((TransactionOffsets, SILENT))
+            with pytest.raises(TimeoutException, match="send them again, or abort"):
+                producer.send_offsets_to_transaction({zero: 4}, ConsumerGroupMetadata("g"))
+            engine.plan.clear()
+            with pytest.raises(IllegalStateException, match="`sendOffsetsToTransaction` for g timed out and must"):
+                producer.commit_transaction()
+            producer.send_offsets_to_transaction({zero: 4}, ConsumerGroupMetadata("g"))
+            producer.commit_transaction()
+        assert committed(engine.steady(), zero) == [b"paid"]
+        assert positions(engine.steady(), "g") == {zero: Position(4)}
+
+    simulated(test)
+
+
 def test_a_record_whose_time_is_over_spoils_the_producers_transaction() -> None:
     def test(engine: UnsteadyEngine, world: SimulatedWorld) -> None:
         zero, _ = new_topic(engine)
