@@ -12,7 +12,7 @@ import sys
 
 from streams.clients import Admin, Consumer, Producer, ProducerRecord, TopicPartition
 
-ONLY = TopicPartition("readings", 0)
+ONLY = TopicPartition("sensor", 0)
 
 
 def seen(servers: str, isolation: str) -> list[object]:
@@ -38,10 +38,10 @@ def main(servers: str) -> dict[str, tuple[list[object], list[object]]]:
         Producer(bootstrap_servers=servers, transactional_id="sensor-1", value_serializer="string") as careful,
     ):
         careful.init_transactions()
-        plain.send(ProducerRecord("readings", "20 C")).result()
+        plain.send(ProducerRecord("sensor", "20 C")).result()
         careful.begin_transaction()
-        careful.send(ProducerRecord("readings", "21 C")).result()
-        plain.send(ProducerRecord("readings", "22 C")).result()
+        careful.send(ProducerRecord("sensor", "21 C")).result()
+        plain.send(ProducerRecord("sensor", "22 C")).result()
         look("while it goes on")
         with Admin(bootstrap_servers=servers) as admin:
             open_ = [each.transactional_id for each in admin.list_transactions() if each.state == "Ongoing"]
@@ -50,9 +50,9 @@ def main(servers: str) -> dict[str, tuple[list[object], list[object]]]:
         look("committed")
 
         careful.begin_transaction()
-        careful.send(ProducerRecord("readings", "-300 C")).result()
+        careful.send(ProducerRecord("sensor", "-300 C")).result()
         careful.abort_transaction()
-        plain.send(ProducerRecord("readings", "23 C")).result()
+        plain.send(ProducerRecord("sensor", "23 C")).result()
         look("another is aborted")
     return found
 
