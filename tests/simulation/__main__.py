@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.simulation import running
+from tests.simulation.faults import Kinds
 from tests.simulation.planted import search
 from tests.simulation.running import Wanted
 from tests.simulation.simulation import GUARANTEES, WORKLOADS
@@ -29,17 +30,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", default="1:101", help="A:B, from A up to before B")
     parser.add_argument("--guarantee", choices=GUARANTEES, help="of the application; both in turn, if none")
     parser.add_argument("--workload", choices=WORKLOADS, help="which is simulated; drawn, if none")
-    parser.add_argument("--faults", help="only these kinds, with commas between; `none`: none")
+    parser.add_argument("--faults", help="of what is drawn only these kinds happen; commas between; `none`: none")
+    parser.add_argument("--drawn", default="", help="only these kinds are drawn; commas between")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--runs", type=int, default=1, help="of each seed, all of which must be the same")
     parser.add_argument("--trace", action="store_true", help="what happened, line by line")
     parser.add_argument("--record", action="store_true", help=f"adds what was simulated to {RECORD.name}")
     asked = parser.parse_args(arguments)
     first, _, last = asked.seeds.partition(":")
-    allowed = None if asked.faults is None else frozenset(asked.faults.split(","))
+    happen = None if asked.faults is None else frozenset(asked.faults.split(","))
+    kinds = Kinds(happen, tuple(each for each in asked.drawn.split(",") if each))
     guarantees = (asked.guarantee,) if asked.guarantee else GUARANTEES
     wanted = [
-        Wanted(seed, guarantees[seed % len(guarantees)], asked.workload, allowed)
+        Wanted(seed, guarantees[seed % len(guarantees)], asked.workload, kinds)
         for seed in range(int(first), int(last or int(first) + 1))
     ]
     if asked.runs > 1:

@@ -14,7 +14,6 @@ from streams.app import State
 from streams.clients import Producer, ProducerRecord
 from streams.clients.api import Isolation
 from streams.record import TopicPartition
-from streams.runtime.state.changelog import read_mark
 from streams.testing import SimulatedProcess
 from tests.simulation import faults
 from tests.simulation.cluster import PATIENCE_MS, SESSION_MS, Cluster, Member
@@ -97,7 +96,7 @@ class ApplicationRun:
         self._feeder = cluster.add("feeder", self._feed, fragile=False)
         cluster.join = self._join
 
-    def main(self, allowed: frozenset[str] | None) -> list[str]:
+    def main(self, kinds: faults.Kinds) -> list[str]:
         """Runs it; what is wrong with what came of it."""
         cluster, world = self.cluster, self.cluster.world
         cluster.broker.start()
@@ -105,7 +104,8 @@ class ApplicationRun:
         door = cluster.broker.door(checker)
         cluster.create_topics(door, dict(self._application.topics))
         cluster.start_all()
-        faults.schedule(cluster, self._shape.span_ms, allowed)
+        faults.schedule(cluster, self._shape.span_ms, kinds)
+        cluster.watch_transactions()
         world.sleep(self._shape.span_ms)
         cluster.heal()
         problems = list(self._settled())
@@ -150,6 +150,7 @@ class ApplicationRun:
             "consumer.session.timeout.ms": SESSION_MS,
             "producer.delivery.timeout.ms": self._shape.delivery_ms,
             "task.timeout.ms": 20_000,
+            "repartition.purge.interval.ms": 500,
             "log.summary.interval.ms": -1,
             **self._application.config,
         }
@@ -231,24 +232,23 @@ class ApplicationRun:
         return ends, offsets
 
     def _stores(self) -> Iterator[str]:
-        """Does each database hold what its changelogs say? Of several copies the one that is furthest."""
+        """Does each database hold what its changelogs say? Of several copies the one that was closed last."""
         for name, topic in ((name, f"{APPLICATION_ID}-{name}-changelog") for name in ("counts", "both")):
             if topic not in self.cluster.topics():
                 continue
             must = last_values(self.logs, topic)
-            best: dict[str, tuple[int, dict[bytes, bytes]]] = {}
+            last: dict[str, tuple[float, dict[bytes, bytes]]] = {}
             for path, database in self.cluster.disk.databases():
                 engine = database.rows()
-                mark = read_mark(engine, name)
-                if name not in database.writes or mark is None:
+                if name not in database.writes:
                     continue
                 number = engine.number(name)
                 low, high = number.to_bytes(2, "big"), (number + 1).to_bytes(2, "big")
                 rows = {key[2:]: value[8:] for key, value in engine.scan(low, high)}
-                if mark.offset > best.get(path.parent.name, (-1, {}))[0]:
-                    best[path.parent.name] = (mark.offset, rows)
+                if database.closed_ms > last.get(path.parent.name, (-2.0, {}))[0]:
+                    last[path.parent.name] = (database.closed_ms, rows)
             held: dict[bytes, bytes] = {}
-            for _, rows in best.values():
+            for _, rows in last.values():
                 held.update(rows)
             for key in sorted({*held, *must}):
                 if held.get(key) != must.get(key):

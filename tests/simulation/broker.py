@@ -138,7 +138,7 @@ class SimulatedBroker:
     def cut_power(self) -> None:
         """What was not on the disk is lost, but for what happened to get there."""
         self._down()
-        kept, torn = self._random.random(), self._random.random()
+        kept, torn = self._random.choice((1.0, self._random.random())), self._random.random()
         lucky = {path for path in self.files.paths() if self._random.random() < torn}
         self.files = self.files.after_power_cut(kept, lucky.__contains__)
 

@@ -82,7 +82,7 @@ class ClientRun:
         self._history = History()
         self._partitions = [TopicPartition("t", number) for number in range(PARTITIONS)]
         self.assignments = 0
-        self._pace = shape.span_ms / 12
+        self._pace = shape.span_ms / 20
         self._lives = 0
         writers = [("writer", self._write, shape.writers), ("teller", self._tell, shape.transactional)]
         self._writers = self._made(writers)
@@ -94,7 +94,7 @@ class ClientRun:
     def _made(self, kinds: list[tuple[str, Callable[[SimulatedProcess, Member], None], int]]) -> list[Member]:
         return [self.cluster.add(f"{name}-{each}", body) for name, body, count in kinds for each in range(count)]
 
-    def main(self, allowed: frozenset[str] | None) -> list[str]:
+    def main(self, kinds: faults.Kinds) -> list[str]:
         """Runs it; what is wrong with what came of it."""
         cluster, world = self.cluster, self.cluster.world
         cluster.broker.start()
@@ -102,7 +102,7 @@ class ClientRun:
         door = cluster.broker.door(checker)
         cluster.create_topics(door, {"t": PARTITIONS, "copy": PARTITIONS})
         cluster.start_all()
-        faults.schedule(cluster, self._shape.span_ms, allowed)
+        faults.schedule(cluster, self._shape.span_ms, kinds)
         world.sleep(self._shape.span_ms)
         cluster.heal()
         world.sleep(500)

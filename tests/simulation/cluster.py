@@ -8,6 +8,7 @@ from collections.abc import Callable
 from random import Random
 
 from broker_local.broker.broker import BrokerSettings
+from broker_local.broker.on_groups import fenced_member
 from broker_local.coordinator.group_state import GroupSettings
 from statestore.engine import EngineError
 from streams.clients import Admin
@@ -145,6 +146,17 @@ class Cluster:
         with Admin(door=door) as admin:
             for topic, partitions in topics.items():
                 admin.create_topic(topic, partitions, {"retention.ms": "-1"})
+
+    def watch_transactions(self) -> None:
+        """Now and then: does a transaction go on whose member was put out of its group? Its successor would wait."""
+        if self.broker.is_up and not self.broker.frozen and not self.broker.broker.unheeded:
+            broker = self.broker.broker
+            for name in broker.ongoing:
+                state = broker.transactions.subjects[name].state
+                if state is not None and any(fenced_member(broker, each) is not None for each in state.members):
+                    self.wrong.append(f"the transaction of {name} goes on, and its member was put out")
+        if not self.healed:
+            self.world.at(100, self.watch_transactions)
 
     # the machine as a whole
 

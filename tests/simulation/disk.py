@@ -21,11 +21,12 @@ Write = tuple[list[tuple[bytes, bytes | None]], list[tuple[bytes, bytes]], dict[
 
 
 class Database:
-    """What a database has been written, in order. `holder`: who has it open."""
+    """What a database has been written, in order. `holder`: who has it open. `closed_ms`: when it was closed last."""
 
     def __init__(self) -> None:
         self.writes: list[Write | str] = []  # a name: a store was given the next number
         self.holder: SimulatedProcess | None = None
+        self.closed_ms = -1.0
 
     def rows(self) -> MemoryEngine:
         """What it holds."""
@@ -216,6 +217,7 @@ class StoredEngine:
     def close(self) -> None:
         self._process.step()
         self._rows.close()
+        self._database.closed_ms = self._process.monotonic_ms()
         if self._database.holder is self._process:
             self._database.holder = None
 

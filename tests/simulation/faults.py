@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
+from typing import NamedTuple
 
 from broker_local.base.mem_files import CHANGES, Plan
 from tests.simulation.cluster import SESSION_MS, Cluster, Member
@@ -201,16 +202,26 @@ FAULTS: Mapping[str, tuple[Fault, float]] = {
 """By kind, with how often each is drawn."""
 
 
-def schedule(cluster: Cluster, span_ms: int, allowed: frozenset[str] | None = None) -> None:
-    """Draws what happens within a span, and lets it happen.
+class Kinds(NamedTuple):
+    """Which kinds of faults there are in a seed.
 
     Args:
-        cluster: to which.
-        span_ms: the span.
-        allowed: only faults of these kinds happen; the draws are the same. None: all.
+        happen: of those that are drawn, only these happen; None: all. A failing seed is made smaller by it.
+        drawn: only these are drawn; none: about half of all kinds, by the seed.
     """
+
+    happen: frozenset[str] | None = None
+    drawn: tuple[str, ...] = ()
+
+
+ALL_KINDS = Kinds()
+
+
+def schedule(cluster: Cluster, span_ms: int, wanted: Kinds) -> None:
+    """Draws what happens within a span, and lets it happen."""
     random = cluster.random("faults")
     kinds = [name for name in FAULTS if random.random() < 0.5] or ["kill process"]
+    kinds = list(wanted.drawn) or kinds
     weights = [FAULTS[name][1] for name in kinds]
     for period in range(max(1, span_ms // PERIOD_MS)):
         if random.random() < QUIET:
@@ -219,7 +230,7 @@ def schedule(cluster: Cluster, span_ms: int, allowed: frozenset[str] | None = No
             (name,) = random.choices(kinds, weights)
             at = (period + random.random()) * PERIOD_MS
             chance = cluster.random(f"fault {period} {number}")
-            if allowed is None or name in allowed:
+            if wanted.happen is None or name in wanted.happen:
                 cluster.world.at(at, partial(_happen, cluster, name, chance))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.logs import quiet
+from tests.simulation.faults import ALL_KINDS, Kinds
 from tests.simulation.simulation import Outcome, simulate
 
 
@@ -22,21 +23,23 @@ class Wanted(NamedTuple):
     seed: int
     guarantee: str
     workload: str | None = None
-    allowed: frozenset[str] | None = None
+    kinds: Kinds = ALL_KINDS
 
     @property
     def command(self) -> str:
         """What simulates it again."""
         words = [f"python -m tests.simulation --seeds {self.seed}:{self.seed + 1} --guarantee {self.guarantee}"]
         words += [f"--workload {self.workload}"] if self.workload else []
-        words += [f"--faults '{','.join(sorted(self.allowed))}'"] if self.allowed is not None else []
+        happen, drawn = self.kinds
+        words += [f"--faults '{','.join(sorted(happen))}'"] if happen is not None else []
+        words += [f"--drawn '{','.join(drawn)}'"] if drawn else []
         return " ".join(words)
 
 
 def run_one(wanted: Wanted) -> tuple[Wanted, Outcome]:
     """Simulates one, with the logs out of the way."""
     with quiet():
-        return wanted, simulate(wanted.seed, wanted.guarantee, wanted.workload, wanted.allowed)
+        return wanted, simulate(wanted.seed, wanted.guarantee, wanted.workload, wanted.kinds)
 
 
 def _alone_on_a_core(numbers: multiprocessing.Queue[int]) -> None:

@@ -11,6 +11,7 @@ from tests.simulation import application_run, client_run
 from tests.simulation.application_run import ApplicationRun
 from tests.simulation.client_run import ClientRun
 from tests.simulation.cluster import Cluster
+from tests.simulation.faults import ALL_KINDS, Kinds
 from tests.simulation.random_topologies import random_application
 from tests.simulation.topologies import APPLICATIONS
 
@@ -43,7 +44,7 @@ def simulate(
     seed: int,
     guarantee: str = AT_LEAST_ONCE,
     workload: str | None = None,
-    allowed: frozenset[str] | None = None,
+    kinds: Kinds = ALL_KINDS,
 ) -> Outcome:
     """Simulates a seed.
 
@@ -51,7 +52,7 @@ def simulate(
         seed: of everything.
         guarantee: of the application.
         workload: its name; None: drawn.
-        allowed: only faults of these kinds happen; None: all.
+        kinds: of faults.
     """
     random = Random(f"{seed}:shape")
     exact = guarantee != AT_LEAST_ONCE
@@ -71,7 +72,7 @@ def simulate(
         run, shown = ApplicationRun(cluster, application, shape), f"{application.name} {shape}"
     outcome = Outcome(seed, name, f"{name} {shown}", faults=cluster.faults, failures=cluster.failures)
     try:
-        outcome.problems = cluster.world.run(lambda: run.main(allowed))
+        outcome.problems = cluster.world.run(lambda: run.main(kinds))
     except Exception as failed:
         outcome.problems = [f"{type(failed).__name__}: {failed}"]
     outcome.problems += cluster.wrong

@@ -29,6 +29,7 @@ class Planted:
         instead: from what is there to what is put there.
         guarantee: under which it is searched.
         workload: in which; None: any.
+        faults: kinds that are drawn; none: all.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Planted:
     instead: Callable[[Thing], Thing]
     guarantee: str = EXACTLY_ONCE
     workload: str | None = None
+    faults: tuple[str, ...] = ()
 
 
 @contextmanager

@@ -54,11 +54,14 @@ def _one_short(original: Thing) -> Thing:
     return restores
 
 
-def _one_ahead(original: Thing) -> Thing:
-    def note(self: Any, end_of: Any, positions: Any) -> None:
-        original(self, lambda log: None if (end := end_of(log)) is None else end + 1, positions)
+def _one_late(original: Thing) -> Thing:
+    def restores(*given: Any) -> Any:
+        made = original(*given)
+        for each in made:
+            each.log.offset = min(each.target, each.log.offset + (each.kept > 0))
+        return made
 
-    return note
+    return restores
 
 
 def _one_further(original: Thing) -> Thing:
@@ -132,6 +135,7 @@ BUGS = (
         "streams.runtime.worker.guarantee:AT_LEAST_ONCE.commit",
         _moved("offsets", "send"),
         guarantee=AT_LEAST_ONCE,
+        faults=("kill process", "slow network", "cut connections"),
     ),
     Planted(
         "acknowledgements-not-awaited",
@@ -139,6 +143,7 @@ BUGS = (
         "streams.runtime.worker.sender:Sender.await_acks",
         _not_waited_for,
         guarantee=AT_LEAST_ONCE,
+        faults=("kill process", "slow network", "cut connections"),
     ),
     Planted(
         "caches-not-flushed",
@@ -155,11 +160,12 @@ BUGS = (
         guarantee=AT_LEAST_ONCE,
     ),
     Planted(
-        "a-store-says-more-than-it-has",
-        "the position beside a store is one too far",
-        "streams.runtime.state.task_state:TaskState.note_changelogs",
-        _one_ahead,
+        "a-restore-begins-one-late",
+        "the first record that a store lacks of its changelog is not restored",
+        "streams.runtime.worker.tasks:restores",
+        _one_late,
         guarantee=AT_LEAST_ONCE,
+        faults=("kill process", "leave", "join"),
     ),
     Planted(
         "positions-one-too-far",
@@ -179,6 +185,7 @@ BUGS = (
         "rows of records that a power cut took stay in a store",
         "streams.runtime.worker.takeover:beyond",
         _believed,
+        faults=("power cut", "leave", "join"),
     ),
     Planted(
         "tombstones-not-restored",
@@ -193,6 +200,7 @@ BUGS = (
         "a restore takes the last stable offset for the end of the log (trap 1)",
         "streams.runtime.tasks.restore:Restorer._take",
         _caught_up,
+        faults=("freeze process", "kill process", "slow network", "join"),
     ),
     Planted(
         "a-fetch-cannot-skip",
@@ -218,6 +226,7 @@ BUGS = (
         "what is not committed yet counts as committed in the stores",
         "streams.runtime.worker.exactly_once:EXACTLY_ONCE.commit",
         _moved("promote", "send"),
+        faults=("freeze process", "cut connections", "freeze broker", "full disk"),
     ),
     Planted(
         "positions-outside-the-transaction",
@@ -230,12 +239,14 @@ BUGS = (
         "exactly-once: what was aborted stays in the stores",
         "streams.runtime.worker.exactly_once:EXACTLY_ONCE.abort",
         _in_place_of("revert", lambda abort: None),
+        faults=("full disk", "freeze broker", "slow network"),
     ),
     Planted(
         "an-abort-keeps-the-output",
         "exactly-once: what was not sent yet when a transaction was aborted is sent with the next",
         "streams.runtime.worker.exactly_once:EXACTLY_ONCE.abort",
         _without("abandon"),
+        faults=("full disk", "freeze broker", "slow network"),
     ),
     Planted(
         "no-transactions-renewed",

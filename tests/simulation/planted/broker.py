@@ -94,10 +94,6 @@ def _nobody_open(original: Thing) -> Thing:
     return classmethod(load)
 
 
-def _of_this_generation(original: Thing) -> Thing:
-    return lambda group, member, instance, generation: original(group, member, instance, group.state.generation)
-
-
 BUGS = (
     Planted(
         "acknowledged-before-fsync",
@@ -105,6 +101,7 @@ BUGS = (
         "broker_local.broker.on_records:_when_durable",
         _told_at_once,
         workload=CLIENTS,
+        faults=("power cut", "power cut of the broker", "slow disk"),
     ),
     Planted(
         "shown-before-fsync",
@@ -112,6 +109,7 @@ BUGS = (
         "broker_local.broker.on_fetch:readable_end",
         _to_the_end,
         workload=CLIENTS,
+        faults=("power cut", "power cut of the broker", "slow disk"),
     ),
     Planted(
         "sequences-not-looked-at",
@@ -126,18 +124,21 @@ BUGS = (
         "broker_local.log.recovery:_writers",
         _no_producers,
         workload=CLIENTS,
+        faults=("kill broker", "restart broker", "slow network"),
     ),
     Planted(
         "another-boot-not-noticed",
         "after a power cut each log keeps what happens to be there",
         "broker_local.log.recovery_point:read",
         _same_boot,
+        faults=("power cut", "slow disk"),
     ),
     Planted(
         "recovery-point-ahead",
         "the recovery point says that more is durable than was when the flush began",
         "broker_local.log.log_manager:LogManager._recovery_point_now",
         _as_they_are_now,
+        faults=("power cut", "slow disk"),
     ),
     Planted(
         "only-logs-are-synced",
@@ -157,12 +158,7 @@ BUGS = (
         "broker_local.coordinator.coordinator:Coordinator.answer",
         _before_it_is_durable,
         workload=CLIENTS,
-    ),
-    Planted(
-        "stale-generation-may-commit",
-        "positions are taken from members of earlier generations",
-        "broker_local.coordinator.group:_refused",
-        _of_this_generation,
+        faults=("power cut", "power cut of the broker", "slow disk"),
     ),
     Planted(
         "no-stamp",
@@ -170,6 +166,7 @@ BUGS = (
         "broker_local.broker.on_records:fenced_member",
         nothing,
         guarantee=AT_LEAST_ONCE,
+        faults=("freeze process", "slow network"),
     ),
     Planted(
         "positions-forgotten-at-a-start",

@@ -7,6 +7,7 @@ import json
 import time
 from pathlib import Path
 
+from tests.simulation.faults import Kinds
 from tests.simulation.planted import Planted, applications, broker, planted, transactions
 from tests.simulation.running import Wanted, run_all, run_one
 
@@ -17,7 +18,7 @@ BUGS: dict[str, Planted] = {each.name: each for each in (*broker.BUGS, *transact
 
 def wanted(bug: Planted, seed: int) -> Wanted:
     """How a seed is simulated to find a bug."""
-    return Wanted(seed, bug.guarantee, bug.workload)
+    return Wanted(seed, bug.guarantee, bug.workload, Kinds(drawn=bug.faults))
 
 
 def known() -> dict[str, int]:

@@ -9,7 +9,6 @@ from broker_local.coordinator.transaction_state import ProducerIdentity
 from broker_local.log.transactions import Transactions
 from streams.clients.api import Isolation
 from tests.simulation.planted import Planted, Thing
-from tests.simulation.planted.broker import nothing
 from tests.simulation.simulation import CLIENTS
 
 
@@ -84,30 +83,11 @@ def _any_identity(original: Thing) -> Thing:
     return refused
 
 
-def _unstable(original: Thing) -> Thing:
-    return lambda broker, request: False
-
-
 def _uncommitted(original: Thing) -> Thing:
     def init(self: Any, connection: Any, isolation: Isolation, settings: Any) -> None:
         original(self, connection, Isolation.READ_UNCOMMITTED, settings)
 
     return init
-
-
-def _not_awaited(original: Thing) -> Thing:
-    return lambda self, deadline, timeout_ms: None
-
-
-def _asked_anew(original: Thing) -> Thing:
-    """The identity of an end that was asked before is not known again."""
-
-    def on_end(transaction: Any, call: Any, request: Any, fresh: int) -> Any:
-        if transaction.state is not None and transaction.state.ended is not None:
-            transaction.state = replace(transaction.state, ended=None)
-        return original(transaction, call, request, fresh)
-
-    return on_end
 
 
 BUGS = (
@@ -124,12 +104,14 @@ BUGS = (
         "broker_local.coordinator.transaction:_abort",
         _without_bump,
         workload=CLIENTS,
+        faults=("freeze process", "slow network", "cut connections", "freeze broker"),
     ),
     Planted(
         "no-abort-at-eviction",
         "a member is put out, and its transaction stays open",
         "broker_local.coordinator.transaction:member_out",
         _none,
+        faults=("freeze process", "slow network", "join"),
     ),
     Planted(
         "fenced-producers-write-on",
@@ -158,6 +140,7 @@ BUGS = (
         "broker_local.log.transactions:Transactions.load",
         _aborted_forgotten,
         workload=CLIENTS,
+        faults=("kill broker", "restart broker", "kill process"),
     ),
     Planted(
         "one-marker-only",
@@ -186,30 +169,12 @@ BUGS = (
         "broker_local.broker.on_transactions:advance",
         _prepared_at_once,
         workload=CLIENTS,
-    ),
-    Planted(
-        "pending-positions-not-waited-for",
-        "a take-over believes positions of which a transaction says more",
-        "broker_local.broker.on_groups:_unstable",
-        _unstable,
+        faults=("power cut", "power cut of the broker", "slow disk"),
     ),
     Planted(
         "isolation-ignored",
         "readers are shown everything, whatever they asked for (trap 3)",
         "streams.clients.local.reader:LocalReader.__init__",
         _uncommitted,
-    ),
-    Planted(
-        "acks-not-awaited-at-an-end",
-        "a transaction is committed before all of it is acknowledged",
-        "streams.clients.local.transactional_writer:LocalTransactionalWriter._await_all",
-        _not_awaited,
-        workload=CLIENTS,
-    ),
-    Planted(
-        "writes-of-evicted-members-in-transactions",
-        "positions of a member that was put out become part of a transaction",
-        "broker_local.broker.on_transactions:may_send_offsets",
-        nothing,
     ),
 )
