@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from broker_local.coordinator.group_state import Group
@@ -17,7 +18,9 @@ from streams.record import TopicPartition
 from streams.testing import SimulatedProcess
 from tests.simulation import faults
 from tests.simulation.cluster import PATIENCE_MS, SESSION_MS, Cluster, Member
+from tests.simulation.history import End, History, shown_right
 from tests.simulation.logs import Logs, last_values, read_all
+from tests.simulation.readers import watch
 from tests.simulation.topologies import Application, Ends, Input, Judged
 
 APPLICATION_ID = "app"
@@ -33,6 +36,7 @@ class Shape:
     Args:
         instances: of the application, at first.
         threads: of each.
+        static: they are static members: who comes back in time has its tasks still.
         cache_bytes: of the stores' caches; 0: none.
         uncommitted_bytes: of what is not in the databases yet; few: it is written to them all the time.
         delivery_ms: how long output is tried to be sent; after a short time it is refused, and its tasks are aborted.
@@ -44,6 +48,7 @@ class Shape:
 
     instances: int
     threads: int
+    static: bool
     cache_bytes: int
     uncommitted_bytes: int
     delivery_ms: int
@@ -63,6 +68,7 @@ def draw(random: Random, guarantee: str) -> Shape:
         inputs=random.randint(8, 24),
         instances=random.choice((1, 2, 2, 3)),
         threads=random.choice((1, 1, 2)),
+        static=random.random() < 0.25,
         cache_bytes=random.choice((0, 10_485_760)),
         uncommitted_bytes=random.choice((1_000, 67_108_864)),
         delivery_ms=random.choice((500, 120_000)),
@@ -94,6 +100,9 @@ class ApplicationRun:
             self._join()
         self._after: list[Ends] = []
         self._feeder = cluster.add("feeder", self._feed, fragile=False)
+        self._history = History()
+        watched = [TopicPartition(topic, each) for topic, count in application.topics.items() for each in range(count)]
+        cluster.add("watcher", partial(watch, cluster, self._history, watched, True), fragile=False)
         cluster.join = self._join
 
     def main(self, kinds: faults.Kinds) -> list[str]:
@@ -114,6 +123,7 @@ class ApplicationRun:
         self.logs = read_all(world, door, cluster.partitions(), Isolation.READ_COMMITTED)
         judged = Judged(self.logs, self._shape.exact, bool(self._shape.cache_bytes), self._after)
         problems += self._application.check(judged)
+        problems += shown_right(self._history, End(self.logs, {}, {}, cluster.may_be_lost()))
         problems += self._stores()
         for each in (checker, *cluster.processes()):
             each.kill()
@@ -131,7 +141,7 @@ class ApplicationRun:
     def _live(self, process: SimulatedProcess, member: Member) -> None:
         cluster = self.cluster
         built = self._application.build(lambda: cluster.pause(process))
-        app = KafkaStreams(built, self._config(), door=cluster.broker.door(process))
+        app = KafkaStreams(built, self._config(member), door=cluster.broker.door(process))
         member.runs = lambda: app.state is State.RUNNING
         app.start()
         cluster.world.block("its end", lambda: not member.wanted or app.state.is_final, None)
@@ -139,8 +149,10 @@ class ApplicationRun:
         if app.failure is not None:
             cluster.failed(app.failure)
 
-    def _config(self) -> dict[str, object]:
+    def _config(self, member: Member) -> dict[str, object]:
+        static = {"consumer.group.instance.id": member.name} if self._shape.static else {}
         return {
+            **static,
             "application.id": APPLICATION_ID,
             "state.dir": "/state",
             "processing.guarantee": self._shape.guarantee,

@@ -20,17 +20,15 @@ from streams.errors import (
 from streams.record import TopicPartition
 from streams.testing import SimulatedProcess
 from tests.simulation import faults
-from tests.simulation.broker import FSYNC_MS
 from tests.simulation.cluster import PATIENCE_MS, SESSION_MS, Cluster, Member
-from tests.simulation.history import ASKED, COMMITTED, Committed, End, History, Shown, Transaction, check, copied
+from tests.simulation.history import ASKED, COMMITTED, Committed, End, History, Transaction, check, copied
 from tests.simulation.logs import Logs, read_all
+from tests.simulation.readers import take, watch
 
 PARTITIONS = 2
 GROUP, COPIERS = "readers", "copiers"
 SETTLED_MS = 3_000
 """Where nothing has moved for so long, everything is done."""
-FLUSH_MS = 1_000
-"""`log.flush.interval.ms`: what is younger may be lost in a power cut, under `process`."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +79,13 @@ class ClientRun:
         self._shape = shape
         self._history = History()
         self._partitions = [TopicPartition("t", number) for number in range(PARTITIONS)]
-        self.assignments = 0
         self._pace = shape.span_ms / 20
-        self._lives = 0
         writers = [("writer", self._write, shape.writers), ("teller", self._tell, shape.transactional)]
         self._writers = self._made(writers)
         self._made([("reader", self._read, shape.readers), ("copier", self._copy, shape.copiers)])
-        cluster.add("watcher", partial(self._watch, True), fragile=False)
-        cluster.add("peeper", partial(self._watch, False), fragile=False)
+        for name, committed_only in (("watcher", True), ("peeper", False)):
+            body = partial(watch, cluster, self._history, self._partitions, committed_only)
+            cluster.add(name, body, fragile=False)
         cluster.join = self._join
 
     def _made(self, kinds: list[tuple[str, Callable[[SimulatedProcess, Member], None], int]]) -> list[Member]:
@@ -115,7 +112,7 @@ class ClientRun:
             problems.append(f"these do not end: {[each.name for each in cluster.processes()]}")
         self.logs = read_all(world, door, cluster.partitions(), Isolation.READ_COMMITTED)
         everything = read_all(world, door, cluster.partitions(), Isolation.READ_UNCOMMITTED)
-        end = End(self.logs, everything, self._positions(), self._may_be_lost())
+        end = End(self.logs, everything, self._positions(), cluster.may_be_lost())
         problems += check(self._history, end, "reader")
         if self._shape.copiers:
             problems += copied(end, "t", "copy")
@@ -132,13 +129,10 @@ class ClientRun:
 
     # who takes part
 
-    def _name(self, member: Member) -> str:
-        self._lives += 1
-        return f"{member.name}/{self._lives}"
-
     def _write(self, process: SimulatedProcess, member: Member) -> None:
         """Sends without transactions, several at a time."""
-        random, name = self.cluster.random(f"{member.name} {self._lives}"), self._name(member)
+        name = self._history.life_of(member.name)
+        random = self.cluster.random(name)
         with Producer({"delivery.timeout.ms": 600_000}, door=self.cluster.broker.door(process)) as producer:
             while member.wanted:
                 out = []
@@ -157,7 +151,8 @@ class ClientRun:
 
     def _tell(self, process: SimulatedProcess, member: Member) -> None:
         """Sends in transactions, of which it aborts some. A rival takes another one's id."""
-        random, name = self.cluster.random(f"{member.name} {self._lives}"), self._name(member)
+        name = self._history.life_of(member.name)
+        random = self.cluster.random(name)
         own = "teller-0" if member.name.startswith("rival") else member.name
         settings = {"transactional.id": own, "transaction.timeout.ms": 4_000, "max.block.ms": 10_000}
         with Producer(settings, door=self.cluster.broker.door(process)) as producer:
@@ -192,7 +187,7 @@ class ClientRun:
 
     def _read(self, process: SimulatedProcess, member: Member) -> None:
         """A member of a group that reads what is committed, and commits where it is."""
-        name = self._name(member)
+        name = self._history.life_of(member.name)
         settings = {
             "group.id": GROUP,
             "auto.offset.reset": "earliest",
@@ -202,9 +197,9 @@ class ClientRun:
             "heartbeat.interval.ms": 300,
         }
         with Consumer(settings, door=self.cluster.broker.door(process)) as consumer:
-            consumer.subscribe(["t"], _Rebalances(self))
+            consumer.subscribe(["t"], _Rebalances(self._history, name))
             while member.wanted:
-                taken = self._take(consumer, name, True, 200)
+                taken = take(self.cluster, self._history, consumer, name, True, 200)
                 self.cluster.pause(process)
                 if taken:
                     try:
@@ -213,31 +208,6 @@ class ClientRun:
                         continue
                     now = self.cluster.world.monotonic_ms()
                     self._history.commits += [Committed(GROUP, each, at, now) for each, at in taken.items()]
-
-    def _watch(self, committed_only: bool, process: SimulatedProcess, member: Member) -> None:
-        """Reads from the beginning, alone."""
-        name = self._name(member)
-        settings = {"isolation.level": "read_committed" if committed_only else "read_uncommitted"}
-        with Consumer(
-            {**settings, "auto.offset.reset": "earliest"}, door=self.cluster.broker.door(process)
-        ) as consumer:
-            consumer.assign(self._partitions)
-            while member.wanted:
-                self._take(consumer, name, committed_only, 500)
-
-    def _take(
-        self, consumer: Consumer, name: str, committed_only: bool, wait_ms: int
-    ) -> dict[TopicPartition, int]:
-        """What a poll gives; where each partition is after it."""
-        taken: dict[TopicPartition, int] = {}
-        records = consumer.poll(wait_ms)
-        now, assignment = self.cluster.world.monotonic_ms(), self.assignments if name.startswith("reader") else 0
-        for record in records:
-            where = TopicPartition(record.topic, record.partition)
-            shown = Shown(name, assignment, committed_only, where, record.offset, record.value, now)
-            self._history.shown.append(shown)
-            taken[where] = record.offset + 1
-        return taken
 
     def _copy(self, process: SimulatedProcess, member: Member) -> None:
         """Reads, writes the same elsewhere, and commits both as one."""
@@ -300,25 +270,22 @@ class ClientRun:
         logs = self.cluster.broker.broker.logs
         return self._positions(), [(each.topic.name, each.number, each.end) for each in logs.open_partitions]
 
-    def _may_be_lost(self) -> tuple[tuple[float, float], ...]:
-        """What a power cut may take: under `process` what is younger than the last recovery point."""
-        if self.cluster.durable:
-            return ()
-        since = FLUSH_MS + FSYNC_MS * 20 + self.cluster.unsynced_ms
-        return tuple((at - since, at) for at in self.cluster.power_cuts)
-
 
 class _Rebalances:
     """Counts assignments: what a reader is given under one of them has no gaps."""
 
-    def __init__(self, run: ClientRun) -> None:
-        self._run = run
+    def __init__(self, history: History, reader: str) -> None:
+        self._history = history
+        self._reader = reader
+
+    def _count(self) -> None:
+        self._history.assignments[self._reader] = self._history.assignments.get(self._reader, 0) + 1
 
     def on_partitions_revoked(self, partitions: list[TopicPartition]) -> None:
-        self._run.assignments += 1
+        self._count()
 
     def on_partitions_assigned(self, partitions: list[TopicPartition]) -> None:
-        self._run.assignments += 1
+        self._count()
 
     def on_partitions_lost(self, partitions: list[TopicPartition]) -> None:
-        self._run.assignments += 1
+        self._count()

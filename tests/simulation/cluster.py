@@ -16,11 +16,13 @@ from streams.clients.api import Door
 from streams.errors import KafkaException
 from streams.record import TopicPartition
 from streams.testing import ProcessKilled, SimulatedProcess, SimulatedWorld
-from tests.simulation.broker import SimulatedBroker
+from tests.simulation.broker import FSYNC_MS, SimulatedBroker
 from tests.simulation.disk import HostDisk
 from tests.simulation.network import Network
 
 SESSION_MS = 1_500
+FLUSH_MS = 1_000
+"""`log.flush.interval.ms`."""
 RESTART_MS = 300
 """After this a process that has ended by itself is started again."""
 PATIENCE_MS = 90_000
@@ -206,6 +208,12 @@ class Cluster:
         return not self.processes()
 
     # what can be seen from outside
+
+    def may_be_lost(self) -> tuple[tuple[float, float], ...]:
+        """From when to when was acknowledged what a power cut may take: under `process` what is younger than the last
+        recovery point."""
+        since = FLUSH_MS + FSYNC_MS * 20 + self.unsynced_ms
+        return () if self.durable else tuple((at - since, at) for at in self.power_cuts)
 
     def topics(self) -> dict[str, int]:
         """All topics, with their partitions."""

@@ -56,7 +56,7 @@ class Shown:
     committed_only: bool
     partition: TopicPartition
     offset: int
-    value: bytes
+    value: bytes | None
     at_ms: float
 
 
@@ -77,6 +77,14 @@ class History:
     sends: list[Send] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
     commits: list[Committed] = field(default_factory=list)
+    assignments: dict[str, int] = field(default_factory=dict)
+    """How often the partitions of each reader have changed."""
+    lives: int = 0
+
+    def life_of(self, member: str) -> str:
+        """A name for one life of a process."""
+        self.lives += 1
+        return f"{member}/{self.lives}"
 
     def send(self, transaction: Transaction, writer: str, partition: TopicPartition) -> Send:
         """A value that is about to be sent."""
@@ -129,7 +137,7 @@ def check(history: History, end: End, group: str) -> Iterator[str]:
                 seen.setdefault(value, (partition, record.offset))
         place = place or {value: at for value, at in seen.items() if at[0].topic == "t"}
     yield from _sends(history, end, place)
-    yield from _shown(history, end)
+    yield from shown_right(history, end)
     yield from _delivered(history, end, group)
     for commit in history.commits:
         stands = end.positions.get(commit.group, {}).get(commit.partition, 0)
@@ -159,7 +167,8 @@ def _sends(history: History, end: End, place: Mapping[bytes, tuple[TopicPartitio
             last[send.writer, partition] = (offset, send.value)
 
 
-def _shown(history: History, end: End) -> Iterator[str]:
+def shown_right(history: History, end: End) -> Iterator[str]:
+    """What readers were shown that they should not have been, or not so."""
     at: dict[tuple[str, int, TopicPartition], int] = {}
     logs = {
         only: {partition: {each.offset: each.value for each in records} for partition, records in logs.items()}
@@ -167,11 +176,11 @@ def _shown(history: History, end: End) -> Iterator[str]:
     }
     for shown in history.shown:
         log = logs[shown.committed_only].get(shown.partition, {})
-        found = log.get(shown.offset)
+        there, found = shown.offset in log, log.get(shown.offset)
         forgiven = any(until >= shown.at_ms for _, until in end.may_be_lost)
-        if found is None and not forgiven:
+        if not there and not forgiven:
             yield f"dirty read: {shown}"
-        elif found is not None and found != shown.value and not forgiven:
+        elif there and found != shown.value and not forgiven:
             yield f"other value: {shown}, the log has {found!r}"
         key = (shown.reader, shown.assignment, shown.partition)
         before = at.get(key)

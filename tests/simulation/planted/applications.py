@@ -8,7 +8,6 @@ from typing import Any
 from streams.clients.api import Position
 from streams.runtime.worker.commit import offsets as offsets_alone
 from tests.simulation.planted import AT_LEAST_ONCE, Planted, Thing
-from tests.simulation.planted.broker import nothing
 from tests.simulation.simulation import CLIENTS
 
 
@@ -200,7 +199,7 @@ BUGS = (
         "a restore takes the last stable offset for the end of the log (trap 1)",
         "streams.runtime.tasks.restore:Restorer._take",
         _caught_up,
-        faults=("freeze process", "kill process", "slow network", "join"),
+        faults=("kill process", "freeze process"),
     ),
     Planted(
         "a-fetch-cannot-skip",
@@ -247,11 +246,5 @@ BUGS = (
         "streams.runtime.worker.exactly_once:EXACTLY_ONCE.abort",
         _without("abandon"),
         faults=("full disk", "freeze broker", "slow network"),
-    ),
-    Planted(
-        "no-transactions-renewed",
-        "a worker does not fence the one that had its id before",
-        "streams.runtime.worker.transactions:Transactions.ready",
-        nothing,
     ),
 )

@@ -32,6 +32,14 @@ def _without_bump(original: Thing) -> Thing:
     return abort
 
 
+def _not_fenced(original: Thing) -> Thing:
+    def initialised(before: Any, waiting: Any, at: int) -> Any:
+        made = original(before, waiting, at)
+        return made if before is None else replace(made, producer=before.producer)
+
+    return initialised
+
+
 def _end(original: Thing) -> Thing:
     return property(lambda self: self.end)
 
@@ -105,6 +113,13 @@ BUGS = (
         _without_bump,
         workload=CLIENTS,
         faults=("freeze process", "slow network", "cut connections", "freeze broker"),
+    ),
+    Planted(
+        "no-fencing-at-an-init",
+        "whoever asks to be the producer of an id gets the identity that another one has",
+        "broker_local.coordinator.transaction:_initialised",
+        _not_fenced,
+        workload=CLIENTS,
     ),
     Planted(
         "no-abort-at-eviction",
