@@ -143,7 +143,7 @@ class Committer:
         if self.transactions is not None:
             self.abort(going)
 
-    def end_uncommitted(self) -> None:
+    def end_uncommitted(self, timeout_ms: int) -> None:
         """The worker ends, and what it has not committed is nobody's: exactly-once its transaction is aborted, and dead
         letters that whoever does it again has too are dropped.
 
@@ -155,7 +155,7 @@ class Committer:
         for task in self._tasks.all:
             task.dead_letters.drop()
         self._sender.forget()
-        self.transactions.end(False, self._timeout_ms)
+        self.transactions.end(False, timeout_ms)
 
     def end_letters(self, timeout_ms: int) -> None:
         """What was sent since, the last dead letters, is committed by itself.

@@ -25,19 +25,20 @@ def send_last(
     tasks: Collection[StreamTask],
     clock: Clock,
     limit_ms: int,
-    alone: Callable[[], None],
+    alone: Callable[[int], None],
     end: Callable[[int], None],
 ) -> None:
     """What made a worker end is in the dead letter topic before it does; where that fails, it is told.
 
     Args:
-        alone: called before: what else was sent and is not committed is to be nobody's.
+        limit_ms: how long each answer is waited for.
+        alone: called before, with `limit_ms`: what else was sent and is not committed is to be nobody's.
         end: called after, with `limit_ms`: what was sent is to be committed.
     """
     count = sum(sum(letters.held.values()) for task in tasks for letters in (task.dead_letters, task.last_letters))
     why: Exception | None = None
     try:
-        alone()
+        alone(limit_ms)
         if not count:
             return
         sender.await_acks(limit_ms)

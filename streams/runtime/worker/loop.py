@@ -61,6 +61,8 @@ LONGEST_WAIT_MS = 100
 OUTSTANDING_WAIT_MS = 20
 """While something is on its way to the broker, the worker does not wait longer than this for input."""
 RESTORE_SLICE_MS = 20
+INIT_MS = 10_000
+"""How long a round waits for the broker to fence earlier writers, before it looks around and asks again."""
 LAST_COMMIT_MS = 10_000
 """How long a worker that ends waits for a rebalance to let it commit."""
 
@@ -196,7 +198,7 @@ class Loop:
             settings.writer,
             self._clock,
             settings.transaction_timeout_ms,
-            settings.task_timeout_ms,
+            min(settings.task_timeout_ms, INIT_MS),
             lambda: self.membership.metadata(),
         )
         closing(made.close)
@@ -380,13 +382,22 @@ class Loop:
         try:
             self._turn()
         except Exception as error:
-            outcome = self._guarantee.after(error).working
-            if outcome is Outcome.REJOIN:
-                self.rebalances.lost(error)
-            elif outcome is Outcome.ABORT:
-                self.committer.take_back({task.id: error for task in self.tasks.running})
-            elif not self._damage.rebuilt(error):
-                raise
+            try:
+                self._go_on_after(error)
+            except Exception as worse:  # what the abort has met
+                if worse is error or self._guarantee.after(worse).working is not Outcome.REJOIN:
+                    raise
+                self.rebalances.lost(worse)
+
+    def _go_on_after(self, error: Exception) -> None:
+        """Raises the error again where nothing helps."""
+        outcome = self._guarantee.after(error).working
+        if outcome is Outcome.REJOIN:
+            self.rebalances.lost(error)
+        elif outcome is Outcome.ABORT:
+            self.committer.take_back({task.id: error for task in self.tasks.running})
+        elif not self._damage.rebuilt(error):
+            raise error
 
     def _turn(self) -> None:
         self._mailbox.serve()

@@ -11,7 +11,7 @@ import pytest
 
 from streams import Response, StreamsBuilder
 from streams.clients.api import ConsumerGroupMetadata, Isolation, Sent, TransactionSettings
-from streams.errors import IllegalGenerationException, StreamsException, TimeoutException
+from streams.errors import IllegalGenerationException, StreamsException, TaskCorruptedException, TimeoutException
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.worker.abort import Abort
 from streams.runtime.worker.commit import Commit
@@ -419,3 +419,24 @@ def test_what_was_aborted_is_restored_by_nobody_at_least_once_either(make: Make)
     assert other.loop.restorer.restored == len(WORDS)
     crew.commit(other)
     assert crew.not_once() == []
+
+
+def test_one_that_is_fenced_while_it_aborts_joins_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    crew = make()
+    worker = begun(crew)
+    twin = crew.door.transactional_writer(TransactionSettings(f"app-{worker.loop._parts.directory.uuid}", 10_000))
+    twin.init(10_000)
+
+    def fails(now: int) -> None:
+        raise TaskCorruptedException("to be done again")
+
+    with monkeypatch.context() as once:
+        once.setattr(worker.loop.spill, "turn", fails)
+        worker.loop.turn()
+    assert worker.tasks() == frozenset()
+    assert "aborts its transaction" in caplog.text and "lost its place in the group" in caplog.text
+    crew.commit(worker)
+    assert crew.not_once() == []
+    twin.close()
