@@ -158,7 +158,8 @@ def hexed(content: bytes | None) -> str | None:
 
 
 def difference(case: Row) -> str | None:
-    """The first difference of one application, or None."""
+    """The first difference of one application, or None. What is not recorded is not compared: exactly once the offsets
+    in topics with transactions, since how many end in them depends on the moment."""
     try:
         found = leavings(case)
     except Exception as error:
@@ -169,10 +170,14 @@ def difference(case: Row) -> str | None:
         return "listed as not built, but runs"
     for part in ("internal_topics", "committed"):
         fields = found[part][0] if found[part] else {}
-        wanted = [{name: row[name] for name in fields} for row in case[part]]
-        if found[part] != wanted:
-            missing = [row for row in wanted if row not in found[part]]
-            return f"{part}: not found {missing}, instead {[row for row in found[part] if row not in wanted]}"
+        wanted = [{name: row[name] for name in fields if name in row} for row in case[part]]
+        rows = [
+            {name: each[name] for name in fields if name in row}
+            for each, row in zip(found[part], case[part], strict=False)
+        ]
+        if rows != wanted or len(found[part]) != len(wanted):
+            missing = [row for row in wanted if row not in rows]
+            return f"{part}: not found {missing}, instead {[row for row in rows if row not in wanted]}"
     if sorted(found["records"]) != sorted(case["records"]):
         return f"topics {sorted(found['records'])} instead of {sorted(case['records'])}"
     for topic, rows in case["records"].items():
@@ -185,7 +190,7 @@ def difference(case: Row) -> str | None:
 def first_difference(found: list[Row], wanted: list[Row]) -> str | None:
     for at, (one, other) in enumerate(zip(found, wanted, strict=False)):
         for name, value in one.items():
-            if name == "timestamp" and other[name] == "wall clock":
+            if (name == "timestamp" and other[name] == "wall clock") or name not in other:
                 continue
             if value != other[name]:
                 return f"record {at}: {name} is {value}, recorded {other[name]}"
