@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from streams.runtime.worker.exactly_once import EXACTLY_ONCE
 from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Steps
 from streams.runtime.worker.lifecycle import WorkerState
 from streams.topology.node import TaskId
+from tests.engines import local_engine, stop_broker
+from tests.streams.apps import lag, produce, records, running, topics, wait_for
 from tests.streams.runtime.crew import CHANGELOG, OUT, SESSION_MS, WORDS, Crew
 from tests.streams.runtime.test_zombies import counting, processed
 
@@ -440,3 +443,25 @@ def test_one_that_is_fenced_while_it_aborts_joins_again(
     crew.commit(worker)
     assert crew.not_once() == []
     twin.close()
+
+
+def test_a_broker_process_is_killed_in_the_middle_and_every_update_is_there_once(tmp_path: Path) -> None:
+    rounds, data = 12, tmp_path / "data"
+    settings: dict[str, Any] = {
+        "processing_guarantee": "exactly_once_v2", "commit_interval_ms": 20, "statestore_cache_max_bytes": 0,
+        "state_dir": str(tmp_path / "state"),
+    }  # fmt: skip
+    with local_engine(data) as servers:
+        topics(servers, words=2, out=2)
+        for part in (range(rounds // 2), range(rounds // 2, rounds)):  # two lives of the application
+            with running(counting(), servers, **settings):
+                for number in part:
+                    produce(servers, "words", [(word, "x") for word in WORDS])
+                    if number % 4 == 2:
+                        stop_broker(data, signal.SIGKILL)
+                wait_for(lambda: lag(servers, "app") == 0)
+        for topic in (OUT, CHANGELOG):
+            seen: dict[str, list[int]] = {}
+            for record in records(servers, topic, isolation="read_committed"):
+                seen.setdefault(record.key, []).append(record.value)
+            assert seen == {word: list(range(1, rounds + 1)) for word in WORDS}
