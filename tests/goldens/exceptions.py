@@ -20,7 +20,6 @@ class Instead(NamedTuple):
 COPARTITIONING = "co-partitioning is always checked; Java's classic protocol lets such joins run and miss"
 AT_ONCE = "what would fail at the first record is refused where it is written"
 A_QUERY = "interactive queries"
-EXACTLY_ONCE = "exactly-once"
 STREAMS_PROTOCOL = "the streams rebalance protocol"
 
 DIFFERS: dict[str, Instead] = {
@@ -77,8 +76,6 @@ DIFFERS: dict[str, Instead] = {
 }
 
 NOT_BUILT: dict[str, str] = {
-    "exactly once with too many in flight": EXACTLY_ONCE,
-    "exactly once with long commit interval": EXACTLY_ONCE,
     "processor.wrapper.class=java.lang.String": "processor wrappers",
     "streams protocol with standbys": STREAMS_PROTOCOL,
     "streams protocol: missing source topic": STREAMS_PROTOCOL,
