@@ -256,7 +256,7 @@ def generate(order: Mapping[str, Any]) -> Mapping[str, Any]:
 def consume(order: Mapping[str, Any]) -> Mapping[str, Any]:
     """Polls a topic; when each record came."""
     door = connect(order["address"], "consumer")
-    reader = door.reader(Isolation.READ_UNCOMMITTED)
+    reader = door.reader(Isolation.READ_COMMITTED if order["committed"] else Isolation.READ_UNCOMMITTED)
     reader.seek({TopicPartition(order["topic"], 0): 0})
     reader.poll(0)
     print("ready", flush=True)

@@ -34,22 +34,31 @@ LONGEST_S = 60.0
 
 
 def measured(engine: Engine, options: Options) -> Iterator[Value]:
-    """From the generator's send to the consumer's poll: without a job (the floor of the method), then with a count."""
-    for name, title in (("none", "no job between"), ("W2/cache0", "count without cache")):
-        for quantile, ms in _latencies(engine, name, options.records).items():
+    """From the generator's send to the consumer's poll: without a job (the floor of the method), then with a count; and
+    with one exactly once, to a consumer of what is committed."""
+    rows: tuple[tuple[str, str, Mapping[str, str]], ...] = (
+        ("none", "no job between", {}),
+        ("W2/cache0", "count without cache", {}),
+        ("W2/cache0", "the same exactly once", {"processing.guarantee": "exactly_once_v2"}),
+    )
+    for name, title, config in rows:
+        for quantile, ms in _latencies(engine, name, options.records, {**options.config, **config}).items():
             yield Value(f"W12/{quantile}", f"{RATE:,} records/s, {title}", ms, "ms")
 
 
-def _latencies(engine: Engine, name: str, records: int | None) -> Mapping[str, float]:
+def _latencies(
+    engine: Engine, name: str, records: int | None, config: Mapping[str, str]
+) -> Mapping[str, float]:
     source = engine.topic("lat-in")
     sink = source if name == "none" else engine.topic("lat-out")
     seconds = WARM_S + MEASURED_S
     total = records or int(seconds * RATE)
     base = {"address": engine.address, "broker": engine.pid, "total": total}
     job = None
-    consumer = _started("consume", {**base, "topic": sink})
+    consumer = _started("consume", {**base, "topic": sink, "committed": "processing.guarantee" in config})
     if name != "none":
-        order = {**base, "name": name, "application": f"bench-{source}", "topics": {"orders": source, "out": sink}}
+        topics = {"orders": source, "out": sink}
+        order = {**base, "name": name, "application": f"bench-{source}", "topics": topics, "config": config}
         job = _started("wait", order)
     try:
         sent = child("generate", {**base, "topic": source, "rate": RATE})["times"]

@@ -47,7 +47,7 @@ STEPS = (
     ("asked to join", "streams.clients.group_membership", "GroupMembership.rejoin"),
     ("tasks given", "streams.runtime.worker.tasks", "Tasks.take"),
     ("positions fetched", "streams.clients.group_membership", "GroupMembership.committed"),
-    ("transactions begun", "streams.runtime.worker.transactions", "Transactions.init"),
+    ("transactions begun", "streams.runtime.worker.transactions", "Transactions.ready"),
     ("restored a slice", "streams.runtime.tasks.restore", "Restorer.step"),
     ("tasks started", "streams.runtime.worker.tasks", "Tasks.start_restored"),
 )
