@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from streams.config.clients import CONSUMER, FETCH_BYTES, PRODUCER, ClientConfig
-from streams.errors import KafkaException
+from streams.errors import (
+    InvalidPidMappingException,
+    InvalidProducerEpochException,
+    InvalidRecordException,
+    InvalidTimestampException,
+    InvalidTxnStateException,
+    KafkaException,
+    ProducerFencedException,
+    RecordTooLargeException,
+)
 from streams.record import RecordBatch, TopicPartition
 from streams.world import World
 
@@ -192,6 +201,19 @@ class WriterSettings:
 
 
 WRITER_DEFAULTS = WriterSettings.of(ClientConfig(PRODUCER, {}))
+
+
+OF_ONE_RECORD = (InvalidRecordException, InvalidTimestampException, RecordTooLargeException)
+"""What a batch is refused with for what records in it are. The others can be sent without them, and a transaction be
+committed."""
+FENCED = (
+    ProducerFencedException,
+    InvalidProducerEpochException,
+    InvalidPidMappingException,
+    InvalidTxnStateException,
+)
+"""Whoever is told one of these writes nothing more under its identity: another has its transactional id, or the engine
+has ended its transaction."""
 
 
 class Sent(NamedTuple):

@@ -11,14 +11,14 @@ from functools import partial
 from types import TracebackType
 
 from streams.clients.accumulator import NEVER, ProducerBatch, RecordAccumulator, size_of
-from streams.clients.api import ConsumerGroupMetadata, Door, Sent
+from streams.clients.api import FENCED, ConsumerGroupMetadata, Door, Sent
 from streams.clients.api import Position as OffsetAndMetadata
 from streams.clients.background import LOCK_S, background_of
 from streams.clients.connect import connect
 from streams.clients.positions import positions_of
 from streams.clients.request_size import check_request_size
 from streams.clients.settings import ProducerSettings, producer_settings
-from streams.clients.transaction_manager import FATAL, TransactionManager
+from streams.clients.transaction_manager import TransactionManager
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import (
     BackgroundThreadException,
@@ -57,7 +57,7 @@ RAISED = (
     IllegalArgumentException,
     BackgroundThreadException,
     TransactionAbortableException,
-    *FATAL,
+    *FENCED,
 )
 """Errors that `send` raises; its future has all others."""
 

@@ -17,14 +17,12 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from streams.clients.api import ConsumerGroupMetadata, Position, TransactionalWriter
+from streams.clients.api import FENCED, ConsumerGroupMetadata, Position, TransactionalWriter
 from streams.errors import (
     CommitFailedException,
     IllegalGenerationException,
     IllegalStateException,
-    InvalidPidMappingException,
     InvalidProducerEpochException,
-    InvalidTxnStateException,
     KafkaException,
     ProducerFencedException,
     TimeoutException,
@@ -35,14 +33,6 @@ from streams.record import TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-FATAL = (
-    ProducerFencedException,
-    InvalidProducerEpochException,
-    InvalidPidMappingException,
-    InvalidTxnStateException,
-)
-"""After one of these a producer writes nothing more."""
 
 
 class State(enum.Enum):
@@ -187,7 +177,7 @@ class TransactionManager:
 
     def failed(self, error: KafkaException) -> None:
         """Something of the transaction failed for good: it can only be aborted, or not even that."""
-        if isinstance(error, FATAL):
+        if isinstance(error, FENCED):
             if self.state is not State.FATAL_ERROR:
                 self._error = error
             self.state = State.FATAL_ERROR

@@ -17,14 +17,11 @@ from itertools import islice
 
 from broker_local.log.format import PackedBatch, halves
 from broker_local.protocol.requests.records import GroupMember
-from streams.clients.api import Sent
+from streams.clients.api import OF_ONE_RECORD, Sent
 from streams.clients.local.identity import Identity
 from streams.errors import (
-    InvalidRecordException,
-    InvalidTimestampException,
     KafkaException,
     OutOfOrderSequenceException,
-    RecordTooLargeException,
     RetriableException,
     TimeoutException,
 )
@@ -34,8 +31,6 @@ MOST_OUT = 5
 """Batches of one queue without an answer; Kafka's `max.in.flight.requests.per.connection` with idempotence."""
 SEQUENCES = 0x7FFFFFFF
 NEVER = float("inf")
-OF_ONE_RECORD = (InvalidRecordException, InvalidTimestampException, RecordTooLargeException)
-"""Errors of a batch that may be those of one record in it."""
 
 
 class InFlightBatch:

@@ -24,6 +24,8 @@ from broker_local.protocol.requests.transactions import (
     TransactionOffsets,
 )
 from streams.clients.api import (
+    FENCED,
+    OF_ONE_RECORD,
     ConsumerGroupMetadata,
     GroupMember,
     Position,
@@ -34,19 +36,14 @@ from streams.clients.api import (
 from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
 from streams.clients.local.identity import TransactionIdentity
-from streams.clients.local.partition_queue import OF_ONE_RECORD
 from streams.clients.local.writer import LocalWriter
 from streams.errors import (
     BrokerNotFoundException,
     ConcurrentTransactionsException,
     IllegalArgumentException,
     IllegalStateException,
-    InvalidPidMappingException,
-    InvalidProducerEpochException,
-    InvalidTxnStateException,
     KafkaException,
     KafkaStorageException,
-    ProducerFencedException,
     TimeoutException,
     TransactionAbortableException,
 )
@@ -54,13 +51,6 @@ from streams.record import RecordBatch, TopicPartition
 
 R = TypeVar("R", bound=Reply)
 
-OVER = (
-    ProducerFencedException,
-    InvalidProducerEpochException,
-    InvalidPidMappingException,
-    InvalidTxnStateException,
-)
-"""Whoever is told one of these writes nothing more under its identity."""
 PASSING = (ConcurrentTransactionsException, KafkaStorageException)
 """What the broker answers for the moment: nothing was done, and the same is asked again."""
 
@@ -265,7 +255,7 @@ class LocalTransactionalWriter:
 
     def _fail(self, error: KafkaException) -> None:
         """The transaction cannot be committed; nothing more of it is sent, and nothing waited for."""
-        if isinstance(error, OVER):
+        if isinstance(error, FENCED):
             self._over = self._over or error
         if self._failure is None:
             self._failure = error
@@ -309,7 +299,7 @@ class LocalTransactionalWriter:
                 return self._connection.ask(request, name, left)
             except TimeoutException:
                 continue
-            except OVER as error:
+            except FENCED as error:
                 self._over = error
                 raise
             except PASSING as error:

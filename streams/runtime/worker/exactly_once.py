@@ -9,12 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from streams.clients.api import Isolation
+from streams.clients.api import FENCED, Isolation
 from streams.errors import (
-    InvalidPidMappingException,
-    InvalidProducerEpochException,
-    InvalidTxnStateException,
-    ProducerFencedException,
     TaskCorruptedException,
     TransactionAbortableException,
 )
@@ -32,7 +28,7 @@ from streams.runtime.worker.guarantee import (
 )
 
 #                     working committing revoking ending in_round
-_FENCED = Outcomes(REJOIN, REJOIN, REJOIN, REJOIN, REJOIN)
+_LOST = Outcomes(REJOIN, REJOIN, REJOIN, REJOIN, REJOIN)
 """Another writer has this one's id, or the engine has ended its transaction: time was up, the connection or the
 membership lost. Whose the tasks are now, the group says."""
 _DOOMED = Outcomes(ABORT, ABORT, ABORT, GIVE_UP, END)
@@ -40,10 +36,7 @@ _DOOMED = Outcomes(ABORT, ABORT, ABORT, GIVE_UP, END)
 
 FAILURES: Mapping[type[Exception], Outcomes] = {
     **AT_LEAST_ONCE_FAILURES,
-    ProducerFencedException: _FENCED,
-    InvalidProducerEpochException: _FENCED,
-    InvalidPidMappingException: _FENCED,
-    InvalidTxnStateException: _FENCED,
+    **dict.fromkeys(FENCED, _LOST),
     TransactionAbortableException: _DOOMED,
     TaskCorruptedException: _DOOMED,
 }

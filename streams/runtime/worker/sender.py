@@ -11,21 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from streams.clients.api import GroupMember, Sent, Writer
+from streams.clients.api import FENCED, OF_ONE_RECORD, GroupMember, Sent, Writer
 from streams.clients.request_size import LARGEST, check_request_size
 from streams.dropped import Drop
 from streams.errors import (
     FencedInstanceIdException,
     FencedMemberEpochException,
-    InvalidPidMappingException,
-    InvalidProducerEpochException,
-    InvalidRecordException,
-    InvalidTimestampException,
-    InvalidTxnStateException,
     KafkaException,
     OutOfOrderSequenceException,
-    ProducerFencedException,
-    RecordTooLargeException,
     RetriableException,
     StreamsException,
     TaskCorruptedException,
@@ -43,18 +36,9 @@ from streams.topology.node import TaskId
 log = logging.getLogger("streams.runtime.sender")
 
 MEMBER_ENDED = (FencedMemberEpochException, FencedInstanceIdException)
-WRITER_ENDED = (
-    *MEMBER_ENDED,
-    ProducerFencedException,
-    InvalidProducerEpochException,
-    InvalidPidMappingException,
-    InvalidTxnStateException,
-)
-"""The engine has given a transaction up, or another writer has its id."""
+WRITER_ENDED = (*MEMBER_ENDED, *FENCED)
 OF_THE_TRANSACTION = (TransactionAbortableException, TransactionAbortedException, OutOfOrderSequenceException)
 """Only an abort helps, and it does."""
-OF_ONE_RECORD = (RecordTooLargeException, InvalidRecordException, InvalidTimestampException)
-"""What the engine refuses for what a record is: a transaction may be committed without it."""
 
 
 class Refusal(NamedTuple):

@@ -118,7 +118,7 @@ def a_failed_batch_is_passed_over(patch: Patch) -> None:
     """What was not stored does not keep the rest from being committed."""
 
     def fail(self: LocalTransactionalWriter, error: KafkaException) -> None:
-        if isinstance(error, transactional_writer.OVER):
+        if isinstance(error, transactional_writer.FENCED):
             self._over = self._over or error
 
     patch.setattr(LocalTransactionalWriter, "_fail", fail)
