@@ -112,7 +112,8 @@ class ClientRun:
             problems.append(f"these do not end: {[each.name for each in cluster.processes()]}")
         self.logs = read_all(world, door, cluster.partitions(), Isolation.READ_COMMITTED)
         everything = read_all(world, door, cluster.partitions(), Isolation.READ_UNCOMMITTED)
-        end = End(self.logs, everything, self._positions(), cluster.may_be_lost())
+        prompt = not any(cluster.faults[each] for each in ("freeze process", "freeze broker", "slow network"))
+        end = End(self.logs, everything, self._positions(), cluster.may_be_lost(), prompt)
         problems += check(self._history, end, "reader")
         if self._shape.copiers:
             problems += copied(end, "t", "copy")

@@ -112,6 +112,8 @@ class End:
     everything: Logs
     positions: Mapping[str, Mapping[TopicPartition, int]]
     may_be_lost: tuple[tuple[float, float], ...]
+    prompt: bool = True
+    """Nobody was kept for long between learning a position and being shown the first record from there."""
 
     def forgiven(self, at_ms: float) -> bool:
         """May what was acknowledged then be gone?"""
@@ -139,10 +141,7 @@ def check(history: History, end: End, group: str) -> Iterator[str]:
     yield from _sends(history, end, place)
     yield from shown_right(history, end)
     yield from _delivered(history, end, group)
-    for commit in history.commits:
-        stands = end.positions.get(commit.group, {}).get(commit.partition, 0)
-        if stands < commit.offset and not end.forgiven(commit.at_ms):
-            yield f"stale offset: {commit} was acknowledged, and {stands} stands"
+    yield from _positions(history, end, group)
 
 
 def _sends(history: History, end: End, place: Mapping[bytes, tuple[TopicPartition, int]]) -> Iterator[str]:
@@ -191,6 +190,25 @@ def shown_right(history: History, end: End) -> Iterator[str]:
             if skipped:
                 yield f"skipped: {skipped} before {shown}"
         at[key] = shown.offset
+
+
+def _positions(history: History, end: End, group: str) -> Iterator[str]:
+    """A position that was acknowledged stands, at the end and wherever somebody begins by it."""
+    lasting = [each for each in history.commits if not end.forgiven(each.at_ms)]
+    for commit in lasting:
+        stands = end.positions.get(commit.group, {}).get(commit.partition, 0)
+        if stands < commit.offset:
+            yield f"stale offset: {commit} was acknowledged, and {stands} stands"
+    begun: set[tuple[str, int, TopicPartition]] = set()
+    for shown in history.shown:
+        key = (shown.reader, shown.assignment, shown.partition)
+        if key in begun or not shown.reader.startswith(group):
+            continue
+        begun.add(key)
+        before = [each for each in lasting if each.partition == shown.partition and each.at_ms < shown.at_ms]
+        newest = max(before, key=lambda each: each.offset, default=None)
+        if end.prompt and newest is not None and newest.offset > shown.offset:
+            yield f"stale offset: {newest} was acknowledged, and {shown.reader} begins at {shown.offset}"
 
 
 def _delivered(history: History, end: End, group: str) -> Iterator[str]:

@@ -99,6 +99,13 @@ def test_a_position_that_went_back_is_stale() -> None:
     assert any(each.startswith("stale offset") for each in _problems(history, back))
 
 
+def test_who_begins_before_a_position_that_was_acknowledged_has_a_stale_one() -> None:
+    history, end = _world()
+    late = replace(_shown(ONE, 0, b"w:0", reader="reader-1"), at_ms=200.0)
+    history.shown.append(late)
+    assert any("begins at 0" in each for each in _problems(history, end))
+
+
 def test_a_power_cut_may_take_what_was_acknowledged_just_before_it_and_never_half() -> None:
     history, end = _world()
     forgiven = replace(end, may_be_lost=((50.0, 150.0),))

@@ -7,7 +7,7 @@ at which each was found first; tests simulate those again. `python -m tests.simu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -30,6 +30,8 @@ class Planted:
         guarantee: under which it is searched.
         workload: in which; None: any.
         faults: kinds that are drawn; none: all.
+        also: what is replaced beside, since something else would keep the bug from doing harm.
+        but: what begins so is no find: it comes of `also`.
     """
 
     name: str
@@ -39,18 +41,28 @@ class Planted:
     guarantee: str = EXACTLY_ONCE
     workload: str | None = None
     faults: tuple[str, ...] = ()
+    also: tuple[tuple[str, Callable[[Thing], Thing]], ...] = ()
+    but: str | None = None
 
 
 @contextmanager
 def planted(bug: Planted) -> Iterator[None]:
     """The product has this bug inside."""
-    module, _, path = bug.place.partition(":")
+    with ExitStack() as places:
+        for place, instead in ((bug.place, bug.instead), *bug.also):
+            places.enter_context(_replaced(place, instead))
+        yield
+
+
+@contextmanager
+def _replaced(place: str, instead: Callable[[Thing], Thing]) -> Iterator[None]:
+    module, _, path = place.partition(":")
     owner: Thing = import_module(module)
     *outer, name = path.split(".")
     for each in outer:
         owner = getattr(owner, each)
     original = vars(owner)[name] if isinstance(owner, type) else getattr(owner, name)
-    setattr(owner, name, bug.instead(original))
+    setattr(owner, name, instead(original))
     try:
         yield
     finally:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from broker_local.log.format import CONTROL
+from broker_local.log.transactions import is_aborted
+from broker_local.protocol.requests.records import READ_COMMITTED
 from streams.clients.api import Position
 from streams.runtime.worker.commit import offsets as offsets_alone
 from tests.simulation.planted import AT_LEAST_ONCE, Planted, Thing
+from tests.simulation.planted.transactions import none
 from tests.simulation.simulation import CLIENTS
 
 
@@ -92,11 +96,15 @@ def _caught_up(original: Thing) -> Thing:
 def _does_not_skip(original: Thing) -> Thing:
     """A fetch that has nothing to show says nothing (trap 2)."""
 
-    def part(*given: Any) -> Any:
-        found, size = original(*given)
-        if found is not None and not size and not found.error and found.next_offset != given[1].offset:
-            return None, 0
-        return found, size
+    def part(broker: Any, position: Any, isolation: int, *others: Any) -> Any:
+        found, size = original(broker, position, isolation, *others)
+        if found is None or found.error or isolation != READ_COMMITTED or found.next_offset == position.offset:
+            return found, size
+        log = broker.logs.partition(position.topic, position.partition)
+        aborted = log._transactions.between(position.offset, found.next_offset)
+        ahead = [header for header in log.headers(position.offset) if header.base_offset < found.next_offset]
+        shown = [each for each in ahead if not each.flags & CONTROL and not is_aborted(each, aborted)]
+        return (found, size) if shown else (None, 0)
 
     return part
 
@@ -142,7 +150,7 @@ BUGS = (
         "streams.runtime.worker.sender:Sender.await_acks",
         _not_waited_for,
         guarantee=AT_LEAST_ONCE,
-        faults=("kill process", "slow network", "cut connections"),
+        faults=("kill broker", "kill process", "cut connections"),
     ),
     Planted(
         "caches-not-flushed",
@@ -199,7 +207,9 @@ BUGS = (
         "a restore takes the last stable offset for the end of the log (trap 1)",
         "streams.runtime.tasks.restore:Restorer._take",
         _caught_up,
-        faults=("kill process", "freeze process"),
+        faults=("freeze process", "join", "leave"),
+        also=(("broker_local.coordinator.transaction:member_out", none),),
+        but="the transaction of",
     ),
     Planted(
         "a-fetch-cannot-skip",

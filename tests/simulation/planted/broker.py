@@ -52,8 +52,8 @@ def _same_boot(original: Thing) -> Thing:
     return read
 
 
-def _as_they_are_now(original: Thing) -> Thing:
-    return lambda self, clean, ends=None: original(self, clean, {each: each.end for each in self.open_partitions})
+def _never_moved_on(original: Thing) -> Thing:
+    return lambda self, files: original(self._replace(recovery_point=None), files)
 
 
 def _only_logs(original: Thing) -> Thing:
@@ -134,11 +134,12 @@ BUGS = (
         faults=("power cut", "slow disk"),
     ),
     Planted(
-        "recovery-point-ahead",
-        "the recovery point says that more is durable than was when the flush began",
-        "broker_local.log.log_manager:LogManager._recovery_point_now",
-        _as_they_are_now,
-        faults=("power cut", "slow disk"),
+        "recovery-point-not-moved-on",
+        "what is on the disk is cut off after a power cut, since the recovery point stays where it was",
+        "broker_local.log.log_manager:Flush.run",
+        _never_moved_on,
+        workload=CLIENTS,
+        faults=("power cut",),
     ),
     Planted(
         "only-logs-are-synced",
@@ -179,5 +180,6 @@ BUGS = (
         "records are deleted up to and with the position that is given",
         "broker_local.log.partition:Partition.delete_records",
         _all_marked_gone,
+        faults=("slow functions", "freeze process", "join"),
     ),
 )

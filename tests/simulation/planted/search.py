@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.simulation.faults import Kinds
 from tests.simulation.planted import Planted, applications, broker, planted, transactions
 from tests.simulation.running import Wanted, run_all, run_one
+from tests.simulation.simulation import Outcome
 
 MOST = 2_000
 SEEDS = Path(__file__).parent / "seeds.json"
@@ -30,7 +31,12 @@ def known() -> dict[str, int]:
 def found_at(bug: Planted, seed: int) -> list[str]:
     """What is wrong at a seed with a bug."""
     with planted(bug):
-        return run_one(wanted(bug, seed))[1].problems
+        return finds(bug, run_one(wanted(bug, seed))[1])
+
+
+def finds(bug: Planted, outcome: Outcome) -> list[str]:
+    """What of an outcome shows a bug."""
+    return [each for each in outcome.problems if bug.but is None or not each.startswith(bug.but)]
 
 
 def search(bug: Planted, most: int, processes: int) -> tuple[int, str] | None:
@@ -39,13 +45,13 @@ def search(bug: Planted, most: int, processes: int) -> tuple[int, str] | None:
     while first <= most:
         with planted(bug):
             several = run_all([wanted(bug, seed) for seed in range(first, most + 1)], processes)
-            found = next(((one, outcome) for one, outcome in several if outcome.problems), None)
+            found = next(((one, outcome) for one, outcome in several if finds(bug, outcome)), None)
             several.close()
         if found is None:
             return None
         one, outcome = found
         if not run_one(one)[1].problems:
-            return one.seed, outcome.problems[0]
+            return one.seed, finds(bug, outcome)[0]
         first = one.seed + 1
     return None
 

@@ -16,7 +16,7 @@ def _same(original: Thing) -> Thing:
     return lambda producer, fresh: producer
 
 
-def _none(original: Thing) -> Thing:
+def none(original: Thing) -> Thing:
     return lambda *given, **named: []
 
 
@@ -125,7 +125,7 @@ BUGS = (
         "no-abort-at-eviction",
         "a member is put out, and its transaction stays open",
         "broker_local.coordinator.transaction:member_out",
-        _none,
+        none,
         faults=("freeze process", "slow network", "join"),
     ),
     Planted(
