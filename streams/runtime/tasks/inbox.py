@@ -313,7 +313,7 @@ class Inbox:
                 return True
             if queue.idle_until is None:
                 queue.idle_until = now + idle
-            if now < queue.idle_until:
+            if 0 < queue.idle_until - now <= idle:  # where the wall clock was set back nothing is waited for
                 return True
         if idle:
             self._enforced.value += 1

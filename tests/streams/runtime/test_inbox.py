@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,6 +123,15 @@ def test_a_record_before_its_time_is_waited_for_only_as_long_as_the_setting_says
     assert box.next_run(100, None) is None
     assert box.next_run(149, None) is None
     assert box.next_run(150, None) is not None
+
+
+@pytest.mark.parametrize("idle", [0, 50])
+def test_a_wall_clock_that_is_set_back_is_not_waited_for(idle: int) -> None:
+    box = inbox(A, B, idle=idle)
+    box.add(fetched(A, batch([5])))
+    box.add(fetched(B, None, caught_up_at=0))
+    box.next_run(3_600_000, None)
+    assert box.next_run(1_000, None) is not None
 
 
 def test_a_partition_whose_end_is_not_reached_is_waited_for() -> None:
