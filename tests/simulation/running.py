@@ -44,8 +44,9 @@ def run_one(wanted: Wanted) -> tuple[Wanted, Outcome]:
 
 def _alone_on_a_core(numbers: multiprocessing.Queue[int]) -> None:
     """Threads that take turns do so faster where they need not be told on another core."""
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[numbers.get() % len(cores)]})
+    cores, number = sorted(os.sched_getaffinity(0)), numbers.get()
+    numbers.put(number)  # for who takes its place after a while
+    os.sched_setaffinity(0, {cores[number % len(cores)]})
 
 
 def run_all(wanted: Sequence[Wanted], processes: int) -> Iterator[tuple[Wanted, Outcome]]:
