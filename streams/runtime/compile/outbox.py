@@ -196,6 +196,7 @@ class Outbox:
         self._counters: dict[str, Counter] = {}
         self._columns: dict[TopicPartition, Column] = {}
         self._turns: dict[str, int] = {}
+        self._changelogs: set[str] = set()
         self._column = column
 
     def partitions(self, topic: str) -> int:
@@ -217,6 +218,7 @@ class Outbox:
 
     def changelog(self, topic: str, partition: int, headers: Headers = ()) -> ChangelogHook:
         """A hook that takes the rows of a store (statestore.api.ChangelogHook)."""
+        self._changelogs.add(topic)
         put_key, put_value, put_time, put_headers = self.column(topic, partition).appenders
         if headers:
 
@@ -256,7 +258,8 @@ class Outbox:
         self.put(TopicPartition(topic, place), key, value, timestamp, headers)
 
     def due(self, now: int, idle: bool) -> list[Outgoing]:
-        """The batches that should leave now.
+        """The batches that should leave now, those of changelogs last: whoever dies between two of them repeats
+        results, and does not lose those of which a store knows already that they are out (`suppress`).
 
         Args:
             now: wall clock in ms.
@@ -277,6 +280,7 @@ class Outbox:
                 or column.measure() >= BATCH_BYTES
             ):
                 self._take(where, column, out)
+        out.sort(key=lambda each: each[0].topic in self._changelogs)
         return out
 
     def oldest(self, topics: frozenset[str]) -> int | None:

@@ -113,3 +113,12 @@ def test_a_changelog_hook_writes_rows_with_its_headers() -> None:
     (out,) = box.due(0, idle=True)
     assert out.partition == TopicPartition("log", 2)
     assert rows(out) == [(b"k", b"v", 5, (("v", b"\x03"),))]
+
+
+def test_results_leave_before_what_the_stores_know_of_them() -> None:
+    box = outbox()
+    log = box.changelog("log", 0)
+    log(b"k", None, 0, None)
+    fill(box, 1)
+    assert [where.topic for where, _ in box.due(0, True)][-1] == "log"
+    assert len(box.due(0, True)) == 0
