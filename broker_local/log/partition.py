@@ -122,7 +122,10 @@ class Partition:
         self.log_start = max(self._state.start, self._segments[0].base if self._segments else 0)
         self.log_epoch = max([known.epoch, *(epoch for epoch, _ in self._state.cuts)])
         self.durable_end = self.end
-        if self.end > known.end or self.cut_bytes:
+        # A last segment that nothing is known of may have been made by one that was killed before it wrote: its entry
+        # in the directory is on no disk, and no later write would see to that.
+        young = bool(self._segments) and self._segments[-1].base >= known.end
+        if self.end > known.end or self.cut_bytes or young:
             self.durable_end = min(known.end, self.end)
             for path in _directories(self._where):
                 self._dirty(path)
