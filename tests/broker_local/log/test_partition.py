@@ -6,7 +6,7 @@ import pytest
 
 from broker_local.base.error_codes import ErrorCode
 from broker_local.base.faults import Corruption, DiskFailed, Refusal
-from broker_local.base.mem_files import MemFiles, Plan
+from broker_local.base.mem_files import Killed, MemFiles, Plan
 from broker_local.log import compaction
 from broker_local.log import format as batches
 from broker_local.log.partition import LogAppendInfo, OffsetAndTimestamp, Partition, Read
@@ -354,6 +354,22 @@ def test_producers_outlive_a_kill_that_is_followed_by_a_power_cut() -> None:
     partition = open_partition(left, LogCheckpoint(0, 1, lost_power=True, now=NOW), segment_bytes=400)
     assert partition.log_start == 7
     assert partition.append(again, NOW).duplicate
+
+
+def test_a_log_whose_first_file_was_made_by_one_that_was_killed_then_outlives_a_power_cut() -> None:
+    files = MemFiles(power=True)
+    files.make_directory("topics")
+    files.fsync("")
+    partition = open_partition(files)
+    files.plan = Plan(1, "kill", calls=frozenset(("write",)))
+    with pytest.raises(Killed):
+        partition.append(batch([b"lost"]), NOW)
+    killed = files.after_kill()
+    partition = open_partition(killed, LogCheckpoint(0, 0, now=NOW))
+    partition.append(batch([b"kept"]), NOW)
+    sync(killed, partition)
+    left = killed.after_power_cut()
+    assert open_partition(left, LogCheckpoint(1, 0, lost_power=True, now=NOW)).end == 1
 
 
 def test_the_silent_producers_of_a_compacted_log_are_forgotten() -> None:
