@@ -17,6 +17,12 @@ class Clock(Protocol):
         ...
 
 
+def passed(since: int, now: int, interval: int) -> bool:
+    """Has so much time passed since then, by a wall clock? If that was set back nobody knows, and it has: else whoever
+    waits would wait until it is there again."""
+    return not 0 <= now - since < interval
+
+
 class ManualClock:
     """A clock that moves only when told to: for tests, the test driver and simulations.
 

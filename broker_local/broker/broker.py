@@ -27,6 +27,7 @@ from broker_local.coordinator.transaction_state import (
     Transaction,
     TransactionRecord,
     TransactionSettings,
+    TransactionState,
 )
 from broker_local.coordinator.transaction_state import replay as replay_transaction
 from broker_local.log.log_manager import UPKEEP, Durability, LogManager, Upkeep
@@ -159,6 +160,11 @@ class Broker:
         elif before is not None:
             for pending in before.offsets:
                 self.wake(stable_key(pending.member.group))
+
+    def open_transactions(self) -> dict[str, TransactionState]:
+        """By transactional id: those that go on, and those that are being ended."""
+        found = ((name, self.transactions.subjects[name].state) for name in (*self.ongoing, *self.ending))
+        return {name: state for name, state in found if state is not None}
 
     def _mark(self, marker: Marker, at: int) -> None:
         """Appends a marker to the log of a partition, if that is there and does not have it yet."""

@@ -116,9 +116,7 @@ def committed(broker: Broker, peer: Peer, request: wire.Committed, at: Instant) 
 
 
 def _unstable(broker: Broker, request: wire.Committed) -> bool:
-    known = broker.transactions.subjects
-    states = [known[name].state for name in (*broker.ongoing, *broker.ending)]
-    found = unstable(states, request.group)
+    found = unstable(broker.open_transactions().values(), request.group)
     return bool(found) and (
         request.parts is None or any((part.topic, part.partition) in found for part in request.parts)
     )

@@ -129,9 +129,8 @@ def describe(broker: Broker, peer: Peer, request: wire.DescribeTransactions, at:
 
 
 def _open_in(broker: Broker, places: Set[PartitionKey]) -> list[str]:
-    known = broker.transactions.subjects
-    states = {name: known[name].state for name in (*broker.ongoing, *broker.ending)}
-    return [name for name, state in states.items() if state is not None and not places.isdisjoint(state.partitions)]
+    states = broker.open_transactions().items()
+    return [name for name, state in states if not places.isdisjoint(state.partitions)]
 
 
 def _ask(

@@ -27,7 +27,7 @@ from streams.clients.errors_by_number import exception
 from streams.clients.local.admin import LocalAdmin
 from streams.clients.local.connection import Connection
 from streams.clients.local.group import LocalGroupLink
-from streams.clients.local.identity import NoIdentity, ProducerIds
+from streams.clients.local.identity import ProducerIds, SharedIdentity
 from streams.clients.local.reader import LocalReader
 from streams.clients.local.transactional_writer import LocalTransactionalWriter
 from streams.clients.local.writer import LocalWriter
@@ -59,7 +59,7 @@ class LocalDoor:
         """See `Door.writer`."""
         connection = self._connection()
         if not settings.idempotent:
-            return LocalWriter(connection, settings, NoIdentity())
+            return LocalWriter(connection, settings, SharedIdentity())
 
         def ask(timeout_ms: int) -> tuple[int, int]:
             reply = connection.ask(ProducerId(), "", min(timeout_ms, settings.metadata_timeout_ms))

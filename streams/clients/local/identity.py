@@ -54,17 +54,23 @@ class Identities(Protocol):
         ...
 
 
-class NoIdentity:
-    """Nobody: what is sent again may be stored again. It is its own for every queue."""
+class SharedIdentity:
+    """The same for every queue of a writer. A gap is closed by the numbers of what comes behind it.
 
-    numbered = renews = False
-    transactional_id: str | None = None
+    Of nobody (no `transactional_id`): batches bear no sequences, and what is sent again may be stored again. Of one
+    transaction after the other: none of what comes behind a gap was stored, since the broker takes a transaction's
+    batches in their order from sequence 0 on; `producer` is set before anything is sent.
+    """
 
-    def __init__(self) -> None:
-        self.producer: Producer | None = (NO_PRODUCER, -1)
+    renews = False
+
+    def __init__(self, transactional_id: str | None = None) -> None:
+        self.transactional_id = transactional_id
+        self.numbered = transactional_id is not None
+        self.producer: Producer | None = None if self.numbered else (NO_PRODUCER, -1)
 
     def ask(self, timeout_ms: int) -> None:
-        """See `Identity.ask`."""
+        """See `Identity.ask`: there is nothing to ask for."""
 
     def skip(self, at: int, sequence: int) -> tuple[int, int]:
         """See `Identity.skip`."""
@@ -75,7 +81,7 @@ class NoIdentity:
         return self
 
     def forget(self) -> None:
-        """See `Identities.forget`."""
+        """See `Identities.forget`: they had no sequences, or their transaction is aborted."""
 
 
 class ProducerIds:
@@ -129,31 +135,3 @@ class FreshIdentity:
         self.producer = None
         self._fresh = True
         return 0, 0
-
-
-class TransactionIdentity:
-    """The producer of one transaction after the other, the same for every queue.
-
-    A gap is closed by the numbers of what comes behind it: none of that was stored, since the broker takes a
-    transaction's batches in their order from sequence 0 on.
-    """
-
-    numbered, renews = True, False
-
-    def __init__(self, transactional_id: str) -> None:
-        self.transactional_id: str | None = transactional_id
-        self.producer: Producer | None = None
-
-    def ask(self, timeout_ms: int) -> None:
-        """See `Identity.ask`: nothing is sent before there is one."""
-
-    def skip(self, at: int, sequence: int) -> tuple[int, int]:
-        """See `Identity.skip`."""
-        return at, sequence
-
-    def identity(self) -> Identity:
-        """See `Identities.identity`."""
-        return self
-
-    def forget(self) -> None:
-        """See `Identities.forget`: their transaction is aborted as this one."""

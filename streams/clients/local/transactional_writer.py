@@ -35,7 +35,7 @@ from streams.clients.api import (
 )
 from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
-from streams.clients.local.identity import TransactionIdentity
+from streams.clients.local.identity import SharedIdentity
 from streams.clients.local.writer import LocalWriter
 from streams.errors import (
     BrokerNotFoundException,
@@ -80,7 +80,7 @@ class LocalTransactionalWriter:
         self._connection = connection
         self._transaction = transaction
         self._settings = settings
-        self._identity = TransactionIdentity(transaction.transactional_id)
+        self._identity = SharedIdentity(transaction.transactional_id)
         self._writer = LocalWriter(connection, settings, self._identity)
         self._state = _State.NEW
         self._failure: KafkaException | None = None  # why this transaction cannot be committed

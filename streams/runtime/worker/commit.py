@@ -81,17 +81,20 @@ def send(commit: Commit) -> None:
         raise CommitStopped
 
 
-def offsets(commit: Commit) -> None:
+def _gather(commit: Commit) -> None:
     for task in commit.tasks:
         commit.positions.update(task.committable())
+
+
+def offsets(commit: Commit) -> None:
+    _gather(commit)
     commit.offsets.commit_now(commit.positions, commit.timeout_ms)
 
 
 def add_offsets(commit: Commit) -> None:
     """Those of all tasks that take part."""
     assert commit.transactions is not None
-    for task in commit.tasks:
-        commit.positions.update(task.committable())
+    _gather(commit)
     if commit.positions:
         commit.transactions.send_offsets(commit.positions, commit.timeout_ms)
 

@@ -425,9 +425,8 @@ class Loop:
             self._clean_up()
         self._fetch(0 if worked or self.restorer.busy else self._patience(now))
 
-    @property
     def _rests(self) -> bool:
-        """Nothing is processed: it is paused, or what would come of it could not be committed."""
+        """Is nothing processed? That is so where it is paused, or what would come of it could not be committed."""
         if self._life.paused or self.spill.full:
             return True
         if self._transactions is None or not self._held or not self._transactions.old:
@@ -443,7 +442,7 @@ class Loop:
 
     def _work(self) -> int:
         """Runs every task a few times, and what is due on its clocks; how many records were taken?"""
-        if self._rests:
+        if self._rests():
             return 0
         if self._alignment is not None:
             limits = self._alignment.limits()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from streams.clients.api import Admin, Position
+from streams.clock import passed
 from streams.errors import FencedMemberEpochException, KafkaException
 from streams.record import TopicPartition
 from streams.runtime.worker.sender import Sender, migrated
@@ -42,7 +43,7 @@ class Purge:
 
     def due(self, now_ms: int) -> bool:
         """Has the interval passed?"""
-        return not 0 <= now_ms - self._done_at < self._interval_ms
+        return passed(self._done_at, now_ms, self._interval_ms)
 
     def run(self, positions: Mapping[TopicPartition, Position], now_ms: int) -> None:
         """Deletes what lies before these positions.

@@ -20,7 +20,7 @@ from streams.clients.api import GroupMember
 from streams.clients.assignors import Subscription
 from streams.clients.group_membership import GroupMembership, MembershipEvent
 from streams.clients.member import Assigned, Failed, Lead, Lost, Rebalance
-from streams.clock import Clock
+from streams.clock import Clock, passed
 from streams.errors import KafkaException, UnknownTopicOrPartitionException
 from streams.runtime.group.leader import ClusterMetadata
 from streams.runtime.group.membership import WorkerInfo, read_task_assignment, write_info
@@ -98,7 +98,7 @@ class RebalanceListener:
 
     def refresh_metadata(self, now: int) -> None:
         """Now and then: asks for a round where source topics have come, gone or grown (`metadata.max.age.ms`)."""
-        if 0 <= now - self._refreshed_at < self._me.metadata_max_age_ms:
+        if not passed(self._refreshed_at, now, self._me.metadata_max_age_ms):
             return
         self._refreshed_at = now
         try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from streams.clock import passed
 from streams.runtime.state.memory import Total
 from streams.runtime.worker.tasks import Tasks
 
@@ -90,7 +91,7 @@ class Spill:
         size, due = max(sizes, key=lambda each: each[0])
         slices = BUSY_SLICES if size > SPILL_TASK_BYTES else 1
         if size <= SPILL_TASK_BYTES:
-            late = [(size, task) for size, task in sizes if not 0 <= now - task.state.spilled_at < SPILL_EVERY_MS]
+            late = [(size, task) for size, task in sizes if passed(task.state.spilled_at, now, SPILL_EVERY_MS)]
             if not late:
                 return
             size, due = max(late, key=lambda each: each[0])

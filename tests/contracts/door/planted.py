@@ -13,7 +13,7 @@ from broker_local.protocol.requests.transactions import EndTransaction, InitTran
 from streams.clients.api import ConsumerGroupMetadata, Isolation, Position, ReaderSettings
 from streams.clients.local import door, transactional_writer
 from streams.clients.local.connection import Connection
-from streams.clients.local.identity import TransactionIdentity
+from streams.clients.local.identity import SharedIdentity
 from streams.clients.local.reader import LocalReader
 from streams.clients.local.transactional_writer import LocalTransactionalWriter
 from streams.clients.local.writer import LocalWriter
@@ -155,11 +155,12 @@ def offsets_are_committed_at_once(patch: Patch) -> None:
 def identity_is_not_told(patch: Patch) -> None:
     """Batches do not say that they belong to a transaction."""
 
-    def init(self: TransactionIdentity, transactional_id: str) -> None:
+    def init(self: SharedIdentity, transactional_id: str) -> None:
         self.transactional_id = None
+        self.numbered = True
         self.producer = None
 
-    patch.setattr(TransactionIdentity, "__init__", init)
+    patch.setattr(SharedIdentity, "__init__", init)
 
 
 def everything_is_shown(patch: Patch) -> None:

@@ -14,7 +14,7 @@ from broker_local.base.faults import Refusal
 from broker_local.log import format as batches
 from broker_local.log.producers import Producers
 from broker_local.protocol.requests.records import GroupMember
-from streams.clients.local.identity import Identity, ProducerIds, TransactionIdentity
+from streams.clients.local.identity import Identity, ProducerIds, SharedIdentity
 from streams.clients.local.partition_queue import MOST_OUT, NEVER, InFlightBatch, PartitionQueue, too_late
 from streams.errors import (
     DuplicateSequenceException,
@@ -43,7 +43,7 @@ def fresh() -> Identity:
 
 
 def transaction() -> Identity:
-    identity = TransactionIdentity("bank")
+    identity = SharedIdentity("bank")
     identity.producer = (7, 0)
     return identity
 
