@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,17 @@ def feed_until_its_end(one: Trial, dying: Instance) -> None:
             dying.ended(0.1)
 
 
+def dies_after_each(one: Trial, steps: Iterable[str], number: int, **planted: str) -> list[Instance]:
+    """One instance after the other works until it has come to the end of a step so many times, and dies there."""
+    dead = []
+    for step in steps:
+        dying = one.start(KILLED_AFTER=f"{step}:{number}", **planted)
+        feed_until_its_end(one, dying)
+        assert dying.ended() == -signal.SIGKILL
+        dead.append(dying)
+    return dead
+
+
 def tasks(instance: Instance) -> int:
     """How many tasks it had when it was last told."""
     told = [line for line in instance.said.splitlines() if " tasks in generation " in line]
@@ -56,10 +67,7 @@ def test_kills_of_instances_and_of_the_broker_lose_nothing(one: Trial) -> None:
 
 
 def test_a_process_that_dies_after_any_step_of_a_commit_loses_nothing(one: Trial) -> None:
-    for step in COMMIT:
-        dying = one.start(KILLED_AFTER=f"{step}:2")
-        feed_until_its_end(one, dying)
-        assert dying.ended() == -signal.SIGKILL
+    dies_after_each(one, COMMIT, 2)
     one.start()
     done(one)
     evidence = one.evidence()
@@ -69,11 +77,8 @@ def test_a_process_that_dies_after_any_step_of_a_commit_loses_nothing(one: Trial
 
 
 def test_a_process_that_dies_after_any_step_of_an_abort_loses_nothing(one: Trial) -> None:
-    for step in ABORT:
-        dying = one.start(PLANTED="refused", KILLED_AFTER=f"{step}:1")
-        feed_until_its_end(one, dying)
-        assert dying.ended() == -signal.SIGKILL
-        assert "back to its last commit: planted" in dying.said
+    for dead in dies_after_each(one, ABORT, 1, PLANTED="refused"):
+        assert "back to its last commit: planted" in dead.said
     survives = one.start(PLANTED="refused")
     wait_for(lambda: survives.is_up)
     one.feed(20)

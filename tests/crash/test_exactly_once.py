@@ -3,7 +3,6 @@ counted 1, 2, 3, … to what it came to, in the output, in the changelog and in 
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,7 @@ from tests.crash import zombies
 from tests.crash.faults import can_be_planned
 from tests.crash.planted_exactly import PLANTED_EXACTLY
 from tests.crash.run import torment
-from tests.crash.test_application import done, feed_until_its_end
+from tests.crash.test_application import dies_after_each, done
 from tests.crash.trial import Trial, begin, trial
 from tests.crash.verdict import Evidence, not_exactly_once
 from tests.streams.apps import wait_for
@@ -32,10 +31,7 @@ def one(tmp_path: Path) -> Iterator[Trial]:
 
 
 def test_a_process_that_dies_after_any_step_of_a_commit_is_never_seen_in_the_counts(one: Trial) -> None:
-    for step in COMMIT:
-        dying = one.start(KILLED_AFTER=f"{step}:2")
-        feed_until_its_end(one, dying)
-        assert dying.ended() == -signal.SIGKILL
+    dies_after_each(one, COMMIT, 2)
     one.start()
     done(one)
     evidence = one.evidence()
@@ -44,10 +40,7 @@ def test_a_process_that_dies_after_any_step_of_a_commit_is_never_seen_in_the_cou
 
 
 def test_a_process_that_dies_after_any_step_of_an_abort_is_never_seen_in_the_counts(one: Trial) -> None:
-    for step in ABORT:
-        dying = one.start(PLANTED="refused", KILLED_AFTER=f"{step}:1")
-        feed_until_its_end(one, dying)
-        assert dying.ended() == -signal.SIGKILL
+    dies_after_each(one, ABORT, 1, PLANTED="refused")
     survives = one.start(PLANTED="refused")
     wait_for(lambda: survives.is_up)
     one.feed(20)

@@ -13,7 +13,7 @@ from broker_local.base.mem_files import Fault, Plan
 from broker_local.protocol.requests.records import ProducedPart
 from broker_local.protocol.requests.request import Failure
 from broker_local.protocol.requests.transactions import ProducerIdReply
-from tests.broker_local.broker.test_transactions import BOTH, Writer, check, desk_of, flush, settle
+from tests.broker_local.broker.test_transactions import BOTH, Writer, check, desk_of, flush, settle, work
 from tests.broker_local.engines import Desk
 
 Said = list[tuple[str, bool]]
@@ -63,12 +63,7 @@ def lived(desk: Desk, said: Said) -> None:
     """Three transactions over two partitions and a group, one after the other. `said` has what was answered."""
     writer = Patient(desk).init()
     for round_, commit in enumerate((True, False, True)):
-        value = b"%d" % round_
-        writer.write("out", 0, value)
-        flush(desk)
-        writer.write("out", 1, value)
-        writer.offsets("g", ("in", 0, round_ + 1))
-        flush(desk)
+        work(desk, writer, round_)
         writer.end(commit)
         said.append((f"ended {round_}", commit))
     flush(desk)

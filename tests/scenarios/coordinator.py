@@ -164,23 +164,3 @@ def _record(record: GroupRecord) -> str:
         return f"generation {record.state.generation} {kind} {members}"
     offset = "gone" if record.committed is None else record.committed.offset
     return f"{record.topic}/{record.partition} {offset}"
-
-
-def replayed(script: str) -> str:
-    """The script with what it came to now."""
-    coordinator = Coordinator()
-    written: list[str] = []
-    lines = iter(script.splitlines())
-    for line in lines:
-        if line == "----":
-            for old in lines:
-                if not old:
-                    break
-            written.append("")
-            continue
-        written.append(line)
-        if line and not line.startswith("#"):
-            written.append("----")
-            came = coordinator.run(line)
-            written.extend(came.splitlines())
-    return "\n".join(written).rstrip("\n") + "\n"

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.coordinator import replayed
+from tests.scenarios.coordinator import Coordinator
+from tests.scenarios.scripts import hold, scripts
 
-SCRIPTS = sorted((Path(__file__).parent / "group").glob("*.txt"))
+SCRIPTS = scripts("group")
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=[path.stem for path in SCRIPTS])
 def test_script(path: Path) -> None:
-    script = path.read_text()
-    now = replayed(script)
-    if os.environ.get("REWRITE") == "1":
-        path.write_text(now)
-        script = now
-    assert now == script
+    hold(path, Coordinator().run)
 
 
 def test_there_are_scripts() -> None:

@@ -218,22 +218,3 @@ def _record(record: LogRecord) -> str:
     ended = "" if state.ended is None else f" after {state.ended.producer.epoch} {state.ended.how}"
     places = "".join(f" {topic}/{number}" for topic, number in state.partitions)
     return f"{state.state} {state.producer.producer_id}/{state.producer.epoch}{places}{ended}"
-
-
-def replayed(script: str) -> str:
-    """The script with what it came to now."""
-    case = Case()
-    written: list[str] = []
-    lines = iter(script.splitlines())
-    for line in lines:
-        if line == "----":
-            for old in lines:
-                if not old:
-                    break
-            written.append("")
-            continue
-        written.append(line)
-        if line and not line.startswith("#"):
-            written.append("----")
-            written.extend(case.run(line).splitlines())
-    return "\n".join(written).rstrip("\n") + "\n"

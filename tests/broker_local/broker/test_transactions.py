@@ -578,17 +578,22 @@ def test_after_a_start_a_producer_of_this_machine_has_ten_seconds_to_be_heard_of
 # After a kill or a power cut ---------------------------------------------------------------------
 
 
+def work(desk: Desk, writer: Writer, number: int) -> None:
+    """What goes into one transaction: a value to two partitions, and a position of a group."""
+    value = b"%d" % number
+    writer.write("out", 0, value)
+    flush(desk)
+    writer.write("out", 1, value)
+    writer.offsets("g", ("in", 0, number + 1))
+    flush(desk)
+
+
 def history(desk: Desk, said: list[tuple[str, bool]]) -> None:
     """Three transactions over two partitions and a group; another producer comes while the first one ends. `said` has
     what was answered."""
     writer = Writer(desk).init()
     for round_, commit in enumerate((True, False, True)):
-        value = b"%d" % round_
-        writer.write("out", 0, value)
-        flush(desk)
-        writer.write("out", 1, value)
-        writer.offsets("g", ("in", 0, round_ + 1))
-        flush(desk)
+        work(desk, writer, round_)
         if round_ == 0:
             asked = desk.send(EndTransaction("x", *writer.identity, commit))
             desk.sync()

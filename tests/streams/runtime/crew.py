@@ -25,7 +25,7 @@ from streams.runtime.worker.make_worker import Watchers, make_worker
 from streams.runtime.worker.worker import Worker
 from streams.testing import forget
 from streams.world import SYSTEM
-from tests.streams.apps import PATIENCE_S, TEXT, table, wait_for
+from tests.streams.apps import COUNT, PATIENCE_S, TEXT, table, wait_for
 
 numbers = itertools.count()
 START_MS = 1_000_000
@@ -34,6 +34,19 @@ PARTITIONS = 2
 CHANGELOG, OUT = "app-counts-changelog", "out"
 WORDS = [f"word{number}" for number in range(8)]
 """Some for each of the two partitions."""
+
+
+Build = Callable[[], StreamsBuilder]
+
+
+def counting(peek: Callable[[str, str], object] | None = None) -> StreamsBuilder:
+    """Words by their keys, counted."""
+    builder = StreamsBuilder()
+    stream = builder.stream("words", key_serde=TEXT, value_serde=TEXT)
+    if peek is not None:
+        stream = stream.peek(peek)
+    stream.group_by_key().count(store="counts").to_stream().to("out", key_serde=TEXT, value_serde=COUNT)
+    return builder
 
 
 class Crew:
@@ -45,7 +58,7 @@ class Crew:
         durability: of the engine.
     """
 
-    def __init__(self, root: Path, build: Callable[[], StreamsBuilder], durability: str = "process") -> None:
+    def __init__(self, root: Path, build: Build, durability: str = "process") -> None:
         self.name = f"crew-{next(numbers)}"
         self.servers = f"memory://{self.name}"
         self.root, self.build = root, build
@@ -241,3 +254,7 @@ class Crew:
 
 def _arrived(sent: Sent) -> None:
     assert sent.error is None, sent.error
+
+
+Make = Callable[..., Crew]
+"""Makes a crew, of what is built and the durability of its engine."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streams import Response, StreamsBuilder
+from streams import Response
 from streams.clients.api import ConsumerGroupMetadata, Isolation, Sent, TransactionSettings
 from streams.errors import IllegalGenerationException, StreamsException, TaskCorruptedException, TimeoutException
 from streams.record import RecordBatch, TopicPartition
@@ -22,10 +22,9 @@ from streams.runtime.worker.lifecycle import WorkerState
 from streams.topology.node import TaskId
 from tests.engines import local_engine, stop_broker
 from tests.streams.apps import lag, produce, records, running, topics, wait_for
-from tests.streams.runtime.crew import CHANGELOG, OUT, SESSION_MS, WORDS, Crew
-from tests.streams.runtime.test_zombies import counting, processed
+from tests.streams.runtime.crew import CHANGELOG, OUT, SESSION_MS, WORDS, Crew, Make, counting
+from tests.streams.runtime.test_zombies import processed
 
-Make = Callable[..., Crew]
 ONCE: dict[str, Any] = {
     "processing_guarantee": "exactly_once_v2", "session_timeout_ms": SESSION_MS, "statestore_cache_max_bytes": 0,
 }  # fmt: skip
@@ -34,19 +33,6 @@ COMMIT, ABORT = EXACTLY_ONCE.commit, EXACTLY_ONCE.abort
 
 class Died(BaseException):
     """What no part of a worker takes for an error of its own."""
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[Crew] = []
-
-    def one(build: Callable[[], StreamsBuilder] = counting, durability: str = "process") -> Crew:
-        made.append(Crew(tmp_path, build, durability))
-        return made[-1]
-
-    yield one
-    for crew in made:
-        crew.close()
 
 
 def dies_after(steps: Steps[Any], step: str) -> Steps[Any]:

@@ -15,8 +15,7 @@ from streams.runtime.state.memory import Total
 from streams.runtime.worker.make_worker import Watchers
 from streams.runtime.worker.worker import Worker
 from tests.streams.runtime import crew as crews
-from tests.streams.runtime.crew import OUT, Crew
-from tests.streams.runtime.test_zombies import counting
+from tests.streams.runtime.crew import OUT, Crew, counting
 
 NEVER_MS = 10**9
 """No commit comes by its interval."""

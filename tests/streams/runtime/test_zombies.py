@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,33 +16,8 @@ from streams.exception_handlers import ErrorHandlerContext, Response
 from streams.runtime.worker.lifecycle import WorkerState
 from tests.crash.planted import PLANTED
 from tests.streams.apps import COUNT, TEXT, wait_for
-from tests.streams.runtime.crew import SESSION_MS, WORDS, Crew
+from tests.streams.runtime.crew import SESSION_MS, WORDS, Crew, Make, counting
 from tests.streams.runtime.test_worker import Silent
-
-Make = Callable[..., Crew]
-
-
-def counting(peek: Callable[[str, str], object] | None = None) -> StreamsBuilder:
-    """Words by their keys, counted."""
-    builder = StreamsBuilder()
-    stream = builder.stream("words", key_serde=TEXT, value_serde=TEXT)
-    if peek is not None:
-        stream = stream.peek(peek)
-    stream.group_by_key().count(store="counts").to_stream().to("out", key_serde=TEXT, value_serde=COUNT)
-    return builder
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[Crew] = []
-
-    def one(build: Callable[[], StreamsBuilder] = counting, durability: str = "process") -> Crew:
-        made.append(Crew(tmp_path, build, durability))
-        return made[-1]
-
-    yield one
-    for crew in made:
-        crew.close()
 
 
 def never(context: ErrorHandlerContext, record: object, error: Exception) -> Response:
