@@ -112,6 +112,22 @@ class AuthorizationException(KafkaException, code=58):
     """The broker or the operating system refuses access."""
 
 
+class TopicAuthorizationException(AuthorizationException, code=29):
+    """This client may not do that with the topic."""
+
+
+class GroupAuthorizationException(AuthorizationException, code=30):
+    """This client may not do that with the group."""
+
+
+class ClusterAuthorizationException(AuthorizationException, code=31):
+    """This client may not do that with the cluster."""
+
+
+class TransactionalIdAuthorizationException(AuthorizationException, code=53):
+    """This client may not write under that transactional id."""
+
+
 class InvalidTopicException(KafkaException, ValueError, code=17):
     """The topic's name is not allowed."""
 
@@ -264,6 +280,54 @@ class InconsistentClusterIdException(KafkaException, code=104):
 
 class InvalidSessionTimeoutException(KafkaException, ValueError, code=26):
     """The session timeout is shorter or longer than the coordinator allows."""
+
+
+class LeaderNotAvailableException(RetriableException, code=5):
+    """The partition has no leader at present."""
+
+
+class NotLeaderOrFollowerException(RetriableException, code=6):
+    """Another broker leads the partition by now."""
+
+
+class ReplicaNotAvailableException(RetriableException, code=9):
+    """The broker does not have the partition (yet)."""
+
+
+class NetworkException(RetriableException, code=13):
+    """The broker was not reached."""
+
+
+class CoordinatorNotAvailableException(RetriableException, code=15):
+    """The group or the transactional id has no coordinator at present."""
+
+
+class NotCoordinatorException(RetriableException, code=16):
+    """Another broker is the coordinator by now."""
+
+
+class NotEnoughReplicasException(RetriableException, code=19):
+    """Fewer replicas are in sync than `min.insync.replicas` asks for."""
+
+
+class NotEnoughReplicasAfterAppendException(RetriableException, code=20):
+    """It was written, but to fewer replicas than `min.insync.replicas` asks for."""
+
+
+class InvalidReplicationFactorException(KafkaException, ValueError, code=38):
+    """There are not as many brokers as a topic is to have replicas."""
+
+
+class NotControllerException(RetriableException, code=41):
+    """Another broker is the controller by now."""
+
+
+class ListenerNotFoundException(RetriableException, code=72):
+    """The leader has no listener of that name."""
+
+
+class FencedLeaderEpochException(RetriableException, code=74):
+    """The partition has another leader by now."""
 
 
 class CoordinatorLoadInProgressException(RetriableException, code=14):
