@@ -460,6 +460,22 @@ class FetchOffsetsReply:
 GroupReply = JoinGroupReply | SyncGroupReply | HeartbeatReply | LeaveGroupReply | CommitOffsetsReply | FetchOffsetsReply
 
 
+FAILED: Mapping[type, Callable[[KafkaException], GroupReply]] = {
+    JoinGroup: JoinGroupReply,
+    SyncGroup: SyncGroupReply,
+    Heartbeat: HeartbeatReply,
+    LeaveGroup: LeaveGroupReply,
+    CommitOffsets: CommitOffsetsReply,
+    FetchOffsets: FetchOffsetsReply,
+}
+"""How each request is told that it failed as a whole."""
+
+
+def failed(request: GroupRequest, error: KafkaException) -> GroupReply:
+    """The answer that says that the request failed as a whole."""
+    return FAILED[type(request)](error)
+
+
 class GroupLink(Protocol):
     """The way to the group coordinator, for any number of groups and members."""
 
@@ -477,6 +493,10 @@ class GroupLink(Protocol):
 
     def fileno(self) -> int:
         """A descriptor that is readable when an answer is there, -1 where there is no connection."""
+        ...
+
+    def next_due(self) -> int:
+        """When `receive` has work without an answer, in ms of the monotonic clock (2**63 - 1: never)."""
         ...
 
     def wake(self) -> None:

@@ -293,7 +293,7 @@ class GroupMembership:
 
     def next_due(self) -> int:
         """See `Polled.next_due`."""
-        due = self._member.next_due()
+        due = min(self._member.next_due(), self._link.next_due())
         if self._member.waits_for_beat:
             due = min(due, max(self._beat_at + SILENT_MS, self._silence_due))
         return min(due, self._auto_due) if self._auto_waits() else due

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from broker_local.host.client import ConnectionLost
 from broker_local.protocol.requests import groups as wire
 from broker_local.protocol.requests.request import NO_OFFSET, Failure
 from streams.clients import api
 from streams.clients.errors_by_number import exception
 from streams.clients.local.connection import Connection
-from streams.errors import BrokerNotFoundException, DisconnectException, KafkaException
+from streams.errors import BrokerNotFoundException, DisconnectException
 from streams.record import TopicPartition
+
+NEVER = 2**63 - 1
 
 
 class LocalGroupLink:
@@ -35,7 +35,7 @@ class LocalGroupLink:
             self._out[self._connection.link().send(to_wire(request))] = (ticket, request)
         except (ConnectionLost, BrokerNotFoundException):
             self._cut_off()
-            self._ready.append((ticket, failed(request, _disconnected(request.group))))
+            self._ready.append((ticket, api.failed(request, _disconnected(request.group))))
         return ticket
 
     def receive(self, timeout_ms: int) -> list[tuple[int, api.GroupReply]]:
@@ -60,6 +60,10 @@ class LocalGroupLink:
         """See `GroupLink.fileno`."""
         return self._connection.fileno()
 
+    def next_due(self) -> int:
+        """See `GroupLink.next_due`: the broker does the waiting."""
+        return NEVER
+
     def wake(self) -> None:
         """See `GroupLink.wake`."""
         self._connection.wake()
@@ -72,7 +76,7 @@ class LocalGroupLink:
     def _cut_off(self) -> None:
         self._connection.lost()
         for ticket, request in self._out.values():
-            self._ready.append((ticket, failed(request, _disconnected(request.group))))
+            self._ready.append((ticket, api.failed(request, _disconnected(request.group))))
         self._out.clear()
 
 
@@ -119,27 +123,11 @@ def to_wire(request: api.GroupRequest) -> Asked:
             return wire.Committed(request.group, parts, request.require_stable)
 
 
-FAILED: Mapping[type, Callable[[KafkaException], api.GroupReply]] = {
-    api.JoinGroup: api.JoinGroupReply,
-    api.SyncGroup: api.SyncGroupReply,
-    api.Heartbeat: api.HeartbeatReply,
-    api.LeaveGroup: api.LeaveGroupReply,
-    api.CommitOffsets: api.CommitOffsetsReply,
-    api.FetchOffsets: api.FetchOffsetsReply,
-}
-"""How each request is told that it failed as a whole."""
-
-
-def failed(request: api.GroupRequest, error: KafkaException) -> api.GroupReply:
-    """The answer that says that the request failed as a whole."""
-    return FAILED[type(request)](error)
-
-
 def from_wire(request: api.GroupRequest, reply: object) -> api.GroupReply:
     """The door's form of an answer."""
     match reply:
         case Failure():
-            return failed(request, exception(reply.error, reply.message, f"Group {request.group!r}"))
+            return api.failed(request, exception(reply.error, reply.message, f"Group {request.group!r}"))
         case wire.JoinReply():
             members = {member.member_id: member.metadata for member in reply.members}
             return api.JoinGroupReply(
