@@ -26,7 +26,7 @@ demo: env
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/demo.py
 
 test: test-env lint types
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -rs
 
 lint: test-env
 	$(BIN)/ruff check streams statestore broker_local tests examples benchmarks

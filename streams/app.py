@@ -15,7 +15,7 @@ from streams.clients.api import Door
 from streams.clients.connect import connect, is_address
 from streams.clock import Clock
 from streams.config.application import StreamsConfig
-from streams.config.derived import unread
+from streams.config.derived import connection_settings, unread
 from streams.dropped import Dropped
 from streams.dsl.builder import StreamsBuilder, topology_of
 from streams.durations import to_ms
@@ -183,7 +183,7 @@ class KafkaStreams:
                 )
             self._life.must_go(State.REBALANCING)
             if self._door is None:
-                self._door = connect(self._bootstrap(), self.client_id)
+                self._door = connect(self._bootstrap(), self.client_id, connections=connection_settings(self._config))
             try:
                 with closing(self._door.admin()) as admin:
                     admin.list_topics()  # an engine that cannot be had is named before anything else
@@ -578,7 +578,7 @@ class KafkaStreams:
     def _address(self) -> str:
         if self._door is not None:
             return self._door.address
-        door = connect(self._bootstrap(), self.client_id)
+        door = connect(self._bootstrap(), self.client_id, connections=connection_settings(self._config))
         try:
             return door.address
         finally:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kafka_broker import kafka_address, needed
+
 
 @pytest.fixture(autouse=True)
 def logs_as_found() -> Iterator[None]:
@@ -14,3 +16,11 @@ def logs_as_found() -> Iterator[None]:
     yield
     left, logging.root.manager.disable = logging.root.manager.disable, logging.NOTSET
     assert left == logging.NOTSET, "logging.disable() was left on: use tests.logs.quiet()"
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`bootstrap.servers` of a Kafka broker, which the tests of a process share. Without Java they are skipped."""
+    needed()
+    with kafka_address(tmp_path_factory.mktemp("kafka")) as address:
+        yield address

@@ -132,7 +132,9 @@ class Admin:
     ) -> None:
         settings = admin_settings({} if config is None else config, keywords)
         self._own_door = door is None
-        self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
+        self._door = door or connect(
+            settings.bootstrap_servers, settings.client_id, connections=settings.connections
+        )
         self._admin = self._door.admin()
         self._closed = False
 

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from streams.clients.api import Door
-from streams.errors import ConfigException, NotYetBuiltException
+from streams.errors import ConfigException
 from streams.names import is_legal
 from streams.world import SYSTEM, World
 
 DEFAULT_DIRECTORY = ".streams"
+NOTHING: Mapping[str, object] = MappingProxyType({})
 _kafka = re.compile(r"(?:[A-Z_]+://)?[A-Za-z0-9._\-\[\]:]+:\d{1,5}").fullmatch
 
 
@@ -103,7 +106,12 @@ def is_kafka(address: str) -> bool:
     return bool(address) and all(_kafka(server.strip()) for server in address.split(","))
 
 
-def connect(bootstrap: str = "local://", client_id: str = "client", world: World = SYSTEM) -> Door:
+def connect(
+    bootstrap: str = "local://",
+    client_id: str = "client",
+    world: World = SYSTEM,
+    connections: Mapping[str, object] = NOTHING,
+) -> Door:
     """The door that `bootstrap.servers` names. Nothing is connected or started before it is used.
 
     Args:
@@ -111,12 +119,10 @@ def connect(bootstrap: str = "local://", client_id: str = "client", world: World
         client_id: the name under which the engine knows this client.
         world: where it lives, as `streams.testing.SimulatedWorld`; only an engine in this process lives in another
             than the machine's.
+        connections: Kafka's settings of connections and security, parsed.
     Raises:
-        ConfigException: the address has no such form.
-        NotYetBuiltException: it is Apache Kafka's.
+        ConfigException: the address has no such form, or what speaks to Kafka is not installed.
     """
-    from streams.clients.local import door  # here, so that Kafka's users do not pay for it
-
     address = bootstrap.strip()
     if sum(map(address.count, ("local://", "memory://"))) > 1:
         raise ConfigException(
@@ -124,6 +130,10 @@ def connect(bootstrap: str = "local://", client_id: str = "client", world: World
         )
     if world is not SYSTEM and address.startswith("local://"):
         raise ConfigException(f"{address} is another process, which lives in the machine's world. Give memory://NAME.")
+    if is_kafka(address):
+        return _kafka_door(address, client_id, connections)
+    from streams.clients.local import door  # here, so that Kafka's users do not pay for it
+
     remote = over_tcp(address)
     if remote is not None:
         return door.remote_door(remote.host, remote.port, remote.token_file, client_id)
@@ -137,12 +147,20 @@ def connect(bootstrap: str = "local://", client_id: str = "client", world: World
                 "e.g. memory://test."
             )
         return door.memory_door(name, client_id, world)
-    if is_kafka(address):
-        raise NotYetBuiltException(
-            f"bootstrap.servers={bootstrap}: Apache Kafka back end: not built yet. Use local://DIR, the bundled "
-            "engine."
-        )
     raise ConfigException(
         f"Invalid value {bootstrap} for configuration bootstrap.servers: it is none of local://DIR, "
         "memory://NAME, host:port."
     )
+
+
+def _kafka_door(address: str, client_id: str, connections: Mapping[str, object]) -> Door:
+    try:
+        from streams.clients.kafka.door import kafka_door
+    except ModuleNotFoundError as missing:
+        if str(missing.name).partition(".")[0] not in ("confluent_kafka", "kafka"):
+            raise
+        raise ConfigException(
+            f"bootstrap.servers={address}: Apache Kafka's clients are not installed. Install them with "
+            "pip install 'streams-app[kafka]', or use local://DIR, the bundled engine."
+        ) from missing
+    return kafka_door(address, client_id, connections)

@@ -93,7 +93,9 @@ class Consumer:
         settings: ConsumerSettings = consumer_settings({} if config is None else config, keywords)
         self._settings = settings
         self._own_door = door is None
-        self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
+        self._door = door or connect(
+            settings.bootstrap_servers, settings.client_id, connections=settings.connections
+        )
         self._world = self._door.world
         self._reader = self._door.reader(settings.isolation, settings.reader)
         self._admin = self._door.admin()

@@ -133,7 +133,9 @@ class Producer:
         settings: ProducerSettings = producer_settings({} if config is None else config, keywords)
         self._settings = settings
         self._own_door = door is None
-        self._door = connect(settings.bootstrap_servers, settings.client_id) if door is None else door
+        self._door = door or connect(
+            settings.bootstrap_servers, settings.client_id, connections=settings.connections
+        )
         self._world = self._door.world
         self._background = background_of(self._world)
         self._transactions: TransactionManager | None = None

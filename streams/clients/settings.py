@@ -25,6 +25,7 @@ class ProducerSettings:
 
     bootstrap_servers: str
     client_id: str
+    connections: Mapping[str, object]
     key_serializer: Serde[object] | None
     value_serializer: Serde[object] | None
     partitioner: Partitioner | None
@@ -45,6 +46,7 @@ class ConsumerSettings:
 
     bootstrap_servers: str
     client_id: str
+    connections: Mapping[str, object]
     group: str | None
     key_deserializer: Serde[object] | None
     value_deserializer: Serde[object] | None
@@ -64,6 +66,7 @@ class AdminSettings:
 
     bootstrap_servers: str
     client_id: str
+    connections: Mapping[str, object]
 
 
 def _parsed(
@@ -147,6 +150,7 @@ def producer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
     return ProducerSettings(
         bootstrap_servers=_servers(given),
         client_id=given.text("client.id") or "producer",
+        connections=given.of_connections(),
         key_serializer=_serde(given, "key.serializer"),
         value_serializer=_serde(given, "value.serializer"),
         partitioner=partitioner,
@@ -182,6 +186,7 @@ def consumer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
     return ConsumerSettings(
         bootstrap_servers=_servers(given),
         client_id=given.text("client.id") or "consumer",
+        connections=given.of_connections(),
         group=group,
         key_deserializer=_serde(given, "key.deserializer"),
         value_deserializer=_serde(given, "value.deserializer"),
@@ -201,4 +206,4 @@ def consumer_settings(config: Mapping[str, object], keywords: Mapping[str, objec
 def admin_settings(config: Mapping[str, object], keywords: Mapping[str, object]) -> AdminSettings:
     """Reads the settings of an admin; see `producer_settings`."""
     given = _parsed(ADMIN, config, keywords)
-    return AdminSettings(_servers(given), given.text("client.id") or "admin")
+    return AdminSettings(_servers(given), given.text("client.id") or "admin", given.of_connections())

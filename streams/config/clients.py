@@ -89,6 +89,10 @@ class ClientConfig:
     def __getitem__(self, name: str) -> object:
         return self.given.get(name, self.table[name].default)
 
+    def of_connections(self) -> dict[str, object]:
+        """What was given of connections to Apache Kafka."""
+        return {name: value for name, value in self.given.items() if self.table[name].of_kafka}
+
     def number(self, name: str) -> int:
         """A whole number; durations are ms, sizes bytes."""
         value = self[name]

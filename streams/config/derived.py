@@ -64,6 +64,8 @@ OF_BUNDLED: Mapping[str, object] = {"heartbeat.interval.ms": 300}
 """What the consumer of an application's input has on the bundled engine where it is not given. A worker learns of a
 rebalance by the answer to a heartbeat (Kafka's 3,000 would hold up every join for so long), and a heartbeat to a broker
 on the same host costs next to nothing."""
+_CONNECTING = ("consumer.", "main.consumer.")
+"""Where the settings of an application's connections to Apache Kafka are read, besides without a prefix."""
 _TRANSACTION_TIMEOUT = 10_000
 LONGEST_ID = MAX_NAME_LENGTH - len("-00000000-0000-0000-0000-000000000000")
 """Of an application that works exactly-once: a transactional id is `<application.id>-<uuid>`."""
@@ -105,6 +107,12 @@ def consumer_settings(
     if kind == "global":
         found["client.id"] = f"{client_id}-global-consumer"
     return found
+
+
+def connection_settings(config: ApplicationConfig) -> Settings:
+    """What is said of connections to Apache Kafka, for all clients of an application: they have one door."""
+    given = _given(config, CONSUMER, "consumer.", "main.consumer.")
+    return {name: value for name, value in given.items() if CONSUMER[name].of_kafka}
 
 
 def producer_settings(config: ApplicationConfig, client_id: str, exactly_once: bool) -> Settings:
@@ -164,14 +172,17 @@ def unread(config: ApplicationConfig) -> list[str]:
     prefix. A plain client reads them; here the runtime does what they are about, or Kafka Streams needs another value.
     """
     found = []
+    bundled = is_bundled(config["bootstrap.servers"])
+    of_kafka = frozenset(name for name, setting in CONSUMER.items() if setting.of_kafka)
     for prefix, read in _READ.items():
         table = PREFIXES[prefix]
         given = config.prefixed(prefix).items()
-        found += [prefix + name for name, value in given if name not in read and value != table[name].default]
+        theirs = frozenset() if bundled or prefix not in _CONNECTING else of_kafka
+        found += [prefix + name for name, value in given if name not in read | theirs and value != table[name].default]
     everywhere = READ_BY_CONSUMER | READ_BY_PRODUCER | SETTINGS.keys()
     for name, value in config.unprefixed().items():
         defaults = [table[name].default for table in (CONSUMER, PRODUCER, ADMIN) if name in table]
-        if name not in everywhere and value not in defaults:
+        if name not in everywhere and value not in defaults and (bundled or name not in of_kafka):
             found.append(name)
     return found
 

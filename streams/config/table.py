@@ -340,9 +340,32 @@ def table(settings: Iterable[Setting]) -> dict[str, Setting]:
     return {setting.name: setting for setting in settings}
 
 
+OF_LIBRDKAFKA: Mapping[str, str] = {
+    "auto.commit.enable": "enable.auto.commit",
+    "compression.codec": "compression.type",
+    "fetch.wait.max.ms": "fetch.max.wait.ms",
+    "message.max.bytes": "max.request.size",
+    "message.timeout.ms": "delivery.timeout.ms",
+    "metadata.broker.list": "bootstrap.servers",
+    "queue.buffering.max.kbytes": "buffer.memory",
+    "queue.buffering.max.ms": "linger.ms",
+    "request.required.acks": "acks",
+    "sasl.mechanisms": "sasl.mechanism",
+    "sasl.password": "sasl.jaas.config",
+    "sasl.username": "sasl.jaas.config",
+    "ssl.ca.location": "ssl.truststore.location",
+    "ssl.certificate.location": "ssl.keystore.location",
+    "ssl.key.location": "ssl.keystore.location",
+}
+"""librdkafka's own names for what Kafka has another name for."""
+
+
 def unknown(name: str, known: Mapping[str, object] | Iterable[str]) -> ConfigException:
     """The error for a setting that nobody knows, with the nearest one that is."""
     near = get_close_matches(name, list(known), 1, 0.6)
     hint = f" Did you mean {near[0]}?" if near else " The documentation lists the known ones."
+    plain = next((theirs for theirs in OF_LIBRDKAFKA if name == theirs or name.endswith(f".{theirs}")), None)
+    if plain is not None:
+        hint = f" It is librdkafka's name for what Kafka calls {OF_LIBRDKAFKA[plain]}."
     said = name if name.isprintable() and name else repr(name)
     return ConfigException(f"Unknown configuration {said}.{hint}")

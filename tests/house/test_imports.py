@@ -81,6 +81,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rocksdict": ("statestore.rocks",),
     "networkx": ("streams.topology.checks",),
     "confluent_kafka": ("streams.clients.kafka",),
+    "kafka": ("streams.clients.kafka",),
     "prometheus_client": ("streams.metrics_http",),
     "click": ("streams.cli", "broker_local.host.cli"),
     "rich": ("streams.cli.render",),

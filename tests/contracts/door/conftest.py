@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,10 +16,12 @@ from tests.engines import local_engine
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="module", params=["memory", "local"])
+@pytest.fixture(scope="module", params=["memory", "local", "kafka"])
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an engine; the tests of a module share it, each with topics of its own."""
-    if request.param == "local":
+    if request.param == "kafka":
+        yield request.getfixturevalue("kafka_servers")
+    elif request.param == "local":
         with local_engine(tmp_path_factory.mktemp("engine")) as address:
             yield address
     else:
@@ -38,6 +41,6 @@ def door(address: str) -> Iterator[Door]:
 @pytest.fixture
 def topic(door: Door) -> str:
     """A new topic of three partitions."""
-    name = f"topic-{next(_numbers)}"
+    name = f"topic-{os.getpid()}-{next(_numbers)}"
     door.admin().create_topic(name, 3, {})
     return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -23,8 +24,9 @@ from streams.errors import (
     TransactionAbortedException,
 )
 from streams.record import RecordMetadata
+from tests.engines import until
 
-_numbers = itertools.count()
+_numbers = itertools.count(os.getpid() * 1_000)  # an engine may outlive a run
 Make = Callable[..., Producer]
 
 
@@ -314,7 +316,7 @@ def test_closing_aborts_what_goes_on(make: Make, address: str, topic: str, door:
     put(producer, topic, b"never").result(20)
     put(producer, topic, b"never")
     producer.close()
-    assert door.admin().describe_transaction(bank).state == "CompleteAbort"
+    until(lambda: door.admin().describe_transaction(bank).state == "CompleteAbort")
     assert seen(address, topic) == []
     with pytest.raises(IllegalStateException, match="closed"):
         producer.begin_transaction()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from contextlib import closing
 
 import pytest
@@ -19,6 +20,7 @@ from streams.clients.api import (
     TransactionSettings,
 )
 from streams.errors import (
+    IllegalGenerationException,
     IllegalStateException,
     InvalidTxnTimeoutException,
     KafkaException,
@@ -31,11 +33,17 @@ from streams.record import TopicPartition
 from tests.contracts.door.steps import PATIENCE_MS, ask, batch, read_all
 
 _numbers = itertools.count()
+NO_MEMBER = (UnknownMemberIdException, IllegalGenerationException)
+"""What somebody is told who is none of the group's; Kafka names the generation first where the group has no members."""
+
+
+bundled = pytest.mark.parametrize("address", ["memory", "local"], indirect=True)
+"""Kafka's clients have a transaction aborted for any record, and any position, that is refused."""
 
 
 @pytest.fixture
 def transactional_id() -> str:
-    return f"bank-{next(_numbers)}"
+    return f"bank-{os.getpid()}-{next(_numbers)}"
 
 
 def transactional(door: Door, transactional_id: str, timeout_ms: int = 60_000) -> TransactionalWriter:
@@ -190,11 +198,23 @@ def test_positions_of_whoever_is_no_member_are_refused_and_nothing_is_committed_
     with closing(transactional(door, transactional_id)) as writer:
         writer.begin()
         put(writer, zero, b"never")
-        with pytest.raises(UnknownMemberIdException):
+        with pytest.raises(NO_MEMBER):
             writer.send_offsets(stranger, {zero: Position(1)}, PATIENCE_MS)
-        with pytest.raises(UnknownMemberIdException):
+        with pytest.raises(NO_MEMBER):
             writer.end(True, PATIENCE_MS)
         writer.end(False, PATIENCE_MS)
+        commit(writer, zero, b"next")
+    assert committed(door, zero) == [b"next"]
+    assert positions(door, stranger.group_id) == {}
+
+
+@bundled
+def test_positions_that_were_refused_may_be_sent_again_in_another_name(
+    door: Door, topic: str, transactional_id: str
+) -> None:
+    zero = TopicPartition(topic, 0)
+    stranger = ConsumerGroupMetadata(f"group-{transactional_id}", 3, "somebody")
+    with closing(transactional(door, transactional_id)) as writer:
         writer.begin()
         put(writer, zero, b"next")
         with pytest.raises(UnknownMemberIdException):
@@ -259,6 +279,7 @@ def test_a_timeout_above_the_engines_bound_is_refused(door: Door, transactional_
         transactional(door, transactional_id, timeout_ms=10**9)
 
 
+@bundled
 def test_a_record_that_is_refused_for_what_it_is_fails_alone_and_the_rest_may_be_committed(
     door: Door, topic: str, transactional_id: str
 ) -> None:

@@ -23,6 +23,9 @@ from streams.record import TopicPartition
 from tests.contracts.door.steps import PATIENCE_MS, ask, batch, read_all, write
 from tests.engines import until
 
+bundled = pytest.mark.parametrize("address", ["memory", "local"], indirect=True)
+"""Kafka takes what anybody writes: it bounds a zombie by its commits, and by its transactions."""
+
 
 @pytest.fixture
 def zero(topic: str) -> TopicPartition:
@@ -49,6 +52,7 @@ def values(door: Door, partition: TopicPartition) -> list[bytes | None]:
         return [value for _, value in read_all(door, partition, reader)]
 
 
+@bundled
 def test_what_bears_the_name_of_a_member_is_taken_while_it_is_one(
     door: Door, zero: TopicPartition, stack: ExitStack
 ) -> None:
@@ -68,6 +72,7 @@ def test_what_bears_the_name_of_a_member_is_taken_while_it_is_one(
     assert values(door, zero) == [b"a", b"b"]
 
 
+@bundled
 def test_the_name_is_that_of_the_time_when_a_batch_was_handed_over(
     door: Door, zero: TopicPartition, stack: ExitStack
 ) -> None:
@@ -86,6 +91,7 @@ def test_the_name_is_that_of_the_time_when_a_batch_was_handed_over(
     assert values(door, zero) == [b"new"]
 
 
+@bundled
 def test_who_has_a_successor_under_its_instance_id_is_told_so(
     door: Door, zero: TopicPartition, stack: ExitStack
 ) -> None:
@@ -118,6 +124,7 @@ def test_an_aborted_writer_forgets_what_has_no_answer_and_goes_on(
     assert stored == [b"%d" % number for number in range(len(stored) - 1)] + [b"after"]
 
 
+@bundled
 def test_records_are_deleted_in_the_name_of_members_only(door: Door, zero: TopicPartition, stack: ExitStack) -> None:
     link, writer = stack.enter_context(closing(door.link())), stack.enter_context(closing(door.writer()))
     admin = stack.enter_context(closing(door.admin()))

@@ -1,0 +1,1 @@
+"""Apache Kafka: the door to a cluster. Data by `confluent-kafka`, all else by the messages of `kafka-python`."""

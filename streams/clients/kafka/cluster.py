@@ -1,0 +1,376 @@
+"""Connections to Kafka's brokers for what is not data: sockets, TLS, SASL and messages are `kafka-python`'s.
+
+There is no thread: whoever waits for an answer drives the connections meanwhile (`run`, `poll`). A connection is kept
+by broker and lane. A broker answers the requests of one connection in their order and reads nothing behind one that
+waits, so what may wait for other members (a join) has a lane of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import TypeAlias, TypeVar
+
+import kafka.errors as theirs
+from kafka.future import Future
+from kafka.net.connection import KafkaConnection
+from kafka.net.inet import create_connection
+from kafka.net.selector import NetworkSelector
+from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
+from kafka.protocol.api_message import ApiMessage
+from kafka.protocol.data_container import DataContainer
+from kafka.protocol.metadata import FindCoordinatorRequest, MetadataRequest
+
+from streams.clients.errors_by_number import exception
+from streams.errors import (
+    AuthorizationException,
+    BrokerNotFoundException,
+    DisconnectException,
+    KafkaException,
+    TimeoutException,
+    UnknownTopicOrPartitionException,
+    UnsupportedVersionException,
+)
+from streams.record import TopicPartition
+from streams.world import World
+
+T = TypeVar("T")
+Asked: TypeAlias = ApiMessage
+"""A request: one of `kafka-python`'s messages."""
+Answer: TypeAlias = ApiMessage
+Row: TypeAlias = DataContainer
+"""A part of a message: a topic, a partition, a member."""
+Node = int | str
+"""A broker by its number, or by the address that it was first reached at."""
+
+CALL_TIMEOUT_MS = 30_000
+CONNECT_MS = 10_000
+NEVER = 2**63 - 1
+RETRY_MS = 50
+PASSING = {5, 6, 7, 9, 13, 14, 15, 16, 41, 72, 74}
+"""Numbers of errors that the next try may not meet: a leader or coordinator that moves, starts or is away."""
+LOST = {6, 13, 15, 16, 41, 74}
+"""Those of them after which is asked anew who leads or coordinates."""
+GROUP, TRANSACTION = 0, 1
+logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it meets is raised, or told, by us
+_OPTIONS = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
+
+
+class Cluster:
+    """The brokers of one cluster, as one client reaches them.
+
+    Args:
+        servers: `host:port,…`.
+        client_id: the name under which the brokers know this client.
+        settings: of security, by `kafka-python`'s names.
+        world: where it runs.
+    """
+
+    def __init__(self, servers: str, client_id: str, settings: Mapping[str, object], world: World) -> None:
+        self.servers = [server.strip().rpartition("://")[2] for server in servers.split(",")]
+        self._settings = {
+            "client_id": client_id,
+            "max_in_flight_requests_per_connection": 1_000_000,
+            "receive_message_max_bytes": 100_000_000,
+            **settings,
+        }
+        self.world = world
+        self._net = NetworkSelector(slow_task_threshold_secs=0)
+        self._addresses: dict[Node, tuple[str, int]] = {}
+        self._connections: dict[tuple[Node, str], KafkaConnection] = {}
+        self._coordinators: dict[tuple[int, str], int] = {}
+        self._reached = False
+        self._closed = False
+
+    # Driving
+
+    def fileno(self) -> int:
+        """Readable when there is something to do for `poll`; -1 where there is no connection."""
+        if not self._connections or self._closed:
+            return -1
+        ready: int = self._net._selector.fileno()  # of epoll or kqueue, which can be waited for like a connection
+        return ready
+
+    def next_due(self) -> int:
+        """When there is something to do for `poll` that nothing is heard of, in ms of the monotonic clock."""
+        scheduled = self._net._scheduled
+        if not scheduled or self._closed:
+            return NEVER
+        return int(scheduled[0][0] * 1_000) + 1
+
+    def poll(self, timeout_ms: int) -> None:
+        """Sends and receives; waits at most so long for something to do."""
+        if not self._closed:
+            self._net.poll(timeout_ms=timeout_ms)
+            while self._net._ready and not self._closed:
+                self._net.poll(timeout_ms=0)
+
+    def start(self, work: Callable[[], Coroutine[object, object, T]]) -> Future:
+        """Begins something that goes on while it is polled."""
+        return self._net.call_soon_with_future(work)
+
+    def run(self, work: Callable[[], Coroutine[object, object, T]], timeout_ms: int = CALL_TIMEOUT_MS) -> T:
+        """Does something to its end.
+
+        Raises:
+            TimeoutException: the end did not come in time. The cause is the last error that was met.
+        """
+        self._check_open()
+        future = self._net.call_soon_with_future(work)
+        self._net.poll(timeout_ms=timeout_ms, future=future)
+        if not future.is_done:
+            raise TimeoutException(f"{', '.join(self.servers)}: no answer from Kafka in {timeout_ms} ms.")
+        if future.exception is not None:
+            raise future.exception
+        found: T = future.value
+        return found
+
+    def call(self, work: Callable[[], Coroutine[object, object, T]], timeout_ms: int = CALL_TIMEOUT_MS) -> T:
+        """As `run`, and again where what it met may pass: a leader or coordinator that moves, and, once this cluster
+        has been reached, brokers that are away."""
+        deadline = self.world.monotonic_ms() + timeout_ms
+        while True:
+            left = int(deadline - self.world.monotonic_ms())
+            try:
+                return self.run(work, max(1, left))
+            except KafkaException as error:
+                away = isinstance(error, DisconnectException) or (
+                    isinstance(error, BrokerNotFoundException) and self._reached and not self._closed
+                )
+                if not away and error.code not in PASSING:
+                    raise
+                if left <= 0:
+                    raise TimeoutException(f"No answer from Kafka in {timeout_ms} ms. The last was: {error}") from error
+                self.world.sleep(RETRY_MS)
+
+    def wake(self) -> None:
+        """Ends a waiting `poll`. From any thread."""
+        self._net.wakeup()
+
+    async def sleep(self) -> None:
+        """The pause before something is tried again."""
+        await self._net.sleep(RETRY_MS / 1_000)
+
+    def close(self) -> None:
+        """Closes all connections."""
+        if not self._closed:
+            for connection in list(self._connections.values()):
+                connection.close()
+            self._connections.clear()
+            self._closed = True
+            with contextlib.suppress(OSError, ValueError):
+                self._net.close()
+
+    # Asking
+
+    async def ask(
+        self, request: Asked, node: Node | None = None, lane: str = "", timeout_ms: int = CALL_TIMEOUT_MS
+    ) -> Answer:
+        """Sends one request and waits for its answer.
+
+        Args:
+            request: one of `kafka-python`'s messages.
+            node: whom to ask; None: any broker.
+            lane: which of the connections to it.
+            timeout_ms: after so long the connection counts as lost.
+        Raises:
+            BrokerNotFoundException: nobody could be reached.
+            DisconnectException: the connection was lost; whether the request was heard is not known.
+            UnsupportedVersionException: the broker does not know such requests.
+            AuthorizationException: it does not let us in.
+        """
+        return await self.over(await self.connection(node, lane), request, timeout_ms)
+
+    async def connection(self, node: Node | None = None, lane: str = "") -> KafkaConnection:
+        """A connection to a broker, or to any; see `ask`."""
+        self._check_open()
+        return await (self._any() if node is None else self._to(node, lane))
+
+    async def over(self, connection: KafkaConnection, request: Asked, timeout_ms: int = CALL_TIMEOUT_MS) -> Answer:
+        """Sends one request over a connection; see `ask`."""
+        try:
+            answer = await connection.send_request(request, request_timeout_ms=timeout_ms)
+            self._reached = True
+            return answer
+        except (theirs.KafkaConnectionError, theirs.KafkaTimeoutError, theirs.RequestTimedOutError,
+                theirs.NodeNotReadyError, theirs.Cancelled) as error:  # fmt: skip
+            if not self._reached:
+                raise BrokerNotFoundException(
+                    f"{self._named(connection)}: the broker closed the connection at the first request. Does it ask "
+                    "for a login (security.protocol=SASL_SSL or SASL_PLAINTEXT)?"
+                ) from error
+            raise DisconnectException(f"{self._named(connection)}: the connection was lost: {error}") from error
+        except theirs.IncompatibleBrokerVersion as error:
+            raise UnsupportedVersionException(
+                f"{self._named(connection)}: the broker is too old for this; 3.0 is the oldest that works. {error}"
+            ) from error
+        except theirs.KafkaProtocolError as error:
+            raise DisconnectException(f"{self._named(connection)}: an answer could not be read: {error}") from error
+
+    async def brokers(self) -> list[int]:
+        """The numbers of all brokers, as one of them tells."""
+        return (await self.metadata(()))[1]
+
+    async def metadata(self, topics: Iterable[str] | None) -> tuple[list[Row], list[int], int]:
+        """What a broker knows of these topics (None: of all), the brokers, and which is the controller."""
+        names = None if topics is None else [MetadataRequest.MetadataRequestTopic(name=name) for name in topics]
+        answer = await self.ask(
+            MetadataRequest(topics=names, allow_auto_topic_creation=False, min_version=9, max_version=12)
+        )
+        for broker in answer.brokers:
+            self._addresses[broker.node_id] = (broker.host, broker.port)
+        return answer.topics, [broker.node_id for broker in answer.brokers], answer.controller_id
+
+    async def partitions_or_made(self, topic: str) -> int:
+        """How many partitions a topic has; asks for one that is missing, which brokers make if they are set so."""
+        tries = 0
+        while True:
+            name = MetadataRequest.MetadataRequestTopic(name=topic)
+            request = MetadataRequest(topics=[name], allow_auto_topic_creation=True, min_version=9, max_version=12)
+            (row,) = (await self.ask(request)).topics
+            if row.error_code == 0 and all(part.leader_id >= 0 for part in row.partitions):
+                return len(row.partitions)
+            tries += row.error_code == UnknownTopicOrPartitionException.code
+            if row.error_code not in (0, *PASSING, UnknownTopicOrPartitionException.code) or tries > 5:
+                raise exception(row.error_code, "", topic)
+            await self.sleep()
+
+    async def leaders(self, partitions: Iterable[TopicPartition]) -> dict[int, list[TopicPartition]]:
+        """The partitions by the broker that leads them.
+
+        Raises:
+            UnknownTopicOrPartitionException: one does not exist.
+        """
+        wanted = list(partitions)
+        found: dict[TopicPartition, int] = {}
+        topics, _, _ = await self.metadata({partition.topic for partition in wanted})
+        for row in topics:
+            if row.error_code not in (0, 3, 5):
+                raise exception(row.error_code, "", row.name)
+            found.update({TopicPartition(row.name, part.partition_index): part.leader_id for part in row.partitions})
+        led: dict[int, list[TopicPartition]] = {}
+        for partition in wanted:
+            if partition not in found:
+                raise UnknownTopicOrPartitionException(f"{partition}: no such topic or partition.", partition)
+            if found[partition] < 0:
+                raise exception(5, "the partition has no leader at present", partition)
+            led.setdefault(found[partition], []).append(partition)
+        return led
+
+    async def coordinator(self, key: str, kind: int = GROUP) -> int:
+        """The broker that coordinates a group or a transactional id; waits until there is one."""
+        known = self._coordinators.get((kind, key))
+        while known is None:
+            request = FindCoordinatorRequest(key_type=kind, coordinator_keys=[key], min_version=4)
+            (row,) = (await self.ask(request)).coordinators
+            if row.error_code == 0:
+                known = self._coordinators[(kind, key)] = row.node_id
+                self._addresses[row.node_id] = (row.host, row.port)
+            elif row.error_code in PASSING:
+                await self.sleep()
+            else:
+                raise exception(row.error_code, row.error_message or "", key)
+        return known
+
+    def forget_coordinator(self, key: str, kind: int = GROUP) -> None:
+        """It is another now: the next who asks finds it anew."""
+        self._coordinators.pop((kind, key), None)
+
+    # Connections
+
+    async def _any(self) -> KafkaConnection:
+        """A connection to any broker: one that is there, else the first that can be made."""
+        for (_, lane), connection in self._connections.items():
+            if lane == "" and connection.connected:
+                return connection
+        failed: list[KafkaException] = []
+        nodes: list[Node] = [*(each for each in self._addresses if isinstance(each, int)), *self.servers]
+        for node in nodes:
+            try:
+                return await self._to(node, "")
+            except (BrokerNotFoundException, DisconnectException) as error:
+                failed.append(error)
+        raise failed[-1]
+
+    async def _to(self, node: Node, lane: str) -> KafkaConnection:
+        known = self._connections.get((node, lane))
+        if known is not None and not known.closed:
+            try:
+                return await known
+            except Exception as error:  # as whoever makes it is told in full
+                raise DisconnectException(f"{self._named(known)}: no connection: {_said(error)}") from error
+        host, port = self._address(node)
+        connection = self._connections[(node, lane)] = KafkaConnection(self._net, node_id=node, **self._settings)
+        try:
+            await self._connect(connection, host, port)
+        except BaseException:
+            if self._connections.get((node, lane)) is connection:
+                del self._connections[(node, lane)]
+            raise
+        connection.close_future.add_both(lambda _: self._gone(node, lane, connection))
+        return connection
+
+    def _gone(self, node: Node, lane: str, connection: KafkaConnection) -> None:
+        if self._connections.get((node, lane)) is connection:
+            del self._connections[(node, lane)]
+
+    async def _connect(self, connection: KafkaConnection, host: str, port: int) -> None:
+        where, until = f"{host}:{port}", self.world.monotonic_ms() / 1000 + CONNECT_MS / 1000
+        encrypted = str(self._settings.get("security_protocol", "")).endswith("SSL")
+        ssl = {name: value for name, value in self._settings.items() if name.startswith("ssl_")}
+        try:
+            sock = await create_connection(self._net, host, port, _OPTIONS, timeout_at=until)
+            make = KafkaSSLTransport if encrypted else KafkaTCPTransport
+            transport = make(self._net, sock, host=host, **ssl)
+            await transport.handshake()
+        except Exception as error:
+            connection.connection_lost(error)
+            raise BrokerNotFoundException(_unreachable(where, error, encrypted)) from error
+        connection.connection_made(transport)
+        await connection.initialize(timeout_at=until)
+        try:
+            await connection
+        except (theirs.SaslAuthenticationFailedError, theirs.IllegalSaslStateError,
+                theirs.UnsupportedSaslMechanismError) as error:  # fmt: skip
+            raise AuthorizationException(
+                f"{where}: Kafka does not let this client in: {error}. Check sasl.mechanism and sasl.jaas.config."
+            ) from error
+        except theirs.RequestTimedOutError as error:
+            raise BrokerNotFoundException(
+                f"{where}: somebody listens there, and has not answered for {CONNECT_MS / 1_000:.0f} s. Is it a Kafka "
+                "broker, its process stopped or its machine overloaded?"
+            ) from error
+        except Exception as error:
+            raise BrokerNotFoundException(
+                f"{where} does not speak as a Kafka broker does: {_said(error)}. Is it another service's port, or one "
+                "that asks for TLS or SASL (security.protocol)?"
+            ) from error
+
+    def _address(self, node: Node) -> tuple[str, int]:
+        if isinstance(node, int):
+            return self._addresses[node]
+        host, _, port = node.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def _named(self, connection: KafkaConnection) -> str:
+        host, port = self._address(connection.node_id)
+        return f"{host}:{port}"
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BrokerNotFoundException("The connection to Kafka was closed by this client.")
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _unreachable(where: str, error: BaseException, encrypted: bool) -> str:
+    said = _said(error)
+    if "DNS" in said:
+        return f"{where}: the name does not resolve. Check bootstrap.servers, and the broker's advertised.listeners."
+    if encrypted and "andshake" in said:
+        return f"{where}: no TLS connection could be made: {said}. Check ssl.truststore.location and the port."
+    return f"{where}: no broker could be reached: {said}. Does one listen there?"

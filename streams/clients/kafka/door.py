@@ -1,0 +1,94 @@
+"""`host:port`: the door to a Kafka cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from streams.clients.api import (
+    READER_DEFAULTS,
+    WRITER_DEFAULTS,
+    Admin,
+    Door,
+    GroupLink,
+    Isolation,
+    Reader,
+    ReaderSettings,
+    TransactionalWriter,
+    TransactionSettings,
+    Writer,
+    WriterSettings,
+)
+from streams.clients.kafka.admin import KafkaAdmin
+from streams.clients.kafka.cluster import Cluster
+from streams.clients.kafka.group import KafkaGroupLink
+from streams.clients.kafka.reader import KafkaReader
+from streams.clients.kafka.settings import connecting
+from streams.clients.kafka.transactional_writer import KafkaTransactionalWriter
+from streams.clients.kafka.writer import KafkaWriter
+from streams.world import SYSTEM, World
+
+T = TypeVar("T", Admin, GroupLink, Reader, Writer, TransactionalWriter)
+
+
+class KafkaDoor:
+    """A `Door` to one cluster.
+
+    Args:
+        servers: `host:port,…`, as `bootstrap.servers` has it.
+        client_id: the name under which the brokers know this client.
+        settings: Kafka's settings of connections and security.
+    """
+
+    def __init__(self, servers: str, client_id: str, settings: Mapping[str, object]) -> None:
+        self.address = servers
+        self.world: World = SYSTEM
+        self._client_id = client_id
+        self._connecting = connecting(settings)
+        self._opened: list[Admin | GroupLink | Reader | Writer] = []
+        self._closed = False
+
+    def reader(self, isolation: Isolation, settings: ReaderSettings = READER_DEFAULTS) -> Reader:
+        """See `Door.reader`."""
+        return self._kept(KafkaReader(self._native(), isolation, settings, self.world))
+
+    def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
+        """See `Door.writer`."""
+        return self._kept(KafkaWriter(self._native(), settings, self._cluster()))
+
+    def transactional_writer(
+        self, transaction: TransactionSettings, settings: WriterSettings = WRITER_DEFAULTS
+    ) -> TransactionalWriter:
+        """See `Door.transactional_writer`."""
+        return self._kept(KafkaTransactionalWriter(self._native(), transaction, settings, self._cluster()))
+
+    def link(self) -> GroupLink:
+        """See `Door.link`."""
+        return self._kept(KafkaGroupLink(self._cluster()))
+
+    def admin(self) -> Admin:
+        """See `Door.admin`."""
+        return self._kept(KafkaAdmin(self._cluster()))
+
+    def close(self) -> None:
+        """See `Door.close`."""
+        self._closed = True
+        for each in self._opened:
+            each.close()
+
+    def _cluster(self) -> Cluster:
+        return Cluster(self.address, self._client_id, self._connecting.kafka_python, self.world)
+
+    def _kept(self, each: T) -> T:
+        if self._closed:
+            each.close()
+        self._opened.append(each)
+        return each
+
+    def _native(self) -> dict[str, object]:
+        return {**self._connecting.librdkafka, "bootstrap.servers": self.address, "client.id": self._client_id}
+
+
+def kafka_door(servers: str, client_id: str, settings: Mapping[str, object]) -> Door:
+    """The door to a cluster. Nothing is connected before it is used."""
+    return KafkaDoor(servers, client_id, settings)
