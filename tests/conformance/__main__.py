@@ -1,4 +1,4 @@
-"""`python -m tests.conformance [DIR] [--only NAME] [--json] [--on driver|runtime] [--partitions N] [--crash [N]]`
+"""`python -m tests.conformance [DIR] [--only NAME] [--json] [--on driver|runtime|kafka] [--partitions N] [--crash [N]]`
 
 Runs every case in DIR (default: the shipped ones), prints a line per failing case with the first difference, and
 `passed/total` last. Exit status 1 on any difference.
@@ -8,6 +8,9 @@ events (default: 7): at each step of a commit in turn, or `--at` one of them; th
 `--disk` says; with `--restoring` whoever takes over dies, too, in the middle of that; `--guarantee exactly_once_v2` is
 what they then work under. What is left out is listed by
 reason, and it is told how many expectations are Java's own answers.
+
+With `--on kafka --servers host:port` they run on Kafka's brokers, which they must have for themselves: all topics
+there are deleted.
 
 With `--random N --seed S` it makes N topologies instead, lets Kafka Streams' own test driver answer them (`recorder/`:
 needs `java`, `javac` and, once, `mvn`), compares, and writes each difference, reduced, into DIR (default:
@@ -39,7 +42,8 @@ MOST_NAMES = 6
 def way_of(options: argparse.Namespace) -> Way:
     """How the cases are run on the runtime."""
     guarantee = GUARANTEES[options.guarantee]
-    return Way(options.partitions, options.crash, options.at, options.disk, options.restoring, guarantee)
+    crashes = options.crash, options.at, options.disk, options.restoring
+    return Way(options.partitions, *crashes, guarantee, options.servers)
 
 
 def those_that_run(paths: list[Path], options: argparse.Namespace) -> list[Path]:
@@ -61,7 +65,7 @@ def those_that_run(paths: list[Path], options: argparse.Namespace) -> list[Path]
 
 def first_difference(path: Path, options: argparse.Namespace) -> str | None:
     try:
-        if options.on == "runtime":
+        if options.on != "driver":
             wanted = run_on_runtime(load(path), way_of(options))
             options.from_java += wanted.from_java
         else:
@@ -105,7 +109,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("dir", nargs="?", type=Path)
     parser.add_argument("--only", help="one case, by name")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
-    parser.add_argument("--on", choices=("driver", "runtime"), default="driver")
+    parser.add_argument("--on", choices=("driver", "runtime", "kafka"), default="driver")
+    parser.add_argument("--servers", help="of Kafka, for --on kafka")
     parser.add_argument("--partitions", type=int, default=1, help="of every topic, on the runtime")
     parser.add_argument("--random", type=int, metavar="N", help="make N random topologies and ask Java")
     parser.add_argument("--seed", type=int, default=0, help="of the random topologies")
@@ -121,6 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--restoring", action="store_true", help="die in the middle of restoring, too")
     parser.set_defaults(from_java=0)
     options = parser.parse_args(arguments)
+    if (options.on == "kafka") != (options.servers is not None):
+        parser.error("--on kafka and --servers host:port go together")
     if options.random is not None:
         return random_topologies(options)
     directory = options.dir or SHIPPED
@@ -129,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
         paths = [path for path in paths if path.name == f"{options.only}.json.gz"]
         if not paths:
             parser.error(f"no case {options.only} in {directory}")
-    if options.on == "runtime":
+    if options.on != "driver":
         paths = those_that_run(paths, options)
     failures = {}
     for path in paths:

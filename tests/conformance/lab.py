@@ -17,7 +17,7 @@ from streams.clients.connect import connect
 from streams.clients.local.door import forget
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
-from streams.errors import TaskCorruptedException
+from streams.errors import GroupIdNotFoundException, TaskCorruptedException
 from streams.metrics import Metrics
 from streams.partition import partition_for
 from streams.record import RecordBatch, TopicPartition
@@ -53,23 +53,32 @@ def named_topics(spec: Mapping[str, Any]) -> set[str]:
 
 
 class Lab:
-    """A broker in memory, a clock that stands, and one worker at a time."""
+    """A broker in memory (or, with `servers`, Kafka's), a clock that stands, and one worker at a time."""
 
     def __init__(
-        self, case: Mapping[str, Any], partitions: int, home: Path, guarantee: Guarantee = AT_LEAST_ONCE
+        self,
+        case: Mapping[str, Any],
+        partitions: int,
+        home: Path,
+        guarantee: Guarantee = AT_LEAST_ONCE,
+        servers: str | None = None,
     ) -> None:
         self.guarantee = guarantee
         self.isolation = guarantee.isolation or Isolation.READ_UNCOMMITTED
         self.name = f"conformance-{case['name']}-{partitions}"
+        self.servers = servers
+        address = servers or f"memory://{self.name}"
         self.spec = case["spec"]
         self.partitions = partitions
         self.home = home
         self.clock = ManualClock(0)
-        own = {"state.dir": str(home), "bootstrap.servers": f"memory://{self.name}"}
+        own = {"state.dir": str(home), "bootstrap.servers": address}
         self.config = config_of(case, **own, **{"processing.guarantee": guarantee.name})
         self.built = build(case["spec"], self.config).topology.built(self.config)
-        self.door = connect(f"memory://{self.name}", "lab")
+        self.door = connect(address, "lab")
         self.admin = self.door.admin()
+        if servers is not None:
+            self.wipe()
         for topic in sorted(named_topics(self.spec)):
             self.admin.create_topic(topic, partitions, {"retention.ms": "-1"})
         self.writer = self.door.writer()
@@ -115,8 +124,17 @@ class Lab:
         self.worker.close()
         self.reader.close()
         self.writer.close()
+        if self.servers is not None:
+            self.wipe()
         self.door.close()
         forget(self.name)
+
+    def wipe(self) -> None:
+        """Leaves nothing of a case on brokers that the next one shares."""
+        for topic in self.admin.list_topics():
+            self.admin.delete_topic(topic)
+        with suppress(GroupIdNotFoundException):
+            self.admin.delete_group(self.config.application_id)
 
     def feed(self, event: Mapping[str, Any], death: Death | None = None) -> None:
         """One event of the case, and all that follows from it.

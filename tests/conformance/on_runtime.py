@@ -57,6 +57,7 @@ class Way(NamedTuple):
         disk: what becomes of the disk: kept, lost, or in turn.
         restoring: the worker that takes over dies, too, in the middle of restoring, and a third one takes over.
         guarantee: at least once, or exactly once.
+        servers: of the Kafka brokers that it runs on, which it has for itself; None: on an engine in memory.
     """
 
     partitions: int = 1
@@ -65,6 +66,7 @@ class Way(NamedTuple):
     disk: str = "in turn"
     restoring: bool = False
     guarantee: Guarantee = AT_LEAST_ONCE
+    servers: str | None = None
 
     def crash(self, event: int) -> Crash | None:
         """What happens in, or after, the event of this number."""
@@ -143,6 +145,8 @@ def left_out(case: Mapping[str, Any], way: Way) -> str | None:
     if case["name"] in NOT_HERE:
         return NOT_HERE[case["name"]]
     stores = [step.get("store", {}) for step in case["spec"]["steps"]]
+    if way.servers is not None and any(event.get("ts", 1) == 0 for event in case["events"]):
+        return "a record has timestamp 0, which librdkafka takes for none"
     if way.crashes and any(store.get("impl") == "lru" for store in stores):
         return "LRU store: no changelog knows the order of use"
     if way.crashes and any(store.get("logging") is False for store in stores):
@@ -206,9 +210,9 @@ def by_rule(case: Mapping[str, Any], way: Way, most: int | None = None) -> list[
 
 
 @contextmanager
-def lab(case: Mapping[str, Any], partitions: int, guarantee: Guarantee = AT_LEAST_ONCE) -> Iterator[Lab]:
+def lab(case: Mapping[str, Any], way: Way) -> Iterator[Lab]:
     with tempfile.TemporaryDirectory() as home:
-        one = Lab(case, partitions, Path(home, "state"), guarantee)
+        one = Lab(case, way.partitions, Path(home, "state"), way.guarantee, way.servers)
         try:
             yield one
         finally:
@@ -227,7 +231,7 @@ def run_on_runtime(
         Differs: at the first difference.
     """
     wanted = wanted or expected(case, way, most)
-    with lab(case, way.partitions, way.guarantee) as one:
+    with lab(case, way) as one:
         in_order = way.partitions == 1 and len(one.built.subtopologies) == 1
         for number, event in enumerate(case["events"][:most]):
             crash = way.crash(number)
