@@ -79,6 +79,7 @@ class KafkaReader:
             },
             logger=log,
         )
+        self._committed = isolation is Isolation.READ_COMMITTED
         self._positions: dict[TopicPartition, int] = {}
         self._resting: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
@@ -176,7 +177,7 @@ class KafkaReader:
                 if error is not None and error.code() == KafkaError._PARTITION_EOF:
                     end = position = max(position, message.offset() or 0)
                 elif error is not None:
-                    self._failed(partition, error, position)
+                    self._failed(partition, error, position, message.offset())
             if partition not in self._resting:
                 found += self._news(partition, batch, position, end)
         return found
@@ -209,19 +210,28 @@ class KafkaReader:
             return []
         if end is not None:
             self._told[partition] = end
-        readable = position if end is not None else high
+        unmet = -1 if self._committed else high  # an open transaction before it is not told of
+        readable = unmet if end is None else position
         return [Fetched(partition, batch, end, max(low, 0), 0, readable, 0, max(high, position))]
 
     # What fails
 
-    def _failed(self, partition: TopicPartition, error: KafkaError, position: int) -> None:
-        """What a partition is told of itself: it rests until somebody seeks, but for what passes by itself."""
+    def _failed(self, partition: TopicPartition, error: KafkaError, position: int, at: int | None = None) -> None:
+        """What a partition is told of itself: it rests until somebody seeks, but for what passes by itself.
+
+        Args:
+            at: the offset that it befell, where it is known. librdkafka tells of an offset outside the log even where
+                somebody has sought meanwhile: what counts is whether the position of today lies outside.
+        """
         code = error.code()
         if code == KafkaError._AUTO_OFFSET_RESET:
             asked = native.TopicPartition(*partition)
             try:
                 low, high = self._consumer.get_watermark_offsets(asked, WATERMARKS_S)
             except native.KafkaException:  # nobody answers at present: it is met again when somebody does
+                self.seek({partition: position})
+                return
+            if at not in (None, position) or low <= position <= high:
                 self.seek({partition: position})
                 return
             failed: KafkaException = OffsetOutOfRangeException(

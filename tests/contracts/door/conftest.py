@@ -31,6 +31,12 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
+def on_kafka(address: str) -> bool:
+    """Is it Kafka itself, and no bundled engine?"""
+    return not address.startswith(("memory://", "local://"))
+
+
+@pytest.fixture
 def door(address: str) -> Iterator[Door]:
     """A door to the engine."""
     opened = connect(address, "contract")

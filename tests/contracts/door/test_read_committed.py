@@ -1,9 +1,10 @@
-"""Consumers with `isolation.level=read_committed`, over every bundled engine: what they are given, and where they
+"""Consumers with `isolation.level=read_committed`, over every engine: what they are given, and where they
 stand, while transactions go on, are committed and aborted."""
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from streams.clients import Admin, Consumer, Isolation, OffsetAndTimestamp, Prod
 from streams.clients.api import ConsumerGroupMetadata
 from streams.errors import TimeoutException
 
-_numbers = itertools.count()
+_numbers = itertools.count(os.getpid() * 1_000)  # an engine may outlive a run
 
 
 @pytest.fixture
@@ -61,6 +62,8 @@ def test_a_reader_waits_at_an_open_transaction_and_goes_on_at_its_end(
         assert take(other, 3) == [b"before", b"in it", b"behind"]
         assert take(reader, 1) == [b"before"]
         assert reader.poll(50) == []
+        while reader.current_lag(zero) is None:  # librdkafka tells of it with the next empty answer
+            assert reader.poll(50) == []
         assert (reader.position(zero), reader.end_offsets([zero])[zero], reader.current_lag(zero)) == (1, 1, 0)
         assert (other.end_offsets([zero])[zero], other.current_lag(zero)) == (3, 0)
         bank.commit_transaction()
@@ -109,7 +112,9 @@ def test_seeks_go_no_further_than_the_open_transaction(
         assert take(reader, 3) == [b"a", b"b", b"in it"]
 
 
-def test_times_find_what_is_committed(address: str, topic: str, bank: Producer, plain: Producer) -> None:
+def test_times_find_what_is_committed(
+    on_kafka: bool, address: str, topic: str, bank: Producer, plain: Producer
+) -> None:
     zero = TopicPartition(topic, 0)
     put(plain, zero, b"a", 1_000)
     put(bank, zero, b"never", 2_000)
@@ -119,7 +124,13 @@ def test_times_find_what_is_committed(address: str, topic: str, bank: Producer, 
         assert other.offsets_for_times(times) == {zero: OffsetAndTimestamp(1, 2_000)}
         assert reader.offsets_for_times(times) == {zero: None}
         bank.abort_transaction()
-        assert reader.offsets_for_times(times) == {zero: OffsetAndTimestamp(2, 3_000)}
+        found = OffsetAndTimestamp(2, 3_000)
+        if on_kafka:  # its index of times knows nothing of aborts; who reads on from there skips what was aborted
+            found = OffsetAndTimestamp(1, 2_000)
+        assert reader.offsets_for_times(times) == {zero: found}
+        reader.assign([zero])
+        reader.seek(zero, found.offset)
+        assert take(reader, 1) == [b"b"]
     with Admin(bootstrap_servers=address) as admin:
         assert admin.end_offsets([zero], Isolation.READ_COMMITTED) == {zero: 4}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -22,6 +24,7 @@ from streams.errors import (
 from streams.record import TopicPartition
 from tests.contracts.door.steps import PATIENCE_MS, batch, read_all, read_to_end, read_until, records, write
 
+_numbers = itertools.count(os.getpid() * 1_000)  # an engine may outlive a run
 UNCOMMITTED = Isolation.READ_UNCOMMITTED
 
 
@@ -338,7 +341,7 @@ class Model:
 def test_a_reader_sees_what_a_list_would_show(
     door: Door, operations: list[tuple[str, int, int]]
 ) -> None:
-    topic = f"model-{len(door.admin().list_topics())}"
+    topic = f"model-{next(_numbers)}"
     door.admin().create_topic(topic, 3, {})
     model = Model(topic)
     with closing(door.writer()) as writer, closing(door.reader(UNCOMMITTED)) as reader:

@@ -1,4 +1,4 @@
-"""Writing in transactions, over every bundled engine: what is seen of each, and what every wrong turn is told."""
+"""Writing in transactions, over every engine: what is seen of each, and what every wrong turn is told."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from tests.contracts.door.steps import PATIENCE_MS, ask, batch, read_all
 
 _numbers = itertools.count()
 NO_MEMBER = (UnknownMemberIdException, IllegalGenerationException)
-"""What somebody is told who is none of the group's; Kafka names the generation first where the group has no members."""
-
-
+"""What somebody is told who is none of the group's. Where Kafka knows no such group at all it has no members to
+look among, and says that the generation is wrong."""
 bundled = pytest.mark.parametrize("address", ["memory", "local"], indirect=True)
-"""Kafka's clients have a transaction aborted for any record, and any position, that is refused."""
+kafka = pytest.mark.parametrize("address", ["kafka"], indirect=True)
+"""Kafka's clients, in Java too, have a transaction aborted for any record, and any position, that is refused."""
 
 
 @pytest.fixture
@@ -297,6 +297,25 @@ def test_a_record_that_is_refused_for_what_it_is_fails_alone_and_the_rest_may_be
         assert [type(sent.error) for sent in failed] == [RecordTooLargeException]
         assert failed[0].part(3) == slice(1, 2)
     assert committed(door, zero) == [b"a", b"b", b"c", b"d"]
+
+
+@kafka
+def test_a_record_that_is_refused_for_what_it_is_fails_the_transaction_on_kafka(
+    door: Door, topic: str, transactional_id: str
+) -> None:
+    small, zero = f"small-{transactional_id}", TopicPartition(topic, 0)
+    door.admin().create_topic(small, 1, {"max.message.bytes": "2000"})
+    with closing(transactional(door, transactional_id)) as writer:
+        writer.begin()
+        put(writer, zero, b"never")
+        told = put(writer, TopicPartition(small, 0), b"b", b"x" * 5_000, b"c")
+        with pytest.raises(RecordTooLargeException):
+            writer.end(True, PATIENCE_MS)
+        assert RecordTooLargeException in {type(sent.error) for sent in told}
+        writer.end(False, PATIENCE_MS)
+        commit(writer, zero, b"next")
+    assert committed(door, zero) == [b"next"]
+    assert committed(door, TopicPartition(small, 0)) == []
 
 
 def test_after_an_abort_of_what_is_out_the_transaction_can_only_be_aborted(

@@ -24,6 +24,7 @@ from tests.contracts.door.steps import PATIENCE_MS, ask, batch, read_all, write
 from tests.engines import until
 
 bundled = pytest.mark.parametrize("address", ["memory", "local"], indirect=True)
+kafka = pytest.mark.parametrize("address", ["kafka"], indirect=True)
 """Kafka takes what anybody writes: it bounds a zombie by its commits, and by its transactions."""
 
 
@@ -70,6 +71,18 @@ def test_what_bears_the_name_of_a_member_is_taken_while_it_is_one(
     writer.bind(None)
     write(writer, zero, b"b")
     assert values(door, zero) == [b"a", b"b"]
+
+
+@kafka
+def test_kafka_takes_records_and_deletes_them_in_anybodys_name(
+    door: Door, zero: TopicPartition, stack: ExitStack
+) -> None:
+    nobody = GroupMember(zero.topic, "nobody", None)
+    writer, admin = stack.enter_context(closing(door.writer())), stack.enter_context(closing(door.admin()))
+    writer.bind(nobody)
+    write(writer, zero, b"a", b"b")
+    assert values(door, zero) == [b"a", b"b"]
+    assert admin.delete_records({zero: 1}, nobody) == {zero: 1}
 
 
 @bundled
