@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, Message
 from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.errors_by_number import exception
 from streams.clients.kafka.cluster import Cluster
+from streams.config.clients import PRODUCER, ClientConfig
 from streams.errors import (
     BrokerNotFoundException,
     DisconnectException,
@@ -26,7 +27,7 @@ from streams.errors import (
 from streams.record import RecordBatch, TopicPartition
 
 LINGER_MS = 2
-METADATA_MAX_AGE_MS = 300_000
+METADATA_MAX_AGE_MS = ClientConfig(PRODUCER, {}).number("metadata.max.age.ms")
 SLICE_S = 0.02
 FOREVER_MS = 2**63 - 1
 DUE_MS = 10

@@ -152,6 +152,9 @@ class Silent:
     def fileno(self) -> int:
         return -1
 
+    def next_due(self) -> int:
+        return 2**63 - 1
+
     def wake(self) -> None:
         return None
 
