@@ -108,8 +108,21 @@ class InterruptException(KafkaException):
     """The thread was interrupted."""
 
 
-class AuthorizationException(KafkaException, code=58):
+class AuthorizationException(KafkaException):
     """The broker or the operating system refuses access."""
+
+
+class AuthenticationException(AuthorizationException):
+    """The broker, or this client, does not believe that the other is who it says. Java's has another root; here who
+    catches that access is refused catches it too."""
+
+
+class SaslAuthenticationException(AuthenticationException, code=58):
+    """The broker does not let this client in: user, password or token are missing or wrong."""
+
+
+class SslAuthenticationException(AuthenticationException):
+    """There is no TLS: one side does not trust the other's certificate, or does not speak TLS."""
 
 
 class TopicAuthorizationException(AuthorizationException, code=29):

@@ -88,8 +88,7 @@ class KafkaBroker:
         self._directory = directory
         self._classpath = f"{_jars()}/*"
         port, control = free_port(), free_port()
-        self.address = f"127.0.0.1:{port}"
-        listeners = f"{protocol}://{self.address},CONTROLLER://127.0.0.1:{control}"
+        listeners = f"{protocol}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}"
         protocols = f"CONTROLLER:PLAINTEXT,{protocol}:{protocol}"
         given = {
             **SETTINGS,
@@ -101,6 +100,7 @@ class KafkaBroker:
             "log.dirs": str(directory / "data"),
             **(settings or {}),
         }
+        self.address = given["listeners"].partition(",")[0].rpartition("://")[2]
         self._properties = directory / "server.properties"
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
         (directory / "log4j2.xml").write_text(LOG4J)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from streams.cli.failure import Refused
+from streams.cli.failure import Refused, refusals
+from streams.config.clients import ADMIN
+from streams.config.load import from_environment, from_file, merge
 from streams.serdes import Serdes
 from streams.serdes.base import Serde
 
+_FILE = f"{__name__}.command_config"
 C = TypeVar("C", bound=Callable[..., object])
 
 SERDES: dict[str, Callable[[], Serde[Any]]] = {
@@ -29,7 +33,15 @@ SERDES: dict[str, Callable[[], Serde[Any]]] = {
 
 
 def bootstrap(command: C) -> C:
-    """`--bootstrap-servers`, the same everywhere."""
+    """`--bootstrap-servers` and `--command-config`, the same everywhere."""
+    click.option(
+        "--command-config",
+        type=click.Path(dir_okay=False),
+        default=None,
+        expose_value=False,
+        callback=lambda context, _, given: context.meta.update({_FILE: given}),
+        help="File with settings of the connection to Kafka (security.protocol, …), as .properties or YAML.",
+    )(command)
     return click.option(
         "--bootstrap-servers",
         "-b",
@@ -40,8 +52,20 @@ def bootstrap(command: C) -> C:
 
 
 def servers(given: str | None) -> dict[str, object]:
-    """What `--bootstrap-servers` says, as a setting; nothing where it was not given."""
-    return {} if given is None else {"bootstrap.servers": given}
+    """What `--bootstrap-servers` and `--command-config` say, and the environment of connections to Kafka, as settings;
+    nothing where nothing was given.
+
+    Raises:
+        Refused: there is no such file, it cannot be read, or a setting is unknown or not allowed.
+    """
+    file = click.get_current_context().meta.get(_FILE)
+    if file is not None and not os.path.isfile(file):
+        raise Refused(f"There is no configuration file {file}.")
+    with refusals():
+        said = merge(from_environment(), None if file is None else from_file(file, servers=given))
+    found = {name: value for name, value in said.items() if name in ADMIN and ADMIN[name].of_kafka}
+    address = said.get("bootstrap.servers") if given is None else given
+    return found if address is None else {**found, "bootstrap.servers": address}
 
 
 def not_built(option: str, instead: str) -> Callable[[C], C]:

@@ -52,6 +52,8 @@ READ_BY_PRODUCER = frozenset(
     {"delivery.timeout.ms", "linger.ms", "max.request.size", "retry.backoff.ms", "transaction.timeout.ms"}
 )
 """What the producer of an application reads of a producer's settings: its batches are the runtime's."""
+READ_BY_PRODUCER_OF_KAFKA = frozenset(name for name in PRODUCER if name.startswith("compression."))
+"""What it reads besides where Apache Kafka is written to."""
 _READ: Mapping[str, frozenset[str]] = {
     "consumer.": READ_BY_CONSUMER,
     "main.consumer.": READ_BY_CONSUMER,
@@ -64,7 +66,12 @@ OF_BUNDLED: Mapping[str, object] = {"heartbeat.interval.ms": 300}
 """What the consumer of an application's input has on the bundled engine where it is not given. A worker learns of a
 rebalance by the answer to a heartbeat (Kafka's 3,000 would hold up every join for so long), and a heartbeat to a broker
 on the same host costs next to nothing."""
-_CONNECTING = ("consumer.", "main.consumer.")
+_CONNECTING = frozenset(name for name, setting in CONSUMER.items() if setting.of_kafka)
+_OF_KAFKA_READ: Mapping[str, frozenset[str]] = {
+    "consumer.": _CONNECTING,
+    "main.consumer.": _CONNECTING,
+    "producer.": READ_BY_PRODUCER_OF_KAFKA,
+}
 """Where the settings of an application's connections to Apache Kafka are read, besides without a prefix."""
 _TRANSACTION_TIMEOUT = 10_000
 LONGEST_ID = MAX_NAME_LENGTH - len("-00000000-0000-0000-0000-000000000000")
@@ -112,7 +119,9 @@ def consumer_settings(
 def connection_settings(config: ApplicationConfig) -> Settings:
     """What is said of connections to Apache Kafka, for all clients of an application: they have one door."""
     given = _given(config, CONSUMER, "consumer.", "main.consumer.")
-    return {name: value for name, value in given.items() if CONSUMER[name].of_kafka}
+    found = {name: value for name, value in given.items() if CONSUMER[name].of_kafka}
+    written = _given(config, PRODUCER, "producer.")
+    return {**found, **{name: value for name, value in written.items() if name in READ_BY_PRODUCER_OF_KAFKA}}
 
 
 def producer_settings(config: ApplicationConfig, client_id: str, exactly_once: bool) -> Settings:
@@ -173,11 +182,11 @@ def unread(config: ApplicationConfig) -> list[str]:
     """
     found = []
     bundled = is_bundled(config["bootstrap.servers"])
-    of_kafka = frozenset(name for name, setting in CONSUMER.items() if setting.of_kafka)
+    of_kafka = frozenset().union(*_OF_KAFKA_READ.values())
     for prefix, read in _READ.items():
         table = PREFIXES[prefix]
         given = config.prefixed(prefix).items()
-        theirs = frozenset() if bundled or prefix not in _CONNECTING else of_kafka
+        theirs = frozenset() if bundled else _OF_KAFKA_READ.get(prefix, frozenset())
         found += [prefix + name for name, value in given if name not in read | theirs and value != table[name].default]
     everywhere = READ_BY_CONSUMER | READ_BY_PRODUCER | SETTINGS.keys()
     for name, value in config.unprefixed().items():

@@ -69,7 +69,7 @@ class Setting:
         built_values: values other than the default that work although `not_built` is said.
         no_meaning: why it can never have a meaning here; None: it has one.
         of_kafka: it is about connections to Apache Kafka, or what only Apache Kafka does: the bundled engine refuses
-            it.
+            it. With `not_built` it works on Apache Kafka, and is to come for the bundled engine.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Setting:
             ConfigException: it can never have a meaning here.
             NotYetBuiltException: it is known, but not built yet.
         """
-        works = self.built and not (self.of_kafka and bundled)
+        works = not bundled and self.no_meaning is None if self.of_kafka else self.built
         if works or value == self.default or value in self.built_values:
             return
         shown = name or self.name

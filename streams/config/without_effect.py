@@ -22,7 +22,7 @@ _GUARANTEES = frozenset(
 )
 """Who may read, how many copies there are, when they are on disk; what becomes of each record; how it is written."""
 
-_UNCOMPRESSED = "compression is not built yet, so batches are written as they are"
+_UNCOMPRESSED = "compression is not built yet in the bundled engine, so batches are written as they are"
 _NO_STANDBYS = "standby replicas are not built yet, so none is warmed up"
 _NO_RACKS = "rack-aware assignment is not built yet, and the bundled engine is one node"
 _TUNING: Mapping[str, str] = {
@@ -54,8 +54,10 @@ def why_without_effect(setting: Setting, value: object, bundled: bool) -> str | 
         return None
     if setting.no_meaning is not None:
         return setting.no_meaning
+    if setting.of_kafka and not bundled:
+        return None
     if setting.name in _TUNING:
         return _TUNING[setting.name]
-    if setting.of_kafka and bundled:
+    if setting.of_kafka:
         return "it is about connections to Apache Kafka, or what only Kafka does"
     return None

@@ -59,15 +59,19 @@ def stack() -> Iterator[ExitStack]:
         yield opened
 
 
-def application(servers: str, number: int, state: Path, guarantee: str) -> KafkaStreams:
-    """An instance that has been started."""
+def application(servers: str, number: int, state: Path, guarantee: str, **more: object) -> KafkaStreams:
+    """An instance that has been started.
+
+    Args:
+        more: settings, as keywords.
+    """
     builder = StreamsBuilder()
     word_count(builder, number)
     settings = {
         "application.id": f"count-{number}", "bootstrap.servers": servers, "state.dir": str(state),
         "processing.guarantee": guarantee, **FAST,
     }  # fmt: skip
-    app = KafkaStreams(builder.build(), settings)
+    app = KafkaStreams(builder.build(), settings, **more)
     app.start()
     return app
 

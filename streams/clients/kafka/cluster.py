@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 import kafka.errors as theirs
@@ -24,11 +25,13 @@ from kafka.protocol.data_container import DataContainer
 from kafka.protocol.metadata import FindCoordinatorRequest, MetadataRequest
 
 from streams.clients.errors_by_number import exception
+from streams.clients.kafka.tls import refused_by
 from streams.errors import (
-    AuthorizationException,
     BrokerNotFoundException,
     DisconnectException,
     KafkaException,
+    SaslAuthenticationException,
+    SslAuthenticationException,
     TimeoutException,
     UnknownTopicOrPartitionException,
     UnsupportedVersionException,
@@ -179,7 +182,7 @@ class Cluster:
             BrokerNotFoundException: nobody could be reached.
             DisconnectException: the connection was lost; whether the request was heard is not known.
             UnsupportedVersionException: the broker does not know such requests.
-            AuthorizationException: it does not let us in.
+            AuthenticationException: it does not let us in, or we do not believe that it is the broker.
         """
         return await self.over(await self.connection(node, lane), request, timeout_ms)
 
@@ -324,9 +327,16 @@ class Cluster:
             sock = await create_connection(self._net, host, port, _OPTIONS, timeout_at=until)
             make = KafkaSSLTransport if encrypted else KafkaTCPTransport
             transport = make(self._net, sock, host=host, **ssl)
-            await transport.handshake()
+            transport._sock_recv = partial(_before_the_end, transport._sock_recv)
+            try:
+                await transport.handshake()
+            except Exception as error:
+                transport.abort(error)
+                raise
         except Exception as error:
             connection.connection_lost(error)
+            if encrypted and (why := refused_by(error)) is not None:
+                raise SslAuthenticationException(f"{where}: {why}") from None
             raise BrokerNotFoundException(_unreachable(where, error, encrypted)) from error
         connection.connection_made(transport)
         await connection.initialize(timeout_at=until)
@@ -334,15 +344,24 @@ class Cluster:
             await connection
         except (theirs.SaslAuthenticationFailedError, theirs.IllegalSaslStateError,
                 theirs.UnsupportedSaslMechanismError) as error:  # fmt: skip
-            raise AuthorizationException(
-                f"{where}: Kafka does not let this client in: {error}. Check sasl.mechanism and sasl.jaas.config."
-            ) from error
+            raise SaslAuthenticationException(
+                f"{where}: Kafka does not let this client in: {_refusal(error, self._settings.get('sasl_mechanism'))}. "
+                "Check sasl.mechanism and sasl.jaas.config."
+            ) from None
+        except KafkaException:  # of the identity provider
+            raise
         except theirs.RequestTimedOutError as error:
             raise BrokerNotFoundException(
                 f"{where}: somebody listens there, and has not answered for {CONNECT_MS / 1_000:.0f} s. Is it a Kafka "
                 "broker, its process stopped or its machine overloaded?"
             ) from error
         except Exception as error:
+            if encrypted and (why := refused_by(error)) is not None:
+                raise SslAuthenticationException(f"{where}: {why}") from None
+            if not encrypted and _speaks_tls(error):
+                raise BrokerNotFoundException(
+                    f"{where} speaks TLS. Set security.protocol=SSL, or SASL_SSL where it asks for a login."
+                ) from None
             raise BrokerNotFoundException(
                 f"{where} does not speak as a Kafka broker does: {_said(error)}. Is it another service's port, or one "
                 "that asks for TLS or SASL (security.protocol)?"
@@ -363,8 +382,28 @@ class Cluster:
             raise BrokerNotFoundException("The connection to Kafka was closed by this client.")
 
 
+def _before_the_end(receive: Callable[[], tuple[bytes, Exception | None]]) -> tuple[bytes, Exception | None]:
+    """What has come, though the connection ended behind it: kafka-python forgets it then, and so why a login was
+    refused. The end is met again by who reads next."""
+    data, error = receive()
+    return data, None if data else error
+
+
+def _refusal(error: Exception, mechanism: object) -> str:
+    """The broker's words about a login that it refused."""
+    if isinstance(error, theirs.UnsupportedSaslMechanismError):
+        return f"it does not take sasl.mechanism={mechanism}"
+    return str(error.args[0] if error.args else error).removeprefix(f"{type(error).__name__}: ").rstrip(".")
+
+
 def _said(error: BaseException) -> str:
     return str(error) or type(error).__name__
+
+
+def _speaks_tls(error: BaseException) -> bool:
+    """Was the answer an alert of TLS (21, 3, …), taken for a length?"""
+    length = str(error).rpartition(" ")[2]
+    return isinstance(error, theirs.InvalidReceiveError) and length.isdigit() and int(length) >> 16 == 0x1503
 
 
 def _unreachable(where: str, error: BaseException, encrypted: bool) -> str:

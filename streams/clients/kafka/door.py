@@ -54,13 +54,13 @@ class KafkaDoor:
 
     def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
         """See `Door.writer`."""
-        return self._kept(KafkaWriter(self._native(), settings, self._cluster()))
+        return self._kept(KafkaWriter(self._producing(), settings, self._cluster()))
 
     def transactional_writer(
         self, transaction: TransactionSettings, settings: WriterSettings = WRITER_DEFAULTS
     ) -> TransactionalWriter:
         """See `Door.transactional_writer`."""
-        return self._kept(KafkaTransactionalWriter(self._native(), transaction, settings, self._cluster()))
+        return self._kept(KafkaTransactionalWriter(self._producing(), transaction, settings, self._cluster()))
 
     def link(self) -> GroupLink:
         """See `Door.link`."""
@@ -87,6 +87,9 @@ class KafkaDoor:
 
     def _native(self) -> dict[str, object]:
         return {**self._connecting.librdkafka, "bootstrap.servers": self.address, "client.id": self._client_id}
+
+    def _producing(self) -> dict[str, object]:
+        return {**self._native(), **self._connecting.producing}
 
 
 def kafka_door(servers: str, client_id: str, settings: Mapping[str, object]) -> Door:

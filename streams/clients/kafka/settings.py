@@ -1,4 +1,4 @@
-"""From Kafka's settings of connections to the names that librdkafka and `kafka-python` have for them. Pure."""
+"""From Kafka's settings of connections to the names that librdkafka and `kafka-python` have for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from streams.clients.kafka.oauthbearer import TokenProvider
+from streams.clients.kafka.tls import tls
 from streams.errors import ConfigException, NotYetBuiltException
 
 _SAME = (
@@ -13,16 +15,24 @@ _SAME = (
     "socket.connection.setup.timeout.ms",
 )  # fmt: skip
 _RENAMED = {"receive.buffer.bytes": "socket.receive.buffer.bytes", "send.buffer.bytes": "socket.send.buffer.bytes"}
-_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-_login = re.compile(r"\.(?:Plain|Scram)LoginModule\s+(?:required|requisite|sufficient)\s(.*);\s*$", re.S).search
-_option = re.compile(r'(\w+)\s*=\s*"((?:[^"\\]|\\.)*)"')
+_MODULES = {
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "OAUTHBEARER": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule",
+}
+"""Mechanisms, and the login module that `sasl.jaas.config` has for each."""
+_LEVELS = {"gzip": "compression.gzip.level", "lz4": "compression.lz4.level", "zstd": "compression.zstd.level"}
+_login = re.compile(r"\s*([\w.]+)\s+(?:required|requisite|sufficient|optional)\b(.*);\s*$", re.S | re.I).match
+_option = re.compile(r"""([\w.]+)\s*=\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s;"']+)""")
 
 
 class Connecting(NamedTuple):
-    """How brokers are reached, by the names of each library."""
+    """How brokers are reached, by the names of each library, and how librdkafka's producers write."""
 
     librdkafka: Mapping[str, object]
     kafka_python: Mapping[str, object]
+    producing: Mapping[str, object]
 
 
 def connecting(given: Mapping[str, object]) -> Connecting:
@@ -40,67 +50,72 @@ def connecting(given: Mapping[str, object]) -> Connecting:
     protocol = str(given.get("security.protocol") or "PLAINTEXT").upper()
     native["security.protocol"] = plain["security_protocol"] = protocol
     for part, needed in (("ssl.", "SSL"), ("sasl.", "SASL")):
-        meant = sorted(name for name in given if name.startswith(part))
-        if meant and needed not in protocol:
+        meant = sorted(name for name in given if name.startswith(part) and given[name] is not None)
+        if meant and needed not in protocol.split("_"):
             raise ConfigException(
                 f"{meant[0]} is given, but security.protocol is {protocol}: set it to SSL, SASL_SSL or SASL_PLAINTEXT."
             )
     if protocol.startswith("SASL"):
         _sasl(given, native, plain)
     if protocol.endswith("SSL"):
-        _ssl(given, native, plain)
-    return Connecting(native, plain)
+        secured = tls(given)
+        native.update(secured.librdkafka)
+        plain["ssl_context"] = secured.context
+    return Connecting(native, plain, _compressed(given))
+
+
+def _compressed(given: Mapping[str, object]) -> dict[str, object]:
+    codec = str(given.get("compression.type") or "none")
+    level = given.get(_LEVELS.get(codec, ""))
+    found: dict[str, object] = {} if codec == "none" else {"compression.codec": codec}
+    return found if level is None else {**found, "compression.level": level}
 
 
 def _sasl(given: Mapping[str, object], native: dict[str, object], plain: dict[str, object]) -> None:
     mechanism = str(given.get("sasl.mechanism") or "GSSAPI").upper()
-    if mechanism not in _MECHANISMS:
+    if mechanism not in _MODULES:
         raise NotYetBuiltException(
-            f"sasl.mechanism={mechanism} is not built yet; {', '.join(_MECHANISMS)} work. Set sasl.mechanism to one."
+            f"sasl.mechanism={mechanism} is not built yet{'' if given.get('sasl.mechanism') else ', and the default'}; "
+            f"{', '.join(_MODULES)} work. Set sasl.mechanism to one."
         )
-    user, password = _credentials(given.get("sasl.jaas.config"))
-    native.update({"sasl.mechanism": mechanism, "sasl.username": user, "sasl.password": password})
-    plain.update(sasl_mechanism=mechanism, sasl_plain_username=user, sasl_plain_password=password)
-
-
-def _credentials(jaas: object) -> tuple[str, str]:
-    """User and password of `sasl.jaas.config`, as Kafka's documentation has it."""
-    found = _login(str(jaas or ""))
-    options = dict(_option.findall(found[1])) if found else {}
+    native["sasl.mechanism"] = plain["sasl_mechanism"] = mechanism
+    options = _options(mechanism, given.get("sasl.jaas.config"))
+    if mechanism == "OAUTHBEARER":
+        provider = TokenProvider(given, options)
+        native["oauth_cb"], plain["sasl_oauth_token_provider"] = provider.for_librdkafka, provider
+        return
     if not {"username", "password"} <= options.keys():
+        raise _unreadable(mechanism)
+    if options.get("tokenauth", "").lower() == "true":
+        raise NotYetBuiltException("tokenauth in sasl.jaas.config (delegation tokens) is not built yet. Leave it out.")
+    user, password = options["username"], options["password"]
+    native.update({"sasl.username": user, "sasl.password": password})
+    plain.update(sasl_plain_username=user, sasl_plain_password=password)
+
+
+def _options(mechanism: str, jaas: object) -> dict[str, str]:
+    """The options of `sasl.jaas.config`, as Kafka's documentation has it."""
+    if jaas is None and mechanism == "OAUTHBEARER":
+        return {}
+    found = _login(str(jaas or ""))
+    if found is None:
+        raise _unreadable(mechanism)
+    module = _MODULES[mechanism].rpartition(".")[2]
+    if found[1].rpartition(".")[2] != module:
         raise ConfigException(
-            "sasl.jaas.config (its value is not shown) names no user and password. It has the form "
-            'org.apache.kafka.common.security.plain.PlainLoginModule required username="USER" password="PASSWORD"; '
-            "with scram.ScramLoginModule for SCRAM."
+            f"sasl.mechanism is {mechanism}, whose login module is {module}, but sasl.jaas.config has {found[1]}."
         )
-    user, password = (re.sub(r"\\(.)", r"\1", options[name]) for name in ("username", "password"))
-    return user, password
+    options = {}
+    for name, value in _option.findall(found[2]):
+        options[name] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] in "\"'" else value
+    return options
 
 
-def _ssl(given: Mapping[str, object], native: dict[str, object], plain: dict[str, object]) -> None:
-    for inline in ("ssl.truststore.certificates", "ssl.keystore.certificate.chain", "ssl.keystore.key"):
-        if given.get(inline) is not None:
-            raise NotYetBuiltException(
-                f"{inline} is not built yet: give a PEM file by ssl.truststore.location or ssl.keystore.location."
-            )
-    trusted, own = _pem(given, "ssl.truststore"), _pem(given, "ssl.keystore")
-    if trusted is not None:
-        native["ssl.ca.location"] = plain["ssl_cafile"] = trusted
-    if own is not None:
-        native["ssl.certificate.location"] = native["ssl.key.location"] = own
-        plain["ssl_certfile"] = plain["ssl_keyfile"] = own
-    if given.get("ssl.key.password") is not None:
-        native["ssl.key.password"] = plain["ssl_password"] = str(given["ssl.key.password"])
-    if not given.get("ssl.endpoint.identification.algorithm", "https"):
-        native["ssl.endpoint.identification.algorithm"], plain["ssl_check_hostname"] = "none", False
-
-
-def _pem(given: Mapping[str, object], store: str) -> str | None:
-    location, kind = given.get(f"{store}.location"), str(given.get(f"{store}.type") or "JKS").upper()
-    if location is None:
-        return None
-    if kind != "PEM":
-        raise ConfigException(
-            f"{store}.type is {kind}, which only Java reads. Give {store}.location a PEM file and set {store}.type=PEM."
-        )
-    return str(location)
+def _unreadable(mechanism: str) -> ConfigException:
+    what, form = "user and password", ' username="USER" password="PASSWORD"'
+    if mechanism == "OAUTHBEARER":
+        what, form = "login module", ""
+    return ConfigException(
+        f"sasl.jaas.config (its value is not shown) names no {what}. For sasl.mechanism={mechanism} it has the form "
+        f"{_MODULES[mechanism]} required{form};"
+    )
