@@ -162,6 +162,89 @@ class Layered(Protocol):
         ...
 
 
+class KeyValueReads(Protocol):
+    """Rows of a key-value store as a query sees them: those that are committed, or the latest (`statestore.reads`).
+
+    `any_thread`: single rows may be asked for by any thread while the owner works. Scans are the owner's, and end
+    before the store is written to again.
+    """
+
+    @property
+    def any_thread(self) -> bool: ...
+
+    def get(self, key: bytes) -> TimestampedValue | None: ...
+
+    def scan(
+        self,
+        low: bytes | None,
+        high: bytes | None,
+        prefix: bytes = b"",
+        backwards: bool = False,
+        after: bytes | None = None,
+    ) -> Iterator[tuple[bytes, object, int]]:
+        """`(key, value, timestamp)` with low <= key <= high that begin with the prefix, in the byte order of the keys,
+        behind the key that was read last."""
+        ...
+
+
+class WindowReads(Protocol):
+    """Rows of a window store; see `KeyValueReads`."""
+
+    @property
+    def any_thread(self) -> bool: ...
+
+    def fetch(self, key: bytes, start: int) -> TimestampedValue | None: ...
+
+    def scan(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        time_from: int,
+        time_to: int,
+        backwards: bool = False,
+        after: tuple[bytes, int] | None = None,
+    ) -> Iterator[tuple[bytes, int, object, int]]:
+        """`(key, start, value, timestamp)`, all bounds inclusive, in the order of `WindowStore.fetch_keys`, behind the
+        row that was read last, by key and start. Of a store that keeps duplicates a page ends within one key and start
+        only at their end."""
+        ...
+
+
+class SessionReads(Protocol):
+    """Rows of a session store; see `KeyValueReads`."""
+
+    @property
+    def any_thread(self) -> bool: ...
+
+    def fetch_session(self, key: bytes, start: int, end: int) -> object: ...
+
+    def scan(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        earliest_end: int,
+        latest_start: int,
+        backwards: bool = False,
+        after: tuple[bytes, int, int] | None = None,
+    ) -> Iterator[tuple[bytes, int, int, object]]:
+        """`(key, start, end, value)` in the order of `SessionStore.find_keys`, behind the row that was read last, by
+        key, start and end."""
+        ...
+
+
+class VersionedReads(Protocol):
+    """Rows of a versioned store; see `KeyValueReads`."""
+
+    @property
+    def any_thread(self) -> bool: ...
+
+    def get(self, key: bytes, as_of: int | None = None) -> VersionedRecord | None: ...
+
+    def versions(
+        self, key: bytes, time_from: int, time_to: int, ascending: bool = False
+    ) -> Iterator[VersionedRecord]: ...
+
+
 class Store(Protocol):
     """What all kinds have; their rows are what they differ in."""
 
@@ -177,6 +260,16 @@ class Store(Protocol):
 @runtime_checkable
 class KeyValueStore(Store, Protocol):
     """Rows by key. Iterators yield `(key, value, timestamp)` in the byte order of the keys."""
+
+    @property
+    def committed(self) -> KeyValueReads:
+        """The rows that are committed."""
+        ...
+
+    @property
+    def latest(self) -> KeyValueReads:
+        """The rows as they are now, uncommitted ones among them."""
+        ...
 
     def get(self, key: bytes) -> TimestampedValue | None:
         """Value and timestamp. A plain (not timestamped) store knows the timestamp of rows read from disk as -1."""
@@ -214,6 +307,16 @@ class WindowStore(Store, Protocol):
     one flushed, and what is in memory is seen whatever the retention: Java's record cache knows none, and what is
     deleted before anybody knew of it never comes to the store below.
     """
+
+    @property
+    def committed(self) -> WindowReads:
+        """The rows that are committed."""
+        ...
+
+    @property
+    def latest(self) -> WindowReads:
+        """The rows as they are now, uncommitted ones among them."""
+        ...
 
     @property
     def retention(self) -> int: ...
@@ -271,6 +374,16 @@ class SessionStore(Store, Protocol):
     A session is not seen any more when its end is not above observed stream time - retention; observed
     stream time is the highest end put. As to caching stores see `WindowStore`.
     """
+
+    @property
+    def committed(self) -> SessionReads:
+        """The rows that are committed."""
+        ...
+
+    @property
+    def latest(self) -> SessionReads:
+        """The rows as they are now, uncommitted ones among them."""
+        ...
 
     @property
     def retention(self) -> int: ...
@@ -337,6 +450,16 @@ class VersionedRecord(NamedTuple):
 @runtime_checkable
 class VersionedStore(Store, Protocol):
     """Rows by key, each with its history (KIP-889). Neither caches nor is expected to."""
+
+    @property
+    def committed(self) -> VersionedReads:
+        """The rows that are committed."""
+        ...
+
+    @property
+    def latest(self) -> VersionedReads:
+        """The rows as they are now, uncommitted ones among them."""
+        ...
 
     @property
     def history_retention(self) -> int: ...

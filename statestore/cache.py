@@ -59,6 +59,16 @@ class CachedRows:
                 self.trim()
         return entry
 
+    def peek(self, cell: bytes) -> Entry:
+        # By this order: what leaves the young generation is in the old one before, and only an empty one is forgotten
+        # while the cache is the whole store.
+        entry = self._young.get(cell)
+        if entry is None:
+            entry = self._old.get(cell)
+            if entry is None:
+                return ABSENT if self._whole else self._entries.load(self._engine.get(self.prefix + cell))
+        return entry
+
     def keep(self, cell: bytes, entry: Entry) -> None:
         """Keep this form of an entry that was just found."""
         self._young[cell] = entry

@@ -25,6 +25,7 @@ from statestore.keys import (
 from statestore.keyvalue import LayeredKeyValueStore
 from statestore.lru import LruMap
 from statestore.ranges import ALL, MAX_TIME, Keys
+from statestore.reads import ReadsLikeKeyValue, ReadsLikeSession, ReadsLikeWindow
 from statestore.record_cache import CachedRow, RecordCache, StoreCache, Written
 from statestore.rows import FewRows, Rows
 from statestore.session import LayeredSessionStore, Session
@@ -178,6 +179,7 @@ class CachedKeyValue:
     ) -> None:
         self.name = below.name
         self.below = below
+        self.committed, self.latest = below.committed, ReadsLikeKeyValue(self)
 
         def cell(key: bytes) -> tuple[bytes]:
             return (key,)
@@ -258,6 +260,7 @@ class CachedWindow:
     ) -> None:
         self.name, self.retention = below.name, below.retention
         self.below = below
+        self.committed, self.latest = below.committed, ReadsLikeWindow(self)
         self._segment, self._time_first = segment, time_first
         self._highest = -1
 
@@ -417,6 +420,7 @@ class CachedSession:
     def __init__(self, cache: RecordCache, below: LayeredSessionStore, codec: Codec, segment: int) -> None:
         self.name, self.retention = below.name, below.retention
         self.below = below
+        self.committed, self.latest = below.committed, ReadsLikeSession(self)
         self._segment = segment
         self._highest = -1
         self._front = front = Front(cache, below, codec, False, self._cell, below.fetch_session, below.put)

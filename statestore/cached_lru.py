@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Layered, TimestampedValue
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.entries import Entries, Entry
-from statestore.lru import LruMap, beginning, between, in_order
+from statestore.lru import LruMap, ReadsMap, beginning, between, in_order
 from statestore.rows import Rows
 from statestore.sizes import Sizes
 
@@ -87,6 +87,14 @@ class CachedLruMap:
         """Empties the cache, but for what is not flushed yet: only what the map holds is found."""
         for key in self._seen.keys() - self._dirty.keys():
             del self._seen[key]
+
+    @property
+    def committed(self) -> ReadsMap:
+        return self._map.committed
+
+    @property
+    def latest(self) -> ReadsMap:
+        return ReadsMap(self._entries, self._merged(), {})
 
     # layers
 

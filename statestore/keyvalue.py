@@ -15,6 +15,7 @@ from statestore.layers import Emit, Layers, Put, View
 from statestore.lifecycle import Lifecycle
 from statestore.merge import merge
 from statestore.ordered import Ordered
+from statestore.reads import ReadsKeyValue
 from statestore.rows import Rows
 from statestore.sizes import Sizes
 
@@ -28,7 +29,20 @@ class LayeredKeyValueStore:
     engine's rows carry a timestamp, whether puts wait for a flush, and the bytes its read cache may take.
     """
 
-    __slots__ = ("_entries", "_index", "_indexes", "_layers", "_open", "_scan", "get", "life", "name", "put")
+    __slots__ = (
+        "_entries",
+        "_index",
+        "_indexes",
+        "_layers",
+        "_open",
+        "_scan",
+        "committed",
+        "get",
+        "latest",
+        "life",
+        "name",
+        "put",
+    )
 
     def __init__(
         self,
@@ -47,6 +61,7 @@ class LayeredKeyValueStore:
         base = CachedRows(engine, prefix, self._entries, sizes, share)
         self._layers: Layers[bytes] = Layers(base, self._entries, sizes, caching, _same)
         self._scan = _scanner(engine, prefix)
+        self.committed, self.latest = (ReadsKeyValue(self._layers, engine, prefix, latest) for latest in (False, True))
         self._index: Ordered[bytes] = Ordered()
         self._indexes = Indexes(self._layers)
         self.life: Layered = Lifecycle(self._layers, self._indexes, _by_key)

@@ -43,6 +43,10 @@ class Base(Protocol[Cell]):
         """The entry, read from the engine if need be; `ABSENT` if there is no row."""
         ...
 
+    def peek(self, cell: Cell) -> Entry:
+        """As `find`, and nothing is changed by it: any thread may ask."""
+        ...
+
     def write(self, rows: dict[Cell, Entry], marks: Mapping[bytes, bytes]) -> Collection[Cell]:
         """Write the rows and marks to the engine, atomically, and remember them; the cells of those that need neither,
         since nobody can see them any more."""
@@ -140,6 +144,7 @@ class Layers(Generic[Cell]):
         "sizes",
         "top",
         "uncommitted",
+        "version",
         "views",
     )
 
@@ -166,6 +171,8 @@ class Layers(Generic[Cell]):
         self.changelog: ChangelogHook | None = None
         self.forward: Forward | None = None
         self.sends_old = False
+        self.version = 0
+        """Rises when the committed layer changes."""
         through = self._put_through if entries.ever_exact else self._put_sealed
         self.put: Put[Cell] = self._put_cached() if caching else through
         self.below: Callable[[Cell], Entry] = self._below()
@@ -210,6 +217,11 @@ class Layers(Generic[Cell]):
         """The entry as it is now."""
         entry = self.top.get(cell)
         return self.below(cell) if entry is None else entry
+
+    def committed_find(self, cell: Cell) -> Entry:
+        """The entry as it was committed last. Any thread may ask: see `statestore.committed`."""
+        entry = self.committed.get(cell)
+        return self.base.peek(cell) if entry is None else entry
 
     # writing
 
@@ -349,6 +361,7 @@ class Layers(Generic[Cell]):
         # been written again: `spill` takes them in this order, each with its newest entry.
         self.committed.update(self.uncommitted)
         self.uncommitted.clear()
+        self.version += 1
         self.base.commit()
 
     def abort(self) -> None:
@@ -377,6 +390,7 @@ class Layers(Generic[Cell]):
             unseen = self.base.write(part, {**always, **marks} if last else always)
         else:
             self.base.trim()
+        self.version += 1
         if last:
             committed.clear()
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from statestore.api import NO_MARKS, ChangelogHook, Codec, Forward, Layered, TimestampedValue
 from statestore.entries import ABSENT, Entries, Entry, is_deleted
@@ -113,6 +113,14 @@ class LruMap:
         """What is in the map; not to be changed."""
         return self._rows
 
+    @property
+    def committed(self) -> ReadsMap:
+        return ReadsMap(self._entries, self._rows, self._undo)
+
+    @property
+    def latest(self) -> ReadsMap:
+        return ReadsMap(self._entries, self._rows, {})
+
     # layers
 
     @property
@@ -165,3 +173,30 @@ class LruMap:
 
     def close(self) -> None:
         """No iterator is open."""
+
+
+class ReadsMap:
+    """Implements `KeyValueReads`: the rows, less what has been done since the commit; no use of a key."""
+
+    any_thread = False
+
+    def __init__(self, entries: Entries, rows: Mapping[bytes, Entry], undo: Mapping[bytes, Entry]) -> None:
+        self._entries = entries
+        self._rows = rows
+        self._undo = undo
+
+    def get(self, key: bytes) -> TimestampedValue | None:
+        return self._entries.open(self._undo.get(key) or self._rows.get(key, ABSENT))
+
+    def scan(
+        self,
+        low: bytes | None,
+        high: bytes | None,
+        prefix: bytes = b"",
+        backwards: bool = False,
+        after: bytes | None = None,
+    ) -> Iterator[tuple[bytes, object, int]]:
+        rows = beginning(between({**self._rows, **self._undo}, low, high), prefix)
+        for row in in_order(self._entries, rows, backwards):
+            if after is None or (row[0] < after if backwards else row[0] > after):
+                yield row

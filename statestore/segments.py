@@ -192,6 +192,24 @@ class Segments(Generic[TimedCell]):
             return ABSENT
         return self._entries.load(self._engine.get(self._engine_key(cell)))
 
+    def peek(self, cell: TimedCell) -> Entry:
+        # By this order: `complete_from` rises before a slot goes.
+        slot = self._slots.get(cell[0] // self._width)
+        entry = None if slot is None else slot.get(cell)
+        if entry is not None:
+            return entry
+        return ABSENT if cell[0] >= self.complete_from else self._entries.load(self._engine.get(self._engine_key(cell)))
+
+    @property
+    def committed_from(self) -> int:
+        """Rows of an earlier time have expired by the time that was committed."""
+        return max(0, self._kept[0] - self._seen)
+
+    @property
+    def committed_to(self) -> int:
+        """The highest time that was committed."""
+        return self._kept[0]
+
     def write(self, rows: dict[TimedCell, Entry], marks: Mapping[bytes, bytes]) -> Collection[TimedCell]:
         # By the time that was committed, not by the newest: rows and segments go for good here, and an abort takes the
         # newer time back.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from statestore.api import Codec, Forward, Layered
 from statestore.cache_share import PROCESS, CacheShare
@@ -12,6 +12,7 @@ from statestore.keys import session_tail, split_session_key
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.ranges import ALL, MAX_TIME, Keys, Ranges
+from statestore.reads import ReadsByTime
 from statestore.rows import FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import SESSION_OVERHEAD, Sizes
@@ -25,7 +26,19 @@ Session = tuple[bytes, int, int, object]
 class LayeredSessionStore:
     """Implements `SessionStore`; see there and `LayeredWindowStore`."""
 
-    __slots__ = ("_by_key", "_entries", "_layers", "_ranges", "_segments", "_time_first", "life", "name", "retention")
+    __slots__ = (
+        "_by_key",
+        "_entries",
+        "_layers",
+        "_ranges",
+        "_segments",
+        "_time_first",
+        "committed",
+        "latest",
+        "life",
+        "name",
+        "retention",
+    )
 
     def __init__(
         self,
@@ -64,6 +77,11 @@ class LayeredSessionStore:
         self._ranges: Ranges[Cell] = Ranges(engine, self._layers, self._segments, _key_of, order)
         self._by_key = self._ranges.by_key
         self.life: Layered = Lifecycle(self._layers, self._ranges.indexes, _emit)
+        rows_by_time = _key_before_start if one_by_one else None
+        self.committed, self.latest = (
+            ReadsSession(ReadsByTime(self._layers, self._segments, engine, _key_of, rows_by_time, latest), self._row)
+            for latest in (False, True)
+        )
 
     @property
     def observed_time(self) -> int:
@@ -143,6 +161,34 @@ class LayeredSessionStore:
     def _row(self, cell: Cell, entry: Entry) -> Session | None:
         found = self._entries.open(entry)
         return None if found is None else (cell[2], cell[1], cell[0], found[0])
+
+
+class ReadsSession:
+    """Implements `SessionReads`."""
+
+    def __init__(self, rows: ReadsByTime[Cell], row: Callable[[Cell, Entry], Session | None]) -> None:
+        self.any_thread = not rows.latest
+        self._rows: ReadsByTime[Cell] = rows
+        self._row = row
+
+    def fetch_session(self, key: bytes, start: int, end: int) -> object:
+        found = self._rows.find((end, start, key))
+        return None if found is None else found[0]
+
+    def scan(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        earliest_end: int,
+        latest_start: int,
+        backwards: bool = False,
+        after: tuple[bytes, int, int] | None = None,
+    ) -> Iterator[Session]:
+        read = None if after is None else (after[2], after[1], after[0])
+        for cell, entry in self._rows.scan(Keys(key_from, key_to), earliest_end, MAX_TIME, backwards, read):
+            row = self._row(cell, entry) if cell[1] <= latest_start else None
+            if row is not None:
+                yield row
 
 
 def _emit(forward: Forward) -> Emit[Cell]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from struct import Struct
 from typing import cast
 
@@ -20,7 +20,7 @@ from statestore.api import (
 from statestore.cache import CachedRows
 from statestore.cache_share import PROCESS, CacheShare
 from statestore.engine import Engine
-from statestore.entries import Entries
+from statestore.entries import Entries, Entry
 from statestore.history import OPEN_END, History, insert, pack, place_of, prune, unpack
 from statestore.indexes import Indexes
 from statestore.keys import observed_mark, store_prefix
@@ -67,6 +67,9 @@ class LayeredVersionedStore:
             (self.observed_time,) = _TIME.unpack(kept)
         self._kept = self.observed_time
         self._deleted: deque[tuple[int, bytes]] = deque()
+        self.committed = ReadsVersions(self._layers.committed_find, self, lambda: self._kept)
+        self.latest = ReadsVersions(self._layers.find, self, lambda: self.observed_time)
+        self.latest.any_thread = False
         self.flush, self.close = self._life.flush, self._life.close
 
     # rows
@@ -81,11 +84,14 @@ class LayeredVersionedStore:
         return VALID_TO_UNDEFINED if valid_to == OPEN_END else valid_to
 
     def get(self, key: bytes, as_of: int | None = None) -> VersionedRecord | None:
-        history = self._history(key)
+        return self.version_in(self._history(key), as_of, self.observed_time)
+
+    def version_in(self, history: History, as_of: int | None, observed: int) -> VersionedRecord | None:
+        """The newest version in a history, or the one valid as of a time, when this time has been observed."""
         if as_of is None:
             return self._record(history, 0) if history else None
         place = place_of(history, as_of)
-        if place == len(history) or (place and as_of < self.observed_time - self.history_retention):
+        if place == len(history) or (place and as_of < observed - self.history_retention):
             return None
         return self._record(history, place)
 
@@ -98,8 +104,13 @@ class LayeredVersionedStore:
         return before
 
     def versions(self, key: bytes, time_from: int, time_to: int, ascending: bool = False) -> Rows[VersionedRecord]:
-        history = self._history(key)
-        oldest = self.observed_time - self.history_retention
+        return Rows(self.between(self._history(key), time_from, time_to, ascending, self.observed_time))
+
+    def between(
+        self, history: History, time_from: int, time_to: int, ascending: bool, observed: int
+    ) -> Iterator[VersionedRecord]:
+        """Versions in a history that are valid between two times, when this time has been observed."""
+        oldest = observed - self.history_retention
         if time_to < oldest:
             places = [0] if history and history[0][0] <= time_to else []
         else:
@@ -112,10 +123,14 @@ class LayeredVersionedStore:
         if ascending:
             places.reverse()
         records = (self._record(history, place) for place in places)
-        return Rows(record for record in records if record is not None)
+        return (record for record in records if record is not None)
 
     def _history(self, key: bytes) -> History:
-        found = self._layers.entries.open(self._layers.find(key))
+        return self.history_in(self._layers.find(key))
+
+    def history_in(self, entry: Entry) -> History:
+        """The versions that an entry holds."""
+        found = self._layers.entries.open(entry)
         return () if found is None else cast(History, found[0])
 
     def _record(self, history: History, place: int) -> VersionedRecord | None:
@@ -208,6 +223,33 @@ class LayeredVersionedStore:
     @property
     def committed_bytes(self) -> int:
         return self._life.committed_bytes
+
+
+class ReadsVersions:
+    """Implements `VersionedReads`.
+
+    Args:
+        find: the entry of a key.
+        store: what makes versions of it.
+        observed: the time that was observed.
+    """
+
+    def __init__(
+        self, find: Callable[[bytes], Entry], store: LayeredVersionedStore, observed: Callable[[], int]
+    ) -> None:
+        self.any_thread = True
+        self._find = find
+        self._store = store
+        self._observed = observed
+
+    def get(self, key: bytes, as_of: int | None = None) -> VersionedRecord | None:
+        return self._store.version_in(self._store.history_in(self._find(key)), as_of, self._observed())
+
+    def versions(
+        self, key: bytes, time_from: int, time_to: int, ascending: bool = False
+    ) -> Iterator[VersionedRecord]:
+        history = self._store.history_in(self._find(key))
+        return self._store.between(history, time_from, time_to, ascending, self._observed())
 
 
 def _packed(history: object) -> bytes:

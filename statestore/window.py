@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from statestore.keys import segment_prefix, split_window_key, window_tail
 from statestore.layers import Emit, Layers
 from statestore.lifecycle import Lifecycle
 from statestore.ranges import ALL, MAX_TIME, Keys, Ranges
+from statestore.reads import ReadsByTime
 from statestore.rows import NO_ROWS, FewRows, Rows
 from statestore.segments import RowFormat, Segments
 from statestore.sizes import WINDOW_OVERHEAD, Sizes
@@ -51,7 +52,9 @@ class LayeredWindowStore:
         "_quick_decode",
         "_ranges",
         "_segments",
+        "committed",
         "fetch",
+        "latest",
         "life",
         "name",
         "put",
@@ -103,6 +106,15 @@ class LayeredWindowStore:
         self._open, self._quick_decode = self._entries.open, self._entries.quick_decode
         self.put, self.fetch = self._putting(), self._fetching()
         self.life: Layered = Lifecycle(self._layers, self._ranges.indexes, self._emit)
+        rows_by_time = _by_time if one_by_one else None
+        self.committed, self.latest = (
+            ReadsWindow(
+                ReadsByTime(self._layers, self._segments, engine, key_of, rows_by_time, latest),
+                self._row,
+                retain_duplicates,
+            )
+            for latest in (False, True)
+        )
 
     @property
     def observed_time(self) -> int:
@@ -222,6 +234,51 @@ class LayeredWindowStore:
             forward(cell[1], cell[0], new, old, timestamp, origin)
 
         return emit
+
+
+class ReadsWindow:
+    """Implements `WindowReads`."""
+
+    def __init__(
+        self,
+        rows: ReadsByTime[Cell],
+        row: Callable[[Cell, Entry], tuple[bytes, int, object, int] | None],
+        duplicates: bool,
+    ) -> None:
+        self._rows: ReadsByTime[Cell] = rows
+        self._row = row
+        self._duplicates = duplicates
+        self.any_thread = not duplicates and not rows.latest
+
+    def fetch(self, key: bytes, start: int) -> TimestampedValue | None:
+        if not self._duplicates:
+            return self._rows.find((start, key))
+        last = None
+        for row in self.scan(key, key, start, start):
+            last = row
+        return None if last is None else last[2:]
+
+    def scan(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        time_from: int,
+        time_to: int,
+        backwards: bool = False,
+        after: tuple[bytes, int] | None = None,
+    ) -> Iterator[tuple[bytes, int, object, int]]:
+        read: Cell | None = None
+        if after is not None:
+            number = _pack_sequence(0 if backwards else _MAX_SEQ) if self._duplicates else b""
+            read = (after[1], after[0] + number)
+        for cell, entry in self._rows.scan(Keys(key_from, key_to), time_from, time_to, backwards, read):
+            row = self._row(cell, entry)
+            if row is not None:
+                yield row
+
+
+def _by_time(cell: Cell) -> Cell:
+    return cell
 
 
 def _key_of(cell: Cell) -> bytes:
