@@ -469,6 +469,35 @@ class UnknownStateStoreException(InvalidStateStoreException):
     """There is no state store of that name."""
 
 
+class RetryAfterException(InvalidStateStoreException):
+    """Nobody can tell now; ask again.
+
+    Args:
+        message: why.
+        seconds: when it is worth to ask again.
+    """
+
+    def __init__(self, message: str, seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class StreamsRebalancingException(RetryAfterException):
+    """The store is on its way: tasks are handed out, or their state is restored."""
+
+
+class StateStoreMigratedException(RetryAfterException):
+    """The store's task has moved, or its worker does not know whether it has."""
+
+
+class InvalidStateStorePartitionException(InvalidStateStoreException):
+    """The partition of the store is not at this instance."""
+
+
+class StateStoreNotAvailableException(InvalidStateStoreException):
+    """The store cannot be queried any more."""
+
+
 class StreamsNotStartedException(InvalidStateStoreException):
     """The application has not been started."""
 

@@ -50,6 +50,8 @@ Done = Callable[[KafkaException | None], None]
 
 RETRY_MS = 100
 LEAVE_S = 1.0
+MEANWHILE_MS = 20
+"""Who waits for an answer looks after other things this often."""
 SILENT_MS = 3_000
 """A heartbeat that is not answered for so long is told of."""
 _FINAL = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
@@ -91,6 +93,8 @@ class GroupMembership:
         reports: Reports = NO_REPORTS,
     ) -> None:
         self._reports = reports
+        self.meanwhile: Callable[[], None] = nothing
+        """Called now and then while its owner waits for an answer, by the owner's thread."""
         self._world = door.world
         self._background = background_of(self._world)
         self._link: GroupLink = door.link()
@@ -99,6 +103,8 @@ class GroupMembership:
         self._lock = self._world.condition()
         self._life = 0  # answers to requests of an earlier membership are passed over
         self._asked: dict[int, int | Callable[[GroupReply], None]] = {}
+        self._sent_at: dict[int, int] = {}
+        self._confirmed_at = -(1 << 62)
         self._events: deque[MembershipEvent] = deque()
         self._callbacks: deque[Callable[[], None]] = deque()
         self._interval_ms = 0
@@ -137,6 +143,12 @@ class GroupMembership:
                 raise self._out_of_the_group()
             settings, member = self.settings, self._member
             return ConsumerGroupMetadata(settings.group, member.generation, member.member_id, settings.instance_id)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """The coordinator has counted this as a member within the session timeout; otherwise it may have put it out
+        without its knowledge. Any thread may ask."""
+        return self._background.now() - self._confirmed_at <= self.settings.session_timeout_ms
 
     def now(self) -> int:
         """Its clock: monotonic, in milliseconds."""
@@ -348,7 +360,9 @@ class GroupMembership:
     def _perform(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Send):
-                self._asked[self._link.send(self._with_status(event.request))] = self._life
+                ticket = self._link.send(self._with_status(event.request))
+                self._asked[ticket] = self._life
+                self._sent_at[ticket] = self._background.now()
                 continue
             if isinstance(event, Lost | Failed):
                 self._life += 1
@@ -388,8 +402,11 @@ class GroupMembership:
                     said = f"The broker cannot write for group {self.settings.group}: {str(error).rstrip('.')}"
                     self._reports.troubled("write", f"{said}. It is tried again by itself.")
                 then = self._asked.pop(ticket, None)
+                sent_at = self._sent_at.pop(ticket, 0)
                 if isinstance(then, int):
                     if then == self._life:
+                        if error is None or isinstance(error, RebalanceInProgressException):
+                            self._confirmed_at = max(self._confirmed_at, sent_at)
                         self._perform(self._member.on_reply(reply, self._background.now()))
                 elif then is not None:
                     then(reply)
@@ -416,10 +433,14 @@ class GroupMembership:
                 self._send(request(), answers.append)
                 self._receive()
                 self._background.wake()
-                while not answers and not self._closed and self._fault is None:
-                    left = deadline - self._world.monotonic_ms()
-                    if left <= 0 or not self._lock.wait(left / 1000):
-                        break
+            while not answers and not self._closed and self._fault is None:
+                left = deadline - self._world.monotonic_ms()
+                if left <= 0:
+                    break
+                with self._lock:
+                    if not answers:
+                        self._lock.wait(min(left, MEANWHILE_MS) / 1000)
+                self.meanwhile()
             if not answers:
                 self._check_served()
                 raise TimeoutException(
@@ -430,6 +451,10 @@ class GroupMembership:
             if not passing or self._world.monotonic_ms() + RETRY_MS >= deadline:
                 return answers[0]
             self._world.sleep(RETRY_MS)
+
+
+def nothing() -> None:
+    """Of owners that have nothing to look after while they wait."""
 
 
 def error_of(reply: GroupReply) -> KafkaException | None:

@@ -73,6 +73,11 @@ class GlobalTask:
         """Where the rows of the store lie."""
         return self._state.engine_of(self.store)
 
+    @property
+    def processing(self) -> StreamTask:
+        """What fills it now."""
+        return self._task
+
     def start(self, now: int, positions: Mapping[TopicPartition, Position] | None = None) -> None:
         """Makes the processor; reading goes on at the positions that the store stands for.
 

@@ -367,6 +367,11 @@ class Inbox:
         return sum(queue.buffered for queue in self._queues.values())
 
     @property
+    def caught_up(self) -> bool:
+        """All that was there at the last fetch has been processed."""
+        return all(not queue.batches and queue.caught_up() for queue in self._queues.values())
+
+    @property
     def waiting(self) -> bool:
         """There are records, whether or not they may be processed now."""
         return any(queue.batches for queue in self._queues.values())

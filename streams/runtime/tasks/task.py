@@ -36,6 +36,7 @@ from streams.serdes.base import AnySerde
 from streams.serdes.choose import default_serde
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.serdes.simple import BYTES
+from streams.state.iterators import Lease
 from streams.topology.node import SubTopology, TaskId
 
 TARGET_MS = 10
@@ -127,6 +128,11 @@ class StreamTask:
         self.commit_requested = False
         self.commit_needed = False
         """Something was processed or punctuated since the last commit."""
+        self.lease = Lease()
+        """Ends with the processing: queries are told by it."""
+        self.applied: Mapping[TopicPartition, int] = {p: start.offset for p, start in (positions or {}).items()}
+        """Up to where the committed state has what it reads: offsets of the next records. Replaced at each commit, after
+        the stores have been committed, so that what is read after it has been looked at is at least as new."""
         self.outbox, self.dead_letters, self.last_letters = self.output = output
         self._longest = self._most = context.number("max.run.records")
         self._last: tuple[int, int] = (0, 0)
@@ -148,6 +154,7 @@ class StreamTask:
         self._entries: Mapping[str, SourceEntry] = {}
         self._merged = SourceEntry(_no_rows, _no_rows)
         self._positions: dict[TopicPartition, Position] = {}
+        self._fresh_at: int | None = None
         self.inbox.seek(positions or {})
         self._recall(positions or {})
 
@@ -216,6 +223,7 @@ class StreamTask:
         for partition, start in positions.items():
             reads = reading_of(self.state.topology, partition.topic, self._context)
             self.inbox.include(partition, reads, start)
+        self.applied = {**self.applied, **{p: start.offset for p, start in positions.items()}}
         if not self.running:  # operators that run have their numbers
             self._recall(positions)
 
@@ -402,6 +410,16 @@ class StreamTask:
 
     # committed
 
+    def staleness_ms(self, now: int) -> int | None:
+        """How old the committed state is at most (ms): since when there may have been input that is not in it. None: it
+        has not seen the end of its input yet.
+
+        Args:
+            now: wall clock in ms.
+        """
+        fresh = self._current.polled_at if not self.commit_needed and self.inbox.caught_up else self._fresh_at
+        return None if fresh is None else max(0, now - fresh)
+
     def committable(self) -> dict[TopicPartition, Position]:
         """The positions to be committed now; `committed` means these.
 
@@ -416,13 +434,17 @@ class StreamTask:
         """Outputs and positions are committed: what the stores hold is theirs now. No I/O."""
         self.state.commit()
         self.inbox.committed(self._positions)
+        if self._positions:
+            self.applied = {**self.applied, **{p: position.offset for p, position in self._positions.items()}}
+        if self.inbox.caught_up:
+            self._fresh_at = self._current.polled_at
         self._positions = {}
         self.commit_requested = self.commit_needed = False
 
     def abandon(self) -> StreamsException | None:
         """Ends the processing: closes all processors and operators; the first error. The state stays as it is, and the
         dead letters; output that was not sent is dropped."""
-        self.running = False
+        self.running = self.lease.is_open = False
         self._context.memory.caches.note(self, 0)
         first = self.graph.close()
         self.outbox.drop()

@@ -20,6 +20,7 @@ from streams.runtime.state.context import TaskContext
 from streams.runtime.state.stores import OpenStore
 from streams.runtime.state.task_state import SLICE_ROWS
 from streams.runtime.tasks.global_task import GlobalTask
+from streams.runtime.tasks.task import StreamTask
 from streams.runtime.worker.tasks import DATABASE, OpenEngine
 from streams.topology.node import BuiltTopology, GlobalStore
 from streams.world import Files
@@ -124,6 +125,11 @@ class Globals:
     def stores(self) -> Mapping[str, OpenStore]:
         """The stores, for tasks to read."""
         return {name: task.store for name, task in self._tasks.items()}
+
+    def processing(self, name: str) -> StreamTask | None:
+        """What fills a global store now; None: there is no such store."""
+        task = self._tasks.get(name)
+        return None if task is None else task.processing
 
     def start(self, now: int) -> None:
         """Starts reading, each partition from where its store stands."""

@@ -527,6 +527,8 @@ class Loop:
 
     def _patience(self, now: int) -> int:
         """How long the worker may wait for input."""
+        if self._mailbox.waits:
+            return 0
         wait = min(self._settings.poll_ms, LONGEST_WAIT_MS)
         if self._sender.outstanding:
             wait = min(wait, AWAITED_WAIT_MS if self._alignment and self._alignment.awaited else OUTSTANDING_WAIT_MS)

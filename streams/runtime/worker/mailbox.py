@@ -1,11 +1,88 @@
-"""Messages from other threads to a worker, served between batches."""
+"""Messages and questions from other threads to a worker, served between batches and while it waits in a commit."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
+from streams.errors import StateStoreMigratedException, TimeoutException
+from streams.world import SYSTEM, Condition, World
+
+T = TypeVar("T")
 Message = Callable[[], None]
+
+SERVE_MS = 20
+"""Questions are served for no longer than this at a time; the rest waits for the next."""
+
+
+class Answer(Generic[T]):
+    """What comes of a question. Any thread may wait for it, or leave it: a question that nobody waits for any more is not
+    asked."""
+
+    __slots__ = ("_came", "_error", "_found", "_then", "over")
+
+    def __init__(self, came: Condition) -> None:
+        self._came = came
+        self._found: list[T] = []
+        self._error: Exception | None = None
+        self._then: list[Callable[[], None]] = []
+        self.over = False
+        """It has come, or nobody waits for it."""
+
+    def ask(self, question: Callable[[], T]) -> None:
+        """Asks, by the thread that knows."""
+        if self.over:
+            return
+        try:
+            self._found.append(question())
+        except Exception as error:
+            self._error = error
+        self._end()
+
+    def fail(self, error: Exception) -> None:
+        """Nobody will ask any more."""
+        if not self.over:
+            self._error = error
+            self._end()
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        with self._came:
+            self.over = True
+
+    def _end(self) -> None:
+        with self._came:
+            self.over = True
+            self._came.notify_all()
+            told, self._then = self._then, []
+        for each in told:
+            each()
+
+    def then(self, told: Callable[[], None]) -> None:
+        """`told` is called when it has come, by the thread that answers, or now."""
+        with self._came:
+            if not self.over:
+                self._then.append(told)
+                return
+        told()
+
+    def result(self, timeout_ms: float) -> T:
+        """The answer.
+
+        Raises:
+            TimeoutException: it has not come in that time, and is left.
+            Exception: what the question raised.
+        """
+        with self._came:
+            if not self._came.wait_for(lambda: self.over, timeout_ms / 1000):
+                self.over = True
+                raise TimeoutException(f"The worker has not answered within {timeout_ms:.0f} ms.")
+        if self._error is not None:
+            raise self._error
+        if not self._found:
+            raise TimeoutException("The question was left.")
+        return self._found[0]
 
 
 class Mailbox:
@@ -13,20 +90,61 @@ class Mailbox:
 
     Args:
         wake: called after each `put`, from the putting thread, so that a waiting worker looks.
+        world: how answers are waited for.
     """
 
-    __slots__ = ("_messages", "_wake")
+    __slots__ = ("_closed", "_messages", "_wake", "_world")
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._messages: deque[Message] = deque()
+    def __init__(self, wake: Callable[[], None], world: World = SYSTEM) -> None:
+        self._messages: deque[Callable[[bool], None]] = deque()
         self._wake = wake
+        self._world = world
+        self._closed = False
+
+    @property
+    def waits(self) -> bool:
+        """There is something to be served."""
+        return bool(self._messages)
 
     def put(self, message: Message) -> None:
         """`message` is called by the worker's thread."""
-        self._messages.append(message)
+        self._messages.append(lambda served: message() if served else None)
         self._wake()
 
+    def ask(self, question: Callable[[], T]) -> Answer[T]:
+        """`question` is called by the worker's thread, between two batches: what it reads of the worker's tasks is of
+        one moment. It must be short."""
+        answer: Answer[T] = Answer(self._world.condition())
+
+        def asked(served: bool) -> None:
+            if served:
+                answer.ask(question)
+            else:
+                answer.fail(_ended())
+
+        self._messages.append(asked)
+        if self._closed:
+            asked(False)
+        else:
+            self._wake()
+        return answer
+
     def serve(self) -> None:
-        """Calls what has been put, oldest first."""
+        """Calls what has been put, oldest first, as long as it takes, but no longer than `SERVE_MS`."""
+        if not self._messages:
+            return
+        end = self._world.monotonic_ms() + SERVE_MS
         while self._messages:
-            self._messages.popleft()()
+            self._messages.popleft()(True)
+            if self._world.monotonic_ms() >= end:
+                return
+
+    def close(self) -> None:
+        """The worker has ended: nothing is served any more, and who waits is told so."""
+        self._closed = True
+        while self._messages:
+            self._messages.popleft()(False)
+
+
+def _ended() -> StateStoreMigratedException:
+    return StateStoreMigratedException("The worker of this task has ended. Another one has the task soon.")

@@ -40,7 +40,7 @@ class Worker:
         self.life = WorkerLife(partial(on_state, self))
         self._parts = parts
         self._on_error = on_error
-        self._mailbox = Mailbox(self._wake)
+        self._mailbox = Mailbox(self._wake, parts.door.world)
         self._thread: Thread | None = None
         self.loop: Loop | None = None
         """None until it has begun."""
@@ -120,6 +120,7 @@ class Worker:
             if failure is not None:
                 self._on_error(self, failure)
         finally:  # nobody waits for the end of a thread that has ended
+            self._mailbox.close()
             self.life.become(WorkerState.DEAD)
 
     # what the thread does; who turns a worker by hand calls these by itself

@@ -1,0 +1,107 @@
+"""A store of a task that runs in this process, as queries see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from streams.errors import StateStoreMigratedException
+from streams.operators.base import StoreAccess
+from streams.record import TopicPartition
+from streams.state.iterators import Lease
+from streams.topology.store import StoreSpec
+
+T = TypeVar("T")
+Found = TypeVar("Found", covariant=True)
+
+
+class Ask(Protocol):
+    """Has a question answered by the thread that owns the task."""
+
+    def __call__(self, question: Callable[[], T]) -> Answer[T]: ...
+
+
+class Answer(Protocol[Found]):
+    """What comes of a question to the owner of a task. Any thread may wait for it, or leave it."""
+
+    def result(self, timeout_ms: float) -> Found:
+        """The answer, or what the question raised; `TimeoutException` where it has not come in that time."""
+        ...
+
+    def then(self, told: Callable[[], None]) -> None:
+        """`told` is called when it has come, by the thread that answers, or now."""
+        ...
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStore:
+    """See the module. It is worth something as long as its task runs here; `check` says so after each reading.
+
+    Args:
+        spec: the store.
+        partition: of the task; -1: a global store.
+        access: the store with its serdes.
+        lease: ends when the task is closed, aborted or moves.
+        applied: up to where its task has its source partitions committed: the offsets of the next records.
+        staleness_ms: how old the committed state is at most, None where nobody can say; for the owner's thread.
+        ask: has a question answered by the owner.
+        confirmed: the group has confirmed lately that the task is here.
+    """
+
+    spec: StoreSpec
+    partition: int
+    access: StoreAccess[object]
+    lease: Lease
+    applied: Callable[[], Mapping[TopicPartition, int]]
+    staleness_ms: Callable[[], int | None]
+    ask: Ask
+    confirmed: Callable[[], bool]
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+        return self.spec.name
+
+    @property
+    def here(self) -> bool:
+        """Its task is still here, as far as anybody knows."""
+        return self.lease.is_open and self.confirmed()
+
+    def check(self) -> None:
+        """To be called after a reading: was it one?
+
+        Raises:
+            StateStoreMigratedException: the task has moved meanwhile, or may have.
+        """
+        if not self.lease.is_open:
+            raise StateStoreMigratedException(
+                f"The state store {self.name} of partition {self.partition} has moved to another instance, or is "
+                "taken back to its last commit."
+            )
+        if not self.confirmed():
+            raise StateStoreMigratedException(
+                f"The group has not confirmed lately that partition {self.partition} of {self.name} is still here."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Restoring:
+    """A store of a task that is here and does not run yet.
+
+    Args:
+        done, total: records that have been and are to be read into it.
+    """
+
+    name: str
+    partition: int
+    done: int = 0
+    total: int = 0
+
+    def __str__(self) -> str:
+        far = f": {self.done:,} of {self.total:,} records" if self.total else ""
+        return f"The state store {self.name} of partition {self.partition} is being restored{far}."
