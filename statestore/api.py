@@ -257,30 +257,11 @@ class Store(Protocol):
         ...
 
 
-@runtime_checkable
-class KeyValueStore(Store, Protocol):
+class ReadableKeyValue(Protocol):
     """Rows by key. Iterators yield `(key, value, timestamp)` in the byte order of the keys."""
-
-    @property
-    def committed(self) -> KeyValueReads:
-        """The rows that are committed."""
-        ...
-
-    @property
-    def latest(self) -> KeyValueReads:
-        """The rows as they are now, uncommitted ones among them."""
-        ...
 
     def get(self, key: bytes) -> TimestampedValue | None:
         """Value and timestamp. A plain (not timestamped) store knows the timestamp of rows read from disk as -1."""
-        ...
-
-    def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
-        """Set the value, or delete the row if it is None. `origin` goes on to changelog and forward."""
-        ...
-
-    def delete(self, key: bytes, timestamp: int, origin: object = None) -> TimestampedValue | None:
-        """Delete the row; what was there before."""
         ...
 
     def range(
@@ -299,7 +280,63 @@ class KeyValueStore(Store, Protocol):
 
 
 @runtime_checkable
-class WindowStore(Store, Protocol):
+class KeyValueStore(Store, ReadableKeyValue, Protocol):
+    """`ReadableKeyValue`, and what is put there."""
+
+    @property
+    def committed(self) -> KeyValueReads:
+        """The rows that are committed."""
+        ...
+
+    @property
+    def latest(self) -> KeyValueReads:
+        """The rows as they are now, uncommitted ones among them."""
+        ...
+
+    def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> None:
+        """Set the value, or delete the row if it is None. `origin` goes on to changelog and forward."""
+        ...
+
+    def delete(self, key: bytes, timestamp: int, origin: object = None) -> TimestampedValue | None:
+        """Delete the row; what was there before."""
+        ...
+
+
+class ReadableWindow(Protocol):
+    """Rows by key and window start (ms)."""
+
+    def fetch(self, key: bytes, start: int) -> TimestampedValue | None: ...
+
+    def fetch_range(
+        self, key: bytes, time_from: int, time_to: int, backwards: bool = False
+    ) -> RowIterator[tuple[int, object, int]]:
+        """`(start, value, timestamp)` of one key, by start; both bounds inclusive."""
+        ...
+
+    def fetch_keys(
+        self,
+        key_from: bytes | None,
+        key_to: bytes | None,
+        time_from: int,
+        time_to: int,
+        backwards: bool = False,
+    ) -> RowIterator[tuple[bytes, int, object, int]]:
+        """`(key, start, value, timestamp)` by segment, then bytes of key and start; where rows expire one by one, by
+        start, then key. All bounds inclusive."""
+        ...
+
+    def fetch_all(
+        self, time_from: int, time_to: int, backwards: bool = False
+    ) -> RowIterator[tuple[bytes, int, object, int]]:
+        """All keys: the order in which closed windows are emitted. As `fetch_keys`, but by start, then key, where rows
+        lie by time."""
+        ...
+
+    def all(self, backwards: bool = False) -> RowIterator[tuple[bytes, int, object, int]]: ...
+
+
+@runtime_checkable
+class WindowStore(Store, ReadableWindow, Protocol):
     """Rows by key and window start (ms).
 
     Rows whose start is not above observed stream time - retention are not seen any more; a put into a
@@ -337,72 +374,9 @@ class WindowStore(Store, Protocol):
         """
         ...
 
-    def fetch(self, key: bytes, start: int) -> TimestampedValue | None: ...
 
-    def fetch_range(
-        self, key: bytes, time_from: int, time_to: int, backwards: bool = False
-    ) -> RowIterator[tuple[int, object, int]]:
-        """`(start, value, timestamp)` of one key, by start; both bounds inclusive."""
-        ...
-
-    def fetch_keys(
-        self,
-        key_from: bytes | None,
-        key_to: bytes | None,
-        time_from: int,
-        time_to: int,
-        backwards: bool = False,
-    ) -> RowIterator[tuple[bytes, int, object, int]]:
-        """`(key, start, value, timestamp)` by segment, then bytes of key and start; where rows expire one by one, by
-        start, then key. All bounds inclusive."""
-        ...
-
-    def fetch_all(
-        self, time_from: int, time_to: int, backwards: bool = False
-    ) -> RowIterator[tuple[bytes, int, object, int]]:
-        """All keys: the order in which closed windows are emitted. As `fetch_keys`, but by start, then key, where rows
-        lie by time."""
-        ...
-
-    def all(self, backwards: bool = False) -> RowIterator[tuple[bytes, int, object, int]]: ...
-
-
-@runtime_checkable
-class SessionStore(Store, Protocol):
-    """Rows by key, start and end (ms, both inclusive). Iterators yield `(key, start, end, value)`.
-
-    A session is not seen any more when its end is not above observed stream time - retention; observed
-    stream time is the highest end put. As to caching stores see `WindowStore`.
-    """
-
-    @property
-    def committed(self) -> SessionReads:
-        """The rows that are committed."""
-        ...
-
-    @property
-    def latest(self) -> SessionReads:
-        """The rows as they are now, uncommitted ones among them."""
-        ...
-
-    @property
-    def retention(self) -> int: ...
-
-    @property
-    def observed_time(self) -> int: ...
-
-    def count_refused(self, refused: Callable[[], None]) -> None:
-        """`refused` is called for each session whose segment has expired; it is logged all the same, but not
-        written."""
-        ...
-
-    def put(self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None) -> None:
-        """Set or (value None) delete a session."""
-        ...
-
-    def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> None:
-        """Remove a session, which is never refused."""
-        ...
+class ReadableSession(Protocol):
+    """Rows by key, start and end (ms, both inclusive). Iterators yield `(key, start, end, value)`."""
 
     def fetch_session(self, key: bytes, start: int, end: int) -> object:
         """The value of exactly this session, or None."""
@@ -439,6 +413,44 @@ class SessionStore(Store, Protocol):
     ) -> RowIterator[tuple[bytes, int, int, object]]: ...
 
 
+@runtime_checkable
+class SessionStore(Store, ReadableSession, Protocol):
+    """Rows by key, start and end (ms, both inclusive). Iterators yield `(key, start, end, value)`.
+
+    A session is not seen any more when its end is not above observed stream time - retention; observed
+    stream time is the highest end put. As to caching stores see `WindowStore`.
+    """
+
+    @property
+    def committed(self) -> SessionReads:
+        """The rows that are committed."""
+        ...
+
+    @property
+    def latest(self) -> SessionReads:
+        """The rows as they are now, uncommitted ones among them."""
+        ...
+
+    @property
+    def retention(self) -> int: ...
+
+    @property
+    def observed_time(self) -> int: ...
+
+    def count_refused(self, refused: Callable[[], None]) -> None:
+        """`refused` is called for each session whose segment has expired; it is logged all the same, but not
+        written."""
+        ...
+
+    def put(self, key: bytes, start: int, end: int, value: object, timestamp: int, origin: object = None) -> None:
+        """Set or (value None) delete a session."""
+        ...
+
+    def remove(self, key: bytes, start: int, end: int, timestamp: int, origin: object = None) -> None:
+        """Remove a session, which is never refused."""
+        ...
+
+
 class VersionedRecord(NamedTuple):
     """One version of a key's value. `valid_to` is the timestamp of the next version, None for the newest."""
 
@@ -447,8 +459,16 @@ class VersionedRecord(NamedTuple):
     valid_to: int | None
 
 
+class ReadableVersions(Protocol):
+    """Rows by key, each with its history."""
+
+    def get(self, key: bytes, as_of: int | None = None) -> VersionedRecord | None:
+        """The newest version, or the one valid as of a time; None if it is a deletion or older than the history."""
+        ...
+
+
 @runtime_checkable
-class VersionedStore(Store, Protocol):
+class VersionedStore(Store, ReadableVersions, Protocol):
     """Rows by key, each with its history (KIP-889). Neither caches nor is expected to."""
 
     @property
@@ -469,10 +489,6 @@ class VersionedStore(Store, Protocol):
 
     def put(self, key: bytes, value: object, timestamp: int, origin: object = None) -> int:
         """Add a version (value None: a deletion as of then). Its valid_to, `VALID_TO_UNDEFINED` or `NOT_PUT`."""
-        ...
-
-    def get(self, key: bytes, as_of: int | None = None) -> VersionedRecord | None:
-        """The newest version, or the one valid as of a time; None if it is a deletion or older than the history."""
         ...
 
     def delete(self, key: bytes, timestamp: int, origin: object = None) -> VersionedRecord | None:

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import timedelta
 from enum import Enum
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Self, TypeVar, overload
 
 from streams.clients.api import Door
 from streams.clients.connect import connect, is_address
@@ -32,6 +32,21 @@ from streams.errors import (
     TimeoutException,
 )
 from streams.metrics import MetricName, Metrics
+from streams.query.instance import Instance
+from streams.query.metadata import (
+    KeyPartitioner,
+    KeyQueryMetadata,
+    LagInfo,
+    StreamsMetadata,
+    all_metadata,
+    key_metadata,
+    partition_lags,
+    store_metadata,
+)
+from streams.query.queries import query
+from streams.query.requests import StateQueryRequest
+from streams.query.results import StateQueryResult
+from streams.query.stores import StoreQueryParameters, store_of
 from streams.runtime.state.memory import memory_of
 from streams.runtime.tasks.restore import RestoreListener
 from streams.runtime.worker.collector import relax
@@ -40,12 +55,15 @@ from streams.runtime.worker.make_worker import Watchers, make_worker, state_dire
 from streams.runtime.worker.settings import summary_interval_ms
 from streams.runtime.worker.summary import Pace, Summary
 from streams.runtime.worker.worker import Worker
-from streams.serdes.base import in_java
+from streams.serdes.base import Serde, in_java
 from streams.spelling import corrects_names
+from streams.state.store import StateStore
 from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
 from streams.troubles import Troubles
 from streams.world import SYSTEM, lock
+
+S = TypeVar("S", bound=StateStore)
 
 __all__ = ["KafkaStreams", "State", "StreamThreadExceptionResponse"]
 
@@ -143,6 +161,16 @@ class KafkaStreams:
         self._looking = lock()
         self._pace = Pace(self._now_s())
         self._life = Lifecycle(self.client_id, self._world)
+        self._instance = Instance(
+            self._built,
+            self._config,
+            self._workers_now,
+            self._check_running,
+            self._config.get_string("default.interactive.query.isolation.level").upper() == "READ_COMMITTED",
+            self._config.get_string("application.server"),
+            self._config.internal_topic_prefix,
+            self._world,
+        )
         self._listener: RestoreListener | None = None
         self._handler: UncaughtExceptionHandler | None = None
         self._workers: list[Worker] = []
@@ -522,46 +550,116 @@ class KafkaStreams:
         with self._lock:
             return frozenset(str(task) for worker in self._workers for task in worker.tasks())
 
-    def store(self, *arguments: object) -> NoReturn:
-        """Interactive queries are not built yet.
+    # asking
+
+    @overload
+    def store(self, name: str, kind: type[S], /) -> S: ...
+    @overload
+    def store(self, name: StoreQueryParameters | str, kind: None = None, /) -> StateStore: ...
+    def store(self, name: StoreQueryParameters | str, kind: type[StateStore] | None = None, /) -> StateStore:
+        """A store that is only read, from any thread, while the application runs: its partitions that are here.
+
+        What is shown is committed, unless `default.interactive.query.isolation.level` says otherwise. It goes on to be
+        worth something when tasks move: each call looks anew. What it does not know it says by an exception, of which
+        those that pass by themselves are a `RetryAfterException`; that a key has no value is only said where its
+        partition is here.
+
+        >>> from streams import KafkaStreams, Serdes, StreamsBuilder
+        >>> from streams.clients import Producer, ProducerRecord
+        >>> from streams.state.key_value_store import ReadOnlyKeyValueStore
+        >>> engine = "memory://a-store-that-is-asked"
+        >>> with Producer(bootstrap_servers=engine, value_serializer="string", key_serializer="string") as producer:
+        ...     future = producer.send(ProducerRecord("colours", "red", "apple"))
+        >>> builder = StreamsBuilder()
+        >>> table = builder.table("colours", key_serde=Serdes.string(), value_serde=Serdes.string(), store="colours")
+        >>> with KafkaStreams(builder, application_id="asked", bootstrap_servers=engine) as app:
+        ...     running = app.wait_until_running(60_000)
+        ...     while (colour := app.store("colours", ReadOnlyKeyValueStore[str, str]).get("apple")) is None:
+        ...         pass
+        >>> colour
+        'red'
+
+        Args:
+            name: the store's name, or parameters as Java's `StoreQueryParameters`.
+            kind: a class such as `ReadOnlyKeyValueStore[str, int]`, or one of `QueryableStoreTypes`; None: what it is.
+        Raises:
+            StreamsNotStartedException, StreamsStoppedException: the application does not run.
+            UnknownStateStoreException: there is none of that name.
+            InvalidStateStoreException: it is of another kind.
+        """
+        self._check_running()
+        parameters = name if isinstance(name, StoreQueryParameters) else StoreQueryParameters(name, kind)
+        return store_of(self._instance, parameters, self._instance.committed)
+
+    def query(self, request: StateQueryRequest) -> StateQueryResult[object]:
+        """Asks the partitions of a store that are here, from any thread. Source: KIP-796.
+
+        Args:
+            request: such as `StateQueryRequest.in_store("counts").with_query(KeyQuery.with_key("alice"))`.
+        Returns:
+            For each partition a result, or why there is none.
+        Raises:
+            StreamsNotStartedException, StreamsStoppedException: the application does not run.
+            UnknownStateStoreException: there is no store of that name.
+        """
+        return query(self._instance, request)
+
+    def query_metadata_for_key(
+        self, store_name: str, key: object, how: Serde[object] | KeyPartitioner | None = None
+    ) -> KeyQueryMetadata:
+        """Which instance has a key.
+
+        Args:
+            store_name: the store.
+            key: the key.
+            how: the serde that writes the key, or the partitioner that was used (a `StreamPartitioner`); None: the
+                store's serde, and Kafka's default partitioner.
+        Returns:
+            Host and partition; `NOT_AVAILABLE` while tasks are handed out, and where no instance has an
+            `application.server`.
+        Raises:
+            StreamsNotStartedException, StreamsStoppedException: the application does not run.
+            UnknownStateStoreException: there is no such store.
+        """
+        self._check_running()
+        return key_metadata(self._instance, store_name, key, how)
+
+    key_metadata = query_metadata_for_key
+
+    def metadata_for_all_streams_clients(self) -> list[StreamsMetadata]:
+        """All instances that have an `application.server`, with their stores and partitions."""
+        self._check_running()
+        return all_metadata(self._instance)
+
+    def streams_metadata_for_store(self, store_name: str) -> list[StreamsMetadata]:
+        """The instances that have partitions of a store, as far as they have an `application.server`.
 
         Raises:
-            StreamsNotStartedException: it has not been started.
-            IllegalStateException: it is not running any more.
-            NotYetBuiltException: otherwise.
+            UnknownStateStoreException: there is no such store.
         """
-        if self.state is not State.CREATED and not self.state.is_running_or_rebalancing:
-            raise IllegalStateException(f"KafkaStreams is not running. State is {self.state.value}.")
-        self._query("store()")
-
-    def query(self, *arguments: object) -> NoReturn:
-        """Interactive queries are not built yet."""
-        self._query("query()")
-
-    def key_metadata(self, *arguments: object) -> NoReturn:
-        """Interactive queries are not built yet."""
-        self._query("key_metadata()")
-
-    query_metadata_for_key = key_metadata
-
-    def metadata_for_all_streams_clients(self) -> NoReturn:
-        """Interactive queries are not built yet."""
-        self._query("metadata_for_all_streams_clients()")
-
-    def streams_metadata_for_store(self, store_name: str) -> NoReturn:
-        """Interactive queries are not built yet."""
         if store_name is None:
             raise NullPointerException("storeName cannot be null")
-        self._query("streams_metadata_for_store()")
+        self._check_running()
+        return store_metadata(self._instance, store_name)
 
-    def _query(self, what: str) -> NoReturn:
+    def all_local_store_partition_lags(self) -> dict[str, dict[int, LagInfo]]:
+        """How far the stores here are behind their changelogs, by store and partition. Asks the engine for their ends.
+        """
+        self._check_running()
+        assert self._door is not None
+        with closing(self._door.admin()) as admin:
+            return partition_lags(self._instance, admin)
+
+    def _workers_now(self) -> list[Worker]:
+        return self._workers
+
+    def _check_running(self) -> None:
         if self.state is State.CREATED:
             raise StreamsNotStartedException("KafkaStreams has not been started, you can retry after calling start().")
         if not self.state.is_running_or_rebalancing:
             raise StreamsStoppedException(
                 f"KafkaStreams has been stopped ({self.state.value}). This instance can no longer serve queries."
             )
-        raise NotYetBuiltException(f"Interactive queries ({what}) are not built yet.")
 
     def _check_address(self) -> None:
         """Refuses an address of no known form before anything is made."""

@@ -66,6 +66,8 @@ DIFFERENT: Mapping[str, str] = {
     "enable.transactional.statestores": "true: stores hold committed state only, always.",
     "dsl.store.suppliers.class": "none: `default.dsl.store` says it.",
     "processor.wrapper.class": "none.",
+    "default.interactive.query.isolation.level": "READ_COMMITTED: no query is shown what may be taken back; Kafka has "
+    "READ_UNCOMMITTED.",
 }
 """Settings whose defaults are not Kafka's, and why."""
 
@@ -247,11 +249,10 @@ _STATE = (
             not_built="cleaning at start"),
     Setting("allow.os.group.write.access", Type.BOOLEAN, False, "Let the group write to the state directory.",
             not_built="shared state directories"),
-    Setting("default.interactive.query.isolation.level", Type.STRING, "READ_UNCOMMITTED",
-            "READ_UNCOMMITTED or READ_COMMITTED.", one_of_in_any_case("READ_UNCOMMITTED", "READ_COMMITTED"),
-            not_built="interactive queries"),
-    Setting("application.server", Type.STRING, "", "host:port where this instance answers queries.", _check_server,
-            not_built="queries between instances"),
+    Setting("default.interactive.query.isolation.level", Type.STRING, "READ_COMMITTED",
+            "READ_COMMITTED or READ_UNCOMMITTED: what queries are shown that do not say it themselves.",
+            one_of_in_any_case("READ_UNCOMMITTED", "READ_COMMITTED")),
+    Setting("application.server", Type.STRING, "", "host:port where this instance answers queries.", _check_server),
 )
 
 _GROUP = (

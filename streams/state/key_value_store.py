@@ -32,7 +32,7 @@ class ReadOnlyKeyValueStore(StateStore, Generic[K, V]):
 
     def __init__(
         self,
-        access: StoreAccess[api.KeyValueStore],
+        access: StoreAccess[api.ReadableKeyValue],
         caller: Caller,
         value: Callable[[api.TimestampedValue], V] = plain,
     ) -> None:
@@ -92,8 +92,24 @@ class ReadOnlyKeyValueStore(StateStore, Generic[K, V]):
         return KeyValueIterator(self.name, rows, decoded, self._caller.lease)
 
 
+class ReadOnlyTimestampedKeyValueStore(ReadOnlyKeyValueStore[K, ValueAndTimestamp[V]], Generic[K, V]):
+    """A key-value store that is only read, and whose values are `ValueAndTimestamp`."""
+
+    def __init__(self, access: StoreAccess[api.ReadableKeyValue], caller: Caller) -> None:
+        super().__init__(access, caller, timestamped)
+
+
 class KeyValueStore(ReadOnlyKeyValueStore[K, V]):
     """A key-value store (Java's `KeyValueStore`)."""
+
+    def __init__(
+        self,
+        access: StoreAccess[api.KeyValueStore],
+        caller: Caller,
+        value: Callable[[api.TimestampedValue], V] = plain,
+    ) -> None:
+        super().__init__(access, caller, value)
+        self._written = access.store
 
     def put(self, key: K, value: V | None) -> None:
         """Sets the value; None deletes.
@@ -132,7 +148,7 @@ class KeyValueStore(ReadOnlyKeyValueStore[K, V]):
     def _put(self, raw: bytes, value: V | None) -> None:
         caller = self._caller
         caller.may_write()
-        self._store.put(raw, value, caller.timestamp(), caller.origin())
+        self._written.put(raw, value, caller.timestamp(), caller.origin())
 
 
 class TimestampedKeyValueStore(KeyValueStore[K, ValueAndTimestamp[V]], Generic[K, V]):
@@ -145,18 +161,31 @@ class TimestampedKeyValueStore(KeyValueStore[K, ValueAndTimestamp[V]], Generic[K
         caller = self._caller
         caller.may_write()
         if value is None:
-            self._store.put(raw, None, caller.timestamp(), caller.origin())
+            self._written.put(raw, None, caller.timestamp(), caller.origin())
         else:
-            self._store.put(raw, *value_and_time(value), caller.origin())
+            self._written.put(raw, *value_and_time(value), caller.origin())
 
 
-class VersionedKeyValueStore(StateStore, Generic[K, V]):
+class ReadOnlyVersionedKeyValueStore(StateStore, Generic[K, V]):
+    """A store that keeps the versions of its values, and is only read."""
+
+    def __init__(self, access: StoreAccess[api.ReadableVersions], caller: Caller) -> None:
+        super().__init__(access, caller)
+        self._store = access.store
+        self._keys: Keys[K] = Keys(access, caller)
+
+    def get(self, key: K, as_of: int | None = None) -> VersionedRecord[V] | None:
+        """The newest version, or the one that was valid at a time (ms); None where there is none."""
+        when = None if as_of is None else check_instant(as_of, "as_of")
+        return _version(self._store.get(self._keys.written(key), when))
+
+
+class VersionedKeyValueStore(ReadOnlyVersionedKeyValueStore[K, V]):
     """A store that keeps the versions of its values (Java's `VersionedKeyValueStore`)."""
 
     def __init__(self, access: StoreAccess[api.VersionedStore], caller: Caller) -> None:
         super().__init__(access, caller)
-        self._store = access.store
-        self._keys: Keys[K] = Keys(access, caller)
+        self._written = access.store
 
     def put(self, key: K, value: V | None, timestamp: int) -> int:
         """Adds a version (None: a deletion) that is valid from `timestamp` (ms) on.
@@ -166,7 +195,7 @@ class VersionedKeyValueStore(StateStore, Generic[K, V]):
         """
         raw = self._keys.written(key)
         self._caller.may_write()
-        written = self._store.put(raw, value, check_instant(timestamp))
+        written = self._written.put(raw, value, check_instant(timestamp))
         if written == NOT_PUT:
             self._caller.dropped.add()
         return written
@@ -175,12 +204,7 @@ class VersionedKeyValueStore(StateStore, Generic[K, V]):
         """Adds a deletion as of `timestamp`; returns what was valid then."""
         raw = self._keys.written(key)
         self._caller.may_write()
-        return _version(self._store.delete(raw, check_instant(timestamp)))
-
-    def get(self, key: K, as_of: int | None = None) -> VersionedRecord[V] | None:
-        """The newest version, or the one that was valid at a time (ms); None where there is none."""
-        when = None if as_of is None else check_instant(as_of, "as_of")
-        return _version(self._store.get(self._keys.written(key), when))
+        return _version(self._written.delete(raw, check_instant(timestamp)))
 
 
 def _version(found: api.VersionedRecord | None) -> VersionedRecord[Any] | None:

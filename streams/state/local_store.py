@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from statestore import api
 from streams.errors import StateStoreMigratedException
 from streams.operators.base import StoreAccess
 from streams.record import TopicPartition
 from streams.state.iterators import Lease
-from streams.topology.store import StoreSpec
+from streams.topology.store import StoreKind, StoreSpec
 
 T = TypeVar("T")
 Found = TypeVar("Found", covariant=True)
+Reads = TypeVar("Reads")
+
+INTERNAL = frozenset({StoreKind.SUPPRESS_BUFFER, StoreKind.OUTER_JOIN, StoreKind.JOIN_BUFFER})
+"""The framework's own, whose rows mean nothing to others."""
 
 
 class Ask(Protocol):
@@ -38,14 +43,27 @@ class Answer(Protocol[Found]):
         ...
 
 
+class Isolated(NamedTuple, Generic[Reads]):
+    """A store as it was committed, and as it is now."""
+
+    committed: Reads
+    latest: Reads
+
+    def at(self, committed: bool) -> Reads:
+        """Its rows under one isolation or the other."""
+        return self.committed if committed else self.latest
+
+
 @dataclass(frozen=True, slots=True)
 class LocalStore:
     """See the module. It is worth something as long as its task runs here; `check` says so after each reading.
 
+    Of the kinds of store (`key_value` to `versioned`) at most one is there; none: it cannot be queried.
+
     Args:
         spec: the store.
         partition: of the task; -1: a global store.
-        access: the store with its serdes.
+        access: its serdes.
         lease: ends when the task is closed, aborted or moves.
         applied: up to where its task has its source partitions committed: the offsets of the next records.
         staleness_ms: how old the committed state is at most, None where nobody can say; for the owner's thread.
@@ -61,6 +79,10 @@ class LocalStore:
     staleness_ms: Callable[[], int | None]
     ask: Ask
     confirmed: Callable[[], bool]
+    key_value: Isolated[api.KeyValueReads] | None = None
+    window: Isolated[api.WindowReads] | None = None
+    session: Isolated[api.SessionReads] | None = None
+    versioned: Isolated[api.VersionedReads] | None = None
 
     @property
     def name(self) -> str:
@@ -87,6 +109,31 @@ class LocalStore:
             raise StateStoreMigratedException(
                 f"The group has not confirmed lately that partition {self.partition} of {self.name} is still here."
             )
+
+
+def local_store(
+    spec: StoreSpec,
+    partition: int,
+    access: StoreAccess[object],
+    lease: Lease,
+    applied: Callable[[], Mapping[TopicPartition, int]],
+    staleness_ms: Callable[[], int | None],
+    ask: Ask,
+    confirmed: Callable[[], bool],
+) -> LocalStore:
+    """See `LocalStore` for the arguments."""
+    made, store = LocalStore(spec, partition, access, lease, applied, staleness_ms, ask, confirmed), access.store
+    if spec.kind in INTERNAL:
+        return made
+    if isinstance(store, api.KeyValueStore):
+        return replace(made, key_value=Isolated(store.committed, store.latest))
+    if isinstance(store, api.WindowStore):
+        return replace(made, window=Isolated(store.committed, store.latest))
+    if isinstance(store, api.SessionStore):
+        return replace(made, session=Isolated(store.committed, store.latest))
+    if isinstance(store, api.VersionedStore):
+        return replace(made, versioned=Isolated(store.committed, store.latest))
+    return made
 
 
 @dataclass(frozen=True, slots=True)

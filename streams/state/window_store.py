@@ -30,7 +30,7 @@ class ReadOnlyWindowStore(StateStore, Generic[K, V]):
 
     def __init__(
         self,
-        access: StoreAccess[api.WindowStore],
+        access: StoreAccess[api.ReadableWindow],
         caller: Caller,
         size: int,
         value: Callable[[api.TimestampedValue], V] = plain,
@@ -85,7 +85,7 @@ class ReadOnlyWindowStore(StateStore, Generic[K, V]):
         """All windows, from the last to the first."""
         return self._rows(self._opened().all(True))
 
-    def _opened(self) -> api.WindowStore:
+    def _opened(self) -> api.ReadableWindow:
         self._caller.lease.check(self.name)
         return self._store
 
@@ -118,8 +118,25 @@ class ReadOnlyWindowStore(StateStore, Generic[K, V]):
         return KeyValueIterator(self.name, rows, decoded, self._caller.lease)
 
 
+class ReadOnlyTimestampedWindowStore(ReadOnlyWindowStore[K, ValueAndTimestamp[V]], Generic[K, V]):
+    """A window store that is only read, and whose values are `ValueAndTimestamp`."""
+
+    def __init__(self, access: StoreAccess[api.ReadableWindow], caller: Caller, size: int) -> None:
+        super().__init__(access, caller, size, timestamped)
+
+
 class WindowStore(ReadOnlyWindowStore[K, V]):
     """Rows by key and window start (Java's `WindowStore`)."""
+
+    def __init__(
+        self,
+        access: StoreAccess[api.WindowStore],
+        caller: Caller,
+        size: int,
+        value: Callable[[api.TimestampedValue], V] = plain,
+    ) -> None:
+        super().__init__(access, caller, size, value)
+        self._written = access.store
 
     def put(self, key: K, value: V | None, window_start: int) -> None:
         """Sets the value of a window; None deletes.
@@ -131,7 +148,7 @@ class WindowStore(ReadOnlyWindowStore[K, V]):
         caller = self._caller
         caller.may_write()
         start = check_instant(window_start, "window start")
-        self._store.put(raw, start, value, caller.timestamp(), caller.origin())
+        self._written.put(raw, start, value, caller.timestamp(), caller.origin())
 
 
 class TimestampedWindowStore(WindowStore[K, ValueAndTimestamp[V]], Generic[K, V]):
@@ -147,14 +164,14 @@ class TimestampedWindowStore(WindowStore[K, ValueAndTimestamp[V]], Generic[K, V]
         caller.may_write()
         start = check_instant(window_start, "window start")
         new, time = (None, caller.timestamp()) if value is None else value_and_time(value)
-        self._store.put(raw, start, new, time, caller.origin())
+        self._written.put(raw, start, new, time, caller.origin())
 
 
 @written
 class ReadOnlySessionStore(StateStore, Generic[K, V]):
     """A session store that is only read: rows by key, start and end. Times are in ms, both ends inclusive."""
 
-    def __init__(self, access: StoreAccess[api.SessionStore], caller: Caller) -> None:
+    def __init__(self, access: StoreAccess[api.ReadableSession], caller: Caller) -> None:
         super().__init__(access, caller)
         self._store = access.store
         self._keys: Keys[K] = Keys(access, caller)
@@ -246,13 +263,17 @@ class ReadOnlySessionStore(StateStore, Generic[K, V]):
 class SessionStore(ReadOnlySessionStore[K, V]):
     """Rows by key, start and end (Java's `SessionStore`)."""
 
+    def __init__(self, access: StoreAccess[api.SessionStore], caller: Caller) -> None:
+        super().__init__(access, caller)
+        self._own = access.store
+
     def put(self, session: Windowed[K] | None, aggregate: V | None) -> None:
         """Sets the aggregate of a session; None removes it.
 
         Raises:
             NullPointerException: the session or its key is None.
         """
-        self._store.put(*self._written(session), aggregate, *self._stamp())
+        self._own.put(*self._written(session), aggregate, *self._stamp())
 
     def remove(self, session: Windowed[K] | None) -> None:
         """Removes a session.
@@ -260,7 +281,7 @@ class SessionStore(ReadOnlySessionStore[K, V]):
         Raises:
             NullPointerException: the session or its key is None.
         """
-        self._store.remove(*self._written(session), *self._stamp())
+        self._own.remove(*self._written(session), *self._stamp())
 
     def _written(self, session: Windowed[K] | None) -> tuple[bytes, int, int]:
         """Key, start and end of a session that is written."""

@@ -31,6 +31,11 @@ from streams.errors import IllegalArgumentException, IllegalStateException, NoSu
 from streams.exception_handlers import LogAndContinueExceptionHandler
 from streams.metrics import MetricName, Metrics
 from streams.operators.base import StoreAccess
+from streams.query.instance import Instance
+from streams.query.queries import query
+from streams.query.requests import StateQueryRequest
+from streams.query.results import StateQueryResult
+from streams.query.stores import StoreQueryParameters, store_of
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import DESERIALIZATION
 from streams.runtime.compile.outbox import Column
@@ -46,6 +51,7 @@ from streams.state.key_value_store import KeyValueStore, TimestampedKeyValueStor
 from streams.state.kinds import KINDS, face
 from streams.state.store import Caller, StateStore
 from streams.state.window_store import SessionStore, TimestampedWindowStore, WindowStore
+from streams.testing.queries import DriverStores
 from streams.testing.topic_order import TopicOrder
 from streams.testing.topics import RawRecord, TestInputTopic, TestOutputTopic
 from streams.topology.graph import Topology
@@ -110,6 +116,8 @@ class TopologyTestDriver:
         for each in self._globals:
             each.start(self.clock.now_ms())
         self._task = self._made(built, context)
+        stores = DriverStores(built, self._stores, self._applied, self._lease)
+        self._instance = Instance(built, self._config, lambda: [stores], self._check_open, prefix=context.prefix)
 
     def _context(self, built: BuiltTopology) -> TaskContext:
         config = self._config
@@ -261,6 +269,19 @@ class TopologyTestDriver:
     def get_session_store(self, name: str) -> SessionStore[KAny, VAny] | Any:
         """The session store of that name, or None."""
         return self._of(name, SessionStore)
+
+    def store(self, name: StoreQueryParameters | str, kind: type[StateStore] | None = None) -> StateStore:
+        """The store as `KafkaStreams.store` gives it: read only."""
+        parameters = name if isinstance(name, StoreQueryParameters) else StoreQueryParameters(name, kind)
+        return store_of(self._instance, parameters, True)
+
+    def query(self, request: StateQueryRequest) -> StateQueryResult[object]:
+        """As `KafkaStreams.query`: the driver has one partition of each store, 0."""
+        return query(self._instance, request)
+
+    def _applied(self) -> dict[TopicPartition, int]:
+        own = {} if self._task is None else self._task.applied
+        return {**own, **{p: at for each in self._globals for p, at in each.processing.applied.items()}}
 
     def metrics(self) -> dict[MetricName, object]:
         """All metrics and their values at this moment."""

@@ -8,7 +8,9 @@ Kafka's unsigned varint.
                    | v n, n x (text tag, text value) | v n, n x 8 bytes fingerprint
                    | v n, n x (v sub-topology, v 2 x partition + owned, v changelog position + 1)
     assignment     u8 version = 2 | u8 a second round is due
-                   | v n, n x (v sub-topology, v partition) | text refusal, where there is one
+                   | v n, n x (v sub-topology, v partition) | text refusal, where there is one or endpoints follow
+                   | v n, n x (text endpoint | v m, m x (v sub-topology, v partition))   where members have endpoints
+                   | v n, n x (v sub-topology, v tasks)
 
 A reader passes over bytes behind these fields, where later versions append theirs.
 """
@@ -17,7 +19,8 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from streams.clients.assignors import Assignment, Subscription, read_assignment, write_assignment
@@ -55,13 +58,31 @@ class WorkerInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the tasks of a generation can be asked: `application.server` of who has them. A task that moves is nobody's
+    until its owner has given it up.
+
+    Args:
+        owners: by task the endpoint of its owner, where it has one.
+        counts: by sub-topology how many tasks it has.
+    """
+
+    owners: Mapping[TaskId, str] = field(default_factory=dict)
+    counts: Mapping[int, int] = field(default_factory=dict)
+
+
+NO_ENDPOINTS = Endpoints()
+
+
+@dataclass(frozen=True, slots=True)
 class TaskAssignment:
     """What the leader gives to one worker. `again`: a second round follows when others have given up theirs;
-    `refusal`: why sub-topologies of this worker are run by nobody, or ""."""
+    `refusal`: why sub-topologies of this worker are run by nobody, or ""; `endpoints`: where to ask whom."""
 
     tasks: tuple[TaskId, ...]
     again: bool = False
     refusal: str = ""
+    endpoints: Endpoints = NO_ENDPOINTS
 
 
 def write_info(info: WorkerInfo) -> bytes:
@@ -105,7 +126,9 @@ def read_info(data: bytes) -> WorkerInfo:
 def write_task_assignment(given: TaskAssignment, partitions: Mapping[TaskId, Sequence[TopicPartition]]) -> bytes:
     """An assignment: the tasks' partitions, as Kafka's tools read them, and the tasks themselves."""
     numbers = [len(given.tasks), *(number for task in given.tasks for number in task)]
-    tail = _text(given.refusal) if given.refusal else b""
+    tail = _text(given.refusal) if given.refusal or given.endpoints.counts else b""
+    if given.endpoints.counts:
+        tail += _written(given.endpoints)
     user_data = bytes((VERSION, given.again)) + b"".join(map(encode_unsigned, numbers)) + tail
     topics = tuple(partition for task in given.tasks for partition in partitions.get(task, ()))
     return write_assignment(Assignment(topics, user_data))
@@ -121,7 +144,30 @@ def read_task_assignment(data: bytes) -> TaskAssignment:
     cursor.version()
     again = cursor.take(1) != b"\x00"
     tasks = tuple([TaskId(cursor.number(), cursor.number()) for _ in range(cursor.count(2))])
-    return TaskAssignment(tasks, again, "" if cursor.at_end else cursor.text())
+    refused = "" if cursor.at_end else cursor.text()
+    return TaskAssignment(tasks, again, refused, NO_ENDPOINTS if cursor.at_end else _read_endpoints(cursor))
+
+
+def _written(endpoints: Endpoints) -> bytes:
+    hosts: dict[str, list[TaskId]] = {}
+    for task, endpoint in sorted(endpoints.owners.items()):
+        hosts.setdefault(endpoint, []).append(task)
+    parts = [encode_unsigned(len(hosts))]
+    for endpoint, tasks in hosts.items():
+        numbers = [len(tasks), *(number for task in tasks for number in task)]
+        parts += [_text(endpoint), *map(encode_unsigned, numbers)]
+    numbers = [len(endpoints.counts), *(number for row in sorted(endpoints.counts.items()) for number in row)]
+    return b"".join([*parts, *map(encode_unsigned, numbers)])
+
+
+def _read_endpoints(cursor: _Cursor) -> Endpoints:
+    owners: dict[TaskId, str] = {}
+    for _ in range(cursor.count(3)):
+        endpoint = cursor.text()
+        for _ in range(cursor.count(2)):
+            owners[TaskId(cursor.number(), cursor.number())] = endpoint
+    counts = {cursor.number(): cursor.number() for _ in range(cursor.count(2))}
+    return Endpoints(owners, counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +205,26 @@ def lead(
     given, again = hand_out(plan, {name: worker.owned for name, worker in workers.items()})
     nothing = {name: write_task_assignment(TaskAssignment(()), tasks) for name in unreadable}
     known = frozenset(info.fingerprint for info in infos)
+    where = endpoints_of(workers, given, tasks)
     answers = {
-        name: write_task_assignment(TaskAssignment(ids, again, refusal(workers[name].fingerprints, known)), tasks)
+        name: write_task_assignment(
+            TaskAssignment(ids, again, refusal(workers[name].fingerprints, known), where), tasks
+        )
         for name, ids in given.items()
     }
     return Round({**answers, **nothing}, plan, unreadable)
+
+
+def endpoints_of(
+    workers: Mapping[str, WorkerInfo], given: Mapping[str, Sequence[TaskId]], tasks: Iterable[TaskId]
+) -> Endpoints:
+    """Where each task can be asked; nothing where no member has an endpoint, so that nobody pays for it."""
+    if not any(worker.endpoint for worker in workers.values()):
+        return NO_ENDPOINTS
+    owners = {
+        task: workers[name].endpoint for name, ids in given.items() if workers[name].endpoint for task in ids
+    }
+    return Endpoints(owners, Counter(task.subtopology for task in tasks))
 
 
 def refusal(own: frozenset[bytes], leader: frozenset[bytes]) -> str:

@@ -131,8 +131,8 @@ class StreamTask:
         self.lease = Lease()
         """Ends with the processing: queries are told by it."""
         self.applied: Mapping[TopicPartition, int] = {p: start.offset for p, start in (positions or {}).items()}
-        """Up to where the committed state has what it reads: offsets of the next records. Replaced at each commit, after
-        the stores have been committed, so that what is read after it has been looked at is at least as new."""
+        """Up to where the committed state has what it reads: offsets of the next records. Replaced at each commit,
+        after the stores were committed, so that what is read after it has been looked at is at least as new."""
         self.outbox, self.dead_letters, self.last_letters = self.output = output
         self._longest = self._most = context.number("max.run.records")
         self._last: tuple[int, int] = (0, 0)

@@ -41,6 +41,7 @@ from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Guarantee, Outcome
 from streams.runtime.worker.lifecycle import WorkerLife, WorkerState
 from streams.runtime.worker.mailbox import Mailbox
 from streams.runtime.worker.purge import Purge
+from streams.runtime.worker.queryable import Queryable
 from streams.runtime.worker.rebalance_listener import MemberIdentity, RebalanceListener
 from streams.runtime.worker.sender import Sender
 from streams.runtime.worker.settings import WorkerSettings
@@ -158,6 +159,7 @@ class Loop:
         if self._transactions is not None:
             aside = door.writer(settings.writer)
             closing(aside.close)
+        self.membership.meanwhile = self._mailbox.serve
         self._sender = Sender(
             writer,
             context.config,
@@ -166,6 +168,8 @@ class Loop:
             settings.max_request_size,
             aside,
             parts.guarantee.transactional,
+            self._world,
+            self._mailbox.serve,
         )
         closing(self._sender.close)  # before the writer: what it had out is nobody's any more
 
@@ -264,6 +268,9 @@ class Loop:
         self.spill = Spill(name, self.tasks, context.memory.rows, most, tell)
         self._damage = DamagedState(
             self.tasks, self._globals, self._fill_globals, self._life, self.committer, clock
+        )
+        self.queryable = Queryable(
+            built, self.tasks, self._globals, self.restorer, self._mailbox, lambda: self.membership.is_confirmed, clock
         )
 
     def _drops_of_sends(self) -> Drop:

@@ -17,8 +17,7 @@ SERVE_MS = 20
 
 
 class Answer(Generic[T]):
-    """What comes of a question. Any thread may wait for it, or leave it: a question that nobody waits for any more is not
-    asked."""
+    """What comes of a question. Any thread may wait for it, or leave it: then it is not asked any more."""
 
     __slots__ = ("_came", "_error", "_found", "_then", "over")
 
@@ -93,13 +92,14 @@ class Mailbox:
         world: how answers are waited for.
     """
 
-    __slots__ = ("_closed", "_messages", "_wake", "_world")
+    __slots__ = ("_closed", "_messages", "_owner", "_wake", "_world")
 
     def __init__(self, wake: Callable[[], None], world: World = SYSTEM) -> None:
         self._messages: deque[Callable[[bool], None]] = deque()
         self._wake = wake
         self._world = world
         self._closed = False
+        self._owner = 0
 
     @property
     def waits(self) -> bool:
@@ -122,6 +122,9 @@ class Mailbox:
             else:
                 answer.fail(_ended())
 
+        if self._world.this_thread() == self._owner:  # user code in the worker: nobody else would answer it
+            asked(True)
+            return answer
         self._messages.append(asked)
         if self._closed:
             asked(False)
@@ -130,7 +133,9 @@ class Mailbox:
         return answer
 
     def serve(self) -> None:
-        """Calls what has been put, oldest first, as long as it takes, but no longer than `SERVE_MS`."""
+        """Calls what has been put, oldest first, for no longer than `SERVE_MS`. By the worker's thread."""
+        if not self._owner:
+            self._owner = self._world.this_thread()
         if not self._messages:
             return
         end = self._world.monotonic_ms() + SERVE_MS

@@ -11,7 +11,7 @@ from streams.runtime.tasks.task import StreamTask
 from streams.runtime.worker.globals import Globals
 from streams.runtime.worker.mailbox import Mailbox
 from streams.runtime.worker.tasks import Tasks
-from streams.state.local_store import LocalStore, Restoring
+from streams.state.local_store import LocalStore, Restoring, local_store
 from streams.topology.node import BuiltTopology, TaskId
 
 GLOBAL_PARTITION = -1
@@ -91,7 +91,7 @@ class Queryable:
     def _local(
         self, store: OpenStore, partition: int, task: StreamTask, confirmed: Callable[[], bool]
     ) -> LocalStore:
-        return LocalStore(
+        return local_store(
             store.spec,
             partition,
             store.access,

@@ -12,9 +12,9 @@ others have its tasks. What it did in that member's name and did not commit is t
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streams.clients.api import GroupMember
 from streams.clients.assignors import Subscription
@@ -23,7 +23,7 @@ from streams.clients.member import Assigned, Failed, Lead, Lost, Rebalance
 from streams.clock import Clock, passed
 from streams.errors import KafkaException, UnknownTopicOrPartitionException
 from streams.runtime.group.leader import ClusterMetadata
-from streams.runtime.group.membership import WorkerInfo, read_task_assignment, write_info
+from streams.runtime.group.membership import NO_ENDPOINTS, Endpoints, WorkerInfo, read_task_assignment, write_info
 from streams.runtime.group.task_plan import source_topics
 from streams.runtime.state.directory import InstanceDirectory
 from streams.runtime.worker.committer import Committer
@@ -46,6 +46,14 @@ class MemberIdentity:
     prefix: str
     endpoint: str
     metadata_max_age_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a worker knows of the whole group: where its tasks are, in which generation; -1: in none."""
+
+    generation: int = -1
+    endpoints: Endpoints = NO_ENDPOINTS
 
 
 class RebalanceListener:
@@ -94,6 +102,8 @@ class RebalanceListener:
         self._newcomer = True
         self.refusal = ""
         """Why the group gives it nothing to do."""
+        self.known = Known()
+        """Where tasks are, as this worker was told last. Any thread may look."""
         self._refreshed_at = clock.now_ms()
 
     def refresh_metadata(self, now: int) -> None:
@@ -202,6 +212,7 @@ class RebalanceListener:
         for task in tasks:
             self._tasks.give_up(task, clean=False)
         self.refusal = ""
+        self.known = Known(endpoints=self.known.endpoints)
         self._told(-1)
         log.warning(
             "%s lost its place in the group: %s. It gives up %d tasks without a commit and drops %d records that were "
@@ -241,8 +252,11 @@ class RebalanceListener:
         stay = mine & self._tasks.ids
         fresh = frozenset() if self._life.stopping else mine - stay
         self._life.become(WorkerState.PARTITIONS_ASSIGNED)
+        endpoints = given.endpoints if given.endpoints.counts else replace(self.known.endpoints, owners={})
         if fresh or self._grown:
             partitions, now = self._metadata.task_plan().partitions, self._clock.now_ms()
+            if not given.endpoints.counts:
+                endpoints = Endpoints(counts=Counter(task.subtopology for task in partitions))
             for task in sorted(stay):
                 self._tasks.extend(task, partitions[task], now)
             self._tasks.take({task: partitions[task] for task in sorted(fresh)}, now)
@@ -250,6 +264,7 @@ class RebalanceListener:
         self.refusal = given.refusal and f"has another topology than its group: {given.refusal}"
         if not self._sources.keys() >= {p.topic for p in self._tasks.partitions()}:
             _, self._sources = self._survey()  # the leader has made repartition topics since
+        self.known = Known(news.generation, endpoints)
         self._told(news.generation)
         told = (self._me.name, len(mine), news.generation, len(fresh), len(going))
         log.info("%s has %d tasks in generation %d: %d new, %d given up.", *told)

@@ -71,6 +71,7 @@ def worker_settings(
         assign=AssignSettings(config.get_int("acceptable.recovery.lag")),
         transaction_timeout_ms=timeout_ms,
         metadata_max_age_ms=consumer.number("metadata.max.age.ms"),
+        endpoint=config.get_string("application.server"),
         member=MemberSettings.of(config.application_id, (PROTOCOL,), consumer),
         isolation=Isolation(consumer.text("isolation.level")),
         reader=replace(reader, max_bytes=min(reader.max_bytes, FETCH_BYTES)),

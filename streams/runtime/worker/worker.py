@@ -12,6 +12,8 @@ from streams.record import TopicPartition
 from streams.runtime.worker.lifecycle import WorkerLife, WorkerState
 from streams.runtime.worker.loop import Loop, WorkerParts
 from streams.runtime.worker.mailbox import Mailbox
+from streams.runtime.worker.queryable import Queryable
+from streams.runtime.worker.rebalance_listener import Known
 from streams.runtime.worker.settings import WorkerSettings
 from streams.topology.node import TaskId
 from streams.world import Thread
@@ -100,6 +102,16 @@ class Worker:
     def partitions(self) -> tuple[TopicPartition, ...]:
         """What its tasks read."""
         return () if self.loop is None else self.loop.tasks.partitions()
+
+    @property
+    def queryable(self) -> Queryable | None:
+        """Its stores, for queries; None until it has begun."""
+        return None if self.loop is None else self.loop.queryable
+
+    @property
+    def known(self) -> Known | None:
+        """Where the tasks of the group are, as it was told last; None until it has begun."""
+        return None if self.loop is None else self.loop.rebalances.known
 
     # the thread
 

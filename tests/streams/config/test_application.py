@@ -119,7 +119,6 @@ def test_keywords_are_names_with_underscores() -> None:
         ("group.protocol", "streams", "the streams rebalance protocol"),
         ("rack.aware.assignment.strategy", "min_traffic", "rack-aware assignment"),
         ("client.tag.zone", "eu", "rack-aware assignment"),
-        ("application.server", "localhost:80", "queries between instances"),
         ("dsl.store.format", "headers", "stores that keep headers"),
         ("consumer.group.protocol", "consumer", "the consumer rebalance protocol"),
         ("producer.compression.type", "zstd", "compression"),
@@ -140,7 +139,6 @@ def test_what_is_known_but_not_built_is_refused_by_name(name: str, value: object
         ("group.protocol", "CLASSIC"),
         ("upgrade.from", None),
         ("enable.metrics.push", "false"),
-        ("application.server", ""),
     ],
 )
 def test_the_defaults_of_what_is_not_built_may_be_said(name: str, value: object) -> None:

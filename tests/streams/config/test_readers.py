@@ -34,7 +34,7 @@ OTHER: Mapping[Type, tuple[object, ...]] = {
     Type.BOOLEAN: (True, False),
     Type.STRING: ("x", "9", "read_committed", "LogAppendTime", "zstd", "INCREMENTAL", "CONSUMER", "explicit", "SSL",
                   "ES256", "NONE", "resolve_canonical_bootstrap_servers_only", "in_memory", "STREAMS", "min_traffic",
-                  "DEBUG", "exactly_once_v2", "HEADERS", "READ_COMMITTED", "all", "a:1", "2.4", "earliest", "1"),
+                  "DEBUG", "exactly_once_v2", "HEADERS", "READ_UNCOMMITTED", "all", "a:1", "2.4", "earliest", "1"),
     Type.LIST: (("compact",), ("all",), ("range",), ("x",)),
     Type.CLASS: ("string", Serdes.long(), print),
     Type.PASSWORD: ("x",),

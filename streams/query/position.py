@@ -1,0 +1,106 @@
+"""How far a store has come, and how far a query wants it to be (KIP-796).
+
+A position names the record that was applied last, by topic and partition; a store stands at what its task has committed
+of the topics it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from streams.record import RecordMetadata, TopicPartition
+
+Offsets = Mapping[str, Mapping[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Topic to partition to the offset of the last record that was applied (Java's `Position`).
+
+    >>> from streams.query.position import Position
+    >>> Position.of("orders", 0, 41).merge(Position.of("orders", 1, 7)).offsets
+    {'orders': {0: 41, 1: 7}}
+    """
+
+    offsets: Offsets = field(default_factory=dict)
+
+    @classmethod
+    def empty_position(cls) -> Self:
+        """Of nothing."""
+        return cls()
+
+    @classmethod
+    def from_map(cls, offsets: Offsets) -> Self:
+        """By topic and partition."""
+        return cls({topic: dict(rows) for topic, rows in offsets.items()})
+
+    @classmethod
+    def of(cls, topic: str, partition: int, offset: int) -> Self:
+        """Of one record."""
+        return cls({topic: {partition: offset}})
+
+    @classmethod
+    def of_record(cls, sent: RecordMetadata) -> Self:
+        """Of a record that was sent: what a query must have seen to show it."""
+        return cls.of(sent.topic, sent.partition, sent.offset)
+
+    def with_component(self, topic: str, partition: int, offset: int) -> Position:
+        """With one more; a later offset of the same partition wins."""
+        return self.merge(Position.of(topic, partition, offset))
+
+    def merge(self, other: Position) -> Position:
+        """What has seen both."""
+        merged = {topic: dict(rows) for topic, rows in self.offsets.items()}
+        for topic, rows in other.offsets.items():
+            known = merged.setdefault(topic, {})
+            for partition, offset in rows.items():
+                known[partition] = max(offset, known.get(partition, offset))
+        return Position(merged)
+
+    @property
+    def is_empty(self) -> bool:
+        """There is nothing in it."""
+        return not self.offsets
+
+    def lacks(self, bound: Position, partition: int) -> tuple[str, int, int | None] | None:
+        """What of a bound a partition of a store has not seen yet: topic, offset wanted, offset seen; None: nothing.
+        Other partitions are no business of this one."""
+        for topic, rows in bound.offsets.items():
+            if partition in rows:
+                seen = self.offsets.get(topic, {}).get(partition)
+                if seen is None or seen < rows[partition]:
+                    return topic, rows[partition], seen
+        return None
+
+
+def applied(positions: Mapping[TopicPartition, int]) -> Position:
+    """The position of who goes on at these offsets."""
+    found: dict[str, dict[int, int]] = {}
+    for (topic, partition), offset in positions.items():
+        if offset > 0:
+            found.setdefault(topic, {})[partition] = offset - 1
+    return Position(found)
+
+
+@dataclass(frozen=True, slots=True)
+class PositionBound:
+    """Where a store must be for a query to be answered (Java's `PositionBound`)."""
+
+    position: Position = field(default_factory=Position)
+
+    @classmethod
+    def unbounded(cls) -> Self:
+        """Wherever it is."""
+        return cls()
+
+    @classmethod
+    def at(cls, position: Position) -> Self:
+        """At this position or beyond."""
+        return cls(position)
+
+    @property
+    def is_unbounded(self) -> bool:
+        """It asks for nothing."""
+        return self.position.is_empty
