@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import timedelta
 from enum import Enum
+from socket import socket
 from types import TracebackType
-from typing import Self, TypeVar, overload
+from typing import TYPE_CHECKING, Self, TypeVar, overload
 
 from streams.clients.api import Door
 from streams.clients.connect import connect, is_address
@@ -46,6 +47,7 @@ from streams.query.metadata import (
 from streams.query.queries import query
 from streams.query.requests import StateQueryRequest
 from streams.query.results import StateQueryResult
+from streams.query.serve import http_token, listens, served_at, server_of
 from streams.query.stores import StoreQueryParameters, store_of
 from streams.runtime.state.memory import memory_of
 from streams.runtime.tasks.restore import RestoreListener
@@ -62,6 +64,9 @@ from streams.topology.build import refuse_empty
 from streams.topology.graph import Topology
 from streams.troubles import Troubles
 from streams.world import SYSTEM, lock
+
+if TYPE_CHECKING:
+    from streams.http.server import HttpServer
 
 S = TypeVar("S", bound=StateStore)
 
@@ -119,6 +124,9 @@ class KafkaStreams:
         config: settings of Kafka Streams by their dotted names (docs/settings.md); `application.id` is required.
         clock: where the wall clock is read.
         door: the engine; None: the one that `bootstrap.servers` names.
+        http: HOST:PORT, or a socket that listens, where stores are asked over HTTP (docs/queries.md) while it runs;
+            port 0 takes a free one. It is also where other instances ask, unless `application.server` says otherwise.
+            Needs the extra `http`.
         settings: settings by the same names with underscores; durations in ms or `timedelta`.
     Raises:
         ConfigException: a setting is missing, unknown or has a wrong value.
@@ -133,9 +141,14 @@ class KafkaStreams:
         *,
         clock: Clock | None = None,
         door: Door | None = None,
+        http: str | socket | None = None,
         **settings: object,
     ) -> None:
         self._config = StreamsConfig(config, **settings)
+        self._http: HttpServer | None = None
+        listening = None if http is None else listens(http, http_token())
+        if listening is not None:
+            self._config = served_at(self._config, listening)
         self._built = topology_of(topology, self._config, "KafkaStreams()").built(self._config)
         refuse_empty(self._built)
         if door is None:
@@ -171,6 +184,8 @@ class KafkaStreams:
             self._config.internal_topic_prefix,
             self._world,
         )
+        if listening is not None:
+            self._http = server_of(self._instance, self._shown_state, listening, http_token())
         self._listener: RestoreListener | None = None
         self._handler: UncaughtExceptionHandler | None = None
         self._workers: list[Worker] = []
@@ -187,6 +202,11 @@ class KafkaStreams:
         """Where the application is, in Java's states: `CREATED`, `REBALANCING` (stores are restored too), `RUNNING`,
         `PENDING_SHUTDOWN`, `NOT_RUNNING`, `PENDING_ERROR`, `ERROR`."""
         return self._life.state
+
+    @property
+    def endpoint(self) -> str:
+        """Where this instance is asked by others (`application.server`, host:port), or ""."""
+        return self._instance.endpoint
 
     @property
     def application_id(self) -> str:
@@ -217,6 +237,8 @@ class KafkaStreams:
                     admin.list_topics()  # an engine that cannot be had is named before anything else
                 for _ in range(self._config.get_int("num.stream.threads")):
                     self._add_worker()
+                if self._http is not None:
+                    self._http.start()
             except BaseException as error:
                 self._fail(error)
                 raise
@@ -269,6 +291,8 @@ class KafkaStreams:
         if seconds is not None and seconds < 0:
             raise IllegalArgumentException("Timeout can't be negative.")
         self._life.go(State.PENDING_SHUTDOWN)
+        if self._http is not None:
+            self._http.close()
         with self._lock:
             workers = list(self._workers)
         for worker in workers:
@@ -649,6 +673,21 @@ class KafkaStreams:
         assert self._door is not None
         with closing(self._door.admin()) as admin:
             return partition_lags(self._instance, admin)
+
+    def _shown_state(self) -> dict[str, object]:
+        """What `/state` shows."""
+        summary, known = self.summary(), self._instance.known
+        return {
+            "application_id": self.application_id,
+            "client_id": self.client_id,
+            "instance": self._instance.endpoint,
+            "state": summary.state,
+            "generation": -1 if known is None else known.generation,
+            "tasks": sorted(self.tasks()),
+            "lag": summary.lag,
+            "processed": summary.records,
+            "restoring": {what: [done, total] for what, done, total in self.restore_progress()},
+        }
 
     def _workers_now(self) -> list[Worker]:
         return self._workers

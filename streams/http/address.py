@@ -1,0 +1,90 @@
+"""Where is listened, and who may ask."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import socket
+from collections.abc import Mapping
+
+from streams.errors import ConfigException
+
+LOOPBACK = "localhost"
+
+
+def parsed(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`.
+
+    Raises:
+        ConfigException: it is of another form.
+    """
+    host, sign, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not sign or not host or not port.isdigit() or int(port) > 65_535:
+        raise ConfigException(f"Invalid HTTP address {text}. Give HOST:PORT, such as 127.0.0.1:8080.")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Can only this machine reach it?"""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == LOOPBACK
+
+
+def is_wildcard(host: str) -> bool:
+    """Does it stand for all addresses of the machine?"""
+    return host in ("0.0.0.0", "::", "*")
+
+
+def written(host: str, port: int) -> str:
+    """`HOST:PORT`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def bound(host: str, port: int, token: str = "") -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        ConfigException: others than this machine could ask, and there is no token; or the address cannot be had.
+    """
+    if not is_loopback(host) and not token:
+        raise ConfigException(
+            f"--http {written(host, port)} could be asked by other machines. Give a token, in the variable "
+            "STREAMS_APP_HTTP_TOKEN of all instances, or listen on 127.0.0.1."
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(1024)
+    except OSError as error:
+        made.close()
+        raise ConfigException(f"--http {written(host, port)} cannot be had: {error.strerror or error}.") from error
+    return made
+
+
+def endpoint_of(made: socket.socket) -> str:
+    """Where a socket listens."""
+    host, port = made.getsockname()[:2]
+    return written(host, port)
+
+
+def may_ask(headers: Mapping[str, str], token: str, own: frozenset[str]) -> bool:
+    """Whether a request may be answered: it brings the token; or there is none, and it was sent to this machine by that
+    name (a page from elsewhere, whose name leads here, has its own).
+
+    Args:
+        headers: of the request.
+        token: "" where there is none.
+        own: further hosts that it may name.
+    """
+    if token:
+        given = headers.get("authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+    named = headers.get("host", "")
+    host = named.rpartition(":")[0] if named.rpartition(":")[2].isdigit() else named
+    host = host.removeprefix("[").removesuffix("]")
+    return is_loopback(host) or named in own

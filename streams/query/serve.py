@@ -1,0 +1,78 @@
+"""Serving queries over HTTP: what needs the extra `http` is imported when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from socket import socket
+from typing import TYPE_CHECKING
+
+from streams.config.application import StreamsConfig
+from streams.errors import ConfigException
+from streams.http.address import bound, endpoint_of, is_wildcard, parsed
+from streams.query.instance import Instance
+
+if TYPE_CHECKING:
+    from streams.http.server import HttpServer
+
+TOKEN = "STREAMS_APP_HTTP_TOKEN"
+"""The variable with the token that requests must bring; all instances have the same."""
+
+
+def http_token() -> str:
+    """The token that requests must bring; "": there is none."""
+    return os.environ.get(TOKEN, "")
+
+
+def listens(http: str | socket, token: str) -> socket:
+    """A socket that listens.
+
+    Args:
+        http: HOST:PORT, or that socket.
+    Raises:
+        ConfigException: it cannot be had, or others than this machine could ask and there is no token.
+    """
+    if isinstance(http, socket):
+        return http
+    check_extra()
+    return bound(*parsed(http), token)
+
+
+def check_extra() -> None:
+    """
+    Raises:
+        ConfigException: the extra `http` is not installed.
+    """
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as missing:
+        raise ConfigException(f"--http needs the extra http: pip install 'streams-app[http]' ({missing}).") from missing
+
+
+def served_at(config: StreamsConfig, listening: socket) -> StreamsConfig:
+    """The settings, with `application.server` where the socket listens, unless they say it.
+
+    Raises:
+        ConfigException: it listens at all addresses, of which none is named.
+    """
+    if config.get_string("application.server"):
+        return config
+    endpoint = endpoint_of(listening)
+    if is_wildcard(parsed(endpoint)[0]):
+        raise ConfigException(
+            f"--http {endpoint} listens at all addresses: name the one at which other instances find it, "
+            "application.server=HOST:PORT."
+        )
+    return StreamsConfig({**config.originals, "application.server": endpoint})
+
+
+def server_of(
+    instance: Instance, summary: Callable[[], Mapping[str, object]], listening: socket, token: str
+) -> HttpServer:
+    """The server of an instance, not started."""
+    check_extra()
+    from streams.http.server import HttpServer
+    from streams.query.routes import StoreRoutes
+
+    return HttpServer(StoreRoutes(instance, summary, token), listening)
