@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from socket import socket
 from types import FrameType
 
 from streams.world import SYSTEM
@@ -35,18 +36,23 @@ class Supervisor:
     Args:
         command: of one of them; it calls `end_with_supervisor`.
         workers: how many.
+        doors: for each of them a socket that listens, which it is handed as `--http-socket`; one that is started again
+            has the same. None: they have none.
     """
 
-    def __init__(self, command: Sequence[str], workers: int) -> None:
+    def __init__(self, command: Sequence[str], workers: int, doors: Sequence[socket] = ()) -> None:
         self._command = command
+        self._doors = doors
+        self._places: dict[int, int] = {}
+        """By process id: which of the workers it is."""
         self._running: list[subprocess.Popen[bytes]] = []
         self._asked: list[int] = []
         self._stop_by: float | None = None
         self._code = 0
         signal.signal(signal.SIGTERM, self._take)
         signal.signal(signal.SIGINT, self._take)
-        for _ in range(workers):
-            self._start()
+        for place in range(workers):
+            self._start(place)
         self._started = SYSTEM.monotonic_ms()
 
     def run(self) -> int:
@@ -67,9 +73,13 @@ class Supervisor:
             return 128 + signal.SIGINT
         return self._code
 
-    def _start(self) -> None:
+    def _start(self, place: int) -> None:
         if self._stop_by is None:
-            self._running.append(subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True))
+            door = [self._doors[place].fileno()] if self._doors else []
+            command = [*self._command, *(f"--http-socket={number}" for number in door)]
+            made = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=door)
+            self._places[made.pid] = place
+            self._running.append(made)
             if self._stop_by is not None:  # a signal has come in between
                 self._stop()
 
@@ -80,7 +90,7 @@ class Supervisor:
             log.warning("Worker %d was ended by signal %d and is started again.", process.pid, -process.returncode)
             SYSTEM.sleep(max(0.0, BACKOFF_MS - (SYSTEM.monotonic_ms() - self._started)))
             self._started = SYSTEM.monotonic_ms()
-            self._start()
+            self._start(self._places.pop(process.pid))
         elif process.returncode > 0:
             self._code = process.returncode
             self._stop()

@@ -22,6 +22,8 @@ COMMANDS = {
     "produce": "Send lines as records.",
     "consume": "Print the records of a topic.",
     "groups": "List and describe groups, with lag.",
+    "state": "Show a running application: instances, tasks, stores, restores.",
+    "query": "Ask a store of a running application.",
     "transactions": "List and describe transactions, and end one that hangs.",
 }
 """Each is the function of its name in the module of its name, imported when it is called: a command costs what it
@@ -31,9 +33,6 @@ needs."""
 NOT_BUILT = {
     "reset": "To begin anew, stop all instances; then `streams-app groups delete APPLICATION_ID`, delete its internal "
     "topics (`streams-app topics list` shows them) and its directory of the state.",
-    "state": "The directory of the state lies beside the data; `streams-app groups describe APPLICATION_ID` shows what "
-    "is restored.",
-    "query": "Consume the store's changelog topic, or write the table to a topic with to_stream().to(...).",
     "config": "docs/settings.md has all settings; one that is wrong is named when the application starts.",
     "connect": "Write a producer or a consumer: streams.clients.",
 }

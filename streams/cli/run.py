@@ -8,19 +8,24 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from socket import socket
 from types import FrameType
 
 import click
 
 from streams.app import SUMMARIES, KafkaStreams
-from streams.cli import options, render
+from streams.cli import render
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
 from streams.clients.connect import data_directory, over_tcp
 from streams.config.load import from_environment, from_pairs, merge, with_file
+from streams.http.address import endpoint_of, is_wildcard, parsed, written
+from streams.query.serve import http_token, listens
 from streams.runtime.worker.summary import Pace
 from streams.supervisor import Supervisor, end_with_supervisor
 from streams.world import SYSTEM
+
+log = logging.getLogger("streams.cli.run")
 
 CLOSE_MS = 30_000
 STATUS_S = 0.5
@@ -41,8 +46,9 @@ LOOK_MS = 50
 @click.option("--config", "-c", "pairs", multiple=True, metavar="NAME=VALUE", help="Any setting of Kafka Streams.")
 @click.option("--config-file", type=click.Path(dir_okay=False), default=None, help="application.yaml or .properties.")
 @click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
-@options.not_built("--http", "`streams-app groups describe` and the log show how the application is.")
+@click.option("--http", default=None, metavar="HOST:PORT", help="Stores can be asked there (docs/queries.md).")
 @click.option("--worker-of", hidden=True, default=None)
+@click.option("--http-socket", type=int, hidden=True, default=None)
 def run(
     script: str,
     application_id: str | None,
@@ -52,7 +58,9 @@ def run(
     pairs: tuple[str, ...],
     config_file: str | None,
     log_level: str,
+    http: str | None,
     worker_of: str | None,
+    http_socket: int | None,
 ) -> None:
     terminal = render.terminal() if workers == 1 and worker_of is None else None
     start_logging(log_level, terminal, worker_of is not None)
@@ -73,8 +81,34 @@ def run(
         if worker_of is None:
             click.echo(first_line(given, servers), err=True)
         if workers > 1:
-            sys.exit(Supervisor(one_worker(sys.argv[1:]), workers).run())
-        sys.exit(run_here(loaded, given, terminal))
+            sys.exit(supervise(one_worker(sys.argv[1:]), workers, http))
+        sys.exit(run_here(loaded, given, terminal, http if http_socket is None else socket(fileno=http_socket)))
+
+
+def supervise(command: Sequence[str], workers: int, http: str | None) -> int:
+    """Runs several workers; gives the exit code. Who asks over HTTP asks the supervisor, which has one of them answer.
+    """
+    if http is None:
+        return Supervisor(command, workers).run()
+    token = http_token()
+    listening = listens(http, token)
+    host = parsed(http)[0]
+    if is_wildcard(host):
+        raise Refused(
+            f"--http {http} with several workers: each listens at a port of its own, where others find it. "
+            "Name the host."
+        )
+    doors = [listens(written(host, 0), token) for _ in range(workers)]
+    from streams.http.relay import Relay
+    from streams.http.server import HttpServer
+
+    server = HttpServer(Relay([endpoint_of(door) for door in doors], token), listening)
+    supervisor = Supervisor(command, workers, doors)
+    server.start()
+    try:
+        return supervisor.run()
+    finally:
+        server.close()
 
 
 def one_worker(arguments: Sequence[str]) -> list[str]:
@@ -83,9 +117,9 @@ def one_worker(arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         if skip:
             skip = False
-        elif argument in ("--workers", "-w"):
+        elif argument in ("--workers", "-w", "--http"):
             skip = True
-        elif not argument.startswith(("--workers=", "-w")):
+        elif not argument.startswith(("--workers=", "-w", "--http=")):
             kept.append(argument)
     if kept[:1] != ["run"]:
         kept.insert(0, "run")
@@ -139,9 +173,13 @@ def start_logging(level: str, terminal: render.Terminal | None = None, one_of_se
     logging.basicConfig(level=number, handlers=[handler])
 
 
-def run_here(loaded: Script, given: Mapping[str, object], terminal: render.Terminal | None) -> int:
+def run_here(
+    loaded: Script, given: Mapping[str, object], terminal: render.Terminal | None, http: str | socket | None
+) -> int:
     """Runs the application in this process; gives the exit code."""
-    app = KafkaStreams(loaded.build(given), given)
+    app = KafkaStreams(loaded.build(given), given, http=http)
+    if http is not None:
+        log.info("Stores can be asked at http://%s/stores.", app.endpoint)
     stopped = Stop()
     with terminal or nullcontext():
         app.start()

@@ -32,7 +32,8 @@ ROOMS: dict[str, set[str]] = {
     "streams.cli": {"streams", "statestore", "broker_local"},
     "streams.app": {"streams", "statestore"},
     "streams.testing": {"streams", "statestore"},
-    "streams.query": SIXTH | INTERFACES | {"streams.runtime.worker.mailbox", "streams.state"},
+    "streams.http": SEVENTH,
+    "streams.query": SIXTH | INTERFACES | {"streams.runtime.worker.mailbox", "streams.state", "streams.http"},
     "streams.runtime": SIXTH | {"statestore", "streams.state"},
     **{
         f"streams.runtime.{room}": SIXTH
@@ -90,6 +91,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "msgspec": ("streams.serdes", "broker_local.log.payload"),
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
+    "starlette": ("streams.http", "streams.query.routes", "streams.query.serve"),
+    "uvicorn": ("streams.http.server", "streams.query.serve"),
     "mmh3": ("streams.serdes.murmur3",),
 }
 LAZY = ("networkx",)

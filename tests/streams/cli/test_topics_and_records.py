@@ -255,16 +255,11 @@ def strict(line: str) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("name", ["reset", "state", "query", "config", "connect"])
+@pytest.mark.parametrize("name", ["reset", "config", "connect"])
 def test_commands_that_come_later_say_so(command: Command, name: str) -> None:
     for rest in ((), ("word-count",), ("--help",)):
         result = command(name, *rest)
         assert result.exit_code == 2 and f"The command {name!r} is not built yet." in result.output
-
-
-def test_an_option_that_comes_later_says_so(command: Command) -> None:
-    result = command("run", "job.py", "--http", "localhost:8080")
-    assert result.exit_code == 2 and "--http is not built yet" in result.output
 
 
 def test_kafka_is_not_built_yet_and_says_so(command: Command) -> None:

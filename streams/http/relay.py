@@ -1,0 +1,78 @@
+"""What a supervisor answers: nothing by itself. Each request is handed to one of its workers, as it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from itertools import chain
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from streams.http.address import may_ask
+from streams.http.client import HttpClient, Reply, Unreachable
+from streams.http.problem import Problem
+
+WAIT_S = 65.0
+"""A worker may take as long as a request may ask for, and a little more."""
+PASSED_ON = ("authorization", "accept", "last-event-id", "prefer")
+NOT_KEPT = ("connection", "transfer-encoding", "content-length", "keep-alive")
+
+
+class Relay:
+    """An ASGI application.
+
+    Args:
+        workers: where they are asked.
+        token: that requests must bring, which the workers look at; "": only this machine may ask.
+    """
+
+    def __init__(self, workers: Sequence[str], token: str = "") -> None:
+        self._token = token
+        self._workers = tuple(workers)
+        self._client = HttpClient({})
+        self._next = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope)
+        if request.method != "GET":
+            await Problem(405, "only-get", "Stores are only read: GET.").response()(scope, receive, send)
+            return
+        if not may_ask(request.headers, self._token, frozenset()):
+            problem = Problem(401, "token-missing", "Give the token: Authorization: Bearer TOKEN.")
+            if not self._token:
+                problem = Problem(403, "wrong-host", "Without a token only this machine is answered, as 127.0.0.1.")
+            await problem.response()(scope, receive, send)
+            return
+        self._next = (self._next + 1) % len(self._workers)
+        for worker in chain(self._workers[self._next :], self._workers[: self._next]):
+            try:
+                reply = await self._client.get(worker, self._target(request), self._headers(request), WAIT_S)
+            except Unreachable:
+                continue
+            await self._answer(worker, reply)(scope, receive, send)
+            return
+        await Problem(503, "unreachable", "No worker of this instance answers.", 1.0).response()(scope, receive, send)
+
+    def _target(self, request: Request) -> str:
+        raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+        query: bytes = request.scope.get("query_string", b"")
+        return (raw.split(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        given = request.headers
+        return {name: given[name] for name in PASSED_ON if name in given}
+
+    def _answer(self, worker: str, reply: Reply) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            try:
+                async for piece in reply.pieces():
+                    yield piece
+            finally:
+                self._client.done(worker, reply)
+
+        kept = {name: value for name, value in reply.headers.items() if name not in NOT_KEPT}
+        return StreamingResponse(pieces(), reply.status, kept)
