@@ -85,6 +85,28 @@ if TYPE_CHECKING:
     from streams.processor import UsePartitionTimeOnInvalidTimestamp as UsePartitionTimeOnInvalidTimestamp
     from streams.processor import ValueTransformerWithKey as ValueTransformerWithKey
     from streams.processor import WallclockTimestampExtractor as WallclockTimestampExtractor
+    from streams.query.metadata import HostInfo as HostInfo
+    from streams.query.metadata import KeyQueryMetadata as KeyQueryMetadata
+    from streams.query.metadata import LagInfo as LagInfo
+    from streams.query.metadata import StreamsMetadata as StreamsMetadata
+    from streams.query.position import Position as Position
+    from streams.query.position import PositionBound as PositionBound
+    from streams.query.requests import IsolationLevel as IsolationLevel
+    from streams.query.requests import KeyQuery as KeyQuery
+    from streams.query.requests import MultiVersionedKeyQuery as MultiVersionedKeyQuery
+    from streams.query.requests import PrefixQuery as PrefixQuery
+    from streams.query.requests import RangeQuery as RangeQuery
+    from streams.query.requests import StateQueryRequest as StateQueryRequest
+    from streams.query.requests import TimestampedKeyQuery as TimestampedKeyQuery
+    from streams.query.requests import TimestampedRangeQuery as TimestampedRangeQuery
+    from streams.query.requests import VersionedKeyQuery as VersionedKeyQuery
+    from streams.query.requests import WindowKeyQuery as WindowKeyQuery
+    from streams.query.requests import WindowRangeQuery as WindowRangeQuery
+    from streams.query.results import FailureReason as FailureReason
+    from streams.query.results import QueryResult as QueryResult
+    from streams.query.results import StateQueryResult as StateQueryResult
+    from streams.query.stores import QueryableStoreTypes as QueryableStoreTypes
+    from streams.query.stores import StoreQueryParameters as StoreQueryParameters
     from streams.record import Headers as Headers
     from streams.record import RecordMetadata as RecordMetadata
     from streams.record import TopicPartition as TopicPartition
@@ -98,9 +120,12 @@ if TYPE_CHECKING:
     from streams.state.iterators import WindowStoreIterator as WindowStoreIterator
     from streams.state.key_value_store import KeyValueStore as KeyValueStore
     from streams.state.key_value_store import ReadOnlyKeyValueStore as ReadOnlyKeyValueStore
+    from streams.state.key_value_store import ReadOnlyTimestampedKeyValueStore as ReadOnlyTimestampedKeyValueStore
+    from streams.state.key_value_store import ReadOnlyVersionedKeyValueStore as ReadOnlyVersionedKeyValueStore
     from streams.state.key_value_store import TimestampedKeyValueStore as TimestampedKeyValueStore
     from streams.state.key_value_store import VersionedKeyValueStore as VersionedKeyValueStore
     from streams.state.window_store import ReadOnlySessionStore as ReadOnlySessionStore
+    from streams.state.window_store import ReadOnlyTimestampedWindowStore as ReadOnlyTimestampedWindowStore
     from streams.state.window_store import ReadOnlyWindowStore as ReadOnlyWindowStore
     from streams.state.window_store import SessionStore as SessionStore
     from streams.state.window_store import TimestampedWindowStore as TimestampedWindowStore
@@ -183,6 +208,38 @@ _HOMES = {
         "ValueTransformerWithKey",
         "WallclockTimestampExtractor",
     ),
+    "streams.query.metadata": (
+        "HostInfo",
+        "KeyQueryMetadata",
+        "LagInfo",
+        "StreamsMetadata",
+    ),
+    "streams.query.position": (
+        "Position",
+        "PositionBound",
+    ),
+    "streams.query.requests": (
+        "IsolationLevel",
+        "KeyQuery",
+        "MultiVersionedKeyQuery",
+        "PrefixQuery",
+        "RangeQuery",
+        "StateQueryRequest",
+        "TimestampedKeyQuery",
+        "TimestampedRangeQuery",
+        "VersionedKeyQuery",
+        "WindowKeyQuery",
+        "WindowRangeQuery",
+    ),
+    "streams.query.results": (
+        "FailureReason",
+        "QueryResult",
+        "StateQueryResult",
+    ),
+    "streams.query.stores": (
+        "QueryableStoreTypes",
+        "StoreQueryParameters",
+    ),
     "streams.record": (
         "Headers",
         "RecordMetadata",
@@ -201,11 +258,14 @@ _HOMES = {
     "streams.state.key_value_store": (
         "KeyValueStore",
         "ReadOnlyKeyValueStore",
+        "ReadOnlyTimestampedKeyValueStore",
+        "ReadOnlyVersionedKeyValueStore",
         "TimestampedKeyValueStore",
         "VersionedKeyValueStore",
     ),
     "streams.state.window_store": (
         "ReadOnlySessionStore",
+        "ReadOnlyTimestampedWindowStore",
         "ReadOnlyWindowStore",
         "SessionStore",
         "TimestampedWindowStore",

@@ -185,7 +185,7 @@ class KafkaStreams:
             self._world,
         )
         if listening is not None:
-            self._http = server_of(self._instance, self._shown_state, listening, http_token())
+            self._http = server_of(self._instance, self._shown_state, self._engine, listening, http_token())
         self._listener: RestoreListener | None = None
         self._handler: UncaughtExceptionHandler | None = None
         self._workers: list[Worker] = []
@@ -688,6 +688,11 @@ class KafkaStreams:
             "processed": summary.records,
             "restoring": {what: [done, total] for what, done, total in self.restore_progress()},
         }
+
+    def _engine(self) -> Door:
+        self._check_running()
+        assert self._door is not None
+        return self._door
 
     def _workers_now(self) -> list[Worker]:
         return self._workers

@@ -494,10 +494,6 @@ class InvalidStateStorePartitionException(InvalidStateStoreException):
     """The partition of the store is not at this instance."""
 
 
-class StateStoreNotAvailableException(InvalidStateStoreException):
-    """The store cannot be queried any more."""
-
-
 class StreamsNotStartedException(InvalidStateStoreException):
     """The application has not been started."""
 

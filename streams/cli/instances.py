@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from streams.cli.failure import Refused
@@ -119,8 +119,3 @@ def ask(found: list[str], path: str, query: Mapping[str, object]) -> Reply:
 def store_path(store: str, what: str, key: str | None = None) -> str:
     """The path of a question to a store."""
     return f"/stores/{quote(store, safe='')}/{what}" + ("" if key is None else "/" + quote(key, safe=""))
-
-
-def read(reply: Reply) -> Any:
-    """Its JSON."""
-    return json.loads(reply.body)

@@ -8,7 +8,7 @@ import click
 
 from streams.cli import options
 from streams.cli.failure import FAILED, Refused, refusals
-from streams.cli.instances import ask, endpoints, read, store_path
+from streams.cli.instances import ask, endpoints, store_path
 from streams.errors import KafkaException
 from streams.query.texts import FORMATS
 
@@ -69,11 +69,11 @@ def query(
             if reply.status == 404:
                 click.echo(f"streams-app: {reply.detail}", err=True)
                 context.exit(FAILED)
-            say(read(reply), as_json)
+            say(json.loads(reply.body), as_json)
             return
         kind = "range"
         if key is not None:
-            of = read(ask(found, f"/stores/{store}", {}))["kind"]
+            of = json.loads(ask(found, f"/stores/{store}", {}).body)["kind"]
             kind = {"session": "sessions", "versioned": "versions"}.get(of, "windows")
         reply = ask(found, store_path(store, kind, key), given)
         *rows, last = [json.loads(line) for line in reply.body.splitlines()]

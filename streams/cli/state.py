@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from streams.cli import options, render
 from streams.cli.failure import FAILED, refusals
-from streams.cli.instances import endpoints, get, read
+from streams.cli.instances import endpoints, get
 
 
 @click.command(help="How a running application is: instances, tasks, lag, stores and restores.")
@@ -27,7 +29,7 @@ def state(context: click.Context, application_id: str, as_json: bool, bootstrap_
             if any(each.status != 200 for each in answers):
                 rows.append([endpoint, answers[0].detail or answers[1].detail, None, None, None, None])
                 continue
-            found, there = map(read, answers)
+            found, there = (json.loads(each.body) for each in answers)
             restoring = {what: f"{done:,} of {total:,}" for what, (done, total) in found["restoring"].items()}
             rows.append(
                 [

@@ -13,11 +13,8 @@ GET /state                                how this instance is
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
@@ -25,6 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
+from streams.clients.api import Door, Isolation
 from streams.errors import (
     IllegalArgumentException,
     InvalidStateStoreException,
@@ -32,52 +30,27 @@ from streams.errors import (
     UnknownStateStoreException,
 )
 from streams.http.address import may_ask
-from streams.http.client import HttpClient, Unreachable
 from streams.http.problem import Problem
+from streams.query.answers import FORWARDED, Answers, Options
 from streams.query.instance import GLOBAL, Instance
+from streams.query.metadata import changelog_of
+from streams.query.paged import PAGING, Paged
 from streams.query.position import Position, applied
-from streams.query.reading import busy, checked
-from streams.query.scans import Found, Scanned, scanned, single
-from streams.query.texts import (
-    Cursor,
-    key_bytes,
-    position_of,
-    read_cursor,
-    written_cursor,
-    written_position,
-)
+from streams.query.reading import PAGE
+from streams.query.scans import Found, scanned, single
+from streams.query.texts import Cursor, key_bytes, position_of, read_cursor, written_position
+from streams.query.watch import Gone, Watch, changes, read_positions
+from streams.record import TopicPartition
 from streams.serdes.json import as_json
-from streams.state.local_store import Answer, LocalStore, Restoring
+from streams.state.local_store import LocalStore
 from streams.topology.node import SourceNode
 from streams.topology.store import StoreSpec
 from streams.validation import shown
 
-T = TypeVar("T")
-
-FORWARDED = "streams-forwarded"
-"""A request that has this was sent on by another instance: it is not sent on again."""
-NOT_HERE = "not-here"
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 TIMEOUT_MS = 1_000
 LONGEST_MS = 60_000
-AGAIN_S = 0.01
-"""Where nobody can tell yet it is looked again so soon, until the time is over."""
-PAGE = 1_000
-PATIENCE_MS = 10_000
-"""How long a page of a long answer may take, over rebalances too."""
-
-
-class Options(NamedTuple):
-    """How a request wants to be answered."""
-
-    committed: bool
-    bound: Position
-    max_staleness_ms: int | None
-    timeout_ms: int
-    forwarded: bool
-    key_format: str
-    raw: bool
 
 
 class StoreRoutes:
@@ -86,27 +59,36 @@ class StoreRoutes:
     Args:
         instance: knows where stores are.
         summary: how the application is, for `/state`.
+        door: the engine, for watches.
         token: that requests must bring; "": there is none, and only this machine may ask.
     """
 
-    def __init__(self, instance: Instance, summary: Callable[[], Mapping[str, object]], token: str = "") -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        summary: Callable[[], Mapping[str, object]],
+        door: Callable[[], Door],
+        token: str = "",
+    ) -> None:
         self._instance = instance
+        self._door = door
+        self._watches: dict[str, Watch] = {}
         self._summary = summary
         self._token = token
         self._own = frozenset({instance.endpoint})
-        given = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = HttpClient({FORWARDED: "1", **given})
+        self._answers = Answers(instance, token)
         self._router = Router(
             [
+                Route("/stores/{store}/keys/{key:path}", self._key),  # the first that is tried, since most ask it
                 Route("/state", self._state),
                 Route("/stores", self._stores),
                 Route("/stores/{store}", self._store),
-                Route("/stores/{store}/keys/{key:path}", self._key),
                 Route("/stores/{store}/range", self._range),
                 Route("/stores/{store}/windows/{key:path}", self._windows),
                 Route("/stores/{store}/sessions/{key:path}", self._sessions),
                 Route("/stores/{store}/versions/{key:path}", self._versions),
                 Route("/stores/{store}/count", self._count),
+                Route("/stores/{store}/watch", self._watch),
             ],
             default=_nowhere,
         )
@@ -176,11 +158,11 @@ class StoreRoutes:
         key = key_bytes(request.path_params["key"], serde, options.key_format)
 
         async def here(local: LocalStore) -> Response:
-            position, staleness = await self._fit(local, options)
-            found = await self._read(local, lambda: question(local, key, options.committed), options)
+            position, staleness = await self._answers.fit(local, options)
+            found = await self._answers.read(local, lambda: question(local, key, options.committed), options)
             return self._shown(found, position, staleness, options)
 
-        return await self._by_owner(request, lambda: instance.partition(spec.name, key, serde), here, options)
+        return await self._answers.by_owner(request, lambda: instance.partition(spec.name, key, serde), here, options)
 
     def _shown(self, found: Found, position: Position, staleness: int | None, options: Options) -> Response:
         headers = {
@@ -196,119 +178,6 @@ class StoreRoutes:
         if options.raw:
             return Response(found.raw, headers=headers, media_type="application/octet-stream")
         return Response(as_json({**found.members, "position": position.offsets}), headers=headers, media_type=JSON)
-
-    async def _by_owner(
-        self,
-        request: Request,
-        partition: Callable[[], int | None],
-        here: Callable[[LocalStore], Awaitable[Response]],
-        options: Options,
-    ) -> Response:
-        """Has a request answered by who has a partition; waits for it a while, where tasks move.
-
-        Raises:
-            Problem: nobody can tell yet.
-        """
-        store = request.path_params["store"]
-        end = self._now() + options.timeout_ms
-        while True:
-            late: Problem
-            number = partition()
-            if number is None:
-                late = Problem(503, "not-assigned", f"How many partitions {store} has is not known yet.", 1.0)
-            else:
-                place = self._instance.place(store, number)
-                if isinstance(place, LocalStore):
-                    try:
-                        return await here(place)
-                    except RetryAfterException as error:
-                        late = Problem(503, "retry-later", str(error), error.seconds)
-                    except Problem as problem:
-                        if problem.status != 503:
-                            raise
-                        late = problem
-                elif isinstance(place, Restoring):
-                    late = Problem(503, "restoring", str(place), 1.0, restored=place.done, to_restore=place.total)
-                elif options.forwarded or not place.endpoint or place.endpoint == self._instance.endpoint:
-                    late = self._not_here(store, number, place.generation, options.forwarded)
-                    if options.forwarded:
-                        raise late
-                else:
-                    answer = await self._sent_on(place.endpoint, request, end - self._now())
-                    if isinstance(answer, Response):
-                        return answer
-                    late = answer
-            if self._now() >= end:
-                raise late
-            await asyncio.sleep(AGAIN_S)
-
-    def _not_here(self, store: str, partition: int, generation: int, forwarded: bool) -> Problem:
-        why = "and whoever asked took it to be" if forwarded else "and who has it is not known: tasks are on their way"
-        said = f"Partition {partition} of {store} is not at {self._instance.endpoint or 'this instance'}, {why}."
-        return Problem(503, NOT_HERE, said, 1.0, epoch=generation)
-
-    async def _sent_on(self, endpoint: str, request: Request, left_ms: float) -> Response | Problem:
-        """The owner's answer, or why there is none yet."""
-        wait_s = max(left_ms, AGAIN_S * 1000) / 1000
-        try:
-            reply = await self._client.get(endpoint, _target(request), {}, wait_s)
-            body = await reply.body()
-        except Unreachable as gone:
-            return Problem(503, "unreachable", f"The instance that has it: {gone}.", 1.0)
-        self._client.done(endpoint, reply)
-        kept = {
-            name: value
-            for name, value in reply.headers.items()
-            if name.startswith("streams-") or name in ("retry-after", "content-type")
-        }
-        answer = Response(body, reply.status, kept)
-        if reply.status != 503:
-            return answer
-        return _problem_of(body)
-
-    async def _fit(self, local: LocalStore, options: Options) -> tuple[Position, int | None]:
-        """Where it stands, if that is far enough.
-
-        Raises:
-            Problem: it is not, yet.
-        """
-        position = applied(local.applied())
-        lacks = position.lacks(options.bound, local.partition)
-        if lacks is not None:
-            topic, wanted, seen = lacks
-            far = "nothing" if seen is None else f"offset {seen}"
-            said = f"{local.name} has seen {far} of {topic}-{local.partition}, and not {wanted} yet."
-            raise Problem(503, "not-up-to-bound", said, 1.0, position=position.offsets)
-        if options.max_staleness_ms is None:
-            return position, None
-        staleness = await self._answered(local, local.ask(local.staleness_ms), options.timeout_ms)
-        if staleness is None or staleness > options.max_staleness_ms:
-            old = "of unknown age" if staleness is None else f"up to {staleness} ms old"
-            raise Problem(503, "too-stale", f"{local.name} is {old}, not {options.max_staleness_ms} ms.", 1.0)
-        return position, staleness
-
-    async def _read(self, local: LocalStore, question: Callable[[], T], options: Options) -> T:
-        """By this thread where that is safe, else by the worker."""
-        if options.committed and any_thread(local):
-            return checked(local, question)
-        return await self._answered(local, local.ask(lambda: checked(local, question)), options.timeout_ms)
-
-    async def _answered(self, local: LocalStore, answer: Answer[T], timeout_ms: float) -> T:
-        loop = asyncio.get_running_loop()
-        come = asyncio.Event()
-
-        def told() -> None:
-            loop.call_soon_threadsafe(come.set)
-
-        answer.then(told)
-        try:
-            await asyncio.wait_for(come.wait(), timeout_ms / 1000)
-        except TimeoutError:
-            answer.leave()
-            raise busy(local, timeout_ms) from None
-        found = answer.result(0)
-        local.check()
-        return found
 
     # many rows
 
@@ -340,23 +209,21 @@ class StoreRoutes:
         cursor = Cursor(GLOBAL if instance.is_global(spec.name) else 0)
         only = _whole(given.get("partition"), "partition")
         if raw is not None:
-            only = await self._partition_of(spec, raw, options)
+            only = self._partition_of(spec, raw)
         if only is not None:
             cursor = Cursor(only)
         if given.get("cursor"):
             cursor = read_cursor(given["cursor"], question, fingerprint)
         limit = _whole(given.get("limit"), "limit")
-        pages = Paged(self, request, spec, scan, options, question, fingerprint, only, limit)
+        pages = Paged(self._answers, request, spec, scan, options, question, fingerprint, only, limit)
         first = await pages.page(cursor, PAGE if limit is None else min(limit, PAGE))
         headers = {"Streams-Order": "partition, then the bytes of keys", "X-Accel-Buffering": "no"}
         return StreamingResponse(pages.lines(cursor, first), headers=headers, media_type=NDJSON)
 
-    async def _partition_of(self, spec: StoreSpec, key: bytes, options: Options) -> int:
-        serde, end = self._instance.serdes(spec)[0], self._now() + options.timeout_ms
-        while (found := self._instance.partition(spec.name, key, serde)) is None:
-            if self._now() >= end:
-                raise Problem(503, "not-assigned", f"How many partitions {spec.name} has is not known yet.", 1.0)
-            await asyncio.sleep(AGAIN_S)
+    def _partition_of(self, spec: StoreSpec, key: bytes) -> int:
+        found = self._instance.partition(spec.name, key, self._instance.serdes(spec)[0])
+        if found is None:
+            raise Problem(503, "not-assigned", f"How many partitions {spec.name} has is not known yet.", 1.0)
         return found
 
     async def _count(self, request: Request) -> Response:
@@ -375,10 +242,45 @@ class StoreRoutes:
             total += len(lines)
         return Response(as_json({"store": spec.name, "count": total}), media_type=JSON)
 
-    # what is asked
+    # as it comes
 
-    def _now(self) -> float:
-        return self._instance.world.monotonic_ms()
+    async def _watch(self, request: Request) -> Response:
+        spec = self._spec(request)
+        given, instance = request.query_params, self._instance
+        serde, values = instance.serdes(spec)
+        topic = None if instance.is_global(spec.name) else changelog_of(instance, instance.subs[spec.name], spec.name)
+        if topic is None or spec.source_topic is not None:
+            what = "is a global store" if instance.is_global(spec.name) else "has no changelog of its own"
+            raise IllegalArgumentException(f"{spec.name} {what}: consume its topic instead of watching it.")
+        count = instance.count(spec.name)
+        if count is None:
+            raise Problem(503, "not-assigned", f"How many partitions {spec.name} has is not known yet.", 1.0)
+        prefix = key_bytes(given["prefix"], serde, given.get("key_format", "text")) if given.get("prefix") else b""
+        seen = request.headers.get("last-event-id") or given.get("position")
+        since = None if not seen else read_positions(seen)
+        watch = self._watches.get(spec.name)
+        if watch is None:
+            partitions = [TopicPartition(topic, number) for number in range(count)]
+            watch = Watch(self._door(), Isolation.READ_COMMITTED, partitions, changes(spec, serde, values))
+            self._watches[spec.name] = watch
+        events = watch.events(prefix, since)
+        try:
+            first = await anext(events)
+        except Gone as gone:
+            raise Problem(410, "gone", str(gone)) from gone
+
+        async def lines() -> AsyncIterator[bytes]:
+            try:
+                yield first
+                async for event in events:
+                    yield event
+            finally:
+                await events.aclose()
+
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(lines(), headers=headers, media_type="text/event-stream")
+
+    # what is asked
 
     def _spec(self, request: Request) -> StoreSpec:
         self._instance.check_running()
@@ -423,156 +325,8 @@ class StoreRoutes:
                 )
 
 
-PAGING = ("cursor", "limit", "timeout", "partition")
-
-
-class Paged:
-    """The pages of a long answer.
-
-    Args:
-        routes, request, spec, options: what is asked, and how.
-        scan: reads a page of a partition.
-        question, fingerprint: of cursors.
-        only: the only partition that is asked; None: all.
-        limit: of rows.
-    """
-
-    def __init__(
-        self,
-        routes: StoreRoutes,
-        request: Request,
-        spec: StoreSpec,
-        scan: Scanned,
-        options: Options,
-        question: str,
-        fingerprint: bytes,
-        only: int | None,
-        limit: int | None,
-    ) -> None:
-        self._routes = routes
-        self._request = request
-        self._spec = spec
-        self._scan = scan
-        self._options = options._replace(timeout_ms=max(options.timeout_ms, PATIENCE_MS))
-        self._question = question
-        self._fingerprint = fingerprint
-        self._only = only
-        self._limit = limit
-        self._first_options = options
-
-    async def page(self, cursor: Cursor, most: int) -> tuple[bytes, int, Cursor | None]:
-        """Some lines from a cursor on, how many, and where it goes on; None: it was all.
-
-        Raises:
-            Problem: nobody can tell yet.
-        """
-        return await self._page(cursor, most, self._first_options)
-
-    async def _page(self, cursor: Cursor, most: int, options: Options) -> tuple[bytes, int, Cursor | None]:
-        routes = self._routes
-        found: list[tuple[bytes, int, Cursor | None]] = []
-
-        async def here(local: LocalStore) -> Response:
-            await routes._fit(local, options)
-            question = lambda: self._scan(local, options.committed, cursor.after, most)  # noqa: E731
-            page = await routes._answered(local, local.ask(lambda: checked(local, question)), options.timeout_ms)
-            lines = b"".join(as_json(row) + b"\n" for row in page.rows)
-            following = Cursor(cursor.partition, page.after) if page.after is not None else self._next(cursor)
-            found.append((lines, len(page.rows), following))
-            return Response()
-
-        request = self._remote(cursor, most)
-        answer = await routes._by_owner(request, lambda: cursor.partition, here, options)
-        if found:
-            return found[0]
-        if answer.status_code != 200:
-            raise _problem_of(bytes(answer.body), answer.status_code)
-        return self._from_remote(bytes(answer.body), cursor)
-
-    def _remote(self, cursor: Cursor, most: int) -> Request:
-        """The question for a page, as another instance is asked it."""
-        given = dict(self._request.query_params)
-        given.update(partition=str(cursor.partition), limit=str(most))
-        given["cursor"] = written_cursor(cursor, self._question, self._fingerprint)
-        return Request({**self._request.scope, "query_string": urlencode(given).encode()})
-
-    def _from_remote(self, body: bytes, cursor: Cursor) -> tuple[bytes, int, Cursor | None]:
-        lines = body.splitlines(keepends=True)
-        last = _json(lines.pop()) if lines else {}
-        text = last.get("cursor")
-        if not isinstance(text, str) and "cursor" not in last:
-            raise _problem_of(b"", 503)
-        following = self._next(cursor)
-        if isinstance(text, str):
-            following = read_cursor(text, self._question, self._fingerprint)
-        return b"".join(lines), len(lines), following
-
-    def _next(self, cursor: Cursor) -> Cursor | None:
-        """The next partition, if there is one to be asked."""
-        count = self._routes._instance.count(self._spec.name) or 0
-        if self._only is not None or cursor.partition == GLOBAL or cursor.partition + 1 >= count:
-            return None
-        return Cursor(cursor.partition + 1)
-
-    async def lines(self, cursor: Cursor, page: tuple[bytes, int, Cursor | None]) -> AsyncIterator[bytes]:
-        """All lines; the last one has the cursor, or what went wrong and the cursor."""
-        left = self._limit
-        following: Cursor | None = cursor
-        try:
-            while True:
-                text, count, following = page
-                if text:
-                    yield text
-                if left is not None:
-                    left -= count
-                if following is None or (left is not None and left <= 0):
-                    break
-                most = PAGE if left is None else min(left, PAGE)
-                page = await self._page(following, most, self._options)
-        except Problem as problem:
-            yield as_json({"problem": problem.members(), "cursor": self._written(following)}) + b"\n"
-        except RetryAfterException as error:
-            said = Problem(503, "retry-later", str(error), error.seconds).members()
-            yield as_json({"problem": said, "cursor": self._written(following)}) + b"\n"
-        else:
-            yield as_json({"cursor": self._written(following)}) + b"\n"
-
-    def _written(self, cursor: Cursor | None) -> str | None:
-        return None if cursor is None else written_cursor(cursor, self._question, self._fingerprint)
-
-
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     raise Problem(404, "unknown-route", f"There is no {scope['path']}. GET /stores shows which stores there are.")
-
-
-def any_thread(local: LocalStore) -> bool:
-    """May single committed rows be read by this thread?"""
-    kinds = (local.key_value, local.window, local.session, local.versioned)
-    return any(kind is not None and kind.committed.any_thread for kind in kinds)
-
-
-def _target(request: Request) -> str:
-    """Path and query as they were sent."""
-    raw = request.scope.get("raw_path") or request.url.path.encode()
-    query = request.scope.get("query_string", b"")
-    return (raw.split(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
-
-
-def _json(text: bytes) -> dict[str, object]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _problem_of(body: bytes, status: int = 503) -> Problem:
-    """What another instance has said."""
-    found = _json(body)
-    kind = str(found.get("type", "")).rpartition(":")[2] or "retry-later"
-    more = {name: value for name, value in found.items() if name not in ("type", "title", "status", "detail")}
-    detail = str(found.get("detail", "The instance that has it cannot tell yet."))
-    return Problem(status, kind, detail, 1.0 if status == 503 else None, **more)
 
 
 def _whole(text: str | None, what: str) -> int | None:

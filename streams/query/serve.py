@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from socket import socket
 from typing import TYPE_CHECKING
 
+from streams.clients.api import Door
 from streams.config.application import StreamsConfig
 from streams.errors import ConfigException
 from streams.http.address import bound, endpoint_of, is_wildcard, parsed
@@ -68,11 +69,15 @@ def served_at(config: StreamsConfig, listening: socket) -> StreamsConfig:
 
 
 def server_of(
-    instance: Instance, summary: Callable[[], Mapping[str, object]], listening: socket, token: str
+    instance: Instance,
+    summary: Callable[[], Mapping[str, object]],
+    door: Callable[[], Door],
+    listening: socket,
+    token: str,
 ) -> HttpServer:
     """The server of an instance, not started."""
     check_extra()
     from streams.http.server import HttpServer
     from streams.query.routes import StoreRoutes
 
-    return HttpServer(StoreRoutes(instance, summary, token), listening)
+    return HttpServer(StoreRoutes(instance, summary, door, token), listening)

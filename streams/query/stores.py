@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self, get_origin
+from typing import NamedTuple, Self, get_origin
 
 from streams.errors import IllegalArgumentException, InvalidStateStoreException, NullPointerException
 from streams.operators.base import StoreAccess
@@ -23,6 +23,7 @@ from streams.state.window_store import (
     ReadOnlyWindowStore,
 )
 from streams.topology.store import StoreKind, StoreSpec
+from streams.type_variables import KAny, VAny
 from streams.validation import shown
 
 KEY_VALUE = frozenset({StoreKind.KEY_VALUE, StoreKind.TIMESTAMPED_KEY_VALUE, StoreKind.LRU})
@@ -32,32 +33,32 @@ class QueryableStoreTypes:
     """The kinds of read-only stores, by Java's names; the classes themselves do as well."""
 
     @staticmethod
-    def key_value_store() -> type[ReadOnlyKeyValueStore[Any, Any]]:
+    def key_value_store() -> type[ReadOnlyKeyValueStore[KAny, VAny]]:
         """Values without timestamps, also of a timestamped store."""
         return ReadOnlyKeyValueStore
 
     @staticmethod
-    def timestamped_key_value_store() -> type[ReadOnlyTimestampedKeyValueStore[Any, Any]]:
+    def timestamped_key_value_store() -> type[ReadOnlyTimestampedKeyValueStore[KAny, VAny]]:
         """Values with timestamps."""
         return ReadOnlyTimestampedKeyValueStore
 
     @staticmethod
-    def versioned_key_value_store() -> type[ReadOnlyVersionedKeyValueStore[Any, Any]]:
+    def versioned_key_value_store() -> type[ReadOnlyVersionedKeyValueStore[KAny, VAny]]:
         """Versions of values. Java has none."""
         return ReadOnlyVersionedKeyValueStore
 
     @staticmethod
-    def window_store() -> type[ReadOnlyWindowStore[Any, Any]]:
+    def window_store() -> type[ReadOnlyWindowStore[KAny, VAny]]:
         """Values without timestamps, also of a timestamped store."""
         return ReadOnlyWindowStore
 
     @staticmethod
-    def timestamped_window_store() -> type[ReadOnlyTimestampedWindowStore[Any, Any]]:
+    def timestamped_window_store() -> type[ReadOnlyTimestampedWindowStore[KAny, VAny]]:
         """Values with timestamps."""
         return ReadOnlyTimestampedWindowStore
 
     @staticmethod
-    def session_store() -> type[ReadOnlySessionStore[Any, Any]]:
+    def session_store() -> type[ReadOnlySessionStore[KAny, VAny]]:
         """Sessions."""
         return ReadOnlySessionStore
 

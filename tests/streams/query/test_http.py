@@ -170,10 +170,12 @@ def test_a_token_is_needed_and_opens(servers: str, settings: dict[str, Any], mon
             wait_for(lambda: get(first, key("counts", name), {"Authorization": "Bearer s3cret"}).status == 200)  # noqa: B023
 
 
-def test_what_was_written_is_read_through_rebalances(servers: str, settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once_v2"])
+def test_what_was_written_is_read_through_rebalances(servers: str, settings: dict[str, Any], guarantee: str) -> None:
     """Clients write, and ask any instance for their own write by its position, while instances come and go: never
     absent, never older than what they wrote."""
     topics(servers, **{"in": 6})
+    settings["processing_guarantee"] = guarantee
     config = {"bootstrap.servers": servers, "key.serializer": TEXT, "value.serializer": TEXT}
     wrong: list[str] = []
     asked, done = [0], threading.Event()
