@@ -607,10 +607,13 @@ class KafkaStreams:
             name: the store's name, or parameters as Java's `StoreQueryParameters`.
             kind: a class such as `ReadOnlyKeyValueStore[str, int]`, or one of `QueryableStoreTypes`; None: what it is.
         Raises:
-            StreamsNotStartedException, StreamsStoppedException: the application does not run.
+            StreamsNotStartedException: the application has not been started.
+            IllegalStateException: it is not running any more.
             UnknownStateStoreException: there is none of that name.
             InvalidStateStoreException: it is of another kind.
         """
+        if self.state is not State.CREATED and not self.state.is_running_or_rebalancing:
+            raise IllegalStateException(f"KafkaStreams is not running. State is {self.state.value}.")
         self._check_running()
         parameters = name if isinstance(name, StoreQueryParameters) else StoreQueryParameters(name, kind)
         return store_of(self._instance, parameters, self._instance.committed)

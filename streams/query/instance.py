@@ -227,7 +227,7 @@ class Instance:
         count = self.count(name)
         if count is not None and not 0 <= partition < count:
             raise InvalidStateStorePartitionException(
-                f"The specified partition {partition} for store {name} does not exist: it has {count}."
+                f"The specified partition {partition} for store {name} does not exist. There are {count}."
             )
         if found.endpoint and found.endpoint != self.endpoint:
             raise InvalidStateStorePartitionException(

@@ -59,6 +59,13 @@ class Position:
                 known[partition] = max(offset, known.get(partition, offset))
         return Position(merged)
 
+    def __str__(self) -> str:
+        topics = (
+            f"{topic}={{{', '.join(f'{p}={offset}' for p, offset in rows.items())}}}"
+            for topic, rows in self.offsets.items()
+        )
+        return f"Position{{position={{{', '.join(topics)}}}}}"
+
     @property
     def is_empty(self) -> bool:
         """There is nothing in it."""
@@ -99,6 +106,9 @@ class PositionBound:
     def at(cls, position: Position) -> Self:
         """At this position or beyond."""
         return cls(position)
+
+    def __str__(self) -> str:
+        return f"PositionBound{{position={self.position}}}"
 
     @property
     def is_unbounded(self) -> bool:

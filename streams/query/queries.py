@@ -106,11 +106,6 @@ def _answer(
         said = f"Query requires a running active task, but partition was in state RESTORING: {place}"
         return _failed(FailureReason.NOT_ACTIVE, said, retry_after_s=1.0)
     if not isinstance(place, LocalStore):
-        count = instance.count(request.store_name)
-        if count is not None and not 0 <= partition < count:
-            return _failed(
-                FailureReason.DOES_NOT_EXIST, f"The store {request.store_name} has {count} partitions, no {partition}."
-            )
         where = f" It is at {place.endpoint}." if place.endpoint else ""
         said = f"The requested partition was not present at the time of the query.{where}"
         return _failed(FailureReason.NOT_PRESENT, said, retry_after_s=RETRY_S)
@@ -119,14 +114,17 @@ def _answer(
     bound = request.position_bound.position
     if position.lacks(bound, partition) is not None:
         said = (
-            f"For store partition {partition}, the current position {position.offsets} is not yet up to the bound "
-            f"{bound.offsets}"
+            f"For store partition {partition}, the current position {position} is not yet up to the bound "
+            f"{request.position_bound}"
         )
         return _failed(FailureReason.NOT_UP_TO_BOUND, said, position, RETRY_S)
     try:
         found = _ask(place, request.query, committed, timeout_ms)
     except Unknown:
-        said = f"This store ({place.spec.kind.value}) does not know how to execute {request.query}."
+        said = (
+            f"This store ({place.spec.kind.value}) doesn't know how to execute the given query ({request.query}). Ask a "
+            "store of another kind."
+        )
         return _failed(FailureReason.UNKNOWN_QUERY_TYPE, said, position)
     except StateStoreMigratedException as moved:
         return _failed(FailureReason.NOT_PRESENT, str(moved), position, moved.seconds)

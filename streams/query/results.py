@@ -25,7 +25,7 @@ class FailureReason(Enum):
     NOT_PRESENT = "NOT_PRESENT"
     """It is not here."""
     DOES_NOT_EXIST = "DOES_NOT_EXIST"
-    """There is no such partition."""
+    """There is no such partition. As in Java such a one is told as not present."""
     STORE_EXCEPTION = "STORE_EXCEPTION"
     """It has failed."""
 

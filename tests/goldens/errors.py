@@ -58,7 +58,7 @@ def world_of(case: dict[str, Any]) -> Iterator[PythonWorld]:
     if case["kind"] not in ("client", "run"):
         yield PythonWorld({"driver": driver} if case["kind"] == "driver" else {})
         return
-    with Applications(case.get("topics") or {}, case.get("error") is not None) as applications:
+    with Applications(case.get("topics") or {}, case.get("error") is not None or "query_failure" in case) as applications:
         yield PythonWorld(applications.functions())
 
 
@@ -126,6 +126,8 @@ def has(message: str, java: str) -> bool:
 def fault(case: dict[str, Any], error: Exception | None) -> str | None:
     """The first difference of what was raised from what Java raised, or None."""
     recorded = case.get("error")
+    if "query_failure" in case:
+        recorded = {"class": "QueryFailed", "message": case["query_failure"]}
     if recorded is None:
         return None if error is None else f"accepted by Java; here {type(error).__name__}: {error}"
     if error is None:

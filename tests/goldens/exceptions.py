@@ -19,7 +19,8 @@ class Instead(NamedTuple):
 
 COPARTITIONING = "co-partitioning is always checked; Java's classic protocol lets such joins run and miss"
 AT_ONCE = "what would fail at the first record is refused where it is written"
-A_QUERY = "interactive queries"
+AT_THE_CALL = "what would fail when the store is used is refused where it is asked for"
+PYTHONS_TYPES = "the text names Python's types"
 STREAMS_PROTOCOL = "the streams rebalance protocol"
 
 DIFFERS: dict[str, Instead] = {
@@ -75,6 +76,45 @@ DIFFERS: dict[str, Instead] = {
     ),
 }
 
+DIFFERS |= {
+    **dict.fromkeys(
+        ("wrong type of store", "wrong type of store: session", "global store not queryable type"),
+        Instead("InvalidStateStoreException", "does not accept the actual store type", AT_THE_CALL),
+    ),
+    "global store as window store, used": Instead(
+        "InvalidStateStoreException", "does not accept the actual store type", AT_THE_CALL
+    ),
+    "wrong type of store, used": Instead(
+        "InvalidStateStoreException",
+        "Cannot get state store counts because the queryable store type [ReadOnlyWindowStore] does not accept the "
+        "actual store type [ReadOnlyTimestampedKeyValueStore].",
+        PYTHONS_TYPES,
+    ),
+    "wrong type of store: session, used": Instead(
+        "InvalidStateStoreException",
+        "Cannot get state store counts because the queryable store type [ReadOnlySessionStore] does not accept the "
+        "actual store type [ReadOnlyTimestampedKeyValueStore].",
+        PYTHONS_TYPES,
+    ),
+    **dict.fromkeys(
+        ("range with null bounds reversed", "next of an empty iterator"),
+        Instead("StopIteration", "", "so iterators end in Python"),
+    ),
+    "old store handle after close": Instead(
+        "StreamsStoppedException",
+        "KafkaStreams has been stopped (NOT_RUNNING)",
+        "what has happened is known, and is said; it is an InvalidStateStoreException too",
+    ),
+    "query of wrong kind": Instead(
+        "QueryFailed", "partition 0 UNKNOWN_QUERY_TYPE: This store (timestamped_kv) doesn't know how", PYTHONS_TYPES
+    ),
+    "key metadata of unknown store": Instead(
+        "UnknownStateStoreException",
+        "Cannot get state store missing because no such store is registered in the topology.",
+        "Java's answer says that it is not available, as while tasks move",
+    ),
+}
+
 NOT_BUILT: dict[str, str] = {
     "processor.wrapper.class=java.lang.String": "processor wrappers",
     "streams protocol with standbys": STREAMS_PROTOCOL,
@@ -82,22 +122,4 @@ NOT_BUILT: dict[str, str] = {
     "streams protocol: join of 2 and 3 partitions": STREAMS_PROTOCOL,
     "streams protocol: repartition topic with wrong partitions": STREAMS_PROTOCOL,
     "streams protocol: pattern source": STREAMS_PROTOCOL,
-    "unknown store": A_QUERY,
-    "wrong type of store": A_QUERY,
-    "wrong type of store: session": A_QUERY,
-    "store of a partition not here": A_QUERY,
-    "wrong type of store, used": A_QUERY,
-    "wrong type of store: session, used": A_QUERY,
-    "store of a partition not here, used": A_QUERY,
-    "global store as window store, used": A_QUERY,
-    "range with null bounds reversed": A_QUERY,
-    "next of an empty iterator": A_QUERY,
-    "old store handle after close": A_QUERY,
-    "store get null": A_QUERY,
-    "query of unknown store": A_QUERY,
-    "query of wrong kind": A_QUERY,
-    "query of a partition not here": A_QUERY,
-    "query beyond the position": A_QUERY,
-    "key metadata of unknown store": A_QUERY,
-    "global store not queryable type": A_QUERY,
 }

@@ -91,7 +91,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "msgspec": ("streams.serdes", "broker_local.log.payload"),
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
-    "starlette": ("streams.http", "streams.query.routes", "streams.query.serve"),
+    "starlette": ("streams.http", "streams.query"),
     "uvicorn": ("streams.http.server", "streams.query.serve"),
     "mmh3": ("streams.serdes.murmur3",),
 }

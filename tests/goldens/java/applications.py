@@ -22,6 +22,10 @@ QUIET_S = 0.7
 _numbers = itertools.count()
 
 
+class QueryFailed(Exception):
+    """What a query gives for a partition, in place of a result."""
+
+
 class Applications:
     """The engine of one case, and the applications that run on it.
 
@@ -59,8 +63,14 @@ class Applications:
             "startAndWait": self.start_and_wait,
             "run": self.run,
             "produce": self.produce,
-            "queryFailure": lambda result: result,
+            "queryFailure": self.query_failure,
         }
+
+    def query_failure(self, result: streams.StateQueryResult[object]) -> None:
+        """Raises the failure of the first partition that has one."""
+        for partition, each in result.partition_results.items():
+            if each.failure_reason is not None:
+                raise QueryFailed(f"partition {partition} {each.failure_reason.value}: {each.failure_message}")
 
     def made(self, topology: streams.Topology, props: Mapping[str, Any]) -> streams.KafkaStreams:
         settings = {**props, "client.id": "gold", "bootstrap.servers": self.servers, "state.dir": self._state}

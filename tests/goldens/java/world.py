@@ -15,7 +15,6 @@ from streams.serdes.choose import named_serde
 from streams.testing import TestRecord
 from tests.goldens.java import helpers
 from tests.goldens.java.interpret import text
-from tests.goldens.java.queries import QUERIES
 
 RESERVED = {"as": "as_", "with": "with_"}
 
@@ -179,8 +178,6 @@ class PythonWorld:
                 return found
         if name in JAVA:
             return JAVA[name]
-        if name in QUERIES:
-            return QUERIES[name]
         if name in CREATED:
             return CREATED[name]
         raise NameError(f"nothing here is called {name}")
@@ -208,6 +205,8 @@ class PythonWorld:
         if method == "onInvalidTimestamp" and callable(target):
             record, timestamp, partition_time = arguments
             return target(record._replace(timestamp=timestamp), partition_time)
+        if method == "next" and hasattr(target, "__next__"):
+            return next(target)
         if target is None:
             raise errors.NullPointerException(f'Cannot invoke "{method}" because the value is null')
         member = self.member(target, method)

@@ -120,7 +120,7 @@ def test_a_store_refuses_queries_of_other_kinds(driver: TopologyTestDriver) -> N
     ):
         result = ask(driver, store, query)
         assert result.failure_reason is FailureReason.UNKNOWN_QUERY_TYPE
-        assert "does not know how to execute" in result.failure_message
+        assert "doesn't know how to execute" in result.failure_message
         with pytest.raises(IllegalArgumentException, match="Cannot get result for failed query"):
             _ = result.result
 
@@ -150,7 +150,7 @@ def test_wrong_requests(driver: TopologyTestDriver) -> None:
         request.with_partitions([-1])
     result = driver.query(request.with_partitions([0, 1]))
     assert result.partition_results[0].is_success
-    assert result.partition_results[1].failure_reason is FailureReason.DOES_NOT_EXIST
+    assert result.partition_results[1].failure_reason is FailureReason.NOT_PRESENT
     wrong = ask(driver, "counts", KeyQuery.with_key(1))
     assert wrong.failure_reason is FailureReason.STORE_EXCEPTION and "expected" in wrong.failure_message
 

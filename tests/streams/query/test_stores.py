@@ -11,6 +11,7 @@ import pytest
 from streams import KafkaStreams, Materialized, SessionWindows, StreamsBuilder, TimeWindows
 from streams.errors import (
     IllegalArgumentException,
+    IllegalStateException,
     InvalidStateStoreException,
     InvalidStateStorePartitionException,
     NullPointerException,
@@ -179,7 +180,7 @@ def test_wrong_questions_are_refused_by_name(servers: str, settings: dict[str, A
         counts = app.store("counts", ReadOnlyKeyValueStore[str, int])
     with pytest.raises(StreamsStoppedException):
         counts.get("alice")
-    with pytest.raises(StreamsStoppedException):
+    with pytest.raises(IllegalStateException, match="KafkaStreams is not running"):
         app.store("counts")
 
 
