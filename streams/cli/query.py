@@ -96,4 +96,5 @@ def say(row: dict[str, object], as_json: bool) -> None:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """As it is, unless that would do something to a terminal."""
+    return value if isinstance(value, str) and value.isprintable() else json.dumps(value, ensure_ascii=False)

@@ -13,6 +13,7 @@ GET /state                                how this instance is
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import quote, urlencode
@@ -20,7 +21,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from streams.clients.api import Door, Isolation
 from streams.errors import (
@@ -46,6 +47,8 @@ from streams.state.local_store import LocalStore
 from streams.topology.node import SourceNode
 from streams.topology.store import StoreSpec
 from streams.validation import shown
+
+log = logging.getLogger("streams.query.routes")
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -98,23 +101,30 @@ class StoreRoutes:
         if scope["type"] != "http":
             return
         request = Request(scope)
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
         try:
-            if not may_ask(request.headers, self._token, self._own):
-                if self._token:
-                    raise Problem(401, "token-missing", "Give the token: Authorization: Bearer TOKEN.")
-                raise Problem(403, "wrong-host", "Without a token only this machine is answered, as 127.0.0.1.")
-            await self._router(scope, receive, send)
-        except Problem as problem:
-            await problem.response()(scope, receive, send)
-        except UnknownStateStoreException as error:
-            await Problem(404, "unknown-store", str(error), stores=sorted(self._instance.specs)).response()(
-                scope, receive, send
-            )
-        except IllegalArgumentException as error:
-            await Problem(400, "wrong-request", str(error)).response()(scope, receive, send)
-        except InvalidStateStoreException as error:
-            seconds = error.seconds if isinstance(error, RetryAfterException) else 1.0
-            await Problem(503, "retry-later", str(error), seconds).response()(scope, receive, send)
+            await self._route(request, receive, sent)
+        except Exception as error:
+            if begun:
+                raise
+            await _problem(error, self._instance).response()(scope, receive, send)
+
+    async def _route(self, request: Request, receive: Receive, send: Send) -> None:
+        """
+        Raises:
+            Problem, KafkaException: what is wrong with the request, or why nobody can tell now.
+        """
+        if not may_ask(request.headers, self._token, self._own):
+            if self._token:
+                raise Problem(401, "token-missing", "Give the token: Authorization: Bearer TOKEN.")
+            raise Problem(403, "wrong-host", "Without a token only this machine is answered, as 127.0.0.1.")
+        await self._router(request.scope, receive, send)
 
     # what there is
 
@@ -214,6 +224,9 @@ class StoreRoutes:
             cursor = Cursor(only)
         if given.get("cursor"):
             cursor = read_cursor(given["cursor"], question, fingerprint)
+        count = instance.count(spec.name)
+        if count is not None and cursor.partition >= count:
+            raise IllegalArgumentException(f"{spec.name} has {count} partitions, no {cursor.partition}.")
         limit = _whole(given.get("limit"), "limit")
         pages = Paged(self._answers, request, spec, scan, options, question, fingerprint, only, limit)
         first = await pages.page(cursor, PAGE if limit is None else min(limit, PAGE))
@@ -323,6 +336,20 @@ class StoreRoutes:
                     f"min_position names {topic}, which the sub-topology of {spec.name} does not read. It reads "
                     f"{', '.join(read)}.",
                 )
+
+
+def _problem(error: Exception, instance: Instance) -> Problem:
+    """What an exception is to who has asked."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, UnknownStateStoreException):
+        return Problem(404, "unknown-store", str(error), stores=sorted(instance.specs))
+    if isinstance(error, IllegalArgumentException):
+        return Problem(400, "wrong-request", str(error))
+    if isinstance(error, InvalidStateStoreException):
+        return Problem(503, "retry-later", str(error), error.seconds if isinstance(error, RetryAfterException) else 1.0)
+    log.error("A query failed.", exc_info=error)
+    return Problem(500, "failed", f"{type(error).__name__}: {error}")
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:

@@ -49,6 +49,11 @@ def test_keys_of_both_instances_are_answered_by_both(servers: str, settings: dic
                 assert said.json["title"] == "absent"
             hosts = {each.host_info.port for each in one.streams_metadata_for_store("counts")}
             assert hosts == {int(each.rpartition(":")[2]) for each in (first, second)}
+            # Two that disagree about an owner: who is asked by another does not ask a third, and says its generation.
+            both = [get(each, key("counts", names[0]), {"Streams-Forwarded": "1"}) for each in (first, second)]
+            assert sorted(said.status for said in both) == [200, 503]
+            refused = next(said for said in both if said.status == 503)
+            assert refused.json["title"] == "not here" and refused.json["epoch"] >= 1 and refused.headers["retry-after"]
             where = one.query_metadata_for_key("counts", names[0])
             assert where == two.query_metadata_for_key("counts", names[0]) and where.active_host.port in hosts
 
@@ -139,6 +144,7 @@ def test_wrong_requests_are_refused_by_name(servers: str, settings: dict[str, An
         cursor = get(endpoint, "/stores/counts/range", limit=1).lines[-1]["cursor"]
         refused("/stores/counts/range", 400, "cursor of another question", cursor=cursor, reverse="true")
         refused("/stores/latest/range", 400, "cursor of another", cursor=cursor)
+        refused("/stores/counts/range", 400, "has 1 partitions, no 7", partition="7")
         late = get(endpoint, key("counts", "a"), min_position="in:0:99", timeout=50)
         assert late.status == 503 and late.headers["retry-after"] == "1" and late.json["title"] == "not up to bound"
         strange = get(endpoint, key("counts", "a"), {"Host": "evil.example:80"})
