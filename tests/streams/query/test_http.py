@@ -41,6 +41,10 @@ def test_keys_of_both_instances_are_answered_by_both(servers: str, settings: dic
                 assert said.json["timestamp"] > 0 and said.json["position"]["in"]
                 owners.add(said.headers["streams-source"])
         assert owners == {f"active; instance={first}", f"active; instance={second}"}
+        lags = one.all_local_store_partition_lags()
+        assert set(lags) == {"counts", "windows", "sessions", "latest"} and len(lags["counts"]) == 2
+        assert {lag.offset_lag for lag in lags["counts"].values()} == {0}
+        assert len(two.metadata_for_all_streams_clients()) == 2
         for endpoint in (first, second):
             for number in range(20):
                 said = get(endpoint, key("counts", f"nobody-{number}"))
