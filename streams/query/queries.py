@@ -122,8 +122,8 @@ def _answer(
         found = _ask(place, request.query, committed, timeout_ms)
     except Unknown:
         said = (
-            f"This store ({place.spec.kind.value}) doesn't know how to execute the given query ({request.query}). Ask a "
-            "store of another kind."
+            f"This store ({place.spec.kind.value}) doesn't know how to execute the given query ({request.query}). "
+            "Ask a store of another kind."
         )
         return _failed(FailureReason.UNKNOWN_QUERY_TYPE, said, position)
     except StateStoreMigratedException as moved:

@@ -58,7 +58,8 @@ def world_of(case: dict[str, Any]) -> Iterator[PythonWorld]:
     if case["kind"] not in ("client", "run"):
         yield PythonWorld({"driver": driver} if case["kind"] == "driver" else {})
         return
-    with Applications(case.get("topics") or {}, case.get("error") is not None or "query_failure" in case) as applications:
+    fails = case.get("error") is not None or "query_failure" in case
+    with Applications(case.get("topics") or {}, fails) as applications:
         yield PythonWorld(applications.functions())
 
 

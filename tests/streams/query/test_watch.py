@@ -64,7 +64,10 @@ def test_changes_of_all_instances_come_to_who_watches_one(servers: str, settings
     ):
         wait_for(lambda: len(one.tasks()) == len(two.tasks()) == 2)
         names = [f"key-{number}" for number in range(20)]
-        with watching(first, "/stores/latest/watch") as every, watching(second, "/stores/latest/watch?prefix=key-1") as some:
+        with (
+            watching(first, "/stores/latest/watch") as every,
+            watching(second, "/stores/latest/watch?prefix=key-1") as some,
+        ):
             produce(servers, "in", [(name, name.upper()) for name in names])
             told = {(event := every.next())["key"]: event["value"] for _ in names}
             assert told == {name: name.upper() for name in names}
@@ -89,7 +92,10 @@ def test_what_came_meanwhile_is_told_to_who_comes_back(servers: str, settings: d
 
 def test_windows_and_deletions_are_told(servers: str, settings: dict[str, Any]) -> None:
     topics(servers, **{"in": 1})
-    with serving(tables(), servers, **settings) as (_, endpoint), watching(endpoint, "/stores/windows/watch") as windows:
+    with (
+        serving(tables(), servers, **settings) as (_, endpoint),
+        watching(endpoint, "/stores/windows/watch") as windows,
+    ):
         produce(servers, "in", [("a", "x")], timestamp=1_500)
         event = windows.next()
         assert (event["key"], event["value"], event["window"]) == ("a", 1, {"start": 1_000, "end": 2_000})
