@@ -20,7 +20,7 @@ from streams.cli.load import Script, load
 from streams.clients.connect import data_directory, over_tcp
 from streams.config.load import from_environment, from_pairs, merge, with_file
 from streams.http.address import endpoint_of, is_wildcard, parsed, written
-from streams.query.serve import http_token, listens
+from streams.query.serve import http_token, listens, relay_of
 from streams.runtime.worker.summary import Pace
 from streams.supervisor import Supervisor, end_with_supervisor
 from streams.world import SYSTEM
@@ -99,10 +99,7 @@ def supervise(command: Sequence[str], workers: int, http: str | None) -> int:
             "Name the host."
         )
     doors = [listens(written(host, 0), token) for _ in range(workers)]
-    from streams.http.relay import Relay
-    from streams.http.server import HttpServer
-
-    server = HttpServer(Relay([endpoint_of(door) for door in doors], token), listening)
+    server = relay_of([endpoint_of(door) for door in doors], listening, token)
     supervisor = Supervisor(command, workers, doors)
     server.start()
     try:

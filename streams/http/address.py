@@ -1,11 +1,9 @@
-"""Where is listened, and who may ask."""
+"""Where is listened."""
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import socket
-from collections.abc import Mapping
 
 from streams.errors import ConfigException
 
@@ -70,21 +68,3 @@ def endpoint_of(made: socket.socket) -> str:
     """Where a socket listens."""
     host, port = made.getsockname()[:2]
     return written(host, port)
-
-
-def may_ask(headers: Mapping[str, str], token: str, own: frozenset[str]) -> bool:
-    """Whether a request may be answered: it brings the token; or there is none, and it was sent to this machine by that
-    name (a page from elsewhere, whose name leads here, has its own).
-
-    Args:
-        headers: of the request.
-        token: "" where there is none.
-        own: further hosts that it may name.
-    """
-    if token:
-        given = headers.get("authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
-    named = headers.get("host", "")
-    host = named.rpartition(":")[0] if named.rpartition(":")[2].isdigit() else named
-    host = host.removeprefix("[").removesuffix("]")
-    return is_loopback(host) or named in own

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from streams.http.address import may_ask
+from streams.http.admission import may_ask
 from streams.http.client import HttpClient, Reply, Unreachable
 from streams.http.problem import Problem
 

@@ -30,7 +30,7 @@ from streams.errors import (
     RetryAfterException,
     UnknownStateStoreException,
 )
-from streams.http.address import may_ask
+from streams.http.admission import may_ask
 from streams.http.problem import Problem
 from streams.query.answers import FORWARDED, Answers, Options
 from streams.query.instance import GLOBAL, Instance

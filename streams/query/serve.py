@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from socket import socket
 from typing import TYPE_CHECKING
 
@@ -81,3 +81,16 @@ def server_of(
     from streams.query.routes import StoreRoutes
 
     return HttpServer(StoreRoutes(instance, summary, door, token), listening)
+
+
+def relay_of(workers: Sequence[str], listening: socket, token: str) -> HttpServer:
+    """The server of a supervisor, not started: it has its workers answer.
+
+    Args:
+        workers: where they are asked.
+    """
+    check_extra()
+    from streams.http.relay import Relay
+    from streams.http.server import HttpServer
+
+    return HttpServer(Relay(workers, token), listening)

@@ -1,0 +1,26 @@
+"""Who may ask."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+from streams.http.address import is_loopback
+
+
+def may_ask(headers: Mapping[str, str], token: str, own: frozenset[str]) -> bool:
+    """Whether a request may be answered: it brings the token; or there is none, and it was sent to this machine by that
+    name (a page from elsewhere, whose name leads here, has its own).
+
+    Args:
+        headers: of the request.
+        token: "" where there is none.
+        own: further hosts that it may name.
+    """
+    if token:
+        given = headers.get("authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+    named = headers.get("host", "")
+    host = named.rpartition(":")[0] if named.rpartition(":")[2].isdigit() else named
+    host = host.removeprefix("[").removesuffix("]")
+    return is_loopback(host) or named in own
