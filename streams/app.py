@@ -661,6 +661,8 @@ class KafkaStreams:
     def streams_metadata_for_store(self, store_name: str) -> list[StreamsMetadata]:
         """The instances that have partitions of a store, as far as they have an `application.server`.
 
+        Args:
+            store_name: the store.
         Raises:
             UnknownStateStoreException: there is no such store.
         """

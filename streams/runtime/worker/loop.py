@@ -115,6 +115,7 @@ class Loop:
         with ExitStack() as opened:
             self._connect(opened.callback)
             self._take_part()
+            self.queryable = self._queryable()
             opened.callback(self.spill.close)
             self._opened = opened.pop_all()
 
@@ -269,8 +270,12 @@ class Loop:
         self._damage = DamagedState(
             self.tasks, self._globals, self._fill_globals, self._life, self.committer, clock
         )
-        self.queryable = Queryable(
-            built, self.tasks, self._globals, self.restorer, self._mailbox, lambda: self.membership.is_confirmed, clock
+
+    def _queryable(self) -> Queryable:
+        """What queries find here."""
+        built, clock, members = self._parts.built, self._clock, self.membership
+        return Queryable(
+            built, self.tasks, self._globals, self.restorer, self._mailbox, lambda: members.is_confirmed, clock
         )
 
     def _drops_of_sends(self) -> Drop:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
+from streams.errors import StateStoreMigratedException, TimeoutException
 from streams.runtime.worker.mailbox import Mailbox
 
 
@@ -43,3 +46,48 @@ def test_a_message_that_fails_is_gone() -> None:
     except ValueError:
         mailbox.serve()
     assert served == ["next"]
+
+
+def test_a_question_is_answered_by_the_thread_that_serves() -> None:
+    mailbox = Mailbox(lambda: None)
+    asked: list[threading.Thread] = []
+    answer = mailbox.ask(lambda: asked.append(threading.current_thread()) or 7)
+    told: list[str] = []
+    answer.then(lambda: told.append("come"))
+    server = threading.Thread(target=mailbox.serve)
+    server.start()
+    assert answer.result(60_000) == 7
+    server.join()
+    assert asked == [server] and told == ["come"]
+    answer.then(lambda: told.append("late"))
+    assert told == ["come", "late"]
+
+
+def test_what_a_question_raises_comes_to_who_asked() -> None:
+    mailbox = Mailbox(lambda: None)
+    answer = mailbox.ask(lambda: [].pop())
+    mailbox.serve()
+    with pytest.raises(IndexError):
+        answer.result(0)
+
+
+def test_a_question_that_nobody_waits_for_is_not_asked() -> None:
+    mailbox = Mailbox(lambda: None)
+    asked: list[int] = []
+    late, left = mailbox.ask(lambda: asked.append(1)), mailbox.ask(lambda: asked.append(2))
+    with pytest.raises(TimeoutException, match="has not answered within 0 ms"):
+        late.result(0)
+    left.leave()
+    mailbox.serve()
+    assert asked == []
+
+
+def test_who_asks_a_worker_that_has_ended_is_told_so() -> None:
+    mailbox = Mailbox(lambda: None)
+    before = mailbox.ask(lambda: 1)
+    mailbox.close()
+    after = mailbox.ask(lambda: 1)
+    for answer in (before, after):
+        with pytest.raises(StateStoreMigratedException) as raised:
+            answer.result(0)
+        assert raised.value.seconds > 0
