@@ -13,6 +13,7 @@ from streams.errors import SerializationException
 from streams.record import TopicPartition
 from streams.runtime.group.assign import AssignSettings, TaskInfo
 from streams.runtime.group.membership import (
+    Endpoints,
     TaskAssignment,
     WorkerInfo,
     lead,
@@ -90,3 +91,35 @@ def test_the_leader_withholds_what_is_owned_elsewhere_and_asks_for_a_second_roun
     members = {"a": subscription(frozenset({TaskId(0, 0)})), "b": subscription(frozenset())}
     answer = lead(members, tasks, infos, {}, AssignSettings(10_000))
     assert read_task_assignment(answer.assignments["b"]) == TaskAssignment((TaskId(0, 1),), False)
+
+
+@given(
+    st.dictionaries(task_ids, st.sampled_from(["a:1", "b:2", "[::1]:3"]), max_size=20),
+    st.dictionaries(st.integers(0, 9), st.integers(1, 2**31 - 1), min_size=1, max_size=5),
+    st.sampled_from(["", "another topology"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_where_tasks_can_be_asked_comes_through(
+    owners: dict[TaskId, str], counts: dict[int, int], refusal: str
+) -> None:
+    given = TaskAssignment((TaskId(0, 1),), True, refusal, Endpoints(owners, counts))
+    data = write_task_assignment(given, {})
+    assert read_task_assignment(data) == given
+
+
+def test_all_are_told_where_tasks_are_and_a_task_that_moves_is_nobodys() -> None:
+    tasks = {TaskId(0, p): [TopicPartition("in", p)] for p in range(2)}
+    task_infos = [TaskInfo(task, False, b"12345678") for task in tasks]
+
+    def member(endpoint: str, owned: frozenset[TaskId]) -> Subscription:
+        info = WorkerInfo(str(uuid4()), "disk", frozenset([b"12345678"]), owned, endpoint=endpoint)
+        return Subscription(("in",), write_info(info))
+
+    members = {"one": member("a:1", frozenset(tasks)), "two": member("b:2", frozenset())}
+    answers = lead(members, tasks, task_infos, {}, AssignSettings()).assignments
+    told = {name: read_task_assignment(data).endpoints for name, data in answers.items()}
+    assert told["one"] == told["two"]
+    assert list(told["one"].owners.values()) == ["a:1"] and dict(told["one"].counts) == {0: 2}
+    silent = {"one": member("", frozenset(tasks))}
+    answer = lead(silent, tasks, task_infos, {}, AssignSettings()).assignments["one"]
+    assert read_task_assignment(answer).endpoints == Endpoints()
