@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from streams.http.admission import may_ask
 from streams.http.client import HttpClient, Reply, Unreachable
 from streams.http.problem import Problem
+from streams.http.site import refused
 
 WAIT_S = 65.0
 """A worker may take as long as a request may ask for, and a little more."""
@@ -42,10 +43,7 @@ class Relay:
             await Problem(405, "only-get", "Stores are only read: GET.").response()(scope, receive, send)
             return
         if not may_ask(request.headers, self._token, frozenset()):
-            problem = Problem(401, "token-missing", "Give the token: Authorization: Bearer TOKEN.")
-            if not self._token:
-                problem = Problem(403, "wrong-host", "Without a token only this machine is answered, as 127.0.0.1.")
-            await problem.response()(scope, receive, send)
+            await refused(self._token).response()(scope, receive, send)
             return
         self._next = (self._next + 1) % len(self._workers)
         for worker in chain(self._workers[self._next :], self._workers[: self._next]):

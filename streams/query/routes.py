@@ -20,8 +20,7 @@ from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route, Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.routing import Route
 
 from streams.clients.api import Door, Isolation
 from streams.errors import (
@@ -30,7 +29,6 @@ from streams.errors import (
     RetryAfterException,
     UnknownStateStoreException,
 )
-from streams.http.admission import may_ask
 from streams.http.problem import Problem
 from streams.query.answers import FORWARDED, Answers, Options
 from streams.query.instance import GLOBAL, Instance
@@ -57,13 +55,13 @@ LONGEST_MS = 60_000
 
 
 class StoreRoutes:
-    """Answers requests; an ASGI application.
+    """Answers requests for stores: `routes`.
 
     Args:
         instance: knows where stores are.
         summary: how the application is, for `/state`.
         door: the engine, for watches.
-        token: that requests must bring; "": there is none, and only this machine may ask.
+        token: that other instances want; "": there is none.
     """
 
     def __init__(
@@ -77,54 +75,19 @@ class StoreRoutes:
         self._door = door
         self._watches: dict[str, Watch] = {}
         self._summary = summary
-        self._token = token
-        self._own = frozenset({instance.endpoint})
         self._answers = Answers(instance, token)
-        self._router = Router(
-            [
-                Route("/stores/{store}/keys/{key:path}", self._key),  # the first that is tried, since most ask it
-                Route("/state", self._state),
-                Route("/stores", self._stores),
-                Route("/stores/{store}", self._store),
-                Route("/stores/{store}/range", self._range),
-                Route("/stores/{store}/windows/{key:path}", self._windows),
-                Route("/stores/{store}/sessions/{key:path}", self._sessions),
-                Route("/stores/{store}/versions/{key:path}", self._versions),
-                Route("/stores/{store}/count", self._count),
-                Route("/stores/{store}/watch", self._watch),
-            ],
-            default=_nowhere,
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
-        if scope["type"] != "http":
-            return
-        request = Request(scope)
-        begun = False
-
-        async def sent(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._route(request, receive, sent)
-        except Exception as error:
-            if begun:
-                raise
-            await _problem(error, self._instance).response()(scope, receive, send)
-
-    async def _route(self, request: Request, receive: Receive, send: Send) -> None:
-        """
-        Raises:
-            Problem, KafkaException: what is wrong with the request, or why nobody can tell now.
-        """
-        if not may_ask(request.headers, self._token, self._own):
-            if self._token:
-                raise Problem(401, "token-missing", "Give the token: Authorization: Bearer TOKEN.")
-            raise Problem(403, "wrong-host", "Without a token only this machine is answered, as 127.0.0.1.")
-        await self._router(request.scope, receive, send)
+        self.routes = [
+            Route("/stores/{store}/keys/{key:path}", self._key),  # the first that is tried, since most ask it
+            Route("/state", self._state),
+            Route("/stores", self._stores),
+            Route("/stores/{store}", self._store),
+            Route("/stores/{store}/range", self._range),
+            Route("/stores/{store}/windows/{key:path}", self._windows),
+            Route("/stores/{store}/sessions/{key:path}", self._sessions),
+            Route("/stores/{store}/versions/{key:path}", self._versions),
+            Route("/stores/{store}/count", self._count),
+            Route("/stores/{store}/watch", self._watch),
+        ]
 
     # what there is
 
@@ -338,7 +301,7 @@ class StoreRoutes:
                 )
 
 
-def _problem(error: Exception, instance: Instance) -> Problem:
+def explained(error: Exception, instance: Instance) -> Problem:
     """What an exception is to who has asked."""
     if isinstance(error, Problem):
         return error
@@ -350,10 +313,6 @@ def _problem(error: Exception, instance: Instance) -> Problem:
         return Problem(503, "retry-later", str(error), error.seconds if isinstance(error, RetryAfterException) else 1.0)
     log.error("A query failed.", exc_info=error)
     return Problem(500, "failed", f"{type(error).__name__}: {error}")
-
-
-async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
-    raise Problem(404, "unknown-route", f"There is no {scope['path']}. GET /stores shows which stores there are.")
 
 
 def _whole(text: str | None, what: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from socket import socket
 from typing import TYPE_CHECKING
 
@@ -78,9 +79,12 @@ def server_of(
     """The server of an instance, not started."""
     check_extra()
     from streams.http.server import HttpServer
-    from streams.query.routes import StoreRoutes
+    from streams.http.site import Site
+    from streams.query.routes import StoreRoutes, explained
 
-    return HttpServer(StoreRoutes(instance, summary, door, token), listening)
+    stores = StoreRoutes(instance, summary, door, token)
+    site = Site(stores.routes, partial(explained, instance=instance), token, frozenset({instance.endpoint}))
+    return HttpServer(site, listening)
 
 
 def relay_of(workers: Sequence[str], listening: socket, token: str) -> HttpServer:

@@ -1,0 +1,78 @@
+"""All that one instance answers: routes of several features behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Router
+from starlette.types import Message, Receive, Scope, Send
+
+from streams.http.admission import may_ask
+from streams.http.problem import Problem
+
+
+class Site:
+    """An ASGI application.
+
+    Args:
+        routes: the first that fits answers.
+        explain: what an exception of a route is to who has asked.
+        token: that requests must bring; "": there is none, and only this machine may ask.
+        own: further hosts that a request without a token may name.
+        open_to_all: paths that answer without a token, to any host.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[BaseRoute],
+        explain: Callable[[Exception], Problem],
+        token: str,
+        own: frozenset[str],
+        open_to_all: frozenset[str] = frozenset(),
+    ) -> None:
+        self._router = Router(routes, default=_nowhere)
+        self._explain = explain
+        self._token = token
+        self._own = own
+        self._open_to_all = open_to_all
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope)
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            if request.url.path not in self._open_to_all:
+                self._admit(request)
+            await self._router(scope, receive, sent)
+        except Exception as error:
+            if begun:
+                raise
+            await self._explain(error).response()(scope, receive, send)
+
+    def _admit(self, request: Request) -> None:
+        """
+        Raises:
+            Problem: it may not ask.
+        """
+        if not may_ask(request.headers, self._token, self._own):
+            raise refused(self._token)
+
+
+def refused(token: str) -> Problem:
+    """Who asks may not."""
+    if token:
+        return Problem(401, "token-missing", "Give the token: Authorization: Bearer TOKEN.")
+    return Problem(403, "wrong-host", "Without a token only this machine is answered, as 127.0.0.1.")
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    raise Problem(404, "unknown-route", f"There is no {scope['path']}. GET /stores shows which stores there are.")
