@@ -50,8 +50,6 @@ Done = Callable[[KafkaException | None], None]
 
 RETRY_MS = 100
 LEAVE_S = 1.0
-MEANWHILE_MS = 20
-"""Who waits for an answer looks after other things this often."""
 SILENT_MS = 3_000
 """A heartbeat that is not answered for so long is told of."""
 _FINAL = (RebalanceInProgressException, IllegalGenerationException, UnknownMemberIdException)
@@ -93,8 +91,6 @@ class GroupMembership:
         reports: Reports = NO_REPORTS,
     ) -> None:
         self._reports = reports
-        self.meanwhile: Callable[[], None] = nothing
-        """Called now and then while its owner waits for an answer, by the owner's thread."""
         self._world = door.world
         self._background = background_of(self._world)
         self._link: GroupLink = door.link()
@@ -172,7 +168,8 @@ class GroupMembership:
         the background thread would not hear of it."""
         with self._lock:
             before = len(self._events)
-            self._perform(step(self._background.now()))
+            now = self._background.now()
+            self._perform(step(now), now)
             self._receive()
             fresh = len(self._events) > before
         self._background.wake()
@@ -319,7 +316,7 @@ class GroupMembership:
                 return
             before = len(self._events) + len(self._callbacks)
             self._look_for_silence(now)
-            self._perform(self._member.on_time(now))
+            self._perform(self._member.on_time(now), now)
             if self._auto_waits() and now >= self._auto_due:
                 self._auto_due = now + self._interval_ms
                 positions = self._auto
@@ -357,12 +354,12 @@ class GroupMembership:
 
     # Under the lock
 
-    def _perform(self, events: list[Event]) -> None:
+    def _perform(self, events: list[Event], now: int) -> None:
         for event in events:
             if isinstance(event, Send):
                 ticket = self._link.send(self._with_status(event.request))
                 self._asked[ticket] = self._life
-                self._sent_at[ticket] = self._background.now()
+                self._sent_at[ticket] = now
                 continue
             if isinstance(event, Lost | Failed):
                 self._life += 1
@@ -407,7 +404,8 @@ class GroupMembership:
                     if then == self._life:
                         if error is None or isinstance(error, RebalanceInProgressException):
                             self._confirmed_at = max(self._confirmed_at, sent_at)
-                        self._perform(self._member.on_reply(reply, self._background.now()))
+                        now = self._background.now()
+                        self._perform(self._member.on_reply(reply, now), now)
                 elif then is not None:
                     then(reply)
             self._lock.notify_all()
@@ -433,14 +431,10 @@ class GroupMembership:
                 self._send(request(), answers.append)
                 self._receive()
                 self._background.wake()
-            while not answers and not self._closed and self._fault is None:
-                left = deadline - self._world.monotonic_ms()
-                if left <= 0:
-                    break
-                with self._lock:
-                    if not answers:
-                        self._lock.wait(min(left, MEANWHILE_MS) / 1000)
-                self.meanwhile()
+                while not answers and not self._closed and self._fault is None:
+                    left = deadline - self._world.monotonic_ms()
+                    if left <= 0 or not self._lock.wait(left / 1000):
+                        break
             if not answers:
                 self._check_served()
                 raise TimeoutException(
@@ -451,10 +445,6 @@ class GroupMembership:
             if not passing or self._world.monotonic_ms() + RETRY_MS >= deadline:
                 return answers[0]
             self._world.sleep(RETRY_MS)
-
-
-def nothing() -> None:
-    """Of owners that have nothing to look after while they wait."""
 
 
 def error_of(reply: GroupReply) -> KafkaException | None:

@@ -12,8 +12,10 @@ replay   the tasks are taken over anew, with the state that they have
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
+from streams.runtime.worker.commit import Away
 from streams.runtime.worker.sender import Sender
 from streams.runtime.worker.tasks import Tasks
 from streams.runtime.worker.transactions import Transactions
@@ -31,6 +33,7 @@ class Abort:
         sender: their output.
         transactions: of the worker; None: it has none.
         timeout_ms: how long the engine's answer is waited for.
+        away: inside it that is waited for, and no task changes.
     """
 
     tasks: Tasks
@@ -39,6 +42,7 @@ class Abort:
     sender: Sender
     transactions: Transactions | None
     timeout_ms: int
+    away: Away = nullcontext
 
 
 def abandon(abort: Abort) -> None:
@@ -47,7 +51,8 @@ def abandon(abort: Abort) -> None:
 
 def end_aborted(abort: Abort) -> None:
     assert abort.transactions is not None
-    abort.transactions.end(False, abort.timeout_ms)
+    with abort.away():
+        abort.transactions.end(False, abort.timeout_ms)
 
 
 def drop(abort: Abort) -> None:

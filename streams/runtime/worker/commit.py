@@ -15,6 +15,7 @@ purge       repartition topics are cut below what was committed, now and then
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +24,8 @@ from streams.record import TopicPartition
 from streams.runtime.tasks.task import StreamTask
 from streams.runtime.worker.sender import Sender
 from streams.runtime.worker.transactions import Transactions
+
+Away = Callable[[], AbstractContextManager[None]]
 
 
 class Offsets(Protocol):
@@ -43,6 +46,7 @@ class Commit:
         now: wall clock in ms.
         purge: cuts repartition topics below these positions; None: not this time.
         transactions: of the worker; None: it has none.
+        away: inside it others are waited for, and no task changes.
     """
 
     tasks: Sequence[StreamTask]
@@ -52,6 +56,7 @@ class Commit:
     now: int
     purge: Callable[[Mapping[TopicPartition, Position]], None] | None = None
     transactions: Transactions | None = None
+    away: Away = nullcontext
     positions: dict[TopicPartition, Position] = field(default_factory=dict)
 
 
@@ -75,7 +80,8 @@ def send(commit: Commit) -> None:
         for task in commit.tasks:
             commit.sender.send(task.id, task.outbox.due(commit.now, True))
             commit.sender.send(task.id, task.dead_letters.due(commit.now, True), dead_letters=True)
-        commit.sender.await_acks(commit.timeout_ms)
+        with commit.away():
+            commit.sender.await_acks(commit.timeout_ms)
         waiting = any(task.dead_letters.held for task in commit.tasks)
     if commit.sender.refusals:
         raise CommitStopped
@@ -88,7 +94,8 @@ def _gather(commit: Commit) -> None:
 
 def offsets(commit: Commit) -> None:
     _gather(commit)
-    commit.offsets.commit_now(commit.positions, commit.timeout_ms)
+    with commit.away():
+        commit.offsets.commit_now(commit.positions, commit.timeout_ms)
 
 
 def add_offsets(commit: Commit) -> None:
@@ -96,13 +103,15 @@ def add_offsets(commit: Commit) -> None:
     assert commit.transactions is not None
     _gather(commit)
     if commit.positions:
-        commit.transactions.send_offsets(commit.positions, commit.timeout_ms)
+        with commit.away():
+            commit.transactions.send_offsets(commit.positions, commit.timeout_ms)
 
 
 def end(commit: Commit) -> None:
     """From here on all of it is seen, and nothing of it comes again."""
     assert commit.transactions is not None
-    commit.transactions.end(True, commit.timeout_ms)
+    with commit.away():
+        commit.transactions.end(True, commit.timeout_ms)
     commit.sender.committed()
 
 
@@ -118,4 +127,5 @@ def changelogs(commit: Commit) -> None:
 
 def purge(commit: Commit) -> None:
     if commit.purge is not None:
-        commit.purge(commit.positions)
+        with commit.away():
+            commit.purge(commit.positions)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from streams.clock import Clock
 from streams.runtime.tasks.task import StreamTask
 from streams.runtime.worker.abort import Abort
-from streams.runtime.worker.commit import Commit, CommitStopped, Offsets
+from streams.runtime.worker.commit import Away, Commit, CommitStopped, Offsets
 from streams.runtime.worker.guarantee import Guarantee, Outcome, run
 from streams.runtime.worker.purge import Purge
 from streams.runtime.worker.sender import Sender
@@ -31,6 +32,7 @@ class Committer:
         clock: the wall clock.
         timeout_ms: how long acknowledgements and answers are waited for.
         transactions: of the worker; None: its guarantee has none.
+        away: inside it engines are waited for, and no task changes.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Committer:
         clock: Clock,
         timeout_ms: int,
         transactions: Transactions | None = None,
+        away: Away = nullcontext,
     ) -> None:
         self._owner = owner
         self.guarantee = guarantee
@@ -54,6 +57,7 @@ class Committer:
         self._clock = clock
         self._timeout_ms = timeout_ms
         self.transactions = transactions
+        self._away = away
 
     def commit(self, asked: Sequence[StreamTask]) -> None:
         """Commits these tasks, and those that have to go with them; where output of a task was refused it is aborted.
@@ -68,7 +72,7 @@ class Committer:
             return
         now = self._clock.now_ms()
         purge = partial(self._purge.run, now_ms=now) if self._purge.due(now) else None
-        one = Commit(tasks, self._sender, self._offsets, self._timeout_ms, now, purge, transactions)
+        one = Commit(tasks, self._sender, self._offsets, self._timeout_ms, now, purge, transactions, self._away)
         try:
             run(self.guarantee.commit, one)
         except CommitStopped:
@@ -115,7 +119,7 @@ class Committer:
                 *told,
             )
         now, timeout_ms = self._clock.now_ms(), self._timeout_ms
-        run(self.guarantee.abort, Abort(self._tasks, ids, now, self._sender, self.transactions, timeout_ms))
+        run(self.guarantee.abort, Abort(self._tasks, ids, now, self._sender, self.transactions, timeout_ms, self._away))
 
     def ready(self) -> None:
         """To be called before tasks are taken (decision 15.1).
@@ -155,7 +159,8 @@ class Committer:
         for task in self._tasks.all:
             task.dead_letters.drop()
         self._sender.forget()
-        self.transactions.end(False, timeout_ms)
+        with self._away():
+            self.transactions.end(False, timeout_ms)
 
     def end_letters(self, timeout_ms: int) -> None:
         """What was sent since, the last dead letters, is committed by itself.

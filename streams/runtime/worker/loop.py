@@ -160,7 +160,6 @@ class Loop:
         if self._transactions is not None:
             aside = door.writer(settings.writer)
             closing(aside.close)
-        self.membership.meanwhile = self._mailbox.serve
         self._sender = Sender(
             writer,
             context.config,
@@ -169,8 +168,6 @@ class Loop:
             settings.max_request_size,
             aside,
             parts.guarantee.transactional,
-            self._world,
-            self._mailbox.serve,
         )
         closing(self._sender.close)  # before the writer: what it had out is nobody's any more
 
@@ -232,6 +229,7 @@ class Loop:
             clock,
             timeout_ms,
             self._transactions,
+            self._mailbox.away,
         )
         bounds = bounds_of(built, context.config, context.topic_name)
         words = progress_topic(settings.prefix)

@@ -1,9 +1,11 @@
-"""Messages and questions from other threads to a worker, served between batches and while it waits in a commit."""
+"""Messages and questions from other threads to a worker, served between batches. Questions are also answered while it
+waits for an engine."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
 from streams.errors import StateStoreMigratedException, TimeoutException
@@ -87,33 +89,40 @@ class Answer(Generic[T]):
 class Mailbox:
     """Any thread puts, the worker takes.
 
+    Who asks while the worker is away answers by itself, and holds the worker up at its return for no longer than one
+    question takes.
+
     Args:
         wake: called after each `put`, from the putting thread, so that a waiting worker looks.
         world: how answers are waited for.
     """
 
-    __slots__ = ("_closed", "_messages", "_owner", "_wake", "_world")
+    __slots__ = ("_away", "_closed", "_messages", "_owner", "_questions", "_visited", "_visitors", "_wake", "_world")
 
     def __init__(self, wake: Callable[[], None], world: World = SYSTEM) -> None:
-        self._messages: deque[Callable[[bool], None]] = deque()
+        self._messages: deque[Message] = deque()
+        self._questions: deque[Callable[[bool], None]] = deque()
         self._wake = wake
         self._world = world
         self._closed = False
         self._owner = 0
+        self._away = False
+        self._visitors = world.condition()
+        self._visited = False
 
     @property
     def waits(self) -> bool:
         """There is something to be served."""
-        return bool(self._messages)
+        return bool(self._messages or self._questions)
 
     def put(self, message: Message) -> None:
         """`message` is called by the worker's thread."""
-        self._messages.append(lambda served: message() if served else None)
+        self._messages.append(message)
         self._wake()
 
     def ask(self, question: Callable[[], T]) -> Answer[T]:
-        """`question` is called by the worker's thread, between two batches: what it reads of the worker's tasks is of
-        one moment. It must be short."""
+        """`question` is called by the worker's thread, between two batches, or while it is away: what it reads of the
+        worker's tasks is of one moment. It must be short, and only read."""
         answer: Answer[T] = Answer(self._world.condition())
 
         def asked(served: bool) -> None:
@@ -125,30 +134,66 @@ class Mailbox:
         if self._world.this_thread() == self._owner:  # user code in the worker: nobody else would answer it
             asked(True)
             return answer
-        self._messages.append(asked)
+        self._questions.append(asked)
+        if self._away:
+            self._visit()
         if self._closed:
-            asked(False)
-        else:
+            self._end()
+        elif not answer.over:
             self._wake()
         return answer
 
     def serve(self) -> None:
-        """Calls what has been put, oldest first, for no longer than `SERVE_MS`. By the worker's thread."""
+        """Calls what has been put, oldest first; then answers questions, for no longer than `SERVE_MS`. By the worker's
+        thread."""
         if not self._owner:
             self._owner = self._world.this_thread()
-        if not self._messages:
+        while self._messages:
+            self._messages.popleft()()
+        if not self._questions:
             return
         end = self._world.monotonic_ms() + SERVE_MS
-        while self._messages:
-            self._messages.popleft()(True)
+        while self._questions:
+            self._questions.popleft()(True)
             if self._world.monotonic_ms() >= end:
                 return
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Inside, the worker waits for others, and what questions read does not change. By the worker's thread."""
+        for _ in range(len(self._questions)):
+            self._questions.popleft()(True)
+        self._away = True  # who has asked before may not have seen it
+        if self._questions:
+            self._visit()
+        try:
+            yield
+        finally:
+            self._away = False
+            if self._visited:
+                with self._visitors:  # somebody reads
+                    pass
+
+    def _visit(self) -> None:
+        """Answers what has been asked, until the worker is back."""
+        with self._visitors:
+            self._visited = True  # before it is looked again whether the worker is away, which looks for this after it
+            try:
+                while self._away and self._questions:
+                    self._questions.popleft()(True)
+            finally:
+                self._visited = False
 
     def close(self) -> None:
         """The worker has ended: nothing is served any more, and who waits is told so."""
         self._closed = True
-        while self._messages:
-            self._messages.popleft()(False)
+        self._messages.clear()
+        self._end()
+
+    def _end(self) -> None:
+        with suppress(IndexError):  # two may be at it
+            while True:
+                self._questions.popleft()(False)
 
 
 def _ended() -> StateStoreMigratedException:

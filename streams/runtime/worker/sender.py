@@ -12,7 +12,6 @@ from functools import partial
 from typing import NamedTuple
 
 from streams.clients.api import FENCED, OF_ONE_RECORD, GroupMember, Sent, Writer
-from streams.clients.group_membership import MEANWHILE_MS, nothing
 from streams.clients.request_size import LARGEST, check_request_size
 from streams.dropped import Drop
 from streams.errors import (
@@ -33,7 +32,6 @@ from streams.record import RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import PRODUCTION, UnsentRecord, answered
 from streams.runtime.compile.outbox import BATCH_BYTES, Outgoing
 from streams.topology.node import TaskId
-from streams.world import SYSTEM, World
 
 log = logging.getLogger("streams.runtime.sender")
 
@@ -70,8 +68,6 @@ class Sender:
         aside: where that goes which is no task's output; None: to the same writer.
         transactional: output is written in transactions. It is seen by nobody before they are committed, and of a batch
             that is never stored no transaction can be committed.
-        world: whose time passes while acknowledgements are waited for.
-        meanwhile: called now and then in that time.
     """
 
     def __init__(
@@ -83,8 +79,6 @@ class Sender:
         largest: int = LARGEST,
         aside: Writer | None = None,
         transactional: bool = False,
-        world: World = SYSTEM,
-        meanwhile: Callable[[], None] = nothing,
     ) -> None:
         self._writer = writer
         self._handler = error_handler(config[PRODUCTION], config)
@@ -95,8 +89,6 @@ class Sender:
         self._transactional = transactional
         self._doomed = False
         """The transaction cannot be committed, and that has been told."""
-        self._world = world
-        self.meanwhile = meanwhile
         self._ends: dict[TopicPartition, int] = {}
         self._on_its_way: dict[int, OnItsWay] = {}
         self._in_parts: dict[int, int] = {}
@@ -214,23 +206,13 @@ class Sender:
             TaskMigratedException, FencedInstanceIdException, KafkaException: as `look`.
             TimeoutException: something is still on its way.
         """
-        left = self._await_acks(timeout_ms) if self.outstanding else 0
+        left = self._writer.await_acks(timeout_ms) if self.outstanding else 0
         self._raise_fenced()
         if left:
             raise TimeoutException(
                 f"{self.outstanding} records were not acknowledged within {timeout_ms} ms. "
                 "Is the broker alive and its disk writable?"
             )
-
-    def _await_acks(self, timeout_ms: int) -> int:
-        """Waits, and looks after other things meanwhile."""
-        end = self._world.monotonic_ms() + timeout_ms
-        while True:
-            left = end - self._world.monotonic_ms()
-            unanswered = self._writer.await_acks(max(0, int(min(left, MEANWHILE_MS))))
-            if not unanswered or left <= 0 or self._fenced is not None:
-                return unanswered
-            self.meanwhile()
 
     def next_due(self) -> int:
         """When the writer wants to be looked after, in ms of the monotonic clock."""

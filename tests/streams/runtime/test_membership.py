@@ -116,10 +116,10 @@ def test_all_are_told_where_tasks_are_and_a_task_that_moves_is_nobodys() -> None
         return Subscription(("in",), write_info(info))
 
     members = {"one": member("a:1", frozenset(tasks)), "two": member("b:2", frozenset())}
-    answers = lead(members, tasks, task_infos, {}, AssignSettings()).assignments
+    answers = lead(members, tasks, task_infos, {}, AssignSettings(10_000)).assignments
     told = {name: read_task_assignment(data).endpoints for name, data in answers.items()}
     assert told["one"] == told["two"]
     assert list(told["one"].owners.values()) == ["a:1"] and dict(told["one"].counts) == {0: 2}
     silent = {"one": member("", frozenset(tasks))}
-    answer = lead(silent, tasks, task_infos, {}, AssignSettings()).assignments["one"]
+    answer = lead(silent, tasks, task_infos, {}, AssignSettings(10_000)).assignments["one"]
     assert read_task_assignment(answer).endpoints == Endpoints()

@@ -165,16 +165,6 @@ def test_acknowledgements_that_do_not_come_are_an_error() -> None:
         sender.await_acks(10)
 
 
-def test_questions_are_answered_while_acknowledgements_are_waited_for() -> None:
-    sender = Case(Failing()).sender
-    served: list[int] = []
-    sender.meanwhile = lambda: served.append(1)
-    sender.send(TASK, [outgoing(b"1")])
-    with pytest.raises(TimeoutException):
-        sender.await_acks(30)
-    assert served
-
-
 def asked_in_vain(context: ErrorHandlerContext, record: object, error: Exception) -> Response:
     raise AssertionError("the handler was asked")
 
