@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.errors import RetryAfterException
+from streams.clients.api import Door, Isolation
+from streams.errors import KafkaException, RetryAfterException
 from streams.http.client import HttpClient, Unreachable
 from streams.http.problem import Problem
-from streams.query.instance import Instance
+from streams.query.freshness import Freshness, Sample
+from streams.query.instance import GLOBAL, Instance
 from streams.query.position import Position, applied
 from streams.query.reading import busy, checked
 from streams.state.local_store import Answer, LocalStore, Restoring
@@ -23,6 +27,9 @@ T = TypeVar("T")
 FORWARDED = "streams-forwarded"
 """A request that has this was sent on by another instance: it is not sent on again."""
 NOT_HERE = "not-here"
+ABSENT = "absent"
+AT_ONCE = 16
+"""So many partitions are asked at once for a key that may be in any."""
 AGAIN_S = 0.01
 """Where nobody can tell yet it is looked again so soon, until the time is over."""
 
@@ -45,10 +52,13 @@ class Answers:
     Args:
         instance: knows where stores are.
         token: that requests must bring; "": there is none.
+        door: the engine.
     """
 
-    def __init__(self, instance: Instance, token: str) -> None:
+    def __init__(self, instance: Instance, token: str, door: Callable[[], Door]) -> None:
         self.instance = instance
+        self._door = door
+        self._freshness: Freshness | None = None
         given = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = HttpClient({FORWARDED: "1", **given})
 
@@ -101,6 +111,42 @@ class Answers:
                 raise late
             await asyncio.sleep(AGAIN_S)
 
+    async def in_others(
+        self, request: Request, than: int, here: Callable[[LocalStore], Awaitable[Response]], options: Options
+    ) -> Response | None:
+        """What another partition has of a key that one has not; None: none of them has anything.
+
+        Args:
+            than: the partition that was asked.
+        Raises:
+            Problem: nobody can tell yet.
+        """
+        store = request.path_params["store"]
+        count = self.instance.count(store) or 0
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def one(number: int) -> Response:
+            async with few:
+                return await self.by_owner(of_partition(request, number), lambda: number, here, options)
+
+        others = [asyncio.create_task(one(number)) for number in range(count) if number != than]
+        try:
+            late: Exception | None = None
+            for each in asyncio.as_completed(others):
+                try:
+                    answer = await each
+                except Exception as error:
+                    late = error
+                    continue
+                if not is_absent(answer):
+                    return answer
+            if late is not None:
+                raise late
+            return None
+        finally:
+            for task in others:
+                task.cancel()
+
     def _not_here(self, store: str, partition: int, generation: int, forwarded: bool) -> Problem:
         why = "and whoever asked took it to be" if forwarded else "and who has it is not known: tasks are on their way"
         said = f"Partition {partition} of {store} is not at {self.instance.endpoint or 'this instance'}, {why}."
@@ -132,19 +178,38 @@ class Answers:
             Problem: it is not, yet.
         """
         position = applied(local.applied())
-        lacks = position.lacks(options.bound, local.partition)
+        lacks = position.lacks(options.bound, None if local.partition == GLOBAL else local.partition)
         if lacks is not None:
-            topic, wanted, seen = lacks
-            far = "nothing" if seen is None else f"offset {seen}"
-            said = f"{local.name} has seen {far} of {topic}-{local.partition}, and not {wanted} yet."
+            far = "nothing" if lacks.seen is None else f"offset {lacks.seen}"
+            said = f"{local.name} has seen {far} of {lacks.topic}-{lacks.partition}, and not {lacks.wanted} yet."
             raise Problem(503, "not-up-to-bound", said, 1.0, position=position.offsets)
         if options.max_staleness_ms is None:
             return position, None
-        staleness = await self.answered(local, local.ask(local.staleness_ms), options.timeout_ms)
-        if staleness is None or staleness > options.max_staleness_ms:
-            old = "of unknown age" if staleness is None else f"up to {staleness} ms old"
-            raise Problem(503, "too-stale", f"{local.name} is {old}, not {options.max_staleness_ms} ms.", 1.0)
-        return position, staleness
+        return position, await self._age(local, options.max_staleness_ms, options.timeout_ms)
+
+    async def _age(self, local: LocalStore, most_ms: int, timeout_ms: int) -> int:
+        """How old a store is at most, if that is no more than it may be.
+
+        Raises:
+            Problem: it is older, or nobody knows.
+        """
+        if self._freshness is None:
+            isolation = self.instance.isolation or Isolation.READ_UNCOMMITTED
+            self._freshness = Freshness(self._door, isolation, self.now)
+        began = self.now()
+        try:
+            samples = await self._freshness.since(local.reads(), began - most_ms, timeout_ms)
+        except KafkaException as error:
+            raise Problem(503, "too-stale", f"How old {local.name} is cannot be told: {error}", 1.0) from error
+
+        def newest() -> Sample | None:
+            return next((each for each in samples if local.reached(each.ends)), None)
+
+        found = await self.answered(local, local.ask(newest), timeout_ms)
+        if found is None:
+            lacks = f"{local.name} does not have yet all that was in its topics {most_ms} ms ago."
+            raise Problem(503, "too-stale", lacks, 1.0)
+        return max(0, math.ceil(began - found.at_ms))
 
     async def read(self, local: LocalStore, question: Callable[[], T], options: Options) -> T:
         """By this thread where that is safe, else by the worker."""
@@ -173,6 +238,17 @@ class Answers:
         found = answer.result(0)
         local.check()
         return found
+
+
+def of_partition(request: Request, number: int) -> Request:
+    """The same question to one partition."""
+    given = {**request.query_params, "partition": str(number)}
+    return Request({**request.scope, "query_string": urlencode(given).encode()})
+
+
+def is_absent(answer: Response) -> bool:
+    """Does it say that a key is known to be absent?"""
+    return answer.status_code == 404 and problem_of(bytes(answer.body), 404).kind == ABSENT
 
 
 def any_thread(local: LocalStore) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from streams.clients.api import Isolation
 from streams.errors import (
     InvalidStateStorePartitionException,
     StateStoreMigratedException,
@@ -17,7 +19,7 @@ from streams.partition import partition_for
 from streams.serdes.base import AnySerde
 from streams.serdes.choose import choose
 from streams.state.local_store import INTERNAL, LocalStore, Restoring
-from streams.topology.node import BuiltTopology, SubTopology, TaskId
+from streams.topology.node import BuiltTopology, ProcessorNode, SinkNode, SourceNode, SubTopology, TaskId
 from streams.topology.store import StoreSpec
 from streams.world import SYSTEM, World
 
@@ -28,7 +30,10 @@ ANSWER_MS = 5_000
 
 
 class Stores(Protocol):
-    """The stores of one worker."""
+    """The stores of one worker, and what its tasks are shown of what they read."""
+
+    @property
+    def isolation(self) -> Isolation: ...
 
     def find(self, name: str, partition: int) -> LocalStore | Restoring | None: ...
 
@@ -158,15 +163,53 @@ class Instance:
         """Real names of the topics that a sub-topology reads by name."""
         return [self.topic_name(topic) for topic in sub.source_topics]
 
+    def read_by(self, name: str) -> tuple[list[str], list[re.Pattern[str]]]:
+        """What fills a store: real names of topics, and patterns of such names."""
+        sub = self.subs.get(name)
+        if sub is None:
+            sources = [each.source.topics for each in self.built.global_stores if each.store.name == name]
+            return [topic for each in sources if not isinstance(each, re.Pattern) for topic in each], []
+        sources = [node.topics for node in sub.nodes if isinstance(node, SourceNode)]
+        return self.topics(sub), [each for each in sources if isinstance(each, re.Pattern)]
+
     def is_global(self, name: str) -> bool:
         """Has every instance all of it?"""
         return name not in self.subs
+
+    def is_placed(self, name: str) -> bool:
+        """Are all its keys for certain where Kafka's default partitioner puts them? So where the application itself
+        writes all that the store is filled from, without another partitioner, and no processor of the user writes it.
+        Of topics that others write nobody knows."""
+        if self.is_global(name):
+            return True
+        sub, spec = self.subs[name], self.specs[name]
+        sinks = [
+            node for each in self.built.subtopologies for node in each.nodes if isinstance(node, SinkNode)
+        ]
+        for node in sub.nodes:
+            if isinstance(node, ProcessorNode) and name in node.stores:
+                return False
+            if isinstance(node, SourceNode):
+                topics = () if isinstance(node.topics, re.Pattern) else node.topics
+                if not topics or node.key_serde is not spec.key_serde:
+                    return False
+                if any(topic not in sub.repartition_topics for topic in topics):
+                    return False
+                if any(sink.topic in topics and sink.partitioner is not None for sink in sinks):
+                    return False
+        return True
 
     @property
     def known(self) -> Known | None:
         """What the worker knows that was told last."""
         told = [each.known for each in self._workers()]
         return max((each for each in told if each is not None), key=lambda each: each.generation, default=None)
+
+    @property
+    def isolation(self) -> Isolation | None:
+        """What tasks are shown of the topics that they read; None: no worker has begun."""
+        begun = [each.queryable for each in self._workers() if each.queryable is not None]
+        return begun[0].isolation if begun else None
 
     def count(self, name: str) -> int | None:
         """How many partitions a store has; None: nobody here knows yet."""

@@ -13,7 +13,8 @@ from streams.query.instance import GLOBAL, Instance
 from streams.record import TopicPartition
 from streams.serdes.base import Serde
 from streams.state.local_store import LocalStore, Restoring
-from streams.topology.node import SubTopology, TaskId
+from streams.topology.node import StepNode, SubTopology, TaskId
+from streams.topology.store import StoreSpec
 from streams.validation import shown
 
 KeyPartitioner = Callable[..., object]
@@ -179,6 +180,27 @@ def partition_lags(instance: Instance, admin: Admin) -> dict[str, dict[int, LagI
         behind = place.total - place.done if isinstance(place, Restoring) else 0
         found.setdefault(name, {})[partition] = LagInfo(max(0, end - behind), end)
     return found
+
+
+def watched(instance: Instance, spec: StoreSpec) -> tuple[str, bool]:
+    """The topic with all that comes into a store, and whether it is the store's own.
+
+    Raises:
+        IllegalArgumentException: there is none.
+    """
+    if not instance.is_global(spec.name):
+        topic = changelog_of(instance, instance.subs[spec.name], spec.name)
+        if topic is None:
+            raise IllegalArgumentException(f"{spec.name} has no changelog (logging is disabled): it cannot be watched.")
+        return topic, spec.source_topic is None
+    (filled,) = (each for each in instance.built.global_stores if each.store.name == spec.name)
+    topics, _ = instance.read_by(spec.name)
+    if not isinstance(filled.processor, StepNode):
+        raise IllegalArgumentException(
+            f"The global store {spec.name} is filled by a processor of the application, and no topic has what that "
+            f"puts there: it cannot be watched. Consume {', '.join(topics)}, or use a global table."
+        )
+    return topics[0], False
 
 
 def changelog_of(instance: Instance, sub: SubTopology, name: str) -> str | None:

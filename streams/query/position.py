@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 from streams.record import RecordMetadata, TopicPartition
 
 Offsets = Mapping[str, Mapping[int, int]]
+
+
+class Lack(NamedTuple):
+    """A record that is wanted and was not seen yet; `seen`: the last one that was."""
+
+    topic: str
+    partition: int
+    wanted: int
+    seen: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +80,18 @@ class Position:
         """There is nothing in it."""
         return not self.offsets
 
-    def lacks(self, bound: Position, partition: int) -> tuple[str, int, int | None] | None:
-        """What of a bound a partition of a store has not seen yet: topic, offset wanted, offset seen; None: nothing.
-        Other partitions are no business of this one."""
+    def lacks(self, bound: Position, partition: int | None) -> Lack | None:
+        """What of a bound a partition of a store has not seen yet; None: nothing. Other partitions are no business of
+        this one.
+
+        Args:
+            partition: None: the store has all of them, as a global one.
+        """
         for topic, rows in bound.offsets.items():
-            if partition in rows:
-                seen = self.offsets.get(topic, {}).get(partition)
-                if seen is None or seen < rows[partition]:
-                    return topic, rows[partition], seen
+            for number, wanted in rows.items():
+                seen = self.offsets.get(topic, {}).get(number)
+                if (partition is None or number == partition) and (seen is None or seen < wanted):
+                    return Lack(topic, number, wanted, seen)
         return None
 
 

@@ -112,7 +112,7 @@ def _answer(
     # Where it stands is looked at before it is read: what is read is as new as that, or newer.
     position = applied(place.applied())
     bound = request.position_bound.position
-    if position.lacks(bound, partition) is not None:
+    if position.lacks(bound, None if partition == GLOBAL else partition) is not None:
         said = (
             f"For store partition {partition}, the current position {position} is not yet up to the bound "
             f"{request.position_bound}"

@@ -24,25 +24,25 @@ from starlette.routing import Route
 
 from streams.clients.api import Door, Isolation
 from streams.errors import (
+    BrokerNotFoundException,
     IllegalArgumentException,
     InvalidStateStoreException,
+    RetriableException,
     RetryAfterException,
     UnknownStateStoreException,
 )
 from streams.http.problem import Problem
-from streams.query.answers import FORWARDED, Answers, Options
+from streams.query.answers import ABSENT, FORWARDED, Answers, Options, is_absent
 from streams.query.instance import GLOBAL, Instance
-from streams.query.metadata import changelog_of
+from streams.query.metadata import watched
 from streams.query.paged import PAGING, Paged
 from streams.query.position import Position, applied
 from streams.query.reading import PAGE
 from streams.query.scans import Found, scanned, single
 from streams.query.texts import Cursor, key_bytes, position_of, read_cursor, written_position
 from streams.query.watch import Gone, Watch, changes, read_positions
-from streams.record import TopicPartition
 from streams.serdes.json import as_json
 from streams.state.local_store import LocalStore
-from streams.topology.node import SourceNode
 from streams.topology.store import StoreSpec
 from streams.validation import shown
 
@@ -75,7 +75,7 @@ class StoreRoutes:
         self._door = door
         self._watches: dict[str, Watch] = {}
         self._summary = summary
-        self._answers = Answers(instance, token)
+        self._answers = Answers(instance, token, door)
         self.routes = [
             Route("/stores/{store}/keys/{key:path}", self._key),  # the first that is tried, since most ask it
             Route("/state", self._state),
@@ -135,7 +135,18 @@ class StoreRoutes:
             found = await self._answers.read(local, lambda: question(local, key, options.committed), options)
             return self._shown(found, position, staleness, options)
 
-        return await self._answers.by_owner(request, lambda: instance.partition(spec.name, key, serde), here, options)
+        only = self._only(request, spec)
+
+        def where() -> int | None:
+            return instance.partition(spec.name, key, serde) if only is None else only
+
+        answer = await self._answers.by_owner(request, where, here, options)
+        asked = where()
+        if options.forwarded or only is not None or asked is None or instance.is_placed(spec.name):
+            return answer
+        if is_absent(answer):  # unless whoever has written the topic puts keys elsewhere
+            return await self._answers.in_others(request, asked, here, options) or answer
+        return answer
 
     def _shown(self, found: Found, position: Position, staleness: int | None, options: Options) -> Response:
         headers = {
@@ -145,7 +156,7 @@ class StoreRoutes:
         if staleness is not None:
             headers["Streams-Staleness-Ms"] = str(staleness)
         if found.members is None:
-            response = Problem(404, "absent", found.absent, position=position.offsets).response()
+            response = Problem(404, ABSENT, found.absent, position=position.offsets).response()
             response.headers.update(headers)
             return response
         if options.raw:
@@ -180,21 +191,39 @@ class StoreRoutes:
         asked = urlencode([(name, value) for name, value in sorted(given.items()) if name not in PAGING])
         question = f"{request.url.path}?{asked}"
         cursor = Cursor(GLOBAL if instance.is_global(spec.name) else 0)
-        only = _whole(given.get("partition"), "partition")
-        if raw is not None:
+        only = self._only(request, spec)
+        sure = raw is None or only is not None or options.forwarded or instance.is_placed(spec.name)
+        if raw is not None and only is None:
             only = self._partition_of(spec, raw)
         if only is not None:
             cursor = Cursor(only)
         if given.get("cursor"):
             cursor = read_cursor(given["cursor"], question, fingerprint)
-        count = instance.count(spec.name)
-        if count is not None and cursor.partition >= count:
-            raise IllegalArgumentException(f"{spec.name} has {count} partitions, no {cursor.partition}.")
+            self._check_partition(cursor.partition, spec)
         limit = _whole(given.get("limit"), "limit")
+        most = PAGE if limit is None else min(limit, PAGE)
         pages = Paged(self._answers, request, spec, scan, options, question, fingerprint, only, limit)
-        first = await pages.page(cursor, PAGE if limit is None else min(limit, PAGE))
+        first = await pages.page(cursor, most)
+        if not sure and not first[0]:  # whoever has written the topic may have put the key elsewhere
+            cursor = Cursor(0)
+            pages = Paged(self._answers, request, spec, scan, options, question, fingerprint, None, limit)
+            first = await pages.page(cursor, most)
         headers = {"Streams-Order": "partition, then the bytes of keys", "X-Accel-Buffering": "no"}
         return StreamingResponse(pages.lines(cursor, first), headers=headers, media_type=NDJSON)
+
+    def _only(self, request: Request, spec: StoreSpec) -> int | None:
+        """The only partition that is asked; None: whichever it may be."""
+        only = _whole(request.query_params.get("partition"), "partition")
+        if only is not None and self._instance.is_global(spec.name):
+            return GLOBAL
+        if only is not None:
+            self._check_partition(only, spec)
+        return only
+
+    def _check_partition(self, number: int, spec: StoreSpec) -> None:
+        count = self._instance.count(spec.name)
+        if count is not None and number >= count:
+            raise IllegalArgumentException(f"{spec.name} has {count} partitions, no {number}.")
 
     def _partition_of(self, spec: StoreSpec, key: bytes) -> int:
         found = self._instance.partition(spec.name, key, self._instance.serdes(spec)[0])
@@ -224,20 +253,16 @@ class StoreRoutes:
         spec = self._spec(request)
         given, instance = request.query_params, self._instance
         serde, values = instance.serdes(spec)
-        topic = None if instance.is_global(spec.name) else changelog_of(instance, instance.subs[spec.name], spec.name)
-        if topic is None or spec.source_topic is not None:
-            what = "is a global store" if instance.is_global(spec.name) else "has no changelog of its own"
-            raise IllegalArgumentException(f"{spec.name} {what}: consume its topic instead of watching it.")
-        count = instance.count(spec.name)
-        if count is None:
-            raise Problem(503, "not-assigned", f"How many partitions {spec.name} has is not known yet.", 1.0)
+        topic, is_own = watched(instance, spec)
+        isolation = Isolation.READ_COMMITTED if is_own else instance.isolation
+        if isolation is None:
+            raise Problem(503, "not-assigned", "This instance has no worker yet.", 1.0)
         prefix = key_bytes(given["prefix"], serde, given.get("key_format", "text")) if given.get("prefix") else b""
         seen = request.headers.get("last-event-id") or given.get("position")
         since = None if not seen else read_positions(seen)
         watch = self._watches.get(spec.name)
         if watch is None:
-            partitions = [TopicPartition(topic, number) for number in range(count)]
-            watch = Watch(self._door(), Isolation.READ_COMMITTED, partitions, changes(spec, serde, values))
+            watch = Watch(self._door(), isolation, topic, changes(spec, serde, values))
             self._watches[spec.name] = watch
         events = watch.events(prefix, since)
         try:
@@ -284,20 +309,16 @@ class StoreRoutes:
         )
 
     def _check_topics(self, bound: Position, spec: StoreSpec) -> None:
-        if bound.is_empty or self._instance.is_global(spec.name):
+        if bound.is_empty:
             return
-        sub = self._instance.subs[spec.name]
-        read = self._instance.topics(sub)
-        patterns = [
-            node.topics for node in sub.nodes if isinstance(node, SourceNode) and isinstance(node.topics, re.Pattern)
-        ]
+        read, patterns = self._instance.read_by(spec.name)
         for topic in bound.offsets:
             if topic not in read and not any(each.fullmatch(topic) for each in patterns):
                 raise Problem(
                     400,
                     "topic-not-read",
                     f"min_position names {topic}, which the sub-topology of {spec.name} does not read. It reads "
-                    f"{', '.join(read)}.",
+                    f"{', '.join([*read, *(each.pattern for each in patterns)])}.",
                 )
 
 
@@ -309,6 +330,8 @@ def explained(error: Exception, instance: Instance) -> Problem:
         return Problem(404, "unknown-store", str(error), stores=sorted(instance.specs))
     if isinstance(error, IllegalArgumentException):
         return Problem(400, "wrong-request", str(error))
+    if isinstance(error, RetriableException | BrokerNotFoundException):
+        return Problem(503, "engine", f"The engine does not answer as it should: {error}", 1.0)
     if isinstance(error, InvalidStateStoreException):
         return Problem(503, "retry-later", str(error), error.seconds if isinstance(error, RetryAfterException) else 1.0)
     log.error("A query failed.", exc_info=error)

@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self, get_origin
 
-from streams.errors import IllegalArgumentException, InvalidStateStoreException, NullPointerException
+from streams.errors import (
+    IllegalArgumentException,
+    InvalidStateStoreException,
+    NotYetBuiltException,
+    NullPointerException,
+)
 from streams.operators.base import StoreAccess
 from streams.query import composite
 from streams.query.instance import ANSWER_MS, Instance
@@ -71,8 +76,8 @@ class StoreQueryParameters:
         store_name: the store.
         queryable_store_type: one of `QueryableStoreTypes`; None: what it is.
         partition: the only one that is wanted; None: all that are here.
-        stale_stores_enabled: also of tasks that do not run. They are not read here: there are no standby tasks yet, and
-            a store that is being restored would give wrong answers.
+        stale_stores_enabled: also of standby tasks, which there are not yet, and of stores that are being restored:
+            `store` refuses it.
     """
 
     store_name: str
@@ -181,8 +186,14 @@ def store_of(
         UnknownStateStoreException: there is none of that name.
         InvalidStateStoreException: it is of another kind.
         IllegalArgumentException: what was given is no kind.
+        NotYetBuiltException: stale stores are asked for.
     """
     spec = instance.spec(parameters.store_name)
+    if parameters.stale_stores_enabled:
+        raise NotYetBuiltException(
+            "enable_stale_stores() reads standby tasks, and there are none yet; what is being restored would be read "
+            "half. Leave it out."
+        )
     given = parameters.queryable_store_type
     wanted = natural(spec) if given is None else (get_origin(given) or given)
     kind = KINDS.get(wanted) if isinstance(wanted, type) else None

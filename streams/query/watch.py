@@ -1,7 +1,8 @@
-"""Watching a store: its changelog, read once for all who watch it here, from any instance.
+"""Watching a store: the topic that it is restored from, read once for all who watch it here, from any instance.
 
-The changelog is what the store is rebuilt from, so that nothing is missed whoever has the tasks; who comes back says up
-to where it has seen, and is told what came since. While nobody watches, nothing is read.
+That is the changelog, or the topic of a table whose source serves as such: all that comes into the store is there, so
+nothing is missed whoever has the tasks. Who comes back says up to where it has seen, and is told what came since. While
+nobody watches, nothing is read.
 
 All of a watch lives in the event loop. One thread reads, and hands over what has come.
 """
@@ -16,7 +17,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.clients.api import READER_DEFAULTS, Admin, Door, Isolation, Reader
-from streams.errors import IllegalArgumentException, KafkaException
+from streams.errors import IllegalArgumentException, KafkaException, UnknownTopicOrPartitionException
 from streams.record import RecordBatch, TopicPartition
 from streams.serdes.base import AnySerde
 from streams.serdes.json import as_json
@@ -49,7 +50,7 @@ class Change:
 
 
 def changes(spec: StoreSpec, key_serde: AnySerde, value_serde: AnySerde) -> Callable[[int, RecordBatch], list[Change]]:
-    """Makes changes of the batches of a store's changelog."""
+    """Makes changes of the batches of a store's changelog. What cannot be read is passed over, as no store has it."""
 
     def of(partition: int, batch: RecordBatch) -> list[Change]:
         found = []
@@ -59,10 +60,15 @@ def changes(spec: StoreSpec, key_serde: AnySerde, value_serde: AnySerde) -> Call
             if raw is None:
                 continue
             key, window = _apart(spec, raw)
-            told: dict[str, object] = {"key": key_serde.decode(key)}
-            if window is not None:
-                told["window"] = window
-            told["value"] = None if value is None else value_serde.decode(value)
+            told: dict[str, object] = {}
+            try:
+                told["key"] = key_serde.decode(key)
+                if window is not None:
+                    told["window"] = window
+                told["value"] = None if value is None else value_serde.decode(value)
+            except Exception as error:
+                log.warning("The record at offset %d of partition %d is not told: %s", offset, partition, error)
+                continue
             told["timestamp"] = timestamp
             found.append(Change(partition, offset, key, as_json(told)))
         return found
@@ -143,7 +149,7 @@ class Watch:
     Args:
         door: the engine.
         isolation: of the readers.
-        partitions: of the changelog.
+        topic: that the store is restored from.
         make: changes from batches.
     """
 
@@ -151,12 +157,12 @@ class Watch:
         self,
         door: Door,
         isolation: Isolation,
-        partitions: Sequence[TopicPartition],
+        topic: str,
         make: Callable[[int, RecordBatch], list[Change]],
     ) -> None:
         self._door = door
         self._isolation = isolation
-        self._partitions = partitions
+        self._topic = topic
         self._make = make
         self._watchers: set[Watcher] = set()
         self._positions: dict[int, int] = {}
@@ -201,7 +207,11 @@ class Watch:
         def opened() -> tuple[Reader, dict[int, int]]:
             admin: Admin = self._door.admin()
             try:
-                ends = admin.end_offsets(self._partitions, self._isolation)
+                described = admin.describe_topics([self._topic]).get(self._topic)
+                if described is None:
+                    raise UnknownTopicOrPartitionException(f"There is no topic {self._topic}.")
+                partitions = [TopicPartition(self._topic, number) for number in range(described.partitions)]
+                ends = admin.end_offsets(partitions, self._isolation)
             finally:
                 admin.close()
             reader = self._door.reader(self._isolation, READER_DEFAULTS)
@@ -223,7 +233,7 @@ class Watch:
                         made = self._make(partition, batch)
                         loop.call_soon_threadsafe(self._come, partition, made, batch.next_offset)
         except Exception as error:  # who watches comes back, and is told where it can be
-            log.warning("Watching %s has ended: %s", self._partitions[0].topic, error)
+            log.warning("Watching %s has ended: %s", self._topic, error)
             if self._reader is reader:
                 self._reader = None
         finally:
@@ -236,7 +246,7 @@ class Watch:
 
     def _missed(self, since: Mapping[int, int], upto: Mapping[int, int]) -> list[Change]:
         """What lies between two positions."""
-        topic = self._partitions[0].topic
+        topic = self._topic
         left = {TopicPartition(topic, p): upto[p] for p in since}
         found: list[Change] = []
         reader = self._door.reader(self._isolation, READER_DEFAULTS)

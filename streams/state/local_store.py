@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -66,7 +66,8 @@ class LocalStore:
         access: its serdes.
         lease: ends when the task is closed, aborted or moves.
         applied: up to where its task has its source partitions committed: the offsets of the next records.
-        staleness_ms: how old the committed state is at most, None where nobody can say; for the owner's thread.
+        reads: what its task reads.
+        reached: whether the committed state has all that lies before these offsets; for the owner's thread.
         ask: has a question answered by the owner.
         confirmed: the group has confirmed lately that the task is here.
     """
@@ -76,7 +77,8 @@ class LocalStore:
     access: StoreAccess[object]
     lease: Lease
     applied: Callable[[], Mapping[TopicPartition, int]]
-    staleness_ms: Callable[[], int | None]
+    reads: Callable[[], Collection[TopicPartition]]
+    reached: Callable[[Mapping[TopicPartition, int]], bool]
     ask: Ask
     confirmed: Callable[[], bool]
     key_value: Isolated[api.KeyValueReads] | None = None
@@ -117,12 +119,13 @@ def local_store(
     access: StoreAccess[object],
     lease: Lease,
     applied: Callable[[], Mapping[TopicPartition, int]],
-    staleness_ms: Callable[[], int | None],
+    reads: Callable[[], Collection[TopicPartition]],
+    reached: Callable[[Mapping[TopicPartition, int]], bool],
     ask: Ask,
     confirmed: Callable[[], bool],
 ) -> LocalStore:
     """See `LocalStore` for the arguments."""
-    made, store = LocalStore(spec, partition, access, lease, applied, staleness_ms, ask, confirmed), access.store
+    made, store = LocalStore(spec, partition, access, lease, applied, reads, reached, ask, confirmed), access.store
     if spec.kind in INTERNAL:
         return made
     if isinstance(store, api.KeyValueStore):

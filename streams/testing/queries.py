@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from streams.clients.api import Isolation
 from streams.record import TopicPartition
 from streams.runtime.group.membership import Endpoints
 from streams.runtime.state.stores import OpenStore
@@ -41,6 +42,8 @@ class DriverStores:
         self._globals = frozenset(each.store.name for each in built.global_stores)
         self.known = Known(0, Endpoints({}, {sub.id: 1 for sub in built.subtopologies}))
 
+    isolation = Isolation.READ_UNCOMMITTED
+
     @property
     def queryable(self) -> DriverStores:
         """It is its own."""
@@ -52,7 +55,15 @@ class DriverStores:
         if found is None or partition != (-1 if name in self._globals else 0):
             return None
         return local_store(
-            found.spec, partition, found.access, self._lease, self._applied, lambda: 0, _asked, lambda: True
+            found.spec,
+            partition,
+            found.access,
+            self._lease,
+            self._applied,
+            self._applied,
+            lambda ends: True,
+            _asked,
+            lambda: True,
         )
 
     def all(self, name: str) -> dict[int, LocalStore]:

@@ -366,10 +366,13 @@ class Inbox:
         """Records that wait."""
         return sum(queue.buffered for queue in self._queues.values())
 
-    @property
-    def caught_up(self) -> bool:
-        """All that was there at the last fetch has been processed."""
-        return all(not queue.batches and queue.caught_up() for queue in self._queues.values())
+    def caught_up_at(self) -> dict[TopicPartition, int]:
+        """The ends that were reached and before which nothing waits, though the last records may lie further before."""
+        return {
+            partition: queue.caught_up_at
+            for partition, queue in self._queues.items()
+            if queue.caught_up_at is not None and not queue.batches and queue.caught_up()
+        }
 
     @property
     def waiting(self) -> bool:

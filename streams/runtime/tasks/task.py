@@ -154,7 +154,6 @@ class StreamTask:
         self._entries: Mapping[str, SourceEntry] = {}
         self._merged = SourceEntry(_no_rows, _no_rows)
         self._positions: dict[TopicPartition, Position] = {}
-        self._fresh_at: int | None = None
         self.inbox.seek(positions or {})
         self._recall(positions or {})
 
@@ -410,15 +409,10 @@ class StreamTask:
 
     # committed
 
-    def staleness_ms(self, now: int) -> int | None:
-        """How old the committed state is at most (ms): since when there may have been input that is not in it. None: it
-        has not seen the end of its input yet.
-
-        Args:
-            now: wall clock in ms.
-        """
-        fresh = self._current.polled_at if not self.commit_needed and self.inbox.caught_up else self._fresh_at
-        return None if fresh is None else max(0, now - fresh)
+    def reached(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Has the committed state all that lies before these offsets?"""
+        seen = {} if self.commit_needed else self.inbox.caught_up_at()
+        return all(max(self.applied.get(p, 0), seen.get(p, 0)) >= end for p, end in ends.items())
 
     def committable(self) -> dict[TopicPartition, Position]:
         """The positions to be committed now; `committed` means these.
@@ -436,8 +430,6 @@ class StreamTask:
         self.inbox.committed(self._positions)
         if self._positions:
             self.applied = {**self.applied, **{p: position.offset for p, position in self._positions.items()}}
-        if self.inbox.caught_up:
-            self._fresh_at = self._current.polled_at
         self._positions = {}
         self.commit_requested = self.commit_needed = False
 

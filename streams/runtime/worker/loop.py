@@ -126,7 +126,8 @@ class Loop:
             closing: takes what is to be called at the end, and its arguments.
         """
         parts, settings, context = self._parts, self._settings, self._parts.context
-        door, isolation = parts.door, parts.guarantee.isolation or settings.isolation
+        door = parts.door
+        isolation = self._isolation = parts.guarantee.isolation or settings.isolation
         closing(parts.directory.close)
         self._admin = door.admin()
         closing(self._admin.close)
@@ -271,9 +272,15 @@ class Loop:
 
     def _queryable(self) -> Queryable:
         """What queries find here."""
-        built, clock, members = self._parts.built, self._clock, self.membership
+        built, members = self._parts.built, self.membership
         return Queryable(
-            built, self.tasks, self._globals, self.restorer, self._mailbox, lambda: members.is_confirmed, clock
+            built,
+            self.tasks,
+            self._globals,
+            self.restorer,
+            self._mailbox,
+            lambda: members.is_confirmed,
+            self._isolation,
         )
 
     def _drops_of_sends(self) -> Drop:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from streams.clock import Clock
+from streams.clients.api import Isolation
 from streams.runtime.state.stores import OpenStore
 from streams.runtime.tasks.restore import Restorer
 from streams.runtime.tasks.task import StreamTask
@@ -24,7 +24,7 @@ class Queryable:
         built: the topology.
         tasks, globals_, restorer, mailbox: of the worker.
         confirmed: the group has confirmed lately that the tasks are here.
-        clock: the wall clock.
+        isolation: what the tasks are shown of what they read.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Queryable:
         restorer: Restorer,
         mailbox: Mailbox,
         confirmed: Callable[[], bool],
-        clock: Clock,
+        isolation: Isolation,
     ) -> None:
         self._subs = {spec.name: sub.id for sub in built.subtopologies for spec in sub.stores}
         self._tasks = tasks
@@ -43,7 +43,7 @@ class Queryable:
         self._restorer = restorer
         self._mailbox = mailbox
         self._confirmed = confirmed
-        self._clock = clock
+        self.isolation = isolation
         self._made: dict[tuple[str, int], LocalStore] = {}
 
     def find(self, name: str, partition: int) -> LocalStore | Restoring | None:
@@ -97,7 +97,8 @@ class Queryable:
             store.access,
             task.lease,
             lambda: task.applied,
-            lambda: task.staleness_ms(self._clock.now_ms()),
+            lambda: task.partitions,
+            task.reached,
             self._mailbox.ask,
             confirmed,
         )

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from streams import KafkaStreams
+from streams import KafkaStreams, Repartitioned, StreamsBuilder
 from streams.clients import Producer, ProducerRecord
 from streams.errors import ConfigException
+from streams.partition import partition_for
+from streams.query.position import Position, PositionBound
+from streams.query.requests import KeyQuery, StateQueryRequest
+from streams.query.results import FailureReason
 from tests.streams.apps import TEXT, produce, topics, wait_for
 from tests.streams.query.asking import get, key, serving
 from tests.streams.query.test_queries import stores
@@ -234,6 +238,143 @@ def test_what_was_written_is_read_through_rebalances(servers: str, settings: dic
                 each.join()
     assert wrong == []
     assert asked[0] > 100
+
+
+def elsewhere(name: str, count: int) -> int:
+    """A partition in which Kafka's default partitioner does not put a key."""
+    return (partition_for(name.encode(), count) + 1) % count
+
+
+def test_a_key_that_its_writer_put_elsewhere_is_found_by_any_instance(servers: str, settings: dict[str, Any]) -> None:
+    """Who writes a topic may have a partitioner of its own: what is not where Kafka's puts it is looked for everywhere,
+    before anybody says that there is none."""
+    topics(servers, **{"in": 4})
+    names = NAMES[:12]
+    for name in names:
+        produce(servers, "in", [(name, "x")], timestamp=1_000, partition=elsewhere(name, 4))
+    with (
+        serving(tables(), servers, **settings) as (one, first),
+        serving(tables(), servers, **other(settings)) as (two, second),
+    ):
+        wait_for(lambda: len(one.tasks()) == len(two.tasks()) == 2)
+        wait_for(lambda: get(first, "/stores/counts/count").json.get("count") == len(names))
+        for endpoint in (first, second):
+            for name in names:
+                said = get(endpoint, key("counts", name))
+                assert (said.status, said.json["value"]) == (200, 1), said
+                windows = get(endpoint, f"/stores/windows/windows/{name}")
+                assert [line.get("value") for line in windows.lines] == [1, None]
+                there, home = elsewhere(name, 4), partition_for(name.encode(), 4)
+                assert get(endpoint, key("counts", name), partition=there).status == 200
+                missed = get(endpoint, key("counts", name), partition=home)
+                assert missed.status == 404 and missed.json["title"] == "absent"
+            assert get(endpoint, key("counts", "nobody")).json["title"] == "absent"
+            assert get(endpoint, "/stores/windows/windows/nobody").lines == [{"cursor": None}]
+            assert get(endpoint, key("counts", names[0]), partition=4).status == 400
+
+
+def test_a_key_that_may_be_at_an_instance_which_is_gone_is_not_called_absent(
+    servers: str, settings: dict[str, Any]
+) -> None:
+    topics(servers, **{"in": 2})
+    with (
+        serving(tables(), servers, **settings) as (one, first),
+        serving(tables(), servers, **other(settings)) as (two, _),
+    ):
+        wait_for(lambda: len(one.tasks()) == len(two.tasks()) == 1)
+        here = int(min(one.tasks()).partition("_")[2])
+        name = next(each for each in NAMES if partition_for(each.encode(), 2) == here)
+        wait_for(lambda: get(first, key("counts", name)).status == 404)
+        assert two._http is not None
+        two._http.close()  # it does not answer any more, and the group does not know
+        said = get(first, key("counts", name), timeout=200)
+        assert said.status == 503 and said.json["title"] == "unreachable" and said.headers["retry-after"]
+        assert get(first, key("counts", name), partition=here).status == 404
+
+
+def test_what_the_application_has_placed_itself_is_asked_for_once(servers: str, settings: dict[str, Any]) -> None:
+    builder = StreamsBuilder()
+    stream = builder.stream("in", key_serde=TEXT, value_serde=TEXT)
+    stream.group_by(lambda key, value: value, key_serde=TEXT, value_serde=TEXT).count(store="own")
+    stream.group_by_key(key_serde=TEXT, value_serde=TEXT).count(store="others")
+    by_length = Repartitioned(key_serde=TEXT, value_serde=TEXT, partitioner=lambda _, key, v, count: len(key) % count)
+    stream.repartition(by_length).group_by_key(key_serde=TEXT, value_serde=TEXT).count(store="by-length")
+    topics(servers, **{"in": 2})
+    produce(servers, "in", [(name, name) for name in ("a", "ab", "abc", "abcd")])
+    with serving(builder, servers, **settings) as (app, endpoint):
+        placed = {name: app._instance.is_placed(name) for name in ("own", "others", "by-length")}
+        assert placed == {"own": True, "others": False, "by-length": False}
+        for name in ("a", "ab", "abc", "abcd"):
+            wait_for(lambda: get(endpoint, key("by-length", name)).status == 200)  # noqa: B023
+        assert get(endpoint, key("by-length", "abcde")).status == 404
+
+
+def test_no_answer_is_older_than_it_may_be(servers: str, settings: dict[str, Any]) -> None:
+    """One writes numbers, and notes when each had arrived; the application stops for a while now and then."""
+    topics(servers, **{"in": 1})
+    builder = tables()
+    builder.stream("stop", key_serde=TEXT, value_serde=TEXT).foreach(lambda key, value: time.sleep(0.3))
+    topics(servers, stop=1)
+    most_ms = 150
+    arrived: list[float] = []  # of each number, when
+    done = threading.Event()
+    config = {"bootstrap.servers": servers, "key.serializer": TEXT, "value.serializer": TEXT}
+
+    def write() -> None:
+        with Producer(config) as producer:
+            while not done.is_set():
+                producer.send(ProducerRecord("in", str(len(arrived)), "k")).result()
+                arrived.append(time.monotonic())
+                if len(arrived) % 100 == 0:
+                    producer.send(ProducerRecord("stop", "now", "k")).result()
+
+    with serving(builder, servers, **settings) as (_, endpoint):
+        writer = threading.Thread(target=write)
+        writer.start()
+        seen: dict[int, int] = {}
+        try:
+            wait_for(lambda: get(endpoint, key("latest", "k")).status == 200)
+            end = time.monotonic() + 5
+            while time.monotonic() < end or len(seen) < 2:
+                asked = time.monotonic()
+                said = get(endpoint, key("latest", "k"), max_staleness=f"{most_ms}ms", timeout=100)
+                seen[said.status] = seen.get(said.status, 0) + 1
+                if said.status == 200:
+                    old = [number for number, at in enumerate(list(arrived)) if at < asked - most_ms / 1000]
+                    assert int(said.json["value"]) >= (old[-1] if old else 0)
+                    assert int(said.headers["streams-staleness-ms"]) <= most_ms
+                else:
+                    assert said.status == 503 and said.json["title"] in ("too stale", "retry later"), said
+        finally:
+            done.set()
+            writer.join()
+    assert seen[200] > 10, seen
+
+
+def test_a_global_store_has_what_was_written_when_it_is_asked_by_position(
+    servers: str, settings: dict[str, Any]
+) -> None:
+    topics(servers, **{"in": 1, "names": 3})
+    builder = StreamsBuilder()
+    builder.global_table("names", key_serde=TEXT, value_serde=TEXT, store="names")
+    builder.stream("in", key_serde=TEXT, value_serde=TEXT).to("out", key_serde=TEXT, value_serde=TEXT)
+    config = {"bootstrap.servers": servers, "key.serializer": TEXT, "value.serializer": TEXT}
+    with serving(builder, servers, **settings) as (app, endpoint), Producer(config) as producer:
+        for number in range(60):
+            name = f"n-{number % 5}"
+            sent = producer.send(ProducerRecord("names", str(number), name)).result()
+            position = f"names:{sent.partition}:{sent.offset}"
+            said = get(endpoint, key("names", name), min_position=position, timeout=30_000)
+            assert (said.status, said.json["value"]) == (200, str(number)), said
+            bound = PositionBound.at(Position.of_record(sent).with_component("names", sent.partition, sent.offset + 1))
+            asked = StateQueryRequest.in_store("names").with_query(KeyQuery.with_key(name)).with_position_bound(bound)
+            result = app.query(asked).global_result
+            assert result is not None and result.failure_reason is FailureReason.NOT_UP_TO_BOUND
+        late = get(endpoint, key("names", "n-1"), min_position="names:0:99999", timeout=50)
+        assert late.status == 503 and late.json["title"] == "not up to bound"
+        assert "of names-0" in late.json["detail"]
+        wrong = get(endpoint, key("names", "n-1"), min_position="in:0:1")
+        assert wrong.status == 400 and "does not read" in wrong.json["detail"]
 
 
 def test_a_cursor_goes_through_rebalances_without_gap_or_double(servers: str, settings: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from streams.errors import (
     IllegalStateException,
     InvalidStateStoreException,
     InvalidStateStorePartitionException,
+    NotYetBuiltException,
     NullPointerException,
     RetryAfterException,
     StreamsNotStartedException,
@@ -171,6 +172,8 @@ def test_wrong_questions_are_refused_by_name(servers: str, settings: dict[str, A
             app.store("counts", ReadOnlyWindowStore)
         with pytest.raises(IllegalArgumentException, match="Queries read"):
             app.store("counts", Materialized)  # type: ignore[type-var]
+        with pytest.raises(NotYetBuiltException, match="there are none yet"):
+            app.store(StoreQueryParameters("counts").enable_stale_stores())
         with pytest.raises(NullPointerException):
             app.store("counts", ReadOnlyKeyValueStore[str, int]).get(None)  # type: ignore[arg-type]
         with pytest.raises(InvalidStateStorePartitionException, match="partition 7 for store counts does not exist"):

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.streams.apps import PATIENCE_S, produce, topics, wait_for
+from streams import Consumed, LogAndContinueExceptionHandler, Processor, Record, Stores, StreamsBuilder
+from tests.streams.apps import COUNT, PATIENCE_S, TEXT, produce, topics, wait_for
 from tests.streams.query.asking import get, key, serving
 from tests.streams.query.test_http import other
 from tests.streams.query.test_stores import tables
@@ -107,3 +108,39 @@ def test_what_cannot_be_watched_says_so(servers: str, settings: dict[str, Any]) 
         said = get(endpoint, "/stores/latest/watch", {"Last-Event-ID": "x"})
         assert said.status == 400 and "is no Last-Event-ID" in said.json["detail"]
         assert get(endpoint, "/stores/nothing/watch").status == 404
+
+
+class Passing(Processor[str, str, None, None]):
+    """Puts nothing anywhere."""
+
+    def process(self, record: Record[str, str]) -> None: ...
+
+
+def test_a_table_on_its_topic_and_a_global_table_are_watched_by_their_topics(
+    servers: str, settings: dict[str, Any]
+) -> None:
+    topics(servers, **{"in": 2, "names": 2, "filled": 1})
+    builder = StreamsBuilder()
+    builder.table("in", key_serde=TEXT, value_serde=COUNT, store="latest")
+    builder.global_table("names", key_serde=TEXT, value_serde=TEXT, store="names")
+    supplier = Stores.in_memory_key_value_store("filled")
+    store = Stores.key_value_store_builder(supplier, TEXT, TEXT)
+    builder.add_global_store(store, "filled", Consumed.with_(TEXT, TEXT), Passing)
+    settings["topology_optimization"] = "reuse.ktable.source.topics"
+    settings["deserialization_exception_handler"] = LogAndContinueExceptionHandler
+    with serving(builder, servers, **settings) as (_, endpoint):
+        with watching(endpoint, "/stores/latest/watch") as latest, watching(endpoint, "/stores/names/watch") as names:
+            produce(servers, "in", [("a", 1)], COUNT)
+            first = latest.next()
+            assert (first["key"], first["value"]) == ("a", 1) and first["timestamp"] > 0
+            produce(servers, "in", [("b", "no number")])  # which the application passes over, too
+            produce(servers, "in", [("c", 3)], COUNT)
+            assert latest.next()["key"] == "c"
+            produce(servers, "names", [("x", "one"), ("x", None)])
+            assert [names.next()["value"] for _ in range(2)] == ["one", None]
+            last = names.last
+        produce(servers, "names", [("y", "two")])
+        with watching(endpoint, "/stores/names/watch", last) as names:
+            assert names.next()["key"] == "y"
+        said = get(endpoint, "/stores/filled/watch")
+        assert said.status == 400 and "filled by a processor of the application" in said.json["detail"]
