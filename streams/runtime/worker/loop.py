@@ -126,8 +126,7 @@ class Loop:
             closing: takes what is to be called at the end, and its arguments.
         """
         parts, settings, context = self._parts, self._settings, self._parts.context
-        door = parts.door
-        isolation = self._isolation = parts.guarantee.isolation or settings.isolation
+        door, isolation = parts.door, parts.guarantee.isolation or settings.isolation
         closing(parts.directory.close)
         self._admin = door.admin()
         closing(self._admin.close)
@@ -272,16 +271,10 @@ class Loop:
 
     def _queryable(self) -> Queryable:
         """What queries find here."""
-        built, members = self._parts.built, self.membership
-        return Queryable(
-            built,
-            self.tasks,
-            self._globals,
-            self.restorer,
-            self._mailbox,
-            lambda: members.is_confirmed,
-            self._isolation,
-        )
+        parts, members = self._parts, self.membership
+        isolation = parts.guarantee.isolation or self._settings.isolation
+        found = self.tasks, self._globals, self.restorer, self._mailbox
+        return Queryable(parts.built, *found, lambda: members.is_confirmed, isolation)
 
     def _drops_of_sends(self) -> Drop:
         """Counts what the production exception handler lets go."""
