@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,8 +37,9 @@ def run(command: list[str], why: str) -> None:
         raise CannotRecord(f"{why} failed:\n{(done.stdout + done.stderr).strip()[-2000:]}")
 
 
-def prepare() -> list[str]:
-    """Fetches the jars and compiles the recorder where that is still to be done; gives the command that starts it.
+def prepare(program: Sequence[str] = ("Oracle", "-"), memory: str = "1g") -> list[str]:
+    """Fetches the jars and compiles the recorder where that is still to be done; gives the command that starts one of
+    its programs, by name with arguments.
 
     Raises `CannotRecord` naming the tool that is missing.
     """
@@ -54,7 +55,8 @@ def prepare() -> list[str]:
         javac = tool("javac", "it compiles the recorder (a JDK, not only a JRE)")
         CLASSES.mkdir(parents=True, exist_ok=True)
         run([javac, "-nowarn", "-cp", f"{JARS}/*", "-d", str(CLASSES), *map(str, sources)], "compiling the recorder")
-    return [java, "-XX:+UseSerialGC", "-Xmx1g", "-cp", f"{CLASSES}:{JARS}/*", "Oracle", "-"]
+    settings = ["-XX:+UseSerialGC", f"-Xmx{memory}"]
+    return [java, *settings, "-cp", f"{CLASSES}:{JARS}/*", *program]
 
 
 class Recorder:

@@ -109,15 +109,16 @@ class KafkaAdmin:
         answer = await self._cluster.ask(DescribeConfigsRequest(resources=asked, min_version=1))
         settings: dict[str, dict[str, str]] = {}
         for result in answer.results:
+            if result.error_code == UnknownTopicOrPartitionException.code:
+                continue  # deleted between the two questions
             _raise(result.error_code, result.error_message, result.resource_name)
             settings[result.resource_name] = {
                 config.name: config.value for config in result.configs if config.config_source == _OWN
             }
         return {
-            row.name: TopicDescription(
-                row.name, str(row.topic_id or ""), len(row.partitions), settings.get(row.name, {})
-            )
+            row.name: TopicDescription(row.name, str(row.topic_id or ""), len(row.partitions), settings[row.name])
             for row in rows
+            if row.name in settings
         }
 
     def create_topic(

@@ -11,7 +11,8 @@ from streams.record import TopicPartition
 from streams.runtime.group.assign import AssignSettings
 from streams.runtime.group.internal_topics import make_topics
 from streams.runtime.group.membership import Round, lead
-from streams.runtime.group.task_plan import TaskPlan, WantedTopic, plan_tasks
+from streams.runtime.group.task_plan import TaskPlan, WantedTopic, plan_tasks, source_topics
+from streams.topology.copartition import pattern_topics
 from streams.topology.node import BuiltTopology, TaskId
 
 log = logging.getLogger("streams.runtime.leader")
@@ -43,9 +44,11 @@ class ClusterMetadata:
         self._shared = shared
 
     def existing(self) -> dict[str, int]:
-        """Partitions of all topics there are."""
-        topics = self._admin.describe_topics(self._admin.list_topics())
-        return {name: topic.partitions for name, topic in topics.items()}
+        """Partitions of the topics that may be read: of all there are where a source is a pattern."""
+        names = source_topics(self._built, {}, self._prefix)
+        if any(pattern_topics(sub, {}) for sub in self._built.subtopologies):
+            names = self._admin.list_topics()
+        return {name: topic.partitions for name, topic in self._admin.describe_topics(names).items()}
 
     def task_plan(self) -> TaskPlan:
         """The tasks, by the topics there are now.

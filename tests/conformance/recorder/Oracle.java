@@ -450,6 +450,29 @@ public final class Oracle {
         return m;
     }
 
+    /** The case's topology; its settings are added to the properties. */
+    Topology topology(Properties p) {
+        p.putAll((Map) cs.getOrDefault("config", Map.of()));
+        for (Map.Entry<String, String> h : Map.of("processing.exception.handler", Handled.class.getName(),
+            "deserialization.exception.handler", "org.apache.kafka.streams.errors.LogAndContinueExceptionHandler").entrySet())
+            if ("log_and_continue".equals(p.get(h.getKey()))) p.put(h.getKey(), h.getValue());
+        p.replaceAll((k, v) -> v instanceof Long ? v.toString() : v);
+        for (String n : List.of("default.key.serde", "default.value.serde"))
+            if (p.containsKey(n)) p.put(n, p.get(n).equals("long") ? Serdes.LongSerde.class : p.get(n).equals("json") ? Lib.JsonSerde.class : Serdes.StringSerde.class);
+        if ("true".equals(p.get("ensure.explicit.internal.resource.naming"))) b = new StreamsBuilder(new TopologyConfig(new StreamsConfig(p)));
+        List<Map> steps = get(spec, "steps");
+        for (Map s : steps) {
+            step = get(s, "id");
+            Object t = run(s);
+            if (t == null) throw new IllegalStateException("nothing from " + s);
+            things.put(step, t);
+        }
+        step = null;
+        if ("topology".equals(spec.get("api"))) return low;
+        phase = "build";
+        return b.build(p);
+    }
+
     Map<String, Object> expect(Path state) {
         Map<String, Object> out = new LinkedHashMap<>();
         List<Object> outputs = new ArrayList<>();
@@ -460,25 +483,7 @@ public final class Oracle {
             p.put("application.id", APP);
             p.put("bootstrap.servers", "none:9092");
             p.put("state.dir", state.toString());
-            p.putAll((Map) cs.getOrDefault("config", Map.of()));
-            for (Map.Entry<String, String> h : Map.of("processing.exception.handler", Handled.class.getName(),
-                "deserialization.exception.handler", "org.apache.kafka.streams.errors.LogAndContinueExceptionHandler").entrySet())
-                if ("log_and_continue".equals(p.get(h.getKey()))) p.put(h.getKey(), h.getValue());
-            p.replaceAll((k, v) -> v instanceof Long ? v.toString() : v);
-            for (String n : List.of("default.key.serde", "default.value.serde"))
-                if (p.containsKey(n)) p.put(n, p.get(n).equals("long") ? Serdes.LongSerde.class : p.get(n).equals("json") ? Lib.JsonSerde.class : Serdes.StringSerde.class);
-            if ("true".equals(p.get("ensure.explicit.internal.resource.naming"))) b = new StreamsBuilder(new TopologyConfig(new StreamsConfig(p)));
-            List<Map> steps = get(spec, "steps");
-            for (Map s : steps) {
-                step = get(s, "id");
-                Object t = run(s);
-                if (t == null) throw new IllegalStateException("nothing from " + s);
-                things.put(step, t);
-            }
-            step = null;
-            Topology topology;
-            if ("topology".equals(spec.get("api"))) topology = low;
-            else { phase = "build"; topology = b.build(p); }
+            Topology topology = topology(p);
             if (!branches.isEmpty()) out.put("branches", branches);
             out.put("describe", topology.describe().toString());
             phase = "start";
