@@ -343,6 +343,10 @@ class FencedLeaderEpochException(RetriableException, code=74):
     """The partition has another leader by now."""
 
 
+class OffsetNotAvailableException(RetriableException, code=78):
+    """The leader does not know yet how far all replicas have the partition."""
+
+
 class CoordinatorLoadInProgressException(RetriableException, code=14):
     """The coordinator is still reading its log."""
 

@@ -52,8 +52,9 @@ CALL_TIMEOUT_MS = 30_000
 CONNECT_MS = 10_000
 NEVER = 2**63 - 1
 RETRY_MS = 50
-PASSING = {5, 6, 7, 9, 13, 14, 15, 16, 41, 72, 74}
-"""Numbers of errors that the next try may not meet: a leader or coordinator that moves, starts or is away."""
+PASSING = {5, 6, 7, 9, 13, 14, 15, 16, 41, 72, 74, 78}
+"""Numbers of errors that the next try may not meet: a leader or coordinator that moves, starts or is away, or does not
+know yet how far all replicas are."""
 LOST = {6, 13, 15, 16, 41, 74}
 """Those of them after which is asked anew who leads or coordinates."""
 GROUP, TRANSACTION = 0, 1
@@ -133,9 +134,11 @@ class Cluster:
     def call(self, work: Callable[[], Coroutine[object, object, T]], timeout_ms: int = CALL_TIMEOUT_MS) -> T:
         """As `run`, and again where what it met may pass: a leader or coordinator that moves, and, once this cluster
         has been reached, brokers that are away."""
-        deadline = self.world.monotonic_ms() + timeout_ms
+        deadline, last = self.world.monotonic_ms() + timeout_ms, None
         while True:
             left = int(deadline - self.world.monotonic_ms())
+            if left <= 0 and last is not None:
+                raise TimeoutException(f"No answer from Kafka in {timeout_ms} ms. The last was: {last}") from last
             try:
                 return self.run(work, max(1, left))
             except KafkaException as error:
@@ -144,8 +147,7 @@ class Cluster:
                 )
                 if not away and error.code not in PASSING:
                     raise
-                if left <= 0:
-                    raise TimeoutException(f"No answer from Kafka in {timeout_ms} ms. The last was: {error}") from error
+                last = error
                 self.world.sleep(RETRY_MS)
 
     def wake(self) -> None:
@@ -201,8 +203,8 @@ class Cluster:
                 theirs.NodeNotReadyError, theirs.Cancelled) as error:  # fmt: skip
             if not self._reached:
                 raise BrokerNotFoundException(
-                    f"{self._named(connection)}: the broker closed the connection at the first request. Does it ask "
-                    "for a login (security.protocol=SASL_SSL or SASL_PLAINTEXT)?"
+                    f"{self._named(connection)}: the connection was lost at the first request: {_said(error)}. Does "
+                    "the broker ask for a login (security.protocol=SASL_SSL or SASL_PLAINTEXT)?"
                 ) from error
             raise DisconnectException(f"{self._named(connection)}: the connection was lost: {error}") from error
         except theirs.IncompatibleBrokerVersion as error:
@@ -210,6 +212,8 @@ class Cluster:
                 f"{self._named(connection)}: the broker is too old for this; 3.0 is the oldest that works. {error}"
             ) from error
         except theirs.KafkaProtocolError as error:
+            if not self._reached:
+                raise BrokerNotFoundException(_no_broker(self._named(connection), error)) from error
             raise DisconnectException(f"{self._named(connection)}: an answer could not be read: {error}") from error
 
     async def brokers(self) -> list[int]:
@@ -306,6 +310,7 @@ class Cluster:
                 raise DisconnectException(f"{self._named(known)}: no connection: {_said(error)}") from error
         host, port = self._address(node)
         connection = self._connections[(node, lane)] = KafkaConnection(self._net, node_id=node, **self._settings)
+        connection.data_received = partial(_received, connection.data_received)
         try:
             await self._connect(connection, host, port)
         except BaseException:
@@ -362,10 +367,7 @@ class Cluster:
                 raise BrokerNotFoundException(
                     f"{where} speaks TLS. Set security.protocol=SSL, or SASL_SSL where it asks for a login."
                 ) from None
-            raise BrokerNotFoundException(
-                f"{where} does not speak as a Kafka broker does: {_said(error)}. Is it another service's port, or one "
-                "that asks for TLS or SASL (security.protocol)?"
-            ) from error
+            raise BrokerNotFoundException(_no_broker(where, error)) from error
 
     def _address(self, node: Node) -> tuple[str, int]:
         if isinstance(node, int):
@@ -394,6 +396,23 @@ def _refusal(error: Exception, mechanism: object) -> str:
     if isinstance(error, theirs.UnsupportedSaslMechanismError):
         return f"it does not take sasl.mechanism={mechanism}"
     return str(error.args[0] if error.args else error).removeprefix(f"{type(error).__name__}: ").rstrip(".")
+
+
+def _received(receive: Callable[[bytes], None], data: bytes) -> None:
+    """Takes what has come. Whatever is met in an answer that is none ends the connection: nobody waits behind it."""
+    try:
+        receive(data)
+    except theirs.KafkaProtocolError:
+        raise
+    except Exception as error:
+        raise theirs.KafkaProtocolError(f"Unable to decode response: {_said(error)}") from error
+
+
+def _no_broker(where: str, error: BaseException) -> str:
+    return (
+        f"{where} does not speak as a Kafka broker does: {_said(error)}. Is it another service's port, or one that "
+        "asks for TLS or SASL (security.protocol)?"
+    )
 
 
 def _said(error: BaseException) -> str:

@@ -167,6 +167,10 @@ class KafkaReader:
     def _taken(self, messages: list[Message]) -> list[Fetched]:
         found: list[Fetched] = []
         for partition, records, errors in runs(messages):
+            if partition is None:
+                for said in filter(None, map(Message.error, errors)):
+                    self._trouble(said)
+                continue
             if partition not in self._positions or partition in self._resting:
                 continue
             batch = columns(records) if records else None
@@ -281,15 +285,16 @@ def _native(partitions: Iterable[TopicPartition]) -> list[native.TopicPartition]
     return [native.TopicPartition(*each) for each in partitions]
 
 
-def runs(messages: list[Message]) -> list[tuple[TopicPartition, list[Message], list[Message]]]:
-    """The messages by partition: its records, and what is none of them (ends, errors), each in their order."""
+def runs(messages: list[Message]) -> list[tuple[TopicPartition | None, list[Message], list[Message]]]:
+    """The messages by partition: its records, and what is none of them (ends, errors), each in their order. None: what
+    librdkafka says of all together."""
     plain = not any(map(Message.error, messages))
     numbers = list(map(Message.partition, messages))
     if plain and numbers.count(numbers[0]) == len(numbers):
         topics = list(map(Message.topic, messages))
         if topics.count(topics[0]) == len(topics):
             return [(_partition(messages[0]), messages, [])]
-    found: dict[TopicPartition, tuple[list[Message], list[Message]]] = {}
+    found: dict[TopicPartition | None, tuple[list[Message], list[Message]]] = {}
     for message in messages:
         partition = _partition(message)
         kept = found.get(partition)
@@ -299,10 +304,9 @@ def runs(messages: list[Message]) -> list[tuple[TopicPartition, list[Message], l
     return [(partition, records, errors) for partition, (records, errors) in found.items()]
 
 
-def _partition(message: Message) -> TopicPartition:
+def _partition(message: Message) -> TopicPartition | None:
     topic, number = message.topic(), message.partition()
-    assert topic is not None and number is not None
-    return TopicPartition(topic, number)
+    return None if topic is None or number is None else TopicPartition(topic, number)
 
 
 def columns(messages: Sequence[Message]) -> RecordBatch:

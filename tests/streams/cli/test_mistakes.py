@@ -72,10 +72,6 @@ OPTIONS = {
         ("--bootstrap-servers", "nonsense"),
         ("KafkaException: bootstrap.servers=nonsense is none of local://DIR, memory://NAME, host:port.",),
     ),
-    "an address of Apache Kafka": (
-        ("--bootstrap-servers", "localhost:9092"),
-        ("NotYetBuiltException: ", "Use local://DIR, the bundled engine"),
-    ),
     "a setting that is misspelt": (
         ("--config", "commit.intervall.ms=5"),
         ("ConfigException: Unknown configuration commit.intervall.ms. Did you mean commit.interval.ms?",),
@@ -128,6 +124,18 @@ def test_a_mistake_in_an_option(
     assert result.exit_code == 2
     assert [words for words in says if words not in result.output] == [], result.output
     assert "Traceback" not in result.output
+
+
+def test_an_address_where_no_broker_of_kafka_listens(command: Command, tmp_path: Path) -> None:
+    pytest.importorskip("confluent_kafka")
+    pytest.importorskip("kafka")
+    path = tmp_path / "job.py"
+    path.write_text(GOOD, "utf-8")
+    for typed in (("run", str(path), "--application-id", "job"), ("topics", "list")):
+        result = command(*typed, engine="127.0.0.1:1")
+        assert result.exit_code == 1
+        assert "streams-app: BrokerNotFoundException: 127.0.0.1:1: no broker could be reached" in result.output
+        assert "Traceback" not in result.output
 
 
 @pytest.mark.usefixtures("words")

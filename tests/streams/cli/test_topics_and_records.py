@@ -260,8 +260,3 @@ def test_commands_that_come_later_say_so(command: Command, name: str) -> None:
     for rest in ((), ("word-count",), ("--help",)):
         result = command(name, *rest)
         assert result.exit_code == 2 and f"The command {name!r} is not built yet." in result.output
-
-
-def test_kafka_is_not_built_yet_and_says_so(command: Command) -> None:
-    result = command("topics", "list", engine="localhost:9092")
-    assert result.exit_code == 2 and "not built yet" in result.output
