@@ -1,4 +1,4 @@
-"""The command line: `list`, `run`, `growth`, `catch-up`, `java`, `peers`, `pauses`, `restart`."""
+"""The command line: `list`, `run`, `growth`, `catch-up`, `java`, `peers`, `pauses`, `queries`, `restart`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from benchmarks import (
     latency,
     page,
     pauses,
+    queries,
     restart,
     restore,
     scaling,
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     curves.add_argument("--write", action="store_true", help="the table goes into docs/benchmarks.md")
     catch_up.add_arguments(commands.add_parser("catch-up", help="a back-fill by real processes, all of it compared"))
     pauses.add_arguments(commands.add_parser("pauses", help="how long one client of the broker waits for others"))
+    queries.add_arguments(commands.add_parser("queries", help="how long answers over HTTP take meanwhile"))
     restart.add_arguments(commands.add_parser("restart", help="after kill -9, with much state: to the first record"))
     beside_java.add_arguments(commands.add_parser("java", help="beside Java's Kafka Streams, in turns"))
     beside_peers.add_arguments(commands.add_parser("peers", help="beside quixstreams and bytewax, in turns"))
@@ -105,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return beside_java.main(given)
     if given.command == "restart":
         return restart.main(given)
+    if given.command == "queries":
+        return queries.main(given)
     if given.command == "pauses":
         return pauses.main(given)
     print(aligned([(name, title) for name, (title, _) in benchmarks().items()]))

@@ -1,12 +1,19 @@
-"""`python -m tests.crash run`, `calls`, `damage`, `fuzz`, `soak`: see the modules of these names."""
+"""`python -m tests.crash run`, `calls`, `damage`, `fuzz`, `queries`, `soak`: see the modules of these names."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.crash import calls, damage, fuzz, run, soak
+from tests.crash import calls, damage, fuzz, queries, run, soak
 
-COMMANDS = {"run": run.main, "calls": calls.main, "damage": damage.main, "fuzz": fuzz.main, "soak": soak.main}
+COMMANDS = {
+    "run": run.main,
+    "calls": calls.main,
+    "damage": damage.main,
+    "fuzz": fuzz.main,
+    "queries": queries.main,
+    "soak": soak.main,
+}
 
 if __name__ == "__main__":
     command = COMMANDS.get("".join(sys.argv[1:2]))

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from streams.cli.main import arguments_of, cli
 from streams.clients import Admin
 from tests.engines import local_engine, until
+from tests.kafka_broker import free_port
 from tests.streams.apps import produce, topics, wait_for
 from tests.streams.cli.test_workers import workers
 from tests.streams.query.asking import get, key, serving
@@ -138,12 +139,3 @@ def test_a_supervisor_listens_and_has_its_workers_answer(tmp_path: Path, address
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log.read_text("utf-8")
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        number: int = made.getsockname()[1]
-        return number
