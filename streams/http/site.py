@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Router
 from starlette.types import Message, Receive, Scope, Send
@@ -52,7 +53,12 @@ class Site:
         try:
             if request.url.path not in self._open_to_all:
                 self._admit(request)
-            await self._router(scope, receive, sent)
+            await self._router({**scope, "app": self}, receive, sent)  # so that it raises what it refuses
+        except HTTPException as refusal:
+            allowed = (refusal.headers or {}).get("Allow", "")
+            said = f"{request.method} is not for {request.url.path}: {allowed}."
+            problem = Problem(refusal.status_code, "wrong-method", said)
+            await problem.response()(scope, receive, send)
         except Exception as error:
             if begun:
                 raise

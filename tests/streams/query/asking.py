@@ -29,12 +29,14 @@ class Said(NamedTuple):
         return [json.loads(line) for line in self.body.splitlines()]
 
 
-def get(endpoint: str, path: str, headers: Mapping[str, str] | None = None, **query: object) -> Said:
+def get(
+    endpoint: str, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", **query: object
+) -> Said:
     """Asks one instance."""
     host, _, port = endpoint.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE_S)
     try:
-        connection.request("GET", path + ("?" + urlencode(query) if query else ""), headers=dict(headers or {}))
+        connection.request(method, path + ("?" + urlencode(query) if query else ""), headers=dict(headers or {}))
         answer = connection.getresponse()
         return Said(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
     finally:

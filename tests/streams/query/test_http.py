@@ -155,6 +155,13 @@ def test_wrong_requests_are_refused_by_name(servers: str, settings: dict[str, An
         refused("/stores/counts/range", 400, "has 1 partitions, no 7", partition="7")
         late = get(endpoint, key("counts", "a"), min_position="in:0:99", timeout=50)
         assert late.status == 503 and late.headers["retry-after"] == "1" and late.json["title"] == "not up to bound"
+        refused(key("windows", "a"), 400, "a key has several windows: give start=")
+        refused(key("sessions", "a"), 400, "a key has several sessions: give start= and end=")
+        refused(key("windows", "a"), 400, "Invalid start 'soon'", start="soon")
+        refused(key("counts", "a"), 400, "Invalid duration '-1'", max_staleness="-1")
+        refused(key("counts", "a"), 400, "Invalid timeout", timeout="long")
+        posted = get(endpoint, key("counts", "a"), method="POST")
+        assert (posted.status, posted.json["title"]) == (405, "wrong method") and "GET" in posted.json["detail"]
         strange = get(endpoint, key("counts", "a"), {"Host": "evil.example:80"})
         assert strange.status == 403
     another = stores()
