@@ -15,6 +15,7 @@ from streams.partition import partition_for
 from streams.query.position import Position, PositionBound
 from streams.query.requests import KeyQuery, StateQueryRequest
 from streams.query.results import FailureReason
+from streams.record import TopicPartition
 from tests.streams.apps import TEXT, produce, topics, wait_for
 from tests.streams.query.asking import get, key, serving
 from tests.streams.query.test_queries import stores
@@ -168,6 +169,44 @@ def test_wrong_requests_are_refused_by_name(servers: str, settings: dict[str, An
     with serving(another, servers, **other(settings)) as (_, endpoint):
         said = get(endpoint, "/stores/counts/range", cursor=cursor)
         assert said.status == 400 and "cursor of another topology" in said.json["detail"]
+
+
+class Holding:
+    """A restore listener that holds the restore after its first records, until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def on_restore_start(self, partition: TopicPartition, store: str, start: int, end: int) -> None: ...
+
+    def on_batch_restored(self, partition: TopicPartition, store: str, end: int, count: int) -> None:
+        self.begun.set()
+        assert self.go_on.wait(60)
+
+    def on_restore_end(self, partition: TopicPartition, store: str, total: int) -> None: ...
+
+
+def test_a_store_that_is_being_restored_says_how_far(servers: str, settings: dict[str, Any]) -> None:
+    topics(servers, **{"in": 1})
+    produce(servers, "in", [(name, "x") for name in NAMES])
+    with serving(tables(), servers, **settings) as (_, endpoint):
+        wait_for(lambda: get(endpoint, "/stores/counts/count").json.get("count") == len(NAMES))
+    app = KafkaStreams(
+        tables(), application_id="app", bootstrap_servers=servers, http="127.0.0.1:0", **other(settings)
+    )
+    holding = Holding()
+    app.set_global_state_restore_listener(holding)
+    with app:
+        assert holding.begun.wait(60)
+        said = get(app.endpoint, key("counts", NAMES[0]), timeout=50)
+        assert (said.status, said.json["title"]) == (503, "restoring") and said.headers["retry-after"]
+        assert said.json["to_restore"] == len(NAMES) and 0 <= said.json["restored"] <= len(NAMES)
+        assert f"of {len(NAMES):,} records" in said.json["detail"]
+        here = get(app.endpoint, "/stores/counts").json["here"]["0"]
+        assert here["state"] == "RESTORING" and here["to_restore"] == len(NAMES)
+        assert get(app.endpoint, "/stores/counts/range", timeout=50).status == 503
+        holding.go_on.set()
+        wait_for(lambda: get(app.endpoint, key("counts", NAMES[0])).status == 200)
 
 
 def test_a_token_is_needed_and_opens(servers: str, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
