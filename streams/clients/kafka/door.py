@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ from streams.clients.kafka.transactional_writer import KafkaTransactionalWriter
 from streams.clients.kafka.writer import KafkaWriter
 from streams.world import SYSTEM, World
 
+LIBRDKAFKA = logging.getLogger("librdkafka")
+LIBRDKAFKA.setLevel(logging.CRITICAL + 1)  # what it meets is raised, or told once, by us
 T = TypeVar("T", Admin, GroupLink, Reader, Writer, TransactionalWriter)
 
 
@@ -86,7 +89,13 @@ class KafkaDoor:
         return each
 
     def _native(self) -> dict[str, object]:
-        return {**self._connecting.librdkafka, "bootstrap.servers": self.address, "client.id": self._client_id}
+        own = {
+            "bootstrap.servers": self.address,
+            "client.id": self._client_id,
+            "metadata.recovery.strategy": "none",  # librdkafka 2.16 stands still for ever while it looks all up anew
+            "logger": LIBRDKAFKA,
+        }
+        return {**self._connecting.librdkafka, **own}
 
     def _producing(self) -> dict[str, object]:
         return {**self._native(), **self._connecting.producing}

@@ -6,7 +6,6 @@ wait, in slices of `SLICE_S` as nothing can end that wait, and then for all that
 
 from __future__ import annotations
 
-import logging
 import re
 from array import array
 from collections import deque
@@ -38,7 +37,6 @@ WATERMARKS_S = 5.0
 _MISSING = (3, KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC)
 _NOT_THERE = (*_MISSING, 29)
 _of_partition = re.compile(r"(\S+) \[(\d+)\]: ").match
-log = logging.getLogger("streams.clients.kafka")
 
 
 class KafkaReader:
@@ -76,8 +74,7 @@ class KafkaReader:
                 "queued.max.messages.kbytes": max(1_024, 2 * reading.max_bytes // 1_024),
                 "topic.metadata.propagation.max.ms": UNKNOWN_AFTER_MS,
                 "error_cb": self._trouble,
-            },
-            logger=log,
+            }
         )
         self._committed = isolation is Isolation.READ_COMMITTED
         self._positions: dict[TopicPartition, int] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, repeat
@@ -34,7 +33,6 @@ DUE_MS = 10
 """How soon somebody looks for reports, which nothing tells of."""
 OF_ONE_RECORD = {10, 18, 32, 87}
 """Numbers of errors that a broker gives a whole batch for what one record of it is."""
-log = logging.getLogger("streams.clients.kafka")
 
 
 class Reports:
@@ -324,8 +322,7 @@ class KafkaWriter:
                     "message.max.bytes": 1_000_000_000,  # the brokers decide
                     "topic.metadata.propagation.max.ms": 3_000,
                     "error_cb": self._trouble,
-                },
-                logger=log,
+                }
             )
         return self._producer
 
