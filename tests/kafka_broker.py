@@ -1,4 +1,4 @@
-"""A real Apache Kafka broker for tests: KRaft, one node, from Maven's jars alone. Needs Java 17 and Maven.
+"""Real Apache Kafka brokers for tests: KRaft, one node or several, from Maven's jars alone. Needs Java 17 and Maven.
 
 `KAFKA_VERSION` names another version than the usual one. `KAFKA_TEST_BROKER=host:port` lends one that runs already.
 """
@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
+import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,8 +18,10 @@ import subprocess
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -40,7 +45,6 @@ LOG4J = (
 )
 SETTINGS = {
     "process.roles": "broker,controller",
-    "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "num.partitions": "1",
     "default.replication.factor": "1",
@@ -53,7 +57,17 @@ SETTINGS = {
     "num.network.threads": "2",
     "num.io.threads": "2",
     "log.cleaner.dedupe.buffer.size": "4194304",
+    "broker.session.timeout.ms": "3000",  # one that was killed may not come back before
+    "broker.heartbeat.interval.ms": "500",
 }
+REPLICATED = {
+    "default.replication.factor": "3",
+    "min.insync.replicas": "2",
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+}
+"""Over `SETTINGS`, for three nodes: what is acknowledged is in two of them."""
 
 
 def missing() -> str | None:
@@ -73,30 +87,77 @@ def needed() -> None:
         pytest.skip(reason)
 
 
+class Node(NamedTuple):
+    """A node of a cluster.
+
+    Args:
+        number: its `node.id`.
+        controllers: the ports of all nodes' controllers, by their numbers.
+        identity: the cluster's.
+    """
+
+    number: int
+    controllers: Mapping[int, int]
+    identity: str
+
+    @classmethod
+    def all(cls, count: int) -> list[Node]:
+        """Those of a new cluster."""
+        controllers = {number: free_port() for number in range(1, count + 1)}
+        identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        return [cls(number, controllers, identity) for number in controllers]
+
+
 class KafkaBroker:
-    """One broker with a data directory of its own.
+    """One node, broker and controller, with a data directory of its own.
 
     Args:
         directory: for its data and logs.
         settings: of the broker, over `SETTINGS`.
         protocol: of its listener, as `SASL_PLAINTEXT`.
+        node: which of a cluster; None: it is one by itself.
+        proxy: where clients are told to find it, if that is not where it listens; brokers, and who takes no part in
+            that, have a listener of their own: `direct`.
+        java: options of Java.
     """
 
     def __init__(
-        self, directory: Path, settings: Mapping[str, str] | None = None, protocol: str = "PLAINTEXT"
+        self,
+        directory: Path,
+        settings: Mapping[str, str] | None = None,
+        protocol: str = "PLAINTEXT",
+        node: Node | None = None,
+        proxy: str = "",
+        java: Sequence[str] = ("-Xmx768m",),
     ) -> None:
         self._directory = directory
         self._classpath = f"{_jars()}/*"
-        port, control = free_port(), free_port()
-        listeners = f"{protocol}://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}"
-        protocols = f"CONTROLLER:PLAINTEXT,{protocol}:{protocol}"
+        self._options = java
+        node = node or Node.all(1)[0]
+        self.number = node.number
+        self.address = self.direct = f"127.0.0.1:{free_port()}"
+        control = f"CONTROLLER://127.0.0.1:{node.controllers[node.number]}"
+        listeners, advertised = [f"{protocol}://{self.address}", control], [f"{protocol}://{proxy or self.address}"]
+        protocols = {protocol: protocol, "CONTROLLER": "PLAINTEXT"}
+        if proxy:
+            self.direct = f"127.0.0.1:{free_port()}"
+            listeners.append(f"BROKERS://{self.direct}")
+            advertised.append(listeners[-1])
+            protocols["BROKERS"] = "PLAINTEXT"
+        controllers = node.controllers
+        if len(controllers) == 1:
+            alone, quorum = ["--standalone"], {"controller.quorum.bootstrap.servers": f"127.0.0.1:{controllers[1]}"}
+        else:
+            voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in controllers.items())
+            alone, quorum = [], {"controller.quorum.voters": voters}
         given = {
             **SETTINGS,
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{control}",
-            "listeners": listeners,
-            "advertised.listeners": listeners,
-            "inter.broker.listener.name": protocol,
-            "listener.security.protocol.map": protocols,
+            "node.id": str(node.number),
+            **quorum,
+            "listeners": ",".join(listeners),
+            "advertised.listeners": ",".join(advertised),
+            "inter.broker.listener.name": "BROKERS" if proxy else protocol,
+            "listener.security.protocol.map": ",".join(f"{name}:{how}" for name, how in protocols.items()),
             "log.dirs": str(directory / "data"),
             **(settings or {}),
         }
@@ -104,28 +165,40 @@ class KafkaBroker:
         self._properties = directory / "server.properties"
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
         (directory / "log4j2.xml").write_text(LOG4J)
-        identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        self._java("kafka.tools.StorageTool", "format", "--standalone", "-t", identity, "-c", str(self._properties))
+        self._java("kafka.tools.StorageTool", "format", *alone, "-t", node.identity, "-c", str(self._properties))
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
+    @property
+    def runs(self) -> bool:
+        """Does its process?"""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Starts it, and waits until it listens."""
+        self.launch()
+        self.await_start()
+
+    def launch(self) -> None:
+        """Starts it."""
         with (self._directory / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    "java", "-Xms128m", "-Xmx768m", "-XX:+UseSerialGC",
+                    "java", "-Xms128m", *self._options, "-XX:+UseSerialGC",
                     f"-Dlog4j2.configurationFile=file:{self._directory}/log4j2.xml",
                     "-cp", self._classpath, "kafka.Kafka", str(self._properties),
                 ],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
+
+    def await_start(self) -> None:
+        """Waits until it listens."""
         host, _, port = self.address.partition(":")
         deadline = time.monotonic() + START_S
         while True:
             with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1.0):
                 return
-            assert self._process.poll() is None, (self._directory / "broker.log").read_text()[-4_000:]
+            assert self.runs, (self._directory / "broker.log").read_text()[-4_000:]
             assert time.monotonic() < deadline, "the broker does not listen"
             time.sleep(0.1)
 
@@ -141,9 +214,50 @@ class KafkaBroker:
         assert self._process is not None
         self._process.send_signal(how)
 
+    def elected(self) -> tuple[int, int]:
+        """The last election of a controller that it knows of: its epoch, and who was elected, -1 while it goes on."""
+        told = self._directory / "data" / "__cluster_metadata-0" / "quorum-state"
+        try:
+            state = json.loads(told.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return 0, -1
+        return int(state["leaderEpoch"]), int(state["leaderId"])
+
     def _java(self, *command: str) -> None:
         done = subprocess.run(["java", "-cp", self._classpath, *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+class KafkaCluster:
+    """Nodes that are brokers and controllers, from one on; of three, each topic is on all, and two must have a record.
+
+    Args:
+        directory: an empty one.
+        nodes: how many.
+        settings: of all brokers, over `SETTINGS` and, for three, `REPLICATED`.
+    """
+
+    def __init__(self, directory: Path, nodes: int = 1, settings: Mapping[str, str] | None = None) -> None:
+        given = {**(REPLICATED if nodes > 1 else {}), **(settings or {})}
+
+        def made(node: Node) -> KafkaBroker:
+            own = directory / f"node-{node.number}"
+            own.mkdir(parents=True)
+            return KafkaBroker(own, given, node=node, java=("-Xmx400m", "-XX:TieredStopAtLevel=1"))
+
+        with ThreadPoolExecutor(nodes) as pool:  # one waits for the others
+            self.brokers = list(pool.map(made, Node.all(nodes)))
+        self.address = ",".join(broker.address for broker in self.brokers)
+
+    def controller(self) -> KafkaBroker:
+        """The active controller; while there is none, the one before."""
+        _, elected = max(broker.elected() for broker in self.brokers)
+        return next((broker for broker in self.brokers if broker.number == elected), self.brokers[0])
+
+    def close(self) -> None:
+        """Ends all of them."""
+        for broker in self.brokers:
+            broker.stop()
 
 
 @contextlib.contextmanager
@@ -160,12 +274,18 @@ def kafka_address(directory: Path) -> Iterator[str]:
         broker.stop()
 
 
+_ports = itertools.count(random.randrange(20_000))
+
+
 def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """A port on which nobody listens. It is none of those that the system takes for connections that go out: such a one
+    could be taken while a broker that is to come back to it is away."""
+    while True:
+        port = 12_000 + next(_ports) % 20_000
+        with contextlib.suppress(OSError), socket.socket() as found:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 def _jars() -> Path:

@@ -1,22 +1,17 @@
-"""`python -m tests.crash run`, `calls`, `damage`, `fuzz`, `queries`, `soak`: see the modules of these names."""
+"""`python -m tests.crash run`, `kafka`, `calls`, `damage`, `fuzz`, `queries`, `soak`: see the modules of these names.
+
+Each is imported when it is asked for: only what runs on Kafka needs its clients.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
-from tests.crash import calls, damage, fuzz, queries, run, soak
-
-COMMANDS = {
-    "run": run.main,
-    "calls": calls.main,
-    "damage": damage.main,
-    "fuzz": fuzz.main,
-    "queries": queries.main,
-    "soak": soak.main,
-}
+COMMANDS = {name: name for name in ("run", "calls", "damage", "fuzz", "queries", "soak")} | {"kafka": "on_kafka"}
 
 if __name__ == "__main__":
     command = COMMANDS.get("".join(sys.argv[1:2]))
     if command is None:
         sys.exit(f"python -m tests.crash {' | '.join(COMMANDS)}; --help after one says more")
-    sys.exit(command(sys.argv[2:]))
+    sys.exit(import_module(f"tests.crash.{command}").main(sys.argv[2:]))

@@ -6,6 +6,7 @@ PLANTED=no-stamp        and retried-refusal: see `tests.crash.planted`
 PLANTED=refused         the output of the second commit is refused, so that its tasks are aborted
 Several of these have commas between them.
 KILLED_AFTER=send:3     the process kills itself after that step of its third commit, or of its third abort
+HELD_AFTER=send:3       it stands still there instead, while the file that HELD names or its like with -taken is there
 KILLED_TAKING_OVER=7    the process kills itself at the seventh thing that it does to take over tasks
 SLOW=DIRECTORY          the user's function stands still while there is a file there with the number of the process;
                         of several threads, one
@@ -54,26 +55,38 @@ def topology(builder: StreamsBuilder) -> None:
 
 def slow(word: str, count: int) -> None:
     """Stands still for as long as it is asked to; the row of the changelog is in the outbox by then."""
-    asked = os.path.join(os.environ["SLOW"], str(os.getpid()))
+    stand_still(os.path.join(os.environ["SLOW"], str(os.getpid())))
+
+
+def stand_still(asked: str) -> None:
+    """Does so if there is a file of this name: takes it, and waits until what it has become is gone."""
     if os.path.exists(asked):
         taken = f"{asked}-taken"
         try:
             os.rename(asked, taken)
-        except FileNotFoundError:  # another thread was quicker
+        except FileNotFoundError:  # another thread was quicker, or it is too late
             return
         while os.path.exists(taken):
             time.sleep(0.02)
 
 
-def killed_after(steps: Steps[T], after: str, number: int) -> Steps[T]:
-    """The steps of a commit or an abort, with the end of the process after one of them, if it is there."""
+def dies() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def is_held() -> None:
+    stand_still(os.environ["HELD"])
+
+
+def stopped_after(steps: Steps[T], after: str, number: int, stop: Callable[[], None]) -> Steps[T]:
+    """The steps of a commit or an abort, with what is called after one of them the nth time, if it is there."""
     seen = 0
 
     def end(one: T) -> None:
         nonlocal seen
         seen += 1
         if seen == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+            stop()
 
     return [each for step in steps for each in ((step, ("end", end)) if step[0] == after else (step,))]
 
@@ -120,6 +133,7 @@ TAKES_OVER = (
     (Tasks, "start_restored"), (Restorer, "begin"), (Restorer, "step"), (TaskState, "__init__"),
 )  # fmt: skip
 
+
 def without_changelogs() -> None:
     honest = Sender.send
 
@@ -142,11 +156,11 @@ def refused() -> None:
 HERE = {"offsets-first": offsets_first, "refused": refused, "no-changelog": without_changelogs}
 for name in filter(None, os.environ.get("PLANTED", "").split(",")):
     {**HERE, **PLANTED, **PLANTED_EXACTLY}[name]()
-killed = os.environ.get("KILLED_AFTER", "")
-if killed:
-    name, _, number = killed.partition(":")
-    for each in GUARANTEES:
-        each.commit = killed_after(each.commit, name, int(number))
-        each.abort = killed_after(each.abort, name, int(number))
+for variable, stop in (("KILLED_AFTER", dies), ("HELD_AFTER", is_held)):
+    name, _, number = os.environ.get(variable, "").partition(":")
+    if name:
+        for each in GUARANTEES:
+            each.commit = stopped_after(each.commit, name, int(number), stop)
+            each.abort = stopped_after(each.abort, name, int(number), stop)
 if "KILLED_TAKING_OVER" in os.environ:
     killed_taking_over(int(os.environ["KILLED_TAKING_OVER"]))

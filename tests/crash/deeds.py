@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from streams.runtime.worker.exactly_once import EXACTLY_ONCE
 from streams.runtime.worker.guarantee import AT_LEAST_ONCE
-from tests.crash.faults import BROKER, INSTANCE, Plan, Planned
+from tests.crash.faults import INSTANCE, Plan, Planned
 from tests.crash.trial import YOUNG, Instance, Trial
 from tests.streams.apps import wait_for
 
@@ -44,15 +44,20 @@ def _at_random(one: Trial, start: Start) -> None:
 
 
 def _after_a_step(one: Trial, start: Start) -> None:
+    step, planted = _some_step(one)
+    _one_dies(one)
+    doomed = start(KILLED_AFTER=step, **planted)
+    _dies(one, doomed)
+    start()
+
+
+def _some_step(one: Trial) -> tuple[str, dict[str, str]]:
+    """A step of a commit or of an abort with its number, and what is planted so that it comes to it."""
     guarantee = EXACTLY_ONCE if one.exactly else AT_LEAST_ONCE
     aborts = one.random.random() < 0.4
     steps = guarantee.abort if aborts else guarantee.commit
     step, number = one.random.choice(steps)[0], 1 if aborts else one.random.randint(1, 12)
-    planted = {"PLANTED": "refused"} if aborts else {}
-    _one_dies(one)
-    doomed = start(KILLED_AFTER=f"{step}:{number}", **planted)
-    _dies(one, doomed)
-    start()
+    return f"{step}:{number}", {"PLANTED": "refused"} if aborts else {}
 
 
 def _at_a_call(one: Trial, start: Start) -> None:
@@ -83,24 +88,44 @@ def kill_twice(one: Trial, start: Start) -> None:
 
 
 def kill_broker(one: Trial, start: Start) -> None:
-    """Kills the broker, at random or at a call that changes a file."""
-    if one.faults is not None and one.random.random() < 0.5:
+    """Kills a broker at a call that changes a file, or while an instance is amidst a commit or an abort, or ends it in
+    another way that its engine has."""
+    how = one.random.random()
+    if one.faults is not None and how < 0.4:
         _broker_at_a_call(one, BROKER_CALLS)
+    elif how < 0.6:
+        _broker_in_a_commit(one, start)
     else:
-        one.kill_broker()
-        one.kills["brokers"] += 1
+        one.kills["brokers"] += one.engine.torment(one.random)
+
+
+def _broker_in_a_commit(one: Trial, start: Start) -> None:
+    """An instance stands still after a step, and goes on when the broker has gone."""
+    step, planted = _some_step(one)
+    asked = one.directory / f"held-{len(one.instances)}"
+    taken = asked.with_name(f"{asked.name}-taken")
+    asked.touch()
+    _one_dies(one)
+    held = start(HELD_AFTER=step, HELD=str(asked), **planted)
+    with suppress(AssertionError):
+        wait_for(lambda: taken.exists() or not held.runs, 2 * DIES_WITHIN_S)
+    one.kills["brokers"] += one.engine.torment(one.random)
+    for mark in (asked, taken):
+        mark.unlink(missing_ok=True)
 
 
 def _broker_at_a_call(one: Trial, most: int) -> None:
     assert one.faults is not None
-    planned = one.faults.plan(Plan("kill", _some(one, most), DATA, BROKER))
-    one.kill_broker()
+    planned = one.faults.plan(Plan("kill", _some(one, most), DATA, one.engine.command))
+    one.engine.kill()
     one.kills["brokers"] += 1
     try:
-        wait_for(lambda: planned.pid is not None and not _runs(planned.pid), DIES_WITHIN_S)
+        wait_for(lambda: planned.pid is not None and not _runs(planned.pid), one.engine.starts_within_s)
         one.kills["brokers"] += 1
+        one.engine.revive()
     except AssertionError:
         planned.withdraw()
+        one.engine.revive(doomed=True)
 
 
 def fail_disk(one: Trial, start: Start) -> None:
@@ -109,7 +134,7 @@ def fail_disk(one: Trial, start: Start) -> None:
     assert one.faults is not None
     fault = one.random.choice(("full", "error"))
     if fault == "full" and one.random.random() < 0.3:
-        one.faults.plan(Plan("full", _some(one, BROKER_CALLS), DATA, BROKER))
+        one.faults.plan(Plan("full", _some(one, BROKER_CALLS), DATA, one.engine.command))
         one.kill_broker()
         one.kills["brokers"] += 1
     else:

@@ -22,7 +22,7 @@ from tests.crash import copying, deeds, zombies
 from tests.crash.faults import can_be_planned
 from tests.crash.planted import PLANTED
 from tests.crash.planted_exactly import PLANTED_EXACTLY
-from tests.crash.trial import Instance, Trial, begin, trial
+from tests.crash.trial import Instance, Made, Trial, begin, made_bundled, trial
 from tests.crash.verdict import Evidence, not_exactly_once, wrong
 from tests.streams import apps
 
@@ -33,24 +33,38 @@ Start = Callable[..., Instance]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.crash run", description=__doc__)
+    parser = parser_of("run", __doc__ or "", [*PLANTED, *PLANTED_EXACTLY])
+    parser.add_argument("--disk-faults", type=int, default=0, help="how often a disk is full, or fails")
+    parser.add_argument("--plain", action="store_true", help="copiers with transactions, no application")
+    asked = parser.parse_args(arguments)
+    return tried(asked)
+
+
+def parser_of(command: str, description: str, planted: Sequence[str]) -> argparse.ArgumentParser:
+    """What can be asked for on any engine.
+
+    Args:
+        planted: names of bugs for it.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m tests.crash {command}", description=description)
     parser.add_argument("--kills", "--instances", type=int, help="how many instances are killed; 20 if nothing is said")
     parser.add_argument("--broker-kills", "--brokers", type=int, help="how many brokers are; 5 if nothing is said")
     parser.add_argument("--double-kills", type=int, default=0, help="how often the next one is killed as it recovers")
     parser.add_argument("--zombies", type=int, default=0, help="how many are put out of the group, and woken up again")
-    parser.add_argument("--disk-faults", type=int, default=0, help="how often a disk is full, or fails")
     parser.add_argument("--eos", action="store_true", help="under exactly_once_v2: every record is checked")
-    parser.add_argument(
-        "--plain", action="store_true", help="copiers with transactions, no application"
-    )
-    parser.add_argument("--planted", default="", choices=[*PLANTED, *PLANTED_EXACTLY], help="a bug that must be found")
+    parser.add_argument("--planted", default="", choices=planted, help="a bug that must be found")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--rate", type=int, default=300, help="lines a second")
     parser.add_argument("--running", type=int, help="how many instances run at a time; 2, with zombies 3")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two deeds at most")
     parser.add_argument("--patience", type=float, default=60.0, metavar="SECONDS", help="more of it on a busy machine")
     parser.add_argument("--directory", type=Path, default=None, help="where everything lies; it is kept")
-    asked = parser.parse_args(arguments)
+    parser.set_defaults(disk_faults=0, plain=False)
+    return parser
+
+
+def tried(asked: argparse.Namespace, engine: Made = made_bundled) -> int:
+    """Does what was asked for; the exit code."""
     apps.PATIENCE_S = asked.patience
     if asked.kills is None and asked.broker_kills is None:
         others = asked.zombies or asked.double_kills or asked.disk_faults
@@ -72,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         directory.mkdir(parents=True, exist_ok=True)
         if asked.plain:
             return copying.run(directory, asked.seed, quotas, asked.rate, asked.pause)
-        with trial(directory, asked.seed, exactly=asked.eos, planned=can_be_planned()) as one:
+        with trial(directory, asked.seed, exactly=asked.eos, planned=can_be_planned(), engine=engine) as one:
             began = time.monotonic()
             one.feed_on(asked.rate)
             start = partial(zombies.start, one) if asked.zombies else one.start
@@ -96,6 +110,7 @@ def torment(one: Trial, start: Start, quotas: dict[str, int], running: int, paus
         kinds[name](one, start)
         if name == "zombies":
             one.kills["zombies"] += 1
+        one.begin_again(start)
         assert not one.fallen(), one.fallen()[0].said[-3000:]
 
 
@@ -135,6 +150,8 @@ def report(evidence: Evidence, one: Trial) -> str:
         ("killed again while recovering", one.kills["twice"]),
         ("zombies woken up", one.kills["zombies"]),
         ("disks that failed", one.kills["disks"]),
+        *((f"  brokers: {what}", number) for what, number in sorted(one.engine.done.items())),
+        ("instances that found no broker", len(one.began_in_vain)),
         ("memberships lost and made anew", sum(each.count("lost its place in the group") for each in said)),
         ("tasks taken back to their last commit", sum(each.count("to its last commit") for each in said)),
         ("stores rebuilt", sum(each.count("rebuilt from its changelog") for each in said)),

@@ -24,9 +24,9 @@ from streams.clients.api import Isolation
 from streams.runtime.state.directory import task_directories
 from streams.runtime.state.stores import codec_of
 from streams.runtime.worker.tasks import DATABASE
+from tests.crash.engine import BundledEngine, Engine
 from tests.crash.faults import Faults
 from tests.crash.verdict import Evidence, words_of
-from tests.engines import broker_pid, stop_broker
 from tests.streams import apps
 from tests.streams.apps import COUNT, TEXT, committed, ends, lag, records, topics, wait_for
 
@@ -41,6 +41,8 @@ EXACTLY = (
 YOUNG = 0.2
 """How likely one that does not yet work is among those of whom one is killed."""
 VOCABULARY = [f"word{number}" for number in range(200)]
+Made = Callable[[Path], Engine]
+"""Makes an engine in the directory of a trial."""
 
 
 LIMITED = """
@@ -92,6 +94,11 @@ class Instance:
         """Has it been given its tasks, and do they run?"""
         return "is RUNNING" in self.said
 
+    @property
+    def found_nobody(self) -> bool:
+        """Has it ended as no broker was there when it began?"""
+        return not self.runs and not self.is_up and "BrokerNotFoundException" in self.said
+
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
@@ -109,20 +116,34 @@ class Instance:
         return self.ended()
 
 
+def made_bundled(directory: Path) -> BundledEngine:
+    """The bundled engine of a trial; the state of its instances lies beside its data."""
+    return BundledEngine(directory / "data")
+
+
 class Trial:
     """A directory with a broker's data, topics, instances, and a thread that feeds lines.
 
     Args:
         directory: an empty one.
+        engine: what the instances work on.
         seed: of everything that is random.
         partitions: of the input.
         exactly: the instances run under exactly-once, and send every update.
     """
 
-    def __init__(self, directory: Path, seed: int = 0, partitions: int = PARTITIONS, exactly: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        engine: Engine,
+        seed: int = 0,
+        partitions: int = PARTITIONS,
+        exactly: bool = False,
+    ) -> None:
         self.directory = directory
         self.data = directory / "data"
-        self.servers = f"local://{self.data}"
+        self.engine = engine
+        self.servers = engine.address
         self.random = random.Random(seed)
         self.instances: list[Instance] = []
         self.acknowledged: list[str] = []
@@ -133,6 +154,8 @@ class Trial:
         self.faults: Faults | None = None
         """Where plans are laid out, if there are any."""
         self.kills = {"instances": 0, "brokers": 0, "twice": 0, "zombies": 0, "disks": 0}
+        self.began_in_vain: list[Instance] = []
+        """Instances that found no broker, and others were started for."""
         topics(self.servers, words_in=partitions, word_counts=2)
 
     # instances and the broker
@@ -153,7 +176,8 @@ class Trial:
             planted["PLANTED"] += f",{more}"
         if self.exactly:
             arguments = (*EXACTLY, *arguments)
-        arguments = ("--config", "commit.interval.ms=50", "--bootstrap-servers", self.servers, *arguments)
+        settings = ("--config", "commit.interval.ms=50", *self.engine.settings)
+        arguments = (*settings, "--bootstrap-servers", self.servers, *arguments)
         log = self.directory / f"instance-{len(self.instances)}.log"
         instance = Instance(log, script, arguments, planted, limit, members)
         self.instances.append(instance)
@@ -181,10 +205,22 @@ class Trial:
     def fallen(self) -> list[Instance]:
         """Instances that were neither killed nor asked to stop, and have ended."""
         expected = (None, 0, 130, -signal.SIGKILL)
-        return [each for each in self.instances if each.process.poll() not in expected and not each.has_bad_disk]
+        ended = [each for each in self.instances if each.process.poll() not in expected and not each.has_bad_disk]
+        return [each for each in ended if not self._found_nobody(each)]
+
+    def _found_nobody(self, instance: Instance) -> bool:
+        return self.engine.may_be_missed and instance.found_nobody
+
+    def begin_again(self, start: Callable[[], object]) -> None:
+        """Starts others for instances that found no broker."""
+        for each in self.instances.copy():
+            if self._found_nobody(each) and each not in self.began_in_vain:
+                self.began_in_vain.append(each)
+                start()
 
     def kill_broker(self) -> None:
-        stop_broker(self.data, signal.SIGKILL)
+        self.engine.kill()
+        self.engine.revive()
 
     def close(self) -> None:
         """Ends everything that still runs."""
@@ -194,8 +230,7 @@ class Trial:
         for instance in self.alive():
             instance.signal(signal.SIGCONT)
             instance.kill()
-        if broker_pid(self.data) is not None:
-            stop_broker(self.data)
+        self.engine.close()
 
     # input
 
@@ -319,18 +354,26 @@ class Trial:
 
 @contextlib.contextmanager
 def trial(
-    directory: Path, seed: int = 0, partitions: int = PARTITIONS, exactly: bool = False, planned: bool = False
+    directory: Path,
+    seed: int = 0,
+    partitions: int = PARTITIONS,
+    exactly: bool = False,
+    planned: bool = False,
+    engine: Made = made_bundled,
 ) -> Iterator[Trial]:
     """A trial whose processes end with the block.
 
     Args:
         planned: faults may be planned for its processes.
+        engine: makes what the instances work on.
     """
     with contextlib.ExitStack() as stack:
         faults = Faults(directory / "faults") if planned else None
         if faults is not None:
             stack.enter_context(faults.for_children())
-        one = Trial(directory, seed, partitions, exactly)
+        working_on = engine(directory)
+        stack.callback(working_on.close)
+        one = Trial(directory, working_on, seed, partitions, exactly)
         stack.callback(one.close)
         one.faults = faults
         yield one
@@ -352,7 +395,8 @@ def begin(one: Trial, start: Callable[[], object], running: int) -> None:
     """Starts instances and waits until they work."""
     for _ in range(running):
         start()
-    wait_for(lambda: one.committed() > 0)
+    wait_for(lambda: one.committed() > 0 or one.fallen())
+    assert not one.fallen(), one.fallen()[0].said
 
 
 def kill_instance(one: Trial, start: Callable[[], object]) -> None:

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 from tests.crash.trial import Instance, Trial
-from tests.engines import broker_pid
 from tests.streams.apps import wait_for
 
 SESSION_MS = 2_000
@@ -105,12 +104,10 @@ def frozen_while_the_broker_stands_still(one: Trial) -> None:
     told, before = _losses(zombie), one.members()
     zombie.signal(signal.SIGSTOP)
     _others_go_on(one, before)
-    pid = broker_pid(one.data)
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    thaw = one.engine.freeze()
     zombie.signal(signal.SIGCONT)
     time.sleep(one.random.uniform(0.1, SESSION_MS / 1000))
-    os.kill(pid, signal.SIGCONT)
+    thaw()
     _learns(zombie, told)
 
 
