@@ -1,8 +1,8 @@
 """`python -m benchmarks java`: W0 to W9 here and on Java's Kafka Streams, in turns, over the same records.
 
-Ours runs over our broker, Java's over Apache Kafka; all four processes are on this machine. Both outputs are checked
-against the same answer. Java commits every 30 s by default and we ten times a second, so that both are also run at
-equal intervals.
+Java's runs over Apache Kafka, ours over our broker, or with `--on kafka` over the same broker and the same topics of
+input; all processes are on this machine. Both outputs are checked against the same answer. Java commits every 30 s by
+default and we ten times a second, so that both are also run at equal intervals; exactly once both commit every 100 ms.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from benchmarks.answers import compare, expected, found
 from benchmarks.beside import HEAD, Beside, cells, row_of, shared_arguments
@@ -28,11 +29,38 @@ FEWER = {"W4": 500_000, "W8": 300_000}
 """Input records of jobs that take Java long."""
 OURS_MS = 100
 """Our default between two commits."""
-INTERVALS = {"default": None, "100": 100, "1000": 1_000}
-COMMITS = {"default": "Java 30 s, ours 100 ms", "100": "both 100 ms", "1000": "both 1 s"}
+PLACES = {"own": "java", "kafka": "java-on-kafka"}
+"""Where the figures stand on the page, by what ours runs over."""
 
 
-def java_run(bench: Bench, job: Job, count: int, interval: int | None) -> Run:
+class Setting(NamedTuple):
+    """How both run: Java's ms between two commits (None: its default), and whether exactly once."""
+
+    title: str
+    interval: int | None
+    once: bool = False
+
+    @property
+    def java(self) -> dict[str, object]:
+        """What Java is told; the rest is its default."""
+        interval = {} if self.interval is None else {"commit.interval.ms": self.interval}
+        return {**interval, **({"processing.guarantee": "exactly_once_v2"} if self.once else {})}
+
+    @property
+    def ours(self) -> dict[str, object]:
+        """What we are told."""
+        return {"commit.interval.ms": OURS_MS, **self.java}
+
+
+INTERVALS = {
+    "default": Setting("Java 30 s, ours 100 ms", None),
+    "100": Setting("both 100 ms", 100),
+    "1000": Setting("both 1 s", 1_000),
+    "once": Setting("both 100 ms, exactly once", 100, True),
+}
+
+
+def java_run(bench: Bench, job: Job, count: int, config: Mapping[str, object]) -> Run:
     """Runs a job on Kafka Streams once.
 
     Raises:
@@ -40,7 +68,6 @@ def java_run(bench: Bench, job: Job, count: int, interval: int | None) -> Run:
     """
     topics = {dataset: bench.input(dataset, count) for dataset in job.inputs}
     total = processed(job, count) + (count if job.counted is not None else 0)  # its thread counts both sub-topologies
-    config = {} if interval is None else {"commit.interval.ms": interval}
     answer = bench.run(job.name, topics, total, config)
     came = found(job.name, bench.read(answer["out"]))
     bench.drop(answer["application"])
@@ -53,27 +80,34 @@ def beside(engine: Engine, bench: Bench, name: str, options: Options, intervals:
     """Runs a job on both at each interval, in turns; who begins changes."""
     job = JOBS[name]
     count = options.records or FEWER.get(name, job.records)
-    topics = {dataset: engine.input(dataset, count) for dataset in job.inputs}
+    filled = bench if engine.address == bench.servers else engine
+    topics = {dataset: filled.input(dataset, count) for dataset in job.inputs}
     runs: dict[str, tuple[list[Run], list[Run]]] = {interval: ([], []) for interval in intervals}
     for turn in range(options.repeat):
         for interval in intervals:
-            ms = INTERVALS[interval]
+            setting = INTERVALS[interval]
             ours, java = runs[interval]
-            own = Options(config={**options.config, "commit.interval.ms": ms or OURS_MS})
             if turn % 2:
-                java.append(java_run(bench, job, count, ms))
+                java.append(java_run(bench, job, count, setting.java))
+            own = Options(config={**options.config, **setting.ours})
             ours.append(run_job(engine, job, topics, count, turn, own))
             if not turn % 2:
-                java.append(java_run(bench, job, count, ms))
+                java.append(java_run(bench, job, count, setting.java))
     for interval, (ours, java) in runs.items():
-        yield row_of(job, COMMITS[interval], count, ours, java, bench.pid > 0)
+        yield row_of(job, INTERVALS[interval].title, count, ours, java, bench.pid > 0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     shared_arguments(parser, NAMES)
     parser.add_argument(
-        "--interval", action="append", choices=INTERVALS, help="ms between commits of both; all three if none is given"
+        "--interval",
+        action="append",
+        choices=INTERVALS,
+        help="ms between commits of both (once: exactly once, 100 ms); all if none is given",
+    )
+    parser.add_argument(
+        "--on", choices=PLACES, default="own", help="what ours runs over: our own broker, or the Kafka of Java's"
     )
 
 
@@ -91,7 +125,8 @@ def main(given: argparse.Namespace) -> int:
         java = prepare()
         with contextlib.ExitStack() as stack:
             bench = stack.enter_context(serving(java, given.bootstrap_servers, given.broker_pid))
-            engine = stack.enter_context(Engine())
+            shared = (bench.servers, bench.pid) if given.on == "kafka" else ()
+            engine = stack.enter_context(Engine(*shared))
             for name in given.names or NAMES:
                 try:
                     for row in beside(engine, bench, name, options, intervals):
@@ -102,7 +137,7 @@ def main(given: argparse.Namespace) -> int:
                     print(f"{name} FAILED: {error}", file=sys.stderr, flush=True)
                 if given.write:  # after each job, so that what was measured is there if the rest is not
                     faults = [f"{each.name}: {each.why}" for each in failed]
-                    write("java", HEAD, [cells(row) for row in rows], faults, versions(java))
+                    write(PLACES[given.on], HEAD, [cells(row) for row in rows], faults, versions(java))
     except NoJava as error:
         print(error, file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -42,6 +43,7 @@ from benchmarks.figures import (
     value_cells,
 )
 from benchmarks.jobs import JOBS
+from benchmarks.kafka_java import Broker, NoJava, prepare
 from benchmarks.options import Options
 
 Measure = Callable[[Engine, Options], Iterator[Row]]
@@ -80,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--repeat", type=int, default=3, help="runs of each; the median is shown")
     run.add_argument("--config", "-c", action="append", default=[], metavar="NAME=VALUE", help="a setting of the jobs")
     run.add_argument("--against", type=Path, metavar="PATH", help="another checkout, in turns; ratios instead of rates")
+    run.add_argument("--on", choices=("own", "kafka"), default="own", help="what runs over: our own broker, or Kafka's")
     run.add_argument("--json", action="store_true", help="JSON instead of a table")
     run.add_argument("--write", action="store_true", help="the tables go into docs/benchmarks.md")
     curves = commands.add_parser("growth", help="how cost grows with keys, open windows, records held back")
@@ -147,9 +150,20 @@ def _run(given: argparse.Namespace) -> int:
     options = Options(given.records, given.repeat, config=dict(pair.split("=", 1) for pair in given.config))
     if given.against is not None:
         return _against(given.against, chosen, options, given.json)
+    try:
+        return _measure(chosen, options, given)
+    except NoJava as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _measure(chosen: Sequence[str], options: Options, given: argparse.Namespace) -> int:
+    known = benchmarks()
     rows: list[Row] = []
     failed = 0
-    with Engine() as engine:
+    with contextlib.ExitStack() as stack:
+        kafka = stack.enter_context(Broker(prepare())) if given.on == "kafka" else None
+        engine = stack.enter_context(Engine() if kafka is None else Engine(kafka.servers, kafka.pid))
         for name in chosen:
             try:
                 for row in known[name][1](engine, options):

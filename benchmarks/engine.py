@@ -1,9 +1,10 @@
-"""A broker process of its own for the runs, with the data sets in its topics."""
+"""What the runs run on, with the data sets in its topics: a broker process of its own, or Kafka's."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -23,38 +24,48 @@ FOR_EVER = {"retention.ms": "-1"}
 
 
 class Engine:
-    """A broker over a temporary directory, both gone at the end. A context manager."""
+    """A broker over a temporary directory, both gone at the end; or one of Kafka's, which loses the topics that were
+    made. A context manager.
 
-    def __init__(self) -> None:
+    Args:
+        servers: Kafka's, as `HOST:PORT`; None: the bundled broker.
+        pid: Kafka's process; 0: on another machine, so that its CPU is not known.
+    """
+
+    def __init__(self, servers: str | None = None, pid: int = 0) -> None:
         self.directory = tempfile.mkdtemp(prefix="streams-bench-")
-        self.address = f"local://{self.directory}/log"
+        self.address = servers or f"local://{self.directory}/log"
+        self._pid = None if servers is None else pid
+        self._own = "" if servers is None else f"-{secrets.token_hex(4)}"  # others have topics there
         self._door = connect(self.address, "bench")
         self._admin = self._door.admin()
         self._writer = self._door.writer()
-        self._filled: set[str] = set()
+        self._filled: dict[tuple[str, int, int], str] = {}
         self._made = 0
 
     @property
     def pid(self) -> int:
         """The broker's process; -1 while there is none."""
+        if self._pid is not None:
+            return self._pid
         found = read_endpoint(prepare(f"{self.directory}/log"))
         return -1 if found is None else found.pid
 
     def topic(self, name: str, partitions: int = 1) -> str:
         """A new topic; its full name."""
         self._made += 1
-        full = f"{name}-{self._made}"
+        full = f"{name}-{self._made}{self._own}"
         self._admin.create_topic(full, partitions, FOR_EVER)
         return full
 
     def input(self, dataset: str, count: int, partitions: int = 1) -> str:
         """The topic that holds the data set of a job over `count` records; filled when it is first asked for."""
-        topic = f"in-{dataset}-n{count}-p{partitions}"
-        if topic not in self._filled:
-            self._admin.create_topic(topic, partitions, FOR_EVER)
-            self.fill(topic, dataset, count, partitions)
-            self._filled.add(topic)
-        return topic
+        known = self._filled.get((dataset, count, partitions))
+        if known is None:
+            known = self.topic(f"in-{dataset}-n{count}-p{partitions}", partitions)
+            self.fill(known, dataset, count, partitions)
+            self._filled[dataset, count, partitions] = known
+        return known
 
     def fill(self, topic: str, dataset: str, count: int, partitions: int = 1) -> None:
         """Writes a data set, by the default partitioner; records without a key in turns of a batch."""
@@ -115,9 +126,9 @@ class Engine:
         return sum(self._admin.end_offsets(parts, Isolation.READ_UNCOMMITTED).values())
 
     def forget(self, beginning: str) -> None:
-        """Deletes the topics whose names begin so."""
+        """Deletes the topics of this run whose names begin so."""
         for topic in self._admin.list_topics():
-            if topic.startswith(beginning):
+            if topic.startswith(beginning) and self._own in topic:
                 self._admin.delete_topic(topic)
 
     def __enter__(self) -> Self:
@@ -127,8 +138,10 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         pid = self.pid
+        if self._pid is not None:
+            self.forget("")
         self._door.close()
-        if pid > 0:
+        if self._pid is None and pid > 0:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         shutil.rmtree(self.directory, ignore_errors=True)

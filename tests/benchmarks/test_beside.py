@@ -46,7 +46,7 @@ class Recorded:
 
 
 def test_the_output_of_java_is_checked_as_ours_is() -> None:
-    run = beside_java.java_run(Recorded(), JOBS["W0"], RECORDS, None)  # type: ignore[arg-type]
+    run = beside_java.java_run(Recorded(), JOBS["W0"], RECORDS, {})  # type: ignore[arg-type]
     assert run.outputs == RECORDS
     assert run.digest == expected("W0", RECORDS).digest
     assert run.whole.per_second == pytest.approx(RECORDS / 2.5)
@@ -55,7 +55,7 @@ def test_the_output_of_java_is_checked_as_ours_is() -> None:
 
 def test_a_record_that_java_lost_fails_its_row() -> None:
     with pytest.raises(WrongOutput, match="the output of W0 on Java is wrong: 19,999 records where 20,000 are right"):
-        beside_java.java_run(Recorded(7), JOBS["W0"], RECORDS, None)  # type: ignore[arg-type]
+        beside_java.java_run(Recorded(7), JOBS["W0"], RECORDS, {})  # type: ignore[arg-type]
 
 
 def run_at(per_second: float, worker_ns: float, broker_ns: float) -> Run:
