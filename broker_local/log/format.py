@@ -150,6 +150,40 @@ class PackedBatch(NamedTuple):
     first_timestamp: int
     max_timestamp: int
 
+    @property
+    def size(self) -> int:
+        """Its bytes, but for the header."""
+        return len(self.payload)
+
+    def halves(self) -> tuple[PackedBatch, PackedBatch]:
+        """The records of a batch of at least two as two batches, in their order."""
+        keys, values, times, headers, _ = unpack(self.payload, self.records)
+        timestamps, middle = _ints(times), self.records // 2
+        first, last = slice(middle), slice(middle, None)
+        return (
+            pack(keys[first], values[first], timestamps[first], None if headers is None else headers[first]),
+            pack(keys[last], values[last], timestamps[last], None if headers is None else headers[last]),
+        )
+
+    def numbered(
+        self, producer: tuple[int, int] = (NO_PRODUCER, -1), sequence: int = -1, transactional: bool = False
+    ) -> bytes:
+        """Makes the producer's part of a batch.
+
+        Args:
+            producer: the id that the broker gave this producer, and its epoch; -1 and -1 for none.
+            sequence: number of the first record, counted per producer and partition.
+            transactional: the batch belongs to the producer's open transaction.
+        Returns:
+            The bytes to send.
+        """
+        payload, count = self.payload, self.records
+        tail = _TAIL.pack(
+            MAGIC, CODEC_NONE, self.flags | (TRANSACTIONAL * transactional), *producer, sequence, count,
+            count - 1, self.first_timestamp, self.max_timestamp, NO_TIME,
+        )  # fmt: skip
+        return _TWO.pack(len(tail) + len(payload) + 4, crc32(payload, crc32(tail))) + tail + payload
+
 
 def pack(
     keys: Sequence[bytes | None],
@@ -176,44 +210,6 @@ def pack(
     return PackedBatch(payload, flags, count, timestamps[0], max(timestamps))
 
 
-def halves(packed: PackedBatch) -> tuple[PackedBatch, PackedBatch]:
-    """The records of a batch of at least two as two batches, in their order."""
-    keys, values, times, headers, _ = unpack(packed.payload, packed.records)
-    timestamps, middle = _ints(times), packed.records // 2
-    first, last = slice(middle), slice(middle, None)
-    return (
-        pack(keys[first], values[first], timestamps[first], None if headers is None else headers[first]),
-        pack(keys[last], values[last], timestamps[last], None if headers is None else headers[last]),
-    )
-
-
-def numbered(
-    packed: PackedBatch,
-    *,
-    producer_id: int = NO_PRODUCER,
-    epoch: int = -1,
-    sequence: int = -1,
-    transactional: bool = False,
-) -> bytes:
-    """Makes the producer's part of a batch.
-
-    Args:
-        packed: its records.
-        producer_id: id the broker gave this producer, -1 for none.
-        epoch: its epoch.
-        sequence: number of the first record, counted per producer and partition.
-        transactional: the batch belongs to the producer's open transaction.
-    Returns:
-        The bytes to send.
-    """
-    payload, count = packed.payload, packed.records
-    tail = _TAIL.pack(
-        MAGIC, CODEC_NONE, packed.flags | (TRANSACTIONAL * transactional), producer_id, epoch, sequence, count,
-        count - 1, packed.first_timestamp, packed.max_timestamp, NO_TIME,
-    )  # fmt: skip
-    return _TWO.pack(len(tail) + len(payload) + 4, crc32(payload, crc32(tail))) + tail + payload
-
-
 def write(
     keys: Sequence[bytes | None],
     values: Sequence[bytes | None],
@@ -226,13 +222,7 @@ def write(
     transactional: bool = False,
 ) -> bytes:
     """Makes the producer's part of a batch in one go: `pack`, then `numbered`."""
-    return numbered(
-        pack(keys, values, timestamps, headers),
-        producer_id=producer_id,
-        epoch=epoch,
-        sequence=sequence,
-        transactional=transactional,
-    )
+    return pack(keys, values, timestamps, headers).numbered((producer_id, epoch), sequence, transactional)
 
 
 def rewrite(

@@ -153,11 +153,14 @@ def connect(
     )
 
 
+KAFKA_MODULES = ("confluent_kafka", "cramjam", "google_crc32c", "kafka", "lz4")
+
+
 def _kafka_door(address: str, client_id: str, connections: Mapping[str, object]) -> Door:
     try:
         from streams.clients.kafka.door import kafka_door
     except ModuleNotFoundError as missing:
-        if str(missing.name).partition(".")[0] not in ("confluent_kafka", "kafka"):
+        if str(missing.name).partition(".")[0] not in KAFKA_MODULES:
             raise
         raise ConfigException(
             f"bootstrap.servers={address}: Apache Kafka's clients are not installed. Install them with "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from broker_local.log.format import PackedBatch
-from broker_local.protocol.requests import records
 from streams.clients.api import GroupMember, Sent
-from streams.clients.local.partition_queue import InFlightBatch, PartitionQueue
-from streams.clients.local.writer import LocalWriter
+from streams.clients.writing.partition_queue import InFlightBatch, PartitionQueue
+from streams.clients.writing.transport import Packed
+from streams.clients.writing.writer import BatchWriter
 from streams.errors import KafkaException
 from streams.record import TopicPartition
 
@@ -14,22 +13,22 @@ from streams.record import TopicPartition
 def no_stamp() -> None:
     """Batches bear nobody's name."""
 
-    def bind(self: LocalWriter, member: GroupMember | None) -> None: ...
+    def bind(self: BatchWriter, member: GroupMember | None) -> None: ...
 
-    setattr(LocalWriter, "bind", bind)  # noqa: B010
+    setattr(BatchWriter, "bind", bind)  # noqa: B010
 
 
 def retried_refusal() -> None:
     """What was refused is sent again after the rejoin, in the name of the new member."""
-    kept: list[tuple[LocalWriter, TopicPartition, PackedBatch]] = []
-    honest_bind, honest_fenced = LocalWriter.bind, LocalWriter._fenced
+    kept: list[tuple[BatchWriter, TopicPartition, Packed]] = []
+    honest_bind, honest_fenced = BatchWriter.bind, BatchWriter._fenced
 
-    def fenced(self: LocalWriter, member: records.GroupMember | None, error: KafkaException, now: float) -> None:
+    def fenced(self: BatchWriter, member: GroupMember | None, error: KafkaException, now: float) -> None:
         for queue in self._busy.values():
             kept.extend((self, queue.partition, each.packed) for each in queue.batches if each.member == member)
         honest_fenced(self, member, error, now)
 
-    def bind(self: LocalWriter, member: GroupMember | None) -> None:
+    def bind(self: BatchWriter, member: GroupMember | None) -> None:
         honest_bind(self, member)
         if member is None:
             return
@@ -45,8 +44,8 @@ def retried_refusal() -> None:
 
     def forget(sent: Sent) -> None: ...
 
-    setattr(LocalWriter, "bind", bind)  # noqa: B010
-    setattr(LocalWriter, "_fenced", fenced)  # noqa: B010
+    setattr(BatchWriter, "bind", bind)  # noqa: B010
+    setattr(BatchWriter, "_fenced", fenced)  # noqa: B010
 
 
 PLANTED = {"no-stamp": no_stamp, "retried-refusal": retried_refusal}

@@ -1,6 +1,9 @@
-"""The parts of the Kafka door that need no broker: reports put together, messages taken as columns, settings."""
+"""The parts of the Kafka door that need no broker: batches as they are written, messages taken as columns, settings."""
 
 from __future__ import annotations
+
+import gzip
+import struct
 
 import pytest
 from hypothesis import given
@@ -9,41 +12,61 @@ from hypothesis import strategies as st
 pytest.importorskip("confluent_kafka")
 pytest.importorskip("kafka")
 
-from confluent_kafka import KafkaError, Message, Producer
+import cramjam
+import lz4.frame
+from confluent_kafka import KafkaError, Message
+from kafka.record.memory_records import MemoryRecords
 
-from streams.clients.kafka.offsets import handle_of
+from streams.clients.kafka.compression import codec
 from streams.clients.kafka.reader import columns, runs
+from streams.clients.kafka.record_batch import pack
 from streams.clients.kafka.settings import connecting
-from streams.clients.kafka.writer import outcomes
-from streams.errors import RecordTooLargeException, TimeoutException
-from streams.record import TopicPartition
+from streams.record import Headers, RecordBatch, TopicPartition
 
 ZERO = TopicPartition("t", 0)
 
 
-@given(st.lists(st.one_of(st.none(), st.integers(1, 3)), min_size=1, max_size=30))
-def test_every_record_of_a_batch_has_one_outcome_and_each_run_its_offsets(steps: list[int | None]) -> None:
-    offsets: list[int | None] = []
-    failed, at = {}, 0
-    for index, step in enumerate(steps):  # a step over 1: somebody else's record lies between
-        if step is None:
-            failed[index] = KafkaError(10)
-            offsets.append(None)
-        else:
-            at += step
-            offsets.append(at)
-    found: dict[int, int | None] = {}
-    for sent in outcomes(ZERO, offsets, -1, failed):
-        for index in range(*sent.part(len(steps)).indices(len(steps))):
-            assert index not in found
-            found[index] = None if sent.error is not None else sent.base_offset + index - max(sent.first, 0)
-    assert found == {index: None if step is None else offsets[index] for index, step in enumerate(steps)}
+Times = st.integers(0, 2**62)
+Bytes = st.none() | st.binary(max_size=200)
+Headers_ = st.lists(st.tuples(st.text(max_size=5), Bytes), max_size=3).map(tuple)
+Rows = st.lists(st.tuples(Bytes, Bytes, Times, Headers_), min_size=1, max_size=50)
 
 
-def test_what_a_record_failed_with_is_kafkas_exception() -> None:
-    failed = {0: KafkaError(10), 1: KafkaError(KafkaError._MSG_TIMED_OUT)}
-    kinds = [type(sent.error) for sent in outcomes(ZERO, [None, None], -1, failed)]
-    assert kinds == [RecordTooLargeException, TimeoutException]
+@given(Rows, st.booleans(), st.booleans())
+def test_a_batch_is_read_by_others_as_it_was_written(
+    rows: list[tuple[bytes | None, bytes | None, int, Headers]], headed: bool, transactional: bool
+) -> None:
+    keys, values, times, headers = (list(column) for column in zip(*rows, strict=True))
+    batch = RecordBatch(keys, values, times, headers if headed else None, range(len(rows)), len(rows))
+    whole = pack(batch)
+    parts = [(whole, 0)] if len(rows) < 2 else [(whole, 0), *zip(whole.halves(), (0, len(rows) // 2), strict=True)]
+    for part, begin in parts:
+        written = MemoryRecords(part.numbered((7, 3), 5, transactional)).next_batch()
+        assert written.validate_crc()
+        assert (written.producer_id, written.producer_epoch, written.base_sequence) == (7, 3, 5)
+        assert written.is_transactional == transactional
+        found = [(each.key, each.value, each.timestamp, tuple(each.headers)) for each in written]
+        some = rows[begin : begin + part.records]
+        assert found == [(*row[:3], row[3] if headed else ()) for row in some]
+        assert written.max_timestamp == max(row[2] for row in some)
+
+
+@pytest.mark.parametrize("name", ["gzip", "snappy", "lz4", "zstd"])
+def test_what_is_compressed_is_read_by_others(name: str) -> None:
+    values = [b"v%d" % (number % 7) * 20 for number in range(2_000)]
+    batch = RecordBatch([b"k"] * 2_000, values, [5] * 2_000, None, range(2_000), 2_000)
+    packed = pack(batch, codec(name))
+    assert packed.size < 20_000
+    written = packed.numbered((7, 3), 5, True)
+    (number,) = struct.unpack_from(">h", written, 21)
+    assert number == 0x10 | {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}[name]
+    unpacked = {
+        "gzip": gzip.decompress,
+        "snappy": lambda data: bytes(cramjam.snappy.decompress_raw(data)),
+        "lz4": lz4.frame.decompress,
+        "zstd": lambda data: bytes(cramjam.zstd.decompress(data)),
+    }[name]
+    assert unpacked(written[61:]) == pack(batch).payload
 
 
 def message(offset: int, partition: int = 0, error: KafkaError | None = None) -> Message:
@@ -64,27 +87,21 @@ def test_messages_are_taken_by_partition_with_their_offsets_and_headers() -> Non
     assert (list(sparse.offsets), sparse.next_offset, sparse.headers) == ([1, 9], 10, None)
 
 
-def test_a_producer_is_known_to_librdkafka_by_the_name_that_it_was_given() -> None:
-    assert handle_of(Producer({"client.id": "till", "bootstrap.servers": "127.0.0.1:9"}), "till") > 0
-
-
-def test_logins_and_certificates_have_the_names_of_each_library() -> None:
+def test_logins_have_the_names_of_each_library() -> None:
     login = 'org.apache.kafka.common.security.scram.ScramLoginModule required username="a" password="b\\"c";'
     found = connecting(
         {
-            "security.protocol": "SASL_SSL",
+            "security.protocol": "SASL_PLAINTEXT",
             "sasl.mechanism": "SCRAM-SHA-512",
             "sasl.jaas.config": login,
-            "ssl.truststore.type": "PEM",
-            "ssl.truststore.location": "/ca.pem",
             "send.buffer.bytes": 1_000,
         }
     )
     assert found.librdkafka == {
-        "security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "a",
-        "sasl.password": 'b"c', "ssl.ca.location": "/ca.pem", "socket.send.buffer.bytes": 1_000,
+        "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "a",
+        "sasl.password": 'b"c', "socket.send.buffer.bytes": 1_000,
     }  # fmt: skip
     assert found.kafka_python == {
-        "security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512", "sasl_plain_username": "a",
-        "sasl_plain_password": 'b"c', "ssl_cafile": "/ca.pem",
+        "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-512", "sasl_plain_username": "a",
+        "sasl_plain_password": 'b"c',
     }  # fmt: skip

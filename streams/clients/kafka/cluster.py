@@ -154,9 +154,14 @@ class Cluster:
         """Ends a waiting `poll`. From any thread."""
         self._net.wakeup()
 
-    async def sleep(self) -> None:
+    async def sleep(self, seconds: float = RETRY_MS / 1_000) -> None:
         """The pause before something is tried again."""
-        await self._net.sleep(RETRY_MS / 1_000)
+        await self._net.sleep(seconds)
+
+    @property
+    def closed(self) -> bool:
+        """Was it closed for good?"""
+        return self._closed
 
     def close(self) -> None:
         """Closes all connections."""

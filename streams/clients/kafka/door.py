@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TypeVar
 
 from streams.clients.api import (
@@ -22,11 +23,15 @@ from streams.clients.api import (
 )
 from streams.clients.kafka.admin import KafkaAdmin
 from streams.clients.kafka.cluster import Cluster
+from streams.clients.kafka.compression import Codec, codec
+from streams.clients.kafka.coordinator import KafkaTransactionCoordinator, new_producer
 from streams.clients.kafka.group import KafkaGroupLink
 from streams.clients.kafka.reader import KafkaReader
 from streams.clients.kafka.settings import connecting
-from streams.clients.kafka.transactional_writer import KafkaTransactionalWriter
-from streams.clients.kafka.writer import KafkaWriter
+from streams.clients.kafka.transport import KafkaTransport
+from streams.clients.writing.identity import Producer, ProducerIds, SharedIdentity
+from streams.clients.writing.transactional_writer import TransactionalBatchWriter
+from streams.clients.writing.writer import BatchWriter
 from streams.world import SYSTEM, World
 
 LIBRDKAFKA = logging.getLogger("librdkafka")
@@ -57,13 +62,24 @@ class KafkaDoor:
 
     def writer(self, settings: WriterSettings = WRITER_DEFAULTS) -> Writer:
         """See `Door.writer`."""
-        return self._kept(KafkaWriter(self._producing(), settings, self._cluster()))
+        cluster = self._cluster()
+        transport = KafkaTransport(cluster, settings, self._codec)
+        if not settings.idempotent:
+            return self._kept(BatchWriter(transport, settings, SharedIdentity()))
+
+        def ask(timeout_ms: int) -> Producer:
+            return cluster.call(partial(new_producer, cluster), min(timeout_ms, settings.metadata_timeout_ms))
+
+        return self._kept(BatchWriter(transport, settings, ProducerIds(ask, bumps=True)))
 
     def transactional_writer(
         self, transaction: TransactionSettings, settings: WriterSettings = WRITER_DEFAULTS
     ) -> TransactionalWriter:
         """See `Door.transactional_writer`."""
-        return self._kept(KafkaTransactionalWriter(self._producing(), transaction, settings, self._cluster()))
+        cluster = self._cluster()
+        coordinator = KafkaTransactionCoordinator(cluster, transaction)
+        transport = KafkaTransport(cluster, settings, self._codec, coordinator)
+        return self._kept(TransactionalBatchWriter(transport, coordinator, transaction, settings, unchecked=True))
 
     def link(self) -> GroupLink:
         """See `Door.link`."""
@@ -97,8 +113,9 @@ class KafkaDoor:
         }
         return {**self._connecting.librdkafka, **own}
 
-    def _producing(self) -> dict[str, object]:
-        return {**self._native(), **self._connecting.producing}
+    @property
+    def _codec(self) -> Codec | None:
+        return codec(self._connecting.compression, self._connecting.level)
 
 
 def kafka_door(servers: str, client_id: str, settings: Mapping[str, object]) -> Door:

@@ -28,11 +28,12 @@ _option = re.compile(r"""([\w.]+)\s*=\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\
 
 
 class Connecting(NamedTuple):
-    """How brokers are reached, by the names of each library, and how librdkafka's producers write."""
+    """How brokers are reached, by the names of each library; the codec of what is written, and its level."""
 
     librdkafka: Mapping[str, object]
     kafka_python: Mapping[str, object]
-    producing: Mapping[str, object]
+    compression: str = "none"
+    level: int | None = None
 
 
 def connecting(given: Mapping[str, object]) -> Connecting:
@@ -61,14 +62,13 @@ def connecting(given: Mapping[str, object]) -> Connecting:
         secured = tls(given)
         native.update(secured.librdkafka)
         plain["ssl_context"] = secured.context
-    return Connecting(native, plain, _compressed(given))
+    return Connecting(native, plain, *_compressed(given))
 
 
-def _compressed(given: Mapping[str, object]) -> dict[str, object]:
+def _compressed(given: Mapping[str, object]) -> tuple[str, int | None]:
     codec = str(given.get("compression.type") or "none")
     level = given.get(_LEVELS.get(codec, ""))
-    found: dict[str, object] = {} if codec == "none" else {"compression.codec": codec}
-    return found if level is None else {**found, "compression.level": level}
+    return codec, level if isinstance(level, int) else None
 
 
 def _sasl(given: Mapping[str, object], native: dict[str, object], plain: dict[str, object]) -> None:

@@ -27,10 +27,11 @@ from streams.clients.errors_by_number import exception
 from streams.clients.local.admin import LocalAdmin
 from streams.clients.local.connection import Connection
 from streams.clients.local.group import LocalGroupLink
-from streams.clients.local.identity import ProducerIds, SharedIdentity
 from streams.clients.local.reader import LocalReader
-from streams.clients.local.transactional_writer import LocalTransactionalWriter
-from streams.clients.local.writer import LocalWriter
+from streams.clients.local.transport import LocalTransactionCoordinator, LocalTransport
+from streams.clients.writing.identity import ProducerIds, SharedIdentity
+from streams.clients.writing.transactional_writer import TransactionalBatchWriter
+from streams.clients.writing.writer import BatchWriter
 from streams.errors import BrokerNotFoundException
 from streams.world import SYSTEM, World
 
@@ -59,19 +60,21 @@ class LocalDoor:
         """See `Door.writer`."""
         connection = self._connection()
         if not settings.idempotent:
-            return LocalWriter(connection, settings, SharedIdentity())
+            return BatchWriter(LocalTransport(connection), settings, SharedIdentity())
 
         def ask(timeout_ms: int) -> tuple[int, int]:
             reply = connection.ask(ProducerId(), "", min(timeout_ms, settings.metadata_timeout_ms))
             return reply.producer_id, reply.epoch
 
-        return LocalWriter(connection, settings, ProducerIds(ask))
+        return BatchWriter(LocalTransport(connection), settings, ProducerIds(ask))
 
     def transactional_writer(
         self, transaction: TransactionSettings, settings: WriterSettings = WRITER_DEFAULTS
     ) -> TransactionalWriter:
         """See `Door.transactional_writer`."""
-        return LocalTransactionalWriter(self._connection(), transaction, settings)
+        connection = self._connection()
+        coordinator = LocalTransactionCoordinator(connection, transaction)
+        return TransactionalBatchWriter(LocalTransport(connection), coordinator, transaction, settings)
 
     def link(self) -> GroupLink:
         """See `Door.link`."""

@@ -287,6 +287,7 @@ def test_without_acknowledgement_there_is_no_offset(door: Door, zero: TopicParti
     reader = stack.enter_context(closing(door.reader(UNCOMMITTED)))
     sent: list[Sent] = []
     writer.send(zero, batch([b"a"]), sent.append)
+    assert writer.await_acks(PATIENCE_MS) == 0  # over Kafka it has left when the partition's leader is reached
     assert sent == [Sent(zero, -1, -1, None)]
     reader.seek({zero: 0})
     assert records(read_until(reader, lambda seen: records(seen, zero)), zero) == [(0, b"a")]

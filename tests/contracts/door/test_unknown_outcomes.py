@@ -16,7 +16,7 @@ from broker_local.protocol.requests.request import Asks, Reply
 from broker_local.protocol.requests.transactions import EndTransaction, InitTransactions, TransactionOffsets
 from streams.clients import Producer, ProducerRecord
 from streams.clients.api import WRITER_DEFAULTS, ConsumerGroupMetadata, Position, Sent, TransactionSettings
-from streams.clients.local.transactional_writer import LocalTransactionalWriter
+from streams.clients.writing.transactional_writer import TransactionalBatchWriter
 from streams.errors import (
     IllegalStateException,
     ProducerFencedException,
@@ -142,12 +142,12 @@ def simulated(test: Callable[[UnsteadyEngine, SimulatedWorld], None]) -> None:
     world.run(main)
 
 
-def writing(engine: UnsteadyEngine, timeout_ms: int = 60_000) -> tuple[TopicPartition, LocalTransactionalWriter]:
+def writing(engine: UnsteadyEngine, timeout_ms: int = 60_000) -> tuple[TopicPartition, TransactionalBatchWriter]:
     """A partition, and a writer that has initialised and begun; a batch of its is tried for 30 seconds."""
     zero, _ = new_topic(engine)
     settings = replace(WRITER_DEFAULTS, delivery_timeout_ms=30_000)
     writer = engine.door().transactional_writer(TransactionSettings(zero.topic, timeout_ms), settings)
-    assert isinstance(writer, LocalTransactionalWriter)
+    assert isinstance(writer, TransactionalBatchWriter)
     writer.init(PATIENCE_MS)
     writer.begin()
     return zero, writer

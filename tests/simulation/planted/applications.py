@@ -221,13 +221,13 @@ BUGS = (
     Planted(
         "not-sent-again",
         "what was out when a connection was lost is not sent again",
-        "streams.clients.local.partition_queue:PartitionQueue.cut_off",
+        "streams.clients.writing.partition_queue:PartitionQueue.cut_off",
         _forgets_what_is_out,
     ),
     Planted(
         "sent-again-as-another",
         "what was out when a connection was lost is sent again under new sequences",
-        "streams.clients.local.partition_queue:PartitionQueue.cut_off",
+        "streams.clients.writing.partition_queue:PartitionQueue.cut_off",
         _cut_off_renewed,
         workload=CLIENTS,
     ),

@@ -9,8 +9,8 @@ import pytest
 
 from streams import Processor, Record, StreamsBuilder
 from streams.clients import Producer, ProducerRecord
-from streams.clients.local.writer import LocalWriter
 from streams.clients.member import Assigned, Lead, Lost, Rebalance
+from streams.clients.writing.writer import BatchWriter
 from streams.errors import FencedInstanceIdException
 from streams.exception_handlers import ErrorHandlerContext, Response
 from streams.runtime.worker.lifecycle import WorkerState
@@ -92,7 +92,7 @@ def test_one_that_was_frozen_past_its_session_writes_nothing_over_newer_counts(
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_bug_that_lets_a_zombie_write_is_found(make: Make, monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
     for name in ("bind", "_fenced"):
-        monkeypatch.setattr(LocalWriter, name, getattr(LocalWriter, name))  # to be put back
+        monkeypatch.setattr(BatchWriter, name, getattr(BatchWriter, name))  # to be put back
     PLANTED[bug]()
     crew = make()
     zombie, other = frozen_with_work_in_hand(crew, statestore_cache_max_bytes=0)

@@ -14,8 +14,8 @@ from broker_local.base.faults import Refusal
 from broker_local.log import format as batches
 from broker_local.log.producers import Producers
 from broker_local.protocol.requests.records import GroupMember
-from streams.clients.local.identity import Identity, ProducerIds, SharedIdentity
-from streams.clients.local.partition_queue import MOST_OUT, NEVER, InFlightBatch, PartitionQueue, too_late
+from streams.clients.writing.identity import Identity, ProducerIds, SharedIdentity
+from streams.clients.writing.partition_queue import MOST_OUT, NEVER, InFlightBatch, PartitionQueue, too_late
 from streams.errors import (
     DuplicateSequenceException,
     InvalidRecordException,
@@ -183,14 +183,9 @@ class World:
         if identity.producer is None:
             identity.ask(0)
         assert identity.producer is not None
-        number, epoch = identity.producer
         for each in self.queue.to_send(self.now):
-            each.data = each.data or batches.numbered(
-                each.packed,
-                producer_id=number,
-                epoch=epoch,
-                sequence=each.sequence,
-                transactional=identity.transactional_id is not None,
+            each.data = each.data or each.packed.numbered(
+                identity.producer, each.sequence, identity.transactional_id is not None
             )
             self.asked.append(each)
         assert sum(each.out for each in self.queue.batches) <= MOST_OUT
@@ -363,4 +358,4 @@ def test_a_batch_is_divided_no_longer_than_its_time_allows_and_not_for_what_is_n
 
 
 def produced(each: InFlightBatch) -> bytes:
-    return batches.numbered(each.packed)
+    return each.packed.numbered()

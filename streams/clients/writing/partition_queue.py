@@ -2,7 +2,7 @@
 
 Pure: no connection, no clock. Batches leave in the order they came, at most `MOST_OUT` without an answer, since
 the broker remembers that many per producer and partition; only one until the first answer, since a broker that
-knows nothing of a producer takes any sequence (but of a transaction's only the first). When one fails for the moment,
+knows nothing of a producer may take any sequence (`Identity.unchecked`). When one fails for the moment,
 those behind it fail too (their sequence has a gap): the queue stops, waits for the answers still out, and sends all
 from the first one again. When one fails for good its sequence is never filled: the queue goes on as its `Identity`
 says, under a new producer id, or, in a transaction, with the same numbers. Where that is for what one record is, the
@@ -15,18 +15,20 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from broker_local.log.format import PackedBatch, halves
-from broker_local.protocol.requests.records import GroupMember
-from streams.clients.api import OF_ONE_RECORD, Sent
-from streams.clients.local.identity import Identity
+from streams.clients.api import OF_ONE_RECORD, GroupMember, Sent
+from streams.clients.writing.identity import Identity
+from streams.clients.writing.transport import Packed
 from streams.errors import (
     KafkaException,
+    NotEnoughReplicasAfterAppendException,
     OutOfOrderSequenceException,
     RetriableException,
     TimeoutException,
 )
 from streams.record import TopicPartition
 
+DOUBTFUL = (TimeoutException, NotEnoughReplicasAfterAppendException)
+"""What a broker answers where it may have stored the batch all the same."""
 MOST_OUT = 5
 """Batches of one queue without an answer; Kafka's `max.in.flight.requests.per.connection` with idempotence."""
 SEQUENCES = 0x7FFFFFFF
@@ -36,11 +38,11 @@ NEVER = float("inf")
 class InFlightBatch:
     """One batch until it has its last word."""
 
-    __slots__ = ("data", "deadline", "done", "first", "member", "out", "packed", "part", "sequence")
+    __slots__ = ("data", "deadline", "done", "doubtful", "first", "member", "out", "packed", "part", "sequence")
 
     def __init__(
         self,
-        packed: PackedBatch,
+        packed: Packed,
         deadline: float,
         done: Callable[[Sent], None],
         member: GroupMember | None = None,
@@ -56,15 +58,16 @@ class InFlightBatch:
         self.data = b""  # as it is sent under `sequence`; made when it first leaves
         self.sequence = -1
         self.out = False
+        self.doubtful = False  # it may be stored
 
     @property
     def size(self) -> int:
         """Its bytes, but for the header."""
-        return len(self.packed.payload)
+        return self.packed.size
 
     def halves(self) -> tuple[InFlightBatch, InFlightBatch]:
         """The same records as two batches."""
-        one, other = halves(self.packed)
+        one, other = self.packed.halves()
         return (
             InFlightBatch(one, self.deadline, self.done, self.member, self.first, True),
             InFlightBatch(other, self.deadline, self.done, self.member, self.first + one.records, True),
@@ -90,11 +93,13 @@ class PartitionQueue:
         self.batches: deque[InFlightBatch] = deque()
         self.refusal: KafkaException | None = None
         """The broker's last answer, while it was not that a batch is stored."""
+        self.blocked = False
+        """Nothing of it can leave before its transport has news."""
         self._numbered = identity.numbered
         self._backoff_ms = backoff_ms
         self._retry_at = 0.0
         self._next_sequence = 0
-        self._known = not identity.renews
+        self._known = not identity.unchecked
         self._stopped = False
         self._out = 0
 
@@ -107,6 +112,9 @@ class PartitionQueue:
         for batch in self.batches:
             if self._out >= most:
                 break
+            alone = batch.doubtful and self.identity.alone
+            if alone and self._out:
+                break
             if batch.out:
                 continue
             if self._numbered and batch.sequence < 0:
@@ -115,6 +123,8 @@ class PartitionQueue:
             batch.out = True
             self._out += 1
             leaving.append(batch)
+            if alone:
+                break
         return leaving
 
     def answered(self, batch: InFlightBatch, error: KafkaException | None, now: float) -> bool:
@@ -129,15 +139,16 @@ class PartitionQueue:
         if now < batch.deadline:
             if isinstance(error, OutOfOrderSequenceException) and (self._stopped or self.identity.renews):
                 if not self._stopped:  # nothing before it failed: the broker has lost what was before
-                    self._skip(0, batch)
+                    self._number_anew(self.identity.renew())
                 self._stop(now)
                 return False
             if isinstance(error, RetriableException):
+                batch.doubtful = batch.doubtful or isinstance(error, DOUBTFUL)
                 self._stop(now)
                 return False
         at = self.batches.index(batch)
         del self.batches[at]
-        self._skip(at, batch)
+        self._skip(at, batch, not batch.doubtful and not isinstance(error, RetriableException))
         self._stop(now)
         return True
 
@@ -156,7 +167,7 @@ class PartitionQueue:
         both = batch.halves()
         self.batches.insert(at, both[1])
         self.batches.insert(at, both[0])
-        self._skip(at, batch)
+        self._skip(at, batch, not batch.doubtful)
         self._stop(now - self._backoff_ms)
         return both
 
@@ -174,6 +185,7 @@ class PartitionQueue:
     def cut_off(self) -> None:
         """The connection is lost: everything without an answer is to be sent again, at once, as it was."""
         for batch in self.batches:
+            batch.doubtful = batch.doubtful or batch.out
             batch.out = False
         self._out = 0
         self._stopped = False
@@ -184,7 +196,7 @@ class PartitionQueue:
         if not self.batches:
             return NEVER
         deadline = self.batches[0].deadline
-        waits = self._retry_at > 0.0 and not self._stopped and not self._out
+        waits = self._retry_at > 0.0 and not self._stopped and not self._out and not self.blocked
         return min(deadline, self._retry_at) if waits else deadline
 
     def _without(self, gone: list[InFlightBatch], now: float) -> list[InFlightBatch]:
@@ -194,7 +206,7 @@ class PartitionQueue:
             for batch in gone:
                 self.batches.remove(batch)
                 self._back(batch)
-            self._skip(at, gone[0])
+            self._skip(at, gone[0], False)
             self._stop(now)
         return gone
 
@@ -212,15 +224,23 @@ class PartitionQueue:
             self._stopped = False
             self._retry_at = now + self._backoff_ms
 
-    def _skip(self, at: int, gone: InFlightBatch) -> None:
-        """A batch that stood at this place is never stored: what comes behind it is numbered anew when it leaves.
+    def _skip(self, at: int, gone: InFlightBatch, certain: bool) -> None:
+        """A batch that stood at this place is not sent again.
 
-        Answers still out are to the old numbers; `_stop` waits for them before anything leaves.
+        Args:
+            certain: it is not stored.
         """
         if gone.sequence < 0:  # it had no number yet, and so has none behind it
             return
-        at, self._next_sequence = self.identity.skip(at, gone.sequence)
-        self._known = not self.identity.renews
+        anew = self.identity.skip(at, gone.sequence, certain)
+        if anew is not None:
+            self._number_anew(anew)
+
+    def _number_anew(self, anew: tuple[int, int]) -> None:
+        """From some place on batches are numbered when they leave. Answers still out are to the old numbers; `_stop`
+        waits for them before anything leaves."""
+        at, self._next_sequence = anew
+        self._known = (self._known and bool(at or self._next_sequence)) or not self.identity.unchecked
         for batch in islice(self.batches, at, None):
             batch.sequence = -1
             batch.data = b""

@@ -1,11 +1,11 @@
-"""Writing to the bundled broker in transactions: all of one is seen together, or not at all.
+"""Writing in transactions: all of one is seen together, or not at all.
 
     init --> ready --begin--> open --end--> (asked) --> ready
                                |               |
                                +--- fenced ----+--> over
 
 An end that was asked for is asked again, with the same id and epoch, until its answer is known: the broker remembers it
-until the next init. One connection carries all of it, so that the broker never sees an end before what it ends.
+until the next init. The engine never sees an end before what it ends (`Transport.drain`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from broker_local.protocol.requests.groups import CommitPart
-from broker_local.protocol.requests.request import Asks, Reply
-from broker_local.protocol.requests.transactions import (
-    EndTransaction,
-    InitTransactions,
-    ProducerIdReply,
-    TransactionOffsets,
-)
 from streams.clients.api import (
     FENCED,
     OF_ONE_RECORD,
@@ -33,10 +25,9 @@ from streams.clients.api import (
     TransactionSettings,
     WriterSettings,
 )
-from streams.clients.errors_by_number import exception
-from streams.clients.local.connection import Connection
-from streams.clients.local.identity import SharedIdentity
-from streams.clients.local.writer import LocalWriter
+from streams.clients.writing.identity import NOBODY, Producer, SharedIdentity
+from streams.clients.writing.transport import TransactionCoordinator, Transport
+from streams.clients.writing.writer import BatchWriter
 from streams.errors import (
     BrokerNotFoundException,
     ConcurrentTransactionsException,
@@ -49,7 +40,7 @@ from streams.errors import (
 )
 from streams.record import RecordBatch, TopicPartition
 
-R = TypeVar("R", bound=Reply)
+T = TypeVar("T")
 
 PASSING = (ConcurrentTransactionsException, KafkaStorageException)
 """What the broker answers for the moment: nothing was done, and the same is asked again."""
@@ -65,23 +56,33 @@ class _State(enum.Enum):
     ABORTING = "an abort was asked for, and its outcome is not known"
 
 
-class LocalTransactionalWriter:
-    """A `TransactionalWriter` over one connection.
+class TransactionalBatchWriter:
+    """A `TransactionalWriter` over one transport.
 
     Args:
-        connection: its connection.
+        transport: how batches are sent; its own.
+        coordinator: who keeps its transactions.
         transaction: whose transactions, and how long one may take.
         settings: timeouts; `acks` is all.
+        unchecked: see `Identity`.
     """
 
-    def __init__(self, connection: Connection, transaction: TransactionSettings, settings: WriterSettings) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        coordinator: TransactionCoordinator,
+        transaction: TransactionSettings,
+        settings: WriterSettings,
+        unchecked: bool = False,
+    ) -> None:
         if settings.acks != -1:
             raise IllegalArgumentException(f"A transaction needs acks=all, not {settings.acks}.")
-        self._connection = connection
+        self._transport = transport
+        self._coordinator = coordinator
         self._transaction = transaction
         self._settings = settings
-        self._identity = SharedIdentity(transaction.transactional_id)
-        self._writer = LocalWriter(connection, settings, self._identity)
+        self._identity = SharedIdentity(transaction.transactional_id, unchecked)
+        self._writer = BatchWriter(transport, settings, self._identity)
         self._state = _State.NEW
         self._failure: KafkaException | None = None  # why this transaction cannot be committed
         self._over: KafkaException | None = None  # why nothing can be written by this writer any more
@@ -95,11 +96,9 @@ class LocalTransactionalWriter:
         self._check_over()
         if self._state not in (_State.NEW, _State.READY):
             raise self._illegal("init", "End it first")
-        producer_id, epoch = self._identity.producer or (-1, -1)
-        name = self._transaction.transactional_id
-        asked = InitTransactions(name, self._transaction.timeout_ms, producer_id, epoch)
+        asked = partial(self._coordinator.init, self._identity.producer or NOBODY)
         unknown = "Whether earlier producers are fenced is not known; call it again."
-        self._begin_as(self._ask(asked, timeout_ms, unknown))
+        self._begin_as(self._ask("InitTransactions", asked, timeout_ms, unknown))
 
     def begin(self) -> None:
         """See `TransactionalWriter.begin`."""
@@ -117,27 +116,11 @@ class LocalTransactionalWriter:
             raise self._failure
         if not offsets:
             return
-        producer_id, epoch = self._own()
-        asked = TransactionOffsets(
-            self._transaction.transactional_id,
-            producer_id,
-            epoch,
-            member.group_id,
-            member.generation_id,
-            member.member_id,
-            member.group_instance_id,
-            tuple(
-                CommitPart(topic, number, position.offset, position.metadata)
-                for (topic, number), position in offsets.items()
-            ),
-        )
+        asked = partial(self._coordinator.add_offsets, self._own(), member, offsets)
         self._sent = True
         unknown = "Whether the offsets are part of the transaction is not known; send them again, or abort it."
         try:
-            reply = self._ask(asked, timeout_ms, unknown)
-            for part in reply.parts:
-                if part.error:
-                    raise exception(part.error, "", TopicPartition(part.topic, part.partition))
+            self._ask("TransactionOffsets", asked, timeout_ms, unknown)
         except KafkaException as error:
             self._owed[member.group_id] = error
             raise
@@ -146,13 +129,14 @@ class LocalTransactionalWriter:
     def end(self, commit: bool, timeout_ms: int) -> None:
         """See `TransactionalWriter.end`."""
         self._check_over()
-        deadline = self._connection.world.monotonic_ms() + timeout_ms
+        deadline = self._transport.world.monotonic_ms() + timeout_ms
         asked = _State.COMMITTING if commit else _State.ABORTING
         if self._state is _State.OPEN:
             if commit:
                 self._await_all(deadline, timeout_ms)
             else:
                 self._writer.forget()
+                self._transport.drain(timeout_ms)
             if not self._sent:
                 self._ended()
                 return
@@ -160,16 +144,15 @@ class LocalTransactionalWriter:
         elif self._state is not asked:
             hint = "Call it the same way again" if self._state in (_State.COMMITTING, _State.ABORTING) else "Begin one"
             raise self._illegal(f"end(commit={commit})", hint)
-        left = max(1, int(deadline - self._connection.world.monotonic_ms()))
-        producer_id, epoch = self._own()
-        request = EndTransaction(self._transaction.transactional_id, producer_id, epoch, commit)
+        left = max(1, int(deadline - self._transport.world.monotonic_ms()))
+        asked_for = partial(self._coordinator.end, self._own(), commit)
         word = "committed" if commit else "aborted"
-        reply = self._ask(request, left, f"Whether the transaction is {word} is not known; ask the same again.")
-        self._begin_as(reply)
+        unknown = f"Whether the transaction is {word} is not known; ask the same again."
+        self._begin_as(self._ask("EndTransaction", asked_for, left, unknown))
 
     def _await_all(self, deadline: float, timeout_ms: int) -> None:
         """Waits until everything is acknowledged; raises what keeps the transaction from being committed."""
-        now = self._connection.world.monotonic_ms
+        now = self._transport.world.monotonic_ms
         while self._failure is None:
             left = deadline - now()
             missing = self._writer.await_acks(max(0, int(left + 0.999)))
@@ -185,8 +168,8 @@ class LocalTransactionalWriter:
         for owed in self._owed.values():
             raise owed
 
-    def _begin_as(self, reply: ProducerIdReply) -> None:
-        self._identity.producer = (reply.producer_id, reply.epoch)
+    def _begin_as(self, producer: Producer) -> None:
+        self._identity.producer = producer
         self._ended()
 
     def _ended(self) -> None:
@@ -274,29 +257,30 @@ class LocalTransactionalWriter:
         name = self._transaction.transactional_id
         return IllegalStateException(f"{what} of {name!r} is not possible now: {self._state.value}. {hint}.")
 
-    def _own(self) -> tuple[int, int]:
+    def _own(self) -> Producer:
         producer = self._identity.producer
         assert producer is not None
         return producer
 
-    def _ask(self, request: Asks[R], timeout_ms: int, unknown: str) -> R:
+    def _ask(self, what: str, ask: Callable[[int], T], timeout_ms: int, unknown: str) -> T:
         """Asks until there is an answer that is not for the moment only.
 
         Args:
-            request: may be asked again, over another connection too.
+            what: its name.
+            ask: asks, so many ms long; may be asked again, over another connection too.
             timeout_ms: how long.
             unknown: what is to be said where there is none.
         """
-        world, name = self._connection.world, self._transaction.transactional_id
+        world, name = self._transport.world, self._transaction.transactional_id
         deadline = world.monotonic_ms() + timeout_ms
         last = ""
         while True:
             left = int(deadline - world.monotonic_ms())
             if left <= 0:
-                said = f"{type(request).__name__} of {name!r}: no answer from the broker in {timeout_ms} ms."
+                said = f"{what} of {name!r}: no answer from the broker in {timeout_ms} ms."
                 raise TimeoutException(f"{said} {unknown}{last}")
             try:
-                return self._connection.ask(request, name, left)
+                return ask(left)
             except TimeoutException:
                 continue
             except FENCED as error:
@@ -307,7 +291,7 @@ class LocalTransactionalWriter:
                 if isinstance(error, KafkaStorageException):
                     self._settings.troubled("write", f"The broker cannot write: {error}. It is asked again.")
             except BrokerNotFoundException as error:
-                if self._connection.closed:
+                if self._transport.closed:
                     raise
                 last = f" {error}"
             world.sleep(min(self._settings.retry_backoff_ms, max(1, left)))

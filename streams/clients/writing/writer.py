@@ -1,20 +1,14 @@
-"""Writing to the bundled broker: idempotent batches, in order per partition, through retries and restarts."""
+"""Writing: idempotent batches, in order per partition, through retries and restarts, over any engine's transport."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from broker_local.host.client import ConnectionLost, Link
-from broker_local.log import format as batches
-from broker_local.protocol.requests import records
-from broker_local.protocol.requests.records import Produce, ProducePart, ProduceReply
-from broker_local.protocol.requests.request import Failure, Reply
-from broker_local.protocol.requests.topics import Metadata
 from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.errors_by_number import exception
-from streams.clients.local.connection import Connection
-from streams.clients.local.identity import Identities
-from streams.clients.local.partition_queue import NEVER, InFlightBatch, PartitionQueue, too_late
+from streams.clients.writing.identity import Identities
+from streams.clients.writing.partition_queue import NEVER, InFlightBatch, PartitionQueue, too_late
+from streams.clients.writing.transport import Lost, Outcome, Transport
 from streams.config.clients import PRODUCER, ClientConfig
 from streams.errors import (
     DisconnectException,
@@ -32,18 +26,18 @@ METADATA_MAX_AGE_MS = ClientConfig(PRODUCER, {}).number("metadata.max.age.ms")
 FOREVER_MS = 2**63 - 1
 
 
-class LocalWriter:
-    """A `Writer` over one connection.
+class BatchWriter:
+    """A `Writer` over one transport.
 
     Args:
-        connection: its connection.
+        transport: how batches are sent; its own.
         settings: acknowledgements, timeouts.
         identities: who writes.
     """
 
-    def __init__(self, connection: Connection, settings: WriterSettings, identities: Identities) -> None:
-        self._connection = connection
-        self._monotonic_ms = connection.world.monotonic_ms
+    def __init__(self, transport: Transport, settings: WriterSettings, identities: Identities) -> None:
+        self._transport = transport
+        self._monotonic_ms = transport.world.monotonic_ms
         self._settings = settings
         self._identities = identities
         self._queues: dict[TopicPartition, PartitionQueue] = {}
@@ -51,20 +45,20 @@ class LocalWriter:
         self._out: dict[int, tuple[PartitionQueue, InFlightBatch]] = {}
         self._connection_number = 0
         self._callbacks: list[tuple[Callable[[Sent], None], Sent]] = []
-        self._member: records.GroupMember | None = None
+        self._member: GroupMember | None = None
         self._counts: dict[str, tuple[int, float]] = {}
         self._unanswered = 0
         self._bytes = 0
 
     def bind(self, member: GroupMember | None) -> None:
         """See `Writer.bind`."""
-        self._member = None if member is None else records.GroupMember(*member)
+        self._member = member
 
     def abort(self) -> int:
         """See `Writer.abort`."""
         # With the connection goes what is half sent and what would be answered; with the queues go the sequences, of
         # which nobody knows which were stored: what comes next has another producer id.
-        self._connection.lost()
+        self._transport.lost()
         self._identities.forget()
         return self.forget()
 
@@ -92,12 +86,9 @@ class LocalWriter:
         count, until = self._counts.get(topic, (0, 0.0))
         if now < until:
             return count
-        asked = Metadata((topic,), create_missing=True)
-        (row,) = self._connection.ask(asked, topic, self._settings.metadata_timeout_ms).topics
-        if row.error:
-            raise exception(row.error, "", topic)
-        self._counts[topic] = (row.partitions, now + METADATA_MAX_AGE_MS)
-        return row.partitions
+        count = self._transport.partitions_for(topic, self._settings.metadata_timeout_ms)
+        self._counts[topic] = (count, now + METADATA_MAX_AGE_MS)
+        return count
 
     def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
         """See `Writer.send`."""
@@ -108,16 +99,16 @@ class LocalWriter:
             queue = PartitionQueue(partition, self._identities.identity(), self._settings.retry_backoff_ms)
             self._queues[partition] = queue
         deadline = self._monotonic_ms() + self._settings.delivery_timeout_ms
-        packed = batches.pack(batch.keys, batch.values, batch.timestamps, batch.headers)
-        in_flight = InFlightBatch(packed, deadline, done, self._member)
+        in_flight = InFlightBatch(self._transport.pack(batch), deadline, done, self._member)
         queue.batches.append(in_flight)
         self._busy[partition] = queue
         self._unanswered += 1
         self._bytes += in_flight.size
         try:
-            self._send_queue(self._link(), queue)
-        except ConnectionLost:
-            self._connection.lost()
+            self._connect()
+            self._send_queue(queue)
+        except Lost:
+            self._transport.lost()
             self._send_all()
         while self._bytes > self._settings.max_bytes_out:
             self._collect(100)
@@ -146,11 +137,11 @@ class LocalWriter:
 
     def fileno(self) -> int:
         """See `Writer.fileno`."""
-        return self._connection.fileno()
+        return self._transport.fileno()
 
     def wake(self) -> None:
         """See `Writer.wake`."""
-        self._connection.wake()
+        self._transport.wake()
 
     def close(self) -> None:
         """See `Writer.close`."""
@@ -162,32 +153,32 @@ class LocalWriter:
                     "the batch was stored is not known. Flush before closing."
                 )
                 self._finish(queue, queue.batches.popleft(), lost)
-        self._connection.close()
+        self._transport.close()
         self._run_callbacks()
 
     # Out
 
-    def _link(self) -> Link:
-        """The connection. Over a new one, everything without an answer is to be sent again."""
-        link = self._connection.link()
-        if self._connection_number != self._connection.number:
-            self._connection_number = self._connection.number
+    def _connect(self) -> None:
+        """Over a new connection everything without an answer is to be sent again."""
+        self._transport.connect()
+        if self._connection_number != self._transport.number:
+            self._connection_number = self._transport.number
             self._out.clear()
             for queue in self._busy.values():
                 queue.cut_off()
-        return link
 
     def _send_all(self) -> None:
         while True:
             try:
-                link = self._link()
+                self._connect()
                 for queue in list(self._busy.values()):
-                    self._send_queue(link, queue)
+                    self._send_queue(queue)
+                self._transport.flush()
                 return
-            except ConnectionLost:
-                self._connection.lost()
+            except Lost:
+                self._transport.lost()
 
-    def _send_queue(self, link: Link, queue: PartitionQueue) -> None:
+    def _send_queue(self, queue: PartitionQueue) -> None:
         identity = queue.identity
         if identity.producer is None:
             # No longer than the first batch may take: while this waits, nobody looks at its deadline.
@@ -195,24 +186,19 @@ class LocalWriter:
             if left <= 0:  # its time is up, which is seen before anything is sent again (`_collect`)
                 return
             identity.ask(left)
-            link = self._link()
-        assert identity.producer is not None
-        producer_id, epoch = identity.producer
+            self._connect()
+        producer = identity.producer
+        assert producer is not None
+        queue.blocked = not self._transport.takes(queue.partition, producer)
+        if queue.blocked:
+            return
         acks, transaction = self._settings.acks, identity.transactional_id
-        topic, number = queue.partition
         for batch in queue.to_send(self._monotonic_ms()):
             if not batch.data:
-                batch.data = batches.numbered(
-                    batch.packed,
-                    producer_id=producer_id,
-                    epoch=epoch,
-                    sequence=batch.sequence,
-                    transactional=transaction is not None,
-                )
-            produce = Produce(acks, (ProducePart(topic, number, batch.data),), batch.member, transaction)
-            correlation = link.send(produce)
+                batch.data = batch.packed.numbered(producer, batch.sequence, transaction is not None)
+            ticket = self._transport.send(queue.partition, batch.data, acks, batch.member, transaction)
             if acks:
-                self._out[correlation] = (queue, batch)
+                self._out[ticket] = (queue, batch)
             else:
                 queue.answered(batch, None, 0.0)
                 self._finish(queue, batch, None)
@@ -223,45 +209,40 @@ class LocalWriter:
         """Takes answers, waits for the first; then sends what may leave now. Was anything heard?"""
         before = self._connection_number
         try:
-            self._link()
+            self._connect()
             if self._connection_number != before:  # another question has dialled anew: what was out is nowhere now
                 self._send_all()
-            replies = self._connection.receive(timeout_ms)
-        except ConnectionLost:
-            self._connection.lost()
+            outcomes = self._transport.receive(timeout_ms)
+        except Lost:
+            self._transport.lost()
             self._send_all()
             return True
         now = self._monotonic_ms()
-        for correlation, reply in replies:
-            queue, batch = self._out.pop(correlation, (None, None))
+        for outcome in outcomes:
+            queue, batch = self._out.pop(outcome.ticket, (None, None))
             if queue is not None and batch is not None and batch.out:
-                self._answer(queue, batch, reply, now)
+                self._answer(queue, batch, outcome, now)
         for queue in list(self._busy.values()):
             for batch in queue.expired(now):
                 error = too_late(queue.partition, batch, self._settings.delivery_timeout_ms, queue.refusal)
                 self._finish(queue, batch, error)
         self._send_all()
-        return bool(replies)
+        return bool(outcomes)
 
     def _notice_a_lost_connection(self) -> None:
         """One that the broker has closed would stay readable for whoever waits on `fileno`."""
         try:
-            if self._connection.fileno() >= 0:
-                self._connection.receive(0)
-        except ConnectionLost:
-            self._connection.lost()
+            if self._transport.fileno() >= 0:
+                self._transport.receive(0)
+        except Lost:
+            self._transport.lost()
 
-    def _answer(self, queue: PartitionQueue, batch: InFlightBatch, reply: Reply, now: float) -> None:
-        offset, timestamp = -1, -1
-        error: KafkaException | None = None
-        if isinstance(reply, ProduceReply):
-            (part,) = reply.parts
-            if part.error:
-                error = exception(part.error, part.message, queue.partition)
-            else:
-                offset, timestamp = part.base_offset, part.append_time
-        elif isinstance(reply, Failure):
-            error = exception(reply.error, reply.message, queue.partition)
+    def _answer(self, queue: PartitionQueue, batch: InFlightBatch, outcome: Outcome, now: float) -> None:
+        if outcome.lost:  # all that is out of a queue goes over one connection
+            queue.cut_off()
+            return
+        offset, timestamp = outcome.offset, outcome.timestamp
+        error = exception(outcome.code, outcome.words, queue.partition) if outcome.code else None
         if isinstance(error, DuplicateSequenceException):  # stored long ago; only its offset is forgotten
             error = None
         if isinstance(error, (FencedMemberEpochException, FencedInstanceIdException)):
@@ -282,16 +263,15 @@ class LocalWriter:
                 "delivery.timeout.ms at most, and is tried again by itself.",
             )
 
-    def _fenced(self, member: records.GroupMember | None, error: KafkaException, now: float) -> None:
+    def _fenced(self, member: GroupMember | None, error: KafkaException, now: float) -> None:
         """What one batch was told holds for all in the same name: none of them is sent again."""
         for queue in list(self._busy.values()):
             for batch in queue.fenced(member, now):
                 self._finish(queue, batch, error)
 
     def _due(self) -> float:
-        if self._connection.holds:
-            return 0.0
-        return min((queue.next_due() for queue in self._busy.values()), default=NEVER)
+        due = self._transport.next_due()
+        return min(due, min((queue.next_due() for queue in self._busy.values()), default=NEVER))
 
     def _finish(
         self,
