@@ -9,8 +9,9 @@ events (default: 7): at each step of a commit in turn, or `--at` one of them; th
 what they then work under. What is left out is listed by
 reason, and it is told how many expectations are Java's own answers.
 
-With `--on kafka --servers host:port` they run on Kafka's brokers, which they must have for themselves: all topics
-there are deleted.
+With `--on kafka --servers host:port` they run on Kafka's brokers, where nobody else may have topics of their names:
+these are deleted before and after. `--sample` takes few of them, that use each word of SPEC.md; `--events N` so many
+events of each.
 
 With `--random N --seed S` it makes N topologies instead, lets Kafka Streams' own test driver answer them (`recorder/`:
 needs `java`, `javac` and, once, `mvn`), compares, and writes each difference, reduced, into DIR (default:
@@ -33,6 +34,7 @@ from tests.conformance.drive import Differs, load, run
 from tests.conformance.java import CannotRecord
 from tests.conformance.on_runtime import BETWEEN, Way, left_out, run_on_runtime, steps_of
 from tests.conformance.planted import PLANTED
+from tests.conformance.sample import sample
 
 SHIPPED = Path(__file__).parent / "cases"
 MOST_NAMES = 6
@@ -58,7 +60,8 @@ def those_that_run(paths: list[Path], options: argparse.Namespace) -> list[Path]
         else:
             out[reason].append(case["name"])
     for reason, names in sorted(out.items()) if not options.json else ():
-        shown = ", ".join(names) if len(names) <= MOST_NAMES else f"{', '.join(names[:MOST_NAMES])}, ..."
+        whole = options.names or len(names) <= MOST_NAMES
+        shown = ", ".join(names) if whole else f"{', '.join(names[:MOST_NAMES])}, ..."
         print(f"left out, {len(names)}: {reason} ({shown})")
     return run
 
@@ -66,7 +69,7 @@ def those_that_run(paths: list[Path], options: argparse.Namespace) -> list[Path]
 def first_difference(path: Path, options: argparse.Namespace) -> str | None:
     try:
         if options.on != "driver":
-            wanted = run_on_runtime(load(path), way_of(options))
+            wanted = run_on_runtime(load(path), way_of(options), options.events)
             options.from_java += wanted.from_java
         else:
             run(load(path))
@@ -111,6 +114,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument("--on", choices=("driver", "runtime", "kafka"), default="driver")
     parser.add_argument("--servers", help="of Kafka, for --on kafka")
+    parser.add_argument("--sample", action="store_true", help="few cases that use each word of SPEC.md")
+    parser.add_argument("--events", type=int, metavar="N", help="of each case, not on the driver (default: all)")
+    parser.add_argument("--names", action="store_true", help="name all cases that are left out")
     parser.add_argument("--partitions", type=int, default=1, help="of every topic, on the runtime")
     parser.add_argument("--random", type=int, metavar="N", help="make N random topologies and ask Java")
     parser.add_argument("--seed", type=int, default=0, help="of the random topologies")
@@ -138,6 +144,9 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(f"no case {options.only} in {directory}")
     if options.on != "driver":
         paths = those_that_run(paths, options)
+    if options.sample:
+        chosen = {*sample(map(load, paths))}
+        paths = [path for path in paths if path.name.removesuffix(".json.gz") in chosen]
     failures = {}
     for path in paths:
         found = first_difference(path, options)
@@ -149,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         print(json.dumps({"passed": passed, "total": len(paths), "failures": failures}, ensure_ascii=False))
     else:
-        if options.on == "runtime":
+        if options.on != "driver":
             print(f"{options.from_java} of them must give what Java recorded, the others what their tasks give alone")
         print(f"{passed}/{len(paths)}")
     return 1 if failures else 0

@@ -130,11 +130,14 @@ class Lab:
         forget(self.name)
 
     def wipe(self) -> None:
-        """Leaves nothing of a case on brokers that the next one shares."""
+        """Leaves nothing of a case on brokers that the next one shares: its topics, and those of its application."""
+        application = self.config.application_id
+        named = named_topics(self.spec)
         for topic in self.admin.list_topics():
-            self.admin.delete_topic(topic)
+            if topic in named or topic.startswith(f"{application}-"):
+                self.admin.delete_topic(topic)
         with suppress(GroupIdNotFoundException):
-            self.admin.delete_group(self.config.application_id)
+            self.admin.delete_group(application)
 
     def feed(self, event: Mapping[str, Any], death: Death | None = None) -> None:
         """One event of the case, and all that follows from it.
@@ -160,8 +163,9 @@ class Lab:
             return
         while True:
             self.worker.loop.turn()
-            sources = [p for p in self.worker.partitions() if self.end(p)]
+            # positions first: all that came of what was taken before them has been written by then
             committed = self.admin.describe_group(self.config.application_id).offsets
+            sources = [p for p in self.worker.partitions() if self.end(p)]
             if all(p in committed and committed[p].offset == self.end(p) for p in sources):
                 return
 
