@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 
 from streams.http.address import is_loopback
 
@@ -21,6 +22,11 @@ def may_ask(headers: Mapping[str, str], token: str, own: frozenset[str]) -> bool
         given = headers.get("authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
     named = headers.get("host", "")
+    return named in own or _is_here(named)
+
+
+@lru_cache(1_000)
+def _is_here(named: str) -> bool:
+    """Is this host, with a port or without, this machine?"""
     host = named.rpartition(":")[0] if named.rpartition(":")[2].isdigit() else named
-    host = host.removeprefix("[").removesuffix("]")
-    return is_loopback(host) or named in own
+    return is_loopback(host.removeprefix("[").removesuffix("]"))

@@ -34,6 +34,7 @@ class HttpServer:
             log_config=None,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=int(END_S),
             timeout_keep_alive=60,
         )

@@ -51,12 +51,12 @@ class Site:
             await send(message)
 
         try:
-            if request.url.path not in self._open_to_all:
+            if scope["path"] not in self._open_to_all:
                 self._admit(request)
             await self._router({**scope, "app": self}, receive, sent)  # so that it raises what it refuses
         except HTTPException as refusal:
             allowed = (refusal.headers or {}).get("Allow", "")
-            said = f"{request.method} is not for {request.url.path}: {allowed}."
+            said = f"{request.method} is not for {scope['path']}: {allowed}."
             problem = Problem(refusal.status_code, "wrong-method", said)
             await problem.response()(scope, receive, send)
         except Exception as error:

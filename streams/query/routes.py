@@ -141,12 +141,12 @@ class StoreRoutes:
             return instance.partition(spec.name, key, serde) if only is None else only
 
         answer = await self._answers.by_owner(request, where, here, options)
-        asked = where()
-        if options.forwarded or only is not None or asked is None or instance.is_placed(spec.name):
+        if not is_absent(answer) or options.forwarded or only is not None or instance.is_placed(spec.name):
             return answer
-        if is_absent(answer):  # unless whoever has written the topic puts keys elsewhere
-            return await self._answers.in_others(request, asked, here, options) or answer
-        return answer
+        asked = where()  # whoever has written the topic may have put the key elsewhere
+        if asked is None:
+            return answer
+        return await self._answers.in_others(request, asked, here, options) or answer
 
     def _shown(self, found: Found, position: Position, staleness: int | None, options: Options) -> Response:
         headers = {
