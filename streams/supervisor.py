@@ -14,9 +14,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from socket import socket
 from types import FrameType
+from typing import NamedTuple
 
 from streams.world import SYSTEM
 
@@ -30,20 +31,40 @@ STOP_MS = 10_000
 not committed is done again."""
 
 
+class Place(NamedTuple):
+    """Which of the worker processes one is.
+
+    Args:
+        number: from 1; one that is started again has the number of the one before.
+        name: no other process has it, nor has one had it before.
+    """
+
+    number: int
+    name: str
+
+
 class Supervisor:
     """Runs worker processes. Made in the main thread: from then on it takes SIGTERM and SIGINT.
 
     Args:
-        command: of one of them; it calls `end_with_supervisor`.
+        command: gives the command of one of them; it calls `end_with_supervisor`.
         workers: how many.
+        died: is called when one was ended by a signal, before it is started again; must not raise.
         doors: for each of them a socket that listens, which it is handed as `--http-socket`; one that is started again
             has the same. None: they have none.
     """
 
-    def __init__(self, command: Sequence[str], workers: int, doors: Sequence[socket] = ()) -> None:
+    def __init__(
+        self,
+        command: Callable[[Place], Sequence[str]],
+        workers: int,
+        died: Callable[[Place], None],
+        doors: Sequence[socket] = (),
+    ) -> None:
         self._command = command
+        self._died = died
         self._doors = doors
-        self._places: dict[int, int] = {}
+        self._places: dict[int, Place] = {}
         """By process id: which of the workers it is."""
         self._running: list[subprocess.Popen[bytes]] = []
         self._asked: list[int] = []
@@ -51,8 +72,8 @@ class Supervisor:
         self._code = 0
         signal.signal(signal.SIGTERM, self._take)
         signal.signal(signal.SIGINT, self._take)
-        for place in range(workers):
-            self._start(place)
+        for number in range(1, workers + 1):
+            self._start(number)
         self._started = SYSTEM.monotonic_ms()
 
     def run(self) -> int:
@@ -73,10 +94,11 @@ class Supervisor:
             return 128 + signal.SIGINT
         return self._code
 
-    def _start(self, place: int) -> None:
+    def _start(self, number: int) -> None:
         if self._stop_by is None:
-            door = [self._doors[place].fileno()] if self._doors else []
-            command = [*self._command, *(f"--http-socket={number}" for number in door)]
+            place = Place(number, SYSTEM.new_id())
+            door = [self._doors[number - 1].fileno()] if self._doors else []
+            command = [*self._command(place), *(f"--http-socket={descriptor}" for descriptor in door)]
             made = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=door)
             self._places[made.pid] = place
             self._running.append(made)
@@ -84,13 +106,15 @@ class Supervisor:
                 self._stop()
 
     def _ended(self, process: subprocess.Popen[bytes]) -> None:
+        place = self._places.pop(process.pid)
         if self._stop_by is not None:
             return
         if process.returncode < 0:
             log.warning("Worker %d was ended by signal %d and is started again.", process.pid, -process.returncode)
+            self._died(place)
             SYSTEM.sleep(max(0.0, BACKOFF_MS - (SYSTEM.monotonic_ms() - self._started)))
             self._started = SYSTEM.monotonic_ms()
-            self._start(self._places.pop(process.pid))
+            self._start(place.number)
         elif process.returncode > 0:
             self._code = process.returncode
             self._stop()

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from socket import socket
 from types import FrameType
@@ -17,12 +17,11 @@ from streams.app import SUMMARIES, KafkaStreams
 from streams.cli import render
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
+from streams.cli.workers import as_one_of_several, supervise
 from streams.clients.connect import data_directory, over_tcp
 from streams.config.load import from_environment, from_pairs, merge, with_file
-from streams.http.address import endpoint_of, is_wildcard, parsed, written
-from streams.query.serve import http_token, listens, relay_of
 from streams.runtime.worker.summary import Pace
-from streams.supervisor import Supervisor, end_with_supervisor
+from streams.supervisor import end_with_supervisor
 from streams.world import SYSTEM
 
 log = logging.getLogger("streams.cli.run")
@@ -47,7 +46,7 @@ LOOK_MS = 50
 @click.option("--config-file", type=click.Path(dir_okay=False), default=None, help="application.yaml or .properties.")
 @click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
 @click.option("--http", default=None, metavar="HOST:PORT", help="Stores can be asked there (docs/queries.md).")
-@click.option("--worker-of", hidden=True, default=None)
+@click.option("--worker-of", hidden=True, default=None, help="Which of several it is, as NUMBER:NAME.")
 @click.option("--http-socket", type=int, hidden=True, default=None)
 def run(
     script: str,
@@ -81,46 +80,10 @@ def run(
         if worker_of is None:
             click.echo(first_line(given, servers), err=True)
         if workers > 1:
-            sys.exit(supervise(one_worker(sys.argv[1:]), workers, http))
+            sys.exit(supervise(sys.argv[1:], workers, given, http))
+        if worker_of is not None:
+            given = as_one_of_several(given, worker_of)
         sys.exit(run_here(loaded, given, terminal, http if http_socket is None else socket(fileno=http_socket)))
-
-
-def supervise(command: Sequence[str], workers: int, http: str | None) -> int:
-    """Runs several workers; gives the exit code. Who asks over HTTP asks the supervisor, which has one of them answer.
-    """
-    if http is None:
-        return Supervisor(command, workers).run()
-    token = http_token()
-    listening = listens(http, token)
-    host = parsed(http)[0]
-    if is_wildcard(host):
-        raise Refused(
-            f"--http {http} with several workers: each listens at a port of its own, where others find it. "
-            "Name the host."
-        )
-    doors = [listens(written(host, 0), token) for _ in range(workers)]
-    server = relay_of([endpoint_of(door) for door in doors], listening, token)
-    supervisor = Supervisor(command, workers, doors)
-    server.start()
-    try:
-        return supervisor.run()
-    finally:
-        server.close()
-
-
-def one_worker(arguments: Sequence[str]) -> list[str]:
-    """This command for one of several workers."""
-    kept, skip = [], False
-    for argument in arguments:
-        if skip:
-            skip = False
-        elif argument in ("--workers", "-w", "--http"):
-            skip = True
-        elif not argument.startswith(("--workers=", "-w", "--http=")):
-            kept.append(argument)
-    if kept[:1] != ["run"]:
-        kept.insert(0, "run")
-    return [sys.executable, "-m", "streams.cli.main", *kept, "--worker-of", str(os.getpid())]
 
 
 def existing(path: str) -> str:
