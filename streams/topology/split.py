@@ -81,19 +81,22 @@ def repartition_settings(config: StreamsConfig) -> Mapping[str, object]:
 
 
 def changelog(spec: StoreSpec, config: StreamsConfig) -> InternalTopic:
-    """The changelog of a store: built-in settings, over them those with the prefix `topic.`, over them the
-    store's own. Its name is a source topic's where that serves as changelog."""
+    """The changelog of a store: built-in settings, over them those with the prefix `topic.`, over them what follows
+    from how long the store keeps its entries, over all the store's own. Its name is a source topic's where that serves
+    as changelog."""
     kind = "changelog"
     built_in: dict[str, object] = {"cleanup.policy": "compact"}
+    kept_by_store: dict[str, object] = {}
     if spec.kind in _WINDOWED:
         kind = "windowed_changelog"
         more = config.get_int("windowstore.changelog.additional.retention.ms")
         kept = spec.retention_ms if spec.log_retention_ms is None else spec.log_retention_ms
-        built_in = {"cleanup.policy": "compact,delete", "retention.ms": str(min(kept + more, _LONG_MAX))}
+        built_in = {"cleanup.policy": "compact,delete"}
+        kept_by_store = {"retention.ms": str(min(kept + more, _LONG_MAX))}
     elif spec.kind is StoreKind.VERSIONED:
         kind = "versioned_changelog"
-        built_in["min.compaction.lag.ms"] = str(min(spec.retention_ms + DAY_MS, _LONG_MAX))
-    settings = {**_FOR_ALL, **built_in, **config.topic_settings(), **(spec.logging or {})}
+        kept_by_store = {"min.compaction.lag.ms": str(min(spec.retention_ms + DAY_MS, _LONG_MAX))}
+    settings = {**_FOR_ALL, **built_in, **config.topic_settings(), **kept_by_store, **(spec.logging or {})}
     return InternalTopic(spec.source_topic or spec.name + CHANGELOG_SUFFIX, kind, None, settings)
 
 

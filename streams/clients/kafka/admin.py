@@ -53,6 +53,7 @@ from streams.errors import (
     InvalidTxnStateException,
     KafkaException,
     OffsetOutOfRangeException,
+    TopicAuthorizationException,
     TransactionalIdNotFoundException,
     UnknownMemberIdException,
     UnknownTopicOrPartitionException,
@@ -109,8 +110,8 @@ class KafkaAdmin:
         answer = await self._cluster.ask(DescribeConfigsRequest(resources=asked, min_version=1))
         settings: dict[str, dict[str, str]] = {}
         for result in answer.results:
-            if result.error_code == UnknownTopicOrPartitionException.code:
-                continue  # deleted between the two questions
+            if result.error_code in (UnknownTopicOrPartitionException.code, TopicAuthorizationException.code):
+                continue  # deleted between the two questions; or we may see the topic, and not its settings
             _raise(result.error_code, result.error_message, result.resource_name)
             settings[result.resource_name] = {
                 config.name: config.value for config in result.configs if config.config_source == _OWN

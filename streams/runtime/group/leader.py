@@ -9,7 +9,7 @@ from streams.clients.api import Admin, Isolation
 from streams.clients.assignors import Subscription
 from streams.record import TopicPartition
 from streams.runtime.group.assign import AssignSettings
-from streams.runtime.group.internal_topics import make_topics
+from streams.runtime.group.internal_topics import NO_COPIES, make_topics
 from streams.runtime.group.membership import Round, lead
 from streams.runtime.group.task_plan import TaskPlan, WantedTopic, plan_tasks, source_topics
 from streams.topology.copartition import pattern_topics
@@ -27,6 +27,7 @@ class ClusterMetadata:
         prefix: of internal topics.
         settings: of the assignor.
         shared: internal topics that are needed where there are several members.
+        copies: `replication.factor` of internal topics, where it is given.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class ClusterMetadata:
         prefix: str,
         settings: AssignSettings,
         shared: tuple[WantedTopic, ...] = (),
+        copies: Mapping[str, str] = NO_COPIES,
     ) -> None:
         self._built = built
         self._admin = admin
         self._prefix = prefix
         self._settings = settings
         self._shared = shared
+        self._copies = copies
 
     def existing(self) -> dict[str, int]:
         """Partitions of the topics that may be read: of all there are where a source is a pattern."""
@@ -62,12 +65,12 @@ class ClusterMetadata:
         """Makes the internal topics and assigns for all.
 
         Raises:
-            StreamsException: an internal topic exists with a wrong number of partitions.
+            StreamsException: an internal topic exists with a wrong number of partitions, or loses what has to be kept.
         """
         planned = self.task_plan()
-        make_topics(self._admin, planned.topics)
+        make_topics(self._admin, planned.topics, self._copies)
         if len(members) > 1:
-            make_topics(self._admin, self._shared)
+            make_topics(self._admin, self._shared, self._copies)
         answer = lead(members, planned.partitions, planned.infos, self._ends(planned), self._settings)
         for task, reason in answer.plan.unplaced.items():
             log.error("Task %s is run by nobody: %s.", task, reason)

@@ -233,7 +233,8 @@ class Loop:
         )
         bounds = bounds_of(built, context.config, context.topic_name)
         words = progress_topic(settings.prefix)
-        metadata = ClusterMetadata(built, admin, settings.prefix, settings.assign, (words,) if bounds else ())
+        shared = (words,) if bounds else ()
+        metadata = ClusterMetadata(built, admin, settings.prefix, settings.assign, shared, settings.copies)
         self._alignment: Alignment | None = None
         if bounds:
             far_ms = settings.member.session_timeout_ms + settings.member.rebalance_timeout_ms

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from streams.clients.api import Isolation, ReaderSettings, Troubled, WriterSettings, nobody
 from streams.clients.member import MemberSettings
 from streams.config.application import StreamsConfig
-from streams.config.clients import CONSUMER, FETCH_BYTES, PRODUCER, ClientConfig
+from streams.config.clients import CONSUMER, FETCH_BYTES, PRODUCER, ClientConfig, is_bundled
 from streams.config.derived import READ_BY_CONSUMER, READ_BY_PRODUCER
 from streams.dropped import INTERVAL_MS
 from streams.runtime.group.assign import AssignSettings
@@ -38,6 +39,7 @@ class WorkerSettings:
     max_request_size: int
     metadata_max_age_ms: int
     transaction_timeout_ms: int
+    copies: Mapping[str, str]
     endpoint: str = ""
 
     @property
@@ -79,7 +81,14 @@ def worker_settings(
         linger_ms=producer.number("linger.ms"),
         cleanup_delay_ms=config.get_int("state.cleanup.delay.ms"),
         max_request_size=producer.number("max.request.size"),
+        copies=_copies(config),
     )
+
+
+def _copies(config: StreamsConfig) -> Mapping[str, str]:
+    """`replication.factor`, where it is given: the bundled engine is one node, and Kafka has a default of its own."""
+    given = config.get_int("replication.factor")
+    return {} if given < 0 or is_bundled(config["bootstrap.servers"]) else {"replication.factor": str(given)}
 
 
 def summary_interval_ms(config: StreamsConfig) -> int:
