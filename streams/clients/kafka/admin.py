@@ -61,6 +61,9 @@ from streams.errors import (
 from streams.record import TopicPartition
 
 EARLIEST, LATEST = -2, -1
+SPREADS = 40
+"""Looks at a topic that was altered, as each broker hears of it in its own time. A value that Kafka spells in its own
+way (0.50) is told of after these."""
 _TOPIC = 2  # of resources with settings
 _OWN = 1  # a setting of the topic's own, not of the broker or by default
 _SET, _DELETE = 0, 1
@@ -148,7 +151,16 @@ class KafkaAdmin:
         ]
         resource = altered(resource_type=_TOPIC, resource_name=name, configs=configs)
         self._change(IncrementalAlterConfigsRequest(resources=[resource], validate_only=False), "responses", name)
-        return self._cluster.call(partial(self._made, name))
+
+        async def altered_topic() -> TopicDescription:
+            for _ in range(SPREADS):
+                found = await self._made(name)
+                if all(found.settings.get(key) == value for key, value in settings.items()):
+                    break
+                await self._cluster.sleep()
+            return found
+
+        return self._cluster.call(altered_topic)
 
     def delete_topic(self, name: str) -> None:
         """See `Admin.delete_topic`."""

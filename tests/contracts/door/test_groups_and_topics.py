@@ -97,6 +97,7 @@ def test_a_second_member_calls_the_first_and_both_are_assigned(door: Door, group
     beat = Heartbeat(group, first.member_id, None, first.generation)
 
     def called() -> bool:
+        assert two.receive(0) == []  # a link works while it is asked; on Kafka a join takes several requests
         reply = ask(one, beat)
         assert isinstance(reply, HeartbeatReply)
         return isinstance(reply.error, RebalanceInProgressException)
@@ -187,20 +188,20 @@ def test_two_groups_go_over_one_link(door: Door, group: str, stack: ExitStack) -
 # Administration
 
 
-def test_a_topic_is_made_described_altered_and_deleted(door: Door) -> None:
-    admin = door.admin()
-    made = admin.create_topic("life", 2, {"cleanup.policy": "compact"})
-    assert (made.name, made.partitions, dict(made.settings)) == ("life", 2, {"cleanup.policy": "compact"})
-    assert admin.describe_topics(["life", "other"]) == {"life": made}
-    altered = admin.alter_topic("life", {"retention.ms": "1000", "cleanup.policy": None})
+def test_a_topic_is_made_described_altered_and_deleted(door: Door, group: str) -> None:
+    admin, life = door.admin(), f"life-{group}"
+    made = admin.create_topic(life, 2, {"cleanup.policy": "compact"})
+    assert (made.name, made.partitions, dict(made.settings)) == (life, 2, {"cleanup.policy": "compact"})
+    assert admin.describe_topics([life, "other"]) == {life: made}
+    altered = admin.alter_topic(life, {"retention.ms": "1000", "cleanup.policy": None})
     assert dict(altered.settings) == {"retention.ms": "1000"}
-    assert admin.add_partitions("life", 5).partitions == 5
-    assert "life" in admin.list_topics()
-    admin.delete_topic("life")
-    assert "life" not in admin.list_topics()
-    assert admin.describe_topics(["life"]) == {}
-    assert admin.create_topic("life", None, {}).topic_id != made.topic_id
-    admin.delete_topic("life")
+    assert admin.add_partitions(life, 5).partitions == 5
+    assert life in admin.list_topics()
+    admin.delete_topic(life)
+    assert life not in admin.list_topics()
+    assert admin.describe_topics([life]) == {}
+    assert admin.create_topic(life, None, {}).topic_id != made.topic_id
+    admin.delete_topic(life)
 
 
 def test_what_cannot_be_done_with_topics_is_refused_by_kafkas_names(door: Door, topic: str) -> None:
