@@ -84,7 +84,8 @@ class Fetched(NamedTuple):
 
     `batch` is None where there is only news. `caught_up_at` is the position at which the end of the partition
     was reached (decision 4), None while more is known to follow. `log_start` is the first offset still there,
-    `log_epoch` the number of the log's life (decision 21).
+    `log_epoch` the number of the log's life (decision 21), on Kafka of the leader that wrote the last record; -1: it
+    is not told.
 
     The two ends of a log are told apart. `readable_end` is the offset after the last record that this reader may see:
     with READ_COMMITTED an open transaction holds it back. `log_end` is where the next batch will lie, whatever may be
@@ -106,8 +107,8 @@ class Fetched(NamedTuple):
 
 class LogEnd(NamedTuple):
     """The end of a log, the number of its life, and the offset up to which the log of the epoch that was asked for
-    has the same records: what lies behind it was cut off in a power cut (decision 21), and there may be other records
-    by now. Where nothing was cut off that is the end."""
+    has the same records: what that epoch had behind it was cut off in a power cut (decision 21), or by the unclean
+    election of a leader, and there may be other records by now. Where the epoch still goes on that is the end."""
 
     offset: int
     log_epoch: int
@@ -223,7 +224,8 @@ class Sent(NamedTuple):
     The part is so many `records` from index `first` on, by default (-1) all.
 
     `timestamp` is the log's append time where the topic says `LogAppendTime`, else -1: the records' own hold.
-    `base_offset` is -1 where the engine was not asked for an answer (`acks` 0).
+    `base_offset` is -1 where the engine was not asked for an answer (`acks` 0). `log_epoch`: in that life of the log,
+    or a later one, all before it and it itself lie in the log (-1: it is not told).
     """
 
     partition: TopicPartition
@@ -232,6 +234,7 @@ class Sent(NamedTuple):
     error: KafkaException | None
     first: int = 0
     records: int = -1
+    log_epoch: int = -1
 
     def part(self, whole: int) -> slice:
         """Which records it is about, of a batch of so many."""

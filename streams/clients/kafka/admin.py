@@ -18,7 +18,7 @@ from kafka.protocol.admin import (
     ListGroupsRequest,
     ListTransactionsRequest,
 )
-from kafka.protocol.consumer import ListOffsetsRequest
+from kafka.protocol.consumer import ListOffsetsRequest, OffsetForLeaderEpochRequest
 from kafka.protocol.producer import InitProducerIdRequest
 
 from streams.clients.api import (
@@ -233,10 +233,36 @@ class KafkaAdmin:
         }
 
     def log_ends(self, epochs: Mapping[TopicPartition, int]) -> dict[TopicPartition, LogEnd]:
-        """See `Admin.log_ends`. The end is the high watermark, below which all is replicated, and outlives leaders: so
-        a log has one life, and a store whose position lies within it is kept through elections."""
-        ends = self.end_offsets(epochs, Isolation.READ_UNCOMMITTED)
-        return {partition: LogEnd(end, 0, end) for partition, end in ends.items()}
+        """See `Admin.log_ends`. A life of a log is the time of one leader. The end is the high watermark: what has no
+        replica yet counts for nothing."""
+        ends = self._offsets(dict.fromkeys(epochs, LATEST), Isolation.READ_UNCOMMITTED)
+        kept = self._epoch_ends({partition: epoch for partition, epoch in epochs.items() if epoch >= 0})
+        return {
+            partition: LogEnd(row.offset, row.leader_epoch, min(row.offset, kept.get(partition, row.offset)))
+            for partition, row in ends.items()
+        }
+
+    def _epoch_ends(self, epochs: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Where each log's records of an epoch, and of those before it, end."""
+        asked = OffsetForLeaderEpochRequest.OffsetForLeaderTopic
+
+        def request(partitions: list[TopicPartition]) -> Asked:
+            topics = [
+                asked(
+                    topic=topic,
+                    partitions=[
+                        asked.OffsetForLeaderPartition(
+                            partition=each, current_leader_epoch=-1, leader_epoch=epochs[TopicPartition(topic, each)]
+                        )
+                        for each in numbers
+                    ],
+                )
+                for topic, numbers in by_topic(partitions).items()
+            ]
+            return OffsetForLeaderEpochRequest(replica_id=-1, topics=topics, min_version=3)
+
+        rows = self._of_leaders(epochs, request)
+        return {partition: max(row.end_offset, 0) for partition, row in rows.items()}  # -1: no leader knows the epoch
 
     def _offsets(self, times: Mapping[TopicPartition, int], isolation: Isolation) -> dict[TopicPartition, Row]:
         asked = ListOffsetsRequest.ListOffsetsTopic
@@ -255,7 +281,7 @@ class KafkaAdmin:
                 for topic, numbers in by_topic(partitions).items()
             ]
             return ListOffsetsRequest(
-                replica_id=-1, isolation_level=_LEVELS[isolation], topics=topics, min_version=2, max_version=9
+                replica_id=-1, isolation_level=_LEVELS[isolation], topics=topics, min_version=4, max_version=9
             )
 
         return self._of_leaders(times, request)
@@ -294,7 +320,7 @@ class KafkaAdmin:
                 answer = await self._cluster.ask(request(led), leader)
                 for topic in answer.topics:
                     for row in topic.partitions:
-                        partition = TopicPartition(topic.name, row.partition_index)
+                        partition = _partition(topic, row)
                         if row.error_code == OffsetOutOfRangeException.code:
                             raise OffsetOutOfRangeException(f"{partition}: the offset lies outside the log.", partition)
                         _raise(row.error_code, "", partition)
@@ -472,6 +498,12 @@ class KafkaAdmin:
 def _since(row: Row) -> int | None:
     going_on = row.transaction_state in _IN_TRANSACTION and row.transaction_start_time_ms >= 0
     return row.transaction_start_time_ms if going_on else None
+
+
+def _partition(topic: Row, row: Row) -> TopicPartition:
+    """The partition that a part of an answer is about; what Kafka calls it differs between messages."""
+    named = hasattr(topic, "name")
+    return TopicPartition(topic.name, row.partition_index) if named else TopicPartition(topic.topic, row.partition)
 
 
 def by_topic(partitions: Iterable[TopicPartition]) -> dict[str, list[int]]:

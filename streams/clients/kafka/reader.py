@@ -180,11 +180,12 @@ class KafkaReader:
                 elif error is not None:
                     self._failed(partition, error, position, message.offset())
             if partition not in self._resting:
-                found += self._news(partition, batch, position, end)
+                log_epoch = records[-1].leader_epoch() if records else None
+                found += self._news(partition, batch, position, end, -1 if log_epoch is None else log_epoch)
         return found
 
     def _news(
-        self, partition: TopicPartition, batch: RecordBatch | None, position: int, end: int | None
+        self, partition: TopicPartition, batch: RecordBatch | None, position: int, end: int | None, log_epoch: int
     ) -> list[Fetched]:
         """What is told of a partition.
 
@@ -193,6 +194,7 @@ class KafkaReader:
             position: what follows them.
             end: where librdkafka has met its end; it says so when a fetch comes back empty, which takes its time. By
                 the high watermark that came with the records the end is known at once.
+            log_epoch: of the leader that wrote the last record.
         """
         asked = native.TopicPartition(*partition)
         (at,) = self._consumer.position([asked])
@@ -213,7 +215,7 @@ class KafkaReader:
             self._told[partition] = end
         unmet = -1 if self._committed else high  # an open transaction before it is not told of
         readable = unmet if end is None else position
-        return [Fetched(partition, batch, end, max(low, 0), 0, readable, 0, max(high, position))]
+        return [Fetched(partition, batch, end, max(low, 0), log_epoch, readable, 0, max(high, position))]
 
     # What fails
 

@@ -46,7 +46,7 @@ class Changelog:
     Args:
         partition: the changelog, or the source topic that serves as one.
         topic_id: of the topic; "" until a restore has looked at it.
-        log_epoch: of the log that the store was filled from.
+        log_epoch: a life of the log in which all before `offset` lies in it.
         offset: of the next record to be applied.
         reach: of the database, as in its mark.
     """
@@ -100,13 +100,17 @@ def reaching(engine: Engine, store: str, log: Changelog) -> dict[bytes, bytes]:
 def beyond(mark: Mark, end: LogEnd) -> str | None:
     """Why a mark of this topic is worth nothing now that its log ends there; None: the log has all that is before it.
 
-    That the log has another epoch says only that the power was cut; what counts is where the log was cut.
+    That the log has another epoch says only that the power was cut, or that a leader was elected; what counts is where
+    the log was cut.
     """
     if mark.offset > end.offset:
         return f"its offset {mark.offset} lies behind the end of its changelog, {end.offset}"
     if mark.log_epoch != end.log_epoch and mark.reach > end.agrees_to:
         held = "may hold" if mark.reach == ANYWHERE else f"was filled up to offset {mark.reach}, and holds"
-        return f"its changelog was cut back to offset {end.agrees_to} in a power cut; the store {held} what came after"
+        return (
+            f"its changelog was cut back to offset {end.agrees_to} in a power cut, or by an unclean election of its "
+            f"leader; the store {held} what came after"
+        )
     return None
 
 

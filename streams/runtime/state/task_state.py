@@ -137,12 +137,16 @@ class TaskState:
             store.layers.commit()
 
     def note_changelogs(
-        self, end_of: Callable[[TopicPartition], int | None], positions: Mapping[TopicPartition, Position]
+        self,
+        end_of: Callable[[TopicPartition], int | None],
+        log_epoch_of: Callable[[TopicPartition], int],
+        positions: Mapping[TopicPartition, Position],
     ) -> None:
         """Notes what each store stands for now that it is committed.
 
         Args:
             end_of: the offset after the last acknowledged record of a changelog; None: nothing was sent there.
+            log_epoch_of: a life of the log in which all up to there lies in it; -1: it is not told.
             positions: what was committed; a store on its source topic stands for these.
         """
         for name, log in self.changelogs.items():
@@ -152,6 +156,7 @@ class TaskState:
                 end = positions[log.partition].offset if log.partition in positions else None
             if end is not None:
                 log.offset = max(end, log.offset)
+                log.log_epoch = max(log_epoch_of(log.partition), log.log_epoch)
 
     def abort(self) -> None:
         """Takes back all that was not committed. Nobody listens to the stores any more."""

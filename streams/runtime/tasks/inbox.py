@@ -65,9 +65,11 @@ class _Queue:
         "buffered",
         "caught_up_at",
         "committed",
+        "cut_back",
         "end",
         "fetched_to",
         "idle_until",
+        "log_epoch",
         "order",
         "partition",
         "read_time",
@@ -85,7 +87,8 @@ class _Queue:
         self.fetched_to: int | None = None
         self.committed: int | None = None
         self.caught_up_at: int | None = None
-        self.end = -1
+        self.end = self.log_epoch = -1
+        self.cut_back = False
         self.idle_until: int | None = None
         self.time = self.read_time = -1
         if start is not None:
@@ -96,6 +99,8 @@ class _Queue:
         batch = fetched.batch
         self.caught_up_at = fetched.caught_up_at
         self.end = max(self.end, fetched.readable_end)
+        if not self.cut_back:
+            self.log_epoch = max(self.log_epoch, fetched.log_epoch)
         if batch is None:
             return
         self.fetched_to = batch.next_offset
@@ -205,6 +210,15 @@ class Inbox:
     def reads(self, partition: TopicPartition) -> Reads:
         """How a partition is read."""
         return self._queues[partition].reads
+
+    def log_epoch_of(self, partition: TopicPartition) -> int:
+        """A life of a log in which all that was read of it lies in it; -1: it is not told."""
+        queue = self._queues.get(partition)
+        return -1 if queue is None else queue.log_epoch
+
+    def cut_back(self, partition: TopicPartition) -> None:
+        """A log has lost something that was read: what was made of that is of the life before, whatever follows."""
+        self._queues[partition].cut_back = True
 
     def positions(self) -> dict[TopicPartition, int]:
         """The offsets of the next records, as far as they are known."""

@@ -185,7 +185,7 @@ class Restorer:
         if each is None:
             return 0
         reason = outdated(each, fetched)
-        if each.log.log_epoch != fetched.log_epoch:
+        if fetched.log_epoch > each.log.log_epoch:
             reason = reason or cut_back_since(each)
             each.log.log_epoch = fetched.log_epoch
         each.kept = 0

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from streams.clients.api import Position
@@ -122,7 +123,13 @@ def promote(commit: Commit) -> None:
 
 def changelogs(commit: Commit) -> None:
     for task in commit.tasks:
-        task.state.note_changelogs(commit.sender.end_of, commit.positions)
+        epochs = partial(_log_epoch, commit.sender, task)
+        task.state.note_changelogs(commit.sender.end_of, epochs, commit.positions)
+
+
+def _log_epoch(sender: Sender, task: StreamTask, changelog: TopicPartition) -> int:
+    """By what was written to it, or, where it is a topic that the task reads, by that."""
+    return max(sender.log_epoch_of(changelog), task.inbox.log_epoch_of(changelog))
 
 
 def purge(commit: Commit) -> None:

@@ -189,6 +189,8 @@ class Globals:
     def apply(self, fetched: Fetched, now: int) -> int:
         """Applies what was fetched; returns the number of records."""
         count = self._owner[fetched.partition].apply(fetched, now)
+        topic = self._topics[fetched.partition]
+        topic.log_epoch = max(fetched.log_epoch, topic.log_epoch)
         end = self._behind.get(fetched.partition)
         if end is not None:
             reached = fetched.batch.next_offset if fetched.batch is not None else (fetched.caught_up_at or 0)

@@ -90,6 +90,7 @@ class Sender:
         self._doomed = False
         """The transaction cannot be committed, and that has been told."""
         self._ends: dict[TopicPartition, int] = {}
+        self._log_epochs: dict[TopicPartition, int] = {}
         self._on_its_way: dict[int, OnItsWay] = {}
         self._in_parts: dict[int, int] = {}
         """Records without an answer of the batches that were divided."""
@@ -138,6 +139,7 @@ class Sender:
         self.outstanding = self._unsure = self._fenced_batches = 0
         self._fenced = None
         self._ends.clear()
+        self._log_epochs.clear()
         self._on_its_way.clear()
         self._unseen.clear()
         self._in_parts.clear()
@@ -222,6 +224,10 @@ class Sender:
         """The offset after the last acknowledged record of a partition; None: nothing was sent there."""
         return self._ends.get(partition)
 
+    def log_epoch_of(self, partition: TopicPartition) -> int:
+        """A life of a partition's log in which all up to there lies in it (`Sent.log_epoch`); -1: it is not told."""
+        return self._log_epochs.get(partition, -1)
+
     def reaches(self, partition: TopicPartition, offset: int) -> bool:
         """Has something been sent to a watched partition that lies at this offset or after it, or may?"""
         waits = any(each.partition == partition for each in self._on_its_way.values())
@@ -276,6 +282,8 @@ class Sender:
             if sent.base_offset >= 0:
                 end = sent.base_offset + len(batch)
                 self._ends[sent.partition] = max(end, self._ends.get(sent.partition, 0))
+                if sent.log_epoch >= 0:
+                    self._log_epochs[sent.partition] = max(sent.log_epoch, self.log_epoch_of(sent.partition))
             return
         if self._transactional and not isinstance(sent.error, OF_ONE_RECORD):
             self._doom(task, batch, sent, sent.error, dead_letters)

@@ -196,6 +196,7 @@ class Tasks:
             OffsetOutOfRangeException: the policy is `none`.
         """
         if isinstance(error, LogTruncatedException):
+            self.by_id[self._owner[partition]].inbox.cut_back(partition)
             return error.diverged_at
         reset = self._reset_of(self._subs[self._owner[partition].subtopology])
         try:

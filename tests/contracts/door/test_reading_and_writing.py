@@ -309,6 +309,21 @@ def test_the_logs_own_time_is_told_and_stands_for_all_records(door: Door, topic:
 
 # The model: a list per partition, and where each reader stands in it.
 
+def test_the_end_of_a_log_is_told_with_its_epoch_and_what_was_read_in_it_is_there(
+    door: Door, topic: str, stack: ExitStack
+) -> None:
+    writer, reader = both(door, stack)
+    zero, admin = TopicPartition(topic, 0), door.admin()
+    write(writer, zero, b"a", b"b", b"c")
+    reader.seek({zero: 0})
+    epochs = {fetched.log_epoch for fetched in read_to_end(reader, zero) if fetched.batch is not None}
+    end = admin.log_ends({zero: -1})[zero]
+    assert (end.offset, end.agrees_to, {end.log_epoch}) == (3, 3, epochs)
+    assert admin.log_ends({zero: end.log_epoch}) == {zero: end}
+    with pytest.raises(UnknownTopicOrPartitionException):
+        admin.log_ends({TopicPartition(topic, 9): -1})
+
+
 operation = st.one_of(
     st.tuples(st.just("write"), st.integers(0, 2), st.integers(1, 4)),
     st.tuples(st.just("seek"), st.integers(0, 2), st.integers(0, 12)),

@@ -164,7 +164,7 @@ class Estate:
             moved = task.committable()
             self.committed.update(moved)
             task.committed()
-            task.state.note_changelogs(self.sender.end_of, moved)
+            task.state.note_changelogs(self.sender.end_of, self.sender.log_epoch_of, moved)
 
     def revive(self, task: TaskId) -> None:
         """Takes a task back to its last commit."""

@@ -129,6 +129,20 @@ class Failing:
     def close(self) -> None: ...
 
 
+class InEpochs(Failing):
+    """A writer whose batches are stored at once, each in another life of the log."""
+
+    def __init__(self, *epochs: int) -> None:
+        super().__init__()
+        self.epochs = list(epochs)
+
+    def abort(self) -> int:
+        return 0
+
+    def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
+        done(Sent(partition, 10 - len(self.epochs), -1, None, log_epoch=self.epochs.pop(0)))
+
+
 def retry(context: ErrorHandlerContext, record: object, error: Exception) -> Response:
     return Response.retry()
 
@@ -202,6 +216,18 @@ def test_once_closed_no_handler_is_asked(engines: Engines) -> None:
     sender.close()
     sender.await_acks(10_000)
     assert not asked and sender.take_refusals() == [] and sender.outstanding == 0
+
+
+def test_the_newest_epoch_that_an_answer_tells_of_is_that_of_the_log() -> None:
+    sender = Case(InEpochs(3, 4, -1, 3)).sender
+    assert sender.log_epoch_of(OUT) == -1
+    found = []
+    for _ in range(4):
+        sender.send(TASK, [outgoing(b"1")])
+        found.append(sender.log_epoch_of(OUT))
+    assert found == [3, 4, 4, 4]
+    sender.forget()
+    assert sender.log_epoch_of(OUT) == -1
 
 
 def test_an_offset_that_the_broker_no_longer_knows_moves_no_end() -> None:
