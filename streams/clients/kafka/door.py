@@ -36,6 +36,12 @@ from streams.world import SYSTEM, World
 
 LIBRDKAFKA = logging.getLogger("librdkafka")
 LIBRDKAFKA.setLevel(logging.CRITICAL + 1)  # what it meets is raised, or told once, by us
+KAFKAS_DEFAULTS: Mapping[str, object] = {
+    "reconnect.backoff.ms": 50,
+    "reconnect.backoff.max.ms": 1_000,
+    "socket.timeout.ms": 30_000,  # request.timeout.ms
+}
+"""Where librdkafka has others: a broker that is back is found within a second, and not within ten."""
 T = TypeVar("T", Admin, GroupLink, Reader, Writer, TransactionalWriter)
 
 
@@ -111,7 +117,7 @@ class KafkaDoor:
             "metadata.recovery.strategy": "none",  # librdkafka 2.16 stands still for ever while it looks all up anew
             "logger": LIBRDKAFKA,
         }
-        return {**self._connecting.librdkafka, **own}
+        return {**KAFKAS_DEFAULTS, **self._connecting.librdkafka, **own}
 
     @property
     def _codec(self) -> Codec | None:
