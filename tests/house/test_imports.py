@@ -34,6 +34,8 @@ ROOMS: dict[str, set[str]] = {
     "streams.testing": {"streams", "statestore"},
     "streams.http": SEVENTH,
     "streams.query": SIXTH | INTERFACES | {"streams.runtime.worker.mailbox", "streams.state", "streams.http"},
+    "streams.connect": SIXTH,
+    "streams.connect.data": GROUND | {"streams.connect.errors"},
     "streams.runtime": SIXTH | {"statestore", "streams.state"},
     **{
         f"streams.runtime.{room}": SIXTH

@@ -1,0 +1,33 @@
+"""Kafka Connect's exceptions, under the root of all (`streams.errors.KafkaException`)."""
+
+from __future__ import annotations
+
+from streams import errors
+
+
+class ConnectException(errors.KafkaException):
+    """A connector, a task, a converter or a transform cannot go on."""
+
+
+class DataException(ConnectException):
+    """A value does not fit its schema, or a step cannot take it."""
+
+
+class SchemaBuilderException(DataException):
+    """A schema cannot be made like that."""
+
+
+class SchemaProjectorException(DataException):
+    """A value cannot be brought from one schema to the other."""
+
+
+class NotFoundException(ConnectException):
+    """There is no connector, or no task, of that name."""
+
+
+class AlreadyExistsException(ConnectException):
+    """A connector of that name is there already."""
+
+
+class RetriableException(ConnectException, errors.RetriableException):
+    """The same call may succeed when it is made again: raised by a task whose other side is away for the moment."""
