@@ -143,12 +143,30 @@ def all_records(side: str) -> list[Case]:
 
 SIDES: dict[str, list[dict[str, Any]]] = {
     "Cast": [
-        *({"spec": each} for each in (
-            "id:string,small:int64", "name:int8", "name:float32,amount:int32", "flag:int16,amount:boolean",
-            "amount:int8,id:int32", "at:int64,state:string", "blob:string", "at:string", "price:string", "tags:string",
-            "in:string", "amount:string,flag:string", "name:boolean", "price:float64", "string", "int64",
-            "id:int8,id:int16", "missing:int8", "small:float32,id:float32",
-        )),
+        *(
+            {"spec": each}
+            for each in (
+                "id:string,small:int64",
+                "name:int8",
+                "name:float32,amount:int32",
+                "flag:int16,amount:boolean",
+                "amount:int8,id:int32",
+                "at:int64,state:string",
+                "blob:string",
+                "at:string",
+                "price:string",
+                "tags:string",
+                "in:string",
+                "amount:string,flag:string",
+                "name:boolean",
+                "price:float64",
+                "string",
+                "int64",
+                "id:int8,id:int16",
+                "missing:int8",
+                "small:float32,id:float32",
+            )
+        ),
         {"spec": "state:string,id:float64", "replace.null.with.default": "false"},
     ],
     "ExtractField": [
@@ -236,10 +254,43 @@ PLAIN: dict[str, list[dict[str, Any]]] = {
     "Filter": [{}],
     "InsertHeader": [
         {"header": "h", "value.literal": each}
-        for each in ("text", "12", "300", "70000", "3000000000", "1.5", "true", "false", "null", "", "[1,2]", "[1, 2.5]",
-                     '{"a":1}', '{"a": [1, 2], "b": []}', "2026-11-29", "12:30:01.5Z", "2026-11-29T12:30:01.500Z", "-7",
-                     '"quoted"', "1e3", "12345678901234567890", "[a", " 5 ", "-0", "1.0f", "NaN", '["a", "b"]', "True",
-                     "0x10", '"a\\"b"', "1.1", "123456789.123456789", "128", "-129", "32768")
+        for each in (
+            "text",
+            "12",
+            "300",
+            "70000",
+            "3000000000",
+            "1.5",
+            "true",
+            "false",
+            "null",
+            "",
+            "[1,2]",
+            "[1, 2.5]",
+            '{"a":1}',
+            '{"a": [1, 2], "b": []}',
+            "2026-11-29",
+            "12:30:01.5Z",
+            "2026-11-29T12:30:01.500Z",
+            "-7",
+            '"quoted"',
+            "1e3",
+            "12345678901234567890",
+            "[a",
+            " 5 ",
+            "-0",
+            "1.0f",
+            "NaN",
+            '["a", "b"]',
+            "True",
+            "0x10",
+            '"a\\"b"',
+            "1.1",
+            "123456789.123456789",
+            "128",
+            "-129",
+            "32768",
+        )
     ],
     "RegexRouter": [
         {"regex": "(.*)", "replacement": "copy-$1"},
@@ -400,12 +451,15 @@ READ = [
     b'{"schema":{"optional":true},"payload":1}', b'{"schema":{"type":"string"},"payload":null}',
     b'{"schema":{"type":"struct","fields":[{"field":"a","type":"int64"}]},"payload":{"a":5}}',
     b'{"schema":{"type":"struct","fields":[{"field":"a","type":"int64"}]},"payload":{}}',
-    b'{"schema":{"type":"struct","fields":[{"type":"int64"}]},"payload":{}}', b'{"schema":{"type":"struct"},"payload":{}}',
-    b'{"schema":{"type":"array","items":{"type":"string"}},"payload":["a"]}', b'{"schema":{"type":"array"},"payload":[]}',
+    b'{"schema":{"type":"struct","fields":[{"type":"int64"}]},"payload":{}}',
+    b'{"schema":{"type":"struct"},"payload":{}}',
+    b'{"schema":{"type":"array","items":{"type":"string"}},"payload":["a"]}',
+    b'{"schema":{"type":"array"},"payload":[]}',
     b'{"schema":{"type":"map","keys":{"type":"string"},"values":{"type":"int32"}},"payload":{"a":1}}',
     b'{"schema":{"type":"map","keys":{"type":"int32"},"values":{"type":"int32"}},"payload":[[1,2]]}',
     b'{"payload":1}', b'{"schema":null,"payload":{"a":[1,2.5,"x",null,true]}}', b"[1,2]", b"1.5", b"true",
-    b'{"schema":{"type":"int8"},"payload":300}', b'{"schema":{"type":"bytes"},"payload":"AAEC"}', b"12345678901234567890",
+    b'{"schema":{"type":"int8"},"payload":300}', b'{"schema":{"type":"bytes"},"payload":"AAEC"}',
+    b"12345678901234567890",
     b'{"schema":{"type":"int32","default":3},"payload":null}', b"\xff",
     b'{"schema":{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2"}},'
     b'"payload":"BOI="}',
@@ -452,7 +506,13 @@ def converters() -> Iterator[Case]:
         yield case(f"{CONVERTERS}ByteArrayConverter", bytes=b64(data))
     yield case(f"{STORAGE}StringConverter", {"converter.encoding": "ISO-8859-1"}, schema=STRING, value=["string", "ü"])
     for schema, value in VALUES:
-        yield {"kind": "header", "class": f"{STORAGE}SimpleHeaderConverter", "config": {}, "schema": schema, "value": value}
+        yield {
+            "kind": "header",
+            "class": f"{STORAGE}SimpleHeaderConverter",
+            "config": {},
+            "schema": schema,
+            "value": value,
+        }
     for data in (b"", b"12", b"abc", b"[1,2]", b"true", b'{"a":1}', b"2026-11-29", b"1.5"):
         yield {"kind": "header", "class": f"{STORAGE}SimpleHeaderConverter", "config": {}, "bytes": b64(data)}
 

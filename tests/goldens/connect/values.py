@@ -1,7 +1,7 @@
 """Schemas and values as the recorder writes them, and as ours has them.
 
-A value is None or a pair of a type and what it is: `["int32", 5]`, `["map", [[key, value], …]]`. A `date` is milliseconds,
-whatever the logical type; without a schema every width of a whole number is the same to us.
+A value is None or a pair of a type and what it is: `["int32", 5]`, `["map", [[key, value], …]]`. A `date` is
+milliseconds, whatever the logical type; without a schema every width of a whole number is the same to us.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from streams.connect.data import Field, Schema, Struct, Type
 from streams.connect.data.schema import DATE_NAME, TIME_NAME
+from streams.connect.data.text import float32
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -52,7 +53,7 @@ def value_of(said: Any, schema: Schema | None) -> object:
     if kind in ("int8", "int16", "int32", "int64"):
         return int(what)
     if kind in ("float32", "float64"):
-        return float(what)
+        return _float(kind, what)
     if kind == "bytes":
         return base64.b64decode(what)
     if kind == "decimal":
@@ -70,6 +71,10 @@ def value_of(said: Any, schema: Schema | None) -> object:
         values = [value_of(each, field.schema) for each, field in zip(what, schema.fields, strict=True)]
         return Struct.of_values(schema, values)
     return what
+
+
+def _float(kind: str, what: str) -> float:
+    return float32(float(what)) if kind == "float32" else float(what)
 
 
 def _moment(ms: int, name: str | None) -> object:
@@ -109,9 +114,9 @@ def said_of_value(value: object, schema: Schema | None) -> Any:
     if isinstance(value, bool):
         return ["boolean", value]
     if isinstance(value, int):
-        return _number("int" if schema is None else schema.type.value, value)
+        return ["int" if schema is None else schema.type.value, value]
     if isinstance(value, float):
-        return ["float" if schema is None else schema.type.value, value]
+        return ["float" if schema is None else schema.type.value, repr(value)]
     if isinstance(value, str):
         return ["string", value]
     if isinstance(value, bytes | bytearray | memoryview):
@@ -137,10 +142,6 @@ def said_of_value(value: object, schema: Schema | None) -> Any:
     return ["map", sorted(pairs, key=repr)]
 
 
-def _number(kind: str, value: int) -> Any:
-    return [kind, value]
-
-
 def without_widths(said: Any, schema: Any) -> Any:
     """What Java recorded, in our terms: text of numbers read, maps in one order, no widths where there is no schema."""
     if said is None:
@@ -149,7 +150,7 @@ def without_widths(said: Any, schema: Any) -> Any:
     if kind in ("int8", "int16", "int32", "int64"):
         return [kind if schema else "int", int(what)]
     if kind in ("float32", "float64"):
-        return [kind if schema else "float", float(what)]
+        return [kind if schema else "float", repr(_float(kind, what))]
     inner = schema.get("items") if schema else None
     if kind == "list":
         return [kind, [without_widths(each, inner) for each in what]]

@@ -1,0 +1,385 @@
+"""JSON, with schemas in an envelope or without."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import ClassVar
+
+import msgspec
+
+from streams.config.table import at_least, one_of_in_any_case
+from streams.connect.config_def import Config, ConfigDef, ConfigKey, Importance
+from streams.connect.config_def import Type as Kind
+from streams.connect.converters.json_schema import from_json_schema, to_json_schema
+from streams.connect.data.logical import from_stored, to_stored
+from streams.connect.data.schema import DECIMAL_NAME, INTEGERS, Schema, Type
+from streams.connect.data.struct import Struct
+from streams.connect.data.text import double_text, float32, float_text
+from streams.connect.data.validate import validate_value
+from streams.connect.data.values import SchemaAndValue
+from streams.connect.errors import DataException, SchemaBuilderException
+
+_LOGICAL = ("Decimal", "Date", "Time", "Timestamp")
+_LOGICAL_NAMES = {f"org.apache.kafka.connect.data.{name}" for name in _LOGICAL}
+_LARGE = 1e7
+_SMALL = 1e-3
+"""Between these Java writes a float as everybody does."""
+_WORDS: Mapping[type, str] = {
+    bool: "BOOLEAN", int: "NUMBER", float: "NUMBER", Decimal: "NUMBER", str: "STRING", list: "ARRAY", dict: "OBJECT",
+    type(None): "NULL",
+}  # fmt: skip
+_DECODER: msgspec.json.Decoder[object] = msgspec.json.Decoder()
+_EXACT: msgspec.json.Decoder[object] = msgspec.json.Decoder(float_hook=Decimal)
+"""Keeps all digits of a number with a point, for decimals."""
+_ENVELOPE = (
+    'JsonConverter with schemas.enable requires "schema" and "payload" fields and may not contain additional fields. '
+    "If you are trying to deserialize plain JSON data, set schemas.enable=false in your converter configuration."
+)
+
+
+class JsonConverter:
+    """Writes and reads JSON; with `schemas.enable` an envelope of schema and payload. As Kafka Connect's, byte by byte.
+
+    Args:
+        config: `schemas.enable`, `schemas.cache.size`, `decimal.format`, `replace.null.with.default`.
+        is_key: of keys?
+    """
+
+    config_def: ClassVar[ConfigDef] = ConfigDef(
+        ConfigKey("schemas.enable", Kind.BOOLEAN, True, "Write schemas beside the values, and ask for them?",
+                  importance=Importance.HIGH),
+        ConfigKey("schemas.cache.size", Kind.INT, 1000, "How many schemas are remembered.", at_least(0)),
+        ConfigKey("decimal.format", Kind.STRING, "BASE64", "How decimals are written: BASE64 (exact) or NUMERIC.",
+                  one_of_in_any_case("BASE64", "NUMERIC"), Importance.LOW),
+        ConfigKey("replace.null.with.default", Kind.BOOLEAN, True,
+                  "Write the default of a field that has none? Else null.", importance=Importance.LOW),
+    )  # fmt: skip
+
+    def __init__(self, config: Config, is_key: bool) -> None:
+        self._enveloped = config.flag("schemas.enable")
+        self._numeric = config.text("decimal.format").upper() == "NUMERIC"
+        self._defaults = config.flag("replace.null.with.default")
+        self._remembered = config.number("schemas.cache.size")
+        self._written: OrderedDict[Schema, msgspec.Raw] = OrderedDict()
+        self._read: OrderedDict[bytes, Schema] = OrderedDict()
+
+    def from_connect_data(self, topic: str, schema: Schema | None, value: object) -> bytes | None:
+        """The JSON of a value; None: there is neither value nor schema."""
+        if schema is None and value is None:
+            return None
+        payload = self._json(schema, value)
+        if not self._enveloped:
+            return msgspec.json.encode(payload)
+        return msgspec.json.encode({"schema": self._schema_json(schema), "payload": payload})
+
+    def to_connect_data(self, topic: str, data: bytes | None) -> SchemaAndValue:
+        """The value of JSON, with its schema where there is an envelope."""
+        if data is None:
+            return SchemaAndValue(None, None)
+        if not self._enveloped:
+            return SchemaAndValue(None, self._value(None, _decoded(data, _DECODER) if data else None))
+        raw = _envelope(data)
+        schema = self._schema(bytes(raw["schema"]))
+        return SchemaAndValue(schema, self._value(schema, _decoded(bytes(raw["payload"]), _EXACT)))
+
+    # Schemas
+
+    def _schema_json(self, schema: Schema | None) -> msgspec.Raw | None:
+        if schema is None:
+            return None
+        found = self._written.get(schema)
+        if found is None:
+            found = msgspec.Raw(msgspec.json.encode(to_json_schema(schema, self._json)))
+            self._written[schema] = found
+            if len(self._written) > max(1, self._remembered):
+                self._written.popitem(last=False)
+        return found
+
+    def _schema(self, raw: bytes) -> Schema | None:
+        if raw == b"null":
+            return None
+        found = self._read.get(raw)
+        if found is None:
+            found = from_json_schema(msgspec.json.decode(raw), self._default)
+            self._read[raw] = found
+            if len(self._read) > max(1, self._remembered):
+                self._read.popitem(last=False)
+        return found
+
+    def _default(self, schema: Schema, said: object) -> object:
+        value = self._value(schema, said)
+        try:
+            validate_value(schema, value)
+        except DataException as error:
+            raise SchemaBuilderException(f"Invalid default value: {error}") from error
+        return value
+
+    # To JSON
+
+    def _json(self, schema: Schema | None, value: object) -> object:
+        if value is None:
+            if schema is None:
+                return None
+            if schema.default is not None and self._defaults:
+                return self._json(schema, schema.default)
+            if schema.optional:
+                return None
+            raise DataException("Conversion error: null value for field that is required and has no default value")
+        if schema is None:
+            return self._untyped(value)
+        if schema.name in _LOGICAL_NAMES:
+            if schema.name == DECIMAL_NAME and self._numeric and isinstance(value, Decimal):
+                return msgspec.Raw(_number_text(value).encode())
+            stored = to_stored(schema, value)
+            return base64.b64encode(stored).decode() if isinstance(stored, bytes) else stored
+        return _TO_JSON[schema.type](self._json, schema, value)
+
+    def _untyped(self, value: object) -> object:
+        if isinstance(value, list | tuple):
+            return [self._untyped(each) for each in value]
+        if isinstance(value, dict):
+            if all(isinstance(key, str) for key in value):
+                return {key: self._untyped(each) for key, each in value.items()}
+            return [[self._untyped(key), self._untyped(each)] for key, each in value.items()]
+        if isinstance(value, float):
+            return _float(value, double_text)
+        if isinstance(value, bytes | bytearray | memoryview):
+            return base64.b64encode(value).decode()
+        if isinstance(value, Struct):
+            raise DataException("Mismatching schema.")
+        if value is None or isinstance(value, str | int):
+            return value
+        raise DataException(f"Python class {type(value).__qualname__} does not have corresponding schema type.")
+
+    # From JSON
+
+    def _value(self, schema: Schema | None, said: object) -> object:
+        if schema is None:
+            return _plain(said)
+        if said is None:
+            if schema.default is not None and self._defaults:
+                return schema.default
+            if schema.optional:
+                return None
+            raise DataException(f"Invalid null value for required {schema.type} field")
+        if schema.name in _LOGICAL_NAMES:
+            return _logical(schema, said)
+        return _FROM_JSON[schema.type](self._value, schema, said)
+
+
+def _decoded(data: bytes, decoder: msgspec.json.Decoder[object]) -> object:
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataException(
+            f"Converting byte[] to Kafka Connect data failed due to serialization error: {error}"
+        ) from None
+
+
+def _envelope(data: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        raw: dict[str, msgspec.Raw] = msgspec.json.decode(data, type=dict[str, msgspec.Raw]) if data else {}
+    except msgspec.ValidationError:
+        raise DataException(_ENVELOPE) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataException(
+            f"Converting byte[] to Kafka Connect data failed due to serialization error: {error}"
+        ) from None
+    if raw.keys() != {"schema", "payload"}:
+        raise DataException(_ENVELOPE)
+    return raw
+
+
+def _plain(said: object) -> object:
+    if isinstance(said, Decimal):
+        return float(said)
+    if isinstance(said, int) and not isinstance(said, bool):
+        return _wrapped(said, 64)
+    if isinstance(said, list):
+        return [_plain(each) for each in said]
+    if isinstance(said, dict):
+        return {key: _plain(each) for key, each in said.items()}
+    return said
+
+
+def _logical(schema: Schema, said: object) -> object:
+    word = str(schema.name).rpartition(".")[2]
+    if schema.name == DECIMAL_NAME:
+        if isinstance(said, int | float | Decimal) and not isinstance(said, bool):
+            return Decimal(str(said))
+        if not isinstance(said, str):
+            raise DataException(
+                f"Invalid type for Decimal, underlying representation should be numeric or bytes but was {_word(said)}"
+            )
+        try:
+            return from_stored(schema, base64.b64decode(said, validate=True))
+        except (binascii.Error, ValueError):
+            raise DataException("Invalid bytes for Decimal field") from None
+    bits = INTEGERS[schema.type]
+    whole = isinstance(said, int) and not isinstance(said, bool) and -1 << bits - 1 <= said < 1 << bits - 1
+    if not whole:
+        kind = "integral" if word == "Timestamp" else "integer"
+        raise DataException(
+            f"Invalid type for {word}, underlying representation should be {kind} but was {_word(said)}"
+        )
+    return from_stored(schema, said)
+
+
+def _word(said: object) -> str:
+    """Jackson's word for a kind of JSON."""
+    return _WORDS.get(type(said), type(said).__name__)
+
+
+def _number_text(value: Decimal) -> str:
+    return str(value)
+
+
+def _float(value: float, text: Callable[[float], str]) -> object:
+    """A float in Java's form, as text where it is no number."""
+    if not math.isfinite(value):
+        return text(value)
+    if value == 0 or _SMALL <= abs(value) < _LARGE:
+        return value if text is double_text else msgspec.Raw(text(value).encode())
+    return msgspec.Raw(text(value).encode())
+
+
+# By type
+
+_Json = Callable[[Schema | None, object], object]
+_Step = Callable[[_Json, Schema, object], object]
+
+
+def _refused(schema: Schema, value: object) -> DataException:
+    return DataException(f"Invalid type for {schema.type}: class {type(value).__qualname__}")
+
+
+def _write(kind: type, change: Callable[[object], object] | None = None) -> _Step:
+    def step(json: _Json, schema: Schema, value: object) -> object:
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise _refused(schema, value)
+        return value if change is None else change(value)
+
+    return step
+
+
+def _write_float(text: Callable[[float], str]) -> _Step:
+    def step(json: _Json, schema: Schema, value: object) -> object:
+        if not isinstance(value, float):
+            raise _refused(schema, value)
+        return _float(value, text)
+
+    return step
+
+
+def _write_bytes(json: _Json, schema: Schema, value: object) -> object:
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise DataException(f"Invalid type for bytes type: class {type(value).__qualname__}")
+    return base64.b64encode(value).decode()
+
+
+def _write_array(json: _Json, schema: Schema, value: object) -> object:
+    if not isinstance(value, list | tuple):
+        raise _refused(schema, value)
+    return [json(schema.value_schema, each) for each in value]
+
+
+def _write_map(json: _Json, schema: Schema, value: object) -> object:
+    if not isinstance(value, dict):
+        raise _refused(schema, value)
+    if schema.key_schema is not None and schema.key_schema.type is Type.STRING:
+        return {str(json(schema.key_schema, key)): json(schema.value_schema, each) for key, each in value.items()}
+    return [[json(schema.key_schema, key), json(schema.value_schema, each)] for key, each in value.items()]
+
+
+def _write_struct(json: _Json, schema: Schema, value: object) -> object:
+    if not isinstance(value, Struct):
+        raise _refused(schema, value)
+    if value.schema is not schema and value.schema != schema:
+        raise DataException("Mismatching schema.")
+    return {field.name: json(field.schema, each) for field, each in zip(schema.fields, value.values, strict=True)}
+
+
+_TO_JSON: Mapping[Type, _Step] = {
+    **{kind: _write(int) for kind in INTEGERS},
+    Type.FLOAT32: _write_float(float_text),
+    Type.FLOAT64: _write_float(double_text),
+    Type.BOOLEAN: _write(bool),
+    Type.STRING: _write(str),
+    Type.BYTES: _write_bytes,
+    Type.ARRAY: _write_array,
+    Type.MAP: _write_map,
+    Type.STRUCT: _write_struct,
+}
+
+
+def _wrapped(value: int, bits: int) -> int:
+    """Java's narrowing: the lowest bits."""
+    half = 1 << bits - 1
+    return (value + half) % (half * 2) - half
+
+
+def _read_integer(json: _Json, schema: Schema, said: object) -> object:
+    """What is no number is 0, as Jackson has it."""
+    number = int(said) if isinstance(said, int | float | Decimal) and not isinstance(said, bool) else 0
+    return _wrapped(number, INTEGERS[schema.type])
+
+
+def _read_float(json: _Json, schema: Schema, said: object) -> object:
+    number = float(said) if isinstance(said, int | float | Decimal) and not isinstance(said, bool) else 0.0
+    return float32(number) if schema.type is Type.FLOAT32 else number
+
+
+def _read_bytes(json: _Json, schema: Schema, said: object) -> object:
+    if not isinstance(said, str):
+        return None
+    try:
+        return base64.b64decode(said, validate=True)
+    except (binascii.Error, ValueError):
+        raise DataException("Invalid bytes field") from None
+
+
+def _read_array(json: _Json, schema: Schema, said: object) -> object:
+    return [json(schema.value_schema, each) for each in said] if isinstance(said, list) else []
+
+
+def _read_map(json: _Json, schema: Schema, said: object) -> object:
+    if schema.key_schema is not None and schema.key_schema.type is Type.STRING:
+        if not isinstance(said, dict):
+            raise DataException(f"Maps with string fields should be encoded as JSON objects, but found {_word(said)}")
+        return {key: json(schema.value_schema, each) for key, each in said.items()}
+    if not isinstance(said, list):
+        raise DataException(
+            f"Maps with non-string fields should be encoded as JSON array of tuples, but found {_word(said)}"
+        )
+    found = {}
+    for entry in said:
+        if not isinstance(entry, list):
+            raise DataException(f"Found invalid map entry instead of array tuple: {_word(entry)}")
+        if len(entry) != 2:
+            raise DataException(f"Found invalid map entry, expected length 2 but found :{len(entry)}")
+        found[json(schema.key_schema, entry[0])] = json(schema.value_schema, entry[1])
+    return found
+
+
+def _read_struct(json: _Json, schema: Schema, said: object) -> object:
+    if not isinstance(said, dict):
+        raise DataException(f"Structs should be encoded as JSON objects, but found {_word(said)}")
+    return Struct.of_values(schema, [json(field.schema, said.get(field.name)) for field in schema.fields])
+
+
+_FROM_JSON: Mapping[Type, _Step] = {
+    **dict.fromkeys(INTEGERS, _read_integer),
+    Type.FLOAT32: _read_float,
+    Type.FLOAT64: _read_float,
+    Type.BOOLEAN: lambda json, schema, said: said if isinstance(said, bool) else False,
+    Type.STRING: lambda json, schema, said: said if isinstance(said, str) else None,
+    Type.BYTES: _read_bytes,
+    Type.ARRAY: _read_array,
+    Type.MAP: _read_map,
+    Type.STRUCT: _read_struct,
+}
