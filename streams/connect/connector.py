@@ -33,12 +33,20 @@ class Guarantee(Enum):
 class SourceTaskContext(Protocol):
     """What a source's task may ask the worker for."""
 
-    world: World
-    """Time, waiting and files."""
-    connector: str
-    """The name of its connector."""
-    task: int
-    """Its number among the tasks of its connector."""
+    @property
+    def world(self) -> World:
+        """Time, waiting and files."""
+        ...
+
+    @property
+    def connector(self) -> str:
+        """The name of its connector."""
+        ...
+
+    @property
+    def task(self) -> int:
+        """Its number among the tasks of its connector."""
+        ...
 
     def offset(self, partition: Parts) -> Parts | None:
         """The position that was stored last for a part of the source; None: none was."""
@@ -48,12 +56,20 @@ class SourceTaskContext(Protocol):
 class SinkTaskContext(Protocol):
     """What a sink's task may ask the worker for."""
 
-    world: World
-    """Time, waiting and files."""
-    connector: str
-    """The name of its connector."""
-    task: int
-    """Its number among the tasks of its connector."""
+    @property
+    def world(self) -> World:
+        """Time, waiting and files."""
+        ...
+
+    @property
+    def connector(self) -> str:
+        """The name of its connector."""
+        ...
+
+    @property
+    def task(self) -> int:
+        """Its number among the tasks of its connector."""
+        ...
 
     def topic_id(self, topic: str) -> str:
         """The id of a topic: another one, where it was deleted and made again."""

@@ -61,6 +61,23 @@ CONVERTERS: Mapping[str, tuple[str, str]] = {
 }
 """Converters with their Java packages and their files."""
 SIMPLE_HEADERS = "SimpleHeaderConverter"
+CONNECTORS: Mapping[str, str] = {
+    "CsvSource": "streams.connect.file.csv_source",
+    "FileSink": "streams.connect.file.sink",
+    "FileSource": "streams.connect.file.source",
+}
+"""Connectors by their short names, with their files."""
+ALIASES: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("FileStreamSource", "FileStreamSourceConnector", "org.apache.kafka.connect.file.FileStreamSourceConnector"),
+        "FileSource",
+    ),
+    **dict.fromkeys(
+        ("FileStreamSink", "FileStreamSinkConnector", "org.apache.kafka.connect.file.FileStreamSinkConnector"),
+        "FileSink",
+    ),
+}
+"""Names of Java's connectors, and which of ours stands for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,4 +212,15 @@ def header_converter_called(name: str) -> HeaderConverterPlugin:
     return HeaderConverterPlugin(plugin.name, plugin.config_def, lambda config: OfHeaders(plugin.made(config, False)))
 
 
-Connector = SourceConnector | SinkConnector
+def connector_called(name: str) -> type[SourceConnector] | type[SinkConnector]:
+    """The connector of a name; LookupError: there is none."""
+    short = ALIASES.get(name, name)
+    if short in CONNECTORS:
+        found = getattr(import_module(CONNECTORS[short]), short)
+    elif ":" in name:
+        found = imported(name, OWN)
+    else:
+        raise LookupError(f"available connectors are: {', '.join(CONNECTORS)}. {OWN}")
+    if not isinstance(found, type) or not issubclass(found, SourceConnector | SinkConnector):
+        raise LookupError(f"it derives neither from SourceConnector nor from SinkConnector. {OWN}")
+    return found

@@ -1,0 +1,1 @@
+"""Files: lines, JSON lines and CSV into topics; topics into whole files."""

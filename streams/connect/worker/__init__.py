@@ -1,0 +1,1 @@
+"""Runs connectors: their tasks, their positions, their errors."""

@@ -1,0 +1,217 @@
+"""Runs a source's task: what `poll` returned and the position behind it become visible in one transaction.
+
+    poll → transforms → converters → begin, records, position, commit
+
+The transactional id is the worker's group, the connector and the task: whoever starts fences the one before, whose
+transaction is aborted before the position is read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from streams.clients.api import Sent, TransactionalWriter, TransactionSettings, WriterSettings
+from streams.config.clients import PRODUCER, ClientConfig
+from streams.connect.connector import SourceTask
+from streams.connect.converters.base import Converter, HeaderConverter
+from streams.connect.records import Parts, SourceRecord
+from streams.connect.worker.offsets import dumped
+from streams.connect.worker.output import Output
+from streams.connect.worker.runner import TaskParts
+from streams.connect.worker.tolerance import Stage, Tolerance
+from streams.errors import KafkaException, TimeoutException
+from streams.record import Headers
+from streams.world import World
+
+log = logging.getLogger("streams.connect.worker")
+
+IDLE_MS = 50.0
+"""A source that has nothing is asked again after this."""
+TIMEOUT_MS = 60_000
+ANSWER_MS = 30_000
+
+Row = tuple[str, int | None, bytes | None, bytes | None, int, Headers]
+
+
+class SourceContext:
+    """What a source's task may ask for."""
+
+    def __init__(self, parts: TaskParts) -> None:
+        self.world: World = parts.door.world
+        self.connector = parts.connector
+        self.task = parts.task
+        self._offset = parts.offsets.of(parts.connector)
+
+    def offset(self, partition: Parts) -> Parts | None:
+        """The position that was stored last for a part of the source."""
+        return self._offset(partition)
+
+
+class RecordEncoder:
+    """From a source's records to what is sent: transforms, then converters; errors as they are tolerated.
+
+    Args:
+        parts: the transforms.
+        key, value, header: the converters.
+        tolerance: what becomes of errors.
+    """
+
+    def __init__(
+        self, parts: TaskParts, key: Converter, value: Converter, header: HeaderConverter, tolerance: Tolerance
+    ) -> None:
+        self._stages = parts.stages
+        self._key = key
+        self._value = value
+        self._header = header
+        self._tolerance = tolerance
+        self._now = parts.door.world.now_ms
+        self.records = 0
+
+    def rows(self, records: Sequence[SourceRecord]) -> list[Row]:
+        """The rows of records; those that a transform drops, or that are passed over, have none."""
+        attempt, encoded = self._tolerance.attempt, self._encoded
+        return [row for record in records if (row := attempt(record, encoded)) is not None]
+
+    def transformed(self, record: SourceRecord) -> SourceRecord | None:
+        """After the transforms."""
+        step = self._tolerance.step
+        step.stage = Stage.TRANSFORMATION
+        for stage in self._stages:
+            step.worker = stage.transform
+            changed = stage.apply(record)
+            if changed is None:
+                return None
+            record = changed
+        return record
+
+    def _encoded(self, record: SourceRecord) -> Row | None:
+        changed: SourceRecord | None = record
+        if self._stages:
+            changed = self.transformed(record)
+            if changed is None:
+                return None
+        assert changed is not None
+        step = self._tolerance.step
+        topic = changed.topic
+        headers: Headers = ()
+        if changed.headers:
+            step.stage, step.worker = Stage.HEADER_CONVERTER, self._header
+            convert = self._header.from_connect_header
+            headers = tuple((each.key, convert(topic, each.key, each.schema, each.value)) for each in changed.headers)
+        step.stage, step.worker = Stage.KEY_CONVERTER, self._key
+        key = self._key.from_connect_data(topic, changed.key_schema, changed.key)
+        step.stage, step.worker = Stage.VALUE_CONVERTER, self._value
+        value = self._value.from_connect_data(topic, changed.value_schema, changed.value)
+        timestamp = changed.timestamp
+        return topic, changed.partition, key, value, self._now() if timestamp is None else timestamp, headers
+
+
+class SourceRunner:
+    """One life of a source's task.
+
+    Args:
+        parts: what it is run with.
+        task: the task, just made.
+    """
+
+    def __init__(self, parts: TaskParts, task: SourceTask) -> None:
+        self._parts = parts
+        self._task = task
+        settings = {**parts.worker.client("producer."), **_overrides(parts.given)}
+        self._timeout_ms = int(str(settings.get("transaction.timeout.ms", TIMEOUT_MS)))
+        self._writer: TransactionalWriter | None = None
+        self._output: Output | None = None
+        self._failed: KafkaException | None = None
+        self._tolerance = Tolerance(parts.common, parts.connector, parts.task, parts.door.world)
+        worker, given = parts.worker, parts.given
+        self._encoder = RecordEncoder(
+            parts,
+            worker.converter("key.converter", given),
+            worker.converter("value.converter", given),
+            worker.header_converter(given),
+            self._tolerance,
+        )
+
+    def start(self) -> None:
+        """Fences the task's predecessor, reads where it stood, and starts the task there."""
+        parts = self._parts
+        name = f"{parts.worker.config.text('group.id')}-{parts.name}"
+        transaction = TransactionSettings(name, self._timeout_ms)
+        self._writer = parts.door.transactional_writer(transaction, WriterSettings.of(ClientConfig(PRODUCER, {})))
+        self._writer.init(ANSWER_MS)
+        self._output = Output(self._writer)
+        parts.offsets.refresh()
+        self._task.start(parts.config, SourceContext(parts))
+
+    def step(self) -> float:
+        """What the next `poll` returns, stored."""
+        records = self._task.poll()
+        if not records:
+            return IDLE_MS
+        self._store(self._encoder.rows(records), records)
+        self._task.commit()
+        return 0.0
+
+    def _store(self, rows: Sequence[Row], records: Sequence[SourceRecord]) -> None:
+        writer, output, parts = self._writer, self._output, self._parts
+        assert writer is not None and output is not None
+        for row in rows:
+            output.add(*row)
+        now = parts.door.world.now_ms()
+        for key, offset in self._positions(records).items():
+            output.add(parts.offsets.topic, None, key, offset, now, ())
+        self._failed = None
+        began = False
+        for where, batch in output.batches():
+            if not began:
+                writer.begin()
+                began = True
+            writer.send(where, batch, self._done)
+        if began:
+            self._commit(writer)
+        parts.status.records += len(rows)
+
+    def _positions(self, records: Sequence[SourceRecord]) -> dict[bytes, bytes]:
+        """The last position of each part of the source, as it is stored."""
+        found: dict[bytes, bytes] = {}
+        for record in records:
+            if record.source_partition is not None and record.source_offset is not None:
+                key = self._parts.offsets.key(self._parts.connector, record.source_partition)
+                found[key] = dumped(dict(record.source_offset))
+        return found
+
+    def _done(self, sent: Sent) -> None:
+        if sent.error is not None and self._failed is None:
+            self._failed = sent.error
+
+    def _commit(self, writer: TransactionalWriter) -> None:
+        """Ends the transaction; its outcome is asked for until it is known."""
+        while writer.await_acks(ANSWER_MS):
+            log.info("Task %s waits for its records to be stored.", self._parts.name)
+        if self._failed is not None:
+            writer.end(False, ANSWER_MS)
+            raise self._failed
+        while True:
+            try:
+                writer.end(True, ANSWER_MS)
+                return
+            except TimeoutException as error:
+                log.warning("Task %s asks again how its transaction ended: %s", self._parts.name, error)
+
+    def finish(self) -> None:
+        """Every step has ended its transaction: there is nothing to do."""
+
+    def close(self) -> None:
+        """Stops the task, and gives the writer back."""
+        try:
+            self._task.stop()
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+
+
+def _overrides(given: object) -> dict[str, object]:
+    assert isinstance(given, dict)
+    prefix = "producer.override."
+    return {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}

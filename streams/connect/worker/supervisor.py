@@ -1,0 +1,135 @@
+"""Keeps the tasks of connectors running: each in a thread of its own, begun anew after a failure, with growing pauses.
+
+A failed task is not failed for good: what it failed of is shown, and when it is tried again. Only a task that another
+worker has fenced stays down.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from streams.clients.api import FENCED
+from streams.connect.errors import RetriableException
+from streams.connect.worker.runner import Runner, wait_ms
+from streams.connect.worker.status import State, Status
+from streams.errors import KafkaException
+from streams.world import Thread, World
+
+log = logging.getLogger("streams.connect.worker")
+
+FIRST_PAUSE_MS = 1_000.0
+LONGEST_PAUSE_MS = 60_000.0
+"""How long a failed task rests: the first time, then twice as long each time, at most the longest."""
+STEADY_MS = 60_000.0
+"""Who has worked so long without a failure begins with the first pause again."""
+
+
+class SupervisedTask:
+    """One task with its thread.
+
+    Args:
+        name: for messages.
+        world: time and threads.
+        make: makes a life of the task.
+        status: what is told of it.
+    """
+
+    def __init__(self, name: str, world: World, make: Callable[[], Runner], status: Status) -> None:
+        self.name = name
+        self.status = status
+        self._world = world
+        self._make = make
+        self._stopping = False
+        self._condition = world.condition()
+        self._thread: Thread | None = None
+        self._failures = 0
+
+    def start(self) -> None:
+        """Begins its thread."""
+        self._thread = self._world.start(f"connect-{self.name}", self._run)
+
+    def stop(self) -> None:
+        """Asks it to end; does not wait."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+
+    def ended(self, timeout_s: float) -> bool:
+        """Waits for its end, at most so many seconds; has it come?"""
+        return self._thread is None or self._thread.ended(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            began = self._world.monotonic_ms()
+            error = self._live()
+            if error is None:
+                break
+            if self._world.monotonic_ms() - began > STEADY_MS:
+                self._failures = 0
+            if isinstance(error, FENCED):
+                log.error(
+                    "Task %s: another worker runs it (%s). It stays down here; end the other one, or give this worker "
+                    "another group.id.", self.name, error,
+                )  # fmt: skip
+                self.status.hindered(State.FAILED, _said(error), None)
+                return
+            self._rest(error)
+        if self.status.state is not State.FAILED:
+            self.status.state = State.STOPPED
+
+    def _live(self) -> Exception | None:
+        """One life; what ended it, None: it was asked to."""
+        runner: Runner | None = None
+        try:
+            runner = self._make()
+            runner.start()
+            self.status.works()
+            while not self._stopping:
+                self._work(runner)
+            runner.finish()
+        except Exception as error:
+            return error
+        finally:
+            if runner is not None:
+                with suppress(KafkaException):
+                    runner.close()
+        return None
+
+    def _work(self, runner: Runner) -> None:
+        try:
+            wait = runner.step()
+            if self.status.state is State.RETRYING and wait > 0:
+                self.status.works()
+        except RetriableException as error:
+            wait = wait_ms(self.status.attempts)
+            if not self.status.attempts:
+                log.warning("Task %s tries again and again: %s", self.name, error)
+            self.status.hindered(State.RETRYING, _said(error), self._world.monotonic_ms() + wait)
+        if wait:
+            self._pause(wait)
+
+    def _rest(self, error: Exception) -> None:
+        away = isinstance(error, RetriableException)
+        longer = min(FIRST_PAUSE_MS * (1 << min(self._failures, 16)), LONGEST_PAUSE_MS)
+        pause = wait_ms(self._failures) if away else longer
+        self._failures += 1
+        self.status.restarts += 1
+        state = State.RETRYING if away else State.FAILED
+        self.status.hindered(state, _said(error), self._world.monotonic_ms() + pause)
+        if isinstance(error, KafkaException):
+            said = _said(error)
+            log.error("Task %s is %s: %s. It is begun anew in %.1f s.", self.name, state.value, said, pause / 1000)
+        else:
+            log.error("Task %s failed, and is begun anew in %.1f s.", self.name, pause / 1000, exc_info=error)
+        self._pause(pause)
+
+    def _pause(self, ms: float) -> None:
+        with self._condition:
+            if not self._stopping:
+                self._condition.wait(ms / 1000)
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
