@@ -25,6 +25,7 @@ COMMANDS = {
     "state": "Show a running application: instances, tasks, stores, restores.",
     "query": "Ask a store of a running application.",
     "transactions": "List and describe transactions, and end one that hangs.",
+    "connect": "Run connectors: from files and databases into topics, and back.",
 }
 """Each is the function of its name in the module of its name, imported when it is called: a command costs what it
 needs."""
@@ -34,7 +35,6 @@ NOT_BUILT = {
     "reset": "To begin anew, stop all instances; then `streams-app groups delete APPLICATION_ID`, delete its internal "
     "topics (`streams-app topics list` shows them) and its directory of the state.",
     "config": "docs/settings.md has all settings; one that is wrong is named when the application starts.",
-    "connect": "Write a producer or a consumer: streams.clients.",
 }
 """Commands that are known and come later, and what to do meanwhile."""
 

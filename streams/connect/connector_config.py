@@ -32,7 +32,7 @@ CLIENTS = ("producer.override.", "consumer.override.", "admin.override.")
 """What stands before settings that are handed to the clients of a connector."""
 
 
-class BadRequestException(ConnectException):
+class BadRequestException(ConnectException, ConfigException):
     """A configuration that cannot even be looked at: it names no connector, or one that is not there."""
 
 

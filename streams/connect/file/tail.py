@@ -56,6 +56,7 @@ class Tail:
         self._before = b""
         self._stored = stored
         self._waits_for = False
+        self._unended = False
 
     # Reading
 
@@ -83,6 +84,9 @@ class Tail:
             taken, self._lines = self._lines[:count], self._lines[count:]
             self._position += sum(map(len, taken)) + len(taken)
             ends = b"\n".join([*taken[-MARKED:], b""])
+            if self._unended and not self._lines:
+                self._unended, ends = False, ends[:-1]
+                self._position -= 1
             self._before = (self._before + ends)[-MARKED:]
 
     def place(self) -> Place:
@@ -116,6 +120,7 @@ class Tail:
         rest, self._data = self._data, b""
         if rest:  # nobody ends this line any more
             self._lines.append(rest)
+            self._unended = True
         if self._lines:
             return
         log.info("%s is another file now; the one before was read to its end, byte %s.", self.path, self._position)
@@ -154,7 +159,7 @@ class Tail:
         file.seek(at)
         self._file, self._inode = file, os.fstat(file.fileno()).st_ino
         self._position, self._before = at, before
-        self._data, self._lines = b"", []
+        self._data, self._lines, self._unended = b"", [], False
 
     def _resume(self, place: Place) -> None:
         """Goes on in the file in which reading stood, whatever it is called now."""

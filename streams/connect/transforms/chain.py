@@ -1,8 +1,6 @@
-"""The transforms of a connector, one after the other, each for the records that its predicate names."""
+"""A transform in its chain: for the records that its predicate names."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from streams.connect.predicates.base import Predicate
 from streams.connect.records import R
@@ -32,13 +30,3 @@ class Stage:
         if self._predicate is not None and self._predicate.test(record) is self._negate:
             return record
         return self.transform.apply(record)
-
-
-def apply_all(stages: Sequence[Stage], record: R) -> R | None:
-    """The record after every stage; None: one of them has dropped it."""
-    for stage in stages:
-        changed = stage.apply(record)
-        if changed is None:
-            return None
-        record = changed
-    return record

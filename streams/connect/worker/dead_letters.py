@@ -16,9 +16,7 @@ from streams.record import Headers, RecordMetadata
 PREFIX = "__connect.errors."
 
 
-def context_headers(
-    record: ConsumerRecord, step: Step, error: BaseException, connector: str, task: int
-) -> Headers:
+def context_headers(record: ConsumerRecord, step: Step, error: BaseException, connector: str, task: int) -> Headers:
     """The headers that say where a dead letter comes from, and why."""
     said = {
         "topic": record.topic,

@@ -86,5 +86,3 @@ class Output:
             yield where, columns.batch()
         self._turn += 1
         self._names.clear()  # partitions may have been added since
-
-

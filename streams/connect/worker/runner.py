@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,7 @@ class TaskParts:
         stages: the transforms, its own.
         offsets: where positions of sources are read.
         status: what is told of it.
+        hide: takes secrets out of what is told.
     """
 
     door: Door
@@ -50,6 +51,7 @@ class TaskParts:
     stages: Sequence[Transformation]
     offsets: Offsets
     status: Status
+    hide: Callable[[str], str]
 
     @property
     def name(self) -> str:

@@ -14,10 +14,10 @@ from streams.clients.consumer import Consumer
 from streams.clients.fetch_buffer import ConsumerRecord
 from streams.clients.producer import Producer
 from streams.connect.connector import SinkTask
-from streams.connect.converters.base import Converter, HeaderConverter
 from streams.connect.errors import ConnectException, RetriableException
 from streams.connect.java_regex import compile_pattern
-from streams.connect.records import Header, SinkRecord
+from streams.connect.records import SinkRecord
+from streams.connect.worker.codec import RecordDecoder
 from streams.connect.worker.dead_letters import DeadLetters
 from streams.connect.worker.runner import TaskParts, wait_ms
 from streams.connect.worker.status import State
@@ -29,65 +29,10 @@ from streams.world import World
 log = logging.getLogger("streams.connect.worker")
 
 POLL_MS = 100
+METADATA_MS = 1_000
+"""Within this a topic that is made later is found, where `consumer.metadata.max.age.ms` does not say."""
 BATCH = 2_000
 """Most records of one `put`, where `consumer.max.poll.records` does not say."""
-
-
-class RecordDecoder:
-    """From a topic's bytes to a sink's records: converters, then transforms; errors as they are tolerated.
-
-    Args:
-        parts: the transforms.
-        key, value, header: the converters.
-        tolerance: what becomes of errors.
-    """
-
-    def __init__(
-        self, parts: TaskParts, key: Converter, value: Converter, header: HeaderConverter, tolerance: Tolerance
-    ) -> None:
-        self._stages = parts.stages
-        self._key = key
-        self._value = value
-        self._header = header
-        self._tolerance = tolerance
-
-    def records(self, given: Iterable[ConsumerRecord]) -> list[SinkRecord]:
-        """The records; those that a transform drops, or that are passed over, are not among them."""
-        attempt, decoded = self._tolerance.attempt, self._decoded
-        return [record for each in given if (record := attempt(each, decoded)) is not None]
-
-    def _decoded(self, given: ConsumerRecord) -> SinkRecord | None:
-        step = self._tolerance.step
-        topic = given.topic
-        step.stage, step.worker = Stage.KEY_CONVERTER, self._key
-        key_schema, key = self._key.to_connect_data(topic, given.key)
-        step.stage, step.worker = Stage.VALUE_CONVERTER, self._value
-        value_schema, value = self._value.to_connect_data(topic, given.value)
-        headers: tuple[Header, ...] = ()
-        if given.headers:
-            step.stage, step.worker = Stage.HEADER_CONVERTER, self._header
-            headers = tuple(self._read(topic, name, data) for name, data in given.headers)
-        record = SinkRecord(
-            topic, value, value_schema, key, key_schema, given.partition, given.timestamp, headers, given.offset, topic,
-            given.partition,
-        )  # fmt: skip
-        return self.transformed(record) if self._stages else record
-
-    def _read(self, topic: str, name: str, data: bytes | None) -> Header:
-        schema, value = self._header.to_connect_header(topic, name, data)
-        return Header(name, value, schema)
-
-    def transformed(self, record: SinkRecord) -> SinkRecord | None:
-        """After the transforms."""
-        step = self._tolerance.step
-        step.stage = Stage.TRANSFORMATION
-        for stage in self._stages:
-            step.worker = stage.transform
-            changed = stage.apply(record)
-            if changed is None:
-                return None
-            record = changed
-        return record
 
 
 class SinkRunner:
@@ -127,6 +72,7 @@ class SinkRunner:
         config = {
             "max.poll.records": BATCH,
             "auto.offset.reset": "earliest",
+            "metadata.max.age.ms": METADATA_MS,
             **parts.worker.client("consumer."),
             **_overrides(parts.given, "consumer.override."),
             "enable.auto.commit": "false",
@@ -138,7 +84,7 @@ class SinkRunner:
         self._tolerance = Tolerance(parts.common, parts.connector, parts.task, parts.door.world, self._letters)
         worker, given = parts.worker, parts.given
         self._decoder = RecordDecoder(
-            parts,
+            parts.stages,
             worker.converter("key.converter", given),
             worker.converter("value.converter", given),
             worker.header_converter(given),
@@ -334,12 +280,12 @@ class SinkRunner:
     def _wait(self, error: RetriableException) -> None:
         """The other side is away: the task stays in its group, and nothing is lost."""
         assert self._consumer is not None
-        status = self._parts.status
+        status, said = self._parts.status, self._parts.hide(f"{type(error).__name__}: {error}")
         wait = wait_ms(self._attempts)
         self._attempts += 1
         if self._attempts == 1:
-            log.warning("Task %s tries again and again: %s", self._parts.name, error)
-        status.hindered(State.RETRYING, str(error), self.world.monotonic_ms() + wait)
+            log.warning("Task %s tries again and again: %s", self._parts.name, said)
+        status.hindered(State.RETRYING, said, self.world.monotonic_ms() + wait)
         assigned = self._consumer.assignment()
         self._consumer.pause(assigned)
         try:
@@ -388,5 +334,3 @@ def _overrides(given: Mapping[str, str], prefix: str) -> dict[str, object]:
 
 def _named(partitions: Iterable[TopicPartition]) -> str:
     return ", ".join(map(str, sorted(partitions)))
-
-

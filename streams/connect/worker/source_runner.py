@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from streams.clients.api import Sent, TransactionalWriter, TransactionSettings, WriterSettings
 from streams.config.clients import PRODUCER, ClientConfig
 from streams.connect.connector import SourceTask
-from streams.connect.converters.base import Converter, HeaderConverter
 from streams.connect.records import Parts, SourceRecord
+from streams.connect.worker.codec import RecordEncoder, Row
 from streams.connect.worker.offsets import dumped
 from streams.connect.worker.output import Output
 from streams.connect.worker.runner import TaskParts
-from streams.connect.worker.tolerance import Stage, Tolerance
+from streams.connect.worker.tolerance import Tolerance
 from streams.errors import KafkaException, TimeoutException
-from streams.record import Headers
 from streams.world import World
 
 log = logging.getLogger("streams.connect.worker")
@@ -30,8 +29,6 @@ IDLE_MS = 50.0
 """A source that has nothing is asked again after this."""
 TIMEOUT_MS = 60_000
 ANSWER_MS = 30_000
-
-Row = tuple[str, int | None, bytes | None, bytes | None, int, Headers]
 
 
 class SourceContext:
@@ -46,65 +43,6 @@ class SourceContext:
     def offset(self, partition: Parts) -> Parts | None:
         """The position that was stored last for a part of the source."""
         return self._offset(partition)
-
-
-class RecordEncoder:
-    """From a source's records to what is sent: transforms, then converters; errors as they are tolerated.
-
-    Args:
-        parts: the transforms.
-        key, value, header: the converters.
-        tolerance: what becomes of errors.
-    """
-
-    def __init__(
-        self, parts: TaskParts, key: Converter, value: Converter, header: HeaderConverter, tolerance: Tolerance
-    ) -> None:
-        self._stages = parts.stages
-        self._key = key
-        self._value = value
-        self._header = header
-        self._tolerance = tolerance
-        self._now = parts.door.world.now_ms
-        self.records = 0
-
-    def rows(self, records: Sequence[SourceRecord]) -> list[Row]:
-        """The rows of records; those that a transform drops, or that are passed over, have none."""
-        attempt, encoded = self._tolerance.attempt, self._encoded
-        return [row for record in records if (row := attempt(record, encoded)) is not None]
-
-    def transformed(self, record: SourceRecord) -> SourceRecord | None:
-        """After the transforms."""
-        step = self._tolerance.step
-        step.stage = Stage.TRANSFORMATION
-        for stage in self._stages:
-            step.worker = stage.transform
-            changed = stage.apply(record)
-            if changed is None:
-                return None
-            record = changed
-        return record
-
-    def _encoded(self, record: SourceRecord) -> Row | None:
-        changed: SourceRecord | None = record
-        if self._stages:
-            changed = self.transformed(record)
-            if changed is None:
-                return None
-        assert changed is not None
-        step = self._tolerance.step
-        topic = changed.topic
-        headers: Headers = ()
-        if changed.headers:
-            step.stage, step.worker = Stage.HEADER_CONVERTER, self._header
-            convert = self._header.from_connect_header
-            headers = tuple((each.key, convert(topic, each.key, each.schema, each.value)) for each in changed.headers)
-        step.stage, step.worker = Stage.KEY_CONVERTER, self._key
-        key = self._key.from_connect_data(topic, changed.key_schema, changed.key)
-        step.stage, step.worker = Stage.VALUE_CONVERTER, self._value
-        value = self._value.from_connect_data(topic, changed.value_schema, changed.value)
-        timestamp = changed.timestamp
-        return topic, changed.partition, key, value, self._now() if timestamp is None else timestamp, headers
 
 
 class SourceRunner:
@@ -126,11 +64,12 @@ class SourceRunner:
         self._tolerance = Tolerance(parts.common, parts.connector, parts.task, parts.door.world)
         worker, given = parts.worker, parts.given
         self._encoder = RecordEncoder(
-            parts,
+            parts.stages,
             worker.converter("key.converter", given),
             worker.converter("value.converter", given),
             worker.header_converter(given),
             self._tolerance,
+            parts.door.world.now_ms,
         )
 
     def start(self) -> None:

@@ -15,6 +15,7 @@ from streams.connect.config_def import Config
 from streams.connect.connector import Guarantee, SinkConnector, SinkTask, SourceConnector, SourceTask
 from streams.connect.connector_config import Validation, config_of, stages_of, validate
 from streams.connect.errors import AlreadyExistsException, ConnectException
+from streams.connect.password import Secrets
 from streams.connect.providers import Providers
 from streams.connect.worker.offsets import Offsets
 from streams.connect.worker.runner import Runner, TaskParts
@@ -103,7 +104,11 @@ class StandaloneWorker:
         """
         given = self._providers.resolved(settings)
         validation = validate(given)
-        validation.check()
+        secrets = Secrets(settings, given, (value.value for value in validation.values.values()))
+        try:
+            validation.check()
+        except ConfigException as error:
+            raise ConfigException(secrets.hide(str(error))) from None
         config = config_of(validation, given)
         name = config.text("name")
         if name in self.connectors:
@@ -120,7 +125,7 @@ class StandaloneWorker:
             )
         for number, task_settings in enumerate(configs):
             own = config_of(validate(task_settings), task_settings) if task_settings != given else config
-            running.tasks.append(self._task(running, number, given, config, own))
+            running.tasks.append(self._task(running, number, given, config, own, secrets))
         self.connectors[name] = running
         for task in running.tasks:
             task.start()
@@ -138,7 +143,13 @@ class StandaloneWorker:
         return RunningConnector(name, "source" if is_source else "sink", made.__qualname__, guarantee, made())
 
     def _task(
-        self, running: RunningConnector, number: int, given: Mapping[str, str], common: Config, own: Config
+        self,
+        running: RunningConnector,
+        number: int,
+        given: Mapping[str, str],
+        common: Config,
+        own: Config,
+        secrets: Secrets,
     ) -> SupervisedTask:
         status = Status()
         offsets = self._offsets_of(common)
@@ -147,7 +158,7 @@ class StandaloneWorker:
         def runner() -> Runner:
             parts = TaskParts(
                 self._door, self._config, running.name, number, given, common, own, stages_of(common, given), offsets,
-                status,
+                status, secrets.hide,
             )  # fmt: skip
             task = made()
             if isinstance(task, SourceTask):
@@ -155,7 +166,7 @@ class StandaloneWorker:
             assert isinstance(task, SinkTask)
             return SinkRunner(parts, task)
 
-        return SupervisedTask(f"{running.name}-{number}", self._door.world, runner, status)
+        return SupervisedTask(f"{running.name}-{number}", self._door.world, runner, status, secrets.hide)
 
     def _offsets_of(self, common: Config) -> Offsets:
         """Where the positions of a connector are: one reader for each topic."""

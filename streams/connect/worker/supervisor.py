@@ -14,6 +14,7 @@ from streams.clients.api import FENCED
 from streams.connect.errors import RetriableException
 from streams.connect.worker.runner import Runner, wait_ms
 from streams.connect.worker.status import State, Status
+from streams.connect.worker.tolerance import trace_of
 from streams.errors import KafkaException
 from streams.world import Thread, World
 
@@ -34,13 +35,17 @@ class SupervisedTask:
         world: time and threads.
         make: makes a life of the task.
         status: what is told of it.
+        hide: takes secrets out of what is told.
     """
 
-    def __init__(self, name: str, world: World, make: Callable[[], Runner], status: Status) -> None:
+    def __init__(
+        self, name: str, world: World, make: Callable[[], Runner], status: Status, hide: Callable[[str], str] = str
+    ) -> None:
         self.name = name
         self.status = status
         self._world = world
         self._make = make
+        self._hide = hide
         self._stopping = False
         self._condition = world.condition()
         self._thread: Thread | None = None
@@ -71,9 +76,9 @@ class SupervisedTask:
             if isinstance(error, FENCED):
                 log.error(
                     "Task %s: another worker runs it (%s). It stays down here; end the other one, or give this worker "
-                    "another group.id.", self.name, error,
+                    "another group.id.", self.name, self._said(error),
                 )  # fmt: skip
-                self.status.hindered(State.FAILED, _said(error), None)
+                self.status.hindered(State.FAILED, self._said(error), None)
                 return
             self._rest(error)
         if self.status.state is not State.FAILED:
@@ -105,8 +110,8 @@ class SupervisedTask:
         except RetriableException as error:
             wait = wait_ms(self.status.attempts)
             if not self.status.attempts:
-                log.warning("Task %s tries again and again: %s", self.name, error)
-            self.status.hindered(State.RETRYING, _said(error), self._world.monotonic_ms() + wait)
+                log.warning("Task %s tries again and again: %s", self.name, self._said(error))
+            self.status.hindered(State.RETRYING, self._said(error), self._world.monotonic_ms() + wait)
         if wait:
             self._pause(wait)
 
@@ -117,12 +122,13 @@ class SupervisedTask:
         self._failures += 1
         self.status.restarts += 1
         state = State.RETRYING if away else State.FAILED
-        self.status.hindered(state, _said(error), self._world.monotonic_ms() + pause)
+        self.status.hindered(state, self._said(error), self._world.monotonic_ms() + pause)
         if isinstance(error, KafkaException):
-            said = _said(error)
+            said = self._said(error)
             log.error("Task %s is %s: %s. It is begun anew in %.1f s.", self.name, state.value, said, pause / 1000)
         else:
-            log.error("Task %s failed, and is begun anew in %.1f s.", self.name, pause / 1000, exc_info=error)
+            trace = self._hide(trace_of(error))
+            log.error("Task %s failed, and is begun anew in %.1f s.\n%s", self.name, pause / 1000, trace)
         self._pause(pause)
 
     def _pause(self, ms: float) -> None:
@@ -130,6 +136,5 @@ class SupervisedTask:
             if not self._stopping:
                 self._condition.wait(ms / 1000)
 
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    def _said(self, error: BaseException) -> str:
+        return self._hide(f"{type(error).__name__}: {error}")

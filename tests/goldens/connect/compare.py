@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from streams.connect.connector_config import validate
 from streams.connect.data.schema import Schema
 from streams.connect.plugins import converter_called, header_converter_called, predicate_called, transform_called
 from streams.connect.records import Header, SinkRecord
 from streams.connect.transforms.chain import Stage
+from streams.connect.worker_config import OFFSET_FILE, worker_config
 from streams.errors import KafkaException
 from tests.goldens.connect.record import DATA
 from tests.goldens.connect.values import (
@@ -212,7 +214,55 @@ def _converted(row: Row, write: Any, read: Any) -> Iterator[str]:
     yield from value_differences(back["value"], back["schema"], found.value, found.schema, "back")
 
 
-KINDS = {"transform": transform, "converter": converter, "header": header}
+# Configurations
+
+PREFIX = re.compile(r"(?:transforms\.a|predicates\.p)\.")
+
+
+def begins_alike(java: str, ours: str) -> bool:
+    """Does ours say what Java says, and perhaps more? Of a part Java leaves the prefix out."""
+    return PREFIX.sub("", DETAILS.sub(r"\1", ours)).startswith(PREFIX.sub("", DETAILS.sub(r"\1", java)))
+
+
+def connector(row: Row) -> Iterator[str]:
+    """What is wrong with a connector's settings: the same ones are named, with the same words first."""
+    java = row["java"]
+    try:
+        errors = validate(row["config"]).errors
+    except KafkaException as error:
+        if "error" not in java or java["error"]["class"] != type(error).__name__:
+            yield f"Java: {json.dumps(java)}; ours: {error!r}"
+        elif not str(error).startswith(java["error"]["message"].partition("available")[0]):
+            yield f"Java: {java['error']['message']}; ours: {error}"
+        return
+    yield from part(sorted(java.get("errors", {})), sorted(errors), "the settings that are wrong")
+    for name, said in java.get("errors", {}).items():
+        if name in errors and not begins_alike(said[0], errors[name][0]):
+            yield f"{name}: Java {said[0]!r}; ours {errors[name][0]!r}"
+
+
+def worker(row: Row) -> Iterator[str]:
+    """What is wrong with a worker's settings."""
+    given = {name: value for name, value in row["config"].items() if name != OFFSET_FILE}
+    try:
+        worker_config(given)
+    except KafkaException as error:
+        if "error" not in row["java"]:
+            yield f"Java took it; ours: {error!r}"
+        elif not begins_alike(row["java"]["error"]["message"], str(error)):
+            yield f"Java: {row['java']['error']['message']}; ours: {error}"
+        return
+    if "error" in row["java"]:
+        yield f"Java: {row['java']['error']}; ours took it"
+
+
+KINDS = {
+    "transform": transform,
+    "converter": converter,
+    "header": header,
+    "connector": connector,
+    "worker": worker,
+}
 
 
 def differences(row: Row) -> list[str]:

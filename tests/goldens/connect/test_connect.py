@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.goldens.connect.compare import KINDS, differences, rows
+from tests.goldens.connect.cases import GOOD_WORKER, SOURCE
+from tests.goldens.connect.compare import differences, rows
 
 Row = dict[str, Any]
-ROWS = [row for row in rows() if row["kind"] in KINDS]
+ROWS = rows()
 DIFFERS: Mapping[str, tuple[str, ...]] = {
     "Java puts the exception where the value belongs, and its message where the setting belongs": (
         '"class": "org.apache.kafka.connect.transforms.Cast$Value", "config": {"spec": "a:nothing"}',
@@ -22,6 +23,15 @@ DIFFERS: Mapping[str, tuple[str, ...]] = {
     "Java writes of bytes where they lie (`[B@44ebcd03`), not what they are; ours refuses": (
         'storage.StringConverter", "config": {}, "key": false, "schema": {"type": "bytes"}',
         'storage.StringConverter", "config": {}, "key": false, "schema": {"type": "struct", "fields": [{"field": "id"',
+    ),
+    "Java keeps positions in a file; ours in a topic, with the records": (
+        json.dumps({each: value for each, value in GOOD_WORKER.items() if not each.startswith("offset.")}),
+    ),
+    "Java finds out when the worker starts that a class is no converter": ('"value.converter": "java.lang.String"',),
+    "REST is not built yet": ('"listeners": "nowhere"',),
+    "Java finds out when the connector starts that there is no such predicate": ('"transforms.a.predicate": "p"',),
+    "groups of settings for topics that are made are not built yet": (
+        json.dumps({**SOURCE, "topic.creation.groups": "a"}),
     ),
 }
 """Where ours is meant to be another: the reason, and what the row of the case has in it."""
@@ -35,11 +45,16 @@ def name(row: Row) -> str:
 EXCUSED = {mark for marks in DIFFERS.values() for mark in marks}
 
 
-@pytest.mark.parametrize("kind", sorted({row["class"] for row in ROWS}))
+def kind_of(row: Row) -> str:
+    """What it is about."""
+    return str(row.get("class", row["kind"]))
+
+
+@pytest.mark.parametrize("kind", sorted(set(map(kind_of, ROWS))))
 def test_it_is_as_in_java(kind: str) -> None:
     parted = {}
     for row in ROWS:
-        if row["class"] == kind and not any(mark in name(row) for mark in EXCUSED) and (found := differences(row)):
+        if kind_of(row) == kind and not any(mark in name(row) for mark in EXCUSED) and (found := differences(row)):
             parted[name(row)[:300]] = found
     assert parted == {}
 
@@ -56,6 +71,8 @@ def test_enough_was_recorded() -> None:
     records = sum(len(row.get("records", ())) for row in ROWS)
     assert records >= 1_500
     assert kinds["converter"] + kinds["header"] >= 250
+    wrong = [row for row in ROWS if "error" in row["java"] or row["java"].get("errors")]
+    assert sum(row["kind"] in ("connector", "worker") or not row.get("records", True) for row in wrong) >= 80
 
 
 def changed(row: Row, at: tuple[Any, ...], to: object) -> Row:
@@ -82,12 +99,23 @@ def changed(row: Row, at: tuple[Any, ...], to: object) -> Row:
     ids=str,
 )
 def test_a_difference_is_seen(at: tuple[Any, ...], to: object) -> None:
-    row = next(row for row in ROWS if row["class"].endswith("Cast$Value") and "id:string" in str(row["config"]))
+    row = next(row for row in ROWS if kind_of(row).endswith("Cast$Value") and "id:string" in str(row["config"]))
     assert differences(row) == []
     assert differences(changed(row, at, to)) != []
 
 
 def test_another_byte_is_seen() -> None:
-    row = next(row for row in ROWS if row["class"].endswith("JsonConverter") and row.get("value"))
+    row = next(row for row in ROWS if kind_of(row).endswith("JsonConverter") and row.get("value"))
     assert differences(row) == []
     assert differences(changed(row, ("java", "bytes"), "AAAA")) != []
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [{}, {"tasks.max": ["Another message"]}, {"tasks.max": ["Invalid value 0"], "file": ["No."]}],
+    ids=str,
+)
+def test_another_setting_that_is_wrong_is_seen(errors: object) -> None:
+    row = next(row for row in ROWS if row["config"].get("tasks.max") == "0")
+    assert differences(row) == []
+    assert differences(changed(row, ("java", "errors"), errors)) != []

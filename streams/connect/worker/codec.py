@@ -1,0 +1,127 @@
+"""Between a connector's records and bytes: transforms and converters, and what becomes of errors in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from streams.clients.fetch_buffer import ConsumerRecord
+from streams.connect.converters.base import Converter, HeaderConverter
+from streams.connect.records import Header, R, SinkRecord, SourceRecord
+from streams.connect.transforms.chain import Stage as Transformation
+from streams.connect.worker.tolerance import Stage, Step, Tolerance
+from streams.record import Headers
+
+Row = tuple[str, int | None, bytes | None, bytes | None, int, Headers]
+"""Topic, partition, key, value, timestamp (ms), headers."""
+
+
+def transformed(stages: Sequence[Transformation], record: R, step: Step) -> R | None:
+    """A record after the transforms; None: one of them has dropped it. `step` says which is at work."""
+    step.stage = Stage.TRANSFORMATION
+    for stage in stages:
+        step.worker = stage.transform
+        changed = stage.apply(record)
+        if changed is None:
+            return None
+        record = changed
+    return record
+
+
+class RecordEncoder:
+    """From a source's records to what is sent: transforms, then converters; errors as they are tolerated.
+
+    Args:
+        stages: the transforms.
+        key, value, header: the converters.
+        tolerance: what becomes of errors.
+        now_ms: the time of records that bear none.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Transformation],
+        key: Converter,
+        value: Converter,
+        header: HeaderConverter,
+        tolerance: Tolerance,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._stages = stages
+        self._key = key
+        self._value = value
+        self._header = header
+        self._tolerance = tolerance
+        self._now = now_ms
+
+    def rows(self, records: Sequence[SourceRecord]) -> list[Row]:
+        """The rows of records; those that a transform drops, or that are passed over, have none."""
+        attempt, encoded = self._tolerance.attempt, self._encoded
+        return [row for record in records if (row := attempt(record, encoded)) is not None]
+
+    def _encoded(self, record: SourceRecord) -> Row | None:
+        step = self._tolerance.step
+        changed = transformed(self._stages, record, step) if self._stages else record
+        if changed is None:
+            return None
+        topic = changed.topic
+        headers: Headers = ()
+        if changed.headers:
+            step.stage, step.worker = Stage.HEADER_CONVERTER, self._header
+            convert = self._header.from_connect_header
+            headers = tuple((each.key, convert(topic, each.key, each.schema, each.value)) for each in changed.headers)
+        step.stage, step.worker = Stage.KEY_CONVERTER, self._key
+        key = self._key.from_connect_data(topic, changed.key_schema, changed.key)
+        step.stage, step.worker = Stage.VALUE_CONVERTER, self._value
+        value = self._value.from_connect_data(topic, changed.value_schema, changed.value)
+        timestamp = changed.timestamp
+        return topic, changed.partition, key, value, self._now() if timestamp is None else timestamp, headers
+
+
+class RecordDecoder:
+    """From a topic's bytes to a sink's records: converters, then transforms; errors as they are tolerated.
+
+    Args:
+        stages: the transforms.
+        key, value, header: the converters.
+        tolerance: what becomes of errors.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Transformation],
+        key: Converter,
+        value: Converter,
+        header: HeaderConverter,
+        tolerance: Tolerance,
+    ) -> None:
+        self._stages = stages
+        self._key = key
+        self._value = value
+        self._header = header
+        self._tolerance = tolerance
+
+    def records(self, given: Iterable[ConsumerRecord]) -> list[SinkRecord]:
+        """The records; those that a transform drops, or that are passed over, are not among them."""
+        attempt, decoded = self._tolerance.attempt, self._decoded
+        return [record for each in given if (record := attempt(each, decoded)) is not None]
+
+    def _decoded(self, given: ConsumerRecord) -> SinkRecord | None:
+        step = self._tolerance.step
+        topic = given.topic
+        step.stage, step.worker = Stage.KEY_CONVERTER, self._key
+        key_schema, key = self._key.to_connect_data(topic, given.key)
+        step.stage, step.worker = Stage.VALUE_CONVERTER, self._value
+        value_schema, value = self._value.to_connect_data(topic, given.value)
+        headers: tuple[Header, ...] = ()
+        if given.headers:
+            step.stage, step.worker = Stage.HEADER_CONVERTER, self._header
+            headers = tuple(self._read(topic, name, data) for name, data in given.headers)
+        record = SinkRecord(
+            topic, value, value_schema, key, key_schema, given.partition, given.timestamp, headers, given.offset, topic,
+            given.partition,
+        )  # fmt: skip
+        return transformed(self._stages, record, step) if self._stages else record
+
+    def _read(self, topic: str, name: str, data: bytes | None) -> Header:
+        schema, value = self._header.to_connect_header(topic, name, data)
+        return Header(name, value, schema)
