@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import click
 from streams.cli import options, render
 from streams.cli.failure import INTERRUPTED, STOPPED, USAGE, Refused, refusals
 from streams.cli.run import Stop, start_logging
+from streams.clients.connect import working_directory
 from streams.config.table import text_of
 from streams.connect.config_def import Config
 from streams.connect.connector_config import Validation, config_of, validate
@@ -34,7 +36,8 @@ DEFAULTS = {"key.converter": "StringConverter", "value.converter": "StringConver
 
 
 @click.group(help="Run connectors: from files and databases into topics, and from topics into them.")
-def connect() -> None: ...
+def connect() -> None:
+    sys.path.insert(0, working_directory())  # connectors of one's own: package.module:Class
 
 
 @connect.command(help="Run the connectors of FILES (.properties, .json, .yaml) in this process, until it is stopped.")

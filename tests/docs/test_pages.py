@@ -25,6 +25,7 @@ USERS = (
     "application-yaml.md",
     "errors.md",
     "testing.md",
+    "connect.md",
     "results.md",
     "guarantees.md",
     "differences-from-java.md",

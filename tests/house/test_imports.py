@@ -88,9 +88,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("streams.metrics_http",),
     "click": ("streams.cli", "broker_local.host.cli"),
     "rich": ("streams.cli.render",),
-    "yaml": ("streams.config.load",),
+    "yaml": ("streams.config.load", "streams.connect.settings_files"),
     "typing_extensions": ("streams.type_variables",),  # for checkers, which bring it
-    "msgspec": ("streams.serdes", "broker_local.log.payload"),
+    "msgspec": ("streams.serdes", "streams.connect.converters.json", "broker_local.log.payload"),
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
     "starlette": ("streams.http", "streams.query"),

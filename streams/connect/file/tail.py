@@ -24,7 +24,7 @@ MARKED = 64
 LONGEST_LINE = 64 * 1024 * 1024
 
 
-class Place(NamedTuple):
+class FilePosition(NamedTuple):
     """Where reading stands."""
 
     position: int
@@ -89,9 +89,9 @@ class Tail:
                 self._position -= 1
             self._before = (self._before + ends)[-MARKED:]
 
-    def place(self) -> Place:
+    def place(self) -> FilePosition:
         """Where reading stands, behind the lines that were returned."""
-        return Place(self._position, self._inode, zlib.crc32(self._before))
+        return FilePosition(self._position, self._inode, zlib.crc32(self._before))
 
     def _fill(self) -> None:
         assert self._file is not None
@@ -161,7 +161,7 @@ class Tail:
         self._position, self._before = at, before
         self._data, self._lines, self._unended = b"", [], False
 
-    def _resume(self, place: Place) -> None:
+    def _resume(self, place: FilePosition) -> None:
         """Goes on in the file in which reading stood, whatever it is called now."""
         for path in (self.path, *_siblings(self.path)):
             file = path.open("rb")
@@ -214,9 +214,9 @@ def _siblings(path: Path) -> list[Path]:
         return []
 
 
-def _place(stored: Mapping[str, object]) -> Place:
+def _place(stored: Mapping[str, object]) -> FilePosition:
     numbers = [stored.get("position"), stored.get("inode", 0), stored.get("mark", 0)]
     found = [number for number in numbers if isinstance(number, int) and number >= 0]
     if len(found) != len(numbers):
         raise ConnectException(f"Offset position is the incorrect type: {dict(stored)}")
-    return Place(*found)
+    return FilePosition(*found)

@@ -180,7 +180,7 @@ def _unexpected(value: object) -> DataException:
 def _to_integer(bits: int) -> Callable[[object], object]:
     half = 1 << bits - 1
 
-    def cast(value: object) -> object:
+    def narrowed(value: object) -> object:
         if isinstance(value, str):
             number = _parsed(value)
             if not -half <= number < half:
@@ -189,7 +189,7 @@ def _to_integer(bits: int) -> Callable[[object], object]:
         number = _whole(value, bits)
         return (number + half) % (2 * half) - half
 
-    return cast
+    return narrowed
 
 
 def _parsed(text: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from datetime import date, time
 
 from streams.config.table import one_of
@@ -72,14 +71,13 @@ class TimestampConverter:
         schema, value = self._side.of(record)
         if schema is None:
             if value is None or not self._field:
-                return self._side.changed(record, None, self._converted(value, _guessed))
+                return self._side.changed(record, None, self._converted(value, None))
             given = require_map(value, _PURPOSE)
-            converted = self._converted(given.get(self._field), _guessed)
+            converted = self._converted(given.get(self._field), None)
             return self._side.changed(record, None, {**given, self._field: converted})
         if not self._field:
             made = _SCHEMAS[self._target].as_optional(schema.optional)
-            kind = _kind(schema)
-            return self._side.changed(record, made, self._converted(value, lambda _: kind))
+            return self._side.changed(record, made, self._converted(value, _kind(schema)))
         struct = None if value is None else require_struct(value, _PURPOSE)
         made = self._schema(schema)
         return self._side.changed(record, made, None if struct is None else self._in_struct(struct, made))
@@ -89,8 +87,7 @@ class TimestampConverter:
         for field in struct.schema.fields:
             found = value_in(struct, field, self._with_default)
             if field.name == self._field:
-                kind = _kind(field.schema)
-                found = self._converted(found, lambda _, kind=kind: kind)  # type: ignore[misc]
+                found = self._converted(found, _kind(field.schema))
             values.append(found)
         return Struct.of_values(made, values)
 
@@ -108,10 +105,11 @@ class TimestampConverter:
             return dataclasses.replace(made, default=self._in_struct(schema.default, made))
         return made
 
-    def _converted(self, value: object, kind: Callable[[object], str]) -> object:
+    def _converted(self, value: object, kind: str | None) -> object:
+        """A value in its new form; `kind` None: what it is, is seen from it."""
         if value is None:
             return None
-        return self._written(self._read(value, kind(value)))
+        return self._written(self._read(value, _guessed(value) if kind is None else kind))
 
     def _read(self, value: object, kind: str) -> int:
         """Milliseconds since the epoch."""

@@ -28,7 +28,7 @@ from streams.world import World
 
 log = logging.getLogger("streams.connect.worker")
 
-POLL_MS = 100
+LOOK_MS = 100
 METADATA_MS = 1_000
 """Within this a topic that is made later is found, where `consumer.metadata.max.age.ms` does not say."""
 BATCH = 2_000
@@ -232,7 +232,7 @@ class SinkRunner:
 
     def _read(self) -> None:
         assert self._consumer is not None and self._decoder is not None
-        given = self._consumer.poll(POLL_MS)
+        given = self._consumer.poll(LOOK_MS)
         if self._letters is not None:
             self._raw = {(each.topic, each.partition, each.offset): each for each in given}
         self._pending = self._decoder.records(given)

@@ -255,7 +255,7 @@ def strict(line: str) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("name", ["reset", "config", "connect"])
+@pytest.mark.parametrize("name", ["reset", "config"])
 def test_commands_that_come_later_say_so(command: Command, name: str) -> None:
     for rest in ((), ("word-count",), ("--help",)):
         result = command(name, *rest)
