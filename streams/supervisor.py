@@ -31,7 +31,7 @@ STOP_MS = 10_000
 not committed is done again."""
 
 
-class Place(NamedTuple):
+class WorkerProcess(NamedTuple):
     """Which of the worker processes one is.
 
     Args:
@@ -56,15 +56,15 @@ class Supervisor:
 
     def __init__(
         self,
-        command: Callable[[Place], Sequence[str]],
+        command: Callable[[WorkerProcess], Sequence[str]],
         workers: int,
-        died: Callable[[Place], None],
+        died: Callable[[WorkerProcess], None],
         doors: Sequence[socket] = (),
     ) -> None:
         self._command = command
         self._died = died
         self._doors = doors
-        self._places: dict[int, Place] = {}
+        self._places: dict[int, WorkerProcess] = {}
         """By process id: which of the workers it is."""
         self._running: list[subprocess.Popen[bytes]] = []
         self._asked: list[int] = []
@@ -96,7 +96,7 @@ class Supervisor:
 
     def _start(self, number: int) -> None:
         if self._stop_by is None:
-            place = Place(number, SYSTEM.new_id())
+            place = WorkerProcess(number, SYSTEM.new_id())
             door = [self._doors[number - 1].fileno()] if self._doors else []
             command = [*self._command(place), *(f"--http-socket={descriptor}" for descriptor in door)]
             made = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=door)

@@ -15,7 +15,7 @@ from streams.config.derived import OF_BUNDLED, connection_settings
 from streams.errors import KafkaException
 from streams.http.address import endpoint_of, is_wildcard, parsed, written
 from streams.query.serve import http_token, listens, relay_of
-from streams.supervisor import Place, Supervisor
+from streams.supervisor import Supervisor, WorkerProcess
 
 log = logging.getLogger("streams.cli.supervise")
 
@@ -50,7 +50,7 @@ def supervise(arguments: Sequence[str], workers: int, given: Mapping[str, object
         server.close()
 
 
-def one_worker(arguments: Sequence[str], place: Place) -> list[str]:
+def one_worker(arguments: Sequence[str], place: WorkerProcess) -> list[str]:
     """This command for one of several workers."""
     kept, skip = [], False
     for argument in arguments:
@@ -80,7 +80,7 @@ def client_id(given: Mapping[str, object], name: str) -> str:
     return f"{given.get('client.id') or given['application.id']}-{name}"
 
 
-def evicting(given: Mapping[str, object]) -> Callable[[Place], None]:
+def evicting(given: Mapping[str, object]) -> Callable[[WorkerProcess], None]:
     """What a supervisor does when a worker has died: on Kafka, which does not look at connections, it puts it out of
     the group, so that others take over at once and not only when its session has run out."""
     servers = str(given["bootstrap.servers"])
@@ -89,7 +89,7 @@ def evicting(given: Mapping[str, object]) -> Callable[[Place], None]:
     config = StreamsConfig(given)
     door = connect(servers, f"{config.application_id}-supervisor", connections=connection_settings(config))
 
-    def died(place: Place) -> None:
+    def died(place: WorkerProcess) -> None:
         try:
             count = evict(door, config.application_id, client_id(given, place.name))
             log.info("%d members of the worker that died have been put out of the group.", count)

@@ -210,14 +210,9 @@ class Loop:
         """Makes what commits, what keeps tasks in step, what listens to the group, and what looks after databases."""
         parts, settings, clock, timeout_ms = self._parts, self._settings, self._clock, self._settings.task_timeout_ms
         name, built, context, admin = settings.short_name, parts.built, parts.context, self._admin
+        interval_ms = settings.purge_interval_ms
         purge = Purge(
-            name,
-            settings.prefix,
-            built.subtopologies,
-            admin,
-            self._sender,
-            settings.purge_interval_ms,
-            clock.now_ms(),
+            name, settings.prefix, built.subtopologies, admin, self._sender, interval_ms, clock.now_ms()
         )
         self.committer = Committer(
             name,
