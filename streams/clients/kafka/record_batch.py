@@ -15,7 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import google_crc32c
 
@@ -97,7 +97,8 @@ def pack(batch: RecordBatch, codec: Codec | None = None) -> PackedRecords:
     """Writes the records of a batch of at least one."""
     first = batch.timestamps[0]
     deltas = [timestamp - first for timestamp in batch.timestamps]
-    keys, values = _column(batch.keys), _column(batch.values)
+    keys = batch.keys if _complete(batch.keys) else [key or b"" for key in batch.keys]
+    values = batch.values if _complete(batch.values) else [value or b"" for value in batch.values]
     headers = None if batch.headers is None else list(map(_headers, batch.headers))
     usual = min(deltas) >= 0 and keys is batch.keys and values is batch.values
     try:
@@ -133,11 +134,9 @@ def _written(
     return b"".join([piece for record in map(b"".join, pieces) for piece in (number[len(record)], record)])
 
 
-def _column(column: Sequence[bytes | None]) -> Sequence[bytes]:
-    """What is written of keys or values: nothing for None. The same column where there is none."""
-    if not all(column) and None in column:  # looking for None first would compare every one with it
-        return [each or b"" for each in column]
-    return column  # type: ignore[return-value]
+def _complete(column: Sequence[bytes | None]) -> TypeGuard[Sequence[bytes]]:
+    """Is there no None? Looking for one first would compare every one with it."""
+    return all(column) or None not in column
 
 
 def _length(data: bytes | None) -> int:

@@ -23,6 +23,7 @@ from streams.clients.kafka.coordinator import FENCED_WORDS, OLD_EPOCH, KafkaTran
 from streams.clients.kafka.record_batch import PackedRecords, pack
 from streams.clients.writing.identity import Producer
 from streams.clients.writing.transport import NEWS, Outcome
+from streams.config.clients import PRODUCER, ClientConfig
 from streams.errors import BrokerNotFoundException, DisconnectException, KafkaException, ProducerFencedException
 from streams.record import RecordBatch, TopicPartition
 
@@ -33,7 +34,7 @@ REQUEST_BYTES = 1 << 20
 """Of one request, but for the last batch in it: Kafka's `max.request.size`."""
 EAGER_BYTES = 1 << 18
 """So much leaves without waiting for more."""
-REQUEST_TIMEOUT_MS = 30_000
+REQUEST_TIMEOUT_MS = ClientConfig(PRODUCER, {}).number("request.timeout.ms")
 UNKNOWN_PARTITION, NO_LEADER = 3, 5
 _LED_BY_ANOTHER = {UNKNOWN_PARTITION, NO_LEADER, 6, 9, 13, 56, 72, 74}
 """Numbers of errors after which is asked anew who leads."""
