@@ -17,6 +17,8 @@ def exception(code: int, message: str, where: TopicPartition | str = "") -> Kafk
     kind = BY_CODE.get(code)
     if kind is None:
         return KafkaException(f"{where}: the broker answered with the unknown error {code}: {message}")
+    if kind is KafkaException:
+        message = message or "the broker failed, and does not say why; its log does"
     text = message or (kind.__doc__ or "").partition("\n")[0]
     failed = kind(f"{where}: {text}" if where else text)
     if isinstance(failed, UnknownTopicOrPartitionException) and isinstance(where, TopicPartition):

@@ -52,6 +52,7 @@ from streams.errors import (
     GroupNotEmptyException,
     InvalidTxnStateException,
     KafkaException,
+    NotYetBuiltException,
     OffsetOutOfRangeException,
     TopicAuthorizationException,
     TransactionalIdNotFoundException,
@@ -335,14 +336,19 @@ class KafkaAdmin:
         """See `Admin.list_groups`."""
 
         async def ask() -> tuple[GroupListing, ...]:
-            found = []
-            for broker in await self._cluster.brokers():
-                answer = await self._cluster.ask(ListGroupsRequest(states_filter=[], min_version=4), broker)
-                _raise(answer.error_code, "", "")
-                found += [GroupListing(row.group_id, row.group_state, row.protocol_type) for row in answer.groups]
-            return tuple(sorted(found))
+            rows = await self._listed()
+            return tuple(sorted(GroupListing(row.group_id, row.group_state, row.protocol_type) for row in rows))
 
         return self._cluster.call(ask)
+
+    async def _listed(self) -> list[Row]:
+        rows: list[Row] = []
+        for broker in await self._cluster.brokers():
+            request = ListGroupsRequest(states_filter=[], types_filter=[], min_version=4)
+            answer = await self._cluster.ask(request, broker)
+            _raise(answer.error_code, "", "")
+            rows += answer.groups
+        return rows
 
     def describe_group(self, group: str) -> GroupDescription:
         """See `Admin.describe_group`. Kafka does not tell the generation, and knows of no leader."""
@@ -350,7 +356,13 @@ class KafkaAdmin:
         async def ask() -> GroupDescription:
             (row,) = (await self._coordinated(group, DescribeGroupsRequest(groups=[group], min_version=4))).groups
             if row.error_code == GroupIdNotFoundException.code or row.group_state == _DEAD:
-                raise GroupIdNotFoundException(f"There is no group {group!r}.")
+                kind = next((each.group_type for each in await self._listed() if each.group_id == group), None)
+                if kind is None or kind.lower() == "classic":
+                    raise GroupIdNotFoundException(f"There is no group {group!r}.")
+                raise NotYetBuiltException(
+                    f"{group} is a group of the {kind.lower()} rebalance protocol, which is not built yet: it can be "
+                    "listed only. Kafka's own tools show it."
+                )
             _raise(row.error_code, getattr(row, "error_message", ""), group)
             answer = await self._coordinated(group, offset_fetch(group, None, require_stable=False))
             offsets = fetched_offsets(answer.groups[0])

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from kafka.protocol.admin import ListGroupsRequest
 from kafka.protocol.consumer import (
     HeartbeatRequest,
     JoinGroupRequest,
@@ -24,10 +25,19 @@ from kafka.protocol.consumer import (
 from streams.clients import api
 from streams.clients.errors_by_number import exception
 from streams.clients.kafka.cluster import LOST, Answer, Asked, Cluster, Row
-from streams.errors import BrokerNotFoundException, DisconnectException, KafkaException
+from streams.errors import (
+    BrokerNotFoundException,
+    DisconnectException,
+    InconsistentGroupProtocolException,
+    KafkaException,
+    UnsupportedVersionException,
+)
 from streams.record import TopicPartition
 
 MEMBER_ID_REQUIRED = 79
+PLAIN_ASSIGNORS = {"range", "roundrobin", "sticky", "cooperative-sticky"}
+NEWER_PROTOCOLS = ("consumer", "streams", "share")
+"""Types of groups whose members are given partitions, or tasks, by the broker (KIP-848, KIP-1071, KIP-932)."""
 UNSTABLE_OFFSET_COMMIT = 88
 JOIN_SLACK_MS = 10_000
 CLOSING_MS = 1_000
@@ -123,6 +133,8 @@ class KafkaGroupLink:
                 lane = f"member of {request.group}"
             if isinstance(request, api.JoinGroup):
                 timeout_ms = max(request.rebalance_timeout_ms, request.session_timeout_ms) + JOIN_SLACK_MS
+                if not request.member_id:
+                    await self._check_kind(node, request)
             connection = await self._cluster.connection(node, lane)
             if not isinstance(request, api.JoinGroup) or request.member_id or request.instance_id:
                 self._unsent.discard(ticket)  # nothing is left to do for it but to wait
@@ -136,6 +148,24 @@ class KafkaGroupLink:
                 request = replace(request, member_id=answer.member_id)
             else:
                 return self._noted(request, _reply(request, answer))
+
+    async def _check_kind(self, node: int, request: api.JoinGroup) -> None:
+        """A group of Kafka's newer protocols takes members of this one in, and gives out partitions as it likes: for
+        tasks that is no use.
+
+        Raises:
+            InconsistentGroupProtocolException: it is such a group, and has members.
+        """
+        if not PLAIN_ASSIGNORS.isdisjoint(name for name, _ in request.protocols):
+            return
+        asked = ListGroupsRequest(states_filter=[], types_filter=list(NEWER_PROTOCOLS), min_version=5)
+        try:
+            rows = (await self._cluster.ask(asked, node)).groups
+        except UnsupportedVersionException:  # a broker that has none of them
+            return
+        for row in rows:
+            if row.group_id == request.group and row.group_state not in ("Empty", "Dead"):
+                raise exception(InconsistentGroupProtocolException.code, _words(23), f"Group {request.group!r}")
 
     def _noted(self, request: api.GroupRequest, reply: api.GroupReply) -> api.GroupReply:
         if reply.error is None:
