@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from array import array
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from weakref import WeakMethod
 
 import confluent_kafka as native
 from confluent_kafka import KafkaError, Message
@@ -73,7 +75,7 @@ class KafkaReader:
                 "fetch.queue.backoff.ms": 5,
                 "queued.max.messages.kbytes": max(1_024, 2 * reading.max_bytes // 1_024),
                 "topic.metadata.propagation.max.ms": UNKNOWN_AFTER_MS,
-                "error_cb": self._trouble,
+                "error_cb": partial(_tell, WeakMethod(self._trouble)),  # with no way back: both end with the last user
             }
         )
         self._committed = isolation is Isolation.READ_COMMITTED
@@ -278,6 +280,11 @@ class KafkaReader:
                 self._missing.append((partition, error))
             return
         self._troubled("read", f"Kafka cannot be read: {error.str()}. It is tried again by itself.")
+
+
+def _tell(trouble: WeakMethod[Callable[[KafkaError], None]], error: KafkaError) -> None:
+    if (found := trouble()) is not None:
+        found(error)
 
 
 def _native(partitions: Iterable[TopicPartition]) -> list[native.TopicPartition]:
