@@ -36,7 +36,7 @@ def kill(one: Trial, start: Start) -> None:
 
 def _at_random(one: Trial, start: Start) -> None:
     """The next one has an abort in its life, or has none."""
-    _one_dies(one)
+    _one_dies(one, start)
     if one.random.random() < ABORTS:
         start(PLANTED="refused")
     else:
@@ -45,7 +45,7 @@ def _at_random(one: Trial, start: Start) -> None:
 
 def _after_a_step(one: Trial, start: Start) -> None:
     step, planted = _some_step(one)
-    _one_dies(one)
+    _one_dies(one, start)
     doomed = start(KILLED_AFTER=step, **planted)
     _dies(one, doomed)
     start()
@@ -61,7 +61,7 @@ def _some_step(one: Trial) -> tuple[str, dict[str, str]]:
 
 
 def _at_a_call(one: Trial, start: Start) -> None:
-    _one_dies(one)
+    _one_dies(one, start)
     _starts_with(one, Plan("kill", _some(one, INSTANCE_CALLS), STATE, INSTANCE), start)
     start()
 
@@ -72,7 +72,7 @@ def kill_twice(one: Trial, start: Start) -> None:
     if one.faults is not None and one.random.random() < 0.4:
         _broker_at_a_call(one, RECOVERY_CALLS)
     else:
-        _one_dies(one)
+        _one_dies(one, start)
         which = one.random.randrange(3 if one.faults is not None else 2)
         if which == 0:
             doomed = start()
@@ -105,7 +105,7 @@ def _broker_in_a_commit(one: Trial, start: Start) -> None:
     asked = one.directory / f"held-{len(one.instances)}"
     taken = asked.with_name(f"{asked.name}-taken")
     asked.touch()
-    _one_dies(one)
+    _one_dies(one, start)
     held = start(HELD_AFTER=step, HELD=str(asked), **planted)
     with suppress(AssertionError):
         wait_for(lambda: taken.exists() or not held.runs, 2 * DIES_WITHIN_S)
@@ -138,7 +138,7 @@ def fail_disk(one: Trial, start: Start) -> None:
         one.kill_broker()
         one.kills["brokers"] += 1
     else:
-        _one_dies(one)
+        _one_dies(one, start)
         plan = Plan(fault, _some(one, INSTANCE_CALLS), STATE, INSTANCE, one.random.random() < 0.5)
         planned, ill = _with(one, plan, start)
         ill.has_bad_disk = True
@@ -159,9 +159,14 @@ def _some(one: Trial, most: int) -> int:
     return int(most ** one.random.random())
 
 
-def _one_dies(one: Trial) -> None:
+def _one_dies(one: Trial, start: Start) -> None:
     """Kills one that works, or may not work yet."""
-    wait_for(lambda: any(instance.is_up for instance in one.alive()))
+
+    def works() -> bool:
+        one.begin_again(start)
+        return any(instance.is_up for instance in one.alive())
+
+    wait_for(works)
     assert not one.fallen(), one.fallen()[0].said[-3000:]
     some = [instance for instance in one.alive() if instance.is_up or one.random.random() < YOUNG]
     one.random.choice(some).kill()
