@@ -51,6 +51,8 @@ def standalone(worker: Path, files: tuple[Path, ...], log_level: str) -> None:
         connectors = [read_settings(file) for file in files]
         stopped = Stop()
         with StandaloneWorker(settings) as running:
+            for each in connectors:  # before any of them begins
+                running.check(each)
             rows = [row(running.add(each)) for each in connectors]
             render.table(("connector", "class", "kind", "tasks", "guarantee"), rows, False)
             watch(running, stopped)

@@ -9,6 +9,7 @@ from streams.clients.admin import Admin
 from streams.clients.api import Door
 from streams.clients.connect import connect
 from streams.clients.consumer import Consumer
+from streams.clients.request_size import LARGEST
 from streams.connect.config_def import Config
 from streams.connect.connector import SourceConnector, SourceTask
 from streams.connect.connector_config import Validation, config_of, stages_of
@@ -79,7 +80,7 @@ def dry_run(validation: Validation, given: Mapping[str, str], worker: WorkerConf
     key, value = worker.converter("key.converter", given), worker.converter("value.converter", given)
     header = worker.header_converter(given)
     if issubclass(validation.connector, SourceConnector):
-        encoder = RecordEncoder((), key, value, header, tolerance, door.world.now_ms)
+        encoder = RecordEncoder((), key, value, header, tolerance, door.world.now_ms, LARGEST)
         for read in _of_source(validation.connector(), config, door.world, most):
             trail, changed = _trail("read", read, stages)
             if changed is not None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from streams.clients.fetch_buffer import ConsumerRecord
+from streams.clients.request_size import LARGEST
 from streams.connect.config_def import Config
 from streams.connect.connector import SinkTask, SourceTask
 from streams.connect.connector_config import config_of, stages_of, validate
@@ -107,7 +108,7 @@ class ConnectTestDriver:
             self._worker.header_converter(self._given),
             self._tolerance,
         )
-        self._encoder = RecordEncoder(*parts, self.world.now_ms)
+        self._encoder = RecordEncoder(*parts, self.world.now_ms, LARGEST)
         self._decoder = RecordDecoder(*parts)
         self._task: SourceTask | SinkTask = self._started()
 

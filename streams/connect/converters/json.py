@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -29,6 +30,8 @@ _LOGICAL_NAMES = {f"org.apache.kafka.connect.data.{name}" for name in _LOGICAL}
 _LARGE = 1e7
 _SMALL = 1e-3
 """Between these Java writes a float as everybody does."""
+_large_number = re.compile(rb"\d{19}")
+"""Only such a number may need more than 64 bits."""
 _WORDS: Mapping[type, str] = {
     bool: "BOOLEAN", int: "NUMBER", float: "NUMBER", Decimal: "NUMBER", str: "STRING", list: "ARRAY", dict: "OBJECT",
     type(None): "NULL",
@@ -40,6 +43,46 @@ _ENVELOPE = (
     'JsonConverter with schemas.enable requires "schema" and "payload" fields and may not contain additional fields. '
     "If you are trying to deserialize plain JSON data, set schemas.enable=false in your converter configuration."
 )
+
+
+_PLAIN: Mapping[Type, type] = {**dict.fromkeys(INTEGERS, int), Type.STRING: str, Type.BOOLEAN: bool}
+"""Types whose values JSON has as they are."""
+
+
+class _Plan:
+    """How structs of a schema are written: fields of plain types as they are, the others each by its schema.
+
+    Args:
+        schema: theirs.
+        with_defaults: does a default stand for null?
+    """
+
+    __slots__ = ("_checks", "names", "others", "right")
+
+    def __init__(self, schema: Schema, with_defaults: bool) -> None:
+        self.names = tuple(field.name for field in schema.fields)
+        plain = [each.schema.type in _PLAIN and each.schema.name not in _LOGICAL_NAMES for each in schema.fields]
+        self.others = [
+            (field.index, field) for field, is_plain in zip(schema.fields, plain, strict=True) if not is_plain
+        ]
+        self._checks = [
+            (field.index, _PLAIN[field.schema.type], _may_miss(field.schema, with_defaults))
+            for field, is_plain in zip(schema.fields, plain, strict=True)
+            if is_plain
+        ]
+        self.right: set[tuple[type, ...]] = set()
+        """Classes of values that were found to be right."""
+
+    def is_right(self, classes: tuple[type, ...]) -> bool:
+        """Are values of these classes right for the fields of plain types, without a look at the default?"""
+        return len(self.right) < 1_000 and all(
+            classes[index] is wanted or (may_miss and classes[index] is type(None))
+            for index, wanted, may_miss in self._checks
+        )
+
+
+def _may_miss(schema: Schema, with_defaults: bool) -> bool:
+    return schema.optional and not (with_defaults and schema.default is not None)
 
 
 class JsonConverter:
@@ -65,6 +108,7 @@ class JsonConverter:
         self._numeric = config.text("decimal.format").upper() == "NUMERIC"
         self._defaults = config.flag("replace.null.with.default")
         self._remembered = config.number("schemas.cache.size")
+        self._plans: dict[Schema, _Plan] = {}
         self._written: OrderedDict[Schema, msgspec.Raw] = OrderedDict()
         self._read: OrderedDict[bytes, Schema] = OrderedDict()
 
@@ -82,7 +126,8 @@ class JsonConverter:
         if data is None:
             return SchemaAndValue(None, None)
         if not self._enveloped:
-            return SchemaAndValue(None, self._value(None, _decoded(data, _DECODER) if data else None))
+            said = _decoded(data, _DECODER) if data else None
+            return SchemaAndValue(None, _plain(said) if _large_number.search(data) else said)
         raw = _envelope(data)
         schema = self._schema(bytes(raw["schema"]))
         return SchemaAndValue(schema, self._value(schema, _decoded(bytes(raw["payload"]), _EXACT)))
@@ -137,7 +182,33 @@ class JsonConverter:
                 return msgspec.Raw(_number_text(value).encode())
             stored = to_stored(schema, value)
             return base64.b64encode(stored).decode() if isinstance(stored, bytes) else stored
+        if schema.type is Type.STRUCT:
+            return self._struct(schema, value)
         return _TO_JSON[schema.type](self._json, schema, value)
+
+    def _struct(self, schema: Schema, value: object) -> object:
+        """A struct's fields. Where all of plain types are what they should be, which is seen from their classes at
+        once, they are taken as they are."""
+        if not isinstance(value, Struct):
+            raise _refused(schema, value)
+        if value.schema is not schema and value.schema != schema:
+            raise DataException("Mismatching schema.")
+        plan = self._plans.get(schema)
+        if plan is None:
+            if len(self._plans) > self._remembered:
+                self._plans.clear()
+            plan = self._plans[schema] = _Plan(schema, self._defaults)
+        values = value.values
+        classes = tuple(map(type, values))
+        if classes not in plan.right:
+            if not plan.is_right(classes):
+                both = zip(schema.fields, values, strict=True)
+                return {field.name: self._json(field.schema, each) for field, each in both}
+            plan.right.add(classes)
+        found = dict(zip(plan.names, values, strict=True))
+        for index, field in plan.others:
+            found[field.name] = self._json(field.schema, values[index])
+        return found
 
     def _untyped(self, value: object) -> object:
         if isinstance(value, list | tuple):
@@ -296,14 +367,6 @@ def _write_map(json: _Json, schema: Schema, value: object) -> object:
     return [[json(schema.key_schema, key), json(schema.value_schema, each)] for key, each in value.items()]
 
 
-def _write_struct(json: _Json, schema: Schema, value: object) -> object:
-    if not isinstance(value, Struct):
-        raise _refused(schema, value)
-    if value.schema is not schema and value.schema != schema:
-        raise DataException("Mismatching schema.")
-    return {field.name: json(field.schema, each) for field, each in zip(schema.fields, value.values, strict=True)}
-
-
 _TO_JSON: Mapping[Type, _Step] = {
     **{kind: _write(int) for kind in INTEGERS},
     Type.FLOAT32: _write_float(float_text),
@@ -313,7 +376,6 @@ _TO_JSON: Mapping[Type, _Step] = {
     Type.BYTES: _write_bytes,
     Type.ARRAY: _write_array,
     Type.MAP: _write_map,
-    Type.STRUCT: _write_struct,
 }
 
 

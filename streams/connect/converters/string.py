@@ -44,6 +44,7 @@ class StringConverter:
 
     def __init__(self, config: Config, is_key: bool) -> None:
         self._encoding = config.text("converter.encoding")
+        self._none = SchemaAndValue(_STRING, None)
 
     def from_connect_data(self, topic: str, schema: Schema | None, value: object) -> bytes | None:
         """The bytes of a value's text; DataException: bytes have none, which Java writes as where they lie."""
@@ -56,4 +57,4 @@ class StringConverter:
 
     def to_connect_data(self, topic: str, data: bytes | None) -> SchemaAndValue:
         """The text; bytes that are none are written as U+FFFD, as Java does."""
-        return SchemaAndValue(_STRING, None if data is None else str(data, self._encoding, "replace"))
+        return self._none if data is None else SchemaAndValue(_STRING, str(data, self._encoding, "replace"))

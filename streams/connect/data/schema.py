@@ -35,6 +35,8 @@ class Type(Enum):
     MAP = "map"
     STRUCT = "struct"
 
+    __hash__ = object.__hash__  # there is one of each: an enum's own hash is that of its name, by a call
+
     @property
     def is_primitive(self) -> bool:
         """Has it no parts?"""
@@ -100,6 +102,10 @@ class Schema:
     value_schema: Schema | None = None
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash((self.type, self.optional, self.name, self.version, len(self.fields)))
 
     def __str__(self) -> str:

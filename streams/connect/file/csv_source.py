@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -92,7 +93,8 @@ class CsvSourceTask(SourceTask):
                 return ()
             lines = more
             rows, passed = _rows(lines)
-        records = [SourceRecord(self._topic, self._struct(row), self._schema) for row in rows if row.strip()]
+        rows = [row for row in rows if row.strip()]
+        records = [SourceRecord(self._topic, value, self._schema) for value in self._structs(rows)]
         self._tail.advance(passed)
         if records:
             records[-1] = records[-1]._replace(
@@ -100,15 +102,18 @@ class CsvSourceTask(SourceTask):
             )
         return records
 
-    def _cells(self, row: bytes) -> list[str]:
+    def _cells(self, rows: Sequence[bytes]) -> Iterator[list[str]]:
+        reader = csv.reader((row.decode() for row in rows), delimiter=self._delimiter, strict=True)
+        done = 0
         try:
-            found = list(csv.reader([row.decode("utf-8-sig")], delimiter=self._delimiter, strict=True))
+            for cells in reader:
+                yield cells
+                done += 1
         except (csv.Error, UnicodeDecodeError) as error:
-            raise DataException(f"{self._path}: a row is no CSV of UTF-8: {error}: {row[:100]!r}") from None
-        return found[0] if found else []
+            raise DataException(f"{self._path}: a row is no CSV of UTF-8: {error}: {rows[done][:100]!r}") from None
 
     def _schema_of(self, header: bytes) -> Schema:
-        names = [name.strip() for name in self._cells(header)]
+        names = [name.strip() for cells in self._cells([header.removeprefix(codecs.BOM_UTF8)]) for name in cells]
         twice = [name for index, name in enumerate(names) if not name or name in names[:index]]
         if twice:
             raise DataException(f"{self._path}: the header names a column {twice[0]!r} twice, or one has no name.")
@@ -119,17 +124,19 @@ class CsvSourceTask(SourceTask):
             )
         return Schema.struct({name: Schema(self._types.get(name, DataType.STRING), optional=True) for name in names})
 
-    def _struct(self, row: bytes) -> Struct:
+    def _structs(self, rows: Sequence[bytes]) -> Iterator[Struct]:
         assert self._schema is not None
-        cells, fields = self._cells(row), self._schema.fields
-        if len(cells) != len(fields):
-            raise DataException(
-                f"{self._path}: a row has {len(cells)} columns, the header {len(fields)}: {row[:100]!r}"
-            )
-        values = []
-        for cell, field in zip(cells, fields, strict=True):
-            values.append(cell if field.schema.type is DataType.STRING else self._typed(field.schema.type, cell, row))
-        return Struct.of_values(self._schema, values)
+        schema, fields = self._schema, self._schema.fields
+        typed = [(field.index, field.schema.type) for field in fields if field.schema.type is not DataType.STRING]
+        for cells, row in zip(self._cells(rows), rows, strict=True):
+            if len(cells) != len(fields):
+                raise DataException(
+                    f"{self._path}: a row has {len(cells)} columns, the header {len(fields)}: {row[:100]!r}"
+                )
+            values: list[object] = list(cells)
+            for index, kind in typed:
+                values[index] = self._typed(kind, cells[index], row)
+            yield Struct.of_values(schema, values)
 
     def _typed(self, kind: DataType, cell: str, row: bytes) -> object:
         said = cell.strip()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from streams.clients.fetch_buffer import ConsumerRecord
+from streams.clients.request_size import check_request_size
 from streams.connect.converters.base import Converter, HeaderConverter
 from streams.connect.records import Header, R, SinkRecord, SourceRecord
 from streams.connect.transforms.chain import Stage as Transformation
 from streams.connect.worker.tolerance import Stage, Step, Tolerance
 from streams.record import Headers
 
+LARGE = 64 * 1024
+"""Smaller values are not looked at: no limit is below."""
 Row = tuple[str, int | None, bytes | None, bytes | None, int, Headers]
 """Topic, partition, key, value, timestamp (ms), headers."""
 
@@ -35,6 +38,7 @@ class RecordEncoder:
         key, value, header: the converters.
         tolerance: what becomes of errors.
         now_ms: the time of records that bear none.
+        max_request_size: a larger record (bytes) is not sent.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class RecordEncoder:
         header: HeaderConverter,
         tolerance: Tolerance,
         now_ms: Callable[[], int],
+        max_request_size: int,
     ) -> None:
         self._stages = stages
         self._key = key
@@ -52,6 +57,7 @@ class RecordEncoder:
         self._header = header
         self._tolerance = tolerance
         self._now = now_ms
+        self._most = max_request_size
 
     def rows(self, records: Sequence[SourceRecord]) -> list[Row]:
         """The rows of records; those that a transform drops, or that are passed over, have none."""
@@ -73,6 +79,11 @@ class RecordEncoder:
         key = self._key.from_connect_data(topic, changed.key_schema, changed.key)
         step.stage, step.worker = Stage.VALUE_CONVERTER, self._value
         value = self._value.from_connect_data(topic, changed.value_schema, changed.value)
+        if value is not None and len(value) > LARGE:
+            step.stage, step.worker = Stage.KAFKA_PRODUCE, type(self)
+            too_large = check_request_size(key, value, headers, self._most)
+            if too_large is not None:
+                raise too_large
         timestamp = changed.timestamp
         return topic, changed.partition, key, value, self._now() if timestamp is None else timestamp, headers
 

@@ -9,10 +9,10 @@ transaction is aborted before the position is read.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from streams.clients.api import Sent, TransactionalWriter, TransactionSettings, WriterSettings
-from streams.config.clients import PRODUCER, ClientConfig
+from streams.clients.api import Sent, TransactionalWriter
+from streams.clients.settings import producer_settings
 from streams.connect.connector import SourceTask
 from streams.connect.records import Parts, SourceRecord
 from streams.connect.worker.codec import RecordEncoder, Row
@@ -27,7 +27,6 @@ log = logging.getLogger("streams.connect.worker")
 
 IDLE_MS = 50.0
 """A source that has nothing is asked again after this."""
-TIMEOUT_MS = 60_000
 ANSWER_MS = 30_000
 
 
@@ -56,8 +55,9 @@ class SourceRunner:
     def __init__(self, parts: TaskParts, task: SourceTask) -> None:
         self._parts = parts
         self._task = task
-        settings = {**parts.worker.client("producer."), **_overrides(parts.given)}
-        self._timeout_ms = int(str(settings.get("transaction.timeout.ms", TIMEOUT_MS)))
+        name = f"{parts.worker.config.text('group.id')}-{parts.name}"
+        of_producer = {**parts.worker.client("producer."), **_overrides(parts.given), "transactional.id": name}
+        self._settings = producer_settings(of_producer, {})
         self._writer: TransactionalWriter | None = None
         self._output: Output | None = None
         self._failed: KafkaException | None = None
@@ -70,14 +70,14 @@ class SourceRunner:
             worker.header_converter(given),
             self._tolerance,
             parts.door.world.now_ms,
+            self._settings.max_request_size,
         )
 
     def start(self) -> None:
         """Fences the task's predecessor, reads where it stood, and starts the task there."""
         parts = self._parts
-        name = f"{parts.worker.config.text('group.id')}-{parts.name}"
-        transaction = TransactionSettings(name, self._timeout_ms)
-        self._writer = parts.door.transactional_writer(transaction, WriterSettings.of(ClientConfig(PRODUCER, {})))
+        assert self._settings.transaction is not None
+        self._writer = parts.door.transactional_writer(self._settings.transaction, self._settings.writer)
         self._writer.init(ANSWER_MS)
         self._output = Output(self._writer)
         parts.offsets.refresh()
@@ -150,7 +150,6 @@ class SourceRunner:
                 self._writer.close()
 
 
-def _overrides(given: object) -> dict[str, object]:
-    assert isinstance(given, dict)
+def _overrides(given: Mapping[str, str]) -> dict[str, object]:
     prefix = "producer.override."
     return {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}

@@ -102,13 +102,7 @@ class StandaloneWorker:
             AlreadyExistsException: there is a connector of that name.
             NotYetBuiltException: a setting is known, but not built yet.
         """
-        given = self._providers.resolved(settings)
-        validation = validate(given)
-        secrets = Secrets(settings, given, (value.value for value in validation.values.values()))
-        try:
-            validation.check()
-        except ConfigException as error:
-            raise ConfigException(secrets.hide(str(error))) from None
+        given, validation, secrets = self._looked_at(settings)
         config = config_of(validation, given)
         name = config.text("name")
         if name in self.connectors:
@@ -130,6 +124,24 @@ class StandaloneWorker:
         for task in running.tasks:
             task.start()
         return running
+
+    def check(self, settings: Mapping[str, str]) -> None:
+        """Looks at the settings of a connector, and starts nothing.
+
+        Raises:
+            ConfigException: settings are wrong; each is named.
+        """
+        self._looked_at(settings)
+
+    def _looked_at(self, settings: Mapping[str, str]) -> tuple[dict[str, str], Validation, Secrets]:
+        given = self._providers.resolved(settings)
+        validation = validate(given)
+        secrets = Secrets(settings, given, (value.value for value in validation.values.values()))
+        try:
+            validation.check()
+        except ConfigException as error:
+            raise ConfigException(secrets.hide(str(error))) from None
+        return given, validation, secrets
 
     def _running(self, name: str, validation: Validation, config: Config) -> RunningConnector:
         made = validation.connector

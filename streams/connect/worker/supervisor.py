@@ -1,7 +1,8 @@
 """Keeps the tasks of connectors running: each in a thread of its own, begun anew after a failure, with growing pauses.
 
-A failed task is not failed for good: what it failed of is shown, and when it is tried again. Only a task that another
-worker has fenced stays down.
+A failed task is not failed for good: what it failed of is shown, and when it is tried again. Only one that is fenced
+twice within a minute stays down: once may be the engine, which has aborted a transaction that took too long; twice is
+another worker that runs it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ log = logging.getLogger("streams.connect.worker")
 FIRST_PAUSE_MS = 1_000.0
 LONGEST_PAUSE_MS = 60_000.0
 """How long a failed task rests: the first time, then twice as long each time, at most the longest."""
+TWICE_WITHIN_MS = 60_000.0
 STEADY_MS = 60_000.0
 """Who has worked so long without a failure begins with the first pause again."""
 
@@ -50,6 +52,7 @@ class SupervisedTask:
         self._condition = world.condition()
         self._thread: Thread | None = None
         self._failures = 0
+        self._fenced_at: float | None = None
 
     def start(self) -> None:
         """Begins its thread."""
@@ -73,7 +76,7 @@ class SupervisedTask:
                 break
             if self._world.monotonic_ms() - began > STEADY_MS:
                 self._failures = 0
-            if isinstance(error, FENCED):
+            if isinstance(error, FENCED) and self._fenced_again():
                 log.error(
                     "Task %s: another worker runs it (%s). It stays down here; end the other one, or give this worker "
                     "another group.id.", self.name, self._said(error),
@@ -114,6 +117,11 @@ class SupervisedTask:
             self.status.hindered(State.RETRYING, self._said(error), self._world.monotonic_ms() + wait)
         if wait:
             self._pause(wait)
+
+    def _fenced_again(self) -> bool:
+        now, before = self._world.monotonic_ms(), self._fenced_at
+        self._fenced_at = now
+        return before is not None and now - before < TWICE_WITHIN_MS
 
     def _rest(self, error: Exception) -> None:
         away = isinstance(error, RetriableException)

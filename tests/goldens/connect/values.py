@@ -7,6 +7,7 @@ milliseconds, whatever the logical type; without a schema every width of a whole
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
 from decimal import Decimal
 from typing import Any
@@ -42,7 +43,7 @@ def schema_of(said: Any) -> Schema | None:
     )
     if "default" not in said:
         return plain
-    return Schema(**{**plain.__dict__, "default": value_of(said["default"], plain)})
+    return dataclasses.replace(plain, default=value_of(said["default"], plain))
 
 
 def value_of(said: Any, schema: Schema | None) -> object:

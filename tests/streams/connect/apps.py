@@ -19,7 +19,7 @@ from streams.connect.connector import (
 from streams.connect.data import Schema
 from streams.connect.data import Type as DataType
 from streams.connect.errors import DataException, RetriableException
-from streams.connect.records import SinkRecord, SourceRecord
+from streams.connect.records import R, SinkRecord, SourceRecord
 from streams.record import TopicPartition
 
 NUMBER = Schema(DataType.INT64)
@@ -124,6 +124,17 @@ class TooMany(Numbers):
 
     def task_configs(self, settings: Settings, max_tasks: int) -> Sequence[Settings]:
         return [settings] * (max_tasks + 1)
+
+
+class Bloat:
+    """Makes the number 1 a text of 200 kB."""
+
+    config_def: ClassVar[ConfigDef] = ConfigDef()
+
+    def __init__(self, config: Config) -> None: ...
+
+    def apply(self, record: R) -> R | None:
+        return record._replace(value="x" * 200_000, value_schema=None) if record.value == 1 else record
 
 
 def fresh() -> None:
