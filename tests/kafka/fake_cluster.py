@@ -229,7 +229,11 @@ class FakeCluster:
         rows = []
         for topic in topics:
             parts = [
-                SimpleNamespace(partition_index=each.partition, leader_id=-1 if self._chance(0.1) else self.told[each])
+                SimpleNamespace(
+                    partition_index=each.partition,
+                    leader_id=-1 if self._chance(0.1) else self.told[each],
+                    leader_epoch=0,
+                )
                 for each in self.logs
                 if each.topic == topic
             ]

@@ -75,6 +75,7 @@ class KafkaTransport:
         self._handed: list[_Batch] = []
         self._handed_bytes = 0
         self._leaders: dict[TopicPartition, int] = {}
+        self._epochs: dict[TopicPartition, int] = {}  # of those leaders; they may lead anew, and this be too low
         self._connections: dict[int, KafkaConnection] = {}
         self._requests: Counter[int] = Counter()  # out, by broker
         self._out: Counter[TopicPartition] = Counter()
@@ -274,7 +275,8 @@ class KafkaTransport:
             code, words = row.error_code, _words(row)
             if code == OLD_EPOCH and self._transactions is not None:
                 code, words = ProducerFencedException.code, FENCED_WORDS
-            self._outcomes.append(Outcome(batch.ticket, code, words, row.base_offset, row.log_append_time_ms))
+            epoch = self._epochs.get(batch.partition, -1)
+            self._outcomes.append(Outcome(batch.ticket, code, words, row.base_offset, row.log_append_time_ms, epoch))
 
     def _failed(self, leader: int, connection: KafkaConnection, batches: list[_Batch], error: Exception) -> None:
         self._requests[leader] -= 1
@@ -351,7 +353,7 @@ class KafkaTransport:
             return partition, code or UNKNOWN_PARTITION, ""
         if parts[0].leader_id < 0:
             return partition, NO_LEADER, "the partition has no leader at present"
-        self._leaders[partition] = parts[0].leader_id
+        self._leaders[partition], self._epochs[partition] = parts[0].leader_id, parts[0].leader_epoch
         return None
 
     @property

@@ -17,7 +17,7 @@ from itertools import islice
 
 from streams.clients.api import OF_ONE_RECORD, GroupMember, Sent
 from streams.clients.writing.identity import Identity
-from streams.clients.writing.transport import Packed
+from streams.clients.writing.transport import Outcome, Packed
 from streams.errors import (
     KafkaException,
     NotEnoughReplicasAfterAppendException,
@@ -73,9 +73,10 @@ class InFlightBatch:
             InFlightBatch(other, self.deadline, self.done, self.member, self.first + one.records, True),
         )
 
-    def sent(self, partition: TopicPartition, offset: int, timestamp: int, error: KafkaException | None) -> Sent:
+    def sent(self, partition: TopicPartition, outcome: Outcome, error: KafkaException | None) -> Sent:
         """What is told of it."""
-        return Sent(partition, offset, timestamp, error, self.first, self.packed.records if self.part else -1)
+        records = self.packed.records if self.part else -1
+        return Sent(partition, outcome.offset, outcome.timestamp, error, self.first, records, outcome.log_epoch)
 
 
 class PartitionQueue:

@@ -41,14 +41,15 @@ class Packed(Protocol):
 
 class Outcome(NamedTuple):
     """The answer to one batch: why it is not stored (Kafka's number, 0 where it is, and the engine's words), or the
-    offset of its first record and the log's append time (ms; -1: the records' own times hold). `lost`: no answer comes,
-    and whether it is stored is not known."""
+    offset of its first record and the log's append time (ms; -1: the records' own times hold), and `Sent.log_epoch`.
+    `lost`: no answer comes, and whether it is stored is not known."""
 
     ticket: int
     code: int = 0
     words: str = ""
     offset: int = -1
     timestamp: int = -1
+    log_epoch: int = -1
     lost: bool = False
 
 

@@ -8,7 +8,7 @@ from streams.clients.api import GroupMember, Sent, WriterSettings
 from streams.clients.errors_by_number import exception
 from streams.clients.writing.identity import Identities
 from streams.clients.writing.partition_queue import NEVER, InFlightBatch, PartitionQueue, too_late
-from streams.clients.writing.transport import Lost, Outcome, Transport
+from streams.clients.writing.transport import NEWS, Lost, Outcome, Transport
 from streams.config.clients import PRODUCER, ClientConfig
 from streams.errors import (
     DisconnectException,
@@ -241,7 +241,6 @@ class BatchWriter:
         if outcome.lost:  # all that is out of a queue goes over one connection
             queue.cut_off()
             return
-        offset, timestamp = outcome.offset, outcome.timestamp
         error = exception(outcome.code, outcome.words, queue.partition) if outcome.code else None
         if isinstance(error, DuplicateSequenceException):  # stored long ago; only its offset is forgotten
             error = None
@@ -255,7 +254,7 @@ class BatchWriter:
             self._unanswered += 1
             self._bytes += parts[0].size + parts[1].size - batch.size
         elif queue.answered(batch, error, now):
-            self._finish(queue, batch, error, offset, timestamp)
+            self._finish(queue, batch, error, outcome)
         elif isinstance(error, KafkaStorageException):
             self._settings.troubled(
                 "write",
@@ -274,18 +273,13 @@ class BatchWriter:
         return min(due, min((queue.next_due() for queue in self._busy.values()), default=NEVER))
 
     def _finish(
-        self,
-        queue: PartitionQueue,
-        batch: InFlightBatch,
-        error: KafkaException | None,
-        offset: int = -1,
-        timestamp: int = -1,
+        self, queue: PartitionQueue, batch: InFlightBatch, error: KafkaException | None, outcome: Outcome = NEWS
     ) -> None:
         self._unanswered -= 1
         self._bytes -= batch.size
         if not queue.batches:
             self._busy.pop(queue.partition, None)
-        self._callbacks.append((batch.done, batch.sent(queue.partition, offset, timestamp, error)))
+        self._callbacks.append((batch.done, batch.sent(queue.partition, outcome, error)))
 
     def _run_callbacks(self) -> None:
         while self._callbacks:
