@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kafka_broker import kafka_address, needed
+from tests.kafka_broker import NOTHING_TESTED, kafka_address, needed
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +24,10 @@ def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     needed()
     with kafka_address(tmp_path_factory.mktemp("kafka")) as address:
         yield address
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many tests on a Kafka broker were left out."""
+    left_out = [each for each in terminalreporter.stats.get("skipped", ()) if NOTHING_TESTED in str(each.longrepr)]
+    if left_out:
+        terminalreporter.write_line(f"{len(left_out)} tests on a Kafka broker were left out.", yellow=True)

@@ -27,6 +27,7 @@ import pytest
 
 VERSION = os.environ.get("KAFKA_VERSION", "4.3.1")
 START_S = 120.0
+NOTHING_TESTED = "nothing is tested on a Kafka broker"
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>local.test</groupId><artifactId>kafka-broker</artifactId><version>1</version><packaging>pom</packaging>
 <dependencies>
@@ -75,7 +76,7 @@ def missing() -> str | None:
     lacking = [name for name in ("confluent_kafka", "kafka") if importlib.util.find_spec(name) is None]
     if "KAFKA_TEST_BROKER" not in os.environ:
         lacking += [name for name in ("java", "mvn") if shutil.which(name) is None]
-    return f"{' and '.join(lacking)} not installed: nothing is tested on a Kafka broker" if lacking else None
+    return f"{' and '.join(lacking)} not installed: {NOTHING_TESTED}" if lacking else None
 
 
 def needed() -> None:
