@@ -187,8 +187,8 @@ def test_a_client_whose_certificate_the_broker_does_not_trust(broker: SecuredBro
         ("tls", "PLAINTEXT", "speaks TLS. Set security.protocol=SSL"),
         ("login", "PLAINTEXT", "speaks TLS. Set security.protocol=SSL, or SASL_SSL where it asks for a login"),
         ("open", "SSL", "the port does not speak TLS. Set security.protocol=PLAINTEXT"),
-        ("login", "SSL", "Does it ask for a login"),
-        ("token", "PLAINTEXT", "Does it ask for a login"),
+        ("login", "SSL", "ask for a login"),
+        ("token", "PLAINTEXT", "ask for a login"),
     ],
 )
 def test_the_wrong_protocol_for_a_port(broker: SecuredBroker, listener: str, protocol: str, words: str) -> None:

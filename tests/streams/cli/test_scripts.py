@@ -107,7 +107,7 @@ def test_an_exception_is_shown_with_the_script_s_own_line(command: Command, tmp_
         (("--application-id", "a", "--config", "commit.interval.ms"), 2, "name=value"),
         (("--application-id", "a", "--config", "commit.interval.ms=soon"), 2, "soon"),
         (("--application-id", "a", "--processing-guarantee", "exactly_once"), 2, "at_least_once, exactly_once_v2"),
-        (("--application-id", "a", "--bootstrap-servers", "localhost:9092"), 2, "not built yet"),
+        (("--application-id", "a", "--bootstrap-servers", "127.0.0.1:1"), 1, "no broker could be reached"),
         (("--application-id", "a", "--workers", "2"), 2, "lives in one process"),
         (("--application-id", "a", "--config-file", "absent.yaml"), 2, "no configuration file absent.yaml"),
         (("--application-id", "a", "--log-level", "loud"), 2, "loud"),

@@ -18,7 +18,7 @@ from streams.clients.api import Door, Position
 from streams.clients.background import BackgroundThread, background_of
 from streams.clients.connect import connect
 from streams.clients.group_membership import GroupMembership
-from streams.clients.local import writer
+from streams.clients.local import transport
 from streams.clients.member import Member
 from streams.errors import BackgroundThreadException, InvalidRecordException, RecordTooLargeException
 from streams.runtime.compile import aio
@@ -162,12 +162,12 @@ def test_a_flush_that_waits_ends_when_delivery_fails(address: str, door: Door, m
 
 def test_a_batch_that_cannot_be_made_fails_alone(address: str, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each record was checked, so this is a fault of ours; even so nobody else suffers by it."""
-    whole = writer.batches.pack
+    whole = transport.pack
 
     def pack(keys: Any, column: Any, *more: Any) -> Any:
         return planted() if b"odd" in column else whole(keys, column, *more)
 
-    monkeypatch.setattr(writer.batches, "pack", pack)
+    monkeypatch.setattr(transport, "pack", pack)
     with Producer(bootstrap_servers=address, batch_size=1, linger_ms=600_000) as producer:
         sent = [producer.send(ProducerRecord("t", value, partition=0)) for value in (b"good", b"odd", b"good too")]
         producer.flush()

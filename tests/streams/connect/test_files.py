@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from streams.connect.errors import ConnectException, DataException, RetriableException
 from streams.errors import ConfigException
 from streams.testing import ConnectTestDriver, SimulatedWorld
+from tests.docs.pages import ROOT
 from tests.logs import quiet
 
 Values = list[bytes | None]
@@ -297,26 +298,30 @@ def test_a_topic_that_was_made_again_is_not_mixed_with_the_old_one(out: Path) ->
         driver.pipe_input("lines", b"two")
 
 
-def _hold(file: str, ready: Callable[[], None]) -> None:
-    driver = sink(Path(file))
-    driver.pipe_input("lines", b"of the one before")
-    ready()
-    signal.pause()
+HOLD = '''
+import signal
+from pathlib import Path
+
+from tests.streams.connect.test_files import sink
+
+driver = sink(Path({file!r}))
+driver.pipe_input("lines", b"of the one before")
+print("ready", flush=True)
+signal.pause()
+'''
 
 
 def test_a_predecessor_that_is_frozen_is_waited_for_and_named(out: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    process = context.Process(target=_hold, args=(str(out), ready.set), daemon=True)
-    process.start()
+    command = [sys.executable, "-c", HOLD.format(file=str(out))]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
     try:
-        assert ready.wait(60) and process.pid is not None
-        os.kill(process.pid, signal.SIGSTOP)
+        assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGSTOP)
         with sink(out) as driver:
             with pytest.raises(RetriableException, match=f"is still written by process {process.pid}"):
                 driver.pipe_input("lines", b"one")
             process.kill()
-            process.join()
+            process.wait()
             driver.pipe_input("lines", b"one")
     finally:
         process.kill()

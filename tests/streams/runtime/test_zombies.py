@@ -438,10 +438,10 @@ def test_a_broker_that_is_silent_while_a_zombie_comes_back_is_asked_again(make: 
 
     crew = make()
     zombie, other = frozen_with_work_in_hand(crew, door=through)
-    silent[0].silence["list_topics"] = 2
+    silent[0].silence["describe_topics"] = 2
     crew.wake(zombie)
     crew.turn([zombie, other], lambda: len(zombie.tasks()) == 1)
-    assert silent[0].silence["list_topics"] == 0
+    assert silent[0].silence["describe_topics"] == 0
     crew.settle(zombie, other)
     crew.commit(zombie, other)
     assert crew.wrong() == []

@@ -16,6 +16,7 @@ from broker_local.log.producers import Producers
 from broker_local.protocol.requests.records import GroupMember
 from streams.clients.writing.identity import Identity, ProducerIds, SharedIdentity
 from streams.clients.writing.partition_queue import MOST_OUT, NEVER, InFlightBatch, PartitionQueue, too_late
+from streams.clients.writing.transport import Outcome
 from streams.errors import (
     DuplicateSequenceException,
     InvalidRecordException,
@@ -312,7 +313,7 @@ class Judge(World):
         each, error = self.answers.popleft()
         if not each.out or self.queue.divided(each, error, self.now) or not self.queue.answered(each, error, self.now):
             return
-        sent = each.sent(PARTITION, 0, -1, error)
+        sent = each.sent(PARTITION, Outcome(0, offset=0), error)
         numbers = list(range(each.packed.first_timestamp, each.packed.first_timestamp + each.packed.records))
         (self.acknowledged if error is None else self.refused).extend(numbers)
         part = sent.part(each.packed.records)
