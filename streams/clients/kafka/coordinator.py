@@ -146,7 +146,7 @@ class KafkaTransactionCoordinator:
         except (BrokerNotFoundException, DisconnectException):
             return  # it is asked again
         except KafkaException as error:
-            refused = [(partition, error.code or -1, str(error)) for partition in wanted]
+            refused = [(partition, error.code, str(error)) for partition in wanted]
         finally:
             self._adding = False
         if producer == self._producer:

@@ -47,7 +47,7 @@ class _Varints(dict[int, bytes]):
 
 
 _varints = _Varints()
-_usual = [_varints[number] for number in range(1 << 14)]
+_usual = [_varints[number] for number in range(1 << 13)]
 """The same for usual lengths and deltas: a list is quicker than a dict."""
 
 

@@ -19,7 +19,7 @@ from kafka.protocol.producer import ProduceRequest
 from streams.clients.api import GroupMember, WriterSettings
 from streams.clients.kafka.cluster import Answer, Cluster, Row
 from streams.clients.kafka.compression import Codec
-from streams.clients.kafka.coordinator import FENCED_WORDS, OLD_EPOCH, KafkaTransactionCoordinator
+from streams.clients.kafka.coordinator import FENCED_WORDS, OLD_EPOCH, KafkaTransactionCoordinator, Refused
 from streams.clients.kafka.record_batch import PackedRecords, pack
 from streams.clients.writing.identity import Producer
 from streams.clients.writing.transport import NEWS, Outcome
@@ -35,6 +35,8 @@ REQUEST_BYTES = 1 << 20
 EAGER_BYTES = 1 << 18
 """So much leaves without waiting for more."""
 REQUEST_TIMEOUT_MS = ClientConfig(PRODUCER, {}).number("request.timeout.ms")
+DRAIN_MS = 1_000
+"""So long what has left is waited for: what comes later is refused for its epoch."""
 UNKNOWN_PARTITION, NO_LEADER = 3, 5
 _LED_BY_ANOTHER = {UNKNOWN_PARTITION, NO_LEADER, 6, 9, 13, 56, 72, 74}
 """Numbers of errors after which is asked anew who leads."""
@@ -103,8 +105,7 @@ class KafkaTransport:
 
     def lost(self) -> None:
         """See `Transport.lost`."""
-        self._handed.clear()
-        self._handed_bytes = 0
+        self._drop_handed()
         for connection in list(self._connections.values()):
             connection.close()
         self._connections.clear()
@@ -193,12 +194,9 @@ class KafkaTransport:
         return outcomes
 
     def drain(self, timeout_ms: int) -> None:
-        """See `Transport.drain`. What is lost with its connection is refused for its epoch, if it comes late."""
-        deadline = self.world.monotonic_ms() + timeout_ms
-        for batch in self._handed:
-            self._out[batch.partition] -= 1
-        self._handed.clear()
-        self._handed_bytes = 0
+        """See `Transport.drain`."""
+        deadline = self.world.monotonic_ms() + min(timeout_ms, DRAIN_MS)
+        self._drop_handed()
         self._refused.clear()
         while self._requests.total():
             left = int(deadline - self.world.monotonic_ms() + 0.999)
@@ -229,6 +227,13 @@ class KafkaTransport:
         self._cluster.close()
 
     # Out and in
+
+    def _drop_handed(self) -> None:
+        """What has not left does not."""
+        for batch in self._handed:
+            self._out[batch.partition] -= 1
+        self._handed.clear()
+        self._handed_bytes = 0
 
     def _request(self, leader: int, connection: KafkaConnection, batches: list[_Batch]) -> None:
         """One request with these batches, of one partition each."""
@@ -313,13 +318,13 @@ class KafkaTransport:
 
     def _ask(self, now: float) -> None:
         """Asks what is to be asked of others before batches can leave."""
-        if self._wanted and not self._asking and now >= self._retry_at:
+        if self._seeks and now >= self._retry_at:
             self._asking = True
             self._cluster.start(self._find)
         if self._transactions is not None:
             self._transactions.add_partitions(self._news)
 
-    def _news(self, refused: Iterable[tuple[TopicPartition, int, str]]) -> None:
+    def _news(self, refused: Iterable[Refused]) -> None:
         self._refused.update({partition: (code, words) for partition, code, words in refused})
         self._outcomes.append(NEWS)
 
@@ -333,8 +338,8 @@ class KafkaTransport:
             self._found(wanted)
         except (BrokerNotFoundException, DisconnectException) as error:
             self._trouble(error)
-        except KafkaException as error:
-            self._news([(partition, error.code or -1, str(error)) for partition in wanted])
+        except Exception as error:  # a fault of ours, or of the library's, too: nobody may wait for ever
+            self._news(_refusals(wanted, error))
             self._found(wanted)
         finally:
             self._asking = False
@@ -343,7 +348,7 @@ class KafkaTransport:
         for partition in wanted:
             self._wanted.pop(partition, None)
 
-    def _led(self, partition: TopicPartition, row: Row | None) -> tuple[TopicPartition, int, str] | None:
+    def _led(self, partition: TopicPartition, row: Row | None) -> Refused | None:
         """Notes who leads a partition; why nobody does."""
         code = UNKNOWN_PARTITION if row is None else row.error_code
         parts = [] if row is None else [each for each in row.partitions if each.partition_index == partition.partition]
@@ -359,7 +364,12 @@ class KafkaTransport:
     @property
     def _waits(self) -> bool:
         """Is there something to do at `_retry_at`?"""
-        return self._resting or (bool(self._wanted) and not self._asking)
+        return self._resting or self._seeks
+
+    @property
+    def _seeks(self) -> bool:
+        """Is there a leader to be found? Not while a batch is out: the answer to that comes first."""
+        return not self._asking and any(not self._out[partition] for partition in self._wanted)
 
     def _dial(self, leader: int) -> None:
         if self.world.monotonic_ms() < self._retry_at:
@@ -377,10 +387,10 @@ class KafkaTransport:
             self._trouble(error)
             self._away(leader)
             self._outcomes.append(NEWS)
-        except KafkaException as error:
+        except Exception as error:  # as above
             led = [partition for partition, node in self._leaders.items() if node == leader]
             self._away(leader)
-            self._news([(partition, error.code or -1, str(error)) for partition in led])
+            self._news(_refusals(led, error))
         finally:
             self._dialled.discard(leader)
 
@@ -407,6 +417,13 @@ def _requests(batches: list[_Batch]) -> Iterator[list[_Batch]]:
             held.add(batch.partition)
         yield together
         waiting = left
+
+
+def _refusals(partitions: Iterable[TopicPartition], error: Exception) -> list[Refused]:
+    """For each partition, why nothing can be written to it."""
+    if isinstance(error, KafkaException):
+        return [(partition, error.code, str(error)) for partition in partitions]
+    return [(partition, KafkaException.code, f"{type(error).__name__}: {error}") for partition in partitions]
 
 
 def _words(row: Row) -> str:

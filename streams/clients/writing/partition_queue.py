@@ -19,6 +19,7 @@ from streams.clients.api import OF_ONE_RECORD, GroupMember, Sent
 from streams.clients.writing.identity import Identity
 from streams.clients.writing.transport import Outcome, Packed
 from streams.errors import (
+    ConcurrentTransactionsException,
     KafkaException,
     NotEnoughReplicasAfterAppendException,
     OutOfOrderSequenceException,
@@ -32,6 +33,8 @@ DOUBTFUL = (TimeoutException, NotEnoughReplicasAfterAppendException)
 MOST_OUT = 5
 """Batches of one queue without an answer; Kafka's `max.in.flight.requests.per.connection` with idempotence."""
 SEQUENCES = 0x7FFFFFFF
+ENDING_MS = 5.0
+"""The pause where Kafka has yet to end the transaction before, which takes it milliseconds."""
 NEVER = float("inf")
 
 
@@ -145,7 +148,8 @@ class PartitionQueue:
                 return False
             if isinstance(error, RetriableException):
                 batch.doubtful = batch.doubtful or isinstance(error, DOUBTFUL)
-                self._stop(now)
+                ending = self.identity.alone and isinstance(error, ConcurrentTransactionsException)
+                self._stop(now - max(0.0, self._backoff_ms - ENDING_MS) if ending else now)
                 return False
         at = self.batches.index(batch)
         del self.batches[at]
