@@ -17,11 +17,13 @@ import lz4.frame
 from confluent_kafka import KafkaError, Message
 from kafka.record.memory_records import MemoryRecords
 
+from streams.clients.kafka.cluster import NEVER, Cluster
 from streams.clients.kafka.compression import codec
 from streams.clients.kafka.reader import columns, runs
 from streams.clients.kafka.record_batch import pack
 from streams.clients.kafka.settings import connecting
 from streams.record import Headers, RecordBatch, TopicPartition
+from streams.world import SYSTEM
 
 ZERO = TopicPartition("t", 0)
 
@@ -105,3 +107,19 @@ def test_logins_have_the_names_of_each_library() -> None:
         "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-512", "sasl_plain_username": "a",
         "sasl_plain_password": 'b"c',
     }  # fmt: skip
+
+
+def test_what_was_begun_is_due_until_somebody_drives_it() -> None:
+    cluster = Cluster("127.0.0.1:9", "till", {}, SYSTEM)
+    done: list[int] = []
+
+    async def work() -> None:
+        done.append(1)
+
+    cluster.poll(0)
+    assert cluster.next_due() == NEVER
+    cluster.start(work)
+    assert cluster.next_due() <= SYSTEM.monotonic_ms()  # whoever waits for answers comes back at once
+    cluster.poll(0)
+    assert (done, cluster.next_due()) == ([1], NEVER)
+    cluster.close()

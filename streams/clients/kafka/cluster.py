@@ -100,7 +100,11 @@ class Cluster:
     def next_due(self) -> int:
         """When there is something to do for `poll` that nothing is heard of, in ms of the monotonic clock."""
         scheduled = self._net._scheduled
-        if not scheduled or self._closed:
+        if self._closed:
+            return NEVER
+        if self._net._ready:  # begun (`start`), and not driven yet
+            return 0
+        if not scheduled:
             return NEVER
         return int(scheduled[0][0] * 1_000) + 1
 
