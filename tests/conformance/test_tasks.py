@@ -19,8 +19,7 @@ REPEATS = "send"
 AGGREGATE = "an aggregate's own time begins anew: what would have been late is taken, a window closes later"
 JOIN = "an outer join's own time begins anew, and when it looks for rows without a match: these come sooner or later"
 GRACE_JOIN = "the time of a join with grace begins anew: a late record waits for a version of the table all the same"
-SCHEDULE = "a punctuation is scheduled anew, and processors forget what they keep in memory"
-STREAM_TIME = "the task's stream time begins anew (KAFKA-9368); only the times of its partitions are committed"
+SCHEDULE = "a punctuation is scheduled anew, one by stream time at once; processors forget what they keep in memory"
 CACHE = "expired rows that only the record cache still showed are gone with it"
 SMALL_CACHE = "a record cache of few bytes begins empty: other rows give way, and results come in other pieces"
 BEGINS_ANEW = {
@@ -42,8 +41,8 @@ BEGINS_ANEW = {
     "random_666e887b": JOIN,
     "context_in_punctuations": SCHEDULE,
     "punctuate_stream_time": SCHEDULE,
+    "punctuations_due_at_one_time": SCHEDULE,
     "ticks_until_cancelled": SCHEDULE,
-    "stream_time_after_older_records": STREAM_TIME,
     "small_cache_of_sliding_windows_in_memory": SMALL_CACHE,
     "small_cache_of_sliding_windows_uses_rows_before": SMALL_CACHE,
     "small_cache_of_sliding_windows_uses_whole_segments": SMALL_CACHE,

@@ -1,8 +1,8 @@
 """Topologies that Java and Python build by the same names, their input in two halves, and what comes of it.
 
 The answers are worked out from the input alone, by loops that know nothing of tasks, stores or topics. In Kafka Streams
-the time of a windowed operator begins anew with whoever takes over; the second half begins with a record on time for
-each key, so that nothing depends on that.
+the time of a windowed operator begins anew with whoever takes over; for these the second half begins with a record on
+time for each key, so that nothing depends on that.
 """
 
 from __future__ import annotations
@@ -259,6 +259,60 @@ def referring(left_join: bool) -> Callable[[Halves], Iterable[Row]]:
     return answer
 
 
+def partition_times(halves: Halves) -> Iterable[Row]:
+    """Each record at the time that its value says; where it says none, at the highest time of its partition before."""
+    for events in by_partition(joined_halves(halves)):
+        highest = -1
+        for event in events:
+            now = highest if event.value is None else event.value
+            highest = max(highest, now)
+            yield ["out", event.key, None if event.value is None else str(event.value), now]
+
+
+def first_ticks(halves: Halves) -> Iterable[Row]:
+    """Each record; and for each task that begins, the time of the stream as it finds it, or the first one there is."""
+    for events, whole in zip(by_partition(halves[0]), by_partition(joined_halves(halves)), strict=True):
+        for now in (events[0].timestamp, max(event.timestamp for event in events)):
+            yield ["out", "tick", f"ts={now} stream={now} meta=true", now]
+        for event in whole:
+            yield ["out", event.key, str(event.value), event.timestamp]
+
+
+def between(before: int, after: int) -> Callable[[Halves], Iterable[Row]]:
+    """Two streams: what of the right one lies within so many ms of a record of the left one; the records of either
+    that have none, once that is known."""
+
+    def answer(halves: Halves) -> Iterable[Row]:
+        events = joined_halves(halves)
+        for partition in by_partition(events):
+            end = max(event.timestamp for event in partition)
+            left = [event for event in partition if event.topic == "left"]
+            right = [event for event in partition if event.topic == "right"]
+            paired: set[int] = set()
+            for one in left:
+                for other in right:
+                    if one.key == other.key and -before <= other.timestamp - one.timestamp <= after:
+                        paired |= {id(one), id(other)}
+                        latest = max(one.timestamp, other.timestamp)
+                        yield ["out", one.key, f"({one.value},{other.value})", latest]
+            for event in (each for each in partition if id(each) not in paired):
+                if event.timestamp + (after if event.topic == "left" else before) < end:
+                    values = (event.value, "null") if event.topic == "left" else ("null", event.value)
+                    yield ["out", event.key, f"({values[0]},{values[1]})", event.timestamp]
+
+    return answer
+
+
+def regrouped(halves: Halves) -> Iterable[Row]:
+    """How much the rows of a table have, by the group that each of them names now; nothing in one that was named."""
+    events = joined_halves(halves)
+    sums = {event.value.partition(":")[0]: 0 for event in events if event.value is not None}
+    for event in table_of(events, "left").values():
+        sums[event.value.partition(":")[0]] += len(event.value)
+    for group, length in sums.items():
+        yield ["out", group, length]
+
+
 # topologies
 
 
@@ -331,6 +385,46 @@ def lookup(table: str, **join: Any) -> dict[str, Any]:
     )  # fmt: skip
 
 
+def timed(seed: int) -> Halves:
+    """Values that are times, or none; the second half begins without any, for each key."""
+    chance = random.Random(seed)
+    halves: list[list[Event]] = []
+    now = BEGIN
+    for _ in range(2):
+        events = [Event("in", key, None if halves else now, BEGIN) for key in KEYS]
+        for _ in range(60):
+            now += chance.randrange(50)
+            given = chance.choice((None, now, now - chance.randrange(400)))
+            events.append(Event("in", chance.choice(KEYS), given, BEGIN + 1))
+        halves.append(events)
+    return halves[0], halves[1]
+
+
+def behind(seed: int) -> Halves:
+    """The second half is older than all of the first one."""
+    chance = random.Random(seed)
+
+    def half(begin: int) -> list[Event]:
+        drawn = [Event("in", chance.choice(KEYS), chance.randrange(100), begin + 7 * step) for step in range(40)]
+        return [*on_time("in", begin - 100, lambda _: 0), *drawn]
+
+    return half(BEGIN + 10_000), half(BEGIN + 1_000)
+
+
+def paired(seed: int) -> Halves:
+    """Two streams at one pace."""
+    chance = random.Random(seed)
+    halves: list[list[Event]] = []
+    now = BEGIN
+    for _ in range(2):
+        events = []
+        for _ in range(120):
+            now += chance.randrange(1, 20)
+            events.append(Event(chance.choice(("left", "right")), chance.choice(KEYS), chance.randrange(1_000), now))
+        halves.append(events)
+    return halves[0], halves[1]
+
+
 def word(chance: random.Random) -> str:
     return f"value-{chance.randrange(1_000)}"
 
@@ -344,6 +438,11 @@ HOPPING = Windows(200, 50, 70)
 SUM = {"op": "aggregate", "init": 0, "fn": "sum"}
 COUNTS = {"id": "counts", "op": "count", "in": "windowed", "store": {"name": "counts", **NUMBER}}
 SUMS = {"id": "done", **SUM, "in": "windowed", "store": {"name": "sums", **NUMBER}}
+
+
+def only(events: list[Event]) -> list[Event]:
+    """Those of the left table."""
+    return [event for event in events if event.topic == "left"]
 
 
 def total(events: list[Event]) -> int:
@@ -405,5 +504,40 @@ SHARED: Mapping[str, Shared] = {
         )
         for kind in ("join", "left_join")
     },
+    "partition time beside positions": Shared(
+        spec({"in": NUMBER}, TEXT,
+             {"id": "in", "op": "stream", "topic": "in", **NUMBER, "timestamp": "value_or_partition_time"},
+             {"id": "done", "op": "map_values", "in": "in", "fn": ["suffix", ""]}, *to_out("done", False, **TEXT)),
+        timed(11), partition_times, every=True,
+    ),
+    "stream time beside positions": Shared(
+        spec({"in": NUMBER}, TEXT,
+             {"id": "in", "op": "stream", "topic": "in", **NUMBER},
+             {"id": "done", "op": "process", "in": "in", "processor": ["tick", 100_000, "stream", 1]},
+             *to_out("done", False, **TEXT)),
+        behind(12), first_ticks, every=True,
+    ),
+    "outer join of streams": Shared(
+        spec({"left": NUMBER, "right": NUMBER}, TEXT,
+             {"id": "left", "op": "stream", "topic": "left", **NUMBER},
+             {"id": "right", "op": "stream", "topic": "right", **NUMBER},
+             {"id": "done", "op": "outer_join", "in": "left", "other": "right", "joiner": "pair",
+              "windows": {"diff": 60, "grace": 0},
+              "joined": {"key": "string", "left": "long", "right": "long", "name": "both", "store_name": "both"}},
+             *to_out("done", False, **TEXT)),
+        paired(13), between(60, 60), every=True,
+        config={"__emit.interval.ms.kstreams.outer.join.spurious.results.fix__": 0},
+    ),
+    "table grouped anew": Shared(
+        spec({"left": TEXT}, NUMBER,
+             {"id": "left", "op": "table", "topic": "left", **TEXT, "store": {"name": "rows", **TEXT}},
+             {"id": "grouped", "op": "group_by", "in": "left", "key_fn": "before_colon", "value_fn": "value",
+              "grouped": TEXT},
+             {"id": "done", "op": "aggregate", "in": "grouped", "init": 0, "adder": "concat_length",
+              "subtractor": "uncount_length", "store": {"name": "lengths", **NUMBER}},
+             *to_out("done", True, **NUMBER)),
+        (only(tables(14, reference, word)[0]), only(tables(15, reference, word)[0])), regrouped,
+        config={"statestore.cache.max.bytes": 0},
+    ),
 }  # fmt: skip
 """By name."""

@@ -2,8 +2,8 @@
 
 A schedule has a next time. When its clock has reached it, it is called once, with the *present* time; then
 the next time moves on by the interval, or, where more was missed, to the next point of the grid beyond now.
-On stream time the first time is 0, so it is called after the first record; on the wall clock it is one
-interval away; a start that is given is the first time on either.
+On stream time the first time is 0, so it is called after the first record, and at once where a task goes on from
+committed times; on the wall clock it is one interval away; a start that is given is the first time on either.
 """
 
 from __future__ import annotations

@@ -158,9 +158,11 @@ class StreamTask:
         self._recall(positions or {})
 
     def _recall(self, positions: Mapping[TopicPartition, Position]) -> None:
-        """Takes the processor metadata from committed positions."""
+        """Takes stream time and the processor metadata from committed positions."""
         for position in positions.values():
-            for name, value in decode_offset_metadata(position.metadata).processor_metadata.items():
+            kept = decode_offset_metadata(position.metadata)
+            self._current.stream_time = max(self._current.stream_time, kept.partition_time)
+            for name, value in kept.processor_metadata.items():
                 metadata = self.graph.processor_metadata(name)
                 metadata.value = max(metadata.value, value)
 
