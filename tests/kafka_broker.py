@@ -166,7 +166,8 @@ class KafkaBroker:
         self._properties = directory / "server.properties"
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
         (directory / "log4j2.xml").write_text(LOG4J)
-        self._java("kafka.tools.StorageTool", "format", *alone, "-t", node.identity, "-c", str(self._properties))
+        identity = f"--cluster-id={node.identity}"  # it may begin with a dash
+        self._java("kafka.tools.StorageTool", "format", *alone, identity, "-c", str(self._properties))
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
