@@ -10,7 +10,7 @@ from tests.docs.pages import ROOT
 
 UNTYPED = 597
 KAFKA = "streams.clients.kafka."
-UNTYPED_KAFKA = 1_084
+UNTYPED_KAFKA = 1_086
 """What is read of kafka-python's messages, a library without types."""
 
 
