@@ -9,6 +9,7 @@ from typing import Protocol
 
 from streams.clients.api import Isolation
 from streams.errors import (
+    IllegalArgumentException,
     InvalidStateStorePartitionException,
     StateStoreMigratedException,
     StreamsRebalancingException,
@@ -133,8 +134,11 @@ class Instance:
         """The store of that name.
 
         Raises:
+            IllegalArgumentException: the name is no text.
             UnknownStateStoreException: there is none; says which there are.
         """
+        if not isinstance(name, str):
+            raise IllegalArgumentException(f"The name of a store is text, got {name!r}.")
         found = self.specs.get(name)
         if found is None:
             there = ", ".join(sorted(self.specs)) or "none"
