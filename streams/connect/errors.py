@@ -17,14 +17,6 @@ class SchemaBuilderException(DataException):
     """A schema cannot be made like that."""
 
 
-class SchemaProjectorException(DataException):
-    """A value cannot be brought from one schema to the other."""
-
-
-class NotFoundException(ConnectException):
-    """There is no connector, or no task, of that name."""
-
-
 class AlreadyExistsException(ConnectException):
     """A connector of that name is there already."""
 

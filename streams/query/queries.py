@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from statestore import api
@@ -84,14 +85,7 @@ def _result(
     shown = "READ_COMMITTED" if committed else "READ_UNCOMMITTED"
     took = instance.world.monotonic_ms() - began
     said = f"Handled {type(request.query).__name__} of {request.store_name} {partition}, {shown}, in {took:.3f} ms"
-    return QueryResult(
-        found.value,
-        found.failure_reason,
-        found.failure_message,
-        found.position,
-        (said,),
-        found.retry_after_s,
-    )
+    return replace(found, execution_info=(said,))
 
 
 def _answer(

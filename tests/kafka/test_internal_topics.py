@@ -6,7 +6,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import streams
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.clients import Admin
 from streams.errors import StreamsException
-from tests.engines import local_engine
 from tests.goldens import internal_topics as goldens
 from tests.goldens.java.interpret import run as run_java
 from tests.goldens.java.parse import parse
@@ -71,19 +69,9 @@ def test_what_is_set_is_set_as_in_java(kafka_servers: str, tmp_path: Path, case:
 # What exists and does not fit
 
 
-@pytest.fixture(params=["kafka", "bundled"])
-def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "kafka":
-        yield request.getfixturevalue("kafka_servers")
-        return
-    with local_engine(tmp_path / "engine") as address:
-        yield address
-
-
 @pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
+def servers(either: str) -> str:
+    return either
 
 
 def application(servers: str, name: str, state: Path, stack: ExitStack, **settings: object) -> KafkaStreams:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -19,12 +18,6 @@ from streams.errors import InconsistentGroupProtocolException, MissingSourceTopi
 from tests.contracts.door.steps import ask
 
 _numbers = itertools.count(os.getpid() * 1_000)
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 @pytest.fixture

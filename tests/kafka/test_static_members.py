@@ -3,10 +3,7 @@ were, and nobody else hears of it."""
 
 from __future__ import annotations
 
-import itertools
-import os
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -15,36 +12,15 @@ import pytest
 from streams import KafkaStreams
 from streams.clients import Admin
 from streams.errors import FencedInstanceIdException
-from tests.engines import local_engine, until
+from tests.engines import until
 from tests.kafka.test_word_count import GUARANTEES, application, counted, expected, runs, write
 
-_numbers = itertools.count(os.getpid() * 1_000 + 700)
 SESSION = {"session_timeout_ms": 30_000}
 
 
-@pytest.fixture(params=["kafka", "bundled"])
-def servers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "kafka":
-        yield request.getfixturevalue("kafka_servers")
-        return
-    with local_engine(tmp_path / "engine") as address:
-        yield address
-
-
 @pytest.fixture
-def number(servers: str) -> int:
-    """Tells the topics of one test from those of others."""
-    found = next(_numbers)
-    with Admin(bootstrap_servers=servers) as admin:
-        for name in (f"text-{found}", f"counts-{found}"):
-            admin.create_topic(name, 4)
-    return found
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
+def servers(either: str) -> str:
+    return either
 
 
 def settled(*apps: KafkaStreams) -> bool:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import base64
-import itertools
-import os
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -17,14 +14,13 @@ import pytest
 
 from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.app import State
-from streams.clients import Admin, Producer, ProducerRecord
+from streams.clients import Producer, ProducerRecord
 from streams.clients.api import Isolation
 from streams.clients.connect import connect
 from streams.record import TopicPartition
 from tests.contracts.door.steps import read_to_end
 from tests.engines import until
 
-_numbers = itertools.count(os.getpid() * 1_000)
 WORDS = [f"word-{number % 20}" for number in range(400)]
 FAST = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 300, "commit.interval.ms": 100}
 GUARANTEES = ("at_least_once", "exactly_once_v2")
@@ -41,22 +37,6 @@ def word_count(builder: StreamsBuilder, number: int) -> None:
     words = builder.stream(f"text-{number}", key_serde=text, value_serde=text)
     counts = words.group_by(lambda _, word: word, key_serde=text, value_serde=text).count(store="counts")
     counts.to_stream().to(f"counts-{number}", key_serde=text, value_serde=Serdes.long())
-
-
-@pytest.fixture
-def number(servers: str) -> int:
-    """Tells the topics of one test from those of others."""
-    found = next(_numbers)
-    with Admin(bootstrap_servers=servers) as admin:
-        for name in (f"text-{found}", f"counts-{found}"):
-            admin.create_topic(name, 4)
-    return found
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def application(servers: str, number: int, state: Path, guarantee: str, **more: object) -> KafkaStreams:

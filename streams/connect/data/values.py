@@ -17,7 +17,7 @@ from streams.connect.data.date_format import DateFormat
 from streams.connect.data.logical import DAY_MS, date_of, ms_of, time_of, timestamp_of
 from streams.connect.data.schema import INTEGERS, Schema, Type
 from streams.connect.data.struct import Struct
-from streams.connect.data.text import double_text, float32, float_text
+from streams.connect.data.text import float32, text_of
 from streams.connect.errors import DataException
 
 _ISO_DATE = DateFormat("yyyy-MM-dd")
@@ -50,14 +50,8 @@ def convert_to_string(value: object, schema: Schema | None = None) -> str:
 
 
 def _said(value: object, schema: Schema | None, embedded: bool = True) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | Decimal):
-        return str(value)
-    if isinstance(value, float):
-        return float_text(value) if schema is not None and schema.type is Type.FLOAT32 else double_text(value)
+    if value is None or isinstance(value, int | float | Decimal):
+        return text_of(value, schema)
     if isinstance(value, str):
         return _quoted(value) if embedded else value
     if isinstance(value, bytes | bytearray | memoryview):
