@@ -141,7 +141,7 @@ def _own(name: str, kind: str, *methods: str) -> type:
 
 def config_def_of(made: object) -> ConfigDef:
     """The settings that a class says it has; those of one that says nothing: none."""
-    found = getattr(made, "config_def", None)
+    found: object = getattr(made, "config_def", None)
     return found if isinstance(found, ConfigDef) else ConfigDef()
 
 

@@ -60,22 +60,25 @@ def _yaml(path: Path, text: str) -> object:
 
 
 def _of_mapping(path: Path, found: object) -> dict[str, str]:
-    if isinstance(found, Mapping) and isinstance(found.get("config"), Mapping) and found.keys() <= {"name", "config"}:
-        inner = dict(found["config"])
-        if "name" in found:
-            if inner.get("name", found["name"]) != found["name"]:
-                raise ConfigException(f"{path}: the connector has two names, {found['name']} and {inner['name']}.")
-            inner["name"] = found["name"]
-        found = inner
     if not isinstance(found, Mapping):
         raise ConfigException(f"{path}: settings are a mapping of names to values.")
-    return {str(name): value for name, said in found.items() if (value := _text(path, str(name), said)) is not None}
+    given: dict[object, object] = dict(found)
+    config = given.get("config")
+    if isinstance(config, Mapping) and given.keys() <= {"name", "config"}:
+        inner: dict[object, object] = dict(config)
+        if "name" in given:
+            if inner.get("name", given["name"]) != given["name"]:
+                raise ConfigException(f"{path}: the connector has two names, {given['name']} and {inner['name']}.")
+            inner["name"] = given["name"]
+        given = inner
+    return {str(name): value for name, said in given.items() if (value := _text(path, str(name), said)) is not None}
 
 
 def _text(path: Path, name: str, said: object) -> str | None:
     """A value as it would stand in a `.properties` file."""
     if isinstance(said, list):
-        return ",".join(text_of(each) for each in said)
+        entries: list[object] = said
+        return ",".join(map(text_of, entries))
     if isinstance(said, Mapping):
         raise ConfigException(f"{path}: {name} is a mapping. Write its names with dots: {name}.… = …")
     return None if said is None else text_of(said)

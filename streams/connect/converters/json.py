@@ -7,7 +7,7 @@ import binascii
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -212,11 +212,13 @@ class JsonConverter:
 
     def _untyped(self, value: object) -> object:
         if isinstance(value, list | tuple):
-            return [self._untyped(each) for each in value]
+            entries: Sequence[object] = value
+            return [self._untyped(each) for each in entries]
         if isinstance(value, dict):
-            if all(isinstance(key, str) for key in value):
-                return {key: self._untyped(each) for key, each in value.items()}
-            return [[self._untyped(key), self._untyped(each)] for key, each in value.items()]
+            pairs: Mapping[object, object] = value
+            if all(isinstance(key, str) for key in pairs):
+                return {key: self._untyped(each) for key, each in pairs.items()}
+            return [[self._untyped(key), self._untyped(each)] for key, each in pairs.items()]
         if isinstance(value, float):
             return _float(value, double_text)
         if isinstance(value, bytes | bytearray | memoryview):
@@ -272,9 +274,11 @@ def _plain(said: object) -> object:
     if isinstance(said, int) and not isinstance(said, bool):
         return _wrapped(said, 64)
     if isinstance(said, list):
-        return [_plain(each) for each in said]
+        entries: Sequence[object] = said
+        return [_plain(each) for each in entries]
     if isinstance(said, dict):
-        return {key: _plain(each) for key, each in said.items()}
+        pairs: Mapping[object, object] = said
+        return {key: _plain(each) for key, each in pairs.items()}
     return said
 
 
@@ -356,15 +360,17 @@ def _write_bytes(json: _Json, schema: Schema, value: object) -> object:
 def _write_array(json: _Json, schema: Schema, value: object) -> object:
     if not isinstance(value, list | tuple):
         raise _refused(schema, value)
-    return [json(schema.value_schema, each) for each in value]
+    entries: Sequence[object] = value
+    return [json(schema.value_schema, each) for each in entries]
 
 
 def _write_map(json: _Json, schema: Schema, value: object) -> object:
     if not isinstance(value, dict):
         raise _refused(schema, value)
+    pairs: Mapping[object, object] = value
     if schema.key_schema is not None and schema.key_schema.type is Type.STRING:
-        return {str(json(schema.key_schema, key)): json(schema.value_schema, each) for key, each in value.items()}
-    return [[json(schema.key_schema, key), json(schema.value_schema, each)] for key, each in value.items()]
+        return {str(json(schema.key_schema, key)): json(schema.value_schema, each) for key, each in pairs.items()}
+    return [[json(schema.key_schema, key), json(schema.value_schema, each)] for key, each in pairs.items()]
 
 
 _TO_JSON: Mapping[Type, _Step] = {
@@ -406,32 +412,37 @@ def _read_bytes(json: _Json, schema: Schema, said: object) -> object:
 
 
 def _read_array(json: _Json, schema: Schema, said: object) -> object:
-    return [json(schema.value_schema, each) for each in said] if isinstance(said, list) else []
+    entries: Sequence[object] = said if isinstance(said, list) else ()
+    return [json(schema.value_schema, each) for each in entries]
 
 
 def _read_map(json: _Json, schema: Schema, said: object) -> object:
     if schema.key_schema is not None and schema.key_schema.type is Type.STRING:
         if not isinstance(said, dict):
             raise DataException(f"Maps with string fields should be encoded as JSON objects, but found {_word(said)}")
-        return {key: json(schema.value_schema, each) for key, each in said.items()}
+        pairs: Mapping[object, object] = said
+        return {key: json(schema.value_schema, each) for key, each in pairs.items()}
     if not isinstance(said, list):
         raise DataException(
             f"Maps with non-string fields should be encoded as JSON array of tuples, but found {_word(said)}"
         )
     found = {}
-    for entry in said:
+    entries: Sequence[object] = said
+    for entry in entries:
         if not isinstance(entry, list):
             raise DataException(f"Found invalid map entry instead of array tuple: {_word(entry)}")
-        if len(entry) != 2:
-            raise DataException(f"Found invalid map entry, expected length 2 but found :{len(entry)}")
-        found[json(schema.key_schema, entry[0])] = json(schema.value_schema, entry[1])
+        pair: Sequence[object] = entry
+        if len(pair) != 2:
+            raise DataException(f"Found invalid map entry, expected length 2 but found :{len(pair)}")
+        found[json(schema.key_schema, pair[0])] = json(schema.value_schema, pair[1])
     return found
 
 
 def _read_struct(json: _Json, schema: Schema, said: object) -> object:
     if not isinstance(said, dict):
         raise DataException(f"Structs should be encoded as JSON objects, but found {_word(said)}")
-    return Struct.of_values(schema, [json(field.schema, said.get(field.name)) for field in schema.fields])
+    pairs: Mapping[object, object] = said
+    return Struct.of_values(schema, [json(field.schema, pairs.get(field.name)) for field in schema.fields])
 
 
 _FROM_JSON: Mapping[Type, _Step] = {

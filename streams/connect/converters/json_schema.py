@@ -54,28 +54,35 @@ def from_json_schema(said: object, default: Callable[[Schema, object], object]) 
     Raises:
         DataException: it is no schema; the message says what is missing.
     """
-    word = said.get("type") if isinstance(said, dict) else None
-    if not isinstance(said, dict) or not isinstance(word, str):
+    parts: Mapping[str, object] = said if isinstance(said, dict) else {}
+    word = parts.get("type")
+    if not isinstance(word, str):
         raise DataException("Schema must contain 'type' field")
     kind = _TYPES.get(word)
     if kind is None:
         raise DataException(f"Unknown schema type: {word}")
-    version, parameters = said.get("version"), said.get("parameters")
-    if isinstance(parameters, dict) and not all(isinstance(each, str) for each in parameters.values()):
-        raise DataException("Schema parameters must have string values.")
+    version = parts.get("version")
     found = replace(
-        _of_parts(kind, said, default),
-        optional=said.get("optional") is True,
-        name=_text(said.get("name")),
+        _of_parts(kind, parts, default),
+        optional=parts.get("optional") is True,
+        name=_text(parts.get("name")),
         version=version if isinstance(version, int) and not isinstance(version, bool) else None,
-        doc=_text(said.get("doc")),
-        parameters=parameters if isinstance(parameters, dict) and parameters else None,
+        doc=_text(parts.get("doc")),
+        parameters=_parameters(parts.get("parameters")),
     )
-    return replace(found, default=default(found, said["default"])) if "default" in said else found
+    return replace(found, default=default(found, parts["default"])) if "default" in parts else found
 
 
 def _text(said: object) -> str | None:
     return said if isinstance(said, str) else None
+
+
+def _parameters(said: object) -> Mapping[str, str] | None:
+    given: Mapping[str, object] = said if isinstance(said, dict) else {}
+    found = {name: value for name, value in given.items() if isinstance(value, str)}
+    if len(found) < len(given):
+        raise DataException("Schema parameters must have string values.")
+    return found or None
 
 
 def _of_parts(kind: Type, said: Mapping[str, object], default: Callable[[Schema, object], object]) -> Schema:
@@ -99,7 +106,8 @@ def _of_parts(kind: Type, said: Mapping[str, object], default: Callable[[Schema,
 def _fields(said: list[object], default: Callable[[Schema, object], object]) -> list[Field]:
     found: dict[str, Field] = {}
     for each in said:
-        name = each.get("field") if isinstance(each, dict) else None
+        parts: Mapping[str, object] = each if isinstance(each, dict) else {}
+        name = parts.get("field")
         if not isinstance(name, str):
             raise DataException("Struct schema's field name not specified properly")
         if not name:

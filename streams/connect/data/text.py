@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 
@@ -44,10 +45,12 @@ def text_of(value: object, schema: Schema | None = None) -> str:
         return f"Struct{{{said}}}"
     inner = None if schema is None else schema.value_schema
     if isinstance(value, list | tuple):
-        return f"[{', '.join(text_of(each, inner) for each in value)}]"
+        entries: Sequence[object] = value
+        return f"[{', '.join(text_of(each, inner) for each in entries)}]"
     if isinstance(value, dict):
         keys = None if schema is None else schema.key_schema
-        return f"{{{', '.join(f'{text_of(key, keys)}={text_of(each, inner)}' for key, each in value.items())}}}"
+        pairs: Mapping[object, object] = value
+        return f"{{{', '.join(f'{text_of(key, keys)}={text_of(each, inner)}' for key, each in pairs.items())}}}"
     raise DataException(f"A {type(value).__qualname__} has no text. Use another converter, such as ByteArrayConverter.")
 
 

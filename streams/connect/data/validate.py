@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
@@ -100,7 +100,8 @@ def _validate_array(schema: Schema, value: object, where: str) -> None:
     assert isinstance(value, list | tuple)
     inner = f"element of array {where}"
     entry_schema = _of_part(schema.value_schema, inner)
-    for entry in value:
+    entries: Sequence[object] = value
+    for entry in entries:
         _validate(entry_schema, entry, inner)
 
 
@@ -108,7 +109,8 @@ def _validate_map(schema: Schema, value: object, where: str) -> None:
     assert isinstance(value, dict)
     key_schema = _of_part(schema.key_schema, f"key of map {where}")
     value_schema = _of_part(schema.value_schema, f"value of map {where}")
-    for key, entry in value.items():
+    entries: Mapping[object, object] = value
+    for key, entry in entries.items():
         _validate(key_schema, key, f"key of map {where}")
         _validate(value_schema, entry, f"value of map {where}")
 

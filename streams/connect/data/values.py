@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
@@ -61,10 +61,12 @@ def _said(value: object, schema: Schema | None, embedded: bool = True) -> str:
         return iso_text(value)
     inner = None if schema is None else schema.value_schema
     if isinstance(value, list | tuple):
-        return f"[{','.join(_said(each, inner) for each in value)}]"
+        entries: Sequence[object] = value
+        return f"[{','.join(_said(each, inner) for each in entries)}]"
     if isinstance(value, dict):
         keys = None if schema is None else schema.key_schema
-        return f"{{{','.join(f'{_said(key, keys)}:{_said(each, inner)}' for key, each in value.items())}}}"
+        pairs: Mapping[object, object] = value
+        return f"{{{','.join(f'{_said(key, keys)}:{_said(each, inner)}' for key, each in pairs.items())}}}"
     if isinstance(value, Struct):
         return f"{{{','.join(f'{_quoted(field.name)}:{_said(each, field.schema)}' for field, each in value.items())}}}"
     raise DataException(f"Failed to serialize unexpected value type {type(value).__qualname__}: {value}")

@@ -61,6 +61,9 @@ class CsvSource(SourceConnector):
 class CsvSourceTask(SourceTask):
     """Reads one file."""
 
+    def __init__(self) -> None:
+        self._opened: Tail | None = None
+
     def start(self, config: Config, context: SourceTaskContext) -> None:
         """Finds the place where reading stood."""
         self._path = Path(config.text("file")).absolute()
@@ -69,7 +72,7 @@ class CsvSourceTask(SourceTask):
         self._delimiter = config.text("delimiter")
         self._types = _types(config.texts("types"))
         self._partition: Mapping[str, object] = {"filename": str(self._path)}
-        self._tail = Tail(self._path, context.offset(self._partition))
+        self._tail = self._opened = Tail(self._path, context.offset(self._partition))
         self._file = 0
         self._schema: Schema | None = None
 
@@ -153,9 +156,8 @@ class CsvSourceTask(SourceTask):
 
     def stop(self) -> None:
         """Closes the file."""
-        tail: Tail | None = getattr(self, "_tail", None)
-        if tail is not None:
-            tail.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 _PARSERS: Mapping[DataType, Callable[[str], object]] = {

@@ -110,10 +110,12 @@ class _Part:
 class FileSinkTask(SinkTask):
     """Writes the files of some partitions, or the standard output."""
 
+    def __init__(self) -> None:
+        self._parts: dict[TopicPartition, _Part] = {}
+
     def start(self, config: Config, context: SinkTaskContext) -> None:
         """Makes the directory."""
         self._context = context
-        self._parts: dict[TopicPartition, _Part] = {}
         self._path = Path(config.text("file")).absolute() if config.text("file") else None
         self._most, self._longest = config.number("file.max.bytes"), config.number("file.max.ms")
         self._json = None
@@ -196,7 +198,7 @@ class FileSinkTask(SinkTask):
 
     def stop(self) -> None:
         """Lets go what is left; a file without its name is written anew by the next one."""
-        for part in getattr(self, "_parts", {}).values():
+        for part in self._parts.values():
             part.give_up()
         self._parts = {}
 

@@ -45,6 +45,10 @@ class FileSource(SourceConnector):
 class FileSourceTask(SourceTask):
     """Reads one file, or the standard input."""
 
+    def __init__(self) -> None:
+        self._partition: Mapping[str, object] | None = None
+        self._tail: Tail | None = None
+
     def start(self, config: Config, context: SourceTaskContext) -> None:
         """Finds the place where reading stood."""
         self._topic = config.text("topic")
@@ -52,8 +56,6 @@ class FileSourceTask(SourceTask):
         self._json = None
         if config.text("format") == "json":
             self._json = JsonConverter(JsonConverter.config_def.parse({"schemas.enable": "false"}), False)
-        self._partition: Mapping[str, object] | None = None
-        self._tail: Tail | None = None
         if config.text("file"):
             path = Path(config.text("file")).absolute()
             self._partition = {"filename": str(path)}
@@ -84,8 +86,7 @@ class FileSourceTask(SourceTask):
 
     def stop(self) -> None:
         """Closes the file."""
-        if getattr(self, "_tail", None) is not None:
-            assert self._tail is not None
+        if self._tail is not None:
             self._tail.close()
 
 

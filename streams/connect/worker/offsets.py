@@ -27,6 +27,15 @@ def dumped(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def _loaded(data: bytes | None) -> object:
+    """The value of JSON, None where it is none."""
+    try:
+        found: object = None if data is None else json.loads(data)
+        return found
+    except ValueError:
+        return None
+
+
 def _sorted(partition: object) -> str:
     return json.dumps(partition, sort_keys=True)
 
@@ -95,17 +104,11 @@ class Offsets:
         self._consumer.seek_to_beginning(self._parts)
 
     def _take(self, key: bytes | None, value: bytes | None) -> None:
-        try:
-            connector, partition = json.loads(key or b"null")
-        except (ValueError, TypeError):
+        named, offset = _loaded(key), _loaded(value)
+        if not isinstance(named, list) or len(named) != 2 or key is None:
             return  # not one of ours: Kafka Connect passes over it too
-        name = (str(connector), _sorted(partition))
-        if key is not None:
-            self._keys[name] = key
-        try:
-            offset = json.loads(value) if value is not None else None
-        except ValueError:
-            return
+        name = (str(named[0]), _sorted(named[1]))
+        self._keys[name] = key
         if isinstance(offset, Mapping):
             self._found[name] = offset
         else:
