@@ -2,6 +2,11 @@
 
 Who is assigned what is the group's own matter (`group.py`); librdkafka never joins. Its queue is asked once with a
 wait, in slices of `SLICE_S` as nothing can end that wait, and then for all that is there.
+
+**Pausing.** librdkafka throws away what it has fetched of a partition that is paused, and fetches it again afterwards. A
+task that reads two topics in step pauses one of them every thousand records: so what comes of a paused partition is
+kept here, and librdkafka is told only when that is as much as a fetch brings (`max.partition.fetch.bytes`, and all
+together `fetch.max.bytes`).
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from weakref import WeakMethod
 
 import confluent_kafka as native
@@ -33,6 +39,8 @@ MOST_RECORDS = 2_000
 """Of one poll: more of them leave the processor's cache before they are used."""
 LONGEST_FETCH_MS = 100
 """librdkafka asks a broker for one fetch at a time: a partition that is added waits until it is answered."""
+QUEUED = 20_000
+"""So many records of a partition librdkafka fetches ahead: it throws them away where it is paused."""
 UNKNOWN_AFTER_MS = 3_000
 """A topic that no broker knows for so long is told of; one that was just made spreads meanwhile."""
 WATERMARKS_S = 5.0
@@ -73,6 +81,7 @@ class KafkaReader:
                 "max.partition.fetch.bytes": reading.max_partition_bytes,
                 "message.max.bytes": min(max(reading.max_bytes, 1_000), 1_000_000_000),
                 "fetch.queue.backoff.ms": 5,
+                "queued.min.messages": QUEUED,
                 "queued.max.messages.kbytes": max(1_024, 2 * reading.max_bytes // 1_024),
                 "topic.metadata.propagation.max.ms": UNKNOWN_AFTER_MS,
                 "error_cb": partial(_tell, WeakMethod(self._trouble)),  # with no way back: both end with the last user
@@ -82,8 +91,11 @@ class KafkaReader:
         self._positions: dict[TopicPartition, int] = {}
         self._resting: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
+        self._kept: dict[TopicPartition, deque[tuple[Fetched, int]]] = {}  # what came while it was paused, with sizes
+        self._reading = reading
+        self._stopped: set[TopicPartition] = set()  # paused partitions of which librdkafka knows
         self._told: dict[TopicPartition, int] = {}  # the end that was told of last
-        self._errors: deque[KafkaException] = deque()
+        self._errors: dict[TopicPartition, KafkaException] = {}
         self._missing: list[tuple[TopicPartition, KafkaError]] = []
         self._woken = False
         self._closed = False
@@ -92,41 +104,72 @@ class KafkaReader:
 
     def seek(self, positions: Mapping[TopicPartition, int]) -> None:
         """See `Reader.seek`."""
-        if not positions:
-            return
+        if positions:
+            self._assign(positions)
+            for partition in positions:
+                self._forget(partition)
+
+    def _assign(self, positions: Mapping[TopicPartition, int]) -> None:
         self._unassign(positions)
         self._consumer.incremental_assign([native.TopicPartition(*each, offset) for each, offset in positions.items()])
-        for partition, offset in positions.items():
-            self._positions[partition] = offset
+        self._positions.update(positions)
+        for partition in positions:
             self._told.pop(partition, None)
             self._resting.discard(partition)
-        self._pause(self._paused.intersection(positions))
+            self._stopped.discard(partition)
 
     def drop(self, partitions: Iterable[TopicPartition]) -> None:
         """See `Reader.drop`."""
         gone = [partition for partition in partitions if partition in self._positions]
         self._unassign(gone)
         for partition in gone:
+            self._forget(partition)
             del self._positions[partition]
-            self._resting.discard(partition)
-            self._paused.discard(partition)
+            for those in (self._resting, self._paused, self._stopped):
+                those.discard(partition)
+
+    def _forget(self, partition: TopicPartition) -> None:
+        """What came of it, or befell it, counts no more."""
+        self._errors.pop(partition, None)
+        self._kept.pop(partition, None)
 
     def pause(self, partitions: Iterable[TopicPartition]) -> None:
         """See `Reader.pause`."""
-        fresh = {each for each in partitions if each in self._positions} - self._paused
-        self._paused |= fresh
-        self._pause(fresh - self._resting)
+        self._paused.update(each for each in partitions if each in self._positions)
 
     def resume(self, partitions: Iterable[TopicPartition]) -> None:
         """See `Reader.resume`."""
         again = self._paused.intersection(partitions)
         self._paused -= again
-        if going := _native(again - self._resting):
+        if going := _native((again & self._stopped) - self._resting):
             self._consumer.resume(going)
+        self._stopped -= again
 
-    def _pause(self, partitions: Iterable[TopicPartition]) -> None:
-        if still := _native(partitions):
-            self._consumer.pause(still)
+    def _keep(self, fetched: Fetched) -> None:
+        """What came of a paused partition waits until it goes on."""
+        partition, batch = fetched.partition, fetched.batch
+        kept = self._kept.setdefault(partition, deque())
+        kept.append((fetched, 0 if batch is None else _size(batch)))
+        if partition in self._stopped or partition in self._resting:
+            return
+        most = min(self._reading.max_partition_bytes, self._reading.max_bytes // len(self._positions))
+        if sum(size for _, size in kept) >= most:
+            self._stopped.add(partition)
+            self._consumer.pause(_native([partition]))
+
+    def _released(self) -> list[Fetched]:
+        """Of what was kept, a part of each partition that goes on."""
+        found: list[Fetched] = []
+        for partition in [each for each in self._kept if each not in self._paused]:
+            kept = self._kept[partition]
+            found.append(kept.popleft()[0])
+            if not kept:
+                del self._kept[partition]
+        return found
+
+    def _broken(self) -> TopicPartition | None:
+        """A partition that something befell, after all that came of it before was taken."""
+        return next((each for each in self._errors if each not in self._kept), None)
 
     def _unassign(self, partitions: Iterable[TopicPartition]) -> None:
         if gone := _native(each for each in partitions if each in self._positions and each not in self._resting):
@@ -138,18 +181,27 @@ class KafkaReader:
         """See `Reader.poll`."""
         deadline = self._monotonic_ms() + timeout_ms
         while True:
-            if self._errors:
-                raise self._errors.popleft()
+            if (broken := self._broken()) is not None:
+                raise self._errors.pop(broken)
+            if self._kept and (found := self._released()):
+                return found
+            if not timeout_ms and len(self._paused) == len(self._positions):
+                return []  # what is taken now would be kept
             left = 0.0 if self._woken else max(0.0, (deadline - self._monotonic_ms()) / 1_000)
             first = self._consumer.poll(min(left, SLICE_S))
             while self._missing:
                 partition, error = self._missing.pop()
                 self._failed(partition, error, self._positions.get(partition, -1))
             if first is not None:
-                found = self._taken([first, *self._consumer.consume(MOST_RECORDS, 0)])
+                found = []
+                for each in self._taken([first, *self._consumer.consume(MOST_RECORDS, 0)]):
+                    if each.partition in self._paused:
+                        self._keep(each)
+                    else:
+                        found.append(each)
                 if found:
                     return found
-            elif not self._errors and (self._woken or left <= SLICE_S):
+            elif self._broken() is None and (self._woken or left <= SLICE_S):
                 self._woken = False
                 return []
 
@@ -234,10 +286,10 @@ class KafkaReader:
             try:
                 low, high = self._consumer.get_watermark_offsets(asked, WATERMARKS_S)
             except native.KafkaException:  # nobody answers at present: it is met again when somebody does
-                self.seek({partition: position})
+                self._assign({partition: position})
                 return
             if at not in (None, position) or low <= position <= high:
-                self.seek({partition: position})
+                self._assign({partition: position})
                 return
             failed: KafkaException = OffsetOutOfRangeException(
                 f"{partition}: position {position} lies outside the log, which reaches from {low} to {high}. "
@@ -264,7 +316,7 @@ class KafkaReader:
             self._trouble(error)
             return
         self._rest(partition)
-        self._errors.append(failed)
+        self._errors[partition] = failed
 
     def _rest(self, partition: TopicPartition) -> None:
         if partition not in self._resting:
@@ -285,6 +337,11 @@ class KafkaReader:
 def _tell(trouble: WeakMethod[Callable[[KafkaError], None]], error: KafkaError) -> None:
     if (found := trouble()) is not None:
         found(error)
+
+
+def _size(batch: RecordBatch) -> int:
+    headers = (value for headers in batch.headers or () for _, value in headers)
+    return sum(len(each) for each in chain(batch.keys, batch.values, headers) if each is not None)
 
 
 def _native(partitions: Iterable[TopicPartition]) -> list[native.TopicPartition]:
