@@ -612,10 +612,10 @@ class KafkaStreams:
             UnknownStateStoreException: there is none of that name.
             InvalidStateStoreException: it is of another kind.
         """
+        parameters = StoreQueryParameters.of(name, kind)
         if self.state is not State.CREATED and not self.state.is_running_or_rebalancing:
             raise IllegalStateException(f"KafkaStreams is not running. State is {self.state.value}.")
         self._check_running()
-        parameters = name if isinstance(name, StoreQueryParameters) else StoreQueryParameters(name, kind)
         return store_of(self._instance, parameters, self._instance.committed)
 
     def query(self, request: StateQueryRequest) -> StateQueryResult[object]:
@@ -626,8 +626,9 @@ class KafkaStreams:
         Returns:
             For each partition a result, or why there is none.
         Raises:
-            StreamsNotStartedException, StreamsStoppedException: the application does not run.
+            NullPointerException, IllegalArgumentException: the request is none.
             UnknownStateStoreException: there is no store of that name.
+            StreamsNotStartedException, StreamsStoppedException: the application does not run.
         """
         return query(self._instance, request)
 
@@ -648,7 +649,6 @@ class KafkaStreams:
             StreamsNotStartedException, StreamsStoppedException: the application does not run.
             UnknownStateStoreException: there is no such store.
         """
-        self._check_running()
         return key_metadata(self._instance, store_name, key, how)
 
     key_metadata = query_metadata_for_key
@@ -666,9 +666,6 @@ class KafkaStreams:
         Raises:
             UnknownStateStoreException: there is no such store.
         """
-        if store_name is None:
-            raise NullPointerException("storeName cannot be null")
-        self._check_running()
         return store_metadata(self._instance, store_name)
 
     def all_local_store_partition_lags(self) -> dict[str, dict[int, LagInfo]]:

@@ -94,6 +94,11 @@ def check_whole(given: object, what: str, lowest: int = 0, highest: int = LARGES
     return number
 
 
+def number_of(text: str) -> int | None:
+    """The number that at most 18 digits from 0 to 9 write; None: the text is something else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def check_partition(given: object) -> int:
     """The number of a partition.
 

@@ -13,6 +13,7 @@ from streams.config.clients import ADMIN
 from streams.config.load import from_environment, from_file, merge
 from streams.serdes import Serdes
 from streams.serdes.base import Serde
+from streams.validation import number_of
 
 _FILE = f"{__name__}.command_config"
 C = TypeVar("C", bound=Callable[..., object])
@@ -97,8 +98,9 @@ def serde(name: str) -> Serde[Any]:
     if kind == "session_windowed" and inner:
         return Serdes.session_windowed(serde(inner))
     of, _, size = inner.rpartition(":")
-    if kind == "time_windowed" and of and size.isdigit():
-        return Serdes.time_windowed(serde(of), int(size))
+    size_ms = number_of(size)
+    if kind == "time_windowed" and of and size_ms is not None:
+        return Serdes.time_windowed(serde(of), size_ms)
     known = ", ".join([*SERDES, "list:SERDE", "time_windowed:SERDE:SIZE_MS", "session_windowed:SERDE"])
     raise Refused(f"There is no serde {name!r}. Known are: {known}.")
 

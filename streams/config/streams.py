@@ -28,6 +28,7 @@ from streams.exception_handlers import (
 )
 from streams.names import check_application_id, check_topic
 from streams.processor import FailOnInvalidTimestamp
+from streams.validation import number_of
 
 AT_LEAST_ONCE = "at_least_once"
 EXACTLY_ONCE_V2 = "exactly_once_v2"
@@ -87,7 +88,7 @@ def _check_server(name: str, value: object) -> None:
     if not value:
         return
     _, colon, port = str(value).rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or number_of(port) is None:
         raise ConfigException(f"{name}: Error parsing host address {value}. Expected format host:port.")
 
 

@@ -6,6 +6,7 @@ import ipaddress
 import socket
 
 from streams.errors import ConfigException
+from streams.validation import number_of
 
 LOOPBACK = "localhost"
 
@@ -18,9 +19,10 @@ def parsed(text: str) -> tuple[str, int]:
     """
     host, sign, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not sign or not host or not port.isdigit() or int(port) > 65_535:
+    number = number_of(port)
+    if not sign or not host or number is None or number > 65_535:
         raise ConfigException(f"Invalid HTTP address {text}. Give HOST:PORT, such as 127.0.0.1:8080.")
-    return host, int(port)
+    return host, number
 
 
 def is_loopback(host: str) -> bool:

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from streams.clients.api import Isolation
 from streams.errors import (
-    IllegalArgumentException,
     InvalidStateStorePartitionException,
     StateStoreMigratedException,
     StreamsRebalancingException,
@@ -17,6 +16,7 @@ from streams.errors import (
 )
 from streams.names import decorated_topic
 from streams.partition import partition_for
+from streams.query.requests import store_name
 from streams.serdes.base import AnySerde
 from streams.serdes.choose import choose
 from streams.state.local_store import INTERNAL, LocalStore, Restoring
@@ -134,12 +134,10 @@ class Instance:
         """The store of that name.
 
         Raises:
-            IllegalArgumentException: the name is no text.
+            NullPointerException, IllegalArgumentException: the name is None, or no text.
             UnknownStateStoreException: there is none; says which there are.
         """
-        if not isinstance(name, str):
-            raise IllegalArgumentException(f"The name of a store is text, got {name!r}.")
-        found = self.specs.get(name)
+        found = self.specs.get(store_name(name))
         if found is None:
             there = ", ".join(sorted(self.specs)) or "none"
             raise UnknownStateStoreException(

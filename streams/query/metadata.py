@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from streams.arguments import function
 from streams.clients.api import Admin, Isolation
 from streams.errors import ConfigException, IllegalArgumentException, NullPointerException
 from streams.names import decorated_topic
@@ -13,9 +14,10 @@ from streams.query.instance import GLOBAL, Instance
 from streams.record import TopicPartition
 from streams.serdes.base import Serde
 from streams.state.local_store import LocalStore, Restoring
+from streams.topology.graph import PARTITIONER
 from streams.topology.node import StepNode, SubTopology, TaskId
 from streams.topology.store import StoreSpec
-from streams.validation import shown
+from streams.validation import check_text, number_of, shown
 
 KeyPartitioner = Callable[..., object]
 """A `StreamPartitioner`: from topic, key, value and how many partitions there are, the one it chooses."""
@@ -35,10 +37,11 @@ class HostInfo:
         Raises:
             ConfigException: it is of another form.
         """
-        host, sign, port = endpoint.rpartition(":")
-        if not sign or not host or not port.isdigit():
+        host, sign, port = check_text(endpoint, "endpoint").rpartition(":")
+        number = number_of(port)
+        if not sign or not host or number is None:
             raise ConfigException(f"Error parsing host address {endpoint}. Expected format host:port.")
-        return cls(host.strip("[]"), int(port))
+        return cls(host.strip("[]"), number)
 
     @classmethod
     def unavailable(cls) -> Self:
@@ -93,11 +96,15 @@ def key_metadata(
     Raises:
         UnknownStateStoreException: there is no such store.
         NullPointerException: the key is None.
-        IllegalArgumentException: the partitioner chooses none, or several.
+        IllegalArgumentException: `how` is neither; or the partitioner chooses none, or several.
+        StreamsNotStartedException, StreamsStoppedException: the application does not run.
     """
     spec = instance.spec(name)
     if key is None:
         raise NullPointerException("key can't be null")
+    if how is not None and not isinstance(how, Serde):
+        function(how, PARTITIONER, "query_metadata_for_key()", may_yield=True, error=IllegalArgumentException)
+    instance.check_running()
     if instance.is_global(name):
         return KeyQueryMetadata(_host(instance.endpoint), frozenset(), GLOBAL)
     count = instance.count(name)
@@ -119,7 +126,7 @@ def key_metadata(
 
 def _chosen(partitioner: KeyPartitioner, key: object, count: int) -> int:
     found = partitioner(None, key, None, count)
-    several = list(found) if isinstance(found, set | frozenset | list | tuple) else [found]
+    several = list(found) if isinstance(found, Iterable) and not isinstance(found, str | bytes) else [found]
     if len(several) != 1 or not isinstance(several[0], int) or not 0 <= several[0] < count:
         raise IllegalArgumentException(
             "The partitions returned by StreamPartitioner#partitions method when used for fetching KeyQueryMetadata "
@@ -155,8 +162,10 @@ def store_metadata(instance: Instance, name: str) -> list[StreamsMetadata]:
 
     Raises:
         UnknownStateStoreException: there is no such store.
+        StreamsNotStartedException, StreamsStoppedException: the application does not run.
     """
     instance.spec(name)
+    instance.check_running()
     return [each for each in all_metadata(instance) if name in each.state_store_names]
 
 

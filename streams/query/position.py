@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
+from streams.errors import IllegalArgumentException
 from streams.record import RecordMetadata, TopicPartition
+from streams.validation import check_partition, check_text, check_whole, shown
 
 Offsets = Mapping[str, Mapping[int, int]]
 
@@ -35,6 +37,9 @@ class Position:
 
     offsets: Offsets = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _check_offsets(self.offsets)
+
     @classmethod
     def empty_position(cls) -> Self:
         """Of nothing."""
@@ -43,6 +48,7 @@ class Position:
     @classmethod
     def from_map(cls, offsets: Offsets) -> Self:
         """By topic and partition."""
+        _check_offsets(offsets)
         return cls({topic: dict(rows) for topic, rows in offsets.items()})
 
     @classmethod
@@ -52,7 +58,15 @@ class Position:
 
     @classmethod
     def of_record(cls, sent: RecordMetadata) -> Self:
-        """Of a record that was sent: what a query must have seen to show it."""
+        """Of a record that was sent: what a query must have seen to show it.
+
+        Raises:
+            IllegalArgumentException: where it lies is not known, as with `acks=0`.
+        """
+        if not isinstance(sent, RecordMetadata):
+            raise IllegalArgumentException(
+                f"Invalid metadata of a record: {shown(sent)}. Give what a send came to, `producer.send(…).result()`."
+            )
         return cls.of(sent.topic, sent.partition, sent.offset)
 
     def with_component(self, topic: str, partition: int, offset: int) -> Position:
@@ -61,6 +75,7 @@ class Position:
 
     def merge(self, other: Position) -> Position:
         """What has seen both."""
+        _check_position(other)
         merged = {topic: dict(rows) for topic, rows in self.offsets.items()}
         for topic, rows in other.offsets.items():
             known = merged.setdefault(topic, {})
@@ -95,6 +110,27 @@ class Position:
         return None
 
 
+def _check_offsets(given: object) -> None:
+    for topic, rows in _mapping(given).items():
+        check_text(topic, "topic of a position")
+        for partition, offset in _mapping(rows).items():
+            check_partition(partition)
+            check_whole(offset, f"offset of {topic}-{partition}")
+
+
+def _mapping(given: object) -> Mapping[object, object]:
+    if isinstance(given, Mapping):
+        return given
+    raise IllegalArgumentException(
+        f"Invalid position: {shown(given)}. Give topics to partitions to offsets, as {{'orders': {{0: 41}}}}."
+    )
+
+
+def _check_position(given: object) -> None:
+    if not isinstance(given, Position):
+        raise IllegalArgumentException(f"Invalid position: {shown(given)}. Give one such as Position.of_record(sent).")
+
+
 def applied(positions: Mapping[TopicPartition, int]) -> Position:
     """The position of who goes on at these offsets."""
     found: dict[str, dict[int, int]] = {}
@@ -109,6 +145,9 @@ class PositionBound:
     """Where a store must be for a query to be answered (Java's `PositionBound`)."""
 
     position: Position = field(default_factory=Position)
+
+    def __post_init__(self) -> None:
+        _check_position(self.position)
 
     @classmethod
     def unbounded(cls) -> Self:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from statestore import api
-from streams.errors import RetryAfterException, StateStoreMigratedException
+from streams.errors import IllegalArgumentException, RetryAfterException, StateStoreMigratedException
 from streams.query.composite import MAX_TIME, Listed
 from streams.query.instance import ANSWER_MS, GLOBAL, Instance, Place
 from streams.query.position import Position, applied
@@ -26,11 +26,13 @@ from streams.query.requests import (
     VersionedKeyQuery,
     WindowKeyQuery,
     WindowRangeQuery,
+    present,
 )
 from streams.query.results import FailureReason, QueryResult, StateQueryResult
 from streams.record import ValueAndTimestamp, VersionedRecord, Window, Windowed
 from streams.state.iterators import KeyValueIterator, Lease
 from streams.state.local_store import LocalStore, Restoring
+from streams.validation import shown
 
 Row = TypeVar("Row")
 FOREVER = (1 << 63) - 1
@@ -45,11 +47,17 @@ def query(instance: Instance, request: StateQueryRequest, timeout_ms: float = AN
     """The results of all partitions that were asked.
 
     Raises:
+        NullPointerException, IllegalArgumentException: the request is none.
         UnknownStateStoreException: there is no store of that name.
         StreamsNotStartedException, StreamsStoppedException: the application does not run.
     """
-    instance.check_running()
+    if not isinstance(request, StateQueryRequest):
+        given = present(request, "request")
+        raise IllegalArgumentException(
+            f"Invalid request: {shown(given)}. Give StateQueryRequest.in_store(name).with_query(query)."
+        )
     instance.spec(request.store_name)
+    instance.check_running()
     level = request.isolation_level
     committed = instance.committed if level is None else level is IsolationLevel.READ_COMMITTED
     name = request.store_name

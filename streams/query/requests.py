@@ -11,7 +11,7 @@ from streams.durations import Instant
 from streams.errors import IllegalArgumentException, NullPointerException
 from streams.query.position import PositionBound
 from streams.type_variables import K
-from streams.validation import check_instant, shown
+from streams.validation import LARGEST, LARGEST_PARTITION, check_flag, check_instant, check_text, check_whole, shown
 
 R = TypeVar("R")
 
@@ -41,8 +41,27 @@ def present(value: R | None, what: str) -> R:
     return value
 
 
+def _check_order(given: object) -> None:
+    if not isinstance(given, Order):
+        raise IllegalArgumentException(f"Invalid order: {shown(given)}. Give one of {', '.join(map(str, Order))}.")
+
+
+def _check_ms(given: object, what: str) -> None:
+    check_whole(given, what, -LARGEST - 1)
+
+
+def store_name(given: object) -> str:
+    """The name of a store.
+
+    Raises:
+        NullPointerException: it is None.
+        IllegalArgumentException: it is no text.
+    """
+    return check_text(present(given, "storeName"), "name of a store")
+
+
 class Query:
-    """One of the queries of this module."""
+    """One of the queries of this module. What it is made of is checked when it is made."""
 
     __slots__ = ()
 
@@ -54,10 +73,14 @@ class KeyQuery(Query, Generic[K]):
     key: K
     cache_skipped: bool = False
 
+    def __post_init__(self) -> None:
+        present(self.key, "the key")
+        check_flag(self.cache_skipped, "cache_skipped")
+
     @classmethod
     def with_key(cls, key: K) -> Self:
         """Of this key."""
-        return cls(present(key, "the key"))
+        return cls(key)
 
     def skip_cache(self) -> Self:
         """Not what only the record cache knows. What is committed has left it, so that this changes a query of
@@ -72,10 +95,14 @@ class TimestampedKeyQuery(Query, Generic[K]):
     key: K
     cache_skipped: bool = False
 
+    def __post_init__(self) -> None:
+        present(self.key, "the key")
+        check_flag(self.cache_skipped, "cache_skipped")
+
     @classmethod
     def with_key(cls, key: K) -> Self:
         """Of this key."""
-        return cls(present(key, "the key"))
+        return cls(key)
 
     def skip_cache(self) -> Self:
         """See `KeyQuery.skip_cache`."""
@@ -89,6 +116,9 @@ class RangeQuery(Query, Generic[K]):
     lower: K | None = None
     upper: K | None = None
     order: Order = Order.ANY
+
+    def __post_init__(self) -> None:
+        _check_order(self.order)
 
     @classmethod
     def with_range(cls, lower: K | None, upper: K | None) -> Self:
@@ -131,10 +161,14 @@ class PrefixQuery(Query, Generic[K]):
     prefix: K
     order: Order = Order.ANY
 
+    def __post_init__(self) -> None:
+        present(self.prefix, "prefix")
+        _check_order(self.order)
+
     @classmethod
     def with_prefix(cls, prefix: K) -> Self:
         """Under the key's serde."""
-        return cls(present(prefix, "prefix"))
+        return cls(prefix)
 
     def with_descending_keys(self) -> Self:
         """From the last key to the first."""
@@ -148,10 +182,15 @@ class VersionedKeyQuery(Query, Generic[K]):
     key: K
     as_of_timestamp: int | None = None
 
+    def __post_init__(self) -> None:
+        present(self.key, "key")
+        if self.as_of_timestamp is not None:
+            _check_ms(self.as_of_timestamp, "asOf timestamp")
+
     @classmethod
     def with_key(cls, key: K) -> Self:
         """Of this key."""
-        return cls(present(key, "key"))
+        return cls(key)
 
     def as_of(self, timestamp: Instant) -> Self:
         """Valid then (ms, or an aware datetime)."""
@@ -167,10 +206,18 @@ class MultiVersionedKeyQuery(Query, Generic[K]):
     to_timestamp: int | None = None
     order: Order = Order.ANY
 
+    def __post_init__(self) -> None:
+        present(self.key, "key")
+        if self.from_timestamp is not None:
+            _check_ms(self.from_timestamp, "fromTime timestamp")
+        if self.to_timestamp is not None:
+            _check_ms(self.to_timestamp, "toTime timestamp")
+        _check_order(self.order)
+
     @classmethod
     def with_key(cls, key: K) -> Self:
         """Of this key."""
-        return cls(present(key, "key"))
+        return cls(key)
 
     def from_time(self, timestamp: Instant | None) -> Self:
         """Valid then or later."""
@@ -197,10 +244,15 @@ class WindowKeyQuery(Query, Generic[K]):
     time_from: int
     time_to: int
 
+    def __post_init__(self) -> None:
+        present(self.key, "key")
+        _check_ms(self.time_from, "timeFrom")
+        _check_ms(self.time_to, "timeTo")
+
     @classmethod
     def with_key_and_window_start_range(cls, key: K, time_from: Instant, time_to: Instant) -> Self:
         """Of this key, by the times at which windows start."""
-        return cls(present(key, "key"), check_instant(time_from, "timeFrom"), check_instant(time_to, "timeTo"))
+        return cls(key, check_instant(time_from, "timeFrom"), check_instant(time_to, "timeTo"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +262,14 @@ class WindowRangeQuery(Query, Generic[K]):
     key: K | None = None
     time_from: int | None = None
     time_to: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.key is not None and self.time_from is None and self.time_to is None:
+            return
+        if self.key is not None or self.time_from is None or self.time_to is None:
+            raise IllegalArgumentException("WindowRangeQuery takes a key alone, or both times alone.")
+        _check_ms(self.time_from, "timeFrom")
+        _check_ms(self.time_to, "timeTo")
 
     @classmethod
     def with_key(cls, key: K) -> Self:
@@ -242,18 +302,31 @@ class StateQueryRequest:
     """None: what `default.interactive.query.isolation.level` says."""
     execution_info_enabled: bool = False
 
+    def __post_init__(self) -> None:
+        store_name(self.store_name)
+        _check_query(self.query)
+        if self.partitions is not None:
+            object.__setattr__(self, "partitions", _partitions(self.partitions))
+        if not isinstance(self.position_bound, PositionBound):
+            raise IllegalArgumentException(
+                f"Invalid position bound: {shown(self.position_bound)}. Give PositionBound.at(position)."
+            )
+        check_flag(self.requires_active, "requires_active")
+        if self.isolation_level is not None and not isinstance(self.isolation_level, IsolationLevel):
+            raise IllegalArgumentException(
+                f"Invalid isolation level: {shown(self.isolation_level)}. "
+                f"Give one of {', '.join(map(str, IsolationLevel))}."
+            )
+        check_flag(self.execution_info_enabled, "execution_info_enabled")
+
     @classmethod
     def in_store(cls, name: str) -> InStore:
         """Of this store."""
-        return InStore(present(name, "storeName"))
+        return InStore(name)
 
     def with_partitions(self, partitions: Iterable[int]) -> Self:
         """Of these partitions; one that is not here is a failure in the result."""
-        wanted = frozenset(partitions)
-        wrong = [each for each in wanted if not isinstance(each, int) or each < 0]
-        if wrong:
-            raise IllegalArgumentException(f"Invalid partition: {shown(wrong[0])}. Give numbers from 0 on.")
-        return replace(self, partitions=wanted)
+        return replace(self, partitions=_partitions(partitions))
 
     def with_all_partitions(self) -> Self:
         """Of all partitions that are here."""
@@ -282,15 +355,27 @@ class InStore:
 
     name: str
 
+    def __post_init__(self) -> None:
+        store_name(self.name)
+
     def with_query(self, query: Query) -> StateQueryRequest:
         """This.
 
         Raises:
             IllegalArgumentException: it is no query.
         """
-        if not isinstance(query, Query):
-            raise IllegalArgumentException(f"Invalid query: {shown(query)}. Give one such as KeyQuery.with_key(key).")
         return StateQueryRequest(self.name, query)
+
+
+def _check_query(given: object) -> None:
+    if not isinstance(given, Query):
+        raise IllegalArgumentException(f"Invalid query: {shown(given)}. Give one such as KeyQuery.with_key(key).")
+
+
+def _partitions(given: object) -> frozenset[int]:
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes | bytearray):
+        return frozenset(check_whole(each, "partition", 0, LARGEST_PARTITION) for each in given)
+    raise IllegalArgumentException(f"Invalid partitions: {shown(given)}. Give several numbers from 0 on, as [0, 1].")
 
 
 def _when(timestamp: Instant | None, what: str) -> int | None:

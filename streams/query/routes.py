@@ -44,7 +44,7 @@ from streams.query.watch import Gone, Watch, changes, read_positions
 from streams.serdes.json import as_json
 from streams.state.local_store import LocalStore
 from streams.topology.store import StoreSpec
-from streams.validation import shown
+from streams.validation import number_of, shown
 
 log = logging.getLogger("streams.query.routes")
 
@@ -341,16 +341,17 @@ def explained(error: Exception, instance: Instance) -> Problem:
 def _whole(text: str | None, what: str) -> int | None:
     if text is None:
         return None
-    if not text.isdigit():
+    number = number_of(text)
+    if number is None:
         raise IllegalArgumentException(f"Invalid {what} {shown(text)}: give a whole number.")
-    return int(text)
+    return number
 
 
 def _milliseconds(text: str | None) -> int | None:
     """`500ms`, `2s` or a number of milliseconds."""
     if text is None:
         return None
-    found = re.fullmatch(r"(\d+)(ms|s|)", text)
+    found = re.fullmatch(r"([0-9]{1,15})(ms|s|)", text)
     if found is None:
         raise IllegalArgumentException(f"Invalid duration {shown(text)}. Give one such as 500ms or 2s.")
     return int(found[1]) * (1_000 if found[2] == "s" else 1)

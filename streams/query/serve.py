@@ -13,6 +13,7 @@ from streams.config.application import StreamsConfig
 from streams.errors import ConfigException
 from streams.http.address import bound, endpoint_of, is_wildcard, parsed
 from streams.query.instance import Instance
+from streams.validation import check_text
 
 if TYPE_CHECKING:
     from streams.http.server import HttpServer
@@ -37,7 +38,7 @@ def listens(http: str | socket, token: str) -> socket:
     if isinstance(http, socket):
         return http
     check_extra()
-    return bound(*parsed(http), token)
+    return bound(*parsed(check_text(http, "http")), token)
 
 
 def check_extra() -> None:

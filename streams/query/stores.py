@@ -10,11 +10,11 @@ from streams.errors import (
     IllegalArgumentException,
     InvalidStateStoreException,
     NotYetBuiltException,
-    NullPointerException,
 )
 from streams.operators.base import StoreAccess
 from streams.query import composite
 from streams.query.instance import ANSWER_MS, Instance
+from streams.query.requests import store_name
 from streams.state.iterators import Lease
 from streams.state.key_value_store import (
     ReadOnlyKeyValueStore,
@@ -29,7 +29,7 @@ from streams.state.window_store import (
 )
 from streams.topology.store import StoreKind, StoreSpec
 from streams.type_variables import KAny, VAny
-from streams.validation import shown
+from streams.validation import LARGEST_PARTITION, check_flag, check_whole, shown
 
 KEY_VALUE = frozenset({StoreKind.KEY_VALUE, StoreKind.TIMESTAMPED_KEY_VALUE, StoreKind.LRU})
 
@@ -85,11 +85,30 @@ class StoreQueryParameters:
     partition: int | None = None
     stale_stores_enabled: bool = False
 
+    def __post_init__(self) -> None:
+        store_name(self.store_name)
+        if self.queryable_store_type is not None:
+            kind_of(self.queryable_store_type)
+        if self.partition is not None:
+            check_whole(self.partition, "partition", 0, LARGEST_PARTITION)
+        check_flag(self.stale_stores_enabled, "stale_stores_enabled")
+
+    @classmethod
+    def of(cls, name: StoreQueryParameters | str, kind: type[StateStore] | None) -> StoreQueryParameters:
+        """What `store(name, kind)` asks for, or `store(parameters)`.
+
+        Raises:
+            NullPointerException, IllegalArgumentException: the name is none, or the kind.
+        """
+        if not isinstance(name, StoreQueryParameters):
+            return cls(name, kind)
+        if kind is not None:
+            raise IllegalArgumentException(f"StoreQueryParameters say the kind themselves; got {shown(kind)} beside.")
+        return name
+
     @classmethod
     def from_name_and_type(cls, name: str, kind: type[StateStore] | None) -> Self:
         """This store, as this kind."""
-        if name is None:
-            raise NullPointerException("storeName cannot be null")
         return cls(name, kind)
 
     def with_partition(self, partition: int) -> Self:
@@ -177,6 +196,19 @@ def natural(spec: StoreSpec) -> type[StateStore]:
     return [kind for kind, each in KINDS.items() if each.of(spec)][-1]
 
 
+def kind_of(given: object) -> type[StateStore]:
+    """The class that is meant by one such as `ReadOnlyKeyValueStore[str, int]`.
+
+    Raises:
+        IllegalArgumentException: it is no kind of store that is only read.
+    """
+    wanted = get_origin(given) or given
+    if isinstance(wanted, type) and wanted in KINDS:
+        return wanted
+    known = ", ".join(each.__name__ for each in KINDS)
+    raise IllegalArgumentException(f"Invalid kind of store: {shown(given)}. Queries read; give one of {known}.")
+
+
 def store_of(
     instance: Instance, parameters: StoreQueryParameters, committed: bool, timeout_ms: float = ANSWER_MS
 ) -> StateStore:
@@ -185,7 +217,6 @@ def store_of(
     Raises:
         UnknownStateStoreException: there is none of that name.
         InvalidStateStoreException: it is of another kind.
-        IllegalArgumentException: what was given is no kind.
         NotYetBuiltException: stale stores are asked for.
     """
     spec = instance.spec(parameters.store_name)
@@ -195,11 +226,8 @@ def store_of(
             "half. Leave it out."
         )
     given = parameters.queryable_store_type
-    wanted = natural(spec) if given is None else (get_origin(given) or given)
-    kind = KINDS.get(wanted) if isinstance(wanted, type) else None
-    if kind is None:
-        known = ", ".join(each.__name__ for each in KINDS)
-        raise IllegalArgumentException(f"Invalid kind of store: {shown(given)}. Queries read; give one of {known}.")
+    wanted = natural(spec) if given is None else kind_of(given)
+    kind = KINDS[wanted]
     if not kind.of(spec):
         raise InvalidStateStoreException(
             f"Cannot get state store {spec.name} because the queryable store type [{wanted.__name__}] does not accept "

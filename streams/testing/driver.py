@@ -272,8 +272,7 @@ class TopologyTestDriver:
 
     def store(self, name: StoreQueryParameters | str, kind: type[StateStore] | None = None) -> StateStore:
         """The store as `KafkaStreams.store` gives it: read only."""
-        parameters = name if isinstance(name, StoreQueryParameters) else StoreQueryParameters(name, kind)
-        return store_of(self._instance, parameters, True)
+        return store_of(self._instance, StoreQueryParameters.of(name, kind), True)
 
     def query(self, request: StateQueryRequest) -> StateQueryResult[object]:
         """As `KafkaStreams.query`: the driver has one partition of each store, 0."""

@@ -6,15 +6,42 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streams import KafkaStreams, Serdes, StreamsBuilder
+from streams import KafkaStreams, Materialized, Serdes, SessionWindows, Stores, StreamsBuilder, TimeWindows
+from streams.app import State
 from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord
-from streams.errors import IllegalStateException
+from streams.errors import (
+    IllegalArgumentException,
+    IllegalStateException,
+    NullPointerException,
+    UnknownStateStoreException,
+)
+from streams.query.metadata import HostInfo
+from streams.query.position import Position, PositionBound
+from streams.query.requests import (
+    KeyQuery,
+    MultiVersionedKeyQuery,
+    PrefixQuery,
+    Query,
+    RangeQuery,
+    StateQueryRequest,
+    TimestampedKeyQuery,
+    TimestampedRangeQuery,
+    VersionedKeyQuery,
+    WindowKeyQuery,
+    WindowRangeQuery,
+)
+from streams.query.stores import StoreQueryParameters
 from streams.record import TopicPartition
+from streams.state.key_value_store import ReadOnlyKeyValueStore, ReadOnlyVersionedKeyValueStore
+from streams.state.window_store import ReadOnlySessionStore, ReadOnlyWindowStore
 from streams.testing import TestRecord, TopologyTestDriver
 from tests.wrong import VALUES, faults, refusal
 
@@ -267,24 +294,222 @@ def test_a_driver_takes_a_topology_and_settings() -> None:
     assert faults([("TopologyTestDriver(config)", lambda x: TopologyTestDriver(builder.build(), x).close())]) == []
 
 
-def test_an_application() -> None:
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, Any]:
+    return {
+        "application.id": "every",
+        "bootstrap.servers": f"memory://every-{next(_numbers)}",
+        "state.dir": str(tmp_path),
+    }
+
+
+def tables() -> StreamsBuilder:
+    """A store of each kind."""
     builder = StreamsBuilder()
-    builder.stream("in").to("out")
-    config = {"application.id": "every", "bootstrap.servers": "memory://every"}
-    with KafkaStreams(builder, config) as app:
-        calls: Calls = [
-            ("KafkaStreams(topology)", lambda x: KafkaStreams(x, config)),
-            ("KafkaStreams(config)", lambda x: KafkaStreams(builder, x)),
-            ("KafkaStreams(a setting)", lambda x: KafkaStreams(builder, config, state_dir=x)),
-            ("set_state_listener", app.set_state_listener),
-            ("set_uncaught_exception_handler", app.set_uncaught_exception_handler),
-            ("set_global_state_restore_listener", app.set_global_state_restore_listener),
-            ("set_standby_update_listener", app.set_standby_update_listener),
-            ("store", app.store),
-            ("query", app.query),
-            ("remove_stream_thread", app.remove_stream_thread),
-        ]
-        assert faults(calls) == []
-    assert (
-        faults([("wait", app.wait), ("wait_until_running", app.wait_until_running), ("close", app.close)], QUICK) == []
-    )
+    grouped = builder.stream("in", key_serde=TEXT, value_serde=TEXT).group_by_key(key_serde=TEXT, value_serde=TEXT)
+    grouped.count(store="counts")
+    grouped.windowed_by(TimeWindows.of_size_with_no_grace(1_000)).count(store="windows")
+    grouped.windowed_by(SessionWindows.of_inactivity_gap_with_no_grace(1_000)).count(store="sessions")
+    versions = Stores.persistent_versioned_key_value_store("versions", 10_000)
+    builder.table("rows", Materialized.as_(versions), key_serde=TEXT, value_serde=TEXT)
+    return builder
+
+
+@contextmanager
+def running(settings: dict[str, Any]) -> Iterator[KafkaStreams]:
+    with Admin(bootstrap_servers=settings["bootstrap.servers"]) as admin:
+        admin.create_topic("in", 2)
+        admin.create_topic("rows", 2)
+    with KafkaStreams(tables(), settings) as app:
+        assert app.wait_until_running(60_000)
+        yield app
+
+
+def of_application(app: KafkaStreams, settings: dict[str, Any]) -> Calls:
+    return [
+        ("KafkaStreams(topology)", lambda x: KafkaStreams(x, settings)),
+        ("KafkaStreams(config)", lambda x: KafkaStreams(tables(), x)),
+        ("KafkaStreams(a setting)", lambda x: KafkaStreams(tables(), settings, state_dir=x)),
+        ("KafkaStreams(http)", lambda x: KafkaStreams(tables(), settings, http=x)),
+        ("set_state_listener", app.set_state_listener),
+        ("set_uncaught_exception_handler", app.set_uncaught_exception_handler),
+        ("set_global_state_restore_listener", app.set_global_state_restore_listener),
+        ("set_standby_update_listener", app.set_standby_update_listener),
+        ("remove_stream_thread", app.remove_stream_thread),
+    ]
+
+
+def test_an_application(settings: dict[str, Any]) -> None:
+    assert faults(of_application(KafkaStreams(tables(), settings), settings)) == []
+    with running(settings) as app:
+        assert faults(of_application(app, settings)) == []
+    last: Calls = [("wait", app.wait), ("wait_until_running", app.wait_until_running), ("close", app.close)]
+    assert faults(last, QUICK) == []
+
+
+STORES = ("counts", "windows", "sessions", "versions")
+POSITION = Position.of("in", 0, 1)
+QUERIES: list[tuple[str, Callable[[Any], Query]]] = [
+    ("KeyQuery(key)", KeyQuery),
+    ("KeyQuery(cache_skipped)", lambda x: KeyQuery("k", x)),
+    ("KeyQuery.with_key", KeyQuery.with_key),
+    ("TimestampedKeyQuery(key)", TimestampedKeyQuery),
+    ("TimestampedKeyQuery.with_key", TimestampedKeyQuery.with_key),
+    ("RangeQuery(lower)", RangeQuery),
+    ("RangeQuery(upper)", lambda x: RangeQuery(None, x)),
+    ("RangeQuery(order)", lambda x: RangeQuery(None, None, x)),
+    ("RangeQuery.with_range", lambda x: RangeQuery.with_range(x, x)),
+    ("RangeQuery.with_lower_bound", RangeQuery.with_lower_bound),
+    ("TimestampedRangeQuery.with_upper_bound", TimestampedRangeQuery.with_upper_bound),
+    ("PrefixQuery(prefix)", PrefixQuery),
+    ("PrefixQuery(order)", lambda x: PrefixQuery("k", x)),
+    ("PrefixQuery.with_prefix", PrefixQuery.with_prefix),
+    ("VersionedKeyQuery(key)", VersionedKeyQuery),
+    ("VersionedKeyQuery(as_of_timestamp)", lambda x: VersionedKeyQuery("k", x)),
+    ("VersionedKeyQuery.as_of", lambda x: VersionedKeyQuery.with_key("k").as_of(x)),
+    ("MultiVersionedKeyQuery(key)", MultiVersionedKeyQuery),
+    ("MultiVersionedKeyQuery(from_timestamp)", lambda x: MultiVersionedKeyQuery("k", x)),
+    ("MultiVersionedKeyQuery(to_timestamp)", lambda x: MultiVersionedKeyQuery("k", None, x)),
+    ("MultiVersionedKeyQuery(order)", lambda x: MultiVersionedKeyQuery("k", None, None, x)),
+    ("MultiVersionedKeyQuery.from_time", lambda x: MultiVersionedKeyQuery.with_key("k").from_time(x)),
+    ("MultiVersionedKeyQuery.to_time", lambda x: MultiVersionedKeyQuery.with_key("k").to_time(x)),
+    ("WindowKeyQuery(key)", lambda x: WindowKeyQuery(x, 0, 1)),
+    ("WindowKeyQuery(time_from)", lambda x: WindowKeyQuery("k", x, 1)),
+    ("WindowKeyQuery(time_to)", lambda x: WindowKeyQuery("k", 0, x)),
+    ("with_key_and_window_start_range(key)", lambda x: WindowKeyQuery.with_key_and_window_start_range(x, 0, 1)),
+    ("with_key_and_window_start_range(from)", lambda x: WindowKeyQuery.with_key_and_window_start_range("k", x, 1)),
+    ("WindowRangeQuery(key)", WindowRangeQuery),
+    ("WindowRangeQuery(time_from)", lambda x: WindowRangeQuery(None, x, 1)),
+    ("WindowRangeQuery(time_from alone)", lambda x: WindowRangeQuery(None, x)),
+    ("WindowRangeQuery(key and time)", lambda x: WindowRangeQuery(x, 0, 1)),
+    ("WindowRangeQuery.with_key", WindowRangeQuery.with_key),
+    ("WindowRangeQuery.with_window_start_range", lambda x: WindowRangeQuery.with_window_start_range(0, x)),
+    ("with_query", lambda x: x),
+]
+ONE = StateQueryRequest.in_store("counts").with_query(KeyQuery.with_key("k"))
+REQUESTS: list[tuple[str, Callable[[Any], StateQueryRequest]]] = [
+    ("in_store", lambda x: StateQueryRequest.in_store(x).with_query(KeyQuery("k"))),
+    ("StateQueryRequest(store_name)", lambda x: StateQueryRequest(x, KeyQuery("k"))),
+    ("StateQueryRequest(query)", lambda x: StateQueryRequest("counts", x)),
+    ("StateQueryRequest(partitions)", lambda x: replace(ONE, partitions=x)),
+    ("StateQueryRequest(position_bound)", lambda x: replace(ONE, position_bound=x)),
+    ("StateQueryRequest(requires_active)", lambda x: replace(ONE, requires_active=x)),
+    ("StateQueryRequest(isolation_level)", lambda x: replace(ONE, isolation_level=x)),
+    ("StateQueryRequest(execution_info_enabled)", lambda x: replace(ONE, execution_info_enabled=x)),
+    ("with_partitions", ONE.with_partitions),
+    ("with_partitions(one)", lambda x: ONE.with_partitions([x])),
+    ("with_position_bound", ONE.with_position_bound),
+    ("with_isolation_level", ONE.with_isolation_level),
+    ("PositionBound.at", lambda x: ONE.with_position_bound(PositionBound.at(x))),
+    ("Position", lambda x: ONE.with_position_bound(PositionBound.at(Position(x)))),
+    ("Position.from_map", lambda x: ONE.with_position_bound(PositionBound.at(Position.from_map(x)))),
+    ("Position.of(topic)", lambda x: ONE.with_position_bound(PositionBound.at(Position.of(hashed(x), 0, 1)))),
+    ("Position.of(partition)", lambda x: ONE.with_position_bound(PositionBound.at(Position.of("in", hashed(x), 1)))),
+    ("Position.of(offset)", lambda x: ONE.with_position_bound(PositionBound.at(Position.of("in", 0, x)))),
+    ("Position.of_record", lambda x: ONE.with_position_bound(PositionBound.at(Position.of_record(x)))),
+    ("Position.merge", lambda x: ONE.with_position_bound(PositionBound.at(POSITION.merge(x)))),
+    ("query", lambda x: x),
+]
+
+
+def of_questions(asked: Any) -> Calls:
+    """All that an application is asked, and so the test driver."""
+
+    def ask(store: str, made: Callable[[Any], Query]) -> Callable[[Any], object]:
+        return lambda x: asked.query(StateQueryRequest.in_store(store).with_query(made(x)))
+
+    def send(made: Callable[[Any], StateQueryRequest]) -> Callable[[Any], object]:
+        return lambda x: asked.query(made(x))
+
+    return [
+        *((f"{name} of {store}", ask(store, made)) for name, made in QUERIES for store in STORES),
+        *((name, send(made)) for name, made in REQUESTS),
+        ("store", asked.store),
+        ("store(kind)", lambda x: asked.store("counts", x)),
+        ("store(parameters, kind)", lambda x: asked.store(StoreQueryParameters("counts"), x)),
+        ("StoreQueryParameters(store_name)", lambda x: asked.store(StoreQueryParameters(x))),
+        ("StoreQueryParameters(queryable_store_type)", lambda x: asked.store(StoreQueryParameters("counts", x))),
+        ("StoreQueryParameters(partition)", lambda x: asked.store(StoreQueryParameters("counts", None, x))),
+        ("StoreQueryParameters(stale_stores)", lambda x: asked.store(StoreQueryParameters("counts", None, None, x))),
+        ("from_name_and_type(name)", lambda x: asked.store(StoreQueryParameters.from_name_and_type(x, None))),
+        ("with_partition", lambda x: asked.store(StoreQueryParameters("counts").with_partition(x))),
+        ("HostInfo.build_from_endpoint", HostInfo.build_from_endpoint),
+    ]
+
+
+def of_metadata(app: KafkaStreams) -> Calls:
+    return [
+        ("query_metadata_for_key(store)", lambda x: app.query_metadata_for_key(x, "k")),
+        ("query_metadata_for_key(key)", lambda x: app.query_metadata_for_key("counts", x)),
+        # what `int` takes cannot be read: it fails when it is called
+        ("query_metadata_for_key(how)", lambda x: x is int or app.query_metadata_for_key("counts", "k", x)),
+        ("streams_metadata_for_store", app.streams_metadata_for_store),
+    ]
+
+
+def of_stores(asked: Any) -> Calls:
+    """The read-only stores themselves."""
+    counts = asked.store("counts", ReadOnlyKeyValueStore[Any, Any])
+    windows = asked.store("windows", ReadOnlyWindowStore[Any, Any])
+    sessions = asked.store("sessions", ReadOnlySessionStore[Any, Any])
+    versions = asked.store("versions", ReadOnlyVersionedKeyValueStore[Any, Any])
+    return [
+        ("get", counts.get),
+        ("range(low)", lambda x: counts.range(x, None)),
+        ("range(high)", lambda x: counts.reverse_range(None, x)),
+        ("prefix_scan", counts.prefix_scan),
+        ("prefix_scan(serde)", lambda x: counts.prefix_scan("k", x)),
+        ("windows.fetch(key)", lambda x: windows.fetch(x, 0)),
+        ("windows.fetch(time)", lambda x: windows.fetch("k", x)),
+        ("windows.fetch(time_from)", lambda x: windows.fetch("k", x, 1)),
+        ("windows.fetch(key_from)", lambda x: windows.fetch(x, None, 0, 1)),
+        ("windows.backward_fetch(time_to)", lambda x: windows.backward_fetch("k", 0, x)),
+        ("windows.fetch_all", lambda x: windows.fetch_all(x, 1)),
+        ("sessions.fetch", sessions.fetch),
+        ("sessions.fetch_session(key)", lambda x: sessions.fetch_session(x, 0, 1)),
+        ("sessions.fetch_session(start)", lambda x: sessions.fetch_session("k", x, 1)),
+        ("sessions.find_sessions(key)", lambda x: sessions.find_sessions(x, 0, 1)),
+        ("sessions.find_sessions(time)", lambda x: sessions.find_sessions("k", x, 1)),
+        ("versions.get", versions.get),
+        ("versions.get(as_of)", lambda x: versions.get("k", x)),
+    ]
+
+
+def test_questions_to_an_application(settings: dict[str, Any]) -> None:
+    """What is wrong is said whether it runs or not."""
+    app = KafkaStreams(tables(), settings)
+    assert faults(of_questions(app) + of_metadata(app)) == []
+    with running(settings) as app:
+        stores = of_stores(app)
+        assert faults(of_questions(app) + of_metadata(app) + stores) == []
+        assert app.state is State.RUNNING
+    assert faults(of_questions(app) + of_metadata(app) + stores) == []
+
+
+def test_questions_to_the_test_driver() -> None:
+    with TopologyTestDriver(tables().build()) as driver:
+        stores = of_stores(driver)
+        assert faults(of_questions(driver) + stores) == []
+    assert faults(of_questions(driver) + stores) == []
+
+
+def test_a_wrong_question_is_told_whether_it_runs_or_not(settings: dict[str, Any]) -> None:
+    def check(app: Any) -> None:
+        for wrong in ("", 1, b"x", KeyQuery("k")):
+            with pytest.raises(IllegalArgumentException, match=r"Invalid request: .* StateQueryRequest\.in_store"):
+                app.query(wrong)
+        for call in (app.query, app.store, app.streams_metadata_for_store, KeyQuery, StateQueryRequest.in_store):
+            with pytest.raises(NullPointerException):
+                call(None)
+        with pytest.raises(IllegalArgumentException, match="Queries read; give one of ReadOnlyKeyValueStore"):
+            app.store("counts", int)
+        for ask in (app.streams_metadata_for_store, lambda x: app.query_metadata_for_key(x, "k")):
+            with pytest.raises(UnknownStateStoreException, match="There are: counts"):
+                ask("count")
+        with pytest.raises(IllegalArgumentException, match="takes a function, got 5"):
+            app.query_metadata_for_key("counts", "k", 5)
+
+    check(KafkaStreams(tables(), settings))
+    with running(settings) as app:
+        check(app)
+    check(app)
