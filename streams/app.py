@@ -44,6 +44,7 @@ from streams.query.metadata import (
     partition_lags,
     store_metadata,
 )
+from streams.query.notebook import stores_table
 from streams.query.queries import query
 from streams.query.requests import StateQueryRequest
 from streams.query.results import StateQueryResult
@@ -675,6 +676,21 @@ class KafkaStreams:
         assert self._door is not None
         with closing(self._door.admin()) as admin:
             return partition_lags(self._instance, admin)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how it is, its stores here, and how far they are behind their changelogs."""
+        summary, lags, note = self.summary(), dict[str, dict[int, LagInfo]](), self._troubles.text
+        if self.state.is_running_or_rebalancing:
+            try:
+                lags = self.all_local_store_partition_lags()
+            except KafkaException as error:  # it is ending, or the engine is away: the table is shown all the same
+                note = note or f"{type(error).__name__}: {error}"
+        tasks = len(self.tasks())
+        title = (
+            f"Application {self.application_id}: {summary.state}, {tasks} task{'s' * (tasks != 1)}, "
+            f"{summary.records:,} records processed, lag {summary.lag:,}"
+        )
+        return stores_table(title, self._instance, lags, note)
 
     def _shown_state(self) -> dict[str, object]:
         """What `/state` shows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from streams.errors import IllegalArgumentException
@@ -79,3 +80,28 @@ def iso(ms: int) -> str:
         seconds = f"{rest // 1000}" + (f".{rest % 1000:03d}".rstrip("0") if rest % 1000 else "")
         text += f"{sign}{seconds}S"
     return text
+
+
+_iso = re.compile(
+    r"([-+]?)P(?!$)(?:([-+]?\d+)D)?(?:T(?!$)(?:([-+]?\d+)H)?(?:([-+]?\d+)M)?(?:([-+]?\d+(?:\.\d{0,9})?)S)?)?",
+    re.IGNORECASE | re.ASCII,
+).fullmatch
+
+
+def from_iso(text: str, name: str) -> int:
+    """The milliseconds of a duration as Java's `Duration.parse` reads it: `P7D`, `PT1H30M`, `PT0.5S`.
+
+    Raises:
+        IllegalArgumentException: it is of no such form.
+    """
+    match = _iso(text.strip())
+    if match is None:
+        raise IllegalArgumentException(
+            f"Invalid value for {name}: {text!r} is no duration of the form PnDTnHnMnS, such as P7D or PT1H30M."
+        )
+    sign, days, hours, minutes, seconds = match.groups(default="0")
+    whole = (int(days) * 24 + int(hours)) * 60 + int(minutes)
+    try:
+        return duration_ms((whole * 60_000 + round(float(seconds) * 1000)) * (-1 if sign == "-" else 1), name)
+    except OverflowError:
+        raise IllegalArgumentException(f"Invalid value for {name}: {text!r} is too long.") from None

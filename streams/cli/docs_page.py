@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from streams.cli.main import NOT_BUILT, cli
+from streams.cli.main import cli
 from streams.cli.options import SERDES
 
 _HEAD = """# The command line
@@ -17,7 +17,7 @@ _HEAD = """# The command line
 `run` is the default command. The others look after the log: make topics, send and print records, show groups and
 topologies. Without `--bootstrap-servers` all of them work on the engine in `.streams` of the working directory, or the
 nearest one above it; the environment variable `STREAMS_APP_BOOTSTRAP_SERVERS` says another. `--json` prints for
-programs what is a table for people.
+programs what is a table for people. [reset.md](reset.md) tells of `reset`, `groups reset-offsets` and `config`.
 
 ```console
 $ streams-app topics create words --partitions 4 --config retention.ms=86400000
@@ -74,9 +74,7 @@ def page() -> str:
         "of keys by `--key-serde`, of values by `--value-serde`. Text is the default.\n[serdes.md](serdes.md) says "
         "what they write.\n"
     )
-    later = "\n".join(f"| `{name}` | {instead} |" for name, instead in NOT_BUILT.items())
-    not_built = f"## Commands that come later\n\n| | Meanwhile |\n|---|---|\n{later}\n"
-    return "\n".join((_HEAD, serdes, *_sections(cli, click.Context(cli, info_name="streams-app")), not_built, _BROKER))
+    return "\n".join((_HEAD, serdes, *_sections(cli, click.Context(cli, info_name="streams-app")), _BROKER))
 
 
 def _sections(group: click.Group, context: click.Context) -> Iterator[str]:
@@ -106,9 +104,13 @@ def _help(command: click.Command) -> str:
 def _rows(parameter: click.Parameter, context: click.Context) -> Iterator[str]:
     if isinstance(parameter, click.Option) and not parameter.hidden:
         takes = "" if parameter.is_flag else f" {parameter.make_metavar(context).replace('|', ', ')}"
-        spelled = ", ".join(f"`{spelling}`" for spelling in sorted(parameter.opts, key=len, reverse=True))
+        spelled = ", ".join(f"`{spelling}`" for spelling in _spellings(parameter))
         default = f"`{parameter.default}`" if isinstance(parameter.default, str | int) and takes else ""
         yield f"| {spelled}{takes} | {parameter.help or ''} | {default} |"
+
+
+def _spellings(option: click.Option) -> list[str]:
+    return [*sorted(option.opts, key=len, reverse=True), *option.secondary_opts]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import TextIO
 
 import click
 
-from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Refused
+from streams.cli.failure import FAILED, INTERRUPTED, STOPPED
 
 COMMANDS = {
     "run": "Run a topology script (the default command).",
@@ -21,7 +21,9 @@ COMMANDS = {
     "topics": "Make, list, describe, change and delete topics.",
     "produce": "Send lines as records.",
     "consume": "Print the records of a topic.",
-    "groups": "List and describe groups, with lag.",
+    "groups": "List, describe, reset and delete groups, with lag.",
+    "reset": "Let an application begin anew: positions, internal topics, local state.",
+    "config": "Show what is set for an application, and where.",
     "state": "Show a running application: instances, tasks, stores, restores.",
     "query": "Ask a store of a running application.",
     "transactions": "List and describe transactions, and end one that hangs.",
@@ -31,14 +33,6 @@ COMMANDS = {
 needs."""
 
 
-NOT_BUILT = {
-    "reset": "To begin anew, stop all instances; then `streams-app groups delete APPLICATION_ID`, delete its internal "
-    "topics (`streams-app topics list` shows them) and its directory of the state.",
-    "config": "docs/settings.md has all settings; one that is wrong is named when the application starts.",
-}
-"""Commands that are known and come later, and what to do meanwhile."""
-
-
 class Commands(click.Group):
     """click asks for a class where commands are to be found by name."""
 
@@ -46,8 +40,6 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in NOT_BUILT and not ctx.resilient_parsing:
-            raise Refused(f"The command {cmd_name!r} is not built yet. {NOT_BUILT[cmd_name]}")
         if cmd_name not in COMMANDS:
             near = get_close_matches(cmd_name, COMMANDS, 1)
             if near and not ctx.resilient_parsing:
@@ -79,7 +71,7 @@ def cli() -> None: ...
 def arguments_of(given: Sequence[str]) -> list[str]:
     """The arguments with the default command put in where none is named."""
     first = given[0] if given else "--help"
-    known = first in COMMANDS or first in NOT_BUILT or first in ("-h", "--help", "--version")
+    known = first in COMMANDS or first in ("-h", "--help", "--version")
     return list(given or ["--help"]) if known or misspelt(first) else ["run", *given]
 
 

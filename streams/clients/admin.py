@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from types import TracebackType
 
 from streams.clients.api import Admin as EngineAdmin
 from streams.clients.api import (
     Door,
+    GroupDescription,
     GroupListing,
     Isolation,
     MemberDescription,
@@ -20,17 +23,30 @@ from streams.clients.api import (
 )
 from streams.clients.assignors import read_assignment
 from streams.clients.connect import connect
+from streams.clients.offset_targets import (
+    Target,
+    at_offset,
+    at_time,
+    committed_by,
+    earliest,
+    latest,
+    moves,
+    shifted,
+)
 from streams.clients.settings import admin_settings
 from streams.clients.status import MemberStatus, dropped_of, read_status
 from streams.durations import Instant
 from streams.errors import (
     ConfigException,
+    GroupIdNotFoundException,
     GroupNotEmptyException,
     IllegalArgumentException,
     IllegalStateException,
     InvalidPartitionsException,
+    NotYetBuiltException,
     SerializationException,
 )
+from streams.html_table import html_table
 from streams.names import check_group, check_topic
 from streams.record import TopicPartition
 from streams.spelling import corrects_names
@@ -102,6 +118,19 @@ class ConsumerGroupDescription:
     def lag(self) -> int:
         """The lag of all partitions together."""
         return sum(row.lag or 0 for row in self.partitions)
+
+    def _repr_html_(self) -> str:
+        """The lag of each partition, as a notebook shows it."""
+        members = f"{len(self.members)} member{'s' * (len(self.members) != 1)}"
+        rows = [
+            [*row.partition, row.committed, row.end, row.lag, row.member and row.member.client_id]
+            for row in self.partitions
+        ]
+        return html_table(
+            f"Group {self.group}: {self.state}, {members}, lag {self.lag}",
+            ("Topic", "Partition", "Committed", "End", "Lag", "Member"),
+            rows,
+        )
 
 
 @corrects_names
@@ -305,27 +334,53 @@ class Admin:
         Raises:
             GroupIdNotFoundException: there is no such group.
         """
-        found = self._open().describe_group(check_group(group))
-        members = tuple(_member(member) for member in found.members)
-        owners = {partition: member for member in members for partition in member.partitions}
-        wanted = sorted(owners.keys() | found.offsets.keys())
-        topics = self._open().describe_topics({partition.topic for partition in wanted})
+        return self._described([self._open().describe_group(check_group(group))])[0]
+
+    def describe_groups(self, groups: Iterable[str]) -> dict[str, ConsumerGroupDescription]:
+        """Groups by name, each as `describe_group` has it. One that does not exist is absent, and so is one of a
+        rebalance protocol that is not built yet.
+
+        Args:
+            groups: names.
+        """
+        found = []
+        for group in dict.fromkeys(texts(groups, "groups")):
+            with suppress(GroupIdNotFoundException, NotYetBuiltException):
+                found.append(self._open().describe_group(check_group(group)))
+        return {each.group: each for each in self._described(found)}
+
+    def _described(self, groups: Sequence[GroupDescription]) -> list[ConsumerGroupDescription]:
+        """The groups with their lag; the engine is asked for the ends of all of them at once."""
+        members = [tuple(_member(member) for member in found.members) for found in groups]
+        owners = [{partition: member for member in each for partition in member.partitions} for each in members]
+        wanted = [sorted(owned.keys() | found.offsets.keys()) for owned, found in zip(owners, groups, strict=True)]
+        every = set(chain.from_iterable(wanted))
+        topics = self._open().describe_topics({partition.topic for partition in every})
         there = [
-            each for each in wanted if each.topic in topics and each.partition < topics[each.topic].partitions
+            each for each in sorted(every) if each.topic in topics and each.partition < topics[each.topic].partitions
         ]
         ends = self._open().end_offsets(there, Isolation.READ_UNCOMMITTED)
-        statuses = [read_status(data) for data in (*(member.status for member in found.members), *found.departed)]
-        known = [status for status in statuses if status is not None]
-        return ConsumerGroupDescription(
-            group,
-            found.state,
-            found.protocol,
-            found.generation,
-            self._door.address,
-            members,
-            tuple(_lag(each, found.offsets.get(each), ends[each], owners.get(each)) for each in there),
-            dropped_of(known) if known else None,
-        )
+        described = []
+        for found, own, owned, partitions in zip(groups, members, owners, wanted, strict=True):
+            statuses = [read_status(data) for data in (*(member.status for member in found.members), *found.departed)]
+            known = [status for status in statuses if status is not None]
+            described.append(
+                ConsumerGroupDescription(
+                    found.group,
+                    found.state,
+                    found.protocol,
+                    found.generation,
+                    self._door.address,
+                    own,
+                    tuple(
+                        _lag(each, found.offsets.get(each), ends[each], owned.get(each))
+                        for each in partitions
+                        if each in ends
+                    ),
+                    dropped_of(known) if known else None,
+                )
+            )
+        return described
 
     def reset_offsets(
         self,
@@ -372,20 +427,19 @@ class Admin:
         time = 0 if to_datetime is None else check_timestamp(to_datetime, "to_datetime")
         check_group(group)
         partitions = self._partitions(topics)
-        first = self._open().beginning_offsets(partitions)
-        ends = self._open().end_offsets(partitions, Isolation.READ_UNCOMMITTED)
+        target: Target
         if to_earliest:
-            targets = first
+            target = earliest
         elif to_latest:
-            targets = ends
+            target = latest
         elif to_offset is not None:
-            targets = dict.fromkeys(partitions, offset)
+            target = at_offset(offset)
         elif to_datetime is not None:
-            found = self._open().offsets_for_times(dict.fromkeys(partitions, time))
-            targets = {each: ends[each] if row is None else row.offset for each, row in found.items()}
+            target = at_time(time)
         else:
-            targets = self._shifted(group, partitions, shift)
-        offsets = {each: min(max(target, first[each]), ends[each]) for each, target in targets.items()}
+            target = shifted(shift)
+        committed = committed_by(self._open(), group) if shift_by is not None else {}
+        offsets = {each.partition: each.after for each in moves(self._open(), group, partitions, committed, target)}
         self._check_empty(group)
         self._open().alter_group_offsets(group, {each: Position(offset) for each, offset in offsets.items()})
         return offsets
@@ -444,15 +498,6 @@ class Admin:
             count = found[name].partitions if name in found else 1
             single += [TopicPartition(name, number) for number in range(count)]
         return single
-
-    def _shifted(self, group: str, partitions: list[TopicPartition], by: int) -> dict[TopicPartition, int]:
-        committed = self._open().describe_group(group).offsets
-        without = [str(each) for each in partitions if each not in committed]
-        if without:
-            raise IllegalArgumentException(
-                f"Group {group!r} has committed nothing for {', '.join(without)}, so there is nothing to shift."
-            )
-        return {each: committed[each].offset + by for each in partitions}
 
     def _check_empty(self, group: str) -> None:
         listed = {row.group: row.state for row in self._open().list_groups()}

@@ -1,4 +1,4 @@
-"""Members of a client that is known to be dead, put out of their group at once.
+"""Members that are known to be dead, put out of their group at once.
 
 Kafka does not look at connections: whoever died is waited for until its session has run out. A coordinator does not ask
 who says that a member leaves, so who knows of a death may say it in the dead one's name.
@@ -6,9 +6,10 @@ who says that a member leaves, so who knows of a death may say it in the dead on
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 
-from streams.clients.api import Door, LeaveGroup
+from streams.clients.api import Door, LeaveGroup, MemberDescription
 from streams.errors import GroupIdNotFoundException, TimeoutException, UnknownMemberIdException
 
 WAIT_MS = 5_000
@@ -34,10 +35,23 @@ def evict(door: Door, group: str, client_id: str) -> int:
         except GroupIdNotFoundException:
             return 0
     gone = [each for each in members if each.client_id == client_id and each.instance_id is None]
-    if not gone:
-        return 0
+    put_out(door, group, gone)
+    return len(gone)
+
+
+def put_out(door: Door, group: str, members: Iterable[MemberDescription]) -> None:
+    """Puts members out of a group. Who lives joins it again.
+
+    Args:
+        door: to the engine of the group.
+        group: its id.
+        members: as it describes them; static ones lose their place too.
+    Raises:
+        KafkaException: the group refuses.
+        TimeoutException: no answer in time.
+    """
     with closing(door.link()) as link:
-        left = {link.send(LeaveGroup(group, member.member_id, None)) for member in gone}
+        left = {link.send(LeaveGroup(group, member.member_id, member.instance_id)) for member in members}
         deadline = door.world.monotonic_ms() + WAIT_MS
         while left:
             wait_ms = int(deadline - door.world.monotonic_ms())
@@ -47,4 +61,3 @@ def evict(door: Door, group: str, client_id: str) -> int:
                 left.discard(ticket)
                 if reply.error is not None and not isinstance(reply.error, UnknownMemberIdException):
                     raise reply.error
-    return len(gone)

@@ -9,7 +9,7 @@ from typing import Any
 from streams.config.clients import ADMIN, CONSUMER, PREFIXES, PRODUCER, is_bundled
 from streams.config.derived import admin_settings, check_exactly_once, consumer_settings, producer_settings
 from streams.config.streams import EXACTLY_ONCE_V2, SETTINGS, optimizations
-from streams.config.table import Setting, invalid, named, text_of, unknown
+from streams.config.table import Setting, invalid, is_secret, named, text_of, unknown
 from streams.errors import ConfigException, NotYetBuiltException
 from streams.serdes.base import Serde
 from streams.serdes.choose import default_serde
@@ -186,11 +186,7 @@ class StreamsConfig(Mapping[str, object]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        secret = ("password", "secret", "jaas", "passphrase", "ssl.keystore.key")
-        shown = {
-            name: "[hidden]" if any(word in name for word in secret) else value
-            for name, value in self._originals.items()
-        }
+        shown = {name: "[hidden]" if is_secret(name) else value for name, value in self._originals.items()}
         return f"StreamsConfig({shown})"
 
     @property

@@ -36,6 +36,8 @@ from streams.config.without_effect import why_without_effect
 from streams.errors import ConfigException
 
 ENVIRONMENT_PREFIX = "STREAMS_APP_"
+NO_SETTINGS = frozenset({"STREAMS_APP_HTTP_TOKEN"})
+"""Variables with the prefix that are no settings."""
 
 log = logging.getLogger("streams.config")
 
@@ -79,16 +81,23 @@ def from_environment(environment: Mapping[str, str] | None = None, besides: Iter
 
     Args:
         environment: the process's, if it is not given.
-        besides: variables with the prefix that are no settings.
+        besides: more variables with the prefix that are no settings.
     Raises:
         ConfigException: a variable with the prefix names no setting.
     """
-    found: dict[str, object] = {}
-    given = os.environ if environment is None else environment
-    for variable, value in given.items():
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in set(besides):
-            found[_setting_of(variable)] = value
-    return found
+    return {name: value for name, (value, _) in of_environment(environment, besides).items()}
+
+
+def of_environment(
+    environment: Mapping[str, str] | None = None, besides: Iterable[str] = ()
+) -> dict[str, tuple[object, str]]:
+    """As `from_environment`: each setting's value, and its variable."""
+    given, others = os.environ if environment is None else environment, NO_SETTINGS.union(besides)
+    return {
+        _setting_of(variable): (value, variable)
+        for variable, value in given.items()
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in others
+    }
 
 
 def _setting_of(variable: str) -> str:
@@ -134,6 +143,13 @@ def from_file(
         ConfigException: it cannot be read, a placeholder has no value, or a setting is unknown or not allowed; with the
             line.
     """
+    return {name: value for name, (value, _) in of_file(path, environment, servers).items()}
+
+
+def of_file(
+    path: str | Path, environment: Mapping[str, str] | None = None, servers: object = None
+) -> dict[str, tuple[object, str]]:
+    """As `from_file`: each setting's value, and the file and line that say it."""
     env = dict(os.environ if environment is None else environment)
     kind = "properties file" if str(path).endswith(".properties") else "YAML"
     try:
@@ -169,7 +185,7 @@ def from_file(
         if why is not None:
             log.warning("%s: %s has no effect here: %s.", where(origins[name]), origins[name], why)
             del found[name]
-    return found
+    return {name: (value, where(origins[name])) for name, value in found.items()}
 
 
 def _of_properties(text: str) -> Iterator[Entries]:
@@ -283,5 +299,5 @@ def with_file(
     Raises:
         ConfigException: as `from_file`.
     """
-    of_file = None if file is None else from_file(file, environment, later.get("bootstrap.servers"))
-    return merge(script, of_file, later)
+    said = None if file is None else from_file(file, environment, later.get("bootstrap.servers"))
+    return merge(script, said, later)

@@ -154,6 +154,29 @@ def text_of(value: object) -> str:
     return str(value)
 
 
+_SECRET = ("password", "secret", "jaas", "passphrase", "ssl.keystore.key")
+_user = re.compile(r"//[^/@\s]+@")
+
+
+def is_secret(name: str) -> bool:
+    """Is the value of a setting of this name never to be shown?"""
+    return any(word in name.lower() for word in _SECRET)
+
+
+def shown_text(name: str, value: object) -> str:
+    """A value for people's eyes: secrets are hidden, and so is who logs in at an address; of an object its name."""
+    if is_secret(name) and value is not None:
+        return "[hidden]"
+    if isinstance(value, list | tuple):
+        return ",".join(shown_text(name, entry) for entry in value)
+    if value is None or isinstance(value, str | int | float):
+        return _user.sub("//[hidden]@", text_of(value))
+    if isinstance(value, timedelta):
+        return str(to_ms(value, name))
+    kind = value if hasattr(value, "__qualname__") else type(value)
+    return f"{kind.__module__}.{getattr(kind, '__qualname__', '')}"
+
+
 def _parse(setting: Setting, name: str, given: object) -> object:
     kind = setting.type
     value = given.strip() if isinstance(given, str) and kind is not Type.PASSWORD else given

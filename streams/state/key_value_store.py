@@ -11,6 +11,7 @@ from typing import Any, Final, Generic
 from statestore import api
 from streams import arguments
 from streams.errors import NullPointerException
+from streams.html_table import first_rows
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, VersionedRecord
 from streams.serdes.base import AnySerde
@@ -82,6 +83,10 @@ class ReadOnlyKeyValueStore(StateStore, Generic[K, V]):
         """About how many rows there are."""
         self._caller.lease.check(self.name)
         return self._store.approximate_entries()
+
+    def _repr_html_(self) -> str:
+        """The first rows, as a notebook shows them."""
+        return first_rows(self.name, ("Key", "Value"), self.all)
 
     def _rows(self, rows: api.RowIterator[tuple[bytes, object, int]]) -> KeyValueIterator[K, V]:
         read, value = self._keys.read, self._value

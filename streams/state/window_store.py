@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, overload
 
 from statestore import api
 from streams.errors import IllegalArgumentException, NullPointerException
+from streams.html_table import first_rows
 from streams.operators.base import StoreAccess
 from streams.record import ValueAndTimestamp, Window, Windowed
 from streams.signatures import written
@@ -84,6 +85,10 @@ class ReadOnlyWindowStore(StateStore, Generic[K, V]):
     def backward_all(self) -> KeyValueIterator[Windowed[K], V]:
         """All windows, from the last to the first."""
         return self._rows(self._opened().all(True))
+
+    def _repr_html_(self) -> str:
+        """The first windows, as a notebook shows them."""
+        return first_rows(self.name, ("Key and window", "Value"), self.all)
 
     def _opened(self) -> api.ReadableWindow:
         self._caller.lease.check(self.name)
@@ -229,6 +234,10 @@ class ReadOnlySessionStore(StateStore, Generic[K, V]):
     def backward_fetch(self, key: object, key_to: object = ONE_KEY) -> KeyValueIterator[Windowed[K], V]:
         """As `fetch`, from the last to the first."""
         return self._fetched(key, key_to, True)
+
+    def _repr_html_(self) -> str:
+        """The first sessions, as a notebook shows them."""
+        return first_rows(self.name, ("Key and session", "Value"), lambda: self.fetch(None, None))
 
     def _fetched(self, key: object, key_to: object, backwards: bool) -> KeyValueIterator[Windowed[K], V]:
         if key_to is ONE_KEY:

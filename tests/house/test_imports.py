@@ -14,7 +14,7 @@ GROUND = {
     f"streams.{name}"
     for name in (
         *("durations", "record", "errors", "clock", "world", "disk", "names", "validation", "functions", "spelling"),
-        *("type_variables", "signatures"),
+        *("type_variables", "signatures", "html_table"),
     )
 }
 SEVENTH = GROUND | {
@@ -66,6 +66,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.disk": GROUND,
     "streams.durations": GROUND,
     "streams.names": GROUND,
+    "streams.html_table": GROUND,
     "streams.validation": GROUND,
     "streams.functions": GROUND,
     "streams.spelling": GROUND,

@@ -161,6 +161,8 @@ def of_admin(admin: Admin, topic: str) -> Calls:
         ("delete_records", admin.delete_records),
         ("delete_records(before)", lambda x: admin.delete_records({zero: x})),
         ("describe_group", admin.describe_group),
+        ("describe_groups", admin.describe_groups),
+        ("describe_groups(one)", lambda x: admin.describe_groups([x])),
         ("reset_offsets(group)", lambda x: admin.reset_offsets(x, [topic], to_earliest=True)),
         ("reset_offsets(topics)", lambda x: admin.reset_offsets("g", x, to_earliest=True)),
         ("reset_offsets(to_offset)", lambda x: admin.reset_offsets("g", [topic], to_offset=x)),

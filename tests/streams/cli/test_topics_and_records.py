@@ -253,10 +253,3 @@ def strict(line: str) -> dict[str, object]:
 
     found: dict[str, object] = json.loads(line, parse_constant=refuse)
     return found
-
-
-@pytest.mark.parametrize("name", ["reset", "config"])
-def test_commands_that_come_later_say_so(command: Command, name: str) -> None:
-    for rest in ((), ("word-count",), ("--help",)):
-        result = command(name, *rest)
-        assert result.exit_code == 2 and f"The command {name!r} is not built yet." in result.output
