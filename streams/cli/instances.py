@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -16,6 +16,7 @@ from streams.config import StreamsConfig
 from streams.errors import GroupIdNotFoundException, KafkaException, SerializationException
 from streams.query.serve import TOKEN, http_token
 from streams.runtime.group.membership import read_info
+from streams.serdes import Serdes
 
 WAIT_S = 15.0
 
@@ -30,9 +31,34 @@ class Reply(NamedTuple):
     def detail(self) -> str:
         """What a problem says."""
         try:
-            return str(json.loads(self.body).get("detail", ""))
-        except (ValueError, AttributeError):
+            return Serdes.json(Problem).decode(self.body).detail
+        except SerializationException:
             return f"HTTP status {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What an instance says where it has no answer."""
+
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A partition of a store at an instance."""
+
+    state: str
+    restored: int = 0
+    to_restore: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store as an instance describes it; that of a global one has the partition `GLOBAL`."""
+
+    name: str
+    kind: str
+    here: Mapping[int, Part]
 
 
 def endpoints(application_id: str, servers: Mapping[str, object]) -> list[str]:
@@ -116,6 +142,6 @@ def ask(found: list[str], path: str, query: Mapping[str, object]) -> Reply:
     raise KafkaException(f"Nobody can tell now: {said}")
 
 
-def store_path(store: str, what: str, key: str | None = None) -> str:
-    """The path of a question to a store."""
-    return f"/stores/{quote(store, safe='')}/{what}" + ("" if key is None else "/" + quote(key, safe=""))
+def store_path(store: str, *parts: str | None) -> str:
+    """The path of a question to a store; None is left out."""
+    return "/".join(["/stores", *(quote(each, safe="") for each in (store, *parts) if each is not None)])

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import click
 
 from streams.cli import options
 from streams.cli.failure import FAILED, Refused, refusals
-from streams.cli.instances import ask, endpoints, store_path
+from streams.cli.instances import Problem, Store, ask, endpoints, store_path
 from streams.errors import KafkaException
 from streams.query.texts import FORMATS
+from streams.serdes import Serdes
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last line of a long answer."""
+
+    problem: Problem | None = None
 
 
 @click.command(help="Ask STORE of a running application for KEY, or for a range. Exit code 1: there is no such key.")
@@ -69,28 +79,35 @@ def query(
             if reply.status == 404:
                 click.echo(f"streams-app: {reply.detail}", err=True)
                 context.exit(FAILED)
-            say(json.loads(reply.body), as_json)
+            say(row_of(reply.body), as_json)
             return
         kind = "range"
         if key is not None:
-            of = json.loads(ask(found, f"/stores/{store}", {}).body)["kind"]
-            kind = {"session": "sessions", "versioned": "versions"}.get(of, "windows")
+            of = Serdes.json(Store).decode(ask(found, store_path(store), {}).body)
+            kind = {"session": "sessions", "versioned": "versions"}.get(of.kind, "windows")
         reply = ask(found, store_path(store, kind, key), given)
-        *rows, last = [json.loads(line) for line in reply.body.splitlines()]
+        *rows, last = reply.body.splitlines()
         for row in rows:
-            say(row, as_json)
-        if "problem" in last:
-            raise KafkaException(f"The answer is not complete: {last['problem']['detail']}")
+            say(row_of(row), as_json)
+        problem = Serdes.json(Last).decode(last).problem
+        if problem is not None:
+            raise KafkaException(f"The answer is not complete: {problem.detail}")
 
 
-def say(row: dict[str, object], as_json: bool) -> None:
+def row_of(text: bytes) -> Mapping[str, object]:
+    """A row as an instance writes it."""
+    return Serdes.json(dict[str, object]).decode(text)
+
+
+def say(row: Mapping[str, object], as_json: bool) -> None:
     """One row."""
     if as_json:
         click.echo(json.dumps(row, ensure_ascii=False))
         return
     parts = [_text(row["key"])]
-    window = row.get("window")
-    if isinstance(window, dict):
+    found = row.get("window")
+    if isinstance(found, dict):
+        window: Mapping[str, object] = found
         parts.append(f"{window['start']}..{window['end']}")
     click.echo("\t".join([*parts, _text(row["value"])]))
 

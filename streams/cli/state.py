@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import click
 
 from streams.cli import options, render
 from streams.cli.failure import FAILED, refusals
-from streams.cli.instances import endpoints, get
+from streams.cli.instances import Store, endpoints, get
+from streams.query.instance import GLOBAL
+from streams.serdes import Serdes
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How an instance is, as it says."""
+
+    state: str
+    generation: int
+    tasks: Sequence[str]
+    lag: int
+    restoring: Mapping[str, tuple[int, int]]
 
 
 @click.command(help="How a running application is: instances, tasks, lag, stores and restores.")
@@ -29,23 +43,23 @@ def state(context: click.Context, application_id: str, as_json: bool, bootstrap_
             if any(each.status != 200 for each in answers):
                 rows.append([endpoint, answers[0].detail or answers[1].detail, None, None, None, None])
                 continue
-            found, there = (json.loads(each.body) for each in answers)
-            restoring = {what: f"{done:,} of {total:,}" for what, (done, total) in found["restoring"].items()}
+            found = Serdes.json(State).decode(answers[0].body)
+            restoring = [f"{what} {done:,} of {total:,}" for what, (done, total) in found.restoring.items()]
             rows.append(
                 [
                     endpoint,
-                    found["state"],
-                    found["generation"],
-                    found["tasks"] if as_json else ", ".join(found["tasks"]),
-                    found["lag"],
-                    found["restoring"] if as_json else ", ".join(f"{w} {far}" for w, far in restoring.items()),
+                    found.state,
+                    found.generation,
+                    found.tasks if as_json else ", ".join(found.tasks),
+                    found.lag,
+                    found.restoring if as_json else ", ".join(restoring),
                 ]
             )
-            for store in there:
-                for partition, each in store["here"].items():
-                    where = "all" if store["global"] else int(partition)
-                    far = f"{each['restored']:,} of {each['to_restore']:,}" if each["state"] == "RESTORING" else ""
-                    stores.append([store["name"], where, store["kind"], endpoint, each["state"], far])
+            for store in Serdes.json(list[Store]).decode(answers[1].body):
+                for partition, each in store.here.items():
+                    where = "all" if partition == GLOBAL else partition
+                    far = f"{each.restored:,} of {each.to_restore:,}" if each.state == "RESTORING" else ""
+                    stores.append([store.name, where, store.kind, endpoint, each.state, far])
         columns = ["Instance", "State", "Generation", "Tasks", "Lag", "Restoring"]
         if as_json:
             render.table(columns, rows, True)

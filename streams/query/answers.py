@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
@@ -13,13 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streams.clients.api import Door, Isolation
-from streams.errors import KafkaException, RetryAfterException
+from streams.errors import KafkaException, RetryAfterException, SerializationException
 from streams.http.client import HttpClient, Unreachable
 from streams.http.problem import Problem
 from streams.query.freshness import Freshness, Sample
 from streams.query.instance import GLOBAL, Instance
 from streams.query.position import Position, applied
 from streams.query.reading import busy, checked
+from streams.serdes import Serdes
 from streams.state.local_store import Answer, LocalStore, Restoring
 
 T = TypeVar("T")
@@ -267,10 +267,9 @@ def _target(request: Request) -> str:
 def members_of(text: bytes) -> dict[str, object]:
     """The members of a JSON object; none where it is no such thing."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        return Serdes.json(dict[str, object]).decode(text)
+    except SerializationException:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def problem_of(body: bytes, status: int = 503) -> Problem:

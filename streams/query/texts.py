@@ -9,13 +9,16 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from streams.errors import IllegalArgumentException, KafkaException
+from streams.errors import IllegalArgumentException, KafkaException, SerializationException
 from streams.query.position import Position
+from streams.serdes import Serdes
 from streams.serdes.base import AnySerde
 from streams.validation import shown
 
 WHOLE = ("integer", "long", "short")
 BROKEN = ("double", "float")
+Place = list[str | int] | None
+"""The place of a row as a cursor has it: bytes in hex."""
 FORMATS = ("text", "string", "json", "int64", "hex")
 
 
@@ -45,14 +48,18 @@ def _value(text: str, serde: AnySerde, key_format: str) -> object:
     if key_format == "int64":
         return int(text)
     if key_format == "json":
-        return json.loads(text)
+        return _json(text)
     raise ValueError(f"there is no key_format {key_format}; known are {', '.join(FORMATS)}")
+
+
+def _json(text: str) -> object:
+    return Serdes.json(object).decode(text.encode())
 
 
 def _json_or_text(text: str) -> object:
     try:
-        return json.loads(text)
-    except ValueError:
+        return _json(text)
+    except SerializationException:
         return text
 
 
@@ -80,14 +87,13 @@ def position_of(text: str) -> Position:
     """
     try:
         if text.lstrip().startswith("{"):
-            found = json.loads(text)
-            return Position({str(t): {int(p): int(at) for p, at in rows.items()} for t, rows in found.items()})
+            return Position(Serdes.json(dict[str, dict[int, int]]).decode(text.encode()))
         position = Position()
         for each in text.split(","):
             topic, partition, offset = each.strip().rsplit(":", 2)
             position = position.with_component(topic, int(partition), int(offset))
         return position
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, SerializationException) as error:
         raise IllegalArgumentException(
             f'Invalid position {shown(text)}. Give topic:partition:offset or {{"topic": {{"partition": offset}}}}.'
         ) from error
@@ -131,11 +137,11 @@ def read_cursor(text: str, question: str, fingerprint: bytes) -> Cursor:
     """
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        version, topology, asked, partition, after = json.loads(data)
-        parts = None if after is None else tuple(bytes.fromhex(e) if isinstance(e, str) else int(e) for e in after)
-        if version != 1 or not isinstance(partition, int):
+        version, topology, asked, partition, after = Serdes.json(tuple[int, str, str, int, Place]).decode(data)
+        parts = None if after is None else tuple(bytes.fromhex(e) if isinstance(e, str) else e for e in after)
+        if version != 1:
             raise ValueError("unknown version")
-    except (ValueError, TypeError) as error:
+    except (ValueError, SerializationException) as error:
         raise IllegalArgumentException(f"{shown(text)} is no cursor.") from error
     if topology != fingerprint.hex():
         raise IllegalArgumentException(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from streams.clients.api import READER_DEFAULTS, Admin, Door, Isolation, Reader
 from streams.errors import IllegalArgumentException, KafkaException, UnknownTopicOrPartitionException
 from streams.record import RecordBatch, TopicPartition
-from streams.serdes.base import AnySerde
+from streams.serdes.base import Serde
 from streams.serdes.json import as_json
 from streams.topology.store import StoreKind, StoreSpec
 from streams.validation import shown
@@ -35,7 +34,6 @@ MOST_WAITING = 10_000
 MOST_MISSED = 100_000
 """Events that are made up for; who has missed more reads the store anew."""
 CATCH_UP_S = 30.0
-_TIME = struct.Struct(">q")
 WINDOWS = (StoreKind.WINDOW, StoreKind.TIMESTAMPED_WINDOW)
 
 
@@ -49,7 +47,9 @@ class Change:
     data: bytes
 
 
-def changes(spec: StoreSpec, key_serde: AnySerde, value_serde: AnySerde) -> Callable[[int, RecordBatch], list[Change]]:
+def changes(
+    spec: StoreSpec, key_serde: Serde[object], value_serde: Serde[object]
+) -> Callable[[int, RecordBatch], list[Change]]:
     """Makes changes of the batches of a store's changelog. What cannot be read is passed over, as no store has it."""
 
     def of(partition: int, batch: RecordBatch) -> list[Change]:
@@ -79,12 +79,15 @@ def changes(spec: StoreSpec, key_serde: AnySerde, value_serde: AnySerde) -> Call
 def _apart(spec: StoreSpec, raw: bytes) -> tuple[bytes, Mapping[str, int] | None]:
     """Key and window of a changelog's key."""
     if spec.kind in WINDOWS:
-        (start,) = _TIME.unpack(raw[-12:-4])
+        start = _time(raw[-12:-4])
         return raw[:-12], {"start": start, "end": start + spec.window_ms}
     if spec.kind is StoreKind.SESSION:
-        end, start = _TIME.unpack(raw[-16:-8])[0], _TIME.unpack(raw[-8:])[0]
-        return raw[:-16], {"start": start, "end": end}
+        return raw[:-16], {"start": _time(raw[-8:]), "end": _time(raw[-16:-8])}
     return raw, None
+
+
+def _time(raw: bytes) -> int:
+    return int.from_bytes(raw, "big", signed=True)
 
 
 def written(positions: Mapping[int, int]) -> str:
