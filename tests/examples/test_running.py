@@ -108,3 +108,7 @@ def test_spring_s_layout_is_read_as_it_is() -> None:
     assert config["commit.interval.ms"] == 200
     assert config["statestore.cache.max.bytes"] == 4_194_304
     assert list(config.get_list("bootstrap.servers")) == ["local://.streams"]
+
+
+def test_a_table_is_asked_while_it_runs(address: str) -> None:
+    assert module_of("ask_a_table").main(address) == {"alice": "Paris", "bob": "Oslo"}
