@@ -95,8 +95,9 @@ def check_whole(given: object, what: str, lowest: int = 0, highest: int = LARGES
 
 
 def number_of(text: str) -> int | None:
-    """The number that at most 18 digits from 0 to 9 write; None: the text is something else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    """The number that digits from 0 to 9 write; None: the text is something else, or more than `LARGEST`."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else LARGEST + 1
+    return number if number <= LARGEST else None
 
 
 def check_partition(given: object) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -53,6 +54,7 @@ class Site:
         try:
             if scope["path"] not in self._open_to_all:
                 self._admit(request)
+            _check_text(scope)
             await self._router({**scope, "app": self}, receive, sent)  # so that it raises what it refuses
         except HTTPException as refusal:
             allowed = (refusal.headers or {}).get("Allow", "")
@@ -71,6 +73,22 @@ class Site:
         """
         if not may_ask(request.headers, self._token, self._own):
             raise refused(self._token)
+
+
+def _check_text(scope: Scope) -> None:
+    """What is no UTF-8 would be taken for another text, and be absent.
+
+    Raises:
+        Problem: it is none.
+    """
+    path, query = bytes(scope.get("raw_path") or b""), bytes(scope.get("query_string") or b"")
+    try:
+        if b"%" in path or b"%" in query:
+            unquote_to_bytes(path + b"?" + query).decode()
+    except UnicodeDecodeError:
+        raise Problem(
+            400, "not-utf-8", "Path and query are texts in UTF-8. The bytes of a key are asked for by key_format=hex."
+        ) from None
 
 
 def refused(token: str) -> Problem:

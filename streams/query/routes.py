@@ -38,7 +38,7 @@ from streams.query.metadata import watched
 from streams.query.paged import PAGING, Paged
 from streams.query.position import Position, applied
 from streams.query.reading import PAGE
-from streams.query.scans import Found, scanned, single
+from streams.query.scans import Found, check_place, scanned, single
 from streams.query.texts import Cursor, key_bytes, position_of, read_cursor, written_position
 from streams.query.watch import Gone, Watch, changes, read_positions
 from streams.serdes.json import as_json
@@ -200,7 +200,10 @@ class StoreRoutes:
         if given.get("cursor"):
             cursor = read_cursor(given["cursor"], question, fingerprint)
             self._check_partition(cursor.partition, spec)
+            check_place(spec, cursor.after)
         limit = _whole(given.get("limit"), "limit")
+        if limit == 0:
+            raise IllegalArgumentException("Invalid limit 0: give a whole number from 1 on.")
         most = PAGE if limit is None else min(limit, PAGE)
         pages = Paged(self._answers, request, spec, scan, options, question, fingerprint, only, limit)
         first = await pages.page(cursor, most)
@@ -221,8 +224,8 @@ class StoreRoutes:
         return only
 
     def _check_partition(self, number: int, spec: StoreSpec) -> None:
-        count = self._instance.count(spec.name)
-        if count is not None and number >= count:
+        count, first = self._instance.count(spec.name), GLOBAL if self._instance.is_global(spec.name) else 0
+        if number < first or (count is not None and number >= first + count):
             raise IllegalArgumentException(f"{spec.name} has {count} partitions, no {number}.")
 
     def _partition_of(self, spec: StoreSpec, key: bytes) -> int:

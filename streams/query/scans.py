@@ -12,7 +12,7 @@ from streams.query.texts import key_bytes
 from streams.serdes.base import AnySerde
 from streams.state.local_store import LocalStore
 from streams.topology.store import StoreKind, StoreSpec
-from streams.validation import shown
+from streams.validation import number_of, shown
 
 Row = dict[str, object]
 After = tuple[bytes | int, ...]
@@ -96,10 +96,10 @@ def whole(given: Mapping[str, str], name: str) -> int | None:
     text = given.get(name)
     if text is None or text == "":
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise IllegalArgumentException(f"Invalid {name} {shown(text)}: give a whole number.") from None
+    number = number_of(text.removeprefix("-"))
+    if number is None:
+        raise IllegalArgumentException(f"Invalid {name} {shown(text)}: give a whole number of at most 64 bits.")
+    return -number if text.startswith("-") else number
 
 
 def scanned(spec: StoreSpec, serde: AnySerde, given: Mapping[str, str], key: bytes | None, key_format: str) -> Scanned:
@@ -126,6 +126,16 @@ def scanned(spec: StoreSpec, serde: AnySerde, given: Mapping[str, str], key: byt
         for name in ("from", "to", "prefix")
     )
     return _keys(low, high, prefix or b"", backwards)
+
+
+def check_place(spec: StoreSpec, after: After | None) -> None:
+    """
+    Raises:
+        IllegalArgumentException: no row of such a store has that place.
+    """
+    times = 1 if spec.kind in WINDOWED else 2 if spec.kind is StoreKind.SESSION else 0
+    if after is not None and tuple(map(type, after)) != (bytes, *[int] * times):
+        raise IllegalArgumentException(f"The cursor is none of {spec.name}. Begin anew.")
 
 
 def _last(given: Mapping[str, str]) -> int:

@@ -13,7 +13,7 @@ from streams.errors import IllegalArgumentException, KafkaException, Serializati
 from streams.query.position import Position
 from streams.serdes import Serdes
 from streams.serdes.base import AnySerde
-from streams.validation import shown
+from streams.validation import check_instant, shown
 
 WHOLE = ("integer", "long", "short")
 BROKEN = ("double", "float")
@@ -138,7 +138,11 @@ def read_cursor(text: str, question: str, fingerprint: bytes) -> Cursor:
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         version, topology, asked, partition, after = Serdes.json(tuple[int, str, str, int, Place]).decode(data)
-        parts = None if after is None else tuple(bytes.fromhex(e) if isinstance(e, str) else e for e in after)
+        parts = (
+            None
+            if after is None
+            else tuple(bytes.fromhex(each) if isinstance(each, str) else check_instant(each) for each in after)
+        )
         if version != 1:
             raise ValueError("unknown version")
     except (ValueError, SerializationException) as error:

@@ -21,7 +21,7 @@ from streams.record import RecordBatch, TopicPartition
 from streams.serdes.base import Serde
 from streams.serdes.json import as_json
 from streams.topology.store import StoreKind, StoreSpec
-from streams.validation import shown
+from streams.validation import number_of, shown
 from streams.world import SYSTEM
 
 log = logging.getLogger("streams.query.watch")
@@ -102,10 +102,13 @@ def read_positions(text: str) -> dict[int, int]:
         IllegalArgumentException: it is none.
     """
     try:
-        pairs = (each.split(":") for each in text.split(","))
-        return {int(partition): int(offset) for partition, offset in pairs}
-    except ValueError as error:
-        raise IllegalArgumentException(f"{shown(text)} is no Last-Event-ID of a watch.") from error
+        pairs = [[number_of(number) for number in each.split(":")] for each in text.split(",")]
+        found = {partition: offset for partition, offset in pairs if partition is not None and offset is not None}
+    except ValueError:
+        found = {}
+    if len(found) < text.count(",") + 1:
+        raise IllegalArgumentException(f"{shown(text)} is no Last-Event-ID of a watch.")
+    return found
 
 
 class Gone(Exception):
