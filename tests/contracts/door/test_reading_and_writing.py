@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -175,6 +177,36 @@ def test_pausing_after_a_fetch_has_left_loses_nothing(door: Door, zero: TopicPar
     reader.resume([zero])
     seen = read_until(reader, lambda seen: len(records(seen, zero)) >= 2)
     assert records(seen, zero) == [(0, b"a"), (1, b"b")]
+
+
+def test_two_partitions_that_are_paused_in_turn_lose_and_double_nothing(
+    door: Door, topic: str, stack: ExitStack
+) -> None:
+    writer, reader = both(door, stack)
+    count, size = 40, 64 * 1024  # of one partition more than a fetch brings
+    those = [TopicPartition(topic, number) for number in (0, 1)]
+    for number, partition in itertools.product(range(count), those):
+        write(writer, partition, b"%03d" % number + bytes(size))
+    reader.seek(dict.fromkeys(those, 0))
+    seen: list[Fetched] = []
+    chosen = random.Random(1)
+    still: list[TopicPartition] = []
+    deadline = time.monotonic() + PATIENCE_MS / 1_000
+    while not all(len(records(seen, each)) >= count for each in those):
+        assert time.monotonic() < deadline
+        if chosen.random() < 0.3:
+            reader.resume(still)
+            still = chosen.sample(those, chosen.choice((0, 1, 1, 2)))
+            reader.pause(still)
+        if chosen.random() < 0.3:  # anew from where it was, with what came of it meanwhile thrown away
+            again = chosen.choice(those)
+            reader.seek({again: len(records(seen, again))})
+        came = reader.poll(chosen.choice((0, 20)))
+        assert not {each.partition for each in came}.intersection(still)
+        seen += came
+    for each in those:
+        found = [(offset, value[:3]) for offset, value in records(seen, each) if value is not None]
+        assert found == [(number, b"%03d" % number) for number in range(count)]
 
 
 def test_a_dropped_partition_is_read_no_more_and_can_be_placed_again(
