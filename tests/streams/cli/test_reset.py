@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -230,6 +230,31 @@ def test_an_application_that_nobody_knows(at: Command, tmp_path: Path) -> None:
 
 
 ENDED = ({"words-0": 1}, set[str]())
+AGAIN = ("reset", "-a", APP, "--input-topics", "words", "--to-offset", "1")
+
+
+def counted_in(place: Path, engine: str) -> None:
+    """An application that has counted three words, on an engine of its own, and was stopped."""
+    with Admin(bootstrap_servers=engine) as admin:
+        admin.create_topic("words", 1)
+        admin.create_topic("out", 1)
+    produce(engine, "words", [(None, "a"), (None, "b"), (None, "a")])
+    run(engine, place / "state", {"a": 2, "b": 1})
+
+
+def started(engine: str, program: Sequence[str] = ("-m", "streams.cli.main")) -> subprocess.Popen[str]:
+    """The reset, as a process."""
+    arguments = [sys.executable, *program, *AGAIN, "-b", engine]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def check_that_it_ends_if_it_is_said_again(place: Path, engine: str, before: object) -> None:
+    with started(engine) as again:
+        said, _ = again.communicate(timeout=60)
+        assert again.returncode == 0 and "Done." in said, (before, said)
+    assert there(engine) == ENDED, before
+    assert [each.name for each in (place / "state").iterdir() if APP in each.name] == [], before
 
 
 def test_who_is_killed_in_the_middle_says_the_same_again(tmp_path: Path) -> None:
@@ -238,26 +263,31 @@ def test_who_is_killed_in_the_middle_says_the_same_again(tmp_path: Path) -> None
     for number in itertools.count(7):
         place = tmp_path / str(number)
         with local_engine(place) as engine:
-            with Admin(bootstrap_servers=engine) as admin:
-                admin.create_topic("words", 1)
-                admin.create_topic("out", 1)
-            produce(engine, "words", [(None, "a"), (None, "b"), (None, "a")])
-            run(engine, place / "state", {"a": 2, "b": 1})
-            arguments = [sys.executable, "-m", "streams.cli.main", "reset", "-a", APP, "-b", engine]
-            arguments += ["--input-topics", "words", "--to-offset", "1"]
-            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-            killed = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment)
-            assert killed.stdout is not None
-            with killed.stdout:
+            counted_in(place, engine)
+            with started(engine) as killed:
+                assert killed.stdout is not None
                 lines = list(itertools.islice(killed.stdout, number))
                 killed.send_signal(signal.SIGKILL)
-            killed.wait(60)
-            again = subprocess.run(arguments, capture_output=True, text=True, env=environment, check=False)
-            assert again.returncode == 0, (lines, again.stderr)
-            assert there(engine) == ENDED, lines
-            assert not (place / "state" / APP).exists()
-            assert not [each for each in (place / "state").iterdir() if each.name.startswith(".deleted")]
+            check_that_it_ends_if_it_is_said_again(place, engine, lines)
         if "Done.\n" in lines:
             break
         killed_after.append(lines[-1])
     assert len([line for line in killed_after if line.startswith("Deleted")]) == 3
+
+
+DIES_WHILE_DELETING = """
+import os, shutil, signal, sys
+shutil.rmtree = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+from streams.cli.main import cli
+cli(sys.argv[1:])
+"""
+
+
+def test_local_state_that_is_half_deleted_is_deleted_when_it_is_said_again(tmp_path: Path) -> None:
+    with local_engine(tmp_path) as engine:
+        counted_in(tmp_path, engine)
+        with started(engine, ("-c", DIES_WHILE_DELETING)) as killed:
+            assert killed.wait(60) == -signal.SIGKILL
+        (half,) = (each.name for each in (tmp_path / "state").iterdir() if APP in each.name)
+        assert half != APP
+        check_that_it_ends_if_it_is_said_again(tmp_path, engine, half)
