@@ -3,8 +3,8 @@
 Who is assigned what is the group's own matter (`group.py`); librdkafka never joins. Its queue is asked once with a
 wait, in slices of `SLICE_S` as nothing can end that wait, and then for all that is there.
 
-**Pausing.** librdkafka throws away what it has fetched of a partition that is paused, and fetches it again afterwards. A
-task that reads two topics in step pauses one of them every thousand records: so what comes of a paused partition is
+**Pausing.** librdkafka throws away what it has fetched of a partition that is paused, and fetches it again afterwards.
+A task that reads two topics in step pauses one of them every thousand records: so what comes of a paused partition is
 kept here, and librdkafka is told only when that is as much as a fetch brings (`max.partition.fetch.bytes`, and all
 together `fetch.max.bytes`).
 """
