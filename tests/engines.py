@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from streams.clients import Admin
+
 PATIENCE_S = 30.0
 
 
@@ -62,3 +64,10 @@ def until(happened: Callable[[], object], patience_s: float = PATIENCE_S) -> Non
     while not happened():
         assert time.monotonic() < deadline, f"not within {patience_s} s"
         time.sleep(0.002)
+
+
+def await_markers(servers: str) -> None:
+    """Waits until every transaction that was ended has ended in the logs, too. Kafka answers who commits, and shows the
+    group's positions, before: a reader of committed records may meet an end ahead of what was committed."""
+    with Admin(bootstrap_servers=servers) as admin:
+        until(lambda: not any(each.state.startswith("Prepare") for each in admin.list_transactions()))

@@ -20,6 +20,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,9 @@ LOG4J = (
     '<Configuration status="WARN"><Appenders><Console name="out"><PatternLayout pattern="%d %p %c %m%n"/></Console>'
     '</Appenders><Loggers><Root level="WARN"><AppenderRef ref="out"/></Root></Loggers></Configuration>'
 )
+KEEPING = {"log.retention.ms": "-1"}
+"""Tests write records of 1970. By Kafka's own setting they are gone half a minute after a broker has started, or when
+it looks again, each five minutes."""
 SETTINGS = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
@@ -55,6 +59,7 @@ SETTINGS = {
     "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "4",
     "group.initial.rebalance.delay.ms": "0",
+    **KEEPING,
     "num.network.threads": "2",
     "num.io.threads": "2",
     "log.cleaner.dedupe.buffer.size": "4194304",
@@ -264,9 +269,11 @@ class KafkaCluster:
 
 @contextlib.contextmanager
 def kafka_address(directory: Path) -> Iterator[str]:
-    """The address of a broker that ends with the block; of the one that was lent, which does not."""
+    """The address of a broker that ends with the block; of the one that was lent, which does not, and keeps all from
+    now on."""
     lent = os.environ.get("KAFKA_TEST_BROKER")
     if lent:
+        _set(lent, KEEPING)
         yield lent
         return
     broker = KafkaBroker(directory)
@@ -274,6 +281,22 @@ def kafka_address(directory: Path) -> Iterator[str]:
         yield broker.address
     finally:
         broker.stop()
+
+
+def _set(servers: str, settings: Mapping[str, str]) -> None:
+    """Sets what all brokers of a cluster take while they run."""
+    from kafka.protocol.admin import IncrementalAlterConfigsRequest
+
+    from streams.clients.kafka.cluster import Cluster
+    from streams.world import SYSTEM
+
+    altered = IncrementalAlterConfigsRequest.AlterConfigsResource
+    configs = [altered.AlterableConfig(name=name, config_operation=0, value=value) for name, value in settings.items()]
+    brokers = altered(resource_type=4, resource_name="", configs=configs)
+    with contextlib.closing(Cluster(servers, "tests", {}, SYSTEM)) as cluster:
+        request = IncrementalAlterConfigsRequest(resources=[brokers], validate_only=False)
+        (answer,) = cluster.call(partial(cluster.ask, request)).responses
+        assert not answer.error_code, answer.error_message
 
 
 _ports = itertools.count(random.randrange(20_000))

@@ -154,7 +154,7 @@ class Lab:
                 place = 0 if key is None else partition_for(key, self.partitions)
                 batch = RecordBatch([key], [value], [timestamp], [headers] if headers else None, range(1), 1)
                 self.writer.send(TopicPartition(topic, place), batch, sent)
-                self.writer.await_acks(10_000)
+                assert self.writer.await_acks(60_000) == 0, "an event was not stored"
             self.work_off()
 
     def work_off(self) -> None:
@@ -165,16 +165,18 @@ class Lab:
             self.worker.loop.turn()
             # positions first: all that came of what was taken before them has been written by then
             committed = self.admin.describe_group(self.config.application_id).offsets
-            sources = [p for p in self.worker.partitions() if self.end(p)]
-            if all(p in committed and committed[p].offset == self.end(p) for p in sources):
+            sources = self.worker.partitions()  # none while its group is put together anew
+            read = [p for p in sources if self.end(p)]
+            if sources and all(p in committed and committed[p].offset == self.end(p) for p in read):
                 return
 
     def end(self, partition: TopicPartition) -> int:
         return self.admin.end_offsets([partition], Isolation.READ_UNCOMMITTED)[partition]
 
     def taken(self) -> list[Any]:
-        """Rows on the output topics since the last call, as the cases have them."""
-        ends = self.admin.end_offsets(self.outputs, self.isolation)
+        """Rows on the output topics since the last call, as the cases have them. No transaction is open by now, but
+        its end may be on its way to the log yet: the group's positions are shown before."""
+        ends = self.admin.end_offsets(self.outputs, Isolation.READ_UNCOMMITTED)
         rows: list[Any] = []
         while any(self.seen[p] < ends[p] for p in self.outputs):
             for fetched in self.reader.poll(1_000):

@@ -27,6 +27,7 @@ from streams.runtime.worker.tasks import DATABASE
 from tests.crash.engine import BundledEngine, Engine
 from tests.crash.faults import Faults
 from tests.crash.verdict import Evidence, words_of
+from tests.engines import await_markers
 from tests.streams import apps
 from tests.streams.apps import COUNT, TEXT, committed, ends, lag, records, topics, wait_for
 
@@ -299,6 +300,7 @@ class Trial:
 
     def evidence(self) -> Evidence:
         """What is in topics and databases; the instances must have been stopped."""
+        await_markers(self.servers)
         updates = self.updates()
         seen = records(self.servers, "word-counts", isolation="read_committed")
         all_ = {(each.partition, each.offset): (each.key, each.value) for each in records(self.servers, "word-counts")}

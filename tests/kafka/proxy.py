@@ -27,6 +27,7 @@ class Proxy:
 
     Attributes:
         silent: new connections are accepted and nothing goes through any of them.
+        held: requests of these numbers wait, and what comes behind them on their connections.
         delay_s: what each piece of data waits.
         bytes_a_second: how many go through a connection; 0: as many as come.
         met: requests at which a planned trouble came.
@@ -35,6 +36,7 @@ class Proxy:
     def __init__(self) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self.silent = False
+        self.held: set[int] = set()
         self.delay_s = 0.0
         self.bytes_a_second = 0
         self.met = 0
@@ -133,6 +135,8 @@ class _Connection:
         while True:
             frame = self._frame(self._near)
             (api,) = struct.unpack_from(">h", frame, 4)
+            while api in self._proxy.held and not self.is_cut:
+                time.sleep(0.01)
             trouble = self._proxy.take(api)
             if trouble is Trouble.NOT_SENT:
                 return

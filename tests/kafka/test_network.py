@@ -17,7 +17,7 @@ import pytest
 from streams import Serdes
 from streams.clients import Admin
 from tests.crash.verdict import lost_updates, not_counted_up
-from tests.engines import until
+from tests.engines import await_markers, until
 from tests.kafka.proxy import Proxy, Trouble
 from tests.kafka.test_word_count import GUARANTEES, WORDS, application, counted, expected, runs, write
 from tests.kafka_broker import KafkaBroker, needed
@@ -117,6 +117,7 @@ class Counting:
     def wrong(self) -> list[str]:
         """What is wrong with the records of the output, all of them, when it has come to rest."""
         until(lambda: runs(self.app), PATIENCE_S)
+        await_markers(self._network.direct)
         topic = f"counts-{self._number}"
         found = records(self._network.direct, topic, Serdes.string(), Serdes.long(), "read_committed")
         rows = [(record.key, record.value) for record in found]

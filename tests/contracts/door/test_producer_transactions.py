@@ -24,7 +24,7 @@ from streams.errors import (
     TransactionAbortedException,
 )
 from streams.record import RecordMetadata
-from tests.engines import until
+from tests.engines import await_markers, until
 
 _numbers = itertools.count(os.getpid() * 1_000)  # an engine may outlive a run
 Make = Callable[..., Producer]
@@ -59,6 +59,7 @@ def put(producer: Producer, topic: str, value: bytes, partition: int = 0) -> Fut
 
 def seen(address: str, topic: str, isolation: str = "read_committed") -> list[object]:
     """All values of a topic that a consumer sees, by partition."""
+    await_markers(address)
     with Consumer(
         bootstrap_servers=address, isolation_level=isolation, auto_offset_reset="earliest", group_id=None
     ) as consumer:

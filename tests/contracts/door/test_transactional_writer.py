@@ -31,6 +31,7 @@ from streams.errors import (
 )
 from streams.record import TopicPartition
 from tests.contracts.door.steps import PATIENCE_MS, ask, batch, read_all
+from tests.engines import await_markers
 
 _numbers = itertools.count()
 NO_MEMBER = (UnknownMemberIdException, IllegalGenerationException)
@@ -66,6 +67,7 @@ def commit(writer: TransactionalWriter, partition: TopicPartition, *values: byte
 
 def committed(door: Door, partition: TopicPartition) -> list[bytes | None]:
     """The values that readers of committed records see."""
+    await_markers(door.address)
     with closing(door.reader(Isolation.READ_COMMITTED)) as reader:
         return [value for _, value in read_all(door, partition, reader)]
 
@@ -166,7 +168,7 @@ def test_positions_are_committed_with_the_transaction_and_by_nothing_else(
         writer.send_offsets(nobody, {zero: Position(5, "text")}, PATIENCE_MS)
         assert positions(door, group) == {}
         writer.end(True, PATIENCE_MS)
-        assert positions(door, group) == {zero: Position(5, "text")}
+        assert positions(door, group, stable=True) == {zero: Position(5, "text")}
         writer.begin()
         writer.send_offsets(nobody, {zero: Position(9)}, PATIENCE_MS)
         writer.end(False, PATIENCE_MS)
@@ -218,7 +220,7 @@ def test_positions_that_were_refused_may_be_sent_again_in_another_name(
         writer.send_offsets(ConsumerGroupMetadata(stranger.group_id), {zero: Position(2)}, PATIENCE_MS)
         writer.end(True, PATIENCE_MS)
     assert committed(door, zero) == [b"next"]
-    assert positions(door, stranger.group_id) == {zero: Position(2)}
+    assert positions(door, stranger.group_id, stable=True) == {zero: Position(2)}
 
 
 def test_nothing_is_committed_without_a_position_that_was_refused(
