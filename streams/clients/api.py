@@ -176,6 +176,7 @@ class WriterSettings:
         retry_backoff_ms: the pause before it is tried again.
         max_bytes_out: `send` waits while more bytes than this are without an answer.
         metadata_timeout_ms: how long a topic's partitions are asked for.
+        metadata_max_age_ms: how long the answer is believed.
         troubled: takes cause and words of what is tried again and again.
     """
 
@@ -185,6 +186,7 @@ class WriterSettings:
     retry_backoff_ms: int
     max_bytes_out: int
     metadata_timeout_ms: int
+    metadata_max_age_ms: int
     troubled: Troubled
 
     @classmethod
@@ -197,6 +199,7 @@ class WriterSettings:
             config.number("retry.backoff.ms"),
             2 * config.number("buffer.memory"),  # what waits in the producer, and as much again on its way
             config.number("max.block.ms"),
+            config.number("metadata.max.age.ms"),
             troubled,
         )
 

@@ -26,11 +26,15 @@ from streams.errors import InvalidGroupIdException
 from streams.names import check_group
 
 JVM = "it belongs to the Java virtual machine"
+NOT_COMPARED = "it is not looked at which cluster an answer comes from"
+ASKED_AT_ONCE = "bootstrap.servers are asked as soon as no broker that is known answers"
 COMPRESSION = "compression"
 INTS = 2_147_483_647
 FETCH_BYTES = 8 * 1024 * 1024
 """Most of one fetch of an application: more would only wait in memory."""
 
+_OF_CONNECTIONS_TOO = ("request.timeout.ms",)
+"""What the bundled engine's producer has too, held against `delivery.timeout.ms`."""
 _LOOKUPS = ("use_all_dns_ips", "resolve_canonical_bootstrap_servers_only")
 _PROTOCOLS = ("SASL_SSL", "PLAINTEXT", "SSL", "SASL_PLAINTEXT")
 
@@ -91,7 +95,11 @@ class ClientConfig:
 
     def of_connections(self) -> dict[str, object]:
         """What was given of connections to Apache Kafka."""
-        return {name: value for name, value in self.given.items() if self.table[name].of_kafka}
+        return {
+            name: value
+            for name, value in self.given.items()
+            if self.table[name].of_kafka or name in _OF_CONNECTIONS_TOO
+        }
 
     def number(self, name: str) -> int:
         """A whole number; durations are ms, sizes bytes."""
@@ -106,27 +114,32 @@ class ClientConfig:
 
 
 # fmt: off
-def _of_all(receive: int, no_age: str | None = None, no_timeout: str | None = None) -> tuple[Setting, ...]:
-    """What all clients have; their receive buffers differ, and whether metadata are kept and answers waited for."""
+def _of_all(
+    receive: int, no_age: str | None = None, timeout_of_kafka: bool = True, no_backoff: str | None = None
+) -> tuple[Setting, ...]:
+    """What all clients have; their receive buffers differ, whether metadata are kept, whether answers of the bundled
+    engine are waited for, and whether a pause can be set."""
     return (
         Setting("bootstrap.servers", Type.LIST, ("local://",), "local://DIR, memory://NAME, or host:port,… of Kafka.",
                 texts),
-        of_kafka("client.dns.lookup", Type.STRING, _LOOKUPS[0], "How Kafka's names are resolved.", one_of(*_LOOKUPS)),
+        of_kafka("client.dns.lookup", Type.STRING, _LOOKUPS[0], "How Kafka's names are resolved.", one_of(*_LOOKUPS),
+                 no_meaning="a name is resolved to all its addresses, each time somebody connects"),
         Setting("client.id", Type.STRING, "", "Name of the client."),
         of_kafka("bootstrap.resolve.timeout.ms", Type.LONG, 0, "How long Kafka's names may take to resolve.",
-                 at_least(0)),
+                 at_least(0), no_meaning="a name is resolved each time somebody connects"),
         Setting("config.providers", Type.LIST, (), "Where secrets come from.", no_meaning="use environment variables"),
         of_kafka("connections.max.idle.ms", Type.LONG, 540_000, "Idle connections are closed after this."),
         Setting("enable.metrics.push", Type.BOOLEAN, True, "Let brokers ask for metrics.",
                 no_meaning="nothing is pushed", built_values=(False,)),
         Setting("interceptor.classes", Type.LIST, (), "Interceptors.", no_meaning=JVM),
-        of_kafka("metadata.cluster.check.enable", Type.BOOLEAN, True, "Refuse answers of another cluster."),
+        of_kafka("metadata.cluster.check.enable", Type.BOOLEAN, True, "Refuse answers of another cluster.",
+                 no_meaning=NOT_COMPARED, built_values=(False,)),
         Setting("metadata.max.age.ms", Type.LONG, 300_000, "How long metadata are believed.", at_least(0),
                 no_meaning=no_age),
         of_kafka("metadata.recovery.rebootstrap.trigger.ms", Type.LONG, 300_000, "When to look brokers up anew.",
-                at_least(0)),
+                 at_least(0), no_meaning=ASKED_AT_ONCE),
         of_kafka("metadata.recovery.strategy", Type.STRING, "rebootstrap", "rebootstrap or none.",
-                one_of_in_any_case("REBOOTSTRAP", "NONE")),
+                 one_of_in_any_case("REBOOTSTRAP", "NONE"), no_meaning=ASKED_AT_ONCE, built_values=("REBOOTSTRAP",)),
         _java("metric.reporters", Type.LIST, (), "Java classes."),
         Setting("metrics.num.samples", Type.INT, 2, "Samples of a metric.", at_least(1), no_meaning=JVM),
         Setting("metrics.recording.level", Type.STRING, "INFO", "Level.", one_of("INFO", "DEBUG", "TRACE"),
@@ -136,26 +149,35 @@ def _of_all(receive: int, no_age: str | None = None, no_timeout: str | None = No
         of_kafka("reconnect.backoff.max.ms", Type.LONG, 1_000, "Longest wait before connecting again.", at_least(0)),
         of_kafka("reconnect.backoff.ms", Type.LONG, 50, "First wait before connecting again.", at_least(0)),
         Setting("request.timeout.ms", Type.INT, 30_000, "How long an answer may take.", at_least(0),
-                no_meaning=no_timeout),
+                of_kafka=timeout_of_kafka),
         Setting("retry.backoff.max.ms", Type.LONG, 1_000, "Longest wait before a request is sent again.", at_least(0),
                 no_meaning="the wait does not grow; retry.backoff.ms sets it"),
-        Setting("retry.backoff.ms", Type.LONG, 100, "First wait before a request is sent again.", at_least(0)),
+        Setting("retry.backoff.ms", Type.LONG, 100, "First wait before a request is sent again.", at_least(0),
+                no_meaning=no_backoff),
         of_kafka("send.buffer.bytes", Type.INT, 131_072, "Send buffer of the socket.", at_least(-1)),
-        of_kafka("socket.connection.setup.timeout.max.ms", Type.LONG, 30_000, "Longest wait for a connection."),
-        of_kafka("socket.connection.setup.timeout.ms", Type.LONG, 10_000, "First wait for a connection."),
+        of_kafka("socket.connection.setup.timeout.max.ms", Type.LONG, 30_000, "Longest wait for a connection.",
+                 no_meaning="the wait does not grow; socket.connection.setup.timeout.ms sets it"),
+        of_kafka("socket.connection.setup.timeout.ms", Type.LONG, 10_000, "Wait for a connection."),
     )
 
+
+_KERBEROS = "Kerberos (sasl.mechanism=GSSAPI) is not built yet"
+_BY_BROKERS = "brokers check tokens, clients do not"
+_WITH_CONNECTION = "a login that failed is tried again with its connection"
 
 _SECURITY = (
     of_kafka("security.protocol", Type.STRING, "PLAINTEXT", "How to talk to Kafka.", one_of_in_any_case(*_PROTOCOLS)),
     _java("security.providers", Type.STRING, None, "Java classes."),
     _java("sasl.client.callback.handler.class", Type.CLASS, None, "A Java class."),
     of_kafka("sasl.jaas.config", Type.PASSWORD, None, "User and password, in Java's form."),
-    of_kafka("sasl.kerberos.kinit.cmd", Type.STRING, "/usr/bin/kinit", "Renews the Kerberos ticket."),
-    of_kafka("sasl.kerberos.min.time.before.relogin", Type.LONG, 60_000, "Between two renewals, ms."),
-    of_kafka("sasl.kerberos.service.name", Type.STRING, None, "Kafka's name in Kerberos."),
-    of_kafka("sasl.kerberos.ticket.renew.jitter", Type.DOUBLE, 0.05, "Spread of renewals."),
-    of_kafka("sasl.kerberos.ticket.renew.window.factor", Type.DOUBLE, 0.8, "Part of a ticket's life before renewal."),
+    of_kafka("sasl.kerberos.kinit.cmd", Type.STRING, "/usr/bin/kinit", "Renews the Kerberos ticket.",
+             no_meaning=_KERBEROS),
+    of_kafka("sasl.kerberos.min.time.before.relogin", Type.LONG, 60_000, "Between two renewals, ms.",
+             no_meaning=_KERBEROS),
+    of_kafka("sasl.kerberos.service.name", Type.STRING, None, "Kafka's name in Kerberos.", no_meaning=_KERBEROS),
+    of_kafka("sasl.kerberos.ticket.renew.jitter", Type.DOUBLE, 0.05, "Spread of renewals.", no_meaning=_KERBEROS),
+    of_kafka("sasl.kerberos.ticket.renew.window.factor", Type.DOUBLE, 0.8, "Part of a ticket's life before renewal.",
+             no_meaning=_KERBEROS),
     _java("sasl.login.callback.handler.class", Type.CLASS, None, "A Java class."),
     _java("sasl.login.class", Type.CLASS, None, "A Java class."),
     of_kafka("sasl.login.connect.timeout.ms", Type.INT, None, "Wait for the identity provider."),
@@ -164,11 +186,15 @@ _SECURITY = (
     of_kafka("sasl.login.refresh.min.period.seconds", Type.SHORT, 60, "Between two refreshes.", between(0, 900)),
     of_kafka("sasl.login.refresh.window.factor", Type.DOUBLE, 0.8, "Part of a credential's life.", between(0.5, 1.0)),
     of_kafka("sasl.login.refresh.window.jitter", Type.DOUBLE, 0.05, "Spread of refreshes.", between(0.0, 0.25)),
-    of_kafka("sasl.login.retry.backoff.max.ms", Type.LONG, 10_000, "Longest wait before the next login."),
-    of_kafka("sasl.login.retry.backoff.ms", Type.LONG, 100, "First wait before the next login."),
+    of_kafka("sasl.login.retry.backoff.max.ms", Type.LONG, 10_000, "Longest wait before the next login.",
+             no_meaning=_WITH_CONNECTION),
+    of_kafka("sasl.login.retry.backoff.ms", Type.LONG, 100, "First wait before the next login.",
+             no_meaning=_WITH_CONNECTION),
     of_kafka("sasl.mechanism", Type.STRING, "GSSAPI", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI."),
-    of_kafka("sasl.oauthbearer.allow.unverified.audience", Type.BOOLEAN, False, "Take tokens of any audience."),
-    of_kafka("sasl.oauthbearer.allow.unverified.issuer", Type.BOOLEAN, False, "Take tokens of any issuer."),
+    of_kafka("sasl.oauthbearer.allow.unverified.audience", Type.BOOLEAN, False, "Take tokens of any audience.",
+             no_meaning=_BY_BROKERS),
+    of_kafka("sasl.oauthbearer.allow.unverified.issuer", Type.BOOLEAN, False, "Take tokens of any issuer.",
+             no_meaning=_BY_BROKERS),
     of_kafka("sasl.oauthbearer.assertion.algorithm", Type.STRING, "RS256", "Signs assertions.",
             one_of_in_any_case("ES256", "RS256")),
     of_kafka("sasl.oauthbearer.assertion.claim.aud", Type.STRING, None, "Claim `aud`."),
@@ -183,18 +209,24 @@ _SECURITY = (
     of_kafka("sasl.oauthbearer.assertion.template.file", Type.STRING, None, "File with a template."),
     of_kafka("sasl.oauthbearer.client.credentials.client.id", Type.STRING, None, "Client id."),
     of_kafka("sasl.oauthbearer.client.credentials.client.secret", Type.PASSWORD, None, "Client secret."),
-    of_kafka("sasl.oauthbearer.clock.skew.seconds", Type.INT, 30, "Difference of clocks that is allowed."),
-    of_kafka("sasl.oauthbearer.expected.audience", Type.LIST, (), "Audiences that are expected."),
-    of_kafka("sasl.oauthbearer.expected.issuer", Type.STRING, None, "Issuer that is expected."),
+    of_kafka("sasl.oauthbearer.clock.skew.seconds", Type.INT, 30, "Difference of clocks that is allowed.",
+             no_meaning=_BY_BROKERS),
+    of_kafka("sasl.oauthbearer.expected.audience", Type.LIST, (), "Audiences that are expected.",
+             no_meaning=_BY_BROKERS),
+    of_kafka("sasl.oauthbearer.expected.issuer", Type.STRING, None, "Issuer that is expected.", no_meaning=_BY_BROKERS),
     of_kafka("sasl.oauthbearer.header.urlencode", Type.BOOLEAN, False, "Encode id and secret for URLs."),
-    of_kafka("sasl.oauthbearer.jwks.endpoint.refresh.ms", Type.LONG, 3_600_000, "Between two readings of the keys."),
-    of_kafka("sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms", Type.LONG, 10_000, "Longest wait for the keys."),
-    of_kafka("sasl.oauthbearer.jwks.endpoint.retry.backoff.ms", Type.LONG, 100, "First wait for the keys."),
-    of_kafka("sasl.oauthbearer.jwks.endpoint.url", Type.STRING, None, "Where the keys are."),
+    of_kafka("sasl.oauthbearer.jwks.endpoint.refresh.ms", Type.LONG, 3_600_000, "Between two readings of the keys.",
+             no_meaning=_BY_BROKERS),
+    of_kafka("sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms", Type.LONG, 10_000, "Longest wait for the keys.",
+             no_meaning=_BY_BROKERS),
+    of_kafka("sasl.oauthbearer.jwks.endpoint.retry.backoff.ms", Type.LONG, 100, "First wait for the keys.",
+             no_meaning=_BY_BROKERS),
+    of_kafka("sasl.oauthbearer.jwks.endpoint.url", Type.STRING, None, "Where the keys are.", no_meaning=_BY_BROKERS),
     _java("sasl.oauthbearer.jwt.retriever.class", Type.CLASS, None, "A Java class."),
     _java("sasl.oauthbearer.jwt.validator.class", Type.CLASS, None, "A Java class."),
     of_kafka("sasl.oauthbearer.scope", Type.STRING, None, "Scope that is asked for."),
-    of_kafka("sasl.oauthbearer.scope.claim.name", Type.STRING, "scope", "Claim with the scope."),
+    of_kafka("sasl.oauthbearer.scope.claim.name", Type.STRING, "scope", "Claim with the scope.",
+             no_meaning=_BY_BROKERS),
     of_kafka("sasl.oauthbearer.sub.claim.name", Type.STRING, "sub", "Claim with the subject."),
     of_kafka("sasl.oauthbearer.token.endpoint.url", Type.STRING, None, "Where tokens come from."),
     of_kafka("ssl.cipher.suites", Type.LIST, (), "Ciphers that are allowed."),
@@ -218,11 +250,11 @@ _SECURITY = (
     of_kafka("ssl.truststore.type", Type.STRING, "JKS", "PKCS12 or PEM; Java's own are read by Java only."),
 )
 
-_ONE_BROKER = "there is one broker"
+_ANY_BROKER = "it makes no difference which broker leads a partition"
 _ASKED_ANEW = "it is asked for each time"
-_BY_CALL = "a call ends by its own timeout, or by default.api.timeout.ms"
+_SOON = "a request is sent again as soon as the engine is back"
 
-CONSUMER = table((*_of_all(65_536, no_timeout=_BY_CALL), *_SECURITY,
+CONSUMER = table((*_of_all(65_536), *_SECURITY,
     Setting("allow.auto.create.topics", Type.BOOLEAN, True, "Let Kafka make topics that are read (never done here).",
             no_meaning="reading never makes a topic", built_values=(False,)),
     Setting("auto.commit.interval.ms", Type.INT, 5_000, "Between two automatic commits.", at_least(0)),
@@ -244,7 +276,8 @@ CONSUMER = table((*_of_all(65_536, no_timeout=_BY_CALL), *_SECURITY,
             built_values=("CLASSIC", "Classic")),
     Setting("group.remote.assignor", Type.STRING, None, "Assignor.", not_built="the consumer rebalance protocol"),
     Setting("heartbeat.interval.ms", Type.INT, 3_000, "Between two heartbeats.", at_least(1)),
-    of_kafka("internal.throw.on.fetch.stable.offset.unsupported", Type.BOOLEAN, False, "Refuse old brokers."),
+    of_kafka("internal.throw.on.fetch.stable.offset.unsupported", Type.BOOLEAN, False, "Refuse old brokers.",
+             no_meaning="all brokers that can be talked to know stable offsets", built_values=(True,)),
     Setting("isolation.level", Type.STRING, "read_uncommitted", "read_committed or read_uncommitted.",
             one_of("read_committed", "read_uncommitted")),
     Setting("key.deserializer", Type.CLASS, None, "Reads keys: a serde, or its name.", check_client_serde,
@@ -262,14 +295,14 @@ CONSUMER = table((*_of_all(65_536, no_timeout=_BY_CALL), *_SECURITY,
 ))
 """Settings of a consumer."""
 
-PRODUCER = table((*_of_all(32_768, no_age=_ASKED_ANEW), *_SECURITY,
+PRODUCER = table((*_of_all(32_768, timeout_of_kafka=False), *_SECURITY,
     Setting("acks", Type.STRING, "all", "Who must have a batch: all, 0 or 1.", one_of("all", "-1", "0", "1")),
     Setting("batch.size", Type.INT, 16_384, "Bytes of a batch.", at_least(0)),
     Setting("buffer.memory", Type.LONG, 33_554_432, "Bytes that wait to be sent.", at_least(0)),
     Setting("buffer.memory.allocation.strategy", Type.STRING, "full", "full or incremental.",
             one_of_in_any_case("FULL", "INCREMENTAL"), no_meaning="memory is taken as records come",
             built_values=("FULL", "Full")),
-    of_kafka("client.rack", Type.STRING, "", "Rack of the client."),
+    of_kafka("client.rack", Type.STRING, "", "Rack of the client.", no_meaning=_ANY_BROKER),
     Setting("compression.gzip.level", Type.INT, -1, "1 to 9; -1: gzip's own.", _or_minus_one(1, 9),
             not_built=COMPRESSION, of_kafka=True),
     Setting("compression.lz4.level", Type.INT, 9, "1 to 17.", between(1, 17), not_built=COMPRESSION, of_kafka=True),
@@ -285,15 +318,17 @@ PRODUCER = table((*_of_all(32_768, no_age=_ASKED_ANEW), *_SECURITY,
     Setting("max.block.ms", Type.LONG, 60_000, "How long send may wait for room or metadata.", at_least(0)),
     Setting("max.in.flight.requests.per.connection", Type.INT, 5, "Requests that are out at once.", at_least(1)),
     Setting("max.request.size", Type.INT, 1_048_576, "Bytes of a record or request at most.", at_least(0)),
-    of_kafka("metadata.max.idle.ms", Type.LONG, 300_000, "A topic's metadata are dropped after this.", at_least(5_000)),
+    of_kafka("metadata.max.idle.ms", Type.LONG, 300_000, "A topic's metadata are dropped after this.", at_least(5_000),
+             no_meaning="what is known of a topic is asked anew after metadata.max.age.ms, and kept"),
     Setting("partitioner.adaptive.partitioning.enable", Type.BOOLEAN, True, "Spare slow brokers.",
-            no_meaning=_ONE_BROKER, built_values=(False,)),
+            no_meaning=_ANY_BROKER, built_values=(False,)),
     Setting("partitioner.availability.timeout.ms", Type.LONG, 0, "A broker that is slower than this is left out.",
-            at_least(0), no_meaning=_ONE_BROKER),
+            at_least(0), no_meaning=_ANY_BROKER),
     Setting("partitioner.class", Type.CLASS, None, "A callable (topic, key, value, partitions) to a partition.",
             check_partitioner, partitioner_called),
     Setting("partitioner.ignore.keys", Type.BOOLEAN, False, "Partition as if there were no key."),
-    of_kafka("partitioner.rack.aware", Type.BOOLEAN, False, "Prefer partitions that are led in the client's rack."),
+    of_kafka("partitioner.rack.aware", Type.BOOLEAN, False, "Prefer partitions that are led in the client's rack.",
+             no_meaning=_ANY_BROKER),
     Setting("retries", Type.INT, INTS, "How often a batch is sent again.", between(0, INTS),
             no_meaning="a batch is sent again until delivery.timeout.ms is over; set that"),
     Setting("transaction.timeout.ms", Type.INT, 60_000, "How long a transaction may be open.", at_least(0)),
@@ -305,7 +340,7 @@ PRODUCER = table((*_of_all(32_768, no_age=_ASKED_ANEW), *_SECURITY,
 ))
 """Settings of a producer."""
 
-ADMIN = table((*_of_all(65_536, no_age=_ASKED_ANEW, no_timeout="each call waits for its answer"), *_SECURITY,
+ADMIN = table((*_of_all(65_536, no_age=_ASKED_ANEW, no_backoff=_SOON), *_SECURITY,
     Setting("bootstrap.controllers", Type.LIST, (), "Kafka's controllers.", not_built="talking to controllers"),
     Setting("default.api.timeout.ms", Type.INT, 60_000, "How long calls without a timeout may take.", at_least(0),
             no_meaning="each call waits for its answer"),

@@ -49,7 +49,10 @@ READ_BY_CONSUMER = frozenset(
 """What the consumer of an application's input reads of a consumer's settings. Those of changelogs and of global tables
 read none of their own: they have its isolation, and take what there is, as fast as it comes."""
 READ_BY_PRODUCER = frozenset(
-    {"delivery.timeout.ms", "linger.ms", "max.request.size", "retry.backoff.ms", "transaction.timeout.ms"}
+    {
+        *("delivery.timeout.ms", "linger.ms", "max.request.size", "metadata.max.age.ms", "retry.backoff.ms"),
+        "transaction.timeout.ms",
+    }
 )
 """What the producer of an application reads of a producer's settings: its batches are the runtime's."""
 READ_BY_PRODUCER_OF_KAFKA = frozenset(name for name in PRODUCER if name.startswith("compression."))

@@ -77,7 +77,7 @@ def _table(settings: Iterable[Setting]) -> list[str]:
 
 def _row(setting: Setting) -> str:
     note = ""
-    if setting.of_kafka:
+    if setting.of_kafka and setting.no_meaning is None:
         note = " Of Apache Kafka: the bundled engine refuses it."
     elif setting.no_meaning is not None and setting.type is Type.BOOLEAN and setting.built_values:
         note = f" Changes nothing: {setting.no_meaning}."

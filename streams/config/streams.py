@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from streams.config.classes import check_extractor, check_handler, check_serde, imported, object_called, serde_called
+from streams.config.clients import ASKED_AT_ONCE, JVM, NOT_COMPARED
 from streams.config.table import (
     Setting,
     Type,
@@ -53,7 +54,6 @@ UPGRADE_FROM = (
     *("4.0", "4.1", "4.2", "4.3"),
 )
 
-JVM = "it belongs to the Java virtual machine"
 STANDBYS = "standby replicas"
 RACKS = "rack-aware assignment"
 STREAMS_PROTOCOL = "the streams rebalance protocol"
@@ -281,13 +281,14 @@ _CLIENTS = (
     of_kafka("connections.max.idle.ms", Type.LONG, 540_000, "Idle connections to Kafka are closed after this."),
     Setting("default.client.supplier", Type.CLASS, None, "Makes the clients.",
             no_meaning="bootstrap.servers chooses the clients"),
-    of_kafka("metadata.cluster.check.enable", Type.BOOLEAN, True, "Refuse answers of another cluster."),
+    of_kafka("metadata.cluster.check.enable", Type.BOOLEAN, True, "Refuse answers of another cluster.",
+             no_meaning=NOT_COMPARED, built_values=(False,)),
     Setting("metadata.max.age.ms", Type.LONG, 300_000, "How often partitions and topics of patterns are looked up.",
             at_least(0)),
     of_kafka("metadata.recovery.rebootstrap.trigger.ms", Type.LONG, 300_000, "After which Kafka is looked up anew.",
-            at_least(0)),
+             at_least(0), no_meaning=ASKED_AT_ONCE),
     of_kafka("metadata.recovery.strategy", Type.STRING, "rebootstrap", "rebootstrap or none.",
-            one_of_in_any_case("REBOOTSTRAP", "NONE")),
+             one_of_in_any_case("REBOOTSTRAP", "NONE"), no_meaning=ASKED_AT_ONCE, built_values=("REBOOTSTRAP",)),
     of_kafka("receive.buffer.bytes", Type.INT, 32_768, "Receive buffer of Kafka's sockets.", at_least(-1)),
     of_kafka("reconnect.backoff.max.ms", Type.LONG, 1_000, "Longest wait before connecting again.", at_least(0)),
     of_kafka("reconnect.backoff.ms", Type.LONG, 50, "First wait before connecting again.", at_least(0)),

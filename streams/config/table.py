@@ -133,9 +133,18 @@ class Setting:
         )
 
 
-def of_kafka(name: str, kind: Type, default: object, doc: str, check: Check | None = None) -> Setting:
-    """A setting about connections to Apache Kafka, or of what only Apache Kafka does."""
-    return Setting(name, kind, default, doc, check, of_kafka=True)
+def of_kafka(
+    name: str,
+    kind: Type,
+    default: object,
+    doc: str,
+    check: Check | None = None,
+    no_meaning: str | None = None,
+    built_values: tuple[object, ...] = (),
+) -> Setting:
+    """A setting about connections to Apache Kafka, or of what only Apache Kafka does; with `no_meaning` none of ours
+    does it either."""
+    return Setting(name, kind, default, doc, check, no_meaning=no_meaning, built_values=built_values, of_kafka=True)
 
 
 def invalid(name: str, value: object, why: str) -> ConfigException:

@@ -157,11 +157,14 @@ class FakeCluster:
         self.world: Any = Clock()
         self.closed = False
         self.calm = False
+        self.short = 0  # what is answered to all that is written while too few replicas are in sync: FEW, FEW_AFTER
         self.version = version
         self.logs = {partition: Log() for partition in partitions}
         self.leaders = {partition: self.random.randrange(3) for partition in self.logs}
         self.told = dict(self.leaders)
         self.connections: dict[int, FakeConnection] = {}
+        self.request_timeout_ms = 30_000
+        self.pause_ms = RETRY_MS
         self.ghosts: list[tuple[int, Any]] = []  # what came over connections that are gone, and is not taken in yet
         self.tasks: list[tuple[float, Coroutine[Any, Any, Any]]] = []
         self.ids = 0
@@ -219,6 +222,9 @@ class FakeCluster:
             raise BrokerNotFoundException("nobody there")
         self.connections[node] = FakeConnection(self, node)
         return self.connections[node]
+
+    def fresh(self, connection: FakeConnection) -> bool:
+        return connection.connected
 
     async def metadata(self, topics: Iterable[str]) -> Any:
         await Waiting()
@@ -364,6 +370,8 @@ class FakeCluster:
         batch = MemoryRecords(data).next_batch()
         assert batch.validate_crc()
         values = [bytes(each.value) for each in batch]
+        if self.short == FEW:
+            return FEW, -1
         if self._chance(0.05):
             return self.random.choice([FEW, STORAGE, TIMED_OUT]), -1
         if name is not None and (code := self._part_of(name, partition, batch)):
@@ -373,6 +381,8 @@ class FakeCluster:
         code, offset = self.logs[partition].append(
             batch.producer_id, batch.producer_epoch, batch.base_sequence, values, batch.is_transactional
         )
+        if not code and self.short:
+            return self.short, -1
         if not code and self._chance(0.05):
             return self.random.choice([FEW_AFTER, TIMED_OUT]), -1
         return code, offset

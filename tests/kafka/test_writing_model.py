@@ -15,17 +15,24 @@ from hypothesis import strategies as st
 
 pytest.importorskip("kafka")
 
-from streams.clients.api import WRITER_DEFAULTS, ConsumerGroupMetadata, Position, Sent, TransactionSettings
+from streams.clients.api import (
+    WRITER_DEFAULTS,
+    ConsumerGroupMetadata,
+    Position,
+    Sent,
+    TransactionSettings,
+    WriterSettings,
+)
 from streams.clients.kafka import transport as transport_file
 from streams.clients.kafka.coordinator import KafkaTransactionCoordinator, new_producer
 from streams.clients.kafka.transport import KafkaTransport
 from streams.clients.writing.identity import FreshIdentity, ProducerIds
 from streams.clients.writing.partition_queue import PartitionQueue
 from streams.clients.writing.transactional_writer import TransactionalBatchWriter
-from streams.clients.writing.writer import BatchWriter
+from streams.clients.writing.writer import TOLD_AFTER_MS, BatchWriter
 from streams.errors import KafkaException, RecordTooLargeException, TimeoutException
 from streams.record import RecordBatch, TopicPartition
-from tests.kafka.fake_cluster import LARGE, FakeCluster
+from tests.kafka.fake_cluster import FEW, FEW_AFTER, LARGE, FakeCluster
 
 PARTITIONS = [TopicPartition("t", 0), TopicPartition("t", 1), TopicPartition("u", 0)]
 PATIENCE_MS = 30_000
@@ -64,16 +71,21 @@ class Sender:
         self.writer.send(partition, batch, done)
 
 
-def written(seed: int, calls: int = 30) -> FakeCluster:
-    """Writes without transactions, and looks at what there is."""
-    cluster = FakeCluster(seed, PARTITIONS)
+def writer_of(cluster: FakeCluster, settings: WriterSettings = SETTINGS) -> BatchWriter:
+    """A writer without transactions."""
     given: Any = cluster
 
     def ask(timeout_ms: int) -> tuple[int, int]:
         found: tuple[int, int] = cluster.call(lambda: new_producer(given), timeout_ms)
         return found
 
-    writer = BatchWriter(KafkaTransport(given, SETTINGS), SETTINGS, ProducerIds(ask, bumps=True))
+    return BatchWriter(KafkaTransport(given, settings), settings, ProducerIds(ask, bumps=True))
+
+
+def written(seed: int, calls: int = 30) -> FakeCluster:
+    """Writes without transactions, and looks at what there is."""
+    cluster = FakeCluster(seed, PARTITIONS)
+    writer = writer_of(cluster)
     sender = Sender(cluster, writer)
     for _ in range(calls):
         for _ in range(cluster.random.randint(0, 3)):
@@ -148,6 +160,39 @@ def test_what_is_acknowledged_is_there_once_and_in_order(seed: int) -> None:
 @settings(max_examples=40, deadline=None)
 def test_a_transaction_is_there_as_a_whole_or_not_at_all(version: int, seed: int) -> None:
     transacted(seed, version)
+
+
+@pytest.mark.parametrize("short", [FEW, FEW_AFTER])
+def test_too_few_replicas_are_waited_for_and_told_of(short: int) -> None:
+    cluster = FakeCluster(0, PARTITIONS)
+    cluster.calm, cluster.short = True, short
+    told: list[str] = []
+    writer = writer_of(cluster, replace(SETTINGS, troubled=lambda cause, words: told.append(words)))
+    sender = Sender(cluster, writer)
+    for _ in range(5):
+        sender.send()
+    assert writer.await_acks(TOLD_AFTER_MS - 500) == 5
+    assert not told, "a broker that is started again is nothing to tell of"
+    assert writer.await_acks(TOLD_AFTER_MS) == 5
+    assert told and all(words.startswith("The broker takes nothing: NotEnoughReplicas") for words in told)
+    cluster.short = 0
+    assert writer.await_acks(PATIENCE_MS) == 0 and not sender.failed
+    for partition, log in cluster.logs.items():
+        assert [value for entry in log.entries for value in entry.values] == sender.values[partition]
+
+
+@pytest.mark.parametrize("short", [FEW, FEW_AFTER])
+def test_too_few_replicas_for_all_of_the_delivery_timeout(short: int) -> None:
+    cluster = FakeCluster(0, PARTITIONS)
+    cluster.calm, cluster.short = True, short
+    writer = writer_of(cluster)
+    sender = Sender(cluster, writer)
+    sender.send()
+    assert writer.await_acks(SETTINGS.delivery_timeout_ms - 1_000) == 1
+    assert writer.await_acks(PATIENCE_MS) == 0
+    for error in sender.failed.values():
+        assert "NotEnoughReplicas" in f"{type(error).__name__}: {error}"
+    assert len(sender.failed) == sender.count
 
 
 def test_the_model_has_faults() -> None:

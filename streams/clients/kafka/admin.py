@@ -36,7 +36,6 @@ from streams.clients.api import (
 )
 from streams.clients.errors_by_number import exception
 from streams.clients.kafka.cluster import (
-    CALL_TIMEOUT_MS,
     GROUP,
     LOST,
     PASSING,
@@ -139,7 +138,8 @@ class KafkaAdmin:
             assignments=[],
             configs=[new.CreatableTopicConfig(name=key, value=value) for key, value in values.items()],
         )
-        self._change(CreateTopicsRequest(topics=[topic], timeout_ms=CALL_TIMEOUT_MS, min_version=4), "topics", name)
+        wait_ms = self._cluster.request_timeout_ms
+        self._change(CreateTopicsRequest(topics=[topic], timeout_ms=wait_ms, min_version=4), "topics", name)
         return self._cluster.call(partial(self._made, name))
 
     def alter_topic(self, name: str, settings: Mapping[str, str | None]) -> TopicDescription:
@@ -166,7 +166,8 @@ class KafkaAdmin:
     def delete_topic(self, name: str) -> None:
         """See `Admin.delete_topic`."""
         gone = DeleteTopicsRequest.DeleteTopicState(name=name)
-        self._change(DeleteTopicsRequest(topics=[gone], timeout_ms=CALL_TIMEOUT_MS, min_version=6), "responses", name)
+        wait_ms = self._cluster.request_timeout_ms
+        self._change(DeleteTopicsRequest(topics=[gone], timeout_ms=wait_ms, min_version=6), "responses", name)
 
         async def forgotten() -> None:
             while name in await self._described((name,)):
@@ -177,7 +178,8 @@ class KafkaAdmin:
     def add_partitions(self, name: str, total: int) -> TopicDescription:
         """See `Admin.add_partitions`."""
         more = CreatePartitionsRequest.CreatePartitionsTopic(name=name, count=total, assignments=None)
-        request = CreatePartitionsRequest(topics=[more], timeout_ms=CALL_TIMEOUT_MS, validate_only=False)
+        wait_ms = self._cluster.request_timeout_ms
+        request = CreatePartitionsRequest(topics=[more], timeout_ms=wait_ms, validate_only=False)
         self._change(request, "results", name)
         return self._cluster.call(partial(self._made, name, total))
 
@@ -304,7 +306,7 @@ class KafkaAdmin:
                 )
                 for topic, numbers in by_topic(partitions).items()
             ]
-            return DeleteRecordsRequest(topics=topics, timeout_ms=CALL_TIMEOUT_MS)
+            return DeleteRecordsRequest(topics=topics, timeout_ms=self._cluster.request_timeout_ms)
 
         rows = self._of_leaders(before, request)
         return {partition: row.low_watermark for partition, row in rows.items()}

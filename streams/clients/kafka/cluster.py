@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sized
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 import kafka.errors as theirs
 from kafka.future import Future
@@ -25,6 +26,7 @@ from kafka.protocol.data_container import DataContainer
 from kafka.protocol.metadata import FindCoordinatorRequest, MetadataRequest
 
 from streams.clients.errors_by_number import exception
+from streams.clients.kafka.settings import AS_KAFKA, Reaching
 from streams.clients.kafka.tls import refused_by
 from streams.errors import (
     BrokerNotFoundException,
@@ -49,7 +51,6 @@ Node = int | str
 """A broker by its number, or by the address that it was first reached at."""
 
 CALL_TIMEOUT_MS = 30_000
-CONNECT_MS = 10_000
 NEVER = 2**63 - 1
 RETRY_MS = 50
 PASSING = {5, 6, 7, 9, 13, 14, 15, 16, 41, 72, 74, 78}
@@ -62,6 +63,16 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it meets is raised
 _OPTIONS = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
 
 
+class Connection(Protocol):
+    """What of a connection says whether it can be used again."""
+
+    connected: bool
+    in_flight_requests: Sized
+    data_received: Callable[[bytes], None]
+
+    def close(self) -> None: ...
+
+
 class Cluster:
     """The brokers of one cluster, as one client reaches them.
 
@@ -70,9 +81,17 @@ class Cluster:
         client_id: the name under which the brokers know this client.
         settings: of security, by `kafka-python`'s names.
         world: where it runs.
+        reaching: how connections are made and kept.
     """
 
-    def __init__(self, servers: str, client_id: str, settings: Mapping[str, object], world: World) -> None:
+    def __init__(
+        self,
+        servers: str,
+        client_id: str,
+        settings: Mapping[str, object],
+        world: World,
+        reaching: Reaching = AS_KAFKA,
+    ) -> None:
         self.servers = [server.strip().rpartition("://")[2] for server in servers.split(",")]
         self._settings = {
             "client_id": client_id,
@@ -81,9 +100,14 @@ class Cluster:
             **settings,
         }
         self.world = world
+        self.request_timeout_ms = reaching.request_timeout_ms
+        """How long an answer may take."""
+        self._reaching = reaching
+        self._failed = 0  # connections that could not be made, one after the other
         self._net = NetworkSelector(slow_task_threshold_secs=0)
         self._addresses: dict[Node, tuple[str, int]] = {}
         self._connections: dict[tuple[Node, str], KafkaConnection] = {}
+        self._heard: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()  # when last
         self._coordinators: dict[tuple[int, str], int] = {}
         self._reached = False
         self._closed = False
@@ -119,30 +143,35 @@ class Cluster:
         """Begins something that goes on while it is polled."""
         return self._net.call_soon_with_future(work)
 
-    def run(self, work: Callable[[], Coroutine[object, object, T]], timeout_ms: int = CALL_TIMEOUT_MS) -> T:
+    def run(self, work: Callable[[], Coroutine[object, object, T]], timeout_ms: int | None = None) -> T:
         """Does something to its end.
 
+        Args:
+            work: asks, and answers.
+            timeout_ms: how long at most; None: `CALL_TIMEOUT_MS`, or what one answer may take, if that is longer.
         Raises:
             TimeoutException: the end did not come in time. The cause is the last error that was met.
         """
         self._check_open()
         future = self._net.call_soon_with_future(work)
-        self._net.poll(timeout_ms=timeout_ms, future=future)
+        wait_ms = self._longest_call(timeout_ms)
+        self._net.poll(timeout_ms=wait_ms, future=future)
         if not future.is_done:
-            raise TimeoutException(f"{', '.join(self.servers)}: no answer from Kafka in {timeout_ms} ms.")
+            raise TimeoutException(f"{', '.join(self.servers)}: no answer from Kafka in {wait_ms} ms.")
         if future.exception is not None:
             raise future.exception
         found: T = future.value
         return found
 
-    def call(self, work: Callable[[], Coroutine[object, object, T]], timeout_ms: int = CALL_TIMEOUT_MS) -> T:
+    def call(self, work: Callable[[], Coroutine[object, object, T]], timeout_ms: int | None = None) -> T:
         """As `run`, and again where what it met may pass: a leader or coordinator that moves, and, once this cluster
         has been reached, brokers that are away."""
-        deadline, last = self.world.monotonic_ms() + timeout_ms, None
+        wait_ms = self._longest_call(timeout_ms)
+        deadline, last = self.world.monotonic_ms() + wait_ms, None
         while True:
             left = int(deadline - self.world.monotonic_ms())
             if left <= 0 and last is not None:
-                raise TimeoutException(f"No answer from Kafka in {timeout_ms} ms. The last was: {last}") from last
+                raise TimeoutException(f"No answer from Kafka in {wait_ms} ms. The last was: {last}") from last
             try:
                 return self.run(work, max(1, left))
             except KafkaException as error:
@@ -152,11 +181,21 @@ class Cluster:
                 if not away and error.code not in PASSING:
                     raise
                 last = error
-                self.world.sleep(RETRY_MS)
+                pause = self.pause_ms if away else RETRY_MS
+                self.world.sleep(max(1, min(pause, int(deadline - self.world.monotonic_ms()))))
 
     def wake(self) -> None:
         """Ends a waiting `poll`. From any thread."""
         self._net.wakeup()
+
+    def _longest_call(self, timeout_ms: int | None) -> int:
+        return max(CALL_TIMEOUT_MS, self.request_timeout_ms) if timeout_ms is None else timeout_ms
+
+    @property
+    def pause_ms(self) -> int:
+        """The pause before it is tried to connect again (`reconnect.backoff.ms`, `reconnect.backoff.max.ms`)."""
+        first, longest = self._reaching.pause_ms, self._reaching.longest_pause_ms
+        return min(longest, first << min(max(0, self._failed - 1), 30))
 
     async def sleep(self, seconds: float = RETRY_MS / 1_000) -> None:
         """The pause before something is tried again."""
@@ -180,7 +219,7 @@ class Cluster:
     # Asking
 
     async def ask(
-        self, request: Asked, node: Node | None = None, lane: str = "", timeout_ms: int = CALL_TIMEOUT_MS
+        self, request: Asked, node: Node | None = None, lane: str = "", timeout_ms: int | None = None
     ) -> Answer:
         """Sends one request and waits for its answer.
 
@@ -188,7 +227,7 @@ class Cluster:
             request: one of `kafka-python`'s messages.
             node: whom to ask; None: any broker.
             lane: which of the connections to it.
-            timeout_ms: after so long the connection counts as lost.
+            timeout_ms: after so long the connection counts as lost; None: `request.timeout.ms`.
         Raises:
             BrokerNotFoundException: nobody could be reached.
             DisconnectException: the connection was lost; whether the request was heard is not known.
@@ -202,10 +241,11 @@ class Cluster:
         self._check_open()
         return await (self._any() if node is None else self._to(node, lane))
 
-    async def over(self, connection: KafkaConnection, request: Asked, timeout_ms: int = CALL_TIMEOUT_MS) -> Answer:
+    async def over(self, connection: KafkaConnection, request: Asked, timeout_ms: int | None = None) -> Answer:
         """Sends one request over a connection; see `ask`."""
+        wait_ms = self.request_timeout_ms if timeout_ms is None else timeout_ms
         try:
-            answer = await connection.send_request(request, request_timeout_ms=timeout_ms)
+            answer = await connection.send_request(request, request_timeout_ms=wait_ms)
             self._reached = True
             return answer
         except (theirs.KafkaConnectionError, theirs.KafkaTimeoutError, theirs.RequestTimedOutError,
@@ -298,8 +338,8 @@ class Cluster:
 
     async def _any(self) -> KafkaConnection:
         """A connection to any broker: one that is there, else the first that can be made."""
-        for (_, lane), connection in self._connections.items():
-            if lane == "" and connection.connected:
+        for node, lane in list(self._connections):
+            if lane == "" and self.fresh(connection := self._connections[node, lane]):
                 return connection
         failed: list[KafkaException] = []
         nodes: list[Node] = [*(each for each in self._addresses if isinstance(each, int)), *self.servers]
@@ -312,33 +352,56 @@ class Cluster:
 
     async def _to(self, node: Node, lane: str) -> KafkaConnection:
         known = self._connections.get((node, lane))
-        if known is not None and not known.closed:
+        if known is not None and (known.initializing or self.fresh(known)):
             try:
                 return await known
             except Exception as error:  # as whoever makes it is told in full
                 raise DisconnectException(f"{self._named(known)}: no connection: {_said(error)}") from error
         host, port = self._address(node)
         connection = self._connections[(node, lane)] = KafkaConnection(self._net, node_id=node, **self._settings)
-        connection.data_received = partial(_received, connection.data_received)
+        self._listen(connection)
         try:
             await self._connect(connection, host, port)
         except BaseException:
+            self._failed += 1
             if self._connections.get((node, lane)) is connection:
                 del self._connections[(node, lane)]
             raise
+        self._failed = 0
         connection.close_future.add_both(lambda _: self._gone(node, lane, connection))
         return connection
+
+    def fresh(self, connection: Connection) -> bool:
+        """Is a connection there, and was it used lately? One that was not (`connections.max.idle.ms`) is closed: who
+        keeps connections on the way may have forgotten it."""
+        if not connection.connected:
+            return False
+        now, most = self.world.monotonic_ms(), self._reaching.max_idle_ms
+        if 0 <= most < now - self._heard.get(connection, now) and not connection.in_flight_requests:
+            connection.close()
+            return False
+        return True
+
+    def _listen(self, connection: Connection) -> None:
+        """Whatever comes over it counts as a sign of life."""
+        connection.data_received = partial(self._received, connection, connection.data_received)
+
+    def _received(self, connection: Connection, receive: Callable[[bytes], None], data: bytes) -> None:
+        self._heard[connection] = self.world.monotonic_ms()
+        _received(receive, data)
 
     def _gone(self, node: Node, lane: str, connection: KafkaConnection) -> None:
         if self._connections.get((node, lane)) is connection:
             del self._connections[(node, lane)]
 
     async def _connect(self, connection: KafkaConnection, host: str, port: int) -> None:
-        where, until = f"{host}:{port}", self.world.monotonic_ms() / 1000 + CONNECT_MS / 1000
+        wait_s = self._reaching.connect_timeout_ms / 1_000
+        where, until = f"{host}:{port}", self.world.monotonic_ms() / 1_000 + wait_s
         encrypted = str(self._settings.get("security_protocol", "")).endswith("SSL")
         ssl = {name: value for name, value in self._settings.items() if name.startswith("ssl_")}
         try:
-            sock = await create_connection(self._net, host, port, _OPTIONS, timeout_at=until)
+            options = (*_OPTIONS, *self._reaching.socket_options)
+            sock = await create_connection(self._net, host, port, options, timeout_at=until)
             make = KafkaSSLTransport if encrypted else KafkaTCPTransport
             transport = make(self._net, sock, host=host, **ssl)
             transport._sock_recv = partial(_before_the_end, transport._sock_recv)
@@ -366,7 +429,7 @@ class Cluster:
             raise
         except theirs.RequestTimedOutError as error:
             raise BrokerNotFoundException(
-                f"{where}: somebody listens there, and has not answered for {CONNECT_MS / 1_000:.0f} s. Is it a Kafka "
+                f"{where}: somebody listens there, and has not answered for {wait_s:.0f} s. Is it a Kafka "
                 "broker, its process stopped or its machine overloaded?"
             ) from error
         except Exception as error:

@@ -102,7 +102,8 @@ class KafkaDoor:
             each.close()
 
     def _cluster(self) -> Cluster:
-        return Cluster(self.address, self._client_id, self._connecting.kafka_python, self.world)
+        connecting = self._connecting
+        return Cluster(self.address, self._client_id, connecting.kafka_python, self.world, connecting.reaching)
 
     def _kept(self, each: T) -> T:
         if self._closed:

@@ -128,7 +128,7 @@ class KafkaGroupLink:
         """Asks the coordinator; where that is another by now, asks that one."""
         while True:
             node = await self._cluster.coordinator(request.group)
-            lane, timeout_ms = "", 30_000
+            lane, timeout_ms = "", self._cluster.request_timeout_ms
             if isinstance(request, api.JoinGroup | api.SyncGroup | api.Heartbeat):
                 lane = f"member of {request.group}"
             if isinstance(request, api.JoinGroup):

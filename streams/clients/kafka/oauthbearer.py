@@ -1,13 +1,14 @@
 """Tokens for SASL OAUTHBEARER: asked of an identity provider, read from a file, or unsecured, for tests.
 
-Both libraries ask the same provider, so one token serves all connections of a client; it is renewed after
-`sasl.login.refresh.window.factor` of its life. Source: KIP-255, KIP-768.
+Both libraries ask the same provider, so one token serves all connections of a client; it is renewed by
+`sasl.login.refresh.…`, as Kafka's own clients renew it. Source: KIP-255, KIP-368, KIP-768.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import random
 import re
 import urllib.error
 import urllib.parse
@@ -18,12 +19,12 @@ from typing import NamedTuple
 
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
+from streams.config.clients import CONSUMER, ClientConfig
 from streams.errors import BrokerNotFoundException, ConfigException, NotYetBuiltException, SaslAuthenticationException
 from streams.world import SYSTEM
 
 ANSWER_S = 10.0
 LIFE_S = 3_600
-REFRESH_WINDOW = 0.8
 LARGEST = 1_048_576
 _ID, _SECRET = "sasl.oauthbearer.client.credentials.client.id", "sasl.oauthbearer.client.credentials.client.secret"
 _URL = "sasl.oauthbearer.token.endpoint.url"
@@ -35,6 +36,44 @@ class Token(NamedTuple):
 
     text: str
     until: float
+
+
+class Refresh(NamedTuple):
+    """When a token is renewed (`sasl.login.refresh.…`), in parts of its life and in seconds.
+
+    Args:
+        part: of its life that goes by first.
+        spread: more of it at most, by chance, so that not all clients come at once.
+        least_s: between two renewals.
+        before_s: so long before its end it is renewed in any case.
+    """
+
+    part: float
+    spread: float
+    least_s: int
+    before_s: int
+
+    @classmethod
+    def of(cls, given: Mapping[str, object]) -> Refresh:
+        """From parsed values by Kafka's names."""
+        config = ClientConfig(CONSUMER, given)
+        part, spread = (float(config.text(f"sasl.login.refresh.window.{name}")) for name in ("factor", "jitter"))
+        least, before = (config.number(f"sasl.login.refresh.{name}.seconds") for name in ("min.period", "buffer"))
+        return cls(part, spread, least, before)
+
+    def at(self, now: float, until: float, chance: float) -> float:
+        """When the token is renewed that was given now. One whose life is shorter than both bounds together is renewed
+        by its life alone.
+
+        Args:
+            now: seconds since 1970.
+            until: when it ends.
+            chance: from 0 to 1.
+        """
+        at = now + (until - now) * (self.part + self.spread * chance)
+        if now + self.least_s + self.before_s > until:
+            return at
+        return min(max(at, now + self.least_s), until - self.before_s)
 
 
 class TokenProvider:
@@ -63,7 +102,8 @@ class TokenProvider:
         self._encoded = bool(given.get("sasl.oauthbearer.header.urlencode"))
         waits = [given.get(f"sasl.login.{name}.timeout.ms") for name in ("connect", "read")]
         self._wait_s = max([int(str(wait)) / 1_000 for wait in waits if wait] or [ANSWER_S])
-        self._window = float(str(given.get("sasl.login.refresh.window.factor") or REFRESH_WINDOW))
+        self._refresh = Refresh.of(given)
+        self._subject = ClientConfig(CONSUMER, given).text("sasl.oauthbearer.sub.claim.name")
         self._lock = SYSTEM.condition()
         self._token: Token | None = None
         self._renew_at = 0.0
@@ -104,14 +144,14 @@ class TokenProvider:
     def for_librdkafka(self, asked: str) -> tuple[str, float, str, dict[str, str]]:
         """As confluent-kafka's `oauth_cb` has it; called from a thread of librdkafka's."""
         token = self._held()
-        return token.text, token.until, str(_claims(token.text).get("sub") or self._id), self.extensions()
+        return token.text, token.until, str(_claims(token.text).get(self._subject) or self._id), self.extensions()
 
     def _held(self) -> Token:
         with self._lock:
             now = SYSTEM.now_ms() / 1_000
             if self._token is None or now >= self._renew_at:
                 self._token = self._new(now)
-                self._renew_at = now + (self._token.until - now) * self._window
+                self._renew_at = self._refresh.at(now, self._token.until, random.random())
             return self._token
 
     def _new(self, now: float) -> Token:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from streams.config.clients import CONSUMER
 from streams.errors import ConfigException, NotYetBuiltException
 
 _block = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.S).finditer
@@ -37,7 +38,7 @@ def tls(given: Mapping[str, object]) -> Tls:
         NotYetBuiltException: they are Kafka's, but not built yet.
     """
     for name in _UNREAD:
-        if given.get(name):
+        if given.get(name) and given[name] != CONSUMER[name].default:
             raise NotYetBuiltException(f"{name} is not built yet: TLS 1.2 and 1.3 are spoken. Leave it out.")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -53,7 +54,13 @@ def tls(given: Mapping[str, object]) -> Tls:
         native.update(_identity(context, own, None if password is None else str(password)))
     elif password is not None:
         raise ConfigException("ssl.key.password is given, but no key: give ssl.keystore.location or ssl.keystore.key.")
-    if not given.get("ssl.endpoint.identification.algorithm", "https"):
+    algorithm = str(given.get("ssl.endpoint.identification.algorithm", "https") or "")
+    if algorithm.lower() not in ("https", ""):
+        raise ConfigException(
+            f"Invalid value {algorithm} for configuration ssl.endpoint.identification.algorithm: use https, or leave "
+            "it empty, so that the name in the broker's certificate is not checked."
+        )
+    if not algorithm:
         native["ssl.endpoint.identification.algorithm"] = "none"
         context.check_hostname = False
     return Tls(native, context)
@@ -72,6 +79,8 @@ def _read(given: Mapping[str, object], store: str, inline: tuple[str, ...]) -> _
     location, kind = given.get(f"{store}.location"), str(given.get(f"{store}.type") or "JKS").upper()
     texts = [name for name in inline if given.get(name) is not None]
     if location is None and not texts:
+        if given.get(f"{store}.password") is not None:
+            raise ConfigException(f"{store}.password is given, but no store: give {store}.location.")
         return None
     if kind != "PEM":
         raise ConfigException(

@@ -23,7 +23,6 @@ from streams.clients.kafka.coordinator import FENCED_WORDS, OLD_EPOCH, KafkaTran
 from streams.clients.kafka.record_batch import PackedRecords, pack
 from streams.clients.writing.identity import Producer
 from streams.clients.writing.transport import NEWS, Outcome
-from streams.config.clients import PRODUCER, ClientConfig
 from streams.errors import BrokerNotFoundException, DisconnectException, KafkaException, ProducerFencedException
 from streams.record import RecordBatch, TopicPartition
 
@@ -34,7 +33,8 @@ REQUEST_BYTES = 1 << 20
 """Of one request, but for the last batch in it: Kafka's `max.request.size`."""
 EAGER_BYTES = 1 << 18
 """So much leaves without waiting for more."""
-REQUEST_TIMEOUT_MS = ClientConfig(PRODUCER, {}).number("request.timeout.ms")
+SLACK_MS = 5_000
+"""What an answer may take longer than the broker was asked to take for it."""
 DRAIN_MS = 1_000
 """So long what has left is waited for: what comes later is refused for its epoch."""
 UNKNOWN_PARTITION, NO_LEADER = 3, 5
@@ -128,7 +128,7 @@ class KafkaTransport:
             self._wanted[partition] = None
             return False
         connection = self._connections.get(leader)
-        if connection is None or not connection.connected:
+        if connection is None or not self._cluster.fresh(connection):
             self._dial(leader)
             return False
         if connection.paused or self._requests[leader] >= MOST_REQUESTS:
@@ -238,7 +238,8 @@ class KafkaTransport:
     def _request(self, leader: int, connection: KafkaConnection, batches: list[_Batch]) -> None:
         """One request with these batches, of one partition each."""
         self._requests[leader] += 1
-        future = connection.send_request(self._message(batches), request_timeout_ms=REQUEST_TIMEOUT_MS + 5_000)
+        wait_ms = self._cluster.request_timeout_ms + SLACK_MS
+        future = connection.send_request(self._message(batches), request_timeout_ms=wait_ms)
         future.add_callback(partial(self._answered, leader, batches))
         future.add_errback(partial(self._failed, leader, connection, batches))
 
@@ -253,7 +254,7 @@ class KafkaTransport:
         return ProduceRequest(
             transactional_id=self._transactional_id,
             acks=self._settings.acks,
-            timeout_ms=REQUEST_TIMEOUT_MS,
+            timeout_ms=self._cluster.request_timeout_ms,
             topic_data=[kind(name=topic, partition_data=parts) for topic, parts in topics.items()],
             min_version=3,
             max_version=11 if explicit else 12,
@@ -300,7 +301,7 @@ class KafkaTransport:
         self._connections.pop(leader, None)
         for partition in [each for each, node in self._leaders.items() if node == leader]:
             del self._leaders[partition]
-        self._retry_at = self.world.monotonic_ms() + self._settings.retry_backoff_ms
+        self._rest()
 
     def _look_for_room(self) -> None:
         """Tells when what had no room has some, or a broker may be tried again."""
@@ -394,8 +395,12 @@ class KafkaTransport:
         finally:
             self._dialled.discard(leader)
 
+    def _rest(self) -> None:
+        pause = max(self._settings.retry_backoff_ms, self._cluster.pause_ms)
+        self._retry_at = self.world.monotonic_ms() + pause
+
     def _trouble(self, error: KafkaException) -> None:
-        self._retry_at = self.world.monotonic_ms() + self._settings.retry_backoff_ms
+        self._rest()
         if not self._cluster.closed:
             self._settings.troubled("write", f"Kafka cannot be written to: {error} It is tried again by itself.")
 

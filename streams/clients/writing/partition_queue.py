@@ -97,6 +97,8 @@ class PartitionQueue:
         self.batches: deque[InFlightBatch] = deque()
         self.refusal: KafkaException | None = None
         """The broker's last answer, while it was not that a batch is stored."""
+        self.refused_since = 0.0
+        """Since when it has been so, in monotonic milliseconds."""
         self.blocked = False
         """Nothing of it can leave before its transport has news."""
         self._numbered = identity.numbered
@@ -134,6 +136,8 @@ class PartitionQueue:
     def answered(self, batch: InFlightBatch, error: KafkaException | None, now: float) -> bool:
         """Takes the answer to one batch. Was that its last word? It has then left the queue."""
         self._back(batch)
+        if self.refusal is None:
+            self.refused_since = now
         self.refusal = error
         if error is None:
             self._known = self._known or not self._stopped

@@ -9,7 +9,6 @@ from streams.clients.errors_by_number import exception
 from streams.clients.writing.identity import Identities
 from streams.clients.writing.partition_queue import NEVER, InFlightBatch, PartitionQueue, too_late
 from streams.clients.writing.transport import NEWS, Lost, Outcome, Transport
-from streams.config.clients import PRODUCER, ClientConfig
 from streams.errors import (
     DisconnectException,
     DuplicateSequenceException,
@@ -18,12 +17,13 @@ from streams.errors import (
     IllegalArgumentException,
     KafkaException,
     KafkaStorageException,
+    RetriableException,
     UnknownTopicOrPartitionException,
 )
 from streams.record import RecordBatch, TopicPartition
 
-METADATA_MAX_AGE_MS = ClientConfig(PRODUCER, {}).number("metadata.max.age.ms")
 FOREVER_MS = 2**63 - 1
+TOLD_AFTER_MS = 3_000
 
 
 class BatchWriter:
@@ -87,7 +87,7 @@ class BatchWriter:
         if now < until:
             return count
         count = self._transport.partitions_for(topic, self._settings.metadata_timeout_ms)
-        self._counts[topic] = (count, now + METADATA_MAX_AGE_MS)
+        self._counts[topic] = (count, now + self._settings.metadata_max_age_ms)
         return count
 
     def send(self, partition: TopicPartition, batch: RecordBatch, done: Callable[[Sent], None]) -> None:
@@ -255,12 +255,23 @@ class BatchWriter:
             self._bytes += parts[0].size + parts[1].size - batch.size
         elif queue.answered(batch, error, now):
             self._finish(queue, batch, error, outcome)
-        elif isinstance(error, KafkaStorageException):
-            self._settings.troubled(
-                "write",
-                f"The broker cannot write: {str(error).rstrip('.')}. What is to be written waits, for "
-                "delivery.timeout.ms at most, and is tried again by itself.",
-            )
+        elif isinstance(error, RetriableException):
+            self._tell(error, now - queue.refused_since)
+
+    def _tell(self, error: KafkaException, since_ms: float) -> None:
+        """Tells of what is tried again: a disk that is full at once, what mostly passes (a leader that moves, a replica
+        that is away) when it has lasted for a while."""
+        if isinstance(error, KafkaStorageException):
+            what = "The broker cannot write"
+        elif since_ms >= TOLD_AFTER_MS:
+            what = f"The broker takes nothing: {type(error).__name__}"
+        else:
+            return
+        self._settings.troubled(
+            "write",
+            f"{what}: {str(error).rstrip('.')}. What is to be written waits, for delivery.timeout.ms at most, and is "
+            "tried again by itself.",
+        )
 
     def _fenced(self, member: GroupMember | None, error: KafkaException, now: float) -> None:
         """What one batch was told holds for all in the same name: none of them is sent again."""

@@ -79,6 +79,8 @@ def test_what_both_may_be_said_of_is_a_short_list() -> None:
     assert {name for table in tables for name, setting in table.items() if is_moot(setting)} == {
         "allow.auto.create.topics",
         "enable.metrics.push",
+        "internal.throw.on.fetch.stable.offset.unsupported",
+        "metadata.cluster.check.enable",
         "partitioner.adaptive.partitioning.enable",
         "topology.description.push.enabled",
     }
