@@ -1,4 +1,4 @@
-"""`python -m benchmarks java`: W0 to W9 here and on Java's Kafka Streams, in turns, over the same records.
+"""`python -m benchmarks java`: W0 to W14 here and on Java's Kafka Streams, in turns, over the same records.
 
 Java's runs over Apache Kafka, ours over our broker, or with `--on kafka` over the same broker and the same topics of
 input; all processes are on this machine. Both outputs are checked against the same answer. Java commits every 30 s by
@@ -13,8 +13,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from benchmarks import beside_java_times
 from benchmarks.answers import compare, expected, found
 from benchmarks.beside import HEAD, Beside, cells, row_of, shared_arguments
+from benchmarks.beside_java_times import BesideTimes, Sides, Theirs
 from benchmarks.clocks import Sample
 from benchmarks.endtoend import Run, counted_input, processed, run_job, taken
 from benchmarks.engine import Engine
@@ -25,6 +27,7 @@ from benchmarks.options import Options
 from benchmarks.page import write
 
 NAMES = ("W0", "W1", "W2", "W2/cache0", "W2/million", "W3", "W4", "W5", "W6", "W7", "W8", "W9")
+TIMES = tuple(beside_java_times.MEASURED)
 FEWER = {"W4": 500_000, "W8": 300_000}
 """Input records of jobs that take Java long."""
 OURS_MS = 100
@@ -99,12 +102,12 @@ def beside(engine: Engine, bench: Bench, name: str, options: Options, intervals:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    shared_arguments(parser, NAMES)
+    shared_arguments(parser, (*NAMES, *TIMES))
     parser.add_argument(
         "--interval",
         action="append",
         choices=INTERVALS,
-        help="ms between commits of both (once: exactly once, 100 ms); all if none is given",
+        help="of W0 to W9: ms between commits of both (once: exactly once, 100 ms); all if none is given",
     )
     parser.add_argument(
         "--on", choices=PLACES, default="own", help="what ours runs over: our own broker, or the Kafka of Java's"
@@ -113,39 +116,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> int:
     """Runs what is asked for; 1 where a row failed, 2 where Java is not there."""
-    unknown = [name for name in given.names if name not in NAMES]
+    known = (*NAMES, *TIMES)
+    unknown = [name for name in given.names if name not in known]
     if unknown:
-        print(f"There is no {', '.join(unknown)} on Java; there are {', '.join(NAMES)}.", file=sys.stderr)
+        print(f"There is no {', '.join(unknown)} on Java; there are {', '.join(known)}.", file=sys.stderr)
         return 2
     options = Options(given.records, given.repeat)
     intervals = given.interval or list(INTERVALS)
     rows: list[Beside] = []
+    times: list[BesideTimes] = []
     failed: list[Failed] = []
     try:
         java = prepare()
         with contextlib.ExitStack() as stack:
             bench = stack.enter_context(serving(java, given.bootstrap_servers, given.broker_pid))
-            shared = (bench.servers, bench.pid) if given.on == "kafka" else ()
-            engine = stack.enter_context(Engine(*shared))
-            for name in given.names or NAMES:
+            theirs = stack.enter_context(Engine(bench.servers, bench.pid))
+            engine = theirs if given.on == "kafka" else stack.enter_context(Engine())
+            sides = Sides(engine, Theirs(theirs, bench))
+            for name in given.names or known:
                 try:
-                    for row in beside(engine, bench, name, options, intervals):
-                        rows.append(row)
-                        print("  ".join(cells(row)), file=sys.stderr, flush=True)
+                    if name in TIMES:
+                        for time in beside_java_times.beside(name, sides, options):
+                            times.append(time)
+                            print("  ".join(beside_java_times.cells(time)), file=sys.stderr, flush=True)
+                    else:
+                        for row in beside(engine, bench, name, options, intervals):
+                            rows.append(row)
+                            print("  ".join(cells(row)), file=sys.stderr, flush=True)
                 except RuntimeError as error:
-                    failed.append(Failed(name, JOBS[name].title, str(error)))
+                    failed.append(Failed(name, JOBS[name].title if name in JOBS else "", str(error)))
                     print(f"{name} FAILED: {error}", file=sys.stderr, flush=True)
                 if given.write:  # after each job, so that what was measured is there if the rest is not
-                    faults = [f"{each.name}: {each.why}" for each in failed]
-                    write(PLACES[given.on], HEAD, [cells(row) for row in rows], faults, versions(java))
+                    _write(PLACES[given.on], rows, times, failed, versions(java))
     except NoJava as error:
         print(error, file=sys.stderr)
         return 2
     settings = {**options._asdict(), "intervals": intervals, **versions(java)}
     if given.json:
-        print(as_json([*rows, *failed], settings))
+        print(as_json([*rows, *times, *failed], settings))
     else:
-        print(
-            "\n".join(["", aligned([HEAD, *map(cells, rows)]), *(f"{each.name} FAILED: {each.why}" for each in failed)])
-        )
+        print("\n\n".join([*_tables(rows, times), *(f"{each.name} FAILED: {each.why}" for each in failed)]))
     return 1 if failed else 0
+
+
+def _tables(rows: Sequence[Beside], times: Sequence[BesideTimes]) -> Iterator[str]:
+    if rows:
+        yield aligned([HEAD, *map(cells, rows)])
+    if times:
+        yield aligned([beside_java_times.HEAD, *map(beside_java_times.cells, times)])
+
+
+def _write(
+    place: str,
+    rows: Sequence[Beside],
+    times: Sequence[BesideTimes],
+    failed: Sequence[Failed],
+    settings: Mapping[str, str],
+) -> None:
+    """Into the tables of what was asked for."""
+    faults = {each.name: f"{each.name}: {each.why}" for each in failed}
+    for table, head, found, names in (
+        (place, HEAD, [cells(row) for row in rows], NAMES),
+        (f"{place}-times", beside_java_times.HEAD, [beside_java_times.cells(row) for row in times], TIMES),
+    ):
+        missing = [faults[name] for name in names if name in faults]
+        if found or missing:
+            write(table, head, found, missing, settings)

@@ -169,12 +169,15 @@ def floor(order: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def restore(order: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Starts a job that has lost its state; from the first record restored to the last."""
-    app = application(JOBS[order["name"]], order)
+    """Starts a job that has lost its state, from the first record restored to the last; then it goes on to the end of
+    its input."""
+    one = JOBS[order["name"]]
+    app = application(one, order)
     seen = Restored(order["broker"])
     app.set_global_state_restore_listener(seen)
     app.start()
     app.wait_until_running(600_000)
+    _sampled(app, one, order)
     app.close()
     return {"restored": [seen.samples[0], seen.samples[-1]], "peak_mb": peak_mb()}
 
@@ -217,17 +220,6 @@ def read_back(order: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"restored": [first, last], "peak_mb": peak_mb()}
 
 
-def wait(order: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Runs a job until it is ended from outside."""
-    app = application(JOBS[order["name"]], order)
-    app.start()
-    app.wait_until_running(60_000)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    app.close()
-    return {}
-
-
 def generate(order: Mapping[str, Any]) -> Mapping[str, Any]:
     """Sends records at a fixed rate, ten at a time, and never waits; when each was sent."""
     door = connect(order["address"], "generator")
@@ -243,7 +235,7 @@ def generate(order: Mapping[str, Any]) -> Mapping[str, Any]:
             time.sleep(ahead)
         count = min(TEN, order["total"] - len(times))
         now = int(time.time() * 1000)
-        keys = [b"c%05d" % (at % 10_000) for at in range(len(times), len(times) + count)]
+        keys = [b"c%05d" % (at % order["keys"]) for at in range(len(times), len(times) + count)]
         times += [time.monotonic()] * count
         batch = RecordBatch(keys, [b"{}"] * count, [now] * count, None, range(count), count)
         writer.send(partition, batch, _sent)
@@ -282,7 +274,6 @@ ROLES: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "floor": floor,
     "restore": restore,
     "read_back": read_back,
-    "wait": wait,
     "generate": generate,
     "consume": consume,
 }

@@ -17,6 +17,7 @@ from benchmarks import (
     catch_up,
     endtoend,
     exactly_once,
+    failover,
     growth,
     latency,
     page,
@@ -59,6 +60,7 @@ def benchmarks() -> Mapping[str, tuple[str, Measure]]:
     found[restore.NAME] = (restore.TITLE, restore.measured)
     found["W12"] = ("latency at 5,000 records a second, with and without a job between", latency.measured)
     found["W13"] = ("launch of the command to the first output", latency.start)
+    found["W14"] = ("kill -9 of one who shares the work until all goes on", failover.measured)
     for name in ways.NAMES:
         found[f"ways/{name}"] = (f"by the command and embedded: {JOBS[name].title}", partial(ways.measured, name))
     for name in exactly_once.NAMES:

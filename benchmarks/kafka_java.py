@@ -194,9 +194,19 @@ class Bench:
     def run(self, job: str, topics: Mapping[str, str], total: int, config: Mapping[str, object]) -> Any:
         """Runs a job on Kafka Streams; the samples of the run, the peak of its memory, and its output topic `out`."""
         application, out = self.output()
+        return {
+            **self.rerun(job, application, {**topics, "out": out}, total, config),
+            "out": out,
+            "application": application,
+        }
+
+    def rerun(
+        self, job: str, application: str, topics: Mapping[str, str], total: int, config: Mapping[str, object]
+    ) -> Any:
+        """Runs the job of an application to the end of `total` records more, from an empty directory: samples, the peak
+        of its memory, and `restored`, the samples before the first restored row and after the last."""
         with tempfile.TemporaryDirectory(prefix="streams-bench-state-", ignore_cleanup_errors=True) as state:
-            given = {**topics, "out": out, "application.id": application, "state.dir": state, **config}
-            pairs = [f"{name}={value}" for name, value in given.items()]
+            pairs = _pairs({**topics, "application.id": application, "state.dir": state, **config})
             done = subprocess.run(
                 [*self._java, "run", self.servers, job, str(total), str(self.pid), *pairs],
                 capture_output=True,
@@ -205,7 +215,11 @@ class Bench:
             )
         if done.returncode:
             raise RuntimeError(f"Java's {job} failed: {_last(done.stderr)}")
-        return {**json.loads(done.stdout.splitlines()[-1]), "out": out, "application": application}
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def serve(self, job: str, given: Iterable[str]) -> list[str]:
+        """The command that runs a job until it is ended by SIGTERM; its topics and settings are `name=value`."""
+        return [*self._java, "serve", self.servers, job, *given]
 
     def read(self, topic: str) -> Iterator[tuple[bytes | None, bytes | None, int]]:
         """All records of a topic as it is now: key, value, timestamp."""
@@ -241,6 +255,10 @@ def serving(java: list[str], servers: str | None, pid: int) -> Iterator[Bench]:
             broker = stack.enter_context(Broker(java))
             servers, pid = broker.servers, broker.pid
         yield stack.enter_context(Bench(java, servers, pid))
+
+
+def _pairs(given: Mapping[str, object]) -> list[str]:
+    return [f"{name}={value}" for name, value in given.items()]
 
 
 def _packed(data: bytes | None) -> bytes:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
+from benchmarks.counting import Count, Ours, System, check, new_count, running, until
 from benchmarks.endtoend import child, command
 from benchmarks.engine import Engine
 from benchmarks.figures import Value
@@ -21,54 +20,62 @@ from streams.record import TopicPartition
 RATE = 5_000
 """Records a second."""
 WARM_S, MEASURED_S = 3.0, 10.0
+KEYS = 10_000
 QUANTILES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
-SCRIPT = """
-from streams import Serdes, StreamsBuilder
-
-def topology(builder: StreamsBuilder) -> None:
-    records = builder.stream({source!r}, key_serde=Serdes.string(), value_serde=Serdes.bytes())
-    records.group_by_key().count().to_stream().to({sink!r}, value_serde=Serdes.long())
-"""
+ONCE = {"processing.guarantee": "exactly_once_v2"}
 START_RECORDS = 1_000
-LONGEST_S = 60.0
 
 
 def measured(engine: Engine, options: Options) -> Iterator[Value]:
     """From the generator's send to the consumer's poll: without a job (the floor of the method), then with a count; and
     with one exactly once, to a consumer of what is committed."""
-    rows: tuple[tuple[str, str, Mapping[str, str]], ...] = (
-        ("none", "no job between", {}),
-        ("W2/cache0", "count without cache", {}),
-        ("W2/cache0", "the same exactly once", {"processing.guarantee": "exactly_once_v2"}),
-    )
-    for name, title, config in rows:
-        for quantile, ms in _latencies(engine, name, options.records, {**options.config, **config}).items():
+    topic = engine.topic("lat")
+    rows = {"no job between": latencies(engine, topic, topic, options)}
+    for title, config in (("count without cache", options.config), ("the same exactly once", {**options.config, **ONCE})):
+        rows[title] = counted(Ours(engine), options, config)
+    for title, found in rows.items():
+        for quantile, ms in found.items():
             yield Value(f"W12/{quantile}", f"{RATE:,} records/s, {title}", ms, "ms")
 
 
-def _latencies(
-    engine: Engine, name: str, records: int | None, config: Mapping[str, str]
+def counted(system: System, options: Options, config: Mapping[str, object]) -> Mapping[str, float]:
+    """The latencies of a count.
+
+    Raises:
+        WrongOutput: it counted wrongly.
+    """
+    count = new_count(system.engine, "lat", config=config)
+    with running(system, count):
+        found = latencies(system.engine, count.source, count.sink, options, committed=ONCE.items() <= config.items())
+    total = _total(options)
+    check(system.engine, count, [(b"c%05d" % (at % KEYS), at // KEYS + 1) for at in range(total)])
+    return found
+
+
+def _total(options: Options) -> int:
+    return options.records or int((WARM_S + MEASURED_S) * RATE)
+
+
+def latencies(
+    engine: Engine, source: str, sink: str, options: Options, committed: bool = False
 ) -> Mapping[str, float]:
-    source = engine.topic("lat-in")
-    sink = source if name == "none" else engine.topic("lat-out")
-    seconds = WARM_S + MEASURED_S
-    total = records or int(seconds * RATE)
+    """Quantiles in ms, without the first seconds.
+
+    Args:
+        source: where the generator sends.
+        sink: where the consumer polls; what comes out there has the order of what was sent.
+        committed: the consumer is given only what is committed.
+    """
+    total = _total(options)
     base = {"address": engine.address, "broker": engine.pid, "total": total}
-    job = None
-    consumer = _started("consume", {**base, "topic": sink, "committed": "processing.guarantee" in config})
-    if name != "none":
-        topics = {"orders": source, "out": sink}
-        order = {**base, "name": name, "application": f"bench-{source}", "topics": topics, "config": config}
-        job = _started("wait", order)
+    consumer = _started("consume", {**base, "topic": sink, "committed": committed})
     try:
-        sent = child("generate", {**base, "topic": source, "rate": RATE})["times"]
+        sent = child("generate", {**base, "topic": source, "rate": RATE, "keys": KEYS})["times"]
         got = _answer(consumer)["times"]
     finally:
-        for process in (consumer, job):
-            if process is not None:
-                process.kill()
-                process.wait()
-    cold = int(total * WARM_S / seconds)
+        consumer.kill()
+        consumer.wait()
+    cold = int(total * WARM_S / (WARM_S + MEASURED_S))
     waits = sorted(late - early for early, late in zip(sent[cold:], got[cold:], strict=True))
     return {quantile: waits[min(len(waits) - 1, int(len(waits) * part))] * 1000 for quantile, part in QUANTILES}
 
@@ -89,50 +96,48 @@ def _answer(process: subprocess.Popen[str]) -> Any:
 
 def start(engine: Engine, options: Options) -> Iterator[Value]:
     """From the launch of the command to the first output: a new application, and the same again after a clean stop."""
-    source, sink = engine.topic("start-in"), engine.topic("start-out")
-    cold = _first_output(engine, source, sink)
+    system = Ours(engine)
+    count = new_count(engine, "start", config=options.config)
+    cold, *warm = (first_output(system, count, turn) for turn in range(1 + options.repeat))
     yield Value("W13/cold", "launch to first output, new application, broker running", cold, "s")
-    warm = [_first_output(engine, source, sink) for _ in range(options.repeat)]
     yield Value("W13/warm", "the same again after a clean stop", sorted(warm)[len(warm) // 2], "s")
 
 
-def _first_output(engine: Engine, source: str, sink: str) -> float:
-    times = [int(time.time() * 1000)] * START_RECORDS
-    engine.send(TopicPartition(source, 0), [b"k%d" % at for at in range(START_RECORDS)], [b"v"] * START_RECORDS, times)
+def first_output(system: System, count: Count, turn: int) -> float:
+    """Seconds from the launch until a consumer that polls has the first record; some wait for the application.
+
+    Args:
+        turn: how often it has run.
+    Raises:
+        WrongOutput: it counted wrongly.
+    """
+    engine = system.engine
+    now = int(time.time() * 1000)
+    keys: list[bytes | None] = [b"k%d" % at for at in range(START_RECORDS)]
+    engine.send(TopicPartition(count.source, 0), keys, [b"v"] * START_RECORDS, [now] * START_RECORDS)
     engine.settle()
     door = connect(engine.address, "first-output")
     reader = door.reader(Isolation.READ_UNCOMMITTED)
-    out = TopicPartition(sink, 0)
-    reader.seek({out: engine.written(sink)})
-    script = Path(engine.directory) / "started.py"
-    script.write_text(SCRIPT.format(source=source, sink=sink))
-    log = Path(engine.directory) / "started.log"
+    reader.seek({TopicPartition(count.sink, 0): engine.written(count.sink)})
     launched = time.monotonic()
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "streams.cli.main", str(script)),
-                *(
-                    "--application-id",
-                    f"bench-{source}",
-                    "--bootstrap-servers",
-                    engine.address,
-                    "--log-level",
-                    "warning",
-                ),
-            ],
-            stderr=stderr,
-        )
+    process = system.launch(count)
+    found: list[float] = []
+
+    def has_come() -> bool:
+        if any(fetched.batch is not None for fetched in reader.poll(1_000)):
+            found.append(time.monotonic() - launched)
+        return bool(found)
+
     try:
-        while not any(fetched.batch is not None for fetched in reader.poll(1_000)):
-            ended = process.poll() is not None
-            if ended or time.monotonic() - launched > LONGEST_S:
-                said = log.read_text("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-                what = "the command ended" if ended else f"no output within {LONGEST_S:g} s of the start"
-                raise RuntimeError(f"{what}: {said[-1]}")
-        return time.monotonic() - launched
-    finally:
+        until(engine, count, [process], has_come, "give anything")
+        whole = (turn + 1) * START_RECORDS
+        until(engine, count, [process], lambda: engine.written(count.sink) >= whole, "give all")
+        check(engine, count, [(b"k%d" % at, turn + 1) for at in range(START_RECORDS)], turn * START_RECORDS)
         process.terminate()
+        until(engine, count, [], lambda: process.poll() is not None, "end")
+    finally:
+        process.kill()
         process.wait()
         reader.close()
         door.close()
+    return found[0]

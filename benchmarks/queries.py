@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clocks import cpu_of
+from benchmarks.counting import SCRIPT
 from benchmarks.engine import Engine
 from benchmarks.figures import aligned
 
@@ -28,14 +29,6 @@ WARM_S = 3.0
 BOUNDS_MS = {"local": 10.0, "forwarded": 20.0}
 """Which 99 of 100 answers keep."""
 LONGEST_S = 300.0
-SCRIPT = """
-from streams import Serdes, StreamsBuilder
-
-def topology(builder: StreamsBuilder) -> None:
-    records = builder.stream({source!r}, key_serde=Serdes.string(), value_serde=Serdes.bytes())
-    counted = records.group_by_key().count(store="counts")
-    counted.to_stream().to({sink!r}, value_serde=Serdes.long())
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

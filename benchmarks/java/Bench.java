@@ -34,6 +34,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.CloseOptions;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
@@ -49,6 +50,7 @@ import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
+import org.apache.kafka.streams.processor.StateRestoreListener;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
@@ -57,6 +59,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * <pre>
  * Bench fill BROKERS TOPIC < records       makes a topic of one partition and writes the records
  * Bench run BROKERS JOB TOTAL BROKER_PID DATASET=TOPIC... out=TOPIC name=value...   runs a job; a line of JSON
+ * Bench serve BROKERS JOB DATASET=TOPIC... out=TOPIC name=value...   runs a job until SIGTERM
  * Bench read BROKERS TOPIC > records       all records of a topic
  * Bench drop BROKERS PREFIX                deletes the topics whose names begin so
  * </pre>
@@ -135,6 +138,7 @@ public final class Bench {
         Map.entry("W1", Bench::stateless),
         Map.entry("W2", (builder, topics) -> count(builder, topics, "orders", true)),
         Map.entry("W2/cache0", (builder, topics) -> count(builder, topics, "orders", false)),
+        Map.entry("W2/each-once", (builder, topics) -> count(builder, topics, "each-once", true)),
         Map.entry("W2/million", (builder, topics) -> count(builder, topics, "million", true)),
         Map.entry("W3", Bench::tumbling),
         Map.entry("W4", Bench::hopping),
@@ -295,7 +299,8 @@ public final class Bench {
         return (long) total;
     }
 
-    static void run(String brokers, String job, long total, String broker, Map<String, String> given) throws Exception {
+    /** The application of a job; of what is given, names with a dot are settings, the others topics. */
+    static KafkaStreams application(String brokers, String job, Map<String, String> given) {
         Map<String, String> topics = given.entrySet().stream()
             .filter(each -> !each.getKey().contains("."))
             .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
@@ -309,13 +314,26 @@ public final class Bench {
         });
         StreamsBuilder builder = new StreamsBuilder();
         JOBS.get(job).accept(builder, topics);
-        List<Sample> samples = new ArrayList<>();
-        samples.add(sample(broker, 0));
         KafkaStreams streams = new KafkaStreams(builder.build(), config);
         streams.setUncaughtExceptionHandler(error -> {
             error.printStackTrace();
             return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         });
+        return streams;
+    }
+
+    /** Leaves the group, as ours does: who comes next is not to wait for the session of the one before. */
+    static void close(KafkaStreams streams) {
+        streams.close(CloseOptions.groupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP)
+            .withTimeout(LONGEST));
+    }
+
+    static void run(String brokers, String job, long total, String broker, Map<String, String> given) throws Exception {
+        List<Sample> samples = new ArrayList<>();
+        samples.add(sample(broker, 0));
+        KafkaStreams streams = application(brokers, job, given);
+        Restored restored = new Restored(broker);
+        streams.setGlobalStateRestoreListener(restored);
         streams.start();
         long heard = System.nanoTime();
         long done = 0;
@@ -339,9 +357,48 @@ public final class Bench {
             done = now;
             alive(streams, heard, done, total);
         }
-        streams.close();
+        close(streams);
         samples.add(sample(broker, done));
-        System.out.println("{\"samples\": " + samples + ", \"peak_mb\": " + peakMb() + "}");
+        System.out.println(
+            "{\"samples\": " + samples + ", \"restored\": " + restored.samples + ", \"peak_mb\": " + peakMb() + "}");
+    }
+
+    /** Takes samples before the first row that is restored and after the last. */
+    static final class Restored implements StateRestoreListener {
+        final List<Sample> samples = new ArrayList<>();
+        private final String broker;
+
+        Restored(String broker) {
+            this.broker = broker;
+        }
+
+        @Override
+        public void onRestoreStart(TopicPartition partition, String store, long start, long end) {
+            samples.add(sample(broker, 0));
+        }
+
+        @Override
+        public void onBatchRestored(TopicPartition partition, String store, long end, long count) {}
+
+        @Override
+        public void onRestoreEnd(TopicPartition partition, String store, long total) {
+            samples.add(sample(broker, total));
+        }
+    }
+
+    /** Runs a job until SIGTERM comes. */
+    static void serve(String brokers, String job, Map<String, String> given) throws Exception {
+        KafkaStreams streams = application(brokers, job, given);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> close(streams)));
+        streams.start();
+        while (!streams.state().hasCompletedShutdown()) {
+            Thread.sleep(SAMPLE_MS);
+        }
+    }
+
+    static Map<String, String> pairs(String[] given, int after) {
+        return Arrays.stream(given).skip(after).map(each -> each.split("=", 2))
+            .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1]));
     }
 
     static void alive(KafkaStreams streams, long heard, long done, long total) {
@@ -424,9 +481,8 @@ public final class Bench {
             case "fill" -> fill(given[1], given[2]);
             case "read" -> read(given[1], given[2]);
             case "drop" -> drop(given[1], given[2]);
-            case "run" -> run(given[1], given[2], Long.parseLong(given[3]), given[4],
-                Arrays.stream(given).skip(5).map(each -> each.split("=", 2))
-                    .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1])));
+            case "run" -> run(given[1], given[2], Long.parseLong(given[3]), given[4], pairs(given, 5));
+            case "serve" -> serve(given[1], given[2], pairs(given, 3));
             default -> throw new IllegalArgumentException(given[0]);
         }
     }

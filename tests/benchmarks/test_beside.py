@@ -94,8 +94,8 @@ def test_a_tool_that_is_missing_is_named(
 
 
 def test_a_job_that_java_does_not_run_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["java", "W12"]) == 2
-    assert "There is no W12 on Java; there are W0, W1" in capsys.readouterr().err
+    assert main(["java", "W19"]) == 2
+    assert "There is no W19 on Java; there are W0, W1" in capsys.readouterr().err
 
 
 def test_a_peer_that_is_missing_is_said_with_how_to_install_it(
