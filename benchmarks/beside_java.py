@@ -175,10 +175,10 @@ def _write(
 ) -> None:
     """Into the tables of what was asked for."""
     faults = {each.name: f"{each.name}: {each.why}" for each in failed}
-    for table, head, found, names in (
+    for table, head, lines, names in (
         (place, HEAD, [cells(row) for row in rows], NAMES),
         (f"{place}-times", beside_java_times.HEAD, [beside_java_times.cells(row) for row in times], TIMES),
     ):
         missing = [faults[name] for name in names if name in faults]
-        if found or missing:
-            write(table, head, found, missing, settings)
+        if lines or missing:
+            write(table, head, lines, missing, settings)

@@ -1,4 +1,4 @@
-"""The count of W12 to W14 as an application by itself, that runs until it is ended: by our command, or on Kafka Streams.
+"""The count of W12 to W14 as an application that runs until it is ended: by our command, or on Kafka Streams.
 
 Both count without a cache, so that each record of the input has its own in the output.
 """
@@ -138,9 +138,7 @@ def _is_shared(admin: Admin, count: Count, members: int) -> bool:
     return group.state == "Stable" and len(group.members) == members and len(given) == 1 and given != {0}
 
 
-def until(
-    engine: Engine, count: Count, processes: Sequence[Process], condition: Callable[[], bool], what: str
-) -> None:
+def until(engine: Engine, count: Count, processes: Sequence[Process], condition: Callable[[], bool], what: str) -> None:
     """Waits for something, as long as these processes run.
 
     Raises:

@@ -31,8 +31,8 @@ def measured(engine: Engine, options: Options) -> Iterator[Value]:
     with one exactly once, to a consumer of what is committed."""
     topic = engine.topic("lat")
     rows = {"no job between": latencies(engine, topic, topic, options)}
-    for title, config in (("count without cache", options.config), ("the same exactly once", {**options.config, **ONCE})):
-        rows[title] = counted(Ours(engine), options, config)
+    rows["count without cache"] = counted(Ours(engine), options, options.config)
+    rows["the same exactly once"] = counted(Ours(engine), options, {**options.config, **ONCE})
     for title, found in rows.items():
         for quantile, ms in found.items():
             yield Value(f"W12/{quantile}", f"{RATE:,} records/s, {title}", ms, "ms")
@@ -56,9 +56,7 @@ def _total(options: Options) -> int:
     return options.records or int((WARM_S + MEASURED_S) * RATE)
 
 
-def latencies(
-    engine: Engine, source: str, sink: str, options: Options, committed: bool = False
-) -> Mapping[str, float]:
+def latencies(engine: Engine, source: str, sink: str, options: Options, committed: bool = False) -> Mapping[str, float]:
     """Quantiles in ms, without the first seconds.
 
     Args:
