@@ -23,7 +23,7 @@ from streams.world import SYSTEM
 
 log = logging.getLogger("streams.cli.supervise")
 
-LOOK_MS = 100
+LOOK_MS = 20
 BACKOFF_MS = 1_000
 """A worker that was killed is started again, but not more often than this."""
 STOP_MS = 10_000
