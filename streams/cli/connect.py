@@ -140,7 +140,7 @@ def validate_(files: tuple[Path, ...], worker: Path | None, as_json: bool) -> No
         click.echo(json.dumps({str(file): report(each) for file, each in found.items()}, indent=2))
     else:
         for file, each in found.items():
-            tell(file, each.validation, each.given)
+            tell(file, each)
     if any(each.validation.errors for each in found.values()):
         raise SystemExit(USAGE)
 
@@ -156,6 +156,7 @@ def report(looked: Looked) -> dict[str, object]:
         "error_count": sum(map(len, validation.errors.values())),
         "errors": validation.errors,
         "warnings": validation.warnings,
+        "remarks": list(map(looked.hide, remarks(validation, given))),
         "values": {name: looked.hide(text_of(value)) for name, value in values.items()},
     }
 
@@ -168,8 +169,14 @@ def guarantee(validation: Validation, given: Mapping[str, str]) -> str:
     return validation.connector.guarantee(config).value
 
 
-def tell(file: Path, validation: Validation, given: Mapping[str, str]) -> None:
+def remarks(validation: Validation, given: Mapping[str, str]) -> list[str]:
+    """What a connector says of itself; nothing where its settings are wrong."""
+    return [] if validation.errors else list(validation.connector.remarks(config_of(validation, given)))
+
+
+def tell(file: Path, looked: Looked) -> None:
     """A validation for people."""
+    validation, given = looked.validation, looked.given
     name = given.get("name", "?")
     if not validation.errors:
         click.echo(f"{file}: {name} ({validation.connector.__qualname__}) is valid, {guarantee(validation, given)}.")
@@ -181,6 +188,8 @@ def tell(file: Path, validation: Validation, given: Mapping[str, str]) -> None:
             click.echo(f"  {setting}: {error}")
     for said in validation.warnings:
         click.echo(f"  (warning) {said}")
+    for said in remarks(validation, given):
+        click.echo(f"  {looked.hide(said)}")
 
 
 @connect.command("dry-run", help="Show the first records of a connector after each transform. Nothing is stored.")

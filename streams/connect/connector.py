@@ -10,7 +10,7 @@ here. As `org.apache.kafka.connect.source` and `.sink`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import ClassVar, Protocol
 
@@ -203,6 +203,15 @@ class SourceConnector:
         exactly once."""
         return Guarantee.EXACTLY_ONCE
 
+    @classmethod
+    def remarks(cls, config: Config) -> Iterable[str]:
+        """What `validate` says beside errors: what a user should know, or has to do before.
+
+        Args:
+            config: the settings, without errors. The other side may be looked at; it may also be away.
+        """
+        return ()
+
     def start(self, config: Config) -> None:
         """Looks at the source where that is needed to divide the work."""
 
@@ -241,6 +250,15 @@ class SinkConnector:
     def guarantee(cls, config: Config) -> Guarantee:
         """What holds. A sink is exactly once where it keeps offsets with its data, in one step, and fences."""
         return Guarantee.AT_LEAST_ONCE
+
+    @classmethod
+    def remarks(cls, config: Config) -> Iterable[str]:
+        """What `validate` says beside errors: what a user should know, or has to do before.
+
+        Args:
+            config: the settings, without errors. The other side may be looked at; it may also be away.
+        """
+        return ()
 
     def start(self, config: Config) -> None:
         """Looks at the other side where that is needed."""

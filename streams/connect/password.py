@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import unquote
 
 HIDDEN = "[hidden]"
 
@@ -30,8 +32,25 @@ class Password:
         return HIDDEN
 
 
+_IN_URL = re.compile(r"://[^/?#\s:@]*:([^/?#\s]+)@|[?&;](?:ssl)?password=([^&;#\s]+)", re.IGNORECASE)
+
+
+def passwords_in(text: str) -> Iterator[str]:
+    """The passwords that stand in an address, as they are written and as they are meant.
+
+    >>> from streams.connect.password import passwords_in
+    >>> list(passwords_in("postgresql://ann:a%2Fb@db/orders")), list(passwords_in("jdbc:postgresql:x?password=horse"))
+    (['a%2Fb', 'a/b'], ['horse'])
+    """
+    for found in _IN_URL.finditer(text):
+        written = found[1] or found[2]
+        yield written
+        if unquote(written) != written:
+            yield unquote(written)
+
+
 class Secrets:
-    """What nobody is shown of a configuration: passwords, and what came from `${env:…}` and the like.
+    """What nobody is shown of a configuration: passwords, those in addresses too, and what came from `${env:…}`.
 
     Args:
         written: the settings as they were written.
@@ -49,6 +68,8 @@ class Secrets:
             if dollar and value.endswith("}"):
                 found.add(resolved[name].removeprefix(before))
         found |= {value.value for value in values if isinstance(value, Password)}
+        for value in resolved.values():
+            found.update(passwords_in(value))
         self._secrets = sorted((each for each in found if len(each) >= self.SHORTEST), key=len, reverse=True)
 
     def hide(self, text: str) -> str:

@@ -65,6 +65,8 @@ CONNECTORS: Mapping[str, str] = {
     "CsvSource": "streams.connect.file.csv_source",
     "FileSink": "streams.connect.file.sink",
     "FileSource": "streams.connect.file.source",
+    "JdbcSink": "streams.connect.jdbc.sink",
+    "JdbcSource": "streams.connect.jdbc.source",
 }
 """Connectors by their short names, with their files."""
 ALIASES: Mapping[str, str] = {
@@ -76,6 +78,11 @@ ALIASES: Mapping[str, str] = {
         ("FileStreamSink", "FileStreamSinkConnector", "org.apache.kafka.connect.file.FileStreamSinkConnector"),
         "FileSink",
     ),
+    **{
+        f"{package}Jdbc{kind}Connector": f"Jdbc{kind}"
+        for package in ("", "io.confluent.connect.jdbc.", "io.aiven.connect.jdbc.", "io.aiven.kafka.connect.jdbc.")
+        for kind in ("Source", "Sink")
+    },
 }
 """Names of Java's connectors, and which of ours stands for each."""
 

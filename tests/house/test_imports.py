@@ -97,6 +97,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "msgspec": ("streams.serdes", "streams.connect.converters.json", "broker_local.log.payload"),
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
+    "psycopg": ("streams.connect.jdbc.postgres",),
     "starlette": ("streams.http", "streams.query"),
     "uvicorn": ("streams.http.server", "streams.query.serve"),
     "mmh3": ("streams.serdes.murmur3",),

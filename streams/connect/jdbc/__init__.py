@@ -1,0 +1,1 @@
+"""Databases: tables into topics, topics into tables. SQLite, and PostgreSQL by the extra `postgres`."""
