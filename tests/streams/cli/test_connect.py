@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,28 @@ def test_a_file_that_names_no_connector(command: Command, tmp_path: Path, text: 
     (tmp_path / "a.properties").write_text(text)
     result = command("connect", "validate", str(tmp_path / "a.properties"))
     assert result.exit_code == 2 and why in result.output
+
+
+def test_what_has_to_be_run_in_a_database_is_printed_and_no_password(command: Command, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute("create table orders (id integer primary key, amount integer)")
+    settings = {"connector.class": "JdbcSource", "mode": "changes", "topic.prefix": "db-",
+                "connection.url": f"jdbc:sqlite:{tmp_path}/shop.db",
+                "connection.password": "correct horse"}  # fmt: skip
+    file = tmp_path / "shop.json"
+    file.write_text(json.dumps({"name": "shop", "config": settings}))
+    said = command("connect", "validate", str(file)).output
+    assert f"{file}: shop (JdbcSource) is valid, exactly once.\n" in said
+    statements = said.split("orders: this has to be run before:\n")[1]
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.executescript(statements)
+    assert "has to be run" not in command("connect", "validate", str(file)).output
+    file.write_text(json.dumps({"name": "shop", "config": {**settings, "mode": "incrementing", "connection.url":
+                                "postgresql://ann:battery-staple@db/shop"}}))  # fmt: skip
+    for words in ([], ["--json"]):
+        said = command("connect", "validate", *words, str(file)).output
+        assert "loses rows" in said or "psycopg" in said
+        assert "battery" not in said and "correct" not in said
 
 
 def test_records_after_each_transform(command: Command, source: Path) -> None:
