@@ -24,6 +24,7 @@ $(VENV)/.ready-test: $(VENV)/.ready
 
 demo: env
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/demo.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python examples/connect/pipeline.py
 
 test: test-env lint types
 	$(BIN)/python -m pytest -n 2 -rs
