@@ -1,4 +1,5 @@
-"""`python -m tests.crash run`, `kafka`, `calls`, `damage`, `fuzz`, `queries`, `soak`: see the modules of these names.
+"""`python -m tests.crash run`, `kafka`, `calls`, `connect`, `damage`, `fuzz`, `queries`, `soak`: see the modules of
+these names.
 
 Each is imported when it is asked for: only what runs on Kafka needs its clients.
 """
@@ -8,7 +9,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-COMMANDS = {name: name for name in ("run", "calls", "damage", "fuzz", "queries", "soak")} | {"kafka": "on_kafka"}
+COMMANDS = {name: name for name in ("run", "calls", "connect", "damage", "fuzz", "queries", "soak")}
+COMMANDS |= {"kafka": "on_kafka"}
 
 if __name__ == "__main__":
     command = COMMANDS.get("".join(sys.argv[1:2]))
