@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kafka_broker import NOTHING_TESTED, kafka_address, needed
+from tests import kafka_broker, postgres_server
+from tests.kafka_broker import kafka_address, needed
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,10 @@ def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says how many tests on a Kafka broker were left out."""
-    left_out = [each for each in terminalreporter.stats.get("skipped", ()) if NOTHING_TESTED in str(each.longrepr)]
-    if left_out:
-        terminalreporter.write_line(f"{len(left_out)} tests on a Kafka broker were left out.", yellow=True)
+    """Says how many tests on a Kafka broker, and on PostgreSQL, were left out."""
+    skipped = [str(each.longrepr) for each in terminalreporter.stats.get("skipped", ())]
+    rooms = {"a Kafka broker": kafka_broker.NOTHING_TESTED, "PostgreSQL": postgres_server.NOTHING_TESTED}
+    for where, said in rooms.items():
+        left_out = sum(said in each for each in skipped)
+        if left_out:
+            terminalreporter.write_line(f"{left_out} tests on {where} were left out.", yellow=True)

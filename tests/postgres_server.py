@@ -20,6 +20,7 @@ import pytest
 
 from tests.engines import until
 
+NOTHING_TESTED = "nothing is tested on PostgreSQL"
 USER, PASSWORD = "streams", "correct horse/battery@staple"
 _numbers = itertools.count()
 SETTINGS = {
@@ -40,8 +41,8 @@ def programs() -> Path | None:
 def missing() -> str | None:
     """What tests on PostgreSQL lack on this machine; None: nothing."""
     if importlib.util.find_spec("psycopg") is None:
-        return "psycopg is not installed: nothing is tested on PostgreSQL"
-    return None if programs() else "no /usr/lib/postgresql/*/bin/initdb: nothing is tested on PostgreSQL"
+        return f"psycopg is not installed: {NOTHING_TESTED}"
+    return None if programs() else f"no /usr/lib/postgresql/*/bin/initdb: {NOTHING_TESTED}"
 
 
 def needed() -> None:

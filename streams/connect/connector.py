@@ -48,6 +48,11 @@ class SourceTaskContext(Protocol):
         """Its number among the tasks of its connector."""
         ...
 
+    @property
+    def is_dry_run(self) -> bool:
+        """Is it only shown what it would read? Then it changes nothing at the source."""
+        ...
+
     def offset(self, partition: Parts) -> Parts | None:
         """The position that was stored last for a part of the source; None: none was."""
         ...

@@ -57,6 +57,7 @@ class _Context:
     world: World
     connector: str
     task: int = 0
+    is_dry_run: bool = True
 
     def offset(self, partition: Mapping[str, object]) -> None:
         """It begins at the beginning."""

@@ -84,6 +84,7 @@ class ConnectTestDriver:
         self._config: Config = config_of(validation, self._given)
         self.connector = self._config.text("name")
         self.task = 0
+        self.is_dry_run = False
         self._connector = validation.connector()
         self._connector.start(self._config)
         self.guarantee = validation.connector.guarantee(self._config)

@@ -1,4 +1,4 @@
-"""A pipeline through connectors and an application, broken on purpose; and that the checker sees a planted bug."""
+"""A pipeline through connectors and an application, broken on purpose; and that the checker sees planted bugs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,34 @@ from pathlib import Path
 import pytest
 
 from tests.crash.connect import broken
+from tests.postgres_server import needed
 
 
-@pytest.mark.parametrize(("kills", "broker_kills", "zombies"), [(2, 1, 0), (1, 0, 1)])
-def test_no_row_is_lost_doubled_or_out_of_order(tmp_path: Path, kills: int, broker_kills: int, zombies: int) -> None:
-    assert broken(tmp_path, kills, broker_kills, zombies, seed=kills) == []
+@pytest.mark.parametrize("database", ["", "sqlite", "postgres"])
+def test_no_row_is_lost_doubled_or_out_of_order(tmp_path: Path, database: str) -> None:
+    stops = 0
+    if database == "postgres":
+        needed()
+        stops = 4
+    found, done = broken(
+        tmp_path, kills=4, broker_kills=3, zombies=1, stops=stops, seed=len(database), database=database
+    )
+    assert found == [], done
 
 
-def test_a_planted_bug_is_seen(tmp_path: Path) -> None:
-    """Kills, with a sink that writes the last rows before each anew."""
-    found = broken(tmp_path, 3, 0, 0, seed=2, worker="tests.crash.planted_connect")
-    assert any("doubled" in each for each in found)
+@pytest.mark.parametrize(
+    ("bug", "database", "blows"),
+    [
+        ("set-back", "", {"kills": 3}),
+        ("late-position", "", {"kills": 4}),
+        ("set-back", "sqlite", {"kills": 3}),
+        ("no-fence", "sqlite", {"zombies": 2}),
+        ("offset-apart", "postgres", {"stops": 2}),
+    ],
+)
+def test_a_planted_bug_is_seen(tmp_path: Path, bug: str, database: str, blows: dict[str, int]) -> None:
+    if database == "postgres":
+        needed()
+    worker = ("tests.crash.planted_connect", bug)
+    found, done = broken(tmp_path, **blows, seed=2, database=database, worker=worker)
+    assert any(" 0 doubled" not in each for each in found), done

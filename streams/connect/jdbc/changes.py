@@ -1,13 +1,15 @@
 """Mode `changes` (SQLite): every insert, update and delete, in the order of the commits; none is lost.
 
 Triggers write each change of a table into a table of changes, whose rows are numbered and never numbered again. SQLite
-has one writer at a time, so that the order of the numbers is that of the commits. What was read and stored is taken
-away from there, now and then.
+has one writer at a time, so that the order of the numbers is that of the commits.
 
-    streams_changes_ORDERS (streams_id integer primary key autoincrement, streams_operation text, the table's columns)
+    streams_changes_ORDERS (streams_id integer primary key autoincrement, streams_operation text, streams_reader text,
+                            the table's columns)
+    streams_readers (connector, changes, change)
 
-A delete is a record without a value. A row whose primary key changes is a delete and an insert. What the table had
-before is written into the table of changes when the triggers are made.
+A delete is a record without a value. A row whose primary key changes is a delete and an insert. What a table has when a
+connector begins to read it is written there too, as changes for this connector alone (`streams_reader`). What all
+connectors have read and stored is taken away, now and then; how far each has, `streams_readers` says.
 """
 
 from __future__ import annotations
@@ -25,8 +27,11 @@ log = logging.getLogger("streams.connect.jdbc")
 POSITION, SOURCE = "change", "source"
 IDENTITY = "streams_source"
 """A table with the name of this very file, by which a copy with other changes is told from it."""
+READERS = "streams_readers"
 KEPT = 10_000
 """So many changes that were read lie there at most, before they are taken away."""
+TOLD = 10 * KEPT
+"""When so many are kept for a connector that does not read them, that is told."""
 _DELETE, _WRITE = "d", "w"
 
 
@@ -39,9 +44,11 @@ class Changes:
         self.table = table
         self._dialect = dialect
         self._prepares = reading.prepares
-        self._last = number_in(stored, POSITION) or 0
+        self._connector = reading.connector
+        self._last = number_in(stored, POSITION)
         self._source = "" if stored is None else str(stored.get(SOURCE, ""))
-        self._cleared = self._last
+        self._cleared: int | None = None
+        """Up to where `streams_readers` says that it has read; None: it does not say so yet."""
 
     def prepare(self, session: Session, table: Table) -> None:
         """It needs triggers and a table of changes with the table's columns; and the file that was read before."""
@@ -64,6 +71,47 @@ class Changes:
             )
         self._source = source
         self.table = table
+        if self._cleared is None:
+            with session.transaction():
+                self._cleared = self._begun(session) if self._last is None else self._gone_on(session, self._last)
+            self._last = self._cleared
+
+    def _begun(self, session: Session) -> int:
+        """Writes down what is there now, for this connector alone; where reading begins: before that."""
+        changes = self._dialect.quoted(_changes(self.table))
+        session.execute(f"delete from {changes} where streams_reader = ?", [self._connector])  # it had begun before
+        last = self._newest(session)
+        names = [column.name for column in self.table.columns]
+        session.execute(_copied(self._dialect, self.table, names, "?"), [self._connector])
+        self._joined(session, last)
+        return last
+
+    def _gone_on(self, session: Session, last: int) -> int:
+        """Where reading goes on.
+
+        Raises:
+            ConnectException: what comes behind that is not there any more.
+        """
+        ((oldest,),) = session.rows(f"select min(streams_id) from {self._dialect.quoted(_changes(self.table))}")
+        begins = self._newest(session) + 1 if oldest is None else int(str(oldest))
+        if begins > last + 1:
+            raise ConnectException(
+                f"Changes of {self.table.name} are gone that were not read: they begin with {begins}, and connector "
+                f"{self._connector} has read up to {last}. Give it another name to read all anew."
+            )
+        self._joined(session, last)
+        return last
+
+    def _joined(self, session: Session, last: int) -> None:
+        session.execute(
+            f"insert into {READERS} values (?, ?, ?) on conflict do nothing",
+            [self._connector, _changes(self.table), last],
+        )
+
+    def _newest(self, session: Session) -> int:
+        """The number that was given last, whether its change is still there or not."""
+        found = session.rows("select seq from sqlite_sequence where name = ?", [_changes(self.table)])
+        return int(str(found[0][0])) if found else 0
 
     def read(self, session: Session, most: int) -> Page:
         """The next changes."""
@@ -72,8 +120,8 @@ class Changes:
         changes = dialect.quoted(_changes(table))
         rows = session.rows(
             f"select streams_id, streams_operation, {columns} from {changes} where streams_id > ? "
-            f"order by streams_id limit {most}",
-            [self._last],
+            f"and (streams_reader is null or streams_reader = ?) order by streams_id limit {most}",
+            [self._last, self._connector],
         )
         if not rows:
             return Page()
@@ -83,13 +131,24 @@ class Changes:
         return Page([row[2:] for row in rows], gone, position, len(rows) == most)
 
     def stored(self, session: Session) -> None:
-        """Takes away what lies there in vain."""
-        if self._last - self._cleared >= KEPT:
-            with session.transaction():
-                session.execute(
-                    f"delete from {self._dialect.quoted(_changes(self.table))} where streams_id <= ?", [self._last]
-                )
-            self._cleared = self._last
+        """Takes away what lies there in vain: what all connectors have read."""
+        last, cleared = self._last, self._cleared
+        if last is None or cleared is None or last - cleared < KEPT:
+            return
+        changes = _changes(self.table)
+        with session.transaction():
+            session.execute(
+                f"update {READERS} set change = ? where connector = ? and changes = ?", [last, self._connector, changes]
+            )
+            slowest = f"select connector, change from {READERS} where changes = ? order by change limit 1"
+            ((connector, least),) = session.rows(slowest, [changes])
+            session.execute(f"delete from {self._dialect.quoted(changes)} where streams_id <= ?", [least])
+        self._cleared = last
+        if last - int(str(least)) >= TOLD:
+            log.warning(
+                "%s changes of %s are kept for connector %s, which does not read them. If it is no more: delete from "
+                "%s where connector = '%s';", last - int(str(least)), self.table.name, connector, READERS, connector,
+            )  # fmt: skip
 
 
 def _changes(table: Table) -> str:
@@ -113,6 +172,11 @@ def preparation(session: Session, dialect: Dialect, table: Table) -> list[str]:
             f"create table {IDENTITY} (id text not null)",
             f"insert into {IDENTITY} values (lower(hex(randomblob(16))))",
         ]
+    if dialect.table(session, TableName("", READERS)) is None:
+        statements.append(
+            f"create table {READERS} (connector text not null, changes text not null, change integer not null, "
+            "primary key (connector, changes))"
+        )
     changes = dialect.table(session, TableName("", _changes(table)))
     names = [column.name for column in table.columns]
     wanted = _triggers(dialect, table, names)
@@ -131,8 +195,8 @@ def preparation(session: Session, dialect: Dialect, table: Table) -> list[str]:
             f"{_declared(each.type)}".rstrip()
             for each in added
         ]
-    if added:  # what is in the new columns by now was seen by no trigger
-        statements.append(_copied(dialect, table, names))
+        if added:  # what is in the new columns by now was seen by no trigger
+            statements.append(_copied(dialect, table, names, "null"))
     for name, sql in wanted.items():
         if there.get(name) == sql:
             continue
@@ -150,15 +214,17 @@ def _table_of_changes(dialect: Dialect, table: Table) -> str:
     columns = ", ".join(f"{dialect.quoted(each.name)} {_declared(each.type)}".rstrip() for each in table.columns)
     return (
         f"create table {dialect.quoted(_changes(table))} (streams_id integer primary key autoincrement, "
-        f"streams_operation text not null, {columns})"
+        f"streams_operation text not null, streams_reader text, {columns})"
     )
 
 
-def _copied(dialect: Dialect, table: Table, names: Sequence[str]) -> str:
+def _copied(dialect: Dialect, table: Table, names: Sequence[str], reader: str) -> str:
+    """Writes the table as it is into the one of changes, for a reader, or for all (`null`)."""
     columns = listed(names, dialect)
     return (
-        f"insert into {dialect.quoted(_changes(table))} (streams_operation, {columns}) select '{_WRITE}', {columns} "
-        f"from {named(table.name, dialect)} order by {listed(table.key, dialect)}"
+        f"insert into {dialect.quoted(_changes(table))} (streams_operation, streams_reader, {columns}) "
+        f"select '{_WRITE}', {reader}, {columns} from {named(table.name, dialect)} "
+        f"order by {listed(table.key, dialect)}"
     )
 
 

@@ -16,6 +16,7 @@ class Reading:
     """What the modes are told, of the settings of a source.
 
     Args:
+        connector: the connector's name.
         incrementing: `incrementing.column.name`; "": the one that the database numbers.
         timestamps: `timestamp.column.name`.
         initial_ms: `timestamp.initial`; None: from the first row on, -1: from now on.
@@ -26,6 +27,7 @@ class Reading:
         suffix: `query.suffix`.
     """
 
+    connector: str
     incrementing: str
     timestamps: tuple[str, ...]
     initial_ms: int | None

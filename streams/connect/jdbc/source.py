@@ -26,6 +26,7 @@ from streams.connect.jdbc.connection import CONNECTION, dialect_of, refuse, sess
 from streams.connect.jdbc.dialect import Dialect, Row, Session, StatementRefused, Table, TableName
 from streams.connect.jdbc.incrementing import Incrementing
 from streams.connect.jdbc.mode import Page, Reading, TableReader
+from streams.connect.jdbc.preview import Preview
 from streams.connect.jdbc.timestamp import Timestamp
 from streams.connect.jdbc.timestamp_incrementing import TimestampIncrementing
 from streams.connect.jdbc.transaction import Transaction
@@ -217,8 +218,11 @@ class JdbcSourceTask(SourceTask):
         if config.text("mode") in _LOSES:
             log.warning("Connector %s: %s", context.connector, _LOSES[config.text("mode")])
         self._mode = MODES[config.text("mode")]
+        if context.is_dry_run and config.text("mode") in NEEDS:
+            self._mode = Preview
         initial = config.values["timestamp.initial"]
         self._reading = Reading(
+            context.connector,
             config.text("incrementing.column.name"),
             tuple(filter(None, config.texts("timestamp.column.name"))),
             initial if isinstance(initial, int) else None,

@@ -37,6 +37,7 @@ class SourceContext:
         self.world: World = parts.door.world
         self.connector = parts.connector
         self.task = parts.task
+        self.is_dry_run = False
         self._offset = parts.offsets.of(parts.connector)
 
     def offset(self, partition: Parts) -> Parts | None:

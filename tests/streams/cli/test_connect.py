@@ -110,6 +110,23 @@ def test_records_after_each_transform(command: Command, source: Path) -> None:
     assert command("topics", "list", "--json").output == "[]\n"
 
 
+def test_a_database_is_looked_at_and_not_changed(command: Command, tmp_path: Path) -> None:
+    """Also where the connector may prepare its tables."""
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute("create table orders (id integer primary key, amount integer)")
+        shop.execute("insert into orders (amount) values (7), (8)")
+        shop.commit()
+        before = list(shop.iterdump())
+        file = tmp_path / "source.properties"
+        file.write_text(
+            f"name=shop\nconnector.class=JdbcSource\nconnection.url=jdbc:sqlite:{tmp_path / 'shop.db'}\nmode=changes\n"
+            "source.prepare=true\ntopic.prefix=\npoll.interval.ms=10\n"
+        )
+        result = command("connect", "dry-run", str(file))
+        assert "record 2" in result.output and "Struct{id=1,amount=7}" in result.output
+        assert list(shop.iterdump()) == before
+
+
 def test_a_sink_is_shown_what_lies_in_its_topics(command: Command, tmp_path: Path) -> None:
     command("produce", "lines", input="one\ntwo\n")
     file = tmp_path / "sink.yaml"

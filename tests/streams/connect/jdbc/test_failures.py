@@ -20,11 +20,11 @@ from streams.connect.errors import ConnectException, RetriableException
 from streams.connect.worker.standalone import StandaloneWorker
 from streams.connect.worker.status import State, Status
 from streams.testing import ConnectTestDriver
+from tests.commit_cutter import CommitCutter
 from tests.engines import until
 from tests.postgres_server import PASSWORD, PostgresServer, needed
 from tests.streams.connect.conftest import Start, records_of
 from tests.streams.connect.jdbc.databases import Database, Postgres, Sqlite
-from tests.streams.connect.jdbc.proxy import CommitCutter
 
 PLAIN = {"value.converter": "JsonConverter", "value.converter.schemas.enable": "false"}
 SINK = {"name": "shop", "connector.class": "JdbcSink", "topics": "orders", **PLAIN}

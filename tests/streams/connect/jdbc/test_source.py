@@ -402,6 +402,40 @@ def test_what_was_read_is_taken_away(sqlite: Sqlite) -> None:
         assert said(taken(driver)) == [(12_501, 7)]
 
 
+def test_of_two_connectors_each_reads_all_changes(sqlite: Sqlite) -> None:
+    """What one has read is not taken away from another, and who comes later has what was there before."""
+    made(sqlite, 2)
+    with changes(sqlite, batch_max_rows="3000") as first:
+        assert said(taken(first)) == [(1, 1), (2, 2)]
+        with changes(sqlite, name="late", batch_max_rows="3000") as second:
+            sqlite.run("update orders set amount = 20 where id = 2")
+            assert said(taken(second)) == [(1, 1), (2, 2), (2, 20)]
+            sqlite.run(*(f"update orders set amount = {n} where id = 1" for n in range(2)))
+            with closing(sqlite.connection()) as connection:
+                connection.execute("begin")
+                connection.executemany("update orders set amount = ? where id = 1", [(n,) for n in range(11_000)])
+                connection.execute("commit")
+            assert len(taken(first)) == 1 + 2 + 11_000
+            assert len(taken(second)) == 2 + 11_000
+            second.restart()
+            sqlite.run("delete from orders where id = 2")
+            assert said(taken(first)) == said(taken(second)) == [(2, None)]
+        with changes(sqlite, name="last") as third:
+            assert said(taken(third)) == [(1, 10_999)]
+
+
+def test_changes_that_are_gone_are_missed(sqlite: Sqlite) -> None:
+    """A position is not taken for one that can be gone on from, when what comes behind it was taken away."""
+    made(sqlite, 2)
+    with changes(sqlite) as driver:
+        taken(driver)
+        add(sqlite, 3, 4)
+        sqlite.run("delete from streams_changes_orders")
+        driver.restart()
+        with pytest.raises(ConnectException, match="Changes of orders are gone that were not read"):
+            driver.poll()
+
+
 def test_another_file_is_not_taken_for_the_old_one(sqlite: Sqlite) -> None:
     made(sqlite, 1)
     with changes(sqlite) as driver:
