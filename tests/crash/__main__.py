@@ -1,5 +1,5 @@
-"""`python -m tests.crash run`, `kafka`, `calls`, `connect`, `damage`, `fuzz`, `queries`, `soak`: see the modules of
-these names.
+"""`python -m tests.crash run`, `kafka`, `calls`, `connect`, `damage`, `fuzz`, `queries`, `race`, `soak`: see the modules
+of these names.
 
 Each is imported when it is asked for: only what runs on Kafka needs its clients.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-COMMANDS = {name: name for name in ("run", "calls", "connect", "damage", "fuzz", "queries", "soak")}
+COMMANDS = {name: name for name in ("run", "calls", "connect", "damage", "fuzz", "queries", "race", "soak")}
 COMMANDS |= {"kafka": "on_kafka"}
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m tests.crash.planted_connect BUG …`: the command with a bug planted that a checker of pipelines must find."""
+"""`python -m tests.crash.planted_connect BUG …`: the command with a bug planted, which pipelines' checker must find."""
 
 from __future__ import annotations
 
