@@ -265,6 +265,13 @@ def consume(order: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"times": times}
 
 
+def connector(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Runs a connector, or the loop by hand; imported here, as it would be in the memory of all other runs."""
+    runs: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
+    runs = importlib.import_module("benchmarks.connector_runs").RUNS
+    return runs[order["side"]](order)
+
+
 def _sent(sent: object) -> None:
     pass
 
@@ -276,6 +283,7 @@ ROLES: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     "read_back": read_back,
     "generate": generate,
     "consume": consume,
+    "connector": connector,
 }
 
 

@@ -15,6 +15,7 @@ from benchmarks import (
     beside_java,
     beside_peers,
     catch_up,
+    connectors,
     endtoend,
     exactly_once,
     failover,
@@ -68,6 +69,8 @@ def benchmarks() -> Mapping[str, tuple[str, Measure]]:
         found[f"once/{name}"] = (title, partial(exactly_once.measured, name))
     for name, (title, _) in catch_up.ROWS.items():
         found[name] = (title, partial(catch_up.measured, name))
+    for name, title in connectors.TITLES.items():
+        found[f"connect/{name}"] = (title, partial(connectors.measured, name))
     for name in scaling.NAMES:
         found[f"two/{name}"] = (f"two workers against one: {JOBS[name].title}", partial(scaling.measured, name))
     return found

@@ -14,9 +14,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-
-import pytest
 
 from tests.engines import until
 
@@ -47,6 +46,8 @@ def missing() -> str | None:
 
 def needed() -> None:
     """Skips a test where no server can be started; where `POSTGRES_REQUIRED` is set it fails instead."""
+    import pytest  # who only wants a server need not have it
+
     reason = missing()
     if reason is not None:
         if os.environ.get("POSTGRES_REQUIRED"):
@@ -63,9 +64,14 @@ def _account() -> str | None:
 
 
 class PostgresServer:
-    """One server. `start` before use; `remove` at the end."""
+    """One server. `start` before use; `remove` at the end.
 
-    def __init__(self) -> None:
+    Args:
+        settings: over `SETTINGS`.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = {**SETTINGS, **(settings or {})}
         self._programs = programs()
         self._account = _account()
         self._directory = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -100,7 +106,7 @@ class PostgresServer:
         """Starts it, and waits until it answers."""
         assert self._programs is not None
         settings = {
-            **SETTINGS, "port": str(self.port), "listen_addresses": "127.0.0.1",
+            **self._settings, "port": str(self.port), "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(self._directory),
         }  # fmt: skip
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

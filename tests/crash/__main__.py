@@ -1,5 +1,5 @@
-"""`python -m tests.crash run`, `kafka`, `calls`, `connect`, `damage`, `fuzz`, `queries`, `race`, `soak`: see the modules
-of these names.
+"""`python -m tests.crash run`, `kafka`, `calls`, `connect`, `damage`, `fuzz`, `queries`, `race`, `soak`: see the
+modules of these names.
 
 Each is imported when it is asked for: only what runs on Kafka needs its clients.
 """
