@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,10 @@ from benchmarks.clocks import peak_mb, sample
 from streams.clients.api import Isolation, TransactionalWriter
 from streams.clients.connect import connect
 from streams.clients.settings import producer_settings
+from streams.connect.connector import SinkConnector, SinkTask
+from streams.connect.records import SinkRecord
 from streams.connect.worker.standalone import StandaloneWorker
+from streams.connect.worker.status import State
 from streams.record import RecordBatch, TopicPartition
 
 EVERY_S = 0.02
@@ -48,7 +51,7 @@ def worker(order: Mapping[str, Any]) -> Mapping[str, Any]:
     with StandaloneWorker(settings) as running:
         name = f"bench-{order['topic']}"
         given = {"name": name, **order["settings"]}
-        if "Sink" in given["connector.class"]:
+        if given["connector.class"].endswith("Sink"):
             given["topics"] = order["topic"]
         samples = [sample(order["broker"], 0)]
         task = running.add(given)
@@ -61,6 +64,38 @@ def worker(order: Mapping[str, Any]) -> Mapping[str, Any]:
             elif samples[-1].at - moved > LONGEST_S:
                 raise RuntimeError(f"it stands still at {samples[-1].done}: {task.statuses[0].cause}")
     return {"samples": samples, "peak_mb": peak_mb()}
+
+
+class SlowSink(SinkConnector):
+    """A sink that takes 4,000 rows a second."""
+
+
+class SlowSinkTask(SinkTask):
+    """Sleeps."""
+
+    def put(self, records: Sequence[SinkRecord]) -> None:
+        """Takes its time."""
+        time.sleep(len(records) / 4_000)
+
+
+SlowSink.task_class = SlowSinkTask
+
+
+def slow(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A worker whose sink is slow."""
+    settings = {"connector.class": "benchmarks.connector_runs:SlowSink"}
+    return worker({**order, "settings": settings})
+
+
+def start(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """When all tasks of many connectors run."""
+    settings = {"bootstrap.servers": order["address"], "key.converter": "StringConverter",
+                "value.converter": "StringConverter", "group.id": f"start-{order['connectors'][0]['name']}"}  # fmt: skip
+    with StandaloneWorker(settings) as running:
+        tasks = [status for given in order["connectors"] for status in running.add(given).statuses]
+        while any(status.state is not State.RUNNING for status in tasks):
+            time.sleep(0.005)
+        return {"at": time.monotonic()}
 
 
 def by_hand(order: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -210,4 +245,6 @@ _LOOPS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[int]]] = {
     "postgres-topic": _postgres_topic,
     "file-topic": _file_topic,
 }
-RUNS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {"worker": worker, "by_hand": by_hand}
+RUNS: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    "worker": worker, "by_hand": by_hand, "start": start, "slow": slow,
+}  # fmt: skip

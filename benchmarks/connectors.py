@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -32,6 +33,8 @@ TITLES = {
     "topic-sqlite": "a topic into SQLite, upserts, synchronous=FULL",
     "postgres-topic": "PostgreSQL into a topic, mode=transaction",
     "file-topic": "a file into a topic, lines",
+    "start": "launch of a worker with 20 connectors until all their tasks run",
+    "slow": "memory of a worker whose sink is ten times too slow",
 }
 PLAIN = {"value.converter": "JsonConverter", "value.converter.schemas.enable": "false"}
 SINK = {
@@ -62,6 +65,9 @@ def measured(name: str, engine: Engine, options: Options) -> Iterator[Row]:
     Raises:
         WrongOutput: a run has not given what it must.
     """
+    if name in ("start", "slow"):
+        yield from (_start if name == "start" else _slow)(engine, options)
+        return
     count = options.records or RECORDS
     with ExitStack() as stack:
         server = None
@@ -113,6 +119,44 @@ class Case:
         """Raises WrongOutput."""
         if self._expected() != self._found():
             raise WrongOutput(f"{self.order['way']}: what came out is not what went in")
+
+
+CONNECTORS = 20
+SLOW_RECORDS, SLOW_BYTES = 200_000, 1_000
+
+
+def _start(engine: Engine, options: Options) -> Iterator[Value]:
+    """Files, and databases of SQLite, as sources and as sinks."""
+    path = Path(engine.directory)
+    (path / "lines.txt").write_text("one\n")
+    with closing(sqlite3.connect(path / "start.db")) as connection:
+        connection.execute("create table if not exists t (id integer primary key)")
+    topic, url = engine.topic("start"), {"connection.url": f"jdbc:sqlite:{path / 'start.db'}"}
+    kinds: list[dict[str, str]] = [
+        {"connector.class": "FileSource", "file": str(path / "lines.txt"), "topic": topic},
+        {"connector.class": "FileSink", "file": str(path / "out.txt"), "topics": topic},
+        {"connector.class": "JdbcSource", "mode": "incrementing", "topic.prefix": f"{topic}-", **PLAIN, **url},
+        {"connector.class": "JdbcSink", "topics": f"{topic}-none", **PLAIN, **url},
+    ]
+    took: list[float] = []
+    for turn in range(options.repeat):
+        given = [{**kinds[number % 4], "name": f"c{turn}-{number}"} for number in range(CONNECTORS)]
+        launched = time.monotonic()
+        order = {"side": "start", "address": engine.address, "topic": topic, "connectors": given}
+        took.append(child("connector", order)["at"] - launched)
+    yield Value("connect/start", TITLES["start"], median(took), "s")
+
+
+def _slow(engine: Engine, options: Options) -> Iterator[Value]:
+    count = options.records or SLOW_RECORDS
+    topic, value = engine.topic("slow"), b"x" * SLOW_BYTES
+    for first in range(0, count, CHUNK):
+        numbers = range(first, min(first + CHUNK, count))
+        keys: list[bytes | None] = [key(number).encode() for number in numbers]
+        engine.send(TopicPartition(topic, 0), keys, [value] * len(keys), [START] * len(keys))
+    engine.settle()
+    order = {"side": "slow", "address": engine.address, "topic": topic, "broker": engine.pid, "total": count // 10}
+    yield Value("connect/slow", TITLES["slow"], child("connector", order)["peak_mb"], "MB")
 
 
 def _filled(engine: Engine, count: int) -> str:

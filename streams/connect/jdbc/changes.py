@@ -49,6 +49,8 @@ class Changes:
         self._source = "" if stored is None else str(stored.get(SOURCE, ""))
         self._cleared: int | None = None
         """Up to where `streams_readers` says that it has read; None: it does not say so yet."""
+        self._version: object = None
+        """The version of the file's schema: with another one the triggers may be gone."""
 
     def prepare(self, session: Session, table: Table) -> None:
         """It needs triggers and a table of changes with the table's columns; and the file that was read before."""
@@ -63,6 +65,12 @@ class Changes:
                 for statement in preparation(session, self._dialect, table):
                     session.execute(statement)
             log.info("%s is prepared for mode=changes.", table.name)
+            if _copied(self._dialect, table, [each.name for each in table.columns], "null") in missing:
+                log.warning(
+                    "%s is read anew: a column was added, or the table was made anew, and its triggers were gone.",
+                    table.name,
+                )
+        self._version = _version(session)
         source = str(session.rows(f"select id from {IDENTITY}")[0][0])
         if self._source and self._source != source:
             raise ConnectException(
@@ -115,6 +123,8 @@ class Changes:
 
     def read(self, session: Session, most: int) -> Page:
         """The next changes."""
+        if _version(session) != self._version:
+            self.prepare(session, self.table)
         dialect, table = self._dialect, self.table
         columns = ", ".join(map(dialect.selected, table.columns))
         changes = dialect.quoted(_changes(table))
@@ -149,6 +159,10 @@ class Changes:
                 "%s changes of %s are kept for connector %s, which does not read them. If it is no more: delete from "
                 "%s where connector = '%s';", last - int(str(least)), self.table.name, connector, READERS, connector,
             )  # fmt: skip
+
+
+def _version(session: Session) -> object:
+    return session.rows("pragma schema_version")[0][0]
 
 
 def _changes(table: Table) -> str:
@@ -195,14 +209,14 @@ def preparation(session: Session, dialect: Dialect, table: Table) -> list[str]:
             f"{_declared(each.type)}".rstrip()
             for each in added
         ]
-        if added:  # what is in the new columns by now was seen by no trigger
-            statements.append(_copied(dialect, table, names, "null"))
     for name, sql in wanted.items():
         if there.get(name) == sql:
             continue
         if name in there:
             statements.append(f"drop trigger {dialect.quoted(name)}")
         statements.append(sql)
+    if changes is not None and (added or wanted.keys() - there.keys()):  # what is there by now was seen by no trigger
+        statements.append(_copied(dialect, table, names, "null"))
     return statements
 
 

@@ -39,6 +39,7 @@ class Transaction:
         self._last = _place(stored)
         self._system = "" if stored is None else str(stored.get(SYSTEM, ""))
         self._since: int | None = None
+        self._whole = table
 
     def prepare(self, session: Session, table: Table) -> None:
         """It needs a column, a trigger and an index; and the server that it was read from before."""
@@ -55,6 +56,7 @@ class Transaction:
             log.info("%s is prepared for mode=transaction.", table.name)
             table = self._dialect.table(session, table.name) or table
         self._check_system(session)
+        self._whole = table
         others = tuple(each for each in table.columns if each.name != self._reading.transaction_column)
         self.table = Table(table.name, others, table.key)
 
@@ -87,6 +89,9 @@ class Transaction:
         sql = f"{selection(self.table, dialect, *extra)} where {where} order by {order} limit {most}"
         rows = session.rows(sql, arguments)
         if not rows:
+            if preparation(session, dialect, self._whole, self._reading.transaction_column):
+                log.warning("The trigger or the index of %s is gone; updates meanwhile were not seen.", self.table.name)
+                self.prepare(session, self._whole)
             self._look_for_holder(session, where.replace(f"{xid} < {XMIN}", f"{xid} >= {XMIN}", 1), arguments)
             return Page()
         self._since = None

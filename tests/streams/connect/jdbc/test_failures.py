@@ -6,12 +6,14 @@ import json
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -231,6 +233,63 @@ def test_a_frozen_writer_holds_the_file_its_successor_waits_and_names_it(sqlite:
         holder.join()
         driver.pipe_input("orders", b'{"number": 1}')
     assert numbers(sqlite) == [1]
+
+
+def test_a_disk_that_is_full_is_waited_for(sqlite: Sqlite) -> None:
+    sqlite.run("pragma journal_mode=wal", TABLE)
+    with ConnectTestDriver({**SINK, **sqlite.settings}) as driver:
+        driver.pipe_input("orders", b'{"number": 0}')
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (sqlite.path.with_name("data.db-wal").stat().st_size, hard))
+        try:
+            with pytest.raises(RetriableException, match=r"data\.db"):
+                driver.pipe_input("orders", b'{"number": 1}')
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        driver.pipe_input("orders", b'{"number": 1}')
+    assert numbers(sqlite) == [0, 1]
+
+
+PLANTED = [f"s3cret{place}{odd}" for place, odd in enumerate(["", "/", "@", ":", "%41", "'", " x", '"', "é", "{}"] * 2)]
+
+
+def reached(postgres: Postgres, place: int, secret: str) -> dict[str, str]:
+    """A database, with a wrong password in one of the places where one may stand."""
+    where = f"127.0.0.1:{postgres.server.port}/{postgres.name}"
+    written = quote(secret, safe="")
+    return [
+        {"connection.url": f"postgresql://streams@{where}", "connection.password": secret},
+        {"connection.url": f"postgresql://streams:{written}@{where}"},
+        {"connection.url": f"jdbc:postgresql://{where}?user=streams&password={written}"},
+        {"connection.url": f"postgresql://streams@{where}", "connection.password": f"${{env:SECRET_{place}}}"},
+    ][place % 4]
+
+
+def test_planted_passwords_are_never_shown(
+    engine: str, start: Start, postgres: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in logs, whatever their level, nor in causes, nor by `repr`. Each is a wrong one, so that all tasks fail."""
+    with caplog.at_level(logging.DEBUG):
+        worker = StandaloneWorker(
+            {
+                "bootstrap.servers": engine, "key.converter": "StringConverter", "value.converter": "StringConverter",
+                "config.providers": "env",
+                "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+            },
+            environment={f"SECRET_{place}": secret for place, secret in enumerate(PLANTED)},
+        )  # fmt: skip
+        with worker:
+            for place, secret in enumerate(PLANTED):
+                name = {"name": f"shop{place}", "connector.class": "JdbcSource", "mode": "bulk", "topic.prefix": "t"}
+                worker.add({**name, **reached(postgres, place, secret)})
+            tasks = [task for each in worker.connectors.values() for task in each.tasks]
+            until(lambda: all(task.status.state is State.FAILED for task in tasks))
+            causes = [task.status.cause for task in tasks]
+            shown = [caplog.text, *causes, repr(worker.connectors), repr([vars(task) for task in tasks])]
+    assert len(PLANTED) == 20 and all("refuses user 'streams'" in cause for cause in causes)
+    for secret in PLANTED:
+        for text in shown:
+            assert secret not in text and quote(secret, safe="") not in text
 
 
 def test_a_wrong_password_is_told_and_never_shown(

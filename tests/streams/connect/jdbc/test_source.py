@@ -292,6 +292,17 @@ def test_transaction_says_what_has_to_be_run(postgres: Postgres) -> None:
         assert amounts(taken(driver)) == [1, 2]
 
 
+def test_a_trigger_that_is_gone_is_missed(postgres: Postgres, caplog: pytest.LogCaptureFixture) -> None:
+    made(postgres, 1)
+    with source(postgres, "transaction", source_prepare="true") as driver:
+        assert amounts(taken(driver)) == [1]
+        postgres.run("drop trigger streams_streams_xid on orders")
+        assert taken(driver) == []
+        assert "The trigger or the index of public.orders is gone" in caplog.text
+        postgres.run("update orders set amount = 10 where id = 1")
+        assert amounts(taken(driver)) == [10]
+
+
 def test_who_holds_reading_back_is_told(postgres: Postgres, caplog: pytest.LogCaptureFixture) -> None:
     made(postgres)
     with source(postgres, "transaction", source_prepare="true") as driver:
@@ -375,6 +386,22 @@ def test_a_column_that_is_added_is_read_with_what_is_in_it(sqlite: Sqlite) -> No
         assert json.loads(found[-1].value or b"")["note"] == "x"
         sqlite.run("update orders set note = 'y'")
         assert json.loads(taken(driver)[-1].value or b"")["note"] == "y"
+
+
+def test_a_table_that_is_made_anew_is_read_anew(sqlite: Sqlite, caplog: pytest.LogCaptureFixture) -> None:
+    """As SQLite's own page says that columns are changed: its triggers go with the old table."""
+    made(sqlite, 2)
+    with changes(sqlite) as driver:
+        assert said(taken(driver)) == [(1, 1), (2, 2)]
+        sqlite.run(
+            "create table anew (id integer primary key, amount integer, changed timestamp not null default '')",
+            "insert into anew select id, amount, changed from orders", "drop table orders",
+            "alter table anew rename to orders", "insert into orders (amount) values (3)",
+        )  # fmt: skip
+        assert said(taken(driver)) == [(1, 1), (2, 2), (3, 3)]
+        assert "orders is read anew" in caplog.text
+        add(sqlite, 4)
+        assert said(taken(driver)) == [(4, 4)]
 
 
 def test_changes_says_what_has_to_be_run(sqlite: Sqlite) -> None:
