@@ -90,7 +90,7 @@ def slow(order: Mapping[str, Any]) -> Mapping[str, Any]:
 def start(order: Mapping[str, Any]) -> Mapping[str, Any]:
     """When all tasks of many connectors run."""
     settings = {"bootstrap.servers": order["address"], "key.converter": "StringConverter",
-                "value.converter": "StringConverter", "group.id": f"start-{order['connectors'][0]['name']}"}  # fmt: skip
+                "value.converter": "StringConverter", "group.id": f"start-{order['connectors'][0]['name']}"}
     with StandaloneWorker(settings) as running:
         tasks = [status for given in order["connectors"] for status in running.add(given).statuses]
         while any(status.state is not State.RUNNING for status in tasks):

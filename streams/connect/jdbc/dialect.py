@@ -225,6 +225,10 @@ class Dialect(Protocol):
         """
         ...
 
+    def plain(self, column: Column) -> type | None:
+        """The class whose values are written to a column as they are, whatever `fit` gives; None: there is none."""
+        ...
+
     # Writing
 
     def insert(self, session: Session, table: Table, columns: Sequence[Column], rows: Sequence[Row]) -> None:

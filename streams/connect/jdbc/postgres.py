@@ -28,7 +28,7 @@ from streams.connect.jdbc.dialect import (
     listed,
     named,
 )
-from streams.connect.jdbc.types import BY_KIND, decimal_reader, decimal_schema, fitting, passes
+from streams.connect.jdbc.types import AS_THEY_ARE, BY_KIND, decimal_reader, decimal_schema, fitting, passes
 from streams.errors import UnsupportedOperationException
 
 try:
@@ -330,6 +330,10 @@ class PostgresDialect:
     def fit(self, column: Column, schema: Schema | None) -> Convert | None:
         """Makes what is written to a column of a value."""
         return None if passes(schema, column.kind) else fitting(column, BY_KIND)
+
+    def plain(self, column: Column) -> type | None:
+        """The class whose values are written to a column as they are."""
+        return AS_THEY_ARE.get(column.kind)
 
     # Writing
 

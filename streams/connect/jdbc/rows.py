@@ -6,8 +6,9 @@ once; objects without a schema have one for each set of names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from streams.connect.data.schema import Schema, Type
 from streams.connect.data.struct import Struct
@@ -20,7 +21,7 @@ _KAFKA_SCHEMAS = (Schema(Type.STRING), Schema(Type.INT32), Schema(Type.INT64))
 MOST = 1_000
 """So many layouts are remembered: objects without a schema may each have names of their own."""
 
-Values = Callable[[SinkRecord], list[object]]
+Values = Callable[[SinkRecord], Sequence[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Layouts:
         other_values = _of_part(record.value, other_names, others, schemas, "value")
 
         def values(each: SinkRecord) -> list[object]:
-            return key_values(each) + other_values(each)
+            return [*key_values(each), *other_values(each)]
 
         all_schemas = (*key_schemas, *(schemas[place] for place in others))
         return Layout((*keys, *other_names), all_schemas, len(keys), values if keys else other_values)
@@ -163,7 +164,14 @@ def _of_part(
     """Takes these fields of the key or the value."""
     is_key = part == "key"
     if isinstance(value, dict):
-        return (lambda each: _looked_up(each.key, names)) if is_key else (lambda each: _looked_up(each.value, names))
+        look_up = _looking_up(names)
+
+        def of_object(each: SinkRecord) -> Sequence[object]:
+            found = each.key if is_key else each.value
+            assert isinstance(found, dict)
+            return look_up(found)
+
+        return of_object
     defaults: Mapping[int, object] = {
         index: schema.default
         for index, place in enumerate(places)
@@ -183,9 +191,11 @@ def _of_part(
     return of
 
 
-def _looked_up(value: object, names: tuple[str, ...]) -> list[object]:
-    assert isinstance(value, dict)
-    return [value[name] for name in names]
+def _looking_up(names: tuple[str, ...]) -> Callable[[dict[str, object]], Sequence[object]]:
+    """Takes the values of these names."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda value: [value[name] for name in names]
 
 
 def _coordinates(record: SinkRecord) -> list[object]:

@@ -124,16 +124,11 @@ class JdbcSinkTask(SinkTask):
                 self._store(session, records[first : first + self._most])
 
     def _store(self, session: Session, given: Sequence[SinkRecord]) -> None:
-        stored = {
-            (partition.topic, partition.partition): claim.offset for partition, claim in self._claims.items()
-        }
-        records = [each for each in given if each.offset >= stored[each.original_topic, each.original_partition]]
+        records = self._not_stored(given)
         if not records:
             return
-        ends: dict[tuple[str, int], int] = {}
-        for record in records:
-            ends[record.original_topic, record.original_partition] = record.offset + 1
-        moves = [(TopicPartition(*where), end) for where, end in sorted(ends.items())]
+        lasts = {(each.original_topic, each.original_partition): each.offset for each in records}
+        moves = [(TopicPartition(*where), last + 1) for where, last in sorted(lasts.items())]
         try:
             self._write(session, records, moves)
         except StatementRefused:  # a table may have changed
@@ -141,6 +136,16 @@ class JdbcSinkTask(SinkTask):
             self._write(session, records, moves)
         for partition, end in moves:
             self._claims[partition].offset = end
+
+    def _not_stored(self, given: Sequence[SinkRecord]) -> Sequence[SinkRecord]:
+        """Without those that a commit has stored whose answer was lost."""
+        stored = {
+            (partition.topic, partition.partition): claim.offset for partition, claim in self._claims.items()
+        }
+        firsts = {(each.original_topic, each.original_partition): each.offset for each in reversed(given)}
+        if all(stored[where] <= first for where, first in firsts.items()):
+            return given
+        return [each for each in given if each.offset >= stored[each.original_topic, each.original_partition]]
 
     def _write(
         self, session: Session, records: Sequence[SinkRecord], moves: Sequence[tuple[TopicPartition, int]]

@@ -32,7 +32,17 @@ from streams.connect.jdbc.dialect import (
     listed,
     named,
 )
-from streams.connect.jdbc.types import BY_KIND, Unfit, decimal_reader, decimal_schema, fitting, moment, number, passes
+from streams.connect.jdbc.types import (
+    AS_THEY_ARE,
+    BY_KIND,
+    Unfit,
+    decimal_reader,
+    decimal_schema,
+    fitting,
+    moment,
+    number,
+    passes,
+)
 from streams.errors import UnsupportedOperationException
 
 LOCK_MS = 200
@@ -336,6 +346,10 @@ class SqliteDialect:
         """Makes what is written to a column of a value."""
         looked_at = column.kind is Kind.FLOAT or not passes(schema, column.kind)
         return fitting(column, _FIT) if looked_at else None
+
+    def plain(self, column: Column) -> type | None:
+        """The class whose values are written to a column as they are; a float may be none that SQLite has."""
+        return None if column.kind is Kind.FLOAT else AS_THEY_ARE.get(column.kind)
 
     # Writing
 

@@ -26,6 +26,10 @@ AS_IT_IS: Mapping[Kind, tuple[Type, ...]] = {
 """Values of these types are written to such columns without a look at them."""
 
 
+AS_THEY_ARE: Mapping[Kind, type] = {Kind.INTEGER: int, Kind.FLOAT: float, Kind.BOOLEAN: bool, Kind.TEXT: str}
+"""So are those of these classes, where no schema says what they are."""
+
+
 def passes(schema: Schema | None, kind: Kind) -> bool:
     """Are values of a schema written to such a column as they are?"""
     return schema is not None and schema.name is None and schema.type in AS_IT_IS.get(kind, ())

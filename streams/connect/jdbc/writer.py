@@ -8,19 +8,27 @@ other in a circle. Rows that are only inserted keep the order of their records.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
 from streams.connect.data.struct import Struct
 from streams.connect.errors import DataException
 from streams.connect.jdbc.dialect import Column, Convert, Dialect, Row, RowRefused, Session, Table, TableName
-from streams.connect.jdbc.rows import Layout, Layouts
+from streams.connect.jdbc.rows import MOST, Layout, Layouts
 from streams.connect.jdbc.tables import Tables
 from streams.connect.records import SinkRecord
 
 INSERT, UPSERT, UPDATE = "insert", "upsert", "update"
 Report = Callable[[SinkRecord, Exception], None]
+
+
+class _Fit(NamedTuple):
+    """How a value is made to fit, and the class whose values do so as they are."""
+
+    place: int
+    convert: Convert
+    plain: type | None
 
 
 @dataclass(eq=False, slots=True)
@@ -31,13 +39,15 @@ class _Plan:
         layout: of the records.
         table: the table.
         columns: of the layout's names.
-        fits: places of values that are looked at, and how each is made to fit.
+        fits: of the values that are looked at.
     """
 
     layout: Layout
     table: Table
     columns: tuple[Column, ...]
-    fits: tuple[tuple[int, Convert], ...]
+    fits: tuple[_Fit, ...]
+    _by_classes: dict[tuple[type, ...], list[_Fit]] = field(default_factory=dict)
+    """Of rows whose values have these classes: what has to be looked at."""
 
     @property
     def keys(self) -> tuple[Column, ...]:
@@ -46,11 +56,22 @@ class _Plan:
 
     def row(self, record: SinkRecord) -> Row:
         """The row of a record; DataException: a value does not fit."""
-        values = self.layout.values(record)
-        for place, fit in self.fits:
-            if values[place] is not None:
-                values[place] = fit(values[place])
-        return tuple(values)
+        values = tuple(self.layout.values(record))
+        if not self.fits:
+            return values
+        classes = tuple(map(type, values))
+        fits = self._by_classes.get(classes)
+        if fits is None:
+            if len(self._by_classes) >= MOST:
+                self._by_classes.clear()
+            fits = [each for each in self.fits if classes[each.place] not in (each.plain, type(None))]
+            self._by_classes[classes] = fits
+        if not fits:
+            return values
+        fitting = list(values)
+        for place, convert, _ in fits:
+            fitting[place] = convert(fitting[place])
+        return tuple(fitting)
 
 
 class Change(NamedTuple):
@@ -100,17 +121,15 @@ class Writer:
         """
         found: list[Change] = []
         plan: _Plan | None = None
-        last: tuple[object, object, str] | None = None
+        last: SinkRecord | None = None
         for record in records:
-            value, key = record.value, record.key
-            plain = type(value) is Struct and key is not None and type(key) is not dict
-            kind = (record.value_schema, record.key_schema, record.topic) if plain else None
             try:
-                if plan is None or kind is None or last is None or not _same(kind, last):
-                    plan, last = self._plan(session, record), kind
+                if last is None or not _alike(record, last):
+                    plan, last = self._plan(session, record), record
                 if plan is not None:
-                    found.append(Change(plan, plan.row(record), value is None, record))
+                    found.append(Change(plan, plan.row(record), record.value is None, record))
             except DataException as error:
+                last = None
                 report(record, located(record, error))
         return found
 
@@ -128,7 +147,7 @@ class Writer:
     def _made(self, table: Table, layout: Layout) -> _Plan:
         columns = tuple(column for name in layout.names if (column := table.column(name)) is not None)
         fits = tuple(
-            (place, fit)
+            _Fit(place, fit, self._dialect.plain(column))
             for place, (column, schema) in enumerate(zip(columns, layout.schemas, strict=True))
             if (fit := self._dialect.fit(column, schema)) is not None
         )
@@ -186,8 +205,18 @@ class Writer:
                 report(change.record, located(change.record, error))
 
 
-def _same(kind: tuple[object, object, str], last: tuple[object, object, str]) -> bool:
-    return kind[0] is last[0] and kind[1] is last[1] and kind[2] == last[2]
+def _alike(record: SinkRecord, last: SinkRecord) -> bool:
+    """Has a record certainly the layout of the one before?"""
+    value, key = record.value, record.key
+    if record.value_schema is not last.value_schema or record.key_schema is not last.key_schema:
+        return False
+    if type(value) is not type(last.value) or type(key) is not type(last.key) or record.topic != last.topic:
+        return False
+    if type(key) is dict:
+        return False
+    if type(value) is dict and type(last.value) is dict:
+        return value.keys() == last.value.keys()
+    return type(value) is Struct
 
 
 def _merged(before: tuple[_Plan, Row], after: tuple[_Plan, Row]) -> tuple[_Plan, Row]:
@@ -204,18 +233,19 @@ def _merged(before: tuple[_Plan, Row], after: tuple[_Plan, Row]) -> tuple[_Plan,
 
 
 def _grouped(rows: Iterable[tuple[_Plan, Row]]) -> Iterator[tuple[_Plan, list[Row]]]:
-    """Rows by the columns that they have, each group in the order of its keys."""
-    found: dict[tuple[str, ...], tuple[_Plan, list[Row]]] = {}
+    """Rows by the columns that they have, each group in the order of its keys, of which none is there twice."""
+    by_plan: dict[tuple[_Plan, int], list[Row]] = {}
     for plan, row in rows:
-        names = tuple(column.name for column in plan.columns[: len(row)])
-        found.setdefault(names, (plan, []))[1].append(row)
+        by_plan.setdefault((plan, len(row)), []).append(row)
+    found: dict[tuple[str, ...], tuple[_Plan, list[Row]]] = {}
+    for (plan, width), group in by_plan.items():
+        found.setdefault(tuple(column.name for column in plan.columns[:width]), (plan, []))[1].extend(group)
     for names in sorted(found):
         plan, group = found[names]
-        keys = plan.layout.keys
         try:
-            group.sort(key=lambda row: row[:keys])
+            group.sort()
         except TypeError:  # a key with nothing in it, which the database will refuse
-            group.sort(key=lambda row: tuple(map(repr, row[:keys])))
+            group.sort(key=lambda row: tuple(map(repr, row)))
         yield plan, group
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from streams.clients.fetch_buffer import ConsumerRecord
 from streams.clients.request_size import check_request_size
@@ -10,6 +11,7 @@ from streams.connect.converters.base import Converter, HeaderConverter
 from streams.connect.records import Header, R, SinkRecord, SourceRecord
 from streams.connect.transforms.chain import Stage as Transformation
 from streams.connect.worker.tolerance import Stage, Step, Tolerance
+from streams.errors import KafkaException
 from streams.record import Headers
 
 LARGE = 64 * 1024
@@ -111,10 +113,28 @@ class RecordDecoder:
         self._header = header
         self._tolerance = tolerance
 
-    def records(self, given: Iterable[ConsumerRecord]) -> list[SinkRecord]:
+    def records(self, given: Sequence[ConsumerRecord]) -> list[SinkRecord]:
         """The records; those that a transform drops, or that are passed over, are not among them."""
+        if not self._stages:
+            with suppress(KafkaException):
+                return self._all(given)
         attempt, decoded = self._tolerance.attempt, self._decoded
         return [record for each in given if (record := attempt(each, decoded)) is not None]
+
+    def _all(self, given: Sequence[ConsumerRecord]) -> list[SinkRecord]:
+        """All of them, where there is nothing wrong with any."""
+        key_of, value_of, headers_of = self._key.to_connect_data, self._value.to_connect_data, self._headers
+        records: list[SinkRecord] = []
+        for topic, partition, offset, timestamp, raw_key, raw_value, raw_headers in given:
+            key_schema, key = key_of(topic, raw_key)
+            value_schema, value = value_of(topic, raw_value)
+            headers = headers_of(topic, raw_headers) if raw_headers else ()
+            records.append(
+                SinkRecord(
+                    topic, value, value_schema, key, key_schema, partition, timestamp, headers, offset, topic, partition
+                )
+            )
+        return records
 
     def _decoded(self, given: ConsumerRecord) -> SinkRecord | None:
         step = self._tolerance.step
@@ -126,13 +146,16 @@ class RecordDecoder:
         headers: tuple[Header, ...] = ()
         if given.headers:
             step.stage, step.worker = Stage.HEADER_CONVERTER, self._header
-            headers = tuple(self._read(topic, name, data) for name, data in given.headers)
+            headers = self._headers(topic, given.headers)
         record = SinkRecord(
             topic, value, value_schema, key, key_schema, given.partition, given.timestamp, headers, given.offset, topic,
             given.partition,
         )  # fmt: skip
         return transformed(self._stages, record, step) if self._stages else record
 
-    def _read(self, topic: str, name: str, data: bytes | None) -> Header:
-        schema, value = self._header.to_connect_header(topic, name, data)
-        return Header(name, value, schema)
+    def _headers(self, topic: str, given: Headers) -> tuple[Header, ...]:
+        found = []
+        for name, data in given:
+            schema, value = self._header.to_connect_header(topic, name, data)
+            found.append(Header(name, value, schema))
+        return tuple(found)

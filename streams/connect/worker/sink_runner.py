@@ -236,8 +236,8 @@ class SinkRunner:
         if self._letters is not None:
             self._raw = {(each.topic, each.partition, each.offset): each for each in given}
         self._pending = self._decoder.records(given)
-        for each in given:
-            self._ends[TopicPartition(each.topic, each.partition)] = each.offset + 1
+        lasts = {(each.topic, each.partition): each.offset for each in given}
+        self._ends = {TopicPartition(*where): last + 1 for where, last in lasts.items()}
 
     def _hand_over(self) -> None:
         self._task.put(self._pending)
