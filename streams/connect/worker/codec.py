@@ -63,8 +63,25 @@ class RecordEncoder:
 
     def rows(self, records: Sequence[SourceRecord]) -> list[Row]:
         """The rows of records; those that a transform drops, or that are passed over, have none."""
+        if not self._stages:
+            with suppress(KafkaException):
+                return self._all(records)
         attempt, encoded = self._tolerance.attempt, self._encoded
         return [row for record in records if (row := attempt(record, encoded)) is not None]
+
+    def _all(self, records: Sequence[SourceRecord]) -> list[Row]:
+        """Those of all, where there is nothing wrong with any."""
+        key_of, value_of, headers_of, now = (
+            self._key.from_connect_data, self._value.from_connect_data, self._headers, self._now(),
+        )  # fmt: skip
+        rows: list[Row] = []
+        for topic, value, value_schema, key, key_schema, partition, timestamp, headers, _, _ in records:
+            raw_headers = headers_of(topic, headers) if headers else ()
+            raw_key, raw_value = key_of(topic, key_schema, key), value_of(topic, value_schema, value)
+            if raw_value is not None and len(raw_value) > LARGE:
+                self._check_size(raw_key, raw_value, raw_headers)
+            rows.append((topic, partition, raw_key, raw_value, now if timestamp is None else timestamp, raw_headers))
+        return rows
 
     def _encoded(self, record: SourceRecord) -> Row | None:
         step = self._tolerance.step
@@ -75,19 +92,25 @@ class RecordEncoder:
         headers: Headers = ()
         if changed.headers:
             step.stage, step.worker = Stage.HEADER_CONVERTER, self._header
-            convert = self._header.from_connect_header
-            headers = tuple((each.key, convert(topic, each.key, each.schema, each.value)) for each in changed.headers)
+            headers = self._headers(topic, changed.headers)
         step.stage, step.worker = Stage.KEY_CONVERTER, self._key
         key = self._key.from_connect_data(topic, changed.key_schema, changed.key)
         step.stage, step.worker = Stage.VALUE_CONVERTER, self._value
         value = self._value.from_connect_data(topic, changed.value_schema, changed.value)
         if value is not None and len(value) > LARGE:
             step.stage, step.worker = Stage.KAFKA_PRODUCE, type(self)
-            too_large = check_request_size(key, value, headers, self._most)
-            if too_large is not None:
-                raise too_large
+            self._check_size(key, value, headers)
         timestamp = changed.timestamp
         return topic, changed.partition, key, value, self._now() if timestamp is None else timestamp, headers
+
+    def _headers(self, topic: str, given: Sequence[Header]) -> Headers:
+        convert = self._header.from_connect_header
+        return tuple((each.key, convert(topic, each.key, each.schema, each.value)) for each in given)
+
+    def _check_size(self, key: bytes | None, value: bytes, headers: Headers) -> None:
+        too_large = check_request_size(key, value, headers, self._most)
+        if too_large is not None:
+            raise too_large
 
 
 class RecordDecoder:

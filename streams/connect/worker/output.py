@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from streams.clients.api import Writer
+from streams.connect.worker.codec import Row
 from streams.partition import partition_for
 from streams.record import Headers, RecordBatch, TopicPartition
 
@@ -42,40 +43,42 @@ class Output:
         self._full: list[tuple[TopicPartition, RecordBatch]] = []
         self._names: dict[str, list[TopicPartition]] = {}
 
-    def add(
-        self,
-        topic: str,
-        partition: int | None,
-        key: bytes | None,
-        value: bytes | None,
-        timestamp: int,
-        headers: Headers,
-    ) -> None:
-        """One record; without a partition its key decides, as Kafka's producer does, and without a key it is one
+    def add(self, rows: Iterable[Row]) -> None:
+        """Adds records; without a partition the key decides, as Kafka's producer does, and without a key it is one
         partition after the other, a transaction each."""
+        open_ = self._open
+        where: TopicPartition | None = None
+        columns: _Columns | None = None
+        for topic, partition, key, value, timestamp, headers in rows:
+            if where is None or partition is not None or key is not None or topic != where.topic:
+                where, columns = self._where(topic, partition, key), None
+            if columns is None:
+                columns = open_.get(where)
+                if columns is None:
+                    columns = open_[where] = _Columns()
+            columns.keys.append(key)
+            columns.values.append(value)
+            columns.timestamps.append(timestamp)
+            if headers and columns.headers is None:
+                columns.headers = [()] * (len(columns.keys) - 1)
+            if columns.headers is not None:
+                columns.headers.append(headers)
+            columns.size += OVERHEAD + (0 if key is None else len(key)) + (0 if value is None else len(value))
+            if columns.size >= BATCH_BYTES:
+                del open_[where]
+                self._full.append((where, columns.batch()))
+                columns = None
+            if partition is not None or key is not None:
+                where = None
+
+    def _where(self, topic: str, partition: int | None, key: bytes | None) -> TopicPartition:
         names = self._names.get(topic)
         if names is None:
             count = self._writer.partitions_for(topic)
             names = self._names[topic] = [TopicPartition(topic, number) for number in range(count)]
         if partition is None:
-            number = self._turn % len(names) if key is None else partition_for(key, len(names))
-            where = names[number]
-        else:
-            where = names[partition] if partition < len(names) else TopicPartition(topic, partition)
-        columns = self._open.get(where)
-        if columns is None:
-            columns = self._open[where] = _Columns()
-        columns.keys.append(key)
-        columns.values.append(value)
-        columns.timestamps.append(timestamp)
-        if headers and columns.headers is None:
-            columns.headers = [()] * (len(columns.keys) - 1)
-        if columns.headers is not None:
-            columns.headers.append(headers)
-        columns.size += OVERHEAD + (0 if key is None else len(key)) + (0 if value is None else len(value))
-        if columns.size >= BATCH_BYTES:
-            del self._open[where]
-            self._full.append((where, columns.batch()))
+            return names[self._turn % len(names) if key is None else partition_for(key, len(names))]
+        return names[partition] if partition < len(names) else TopicPartition(topic, partition)
 
     def batches(self) -> Iterator[tuple[TopicPartition, RecordBatch]]:
         """All that was gathered; then it is empty."""

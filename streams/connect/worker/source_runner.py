@@ -96,11 +96,10 @@ class SourceRunner:
     def _store(self, rows: Sequence[Row], records: Sequence[SourceRecord]) -> None:
         writer, output, parts = self._writer, self._output, self._parts
         assert writer is not None and output is not None
-        for row in rows:
-            output.add(*row)
+        output.add(rows)
         now = parts.door.world.now_ms()
-        for key, offset in self._positions(records).items():
-            output.add(parts.offsets.topic, None, key, offset, now, ())
+        positions = self._positions(records).items()
+        output.add((parts.offsets.topic, None, key, offset, now, ()) for key, offset in positions)
         self._failed = None
         began = False
         for where, batch in output.batches():
