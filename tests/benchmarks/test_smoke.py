@@ -17,6 +17,7 @@ from benchmarks.engine import Engine
 from benchmarks.figures import Figure, Value
 from benchmarks.jobs import JOBS
 from benchmarks.options import Options
+from tests import postgres_server
 
 RECORDS = 1_000
 SLOW = {"W12": 500}
@@ -34,6 +35,8 @@ def test_each_gives_figures(engine: Engine, name: str) -> None:
         with pytest.raises(RuntimeError, match="pip install orjson"):
             list(benchmarks()[name][1](engine, Options(RECORDS, 1)))
         return
+    if name.startswith("connect/") and "postgres" in name:
+        postgres_server.needed()
     floors = not (name in JOBS and JOBS[name].answer)  # a variant has that of its job
     rows = list(benchmarks()[name][1](engine, Options(SLOW.get(name, RECORDS), 1, floors)))
     assert rows
