@@ -23,7 +23,7 @@ from streams.connect.jdbc import changes, transaction
 from streams.connect.jdbc.bulk import Bulk
 from streams.connect.jdbc.changes import Changes
 from streams.connect.jdbc.connection import CONNECTION, dialect_of, refuse, session_name, text, texts
-from streams.connect.jdbc.dialect import Dialect, Row, Session, StatementRefused, Table, TableName
+from streams.connect.jdbc.dialect import Convert, Dialect, Row, Session, StatementRefused, Table, TableName
 from streams.connect.jdbc.incrementing import Incrementing
 from streams.connect.jdbc.mode import Page, Reading, TableReader
 from streams.connect.jdbc.preview import Preview
@@ -299,10 +299,7 @@ class JdbcSourceTask(SourceTask):
         keys = [index for name in source.reader.table.key for index, each in enumerate(columns) if each.name == name]
         topic, records = source.topic, []
         for place, row in enumerate(page.rows):
-            values = list(row)
-            for index, read in readers:
-                if values[index] is not None:
-                    values[index] = self._value(read, source, row, index)
+            values: Sequence[object] = self._values(readers, source, row) if readers else row
             key = None if key_schema is None else Struct.of_values(key_schema, [values[index] for index in keys])
             if place in page.gone:
                 records.append(SourceRecord(topic, None, None, key, key_schema))
@@ -313,7 +310,14 @@ class JdbcSourceTask(SourceTask):
             records[-1] = records[-1]._replace(source_partition=source.partition, source_offset=page.position)
         return records
 
-    def _value(self, read: Callable[[object], object], source: _Source, row: Row, index: int) -> object:
+    def _values(self, readers: Sequence[tuple[int, Convert]], source: _Source, row: Row) -> list[object]:
+        values = list(row)
+        for index, read in readers:
+            if values[index] is not None:
+                values[index] = self._value(read, source, row, index)
+        return values
+
+    def _value(self, read: Convert, source: _Source, row: Row, index: int) -> object:
         try:
             return read(row[index])
         except DataException as error:
