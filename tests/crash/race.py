@@ -182,7 +182,10 @@ def on_sqlite(database: Sqlite, rows: int, writers: int, longest_s: float, seed:
 def _raced(
     reached: Mapping[str, str], cursors: Mapping[str, Mapping[str, str]], race: Race
 ) -> dict[str, Delivered]:
-    common = {"connector.class": "JdbcSource", "topic.prefix": "", "poll.interval.ms": "1", "table.whitelist": "orders"}
+    common = {
+        "connector.class": "JdbcSource", "topic.prefix": "", "table.whitelist": "orders", "poll.interval.ms": "1",
+        "batch.max.rows": "20000",  # who lags behind the writers sees all that they have committed meanwhile
+    }  # fmt: skip
     converters = {"value.converter": "JsonConverter", "value.converter.schemas.enable": "false",
                   "key.converter": "JsonConverter"}  # fmt: skip
     with ExitStack() as stack, quiet():

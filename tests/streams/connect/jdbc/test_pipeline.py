@@ -23,7 +23,7 @@ from tests.engines import local_engine, until
 from tests.examples.driving import DATA, EXAMPLES, module_of
 from tests.streams.connect.jdbc.databases import Postgres
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 WORKER = """bootstrap.servers={engine}
 key.converter=StringConverter
 value.converter=JsonConverter
@@ -131,7 +131,7 @@ AIRPORT = {
 def test_arrivals_of_four_weeks_from_concurrent_writers(postgres: Postgres, engine: str, tmp_path: Path) -> None:
     """458,388 flights: what is in the table at the end is what whoever made the data has counted."""
     with lzma.open(DATA / "arrivals.csv.xz", "rt") as file:
-        flights = [(row["destination"], int(row["delay"])) for row in csv.DictReader(file)]
+        flights = [(destination, int(delay)) for _, destination, delay in csv.reader(file)]
     postgres.run("create table flights (id bigserial primary key, destination text not null, delay integer not null)",
                  "create table arrivals (destination text primary key, flights integer, delay bigint)")  # fmt: skip
     (tmp_path / "arrivals.py").write_text(ARRIVALS)

@@ -10,13 +10,13 @@ WRITERS = 16
 
 
 def test_of_concurrent_writers_incrementing_loses_rows_and_transaction_none(postgres: Postgres) -> None:
-    found = on_postgres(postgres, ROWS, WRITERS, 2.0, seed=1)
+    found = on_postgres(postgres, ROWS, WRITERS, 4.0, seed=1)
     committed = found["transaction"].committed
     assert committed > ROWS // 2
     assert found["transaction"] == (committed, 0, 0, 0)
-    for name in ("incrementing", "timestamp", "timestamp, 100 ms behind", "timestamp+incrementing"):
-        assert found[name].lost > committed // 100, f"{name} was lucky: {found[name]}"
-        assert found[name].doubled == found[name].wrong == 0
+    for name in ("incrementing", "timestamp"):
+        assert found[name].lost > 0, f"{name} was lucky: {found[name]}"
+    assert all(each.doubled == each.wrong == 0 for each in found.values())
 
 
 def test_of_concurrent_writers_changes_loses_none(sqlite: Sqlite) -> None:
