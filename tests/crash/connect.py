@@ -63,6 +63,7 @@ topics=priced
 value.converter=JsonConverter
 value.converter.schemas.enable=false
 consumer.override.session.timeout.ms={session}
+consumer.override.heartbeat.interval.ms=500
 """
 WORKER = """bootstrap.servers={engine}
 key.converter=StringConverter
@@ -115,7 +116,7 @@ class Pipeline:
         return self._start(
             "streams.cli.main", "run", str(self.directory / "app.py"), "-a", "pricing", "-b", self.engine,
             "--processing-guarantee", "exactly_once_v2", "-c", f"state.dir={self.directory}/state",
-            "-c", f"consumer.session.timeout.ms={int(SESSION_S * 1000)}",
+            "-c", f"consumer.session.timeout.ms={int(SESSION_S * 1000)}", "-c", "consumer.heartbeat.interval.ms=500",
         )  # fmt: skip
 
     def _feed(self) -> None:
