@@ -27,7 +27,7 @@ log = logging.getLogger("streams.connect.jdbc")
 POSITION, SOURCE = "change", "source"
 IDENTITY = "streams_source"
 """A table with the name of this very file, by which a copy with other changes is told from it."""
-READERS = "streams_readers"
+READERS, _CHANGES = "streams_readers", "streams_changes_"
 KEPT = 10_000
 """So many changes that were read lie there at most, before they are taken away."""
 TOLD = 10 * KEPT
@@ -166,7 +166,7 @@ def _version(session: Session) -> object:
 
 
 def _changes(table: Table) -> str:
-    return f"streams_changes_{table.name.name}"
+    return f"{_CHANGES}{table.name.name}"
 
 
 def preparation(session: Session, dialect: Dialect, table: Table) -> list[str]:
@@ -218,6 +218,17 @@ def preparation(session: Session, dialect: Dialect, table: Table) -> list[str]:
     if changes is not None and (added or wanted.keys() - there.keys()):  # what is there by now was seen by no trigger
         statements.append(_copied(dialect, table, names, "null"))
     return statements
+
+
+def forget(session: Session, dialect: Dialect, connector: str, tables: Sequence[str]) -> None:
+    """Keeps no changes of tables for a connector any more."""
+    if dialect.table(session, TableName("", READERS)) is None:
+        return
+    with session.transaction():
+        for table in tables:
+            session.execute(
+                f"delete from {READERS} where connector = ? and changes = ?", [connector, f"{_CHANGES}{table}"]
+            )
 
 
 def _declared(type_: str) -> str:

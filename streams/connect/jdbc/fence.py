@@ -113,14 +113,15 @@ class Fence:
             self._check_topic(partition, str(found[0][0]), topic_id)
             self._dialect.break_up(session, str(found[0][1]), PATIENCE_MS)
         epoch, owner, offset = map(self._dialect.quoted, ("epoch", "owner", "offset"))
+        mark = self._dialect.mark
         statement = (
-            f"update {self._table} set {epoch} = {epoch} + 1, {owner} = {self._dialect.mark} where {self._mine} "
-            f"returning {epoch}, {offset}"
+            f"update {self._table} set {epoch} = {epoch} + 1, {owner} = {mark}, {self._dialect.quoted('topic_id')} = "
+            f"{mark} where {self._mine} returning {epoch}, {offset}"
         )
         for attempt in range(ATTEMPTS):
             try:
                 with self._dialect.taking_over(session):
-                    ((mine, stored),) = session.rows(statement, [session.name, *where])
+                    ((mine, stored),) = session.rows(statement, [session.name, topic_id, *where])
                 return Claim(int(str(mine)), int(str(stored)))
             except RetriableException:
                 if attempt + 1 == ATTEMPTS or not found:
@@ -137,11 +138,29 @@ class Fence:
         )
 
     def _check_topic(self, partition: TopicPartition, stored: str, topic_id: str) -> None:
-        if stored != topic_id:
+        if stored and stored != topic_id:
             raise ConnectException(
                 f"The topic {partition.topic} was deleted and made again: its offsets begin anew, and the row of "
                 f"{partition} in {TABLE} tells of the one before. Nothing is written. To begin anew: delete from "
                 f"{TABLE} where connector = '{self._connector}' and topic = '{partition.topic}';"
+            )
+
+    def alter(self, session: Session, offsets: Mapping[TopicPartition, int | None]) -> None:
+        """Sets where partitions stand, while no task writes them; whoever still does is fenced.
+
+        Args:
+            session: within a transaction.
+            offsets: where reading begins; None: nothing is known any more.
+        """
+        for partition, offset in offsets.items():
+            where = self._where(partition)
+            if offset is None:
+                session.execute(f"delete from {self._table} where {self._mine}", where)
+                continue
+            epoch, place, mark = self._dialect.quoted("epoch"), self._dialect.quoted("offset"), self._dialect.mark
+            self._add(session, partition, "")  # of whichever topic there is by then
+            session.execute(
+                f"update {self._table} set {epoch} = {epoch} + 1, {place} = {mark} where {self._mine}", [offset, *where]
             )
 
     def look(self, session: Session, claims: Mapping[TopicPartition, Claim]) -> None:

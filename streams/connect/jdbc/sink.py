@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import ClassVar
 
 from streams.config.table import at_least, invalid, not_empty, one_of
@@ -23,6 +23,7 @@ from streams.connect.jdbc.tables import Tables
 from streams.connect.jdbc.writer import INSERT, UPDATE, UPSERT, Writer
 from streams.connect.records import SinkRecord
 from streams.record import TopicPartition
+from streams.world import SYSTEM
 
 MULTI = "multi"
 """Aiven's name for inserts of many rows at once, as all are here."""
@@ -81,6 +82,16 @@ class JdbcSink(SinkConnector):
     def guarantee(cls, config: Config) -> Guarantee:
         """Offsets are in the transaction of the rows."""
         return Guarantee.EXACTLY_ONCE
+
+    def alter_offsets(self, config: Config, offsets: Mapping[TopicPartition, int | None]) -> bool:
+        """Sets offsets where they are: in the database."""
+        name, dialect = config.text("name"), dialect_of(config, writes=True)
+        fence = Fence(dialect, name)
+        with closing(dialect.connect(session_name(name, 0, SYSTEM.new_id()))) as session:
+            fence.prepare(session)
+            with session.transaction():
+                fence.alter(session, offsets)
+        return True
 
 
 class JdbcSinkTask(SinkTask):

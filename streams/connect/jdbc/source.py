@@ -18,7 +18,7 @@ from streams.connect.config_def import REQUIRED, Config, ConfigDef, ConfigKey, C
 from streams.connect.connector import Guarantee, Settings, SourceConnector, SourceTask, SourceTaskContext
 from streams.connect.data.schema import Schema
 from streams.connect.data.struct import Struct
-from streams.connect.errors import DataException, RetriableException
+from streams.connect.errors import ConnectException, DataException, RetriableException
 from streams.connect.jdbc import changes, transaction
 from streams.connect.jdbc.bulk import Bulk
 from streams.connect.jdbc.changes import Changes
@@ -130,6 +130,22 @@ class JdbcSource(SourceConnector):
             yield _LOSES[mode]
         if mode in NEEDS:
             yield from _to_run(config)
+
+    def alter_offsets(self, config: Config, offsets: Sequence[tuple[Parts, Parts | None]]) -> bool:
+        """What is forgotten of `changes` is not kept for this connector any more.
+
+        Raises:
+            ConnectException: it is no position of this connector.
+        """
+        for partition, _ in offsets:
+            if not ({"protocol", "table"} <= partition.keys() or partition.keys() == {"query"}):
+                raise ConnectException(f"{dict(partition)} names no table and no query that JdbcSource reads.")
+        gone = [str(partition["table"]) for partition, position in offsets if position is None and "table" in partition]
+        if config.text("mode") == CHANGES and gone:
+            name, dialect = config.text("name"), dialect_of(config, writes=False)
+            with closing(dialect.connect(session_name(name, 0, SYSTEM.new_id()))) as session:
+                changes.forget(session, dialect, name, gone)
+        return True
 
     def task_configs(self, settings: Settings, max_tasks: int) -> Sequence[Settings]:
         """Tasks share the tables by their names; a query is one task's."""

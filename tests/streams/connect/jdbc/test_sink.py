@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 import pytest
 
+from streams.connect.connector_config import config_of, validate
 from streams.connect.errors import ConnectException
 from streams.connect.jdbc.fence import FencedSinkException
+from streams.connect.jdbc.sink import JdbcSink
 from streams.errors import ConfigException
+from streams.record import TopicPartition
 from streams.testing import ConnectTestDriver
 from tests.logs import quiet
 from tests.streams.connect.jdbc.databases import Database, Rows
@@ -267,6 +270,22 @@ def test_a_topic_that_was_made_again_is_not_taken_for_the_old_one(database: Data
         driver.pipe_input("orders", order(1.5))
     assert "was deleted and made again" in str(refused.value)
     assert "delete from streams_offsets where connector = 'shop' and topic = 'orders'" in str(refused.value)
+
+
+def test_offsets_are_altered_where_they_are(database: Database) -> None:
+    """What is set is where reading goes on, who wrote before is fenced, and what is forgotten begins anew."""
+    given = {"name": "shop", "connector.class": "JdbcSink", "topics": "orders", **database.settings}
+    config, partition = config_of(validate(given), given), TopicPartition("orders", 0)
+    with sink(database, **UPSERT) as driver:
+        driver.pipe_input("orders", order(1.0), b"a")
+        assert JdbcSink().alter_offsets(config, {partition: 41})
+        with pytest.raises(FencedSinkException):
+            driver.pipe_input("orders", order(2.0), b"a")
+    assert database.rows('select "offset", "partition" from streams_offsets') == [(41, 0)]
+    assert JdbcSink().alter_offsets(config, {partition: None})
+    assert database.rows("select * from streams_offsets") == []
+    assert JdbcSink().alter_offsets(config, {partition: 7})
+    assert database.rows('select "offset", topic_id from streams_offsets') == [(7, "")]
 
 
 def test_two_connectors_keep_apart(database: Database) -> None:

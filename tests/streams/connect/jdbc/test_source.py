@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from streams.connect.connector_config import config_of, validate
 from streams.connect.errors import ConnectException, DataException, RetriableException
+from streams.connect.jdbc.source import JdbcSource
 from streams.errors import ConfigException
 from streams.testing import ConnectRecord, ConnectTestDriver
 from tests.engines import until
@@ -394,7 +396,7 @@ def test_a_table_that_is_made_anew_is_read_anew(sqlite: Sqlite, caplog: pytest.L
     with changes(sqlite) as driver:
         assert said(taken(driver)) == [(1, 1), (2, 2)]
         sqlite.run(
-            "create table anew (id integer primary key, amount integer, changed timestamp not null default '2026-01-01')",
+            "create table anew (id integer primary key, amount integer, changed timestamp default '2026-01-01')",
             "insert into anew select id, amount, changed from orders", "drop table orders",
             "alter table anew rename to orders", "insert into orders (amount) values (3)",
         )  # fmt: skip
@@ -450,6 +452,20 @@ def test_of_two_connectors_each_reads_all_changes(sqlite: Sqlite) -> None:
             assert said(taken(first)) == said(taken(second)) == [(2, None)]
         with changes(sqlite, name="last") as third:
             assert said(taken(third)) == [(1, 10_999)]
+
+
+def test_changes_are_not_kept_for_a_connector_whose_position_is_forgotten(sqlite: Sqlite) -> None:
+    made(sqlite, 2)
+    given = {"name": "shop", "connector.class": "JdbcSource", "mode": "changes", "topic.prefix": "", **sqlite.settings}
+    with changes(sqlite) as driver:
+        assert said(taken(driver)) == [(1, 1), (2, 2)]
+        (partition,) = map(json.loads, driver.offsets)
+    assert sqlite.rows("select connector, changes from streams_readers") == [("shop", "streams_changes_orders")]
+    config = config_of(validate(given), given)
+    assert JdbcSource().alter_offsets(config, [(partition, None)])
+    assert sqlite.rows("select * from streams_readers") == []
+    with pytest.raises(ConnectException, match="names no table"):
+        JdbcSource().alter_offsets(config, [({"filename": "x"}, None)])
 
 
 def test_changes_that_are_gone_are_missed(sqlite: Sqlite) -> None:
