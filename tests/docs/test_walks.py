@@ -120,7 +120,7 @@ def test_the_page_of_the_command_line(shell: Shell) -> None:
     assert alter == "Changed topic words.\n"
     assert "Partitions  4" in describe
     assert "retention.ms" not in describe
-    assert groups.split() == ["Group", "State", "Type"]
+    assert groups.split() == ["Group", "State", "Type", "Members", "Lag"]
 
 
 def test_whoever_waits_for_a_topic_is_told_and_may_stop(shell: Shell) -> None:
