@@ -29,6 +29,8 @@ LONGEST_S = 30.0
 TEN = 10
 Samples = list[Sample]
 
+PROCESSED = "process-total", "stream-task-metrics"
+
 
 def job(order: Mapping[str, Any]) -> Mapping[str, Any]:
     """Runs a job from an empty state to the end of its input."""
@@ -121,9 +123,10 @@ def _counter(app: KafkaStreams, one: Job) -> Callable[[], int]:
 
     def counted() -> int:
         found = 0
-        for name, value in app.metrics().items():
-            if name.name == "process-total" and name.tag_map.get("task-id", "").startswith(prefix):
-                found += int(str(value))
+        metrics = app.metrics()
+        for name in metrics:
+            if name[:2] == PROCESSED and name.tag_map.get("task-id", "").startswith(prefix):
+                found += int(str(metrics[name]))
         return found
 
     return counted

@@ -13,7 +13,7 @@ from statestore.rocks import RocksEngine
 from streams import StreamsBuilder
 from streams.clients.api import Fetched
 from streams.config.application import StreamsConfig
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.state.context import TaskContext
 from streams.runtime.state.task_state import TaskState
@@ -89,7 +89,7 @@ def rig(build: Callable[[StreamsBuilder], None], settings: Mapping[str, object] 
     engine = RocksEngine(f"{directory}/task")
     id, context = TaskId(0, 0), TaskContext(config, Metrics(), "bench", built.internal_topics)
     state = TaskState(id, built.subtopologies[0], context, engine)
-    task = StreamTask(state, [TopicPartition(TOPIC, 0)], output_of(id, context, lambda topic: 1))
+    task = StreamTask(state, [TopicPartition(TOPIC, 0)], output_of(lambda topic: 1))
     task.start(0)
     try:
         yield Rig(task)

@@ -16,6 +16,7 @@ from benchmarks.figures import Figure
 from benchmarks.jobs import JOBS
 from benchmarks.options import Options
 from benchmarks.rig import TOPIC, cpu_ns, rig
+from benchmarks.scrape import scrape
 from broker_local.base.files import OsFiles
 from broker_local.host.client import Link
 from broker_local.host.launch import connect as link_to
@@ -274,5 +275,6 @@ STAGES: Mapping[str, Stage] = {
     "stage/encode": Stage("columns to bytes, sum made", encode),
     "stage/produce": Stage("encoded, sent, acknowledged", produce),
     "stage/send": Stage("Producer.send, record by record", send),
+    "stage/scrape": Stage("metrics of 1,000 tasks as text, a task", scrape),
     "stage/append": Stage("the broker's part: sums checked, payload looked at, written", append),
 }

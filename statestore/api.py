@@ -102,6 +102,11 @@ class Layered(Protocol):
         ...
 
     @property
+    def open_iterators(self) -> int:
+        """How many iterators are open. Any thread may ask."""
+        ...
+
+    @property
     def committed_rows(self) -> int:
         """How many rows `spill` has not yet taken to the engine."""
         ...

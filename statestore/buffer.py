@@ -75,7 +75,7 @@ class ChangeBuffer:
 
     caching = True
     dirty_bytes = 0
-    committed_bytes = committed_rows = 0
+    committed_bytes = committed_rows = open_iterators = 0
 
     def __init__(self, name: str, codec: Codec, row_format: RowFormat) -> None:
         self.name = name

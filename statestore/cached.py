@@ -116,6 +116,10 @@ class Front:
         return self.dirty_bytes + self._below.uncommitted_bytes
 
     @property
+    def open_iterators(self) -> int:
+        return self._below.open_iterators
+
+    @property
     def committed_rows(self) -> int:
         return self._below.committed_rows
 

@@ -25,7 +25,7 @@ class CachedLruMap:
     """
 
     caching = True
-    committed_bytes = committed_rows = 0
+    committed_bytes = committed_rows = open_iterators = 0
 
     def __init__(
         self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True, share: CacheShare = PROCESS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from statestore.api import NO_MARKS
 
@@ -57,6 +57,20 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Close every scan, then the database. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A database that tells of itself. Any thread may ask."""
+
+    def figures(self) -> Mapping[str, int]:
+        """RocksDB's properties that are numbers, by their names without `rocksdb.`; none once it is closed."""
+        ...
+
+    def statistics(self) -> Mapping[str, Mapping[str, float]]:
+        """RocksDB's tickers and histograms, by their names without `rocksdb.`; none where it was not opened to keep
+        them."""
         ...
 
 

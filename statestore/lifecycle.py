@@ -74,6 +74,10 @@ class Lifecycle(Generic[Cell]):
         return self._layers.uncommitted_bytes()
 
     @property
+    def open_iterators(self) -> int:
+        return len(self._layers.views)
+
+    @property
     def committed_rows(self) -> int:
         return len(self._layers.committed)
 

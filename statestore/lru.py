@@ -38,7 +38,7 @@ class LruMap:
 
     caching = False
     dirty_bytes = 0
-    committed_bytes = committed_rows = 0
+    committed_bytes = committed_rows = open_iterators = 0
 
     def __init__(
         self, name: str, codec: Codec, max_entries: int, *, timestamped: bool = True, logs_evictions: bool = True

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from weakref import WeakSet
 
 from statestore.api import NO_MARKS
+from statestore.keys import store_prefix
 from statestore.ordered import Ordered
 
 
@@ -113,6 +114,12 @@ class MemoryEngine:
         if self._stale and not self._scans:
             self._stale = False
             self._ordered = None
+
+    def count(self, store: str) -> int:
+        """How many rows a store has. Any thread may ask."""
+        number = self._numbers.get(store)
+        prefix = b"" if number is None else store_prefix(number)
+        return sum(key.startswith(prefix) for key in list(self._rows)) if prefix else 0
 
     @property
     def damage(self) -> None:

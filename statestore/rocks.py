@@ -104,20 +104,33 @@ class RocksScan:
         self._items = iter(())
 
 
+FIGURES: Final = (
+    *("num-immutable-mem-table", "cur-size-active-mem-table", "cur-size-all-mem-tables", "size-all-mem-tables"),
+    *("num-entries-active-mem-table", "num-entries-imm-mem-tables", "num-deletes-active-mem-table"),
+    *("num-deletes-imm-mem-tables", "mem-table-flush-pending", "num-running-flushes", "compaction-pending"),
+    *("num-running-compactions", "estimate-pending-compaction-bytes", "total-sst-files-size", "live-sst-files-size"),
+    *("num-live-versions", "block-cache-capacity", "block-cache-usage", "block-cache-pinned-usage"),
+    *("estimate-num-keys", "estimate-table-readers-mem", "background-errors"),
+)
+"""The properties that Kafka Streams shows, without `rocksdb.`; reading one takes 1.6 us."""
+
+
 class RocksEngine:
-    """Implements `Engine`. `path` is a directory, made if it is missing; its parent must exist.
+    """Implements `Engine` and `Measured`. `path` is a directory, made if it is missing; its parent must exist.
 
     Args:
         path: the directory.
         shared: memory that several databases share.
+        counts: keep statistics, which costs some per cent.
 
     Opening raises `EngineLocked`, `EngineDamaged`, `EngineTooNew` or `EngineError`; nothing is then left open.
     """
 
-    __slots__ = ("_closed", "_database", "_numbers", "_scans", "_shared", "damage", "path")
+    __slots__ = ("_closed", "_counts", "_database", "_numbers", "_options", "_scans", "_shared", "damage", "path")
 
-    def __init__(self, path: str, shared: Budget | None = None) -> None:
+    def __init__(self, path: str, shared: Budget | None = None, counts: bool = False) -> None:
         self.path = path
+        self._counts = counts
         self.damage: EngineDamaged | None = None
         self._shared = shared or process_budget()
         self._scans: WeakSet[RocksScan] = WeakSet()
@@ -127,7 +140,10 @@ class RocksEngine:
     def _open(self) -> None:
         self._closed = False
         try:
-            self._database = Rdict(self.path, _options(self._shared))
+            self._options = _options(self._shared)
+            if self._counts:
+                self._options.enable_statistics()
+            self._database = Rdict(self.path, self._options)
         except Exception as error:
             raise _explained(error, self.path) from error
         try:
@@ -218,6 +234,21 @@ class RocksEngine:
 
     def mark(self, name: bytes) -> bytes | None:
         return self.get(_MARK + name)
+
+    def figures(self) -> dict[str, int]:
+        try:
+            found = {name: self._database.property_int_value(f"rocksdb.{name}") for name in FIGURES}
+        except Exception:  # it was closed meanwhile
+            return {}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def statistics(self) -> dict[str, dict[str, float]]:
+        text = None if self._closed or not self._counts else self._options.get_statistics()
+        found: dict[str, dict[str, float]] = {}
+        for name, _, rest in (line.partition(" ") for line in (text or "").splitlines()):
+            words = rest.replace(":", " ").split()
+            found[name.removeprefix("rocksdb.")] = dict(zip(words[::2], map(float, words[1::2]), strict=False))
+        return found
 
     def number(self, store: str) -> int:
         numbers = self._numbers

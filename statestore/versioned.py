@@ -217,6 +217,10 @@ class LayeredVersionedStore:
         return self._life.uncommitted_bytes
 
     @property
+    def open_iterators(self) -> int:
+        return self._life.open_iterators
+
+    @property
     def committed_rows(self) -> int:
         return self._life.committed_rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
@@ -32,7 +33,11 @@ from streams.errors import (
     StreamsStoppedException,
     TimeoutException,
 )
-from streams.metrics import MetricName, Metrics
+from streams.health import Health, judged
+from streams.metrics.catalogue import DESCRIPTIONS
+from streams.metrics.exposition import openmetrics, stable
+from streams.metrics.names import CLIENT_GROUP, THREAD_GROUP, MetricName
+from streams.metrics.registry import Readings
 from streams.query.instance import Instance
 from streams.query.metadata import (
     KeyPartitioner,
@@ -50,12 +55,15 @@ from streams.query.requests import StateQueryRequest
 from streams.query.results import StateQueryResult
 from streams.query.serve import http_token, listens, served_at, server_of
 from streams.query.stores import StoreQueryParameters, store_of
+from streams.runtime.state.context import registry_of
+from streams.runtime.state.freshness import Freshness
 from streams.runtime.state.memory import memory_of
 from streams.runtime.tasks.restore import RestoreListener
 from streams.runtime.worker.collector import relax
 from streams.runtime.worker.lifecycle import Lifecycle, Listener, State, WorkerState
 from streams.runtime.worker.make_worker import Watchers, make_worker, state_directory
-from streams.runtime.worker.settings import summary_interval_ms
+from streams.runtime.worker.rebalances import RebalanceRecord
+from streams.runtime.worker.settings import health_bounds, summary_interval_ms
 from streams.runtime.worker.summary import Pace, Summary
 from streams.runtime.worker.worker import Worker
 from streams.serdes.base import Serde, in_java
@@ -79,6 +87,9 @@ SUMMARIES = "streams.summary"
 summaries = logging.getLogger(SUMMARIES)
 
 NEVER_MS = 1 << 62
+_RANDOM = re.compile("-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+"""How a client id ends that was made at a start."""
+_STATE_NUMBERS = {state: number for number, state in enumerate(State)}
 
 
 class StreamThreadExceptionResponse(Enum):
@@ -150,7 +161,8 @@ class KafkaStreams:
         listening = None if http is None else listens(http, http_token())
         if listening is not None:
             self._config = served_at(self._config, listening)
-        self._built = topology_of(topology, self._config, "KafkaStreams()").built(self._config)
+        described = topology_of(topology, self._config, "KafkaStreams()")
+        self._built = described.built(self._config)
         refuse_empty(self._built)
         if door is None:
             self._check_address()
@@ -165,9 +177,13 @@ class KafkaStreams:
         self._clock = clock or self._world
         self._own_door = door is None
         self._door = door
-        self._metrics = Metrics()
         interval_ms = summary_interval_ms(self._config)
         self._dropped = Dropped(self._config.application_id, interval_ms, self._world)
+        self._metrics = registry_of(self._config, self._clock, self._dropped.id)
+        self._failed = 0
+        self._bounds = health_bounds(self._config)
+        self._freshness = Freshness(self._built.subtopologies)
+        self._register(described)
         self._troubles = Troubles(self._config.application_id, interval_ms, self._world)
         self._summaries_ms = interval_ms if self._config.get_int("log.summary.interval.ms") >= 0 else NEVER_MS
         self._summary_due = 0
@@ -186,7 +202,10 @@ class KafkaStreams:
             self._world,
         )
         if listening is not None:
-            self._http = server_of(self._instance, self._shown_state, self._engine, listening, http_token())
+            self._http = server_of(
+                *(self._instance, self._shown_state, self._engine, listening, http_token()),
+                *(self.metrics_text, self.health),
+            )
         self._listener: RestoreListener | None = None
         self._handler: UncaughtExceptionHandler | None = None
         self._workers: list[Worker] = []
@@ -316,7 +335,7 @@ class KafkaStreams:
                 return
             first, self._summary_due = not self._summary_due, now + self._summaries_ms
             if not first:
-                summaries.info("%s: %s", self.application_id, self._pace.line(self.summary(), self._now_s()))
+                summaries.info("%s: %s", self.application_id, self._pace.line(self.summary(), self._now_s(), True))
 
     def _ended(self) -> None:
         """All workers are gone: the last steps."""
@@ -421,6 +440,7 @@ class KafkaStreams:
                 self._troubles,
                 self._look,
                 memory_of(self._world),
+                self._freshness,
             ),
         )
         worker.pause(self._paused)
@@ -442,6 +462,7 @@ class KafkaStreams:
                 self._life.go(State.RUNNING)
 
     def _worker_failed(self, worker: Worker, error: BaseException) -> None:
+        self._failed += 1
         log.error("%s failed.", worker.settings.short_name, exc_info=error)
         response = self._response(error)
         if response is StreamThreadExceptionResponse.REPLACE_THREAD:
@@ -544,9 +565,41 @@ class KafkaStreams:
 
     # looking in
 
+    def _register(self, topology: Topology) -> None:
+        """What is shown of the instance itself."""
+        whose = {"client_id": self.client_id}
+        ids = {**whose, "process_id": self._metrics.process_id}
+        for name, read, tags in (
+            ("version", _version, whose),
+            ("application-id", lambda: self.application_id, whose),
+            ("topology-description", lambda: str(topology.describe()), whose),
+            ("state", lambda: self.state.value, whose),
+            ("alive-stream-threads", lambda: sum(worker.alive for worker in list(self._workers)), whose),
+            ("failed-stream-threads", lambda: self._failed, whose),
+            ("recording-level", lambda: int(self._metrics.level), ids),
+            ("client-state", lambda: _STATE_NUMBERS[self.state], {**ids, "application_id": self.application_id}),
+        ):
+            self._metrics.gauge(name, CLIENT_GROUP, DESCRIPTIONS[CLIENT_GROUP, name], read, **tags)
+
     def metrics(self) -> Mapping[MetricName, object]:
-        """All metrics of this process as they are now, by name, group and tags (docs/monitoring.md)."""
-        return self._metrics.snapshot()
+        """All metrics that this process has now, by name, group and tags (docs/metrics.md). A value is read when it is
+        asked for."""
+        self._metrics.refresh()
+        return Readings(self._metrics)
+
+    def metrics_text(self) -> str:
+        """The same as OpenMetrics text, as Prometheus reads it (docs/metrics.md). Labels outlive a restart: the
+        number of the instance directory stands for the random part of a client id."""
+        self._metrics.refresh()
+        numbers = [worker.instance for worker in list(self._workers)]
+        lasting = {self.client_id: _RANDOM.sub(f"-{min(numbers)}", self.client_id)} if numbers else {}
+        return openmetrics(self._metrics, stable(lasting))
+
+    def rebalances(self) -> list[RebalanceRecord]:
+        """The last rebalances that this instance has taken part in, with their causes, oldest first."""
+        with self._lock:
+            workers = list(self._workers)
+        return sorted((each for worker in workers for each in worker.rebalances()), key=lambda each: each.at_ms)
 
     def summary(self) -> Summary:
         """How the application is at this moment, in this process: what the log says now and then
@@ -556,13 +609,21 @@ class KafkaStreams:
         restores = [row for worker in workers for row in worker.progress().values()]
         return Summary(
             self.state.value,
-            self._metrics.total("process-total"),
+            self._metrics.total("process-total", THREAD_GROUP),
             sum(worker.lag() for worker in workers if worker.alive),
             self._dropped.by_cause(),
             sum(done for done, _ in restores),
             sum(total for _, total in restores),
             self._troubles.text,
+            self._metrics.total("commit-total", THREAD_GROUP),
         )
+
+    def health(self) -> Health:
+        """Is it alive, is it ready, has it started, and why not: what probes are answered (docs/monitoring.md)."""
+        with self._lock:
+            workers = [worker for worker in self._workers if worker.alive]
+        return judged(self.state.value, [worker.health() for worker in workers], self._bounds)
+
 
     def restore_progress(self) -> Iterable[tuple[str, int, int]]:
         """Stores that are being restored: what, records done, records to be done."""
@@ -743,6 +804,13 @@ class KafkaStreams:
             return door.address
         finally:
             door.close()
+
+
+def _version() -> str:
+    """Of this package."""
+    from importlib.metadata import version  # 15 ms, for who asks
+
+    return version("streams-app")
 
 
 def _seconds(timeout: timedelta | int | None) -> float | None:

@@ -127,6 +127,7 @@ class Dropped:
         self._interval_ms = interval_ms
         self._gather_ms = min(GATHER_MS, interval_ms)
         self._drops: dict[tuple[str, str, str], Drop] = {}
+        self._by_task: dict[str, list[Drop]] = {}
         self._due: dict[str, int] = {}
         """When the next line about a node may come, while it has something to tell or has told lately."""
         self._look_at = 0
@@ -140,18 +141,19 @@ class Dropped:
         found = self._drops.get(key)
         if found is None:
             found = self._drops[key] = Drop(task, node, cause, counted, look)
+            self._by_task.setdefault(task, []).append(found)
         found.look = look
         return found
 
     def release(self, task: str) -> None:
         """A task is closed: its counts stay, nothing of the task itself is held any longer."""
-        for drop in list(self._drops.values()):
-            if drop.task == task:
-                drop.look = _unknown
+        for drop in self._by_task.get(task, ()):
+            drop.look = _unknown
 
     def total(self, task: str | None = None) -> int:
         """Records that Java counts as dropped, of one task or of all."""
-        return sum(d.value for d in list(self._drops.values()) if d.counted and task in (None, d.task))
+        found = list(self._drops.values()) if task is None else list(self._by_task.get(task, ()))
+        return sum(drop.value for drop in found if drop.counted)
 
     def by_cause(self) -> dict[str, int]:
         """How many for each cause; causes without any are left out."""

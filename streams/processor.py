@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, overload, runtim
 
 from streams.clock import Clock
 from streams.errors import IllegalArgumentException, StreamsException
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.record import Headers, RecordMetadata
 from streams.serdes.base import Serde
 from streams.type_variables import KR, VR, K, V

@@ -19,6 +19,7 @@ from socket import socket
 from types import FrameType
 from typing import NamedTuple
 
+from streams.systemd import Notifications, notifier
 from streams.world import SYSTEM
 
 log = logging.getLogger("streams.cli.supervise")
@@ -66,6 +67,7 @@ class Supervisor:
         self._doors = doors
         self._places: dict[int, WorkerProcess] = {}
         """By process id: which of the workers it is."""
+        self._notified = Notifications(notifier())
         self._running: list[subprocess.Popen[bytes]] = []
         self._asked: list[int] = []
         self._stop_by: float | None = None
@@ -84,6 +86,7 @@ class Supervisor:
         """
         while self._running:
             SYSTEM.sleep(LOOK_MS)
+            self._notified.look(SYSTEM.monotonic_ms(), {process.pid for process in self._running})
             for process in [p for p in self._running if p.poll() is not None]:
                 self._running.remove(process)
                 self._ended(process)
@@ -99,7 +102,8 @@ class Supervisor:
             place = WorkerProcess(number, SYSTEM.new_id())
             door = [self._doors[number - 1].fileno()] if self._doors else []
             command = [*self._command(place), *(f"--http-socket={descriptor}" for descriptor in door)]
-            made = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=door)
+            env = {**os.environ, **self._notified.environment}
+            made = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=door, env=env)
             self._places[made.pid] = place
             self._running.append(made)
             if self._stop_by is not None:  # a signal has come in between
@@ -130,6 +134,7 @@ class Supervisor:
         """Asks all for a clean end. One that is stopped (SIGSTOP, Ctrl-Z) is woken for it."""
         if self._stop_by is None:
             self._stop_by = SYSTEM.monotonic_ms() + STOP_MS
+            self._notified.stopping()
         for process in self._running:
             for number in (signal.SIGTERM, signal.SIGCONT):
                 process.send_signal(number)

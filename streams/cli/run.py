@@ -17,17 +17,22 @@ from streams.app import SUMMARIES, KafkaStreams
 from streams.cli import render
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
 from streams.cli.load import Script, load
+from streams.cli.log_format import JsonFormatter
 from streams.cli.workers import as_one_of_several, supervise
 from streams.clients.connect import data_directory, over_tcp
 from streams.config.load import from_environment, from_pairs, merge, with_file
+from streams.log_messages.codes import Coded
 from streams.runtime.worker.summary import Pace
 from streams.supervisor import end_with_supervisor
+from streams.systemd import Notifier, notifier
 from streams.world import SYSTEM
 
 log = logging.getLogger("streams.cli.run")
 
 CLOSE_MS = 30_000
 STATUS_S = 0.5
+TELL_S = 0.2
+"""Between two looks at what systemd is to know."""
 LOOK_MS = 50
 """Between two states of the status line."""
 
@@ -46,6 +51,7 @@ LOOK_MS = 50
 @click.option("--config-file", type=click.Path(dir_okay=False), default=None, help="application.yaml or .properties.")
 @click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
 @click.option("--http", default=None, metavar="HOST:PORT", help="Stores can be asked there (docs/queries.md).")
+@click.option("--log-format", default="text", show_default=True, help="text, or json: one object a line.")
 @click.option("--worker-of", hidden=True, default=None, help="Which of several it is, as NUMBER:NAME.")
 @click.option("--http-socket", type=int, hidden=True, default=None)
 def run(
@@ -58,11 +64,13 @@ def run(
     config_file: str | None,
     log_level: str,
     http: str | None,
+    log_format: str,
     worker_of: str | None,
     http_socket: int | None,
 ) -> None:
-    terminal = render.terminal() if workers == 1 and worker_of is None else None
-    start_logging(log_level, terminal, worker_of is not None)
+    quiet = workers > 1 or worker_of is not None or log_format == "json"
+    terminal = None if quiet else render.terminal()
+    start_logging(log_level, terminal, worker_of is not None, log_format)
     if worker_of is not None:
         end_with_supervisor()
     with refusals():
@@ -70,6 +78,7 @@ def run(
         named_here = named(application_id, bootstrap_servers, processing_guarantee)
         later = merge(from_environment(), from_pairs(pairs), named_here)
         given = with_file(loaded.config, None if config_file is None else existing(config_file), later)
+        JsonFormatter.application = str(given.get("application.id", ""))
         if "application.id" not in given:
             raise Refused("Give the application a name: --application-id NAME. It is also its group and its directory.")
         servers = str(given.setdefault("bootstrap.servers", "local://"))
@@ -113,23 +122,32 @@ def first_line(given: Mapping[str, object], servers: str) -> str:
     return f"streams-app: application {given['application.id']}, {where}"
 
 
-def start_logging(level: str, terminal: render.Terminal | None = None, one_of_several: bool = False) -> None:
+def start_logging(
+    level: str, terminal: render.Terminal | None = None, one_of_several: bool = False, form: str = "text"
+) -> None:
     """Logs to standard error.
 
     Args:
         terminal: has a status line, which takes the place of the summaries.
         one_of_several: processes write to the same place, so that lines name theirs.
+        form: `text` or `json`.
     """
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise Refused(f"--log-level {level!r} is none of debug, info, warning, error.")
+    if form not in ("text", "json"):
+        raise Refused(f"--log-format {form!r} is none of text, json.")
     process = "[%(process)d] " if one_of_several else ""
-    line = f"%(asctime)s %(levelname)s {process}%(name)s: %(message)s"
+    line = f"%(asctime)s %(levelname)s {process}%(name)s: %(message)s%(coded)s"
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if terminal is not None:
         handler = render.TerminalHandler(terminal)
         handler.addFilter(lambda record: record.name != SUMMARIES)
-    handler.setFormatter(logging.Formatter(line) if number <= logging.DEBUG else Brief(line))
+    handler.addFilter(Coded())
+    if form == "json":
+        handler.setFormatter(JsonFormatter(brief=number > logging.DEBUG))
+    else:
+        handler.setFormatter(logging.Formatter(line) if number <= logging.DEBUG else Brief(line))
     logging.basicConfig(level=number, handlers=[handler])
 
 
@@ -141,11 +159,13 @@ def run_here(
     if http is not None:
         log.info("Stores can be asked at http://%s/stores.", app.endpoint)
     stopped = Stop()
+    systemd = notifier()
     with terminal or nullcontext():
         app.start()
         try:
-            watch(app, stopped, terminal)
+            watch(app, stopped, terminal, systemd)
         finally:
+            systemd.tell("STOPPING=1")
             app.close(CLOSE_MS)
     if app.failure is not None:
         click.echo(f"streams-app: {said(app.failure)}", err=True)
@@ -153,14 +173,20 @@ def run_here(
     return INTERRUPTED if stopped.signal == signal.SIGINT else STOPPED
 
 
-def watch(app: KafkaStreams, stopped: Stop, terminal: render.Terminal | None) -> None:
-    """Waits for the end, or for a signal; meanwhile the status line says how the application is."""
-    pace, due = Pace(SYSTEM.monotonic_ms() / 1000), 0.0
+def watch(app: KafkaStreams, stopped: Stop, terminal: render.Terminal | None, systemd: Notifier) -> None:
+    """Waits for the end, or for a signal; meanwhile the status line says how the application is, and systemd hears it.
+    """
+    pace, due, tell_at = Pace(SYSTEM.monotonic_ms() / 1000), 0.0, 0.0
     while not app.state.is_final and stopped.signal is None:
         now = SYSTEM.monotonic_ms() / 1000
         if terminal is not None and now >= due:
             due = now + STATUS_S
             terminal.show(f"{app.application_id}: {pace.line(app.summary(), now)}")
+        if systemd.wanted and now >= tell_at:
+            tell_at = now + TELL_S
+            health = app.health()
+            status = f"{health.state}{'' if health.ready.ok else ': ' + ' '.join(health.ready.reasons)}"
+            systemd.look(now * 1000, health.ready.ok, health.live.ok, status)
         SYSTEM.sleep(LOOK_MS)
 
 

@@ -14,6 +14,7 @@ from streams.config.table import (
     Type,
     at_least,
     at_most,
+    between,
     invalid,
     of_kafka,
     one_of,
@@ -299,17 +300,18 @@ _CLIENTS = (
 
 _WATCHING = (
     Setting("metric.reporters", Type.LIST, (), "Java classes.", no_meaning=JVM),
-    Setting("metrics.num.samples", Type.INT, 2, "Samples of a metric.", at_least(1),
-            no_meaning="rates are taken between two looks"),
-    Setting("metrics.recording.level", Type.STRING, "INFO", "INFO, DEBUG or TRACE.", one_of("INFO", "DEBUG", "TRACE"),
-            not_built="metrics by level"),
-    Setting("metrics.sample.window.ms", Type.LONG, 30_000, "Length of a sample.", at_least(0),
-            no_meaning="rates are taken between two looks"),
+    Setting("metrics.num.samples", Type.INT, 2, "Samples of a metric.", at_least(1)),
+    Setting("metrics.recording.level", Type.STRING, "INFO", "INFO, DEBUG or TRACE.", one_of("INFO", "DEBUG", "TRACE")),
+    Setting("metrics.sample.window.ms", Type.LONG, 30_000, "Length of a sample.", at_least(0)),
     Setting("built.in.metrics.version", Type.STRING, "latest", "Version of the metrics' names.", one_of("latest")),
     Setting("enable.metrics.push", Type.BOOLEAN, True, "Let brokers ask for metrics.", no_meaning="nothing is pushed",
             built_values=(False,)),
     Setting("topology.description.push.enabled", Type.BOOLEAN, True, "Send the topology to the broker.",
             no_meaning="nothing is pushed", built_values=(False,)),
+    Setting("health.hung.ms", Type.LONG, 0, "A worker that has been in one piece of work for so long hangs, and the "
+            "application is not live; 0: `max.poll.interval.ms` of its consumer.", at_least(0)),
+    Setting("health.ready.share", Type.DOUBLE, 1.0, "Ready is who runs at least this share of its tasks.",
+            between(0, 1)),
     Setting("log.summary.interval.ms", Type.LONG, 120_000,
             "Between two lines of the log about one thing: the application's summary, what a node drops. Not given: "
             "10 s. Negative: no summaries."),

@@ -30,7 +30,6 @@ _TUNING: Mapping[str, str] = {
     "compression.gzip.level": _UNCOMPRESSED,
     "compression.lz4.level": _UNCOMPRESSED,
     "compression.zstd.level": _UNCOMPRESSED,
-    "metrics.recording.level": "all metrics there are, are recorded",
     "max.warmup.replicas": _NO_STANDBYS,
     "probing.rebalance.interval.ms": _NO_STANDBYS,
     "rack.aware.assignment.strategy": _NO_RACKS,

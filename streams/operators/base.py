@@ -15,7 +15,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from statestore.api import KeyValueStore, SessionStore, SuppressBuffer, VersionedStore, WindowStore
 from streams.dropped import Drop
-from streams.metrics import Counter
+from streams.metrics.registry import Counter
+from streams.metrics.sensor import Sensor
 from streams.processor import BaseContext, Cancellable, PunctuationType
 from streams.record import Headers
 from streams.serdes.base import AnySerde, Serde
@@ -240,6 +241,11 @@ class Scope(Protocol):
 
     def counter(self, name: str) -> Counter:
         """A metric of this node, such as `suppression-emit`."""
+        ...
+
+    def latency(self, name: str) -> Sensor | None:
+        """Takes how long (ms) what this node does now and then takes, such as `window-aggregate-final-emit-latency`;
+        None: that is not recorded."""
         ...
 
     def drop(self, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:

@@ -52,7 +52,7 @@ class Closer(Generic[Row]):
     before it is put, since the put hides what is older than the store's retention.
     """
 
-    __slots__ = ("_bounds", "_emitted", "_kept", "_rows", "_throttle", "first")
+    __slots__ = ("_bounds", "_emitted", "_kept", "_latency", "_rows", "_throttle", "first")
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class Closer(Generic[Row]):
         self._kept = scope.processor_metadata(store)
         self._throttle = Throttle(scope, EMIT_INTERVAL)
         self._emitted = scope.counter("window-aggregate-final-emit")
+        self._latency = scope.latency("window-aggregate-final-emit-latency")
         self.first = fixed(scope, KEEPS_WINDOWS)
 
     def due(self, close_time: int) -> Iterable[Row]:
@@ -86,8 +87,11 @@ class Closer(Generic[Row]):
         return () if bounds is None else self._take(bounds, close_time)
 
     def _take(self, bounds: tuple[int, int], close_time: int) -> Iterator[Row]:
+        began = 0.0 if self._latency is None else self._latency.now_ms()
         with self._rows(*bounds) as rows:
             for row in rows:
                 yield row
                 self._emitted.value += 1
         self._kept.value = close_time
+        if self._latency is not None:
+            self._latency.record(self._latency.now_ms() - began)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from streams.clients.api import Door
 from streams.config.application import StreamsConfig
 from streams.errors import ConfigException
+from streams.health import Health
 from streams.http.address import bound, endpoint_of, is_wildcard, parsed
 from streams.query.instance import Instance
 from streams.validation import check_text
@@ -76,15 +77,19 @@ def server_of(
     door: Callable[[], Door],
     listening: socket,
     token: str,
+    metrics: Callable[[], str],
+    health: Callable[[], Health],
 ) -> HttpServer:
     """The server of an instance, not started."""
     check_extra()
+    from streams.http.probes import OPEN, Probes
     from streams.http.server import HttpServer
     from streams.http.site import Site
     from streams.query.routes import StoreRoutes, explained
 
     stores = StoreRoutes(instance, summary, door, token)
-    site = Site(stores.routes, partial(explained, instance=instance), token, frozenset({instance.endpoint}))
+    routes = [*stores.routes, *Probes(metrics, health).routes]
+    site = Site(routes, partial(explained, instance=instance), token, frozenset({instance.endpoint}), OPEN)
     return HttpServer(site, listening)
 
 
@@ -95,7 +100,13 @@ def relay_of(workers: Sequence[str], listening: socket, token: str) -> HttpServe
         workers: where they are asked.
     """
     check_extra()
+    from starlette.routing import Mount
+
+    from streams.http.probes import OPEN, GatheredProbes, explained
     from streams.http.relay import Relay
     from streams.http.server import HttpServer
+    from streams.http.site import Site
 
-    return HttpServer(Relay(workers, token), listening)
+    # the relay looks at the token by itself: all else is handed on as it is
+    routes = [*GatheredProbes(workers).routes, Mount("/", Relay(workers, token))]
+    return HttpServer(Site(routes, explained, token, frozenset(), OPEN), listening)

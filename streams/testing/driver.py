@@ -29,7 +29,7 @@ from streams.dsl.builder import StreamsBuilder, topology_of
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import IllegalArgumentException, IllegalStateException, NoSuchElementException, NullPointerException
 from streams.exception_handlers import LogAndContinueExceptionHandler
-from streams.metrics import MetricName, Metrics
+from streams.metrics.names import MetricName
 from streams.operators.base import StoreAccess
 from streams.query.instance import Instance
 from streams.query.queries import query
@@ -39,7 +39,7 @@ from streams.query.stores import StoreQueryParameters, store_of
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import DESERIALIZATION
 from streams.runtime.compile.outbox import Column
-from streams.runtime.state.context import TaskContext
+from streams.runtime.state.context import TaskContext, registry_of
 from streams.runtime.state.stores import OpenStore, small_cache
 from streams.runtime.state.task_state import TaskState
 from streams.runtime.tasks.global_task import GlobalTask
@@ -58,6 +58,7 @@ from streams.topology.graph import Topology
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 from streams.type_variables import KAny, VAny
 from streams.validation import check_instant, check_text, check_timestamp
+from streams.world import SYSTEM
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -94,7 +95,7 @@ class TopologyTestDriver:
         unthrottled = {INTERNAL_EMIT_FINAL: 0, INTERNAL_OUTER_JOIN: 0}
         self._config = StreamsConfig({"application.id": APPLICATION, **unthrottled, **given}, **settings)
         self.clock = ManualClock(check_instant(initial_wall_clock_time or 0, "initial_wall_clock_time"))
-        self._metrics = Metrics()
+        self._metrics = registry_of(self._config, self.clock)
         self._dropped = Dropped()
         self._disk = MemoryEngine()
         self._journal: deque[str] = deque()
@@ -131,6 +132,7 @@ class TopologyTestDriver:
             record_cache=small_cache(cache_bytes),
             log_prefix=LOG_PREFIX,
             dropped=self._dropped,
+            thread=SYSTEM.thread_name(),
         )
 
     def _made(self, built: BuiltTopology, context: TaskContext) -> StreamTask | None:
@@ -140,7 +142,7 @@ class TopologyTestDriver:
         state = TaskState(id, self._topology, context, self._disk, home)
         partitions = [TopicPartition(context.topic_name(topic), 0) for topic in self._topology.source_topics]
         global_stores = {each.store_name: each.store for each in self._globals}
-        output = output_of(id, context, _one, column=self._column)
+        output = output_of(_one, column=self._column)
         task = StreamTask(state, partitions, output, global_stores=global_stores)
         task.start(self.clock.now_ms())
         task.inbox.merges = False  # it goes record by record

@@ -21,6 +21,7 @@ from streams import KafkaStreams, Serdes, StreamsBuilder, TimeWindows
 from streams.clients import Admin
 from streams.clients.connect import connect
 from streams.clients.local.door import forget
+from streams.metrics.catalogue import COUNTED
 from streams.record import RecordBatch, TopicPartition
 from tests.streams.apps import committed, ends, lag, records, wait_for
 
@@ -148,7 +149,9 @@ def dropped(app: KafkaStreams) -> int:
 
 
 def total(app: KafkaStreams, metric: str) -> int:
-    return sum(int(str(value)) for name, value in app.metrics().items() if name.name == metric)
+    group = COUNTED.get(metric, ("", ""))[0]
+    found = app.metrics()
+    return sum(int(str(found[name])) for name in found if name.name == metric and group in ("", name.group))
 
 
 def counted(

@@ -18,7 +18,7 @@ from streams.clients.local.door import forget
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
 from streams.errors import GroupIdNotFoundException, TaskCorruptedException
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.partition import partition_for
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.tasks.restore import Restorer

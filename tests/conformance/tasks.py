@@ -20,7 +20,7 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Fetched, Position
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.compile.outbox import Outgoing
 from streams.runtime.group.task_plan import plan_tasks
@@ -101,7 +101,7 @@ class Tasks:
         self._committed: dict[TopicPartition, Position] = {}
         states = {id: TaskState(id, subs[id.subtopology], context, MemoryEngine()) for id in plan.partitions}
         for id, partitions in plan.partitions.items():
-            self._begin(states[id], partitions, output_of(id, context, counts.__getitem__))
+            self._begin(states[id], partitions, output_of(counts.__getitem__))
 
     def _begin(self, state: TaskState, partitions: Sequence[TopicPartition], output: Output) -> None:
         """It starts from what is committed, and has all that comes after it."""

@@ -21,7 +21,7 @@ SEVENTH = GROUND | {
     f"streams.{name}"
     for name in (
         *("metrics", "dropped", "troubles", "partition", "exception_handlers", "processor", "serdes", "config"),
-        *("arguments", "supervisor"),
+        *("arguments", "supervisor", "health", "systemd", "log_messages"),
     )
 }
 INTERFACES = {"statestore.api"}
@@ -50,11 +50,14 @@ ROOMS: dict[str, set[str]] = {
     "streams.clients.local": {"streams.clients", "broker_local"} | SEVENTH,
     "streams.clients": SEVENTH,
     "streams.metrics": GROUND,
+    "streams.health": GROUND,
+    "streams.log_messages": GROUND,
+    "streams.systemd": GROUND,
     "streams.dropped": GROUND,
     "streams.troubles": GROUND,
     "streams.partition": GROUND,
     "streams.exception_handlers": SEVENTH,
-    "streams.supervisor": GROUND,
+    "streams.supervisor": GROUND | {"streams.systemd"},
     "streams.processor": SEVENTH,
     "streams.arguments": SEVENTH,
     "streams.serdes": SEVENTH,
@@ -89,7 +92,6 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "google_crc32c": ("streams.clients.kafka.record_batch",),
     "lz4": ("streams.clients.kafka.compression",),
     "kafka": ("streams.clients.kafka",),
-    "prometheus_client": ("streams.metrics_http",),
     "click": ("streams.cli", "broker_local.host.cli"),
     "rich": ("streams.cli.render",),
     "yaml": ("streams.config.load", "streams.connect.settings_files"),

@@ -23,6 +23,7 @@ from streams.errors import (
     TopologyException,
     UnknownTopicOrPartitionException,
 )
+from streams.metrics.catalogue import COUNTED
 from streams.runtime.state.memory import memory_of
 from streams.world import SYSTEM
 from tests.streams.apps import (
@@ -58,7 +59,9 @@ def settings(tmp_path: Path) -> dict[str, Any]:
 
 
 def total(app: KafkaStreams, name: str) -> float:
-    return sum(float(str(value)) for metric, value in app.metrics().items() if metric.name == name)
+    group = COUNTED.get(name, ("", ""))[0]
+    found = app.metrics()
+    return sum(float(str(found[each])) for each in found if each.name == name and group in ("", each.group))
 
 
 def test_words_are_counted_and_a_restart_goes_on_with_its_state(servers: str, settings: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, overload
 from streams import arguments
 from streams.durations import Duration, Instant, to_ms
 from streams.errors import ClassCastException, IllegalArgumentException, StreamsException
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.processor import FixedKeyRecord, PunctuationType, Punctuator, Record
 from streams.record import Headers, RecordMetadata
 from streams.runtime.compile.entry import NOWHERE, CurrentRecord

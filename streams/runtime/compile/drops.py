@@ -6,7 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from streams.dropped import LATE, NEGATIVE_TIMESTAMP, Drop, Dropped, First
-from streams.metrics import COUNTED, NODE_GROUP, Metrics
+from streams.metrics.catalogue import COUNTED
+from streams.metrics.names import NODE_GROUP
+from streams.metrics.registry import MetricsScope
 from streams.runtime.compile.entry import CurrentRecord, Run
 from streams.topology.node import SubTopology
 
@@ -14,18 +16,18 @@ TOTAL = "dropped-records-total"
 BY_CAUSE = "dropped-records-by-cause-total"
 
 
-def measured(dropped: Dropped, metrics: Metrics, whose: str, **tags: str) -> None:
+def measured(dropped: Dropped, scope: MetricsScope, whose: str) -> None:
     """Shows as `dropped-records-total` what one task, or one thread, has dropped."""
-    metrics.gauge(TOTAL, *COUNTED[TOTAL], partial(dropped.total, whose), **tags)
+    scope.gauge(TOTAL, *COUNTED[TOTAL], partial(dropped.total, whose))
 
 
-def by_cause(drop: Drop, metrics: Metrics, **tags: str) -> Drop:
+def by_cause(drop: Drop, scope: MetricsScope) -> Drop:
     """Shows as `dropped-records-by-cause-total` what one node drops for one cause; gives the drop back.
 
     Kafka Streams has no such metric: there the cause is known to the log alone.
     """
-    tags = {**tags, "processor_node_id": drop.node, "cause": drop.cause}
-    metrics.gauge(BY_CAUSE, NODE_GROUP, "The total number of records dropped for a cause", lambda: drop.value, **tags)
+    here = scope.within(processor_node_id=drop.node, cause=drop.cause)
+    here.gauge(BY_CAUSE, NODE_GROUP, "The total number of records dropped for a cause", lambda: drop.value)
     return drop
 
 
@@ -36,15 +38,15 @@ class Drops:
         task: its id.
         dropped: all of the application.
         current: what is processed at the moment.
-        metrics: where they are shown.
+        scope: where they are shown.
     """
 
-    def __init__(self, task: str, dropped: Dropped, current: CurrentRecord, metrics: Metrics) -> None:
+    def __init__(self, task: str, dropped: Dropped, current: CurrentRecord, scope: MetricsScope) -> None:
         self._task = task
         self._dropped = dropped
         self._current = current
-        self._metrics = metrics
-        measured(dropped, metrics, task, task_id=task)
+        self._scope = scope
+        measured(dropped, scope, task)
 
     def of(self, node: str, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:
         """What a node drops for a cause (see `Scope.drop`)."""
@@ -74,4 +76,4 @@ class Drops:
 
     def _shown(self, node: str, cause: str, first: Callable[[], First | None], counted: bool = True) -> Drop:
         drop = self._dropped.drop(self._task, node, cause, first, counted)
-        return by_cause(drop, self._metrics, task_id=self._task)
+        return by_cause(drop, self._scope)

@@ -12,7 +12,7 @@ from operator import add
 from typing import NamedTuple
 
 from statestore.api import ChangelogHook
-from streams.metrics import Counter
+from streams.metrics.traffic import Traffic
 from streams.partition import KeyMemo, partition_for
 from streams.record import Headers, RecordBatch, TopicPartition
 
@@ -179,7 +179,6 @@ class Outbox:
     Args:
         partitions_for: how many partitions a topic has.
         linger_ms: while the task is busy, a record waits so long for others, and never less than `BUSY_MS`.
-        produced: counts the records of a topic that have left.
         column: makes a column for a topic.
     """
 
@@ -187,13 +186,14 @@ class Outbox:
         self,
         partitions_for: Callable[[str], int],
         linger_ms: int = 0,
-        produced: Callable[[str], Counter] | None = None,
         column: Callable[[str], Column] = Column,
     ) -> None:
         self._partitions_for = partitions_for
         self._linger_ms = max(linger_ms, BUSY_MS)
-        self._produced = produced or (lambda topic: Counter())
-        self._counters: dict[str, Counter] = {}
+        self.produced: Callable[[str], Traffic | None] = _nobody
+        """Counts what leaves for a topic; gives None where nobody wants to know."""
+        self._traffic: dict[str, Traffic | None] = {}
+        self._now = 0
         self._columns: dict[TopicPartition, Column] = {}
         self._turns: dict[str, int] = {}
         self._changelogs: set[str] = set()
@@ -266,6 +266,7 @@ class Outbox:
             idle: the worker would otherwise wait, or commits: everything leaves.
         """
         out: list[Outgoing] = []
+        self._now = now
         for where, column in self._columns.items():
             count = len(column)
             if not count:
@@ -297,12 +298,19 @@ class Outbox:
         return out
 
     def _take(self, where: TopicPartition, column: Column, out: list[Outgoing]) -> None:
-        counter = self._counters.get(where.topic)
-        if counter is None:
-            counter = self._counters[where.topic] = self._produced(where.topic)
+        topic = where.topic
+        if topic not in self._traffic:
+            self._traffic[topic] = None if topic in self._changelogs else self.produced(topic)
+        traffic = self._traffic[topic]
         for batch in column.batches():
-            counter.value += len(batch)
+            if traffic is not None:
+                traffic.leaves(topic, batch, self._now)
             out.append(Outgoing(self._partition(where), batch))
+
+    @property
+    def waiting_since(self) -> int | None:
+        """When the record that waits longest was seen first (wall clock, ms); None: none does. Any thread may ask."""
+        return min((c.first_at for c in list(self._columns.values()) if c.first_at is not None), default=None)
 
     def _partition(self, where: TopicPartition) -> TopicPartition:
         """The partition, the next one in turn for records without a key."""
@@ -322,3 +330,7 @@ class Outbox:
     def held(self) -> Mapping[TopicPartition, int]:
         """How many records wait, by partition."""
         return {where: len(column) for where, column in self._columns.items() if len(column)}
+
+
+def _nobody(topic: str) -> Traffic | None:
+    return None

@@ -12,7 +12,9 @@ from typing import Any, TypeVar, cast
 from streams.dropped import LATE, Drop
 from streams.errors import StreamsException
 from streams.exception_handlers import DeadLetter
-from streams.metrics import Counter
+from streams.metrics.names import RecordingLevel
+from streams.metrics.registry import Counter, node_latency
+from streams.metrics.sensor import Sensor
 from streams.operators.base import Operator, ProcessorMetadata, StepMaker, StoreAccess
 from streams.processor import PunctuationType
 from streams.runtime.compile.contexts import FixedKeyContext, ForwardingContext, TaskView
@@ -73,7 +75,7 @@ class ProcessorTopology:
         context = state.context
         self.id = state.id
         self.current = current = CurrentRecord()
-        self.drops = Drops(str(state.id), context.dropped, current, context.metrics)
+        self.drops = Drops(str(state.id), context.dropped, current, state.scope)
         self.punctuations = Punctuations(lambda: current.now)
         self.run_end = RunEnd(current)
         self.contexts: dict[str, ForwardingContext] = {}
@@ -101,7 +103,6 @@ class ProcessorTopology:
         self._waiting = waiting
         self._global_stores = global_stores
         self._lease = Lease()
-        self._tags = {"task_id": str(state.id)}
         self._metadata: dict[str, ProcessorMetadata] = {}
         self._shared: dict[str, object] = {}
         self._operators: dict[str, Operator] = {}
@@ -228,7 +229,12 @@ class ProcessorTopology:
     def counter(self, name: str, node: str) -> Counter:
         """A node's metric."""
         full = name if name.endswith("-total") else f"{name}-total"
-        return self._state.context.metrics.counter(full, processor_node_id=node, **self._tags)
+        return self._state.scope.within(processor_node_id=node).counter(full)
+
+    def latency(self, name: str, node: str) -> Sensor | None:
+        """Takes how long something of a node takes (ms), where the level DEBUG is recorded."""
+        scope = self._state.scope
+        return node_latency(scope, node, name) if scope.records(RecordingLevel.DEBUG) else None
 
     def drop(self, node: str, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:
         """What a node drops for a cause."""

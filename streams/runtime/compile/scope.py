@@ -10,7 +10,8 @@ from typing import Any, NoReturn, Protocol, TypeVar
 from statestore.api import KeyValueStore, SessionStore, SuppressBuffer, VersionedStore, WindowStore
 from streams.dropped import Drop
 from streams.errors import ConfigException
-from streams.metrics import Counter
+from streams.metrics.registry import Counter
+from streams.metrics.sensor import Sensor
 from streams.operators.base import Outcome, ProcessorMetadata, RecordContext, StoreAccess
 from streams.processor import PunctuationType
 from streams.runtime.compile.contexts import GUIDE, TaskView, ValueContext
@@ -39,6 +40,8 @@ class Host(Protocol):
     def listen(self, name: str, listener: Callable[..., None], sends_old: bool) -> None: ...
 
     def counter(self, name: str, node: str) -> Counter: ...
+
+    def latency(self, name: str, node: str) -> Sensor | None: ...
 
     def drop(self, node: str, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop: ...
 
@@ -120,6 +123,9 @@ class NodeScope:
 
     def counter(self, name: str) -> Counter:
         return self._host.counter(name, self.node)
+
+    def latency(self, name: str) -> Sensor | None:
+        return self._host.latency(name, self.node)
 
     def drop(self, cause: str, time: Callable[[], int] | None = None, counted: bool = True) -> Drop:
         return self._host.drop(self.node, cause, time, counted)

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 
 from statestore.record_cache import RecordCache
 from streams.clients.request_size import LARGEST
+from streams.clock import Clock
 from streams.config.streams import SETTINGS
 from streams.dropped import Dropped
-from streams.metrics import Metrics
+from streams.metrics.names import RecordingLevel
+from streams.metrics.registry import Metrics, MetricsScope
 from streams.names import decorated_topic
+from streams.runtime.state.freshness import Freshness
 from streams.runtime.state.memory import Memory
+from streams.topology.node import TaskId
 from streams.world import SYSTEM, Files
 
 
@@ -31,6 +35,8 @@ class TaskContext:
         max_request_size: bytes of a request with one record at most.
         dropped: counts what is dropped.
         files: where state lies.
+        freshness: of what the application puts out.
+        thread: whose tasks they are, as metrics say it; "": they do not.
     """
 
     config: Mapping[str, object]
@@ -44,6 +50,12 @@ class TaskContext:
     max_request_size: int = LARGEST
     dropped: Dropped = field(default_factory=Dropped)
     files: Files = SYSTEM.files
+    freshness: Freshness = field(default_factory=Freshness)
+    thread: str = ""
+
+    def scope(self, task: TaskId) -> MetricsScope:
+        """The metrics of a task."""
+        return self.metrics.scope(**({"thread_id": self.thread} if self.thread else {}), task_id=str(task))
 
     def topic_name(self, topic: str) -> str:
         """The real name of a topic of the topology: internal ones are prefixed."""
@@ -54,3 +66,10 @@ class TaskContext:
         found = self.config.get(name, SETTINGS[name].default)
         assert isinstance(found, int)
         return found
+
+
+def registry_of(config: Mapping[str, object], clock: Clock, process_id: str = "") -> Metrics:
+    """An empty registry, as `metrics.recording.level`, `metrics.num.samples` and `metrics.sample.window.ms` say."""
+    samples, window_ms = config["metrics.num.samples"], config["metrics.sample.window.ms"]
+    assert isinstance(samples, int) and isinstance(window_ms, int)
+    return Metrics(RecordingLevel[str(config["metrics.recording.level"])], samples, window_ms, clock, process_id)

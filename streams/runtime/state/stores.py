@@ -53,6 +53,10 @@ SMALL_CACHE = 64 * 1024
 _BUFFERS = frozenset({StoreKind.SUPPRESS_BUFFER, StoreKind.JOIN_BUFFER})
 
 
+Measure = Callable[[StoreSpec, Store], object]
+"""Registers the metrics of a store; gives what stands in its place, which has all that the store has."""
+
+
 class Engines(NamedTuple):
     """Where stores lie: those on disk, and those in memory."""
 
@@ -158,6 +162,7 @@ def open_store(
     changelog_topic: str,
     cached: bool,
     small: RecordCache | None = None,
+    measure: Measure | None = None,
 ) -> OpenStore:
     """Opens a store.
 
@@ -165,6 +170,7 @@ def open_store(
         changelog_topic: what serdes that ask are told.
         cached: is there a record cache at all (`statestore.cache.max.bytes` above 0)?
         small: the record cache, where it is so small that rows give way within a record.
+        measure: gives what stands in the store's place; None: it is not measured.
     Raises:
         StreamsException: a serde is missing.
     """
@@ -183,7 +189,7 @@ def open_store(
         store = _under(small, spec, store, codec)
     access: StoreAccess[object] = StoreAccess(
         spec.name,
-        store,
+        store if measure is None else measure(spec, store),
         key_serde,
         value_serde,
         store.life.caching,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from statestore.api import Store
 from statestore.engine import Engine
 from statestore.memory import MemoryEngine
 from streams.clients.api import Position
@@ -23,6 +24,7 @@ from streams.record import TopicPartition
 from streams.runtime.state.changelog import Changelog, mark_name, reaching, write_mark
 from streams.runtime.state.context import TaskContext
 from streams.runtime.state.position_file import write_positions
+from streams.runtime.state.store_metrics import StoreMetrics
 from streams.runtime.state.stores import Engines, OpenStore, open_store, small_cache
 from streams.topology.javahash import hash_order
 from streams.topology.node import ProcessorNode, StepNode, SubTopology, TaskId
@@ -80,6 +82,9 @@ class TaskState:
         """Of the stores that have one."""
         self.spilled_at = 0
         """When all that was committed was in the database (wall clock, ms)."""
+        self.scope = context.scope(id)
+        """Its metrics, and those of what processes it: they end with it."""
+        self.measured = StoreMetrics(self.scope, context.metrics.clock.now_ms)
         self._memory = MemoryEngine()
         self._in_file: Mapping[str, int] = {}
         self._pass: SpillPass | None = None
@@ -92,9 +97,15 @@ class TaskState:
             changelog = self._changelog(spec)
             topic = "" if changelog is None else changelog.topic
             cached = context.cache_bytes > 0
-            self.stores[spec.name] = open_store(spec, engines, context.config, topic, cached, self.record_cache)
+            self.stores[spec.name] = open_store(
+                spec, engines, context.config, topic, cached, self.record_cache, self._measure
+            )
             if changelog is not None:
                 self.changelogs[spec.name] = Changelog(changelog)
+        self.measured.database(self.disk, [spec for spec in self.topology.stores if spec.on_disk])
+
+    def _measure(self, spec: StoreSpec, store: Store) -> object:
+        return self.measured.store(spec, store, lambda: self._memory.count(spec.name))
 
     def _changelog(self, spec: StoreSpec) -> TopicPartition | None:
         """Where a store is restored from: its changelog, or the source topic that serves as one; None: nowhere."""
@@ -134,7 +145,7 @@ class TaskState:
     def commit(self) -> None:
         """What was written is committed. No I/O."""
         for store in self.stores.values():
-            store.layers.commit()
+            self.measured.during("commit", store.spec.name, store.layers.commit)
 
     def note_changelogs(
         self,
@@ -227,6 +238,7 @@ class TaskState:
                 store.layers.abort()
             store.layers.close()
         self._memory.close()
+        self.scope.close()
 
 
 def flush_order(topology: SubTopology) -> tuple[str, ...]:

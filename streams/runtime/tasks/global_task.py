@@ -57,7 +57,7 @@ class GlobalTask:
             config = {**config, PROCESSING: LogAndFailProcessingExceptionHandler}
         context = replace(context, config={**config, "max.task.idle.ms": -1})
         self._state = TaskState(GLOBAL, _alone(topology, context.record_cache is not None), context, disk, home)
-        self._output = output_of(GLOBAL, context, partitions_for)
+        self._output = output_of(partitions_for)
         self._task = self._made({})
 
     def _made(self, positions: Mapping[TopicPartition, Position]) -> StreamTask:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from operator import ne
 from typing import NamedTuple
 
 from streams.clients.api import Fetched, Position
-from streams.metrics import Counter
+from streams.metrics.registry import Counter
+from streams.metrics.traffic import Traffic
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.compile.entry import Fault, Run, highest
 from streams.runtime.compile.timestamps import Reading, stamped
+from streams.runtime.tasks.lag import Ends
 from streams.runtime.tasks.merging import Slice, merged_run
 from streams.runtime.tasks.skew import Limit, Part
 from streams.serdes.offset_metadata import decode_offset_metadata, encode_offset_metadata
@@ -40,11 +43,13 @@ class InboxSettings(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """A partition of a task: the source it belongs to, the rank of the source among them, and how it is read."""
+    """A partition of a task: the source it belongs to, the rank of the source among them, how it is read, and what
+    counts that (None: nobody does)."""
 
     source: str
     rank: int
     reading: Reading
+    traffic: Traffic | None = None
 
 
 class _Waiting(NamedTuple):
@@ -54,6 +59,8 @@ class _Waiting(NamedTuple):
     timestamps: Sequence[int]
     faults: Mapping[int, Fault]
     newest: int
+    size: float
+    """Of a record in bytes, about."""
 
 
 class _Queue:
@@ -67,6 +74,7 @@ class _Queue:
         "committed",
         "cut_back",
         "end",
+        "ends",
         "fetched_to",
         "idle_until",
         "log_epoch",
@@ -89,6 +97,7 @@ class _Queue:
         self.caught_up_at: int | None = None
         self.end = self.log_epoch = -1
         self.cut_back = False
+        self.ends = Ends()
         self.idle_until: int | None = None
         self.time = self.read_time = -1
         if start is not None:
@@ -108,7 +117,9 @@ class _Queue:
             times, faults = stamped(self.reads.reading, self.partition, batch, self.read_time)
             newest = max(times)
             self.read_time = max(self.read_time, newest)
-            self.batches.append(_Waiting(batch, times, faults, newest))
+            traffic = self.reads.traffic
+            size = 0.0 if traffic is None else traffic.size(self.partition.topic, batch)
+            self.batches.append(_Waiting(batch, times, faults, newest, size))
             self.buffered += len(batch)
             self.idle_until = None
 
@@ -147,7 +158,10 @@ class _Queue:
         return Run(self.reads.source, self.partition, batch, times, start, stop, newest, fault)
 
     def taken(self, upto: int, time: int) -> None:
-        self.buffered -= upto - self.at
+        count = upto - self.at
+        self.buffered -= count
+        if self.reads.traffic is not None:
+            self.reads.traffic.add(count, self.batches[0].size)
         self.at = upto
         self.time = max(self.time, time)
         if upto == len(self.batches[0].batch):
@@ -174,6 +188,13 @@ class _Queue:
         if self.batches:
             return self.batches[0].batch.offsets[self.at]
         return self.fetched_to
+
+    def glimpse(self) -> tuple[int | None, int | None]:
+        """Position and timestamp of the next record, for other threads."""
+        try:
+            return self.position(), self.batches[0].timestamps[self.at]
+        except IndexError:  # there is none, or it was taken just now
+            return self.fetched_to, None
 
     def caught_up(self) -> bool:
         """Nothing waits, and nothing more was there at the last fetch."""
@@ -257,8 +278,32 @@ class Inbox:
     @property
     def lag(self) -> int:
         """Records beyond what is processed, as far as was told. Any thread may ask."""
-        places = [(queue.end, queue.position()) for queue in list(self._queues.values())]
-        return sum(max(0, end - position) for end, position in places if position is not None)
+        return sum(map(self.lag_of, list(self._queues)))
+
+    def note_ends(self, now: float) -> None:
+        """Now and then: where the logs end (monotonic clock, ms)."""
+        for queue in self._queues.values():
+            queue.ends.note(queue.end, now)
+
+    def lag_of(self, partition: TopicPartition) -> int:
+        """Records beyond what is processed in one partition, as far as was told. Any thread may ask."""
+        queue = self._queues.get(partition)
+        position = None if queue is None else queue.glimpse()[0]
+        return 0 if queue is None or position is None else max(0, queue.end - position)
+
+    def lag_seconds(self, partition: TopicPartition, now: float, wall: int) -> float:
+        """Since when there has been something in a partition that is not processed; NaN: nobody knows. Any thread may
+        ask.
+
+        Args:
+            now: monotonic clock (ms).
+            wall: wall clock (ms).
+        """
+        queue = self._queues.get(partition)
+        if queue is None:
+            return nan
+        position, head = queue.glimpse()
+        return queue.ends.seconds(position, now, 0 if head is None else wall - head)
 
     def favour(self, partition: TopicPartition) -> None:
         """At equal timestamps this partition comes first from now on, whatever its source's place."""
@@ -377,8 +422,8 @@ class Inbox:
 
     @property
     def buffered(self) -> int:
-        """Records that wait."""
-        return sum(queue.buffered for queue in self._queues.values())
+        """Records that wait. Any thread may ask."""
+        return sum(queue.buffered for queue in list(self._queues.values()))
 
     def caught_up_at(self) -> dict[TopicPartition, int]:
         """The ends that were reached and before which nothing waits, though the last records may lie further before."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from statestore.memory import MemoryEngine
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.record import TopicPartition
 from streams.runtime.state.context import TaskContext
 from streams.runtime.state.task_state import TaskState
@@ -34,7 +34,7 @@ def entry_text(topology: BuiltTopology, config: Mapping[str, object], prefix: st
         id = TaskId(sub.id, 0)
         state = TaskState(id, sub, context, MemoryEngine())
         partitions = [TopicPartition(context.topic_name(topic), 0) for topic in sub.source_topics]
-        task = StreamTask(state, partitions, output_of(id, context, _one), global_stores=stores)
+        task = StreamTask(state, partitions, output_of(_one), global_stores=stores)
         task.start(0)
         found[sub.id] = task.graph.text
         task.close(clean=False)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from statestore.api import Layered
 from statestore.engine import EngineError
 from streams.clients.api import Fetched, Reader
 from streams.errors import LogTruncatedException, OffsetOutOfRangeException, ProcessorStateException
+from streams.metrics.registry import Counter
+from streams.metrics.sensor import Sensor
 from streams.operators.base import StoreAccess
 from streams.record import Headers, RecordBatch, TopicPartition
 from streams.runtime.compile.timestamps import Reading, stamped
@@ -66,6 +68,10 @@ class StoreRestore:
     this is 0: either the store was emptied, or what it had is as good as what it reads now.
     """
     source: SourceRows | None = None
+    restored: Counter = field(default_factory=Counter)
+    """Counts the records that are applied."""
+    timed: Sensor | None = None
+    """Takes how long each slice took (ns)."""
 
     @property
     def done(self) -> bool:
@@ -108,6 +114,13 @@ class Restorer:
         self._done: dict[str, tuple[int, int]] = {}
         self.restored = self._told_of = 0
         """Records applied, ever."""
+        self.polls = 0
+        """Polls of changelogs, ever."""
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks are being restored. Any thread may ask."""
+        return len({each.task for each in list(self._running.values())})
 
     @property
     def busy(self) -> bool:
@@ -152,6 +165,7 @@ class Restorer:
         return sum([self._step(reader, timeout_ms) for reader in readers.values()])
 
     def _step(self, reader: Reader, timeout_ms: int) -> int:
+        self.polls += 1
         try:
             fetched = reader.poll(timeout_ms)
         except OffsetOutOfRangeException as error:
@@ -197,6 +211,7 @@ class Restorer:
         if batch is not None:
             before, rows = each.log.offset, each.rows(batch)
             each.log.offset = min(max(each.log.offset, batch.next_offset), max(each.target, each.log.offset))
+            began = 0.0 if each.timed is None else each.timed.now_ms()
             try:
                 each.layers.apply(rows, {mark_name(each.store): write_mark(each.mark())})
             except EngineError:  # no fault of the rows
@@ -204,7 +219,10 @@ class Restorer:
             except Exception as error:
                 raise _no_row(each, batch, before) from error
             count = len(rows)
+            if each.timed is not None:
+                each.timed.record((each.timed.now_ms() - began) * 1e6)
             each.total += count
+            each.restored.value += count
             self.restored += count
             self._told("on_batch_restored", each.log.partition, each.store, each.log.offset, count)
         end = fetched.caught_up_at

@@ -10,13 +10,15 @@ state (decision 14).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from statestore.api import Layered
 from streams.clients.api import Fetched, Position
 from streams.errors import ProcessorStateException, StreamsException
 from streams.exception_handlers import DeadLetter
-from streams.metrics import Counter
+from streams.metrics.names import RecordingLevel
+from streams.metrics.traffic import Traffic
 from streams.operators.base import RecordContext
 from streams.operators.calls import refuse_unrun
 from streams.record import TopicPartition
@@ -32,16 +34,27 @@ from streams.runtime.state.task_state import TaskState, flush_order
 from streams.runtime.tasks import dead_letters
 from streams.runtime.tasks.inbox import FREE, NO_LIMIT, Inbox, InboxSettings, Reads
 from streams.runtime.tasks.skew import Limit
+from streams.runtime.tasks.task_metrics import TaskMetrics
 from streams.serdes.base import AnySerde
 from streams.serdes.choose import default_serde
 from streams.serdes.offset_metadata import decode_offset_metadata
 from streams.serdes.simple import BYTES
 from streams.state.iterators import Lease
-from streams.topology.node import SubTopology, TaskId
+from streams.topology.node import SinkNode, SubTopology
 
+DEBUG = RecordingLevel.DEBUG
 TARGET_MS = 10
 """A run should take about so long, so that the clock is read often enough."""
 NO_STORES: Mapping[str, OpenStore] = {}
+
+
+class Restoring(Protocol):
+    """A store on its way."""
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Records done and to be done."""
+        ...
 
 
 class Output(NamedTuple):
@@ -56,8 +69,6 @@ class Output(NamedTuple):
 
 
 def output_of(
-    task: TaskId,
-    context: TaskContext,
     partitions_for: Callable[[str], int],
     linger_ms: int = 0,
     column: Callable[[str], Column] = Column,
@@ -69,14 +80,10 @@ def output_of(
         linger_ms: the producer's `linger.ms`, see `Outbox`.
         column: makes its columns.
     """
-
-    def produced(topic: str) -> Counter:
-        return context.metrics.counter("records-produced-total", topic_name=topic, task_id=str(task))
-
-    return Output(*(Outbox(partitions_for, linger_ms, produced, column) for _ in Output._fields))
+    return Output(*(Outbox(partitions_for, linger_ms, column) for _ in Output._fields))
 
 
-def reading_of(topology: SubTopology, topic: str, context: TaskContext) -> Reads:
+def reading_of(topology: SubTopology, topic: str, context: TaskContext, measured: TaskMetrics | None = None) -> Reads:
     """How a source topic is read: by which source, with which serdes and timestamp extractor.
 
     Raises:
@@ -97,6 +104,7 @@ def reading_of(topology: SubTopology, topic: str, context: TaskContext) -> Reads
             node.key_serde or default_serde(config, "key") or unread,
             node.value_serde or default_serde(config, "value") or unread,
         ),
+        None if measured is None else measured.consumed(node.name, topic),
     )
 
 
@@ -120,9 +128,10 @@ class StreamTask:
         positions: Mapping[TopicPartition, Position] | None = None,
         global_stores: Mapping[str, OpenStore] = NO_STORES,
     ) -> None:
-        self.id, tags = state.id, {"task_id": str(state.id)}
+        self.id = state.id
         context = self._context = state.context
         self.state = state
+        self.measured = measured = TaskMetrics(state.scope, state.topology, state.measured)
         self.running = False
         """It was started."""
         self.commit_requested = False
@@ -136,16 +145,25 @@ class StreamTask:
         self.outbox, self.dead_letters, self.last_letters = self.output = output
         self._longest = self._most = context.number("max.run.records")
         self._last: tuple[int, int] = (0, 0)
-        self._processed = context.metrics.counter("process-total", **tags)
-        self._punctuated = context.metrics.counter("punctuate-total", **tags)
+        self._processed = state.scope.counter("process-total")
+        self._punctuated = state.scope.counter("punctuate-total")
         self._flushed: list[tuple[str, Layered]] = [
             (name, state.stores[name].layers)
             for name in flush_order(state.topology)
             if state.stores[name].layers.caching
         ]
         settings = InboxSettings(context.number("max.task.idle.ms"), context.number("buffered.records.per.partition"))
-        reads = {partition: reading_of(state.topology, partition.topic, context) for partition in partitions}
-        self.inbox = Inbox(reads, settings, context.metrics.counter("enforced-processing-total", **tags))
+        topology = state.topology
+        reads = {partition: reading_of(topology, partition.topic, context, measured) for partition in partitions}
+        self.inbox = Inbox(reads, settings, state.scope.counter("enforced-processing-total"))
+        self.outbox.produced = partial(_produced, measured, topology, context)
+        measured.task({"restore-remaining-records-total": self._to_restore})
+        for partition in partitions:
+            self._show(partition)
+        self._transactional = context.config.get("processing.guarantee") == "exactly_once_v2"
+        self._wall = context.metrics.clock.now_ms
+        self._committed_at = self._wall()
+        measured.task({"active-buffer-count": self._buffered, "cache-size-bytes-total": self._cached}, DEBUG)
         self.graph = ProcessorTopology(
             state, self.outbox, self.put_dead_letter, self._request_commit, lambda: self.inbox.waiting, global_stores
         )
@@ -154,8 +172,43 @@ class StreamTask:
         self._entries: Mapping[str, SourceEntry] = {}
         self._merged = SourceEntry(_no_rows, _no_rows)
         self._positions: dict[TopicPartition, Position] = {}
+        self.restores: Sequence[Restoring] = ()
+        """What fills its stores."""
         self.inbox.seek(positions or {})
         self._recall(positions or {})
+
+    # read by those who look at metrics, in any thread
+
+    def _buffered(self) -> int:
+        return self.inbox.buffered
+
+    def _cached(self) -> int:
+        return self.dirty_bytes
+
+    def _to_restore(self) -> int:
+        return sum(max(0, total - done) for done, total in (each.progress for each in self.restores))
+
+    def _show(self, partition: TopicPartition) -> None:
+        """Registers how far it is behind in a partition."""
+        lag, seconds = partial(self.inbox.lag_of, partition), partial(self._lag_seconds, partition)
+        self.measured.partition(partition, f"{self._context.thread}-consumer", lag, seconds)
+
+    def _lag_seconds(self, partition: TopicPartition) -> float:
+        return self.inbox.lag_seconds(partition, self.measured.now_ms(), self._wall())
+
+    def unseen_ms(self, now: float) -> float:
+        """How old the oldest input is of which nobody sees anything yet, at most (ms). Any thread may ask.
+
+        Args:
+            now: monotonic clock (ms).
+        """
+        wall, current = self._wall(), self._current
+        behind = [self.inbox.lag_seconds(partition, now, wall) * 1_000 for partition in self.inbox.partitions]
+        since = self.outbox.waiting_since
+        if self._transactional and self.commit_needed:
+            since = self._committed_at
+        silent = 0 if current.polled_at is None else wall - current.polled_at
+        return max(0.0, silent, 0 if since is None else wall - since, *(each for each in behind if each == each))
 
     def _recall(self, positions: Mapping[TopicPartition, Position]) -> None:
         """Takes stream time and the processor metadata from committed positions."""
@@ -222,8 +275,9 @@ class StreamTask:
             StreamsException: no source reads such a topic.
         """
         for partition, start in positions.items():
-            reads = reading_of(self.state.topology, partition.topic, self._context)
+            reads = reading_of(self.state.topology, partition.topic, self._context, self.measured)
             self.inbox.include(partition, reads, start)
+            self._show(partition)
         self.applied = {**self.applied, **{p: start.offset for p, start in positions.items()}}
         if not self.running:  # operators that run have their numbers
             self._recall(positions)
@@ -262,6 +316,8 @@ class StreamTask:
         if run.fault is not None:
             self._skip(run)
             return 1
+        measured, stream_time = self.measured, current.stream_time
+        began = measured.now_ms()
         try:
             upto = current.through(run, self._merged if run.merged is not None else self._entries[run.source])
             self._run_end.run()
@@ -272,6 +328,7 @@ class StreamTask:
         self.inbox.taken(run, upto, current.ended(upto))
         count = upto - run.start
         self._processed.value += count
+        measured.ran(run, count, now, began, stream_time)
         context = self._context
         if self._flushed and context.memory.caches.note(self, self.dirty_bytes) > context.cache_bytes:
             self.flush()
@@ -346,6 +403,7 @@ class StreamTask:
             context.timestamp = now
         current.active = self.commit_needed = True
         self._punctuated.value += 1
+        began = self.measured.punctuates()
         try:
             refuse_unrun(schedule.call(now))
             self._run_end.run()
@@ -358,6 +416,7 @@ class StreamTask:
         finally:
             current.active = False
             current.standing_in(before)
+            self.measured.punctuated(began)
 
     @property
     def dirty_bytes(self) -> int:
@@ -393,7 +452,7 @@ class StreamTask:
 
     def _flush(self, name: str, layers: Layered) -> bool:
         try:
-            return layers.flush()
+            return self.state.measured.during("flush", name, layers.flush)
         except Exception as error:
             cause = error.error if isinstance(error, Failed) else error
             judged = isinstance(error, Failed) and not (error.wrong_types and self._is_fed_by(name, error.node))
@@ -433,6 +492,7 @@ class StreamTask:
         if self._positions:
             self.applied = {**self.applied, **{p: position.offset for p, position in self._positions.items()}}
         self._positions = {}
+        self._committed_at = self._current.now
         self.commit_requested = self.commit_needed = False
 
     def abandon(self) -> StreamsException | None:
@@ -460,3 +520,12 @@ class StreamTask:
 
 def _no_rows(rows: Iterator[tuple[object, ...]]) -> None:
     """Stands where no entry was compiled."""
+
+
+def _produced(measured: TaskMetrics, topology: SubTopology, context: TaskContext, topic: str) -> Traffic | None:
+    """What counts the records that sinks send to a topic, under their names: those that name it, else those that choose
+    their topics."""
+    sinks = [node for node in topology.nodes if isinstance(node, SinkNode)]
+    named = [node for node in sinks if isinstance(node.topic, str) and context.topic_name(node.topic) == topic]
+    names = [node.name for node in named or sinks if node in named or not isinstance(node.topic, str)]
+    return measured.produced(",".join(names), topic) if names else None

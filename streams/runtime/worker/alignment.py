@@ -15,7 +15,8 @@ from functools import partial
 from streams.clients.api import Admin, Fetched, Isolation, Reader
 from streams.clock import Clock
 from streams.errors import LogTruncatedException, OffsetOutOfRangeException
-from streams.metrics import TASK_GROUP, THREAD_GROUP, Metrics
+from streams.metrics.names import TASK_GROUP, THREAD_GROUP
+from streams.metrics.registry import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.group.leader import ClusterMetadata
 from streams.runtime.group.progress import Heard, Speaker, Word, write_word

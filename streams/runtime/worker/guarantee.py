@@ -6,6 +6,7 @@ It is data; whoever commits, aborts or fails asks it. Here is at-least-once; `ex
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -21,8 +22,11 @@ from streams.errors import (
     TimeoutException,
     UnknownMemberIdException,
 )
+from streams.runtime.state.directory import InstanceDirectory
 from streams.runtime.worker.abort import Abort, drop, replay, revert
 from streams.runtime.worker.commit import Commit, changelogs, flush, offsets, promote, purge, send
+
+log = logging.getLogger("streams.runtime.worker")
 
 T = TypeVar("T")
 Steps = Sequence[tuple[str, Callable[[T], None]]]
@@ -132,3 +136,19 @@ def run(steps: Steps[T], one: T) -> None:
     """Runs the steps of a commit or an abort. Raises what they do; the steps behind are then not done."""
     for _, step in steps:
         step(one)
+
+
+def tell_of_a_switch(owner: str, directory: InstanceDirectory, guarantee: Guarantee) -> None:
+    """Where a worker's guarantee is another than before, with the same state: what that means, once."""
+    before = directory.works_under(guarantee.name)
+    if before in ("", guarantee.name):
+        return
+    log.warning(
+        "%s: this application worked with processing.guarantee=%s before, and goes on from the same state with %s. %s",
+        owner,
+        before,
+        guarantee.name,
+        "What was counted twice before stays so, and what was done since its last commit is done again this once."
+        if guarantee.transactional
+        else "From now on a failure may repeat what was done since the last commit.",
+    )

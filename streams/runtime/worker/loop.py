@@ -10,12 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
-from streams.clients.api import Door, Isolation, Writer
+from streams.clients.api import Writer
 from streams.clients.group_membership import GroupMembership, Reports
-from streams.clock import Clock
 from streams.dropped import Drop
 from streams.errors import (
     KafkaException,
@@ -26,31 +25,33 @@ from streams.errors import (
 from streams.runtime.compile.drops import by_cause, measured
 from streams.runtime.group.leader import ClusterMetadata
 from streams.runtime.group.progress import progress_topic
-from streams.runtime.state.context import TaskContext
-from streams.runtime.state.directory import InstanceDirectory
 from streams.runtime.tasks.inbox import FREE, MAX_RUN
-from streams.runtime.tasks.restore import RestoreListener, Restorer
+from streams.runtime.tasks.lag import NOTE_MS
 from streams.runtime.tasks.skew import Limit, Skew
 from streams.runtime.tasks.task import output_of
 from streams.runtime.worker import dead_letters
 from streams.runtime.worker.alignment import AWAITED_WAIT_MS, Alignment, Me, bounds_of
+from streams.runtime.worker.client_metrics import ClientMetrics
 from streams.runtime.worker.committer import Committer
 from streams.runtime.worker.damaged_state import DamagedState
 from streams.runtime.worker.globals import Globals
-from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Guarantee, Outcome
+from streams.runtime.worker.guarantee import Outcome, tell_of_a_switch
 from streams.runtime.worker.lifecycle import WorkerLife, WorkerState
 from streams.runtime.worker.mailbox import Mailbox
+from streams.runtime.worker.parts import WorkerParts, restorer_of
 from streams.runtime.worker.purge import Purge
 from streams.runtime.worker.queryable import Queryable
 from streams.runtime.worker.rebalance_listener import MemberIdentity, RebalanceListener
+from streams.runtime.worker.rebalances import STARTED, Rebalances
 from streams.runtime.worker.sender import Sender
 from streams.runtime.worker.settings import WorkerSettings
 from streams.runtime.worker.spill import Spill
 from streams.runtime.worker.summary import status_of
-from streams.runtime.worker.tasks import OpenEngine, Tasks
+from streams.runtime.worker.tasks import Tasks
+from streams.runtime.worker.time_shares import Doing
 from streams.runtime.worker.transactions import Transactions
-from streams.topology.node import BuiltTopology, TaskId
-from streams.troubles import Troubles
+from streams.runtime.worker.worker_metrics import WorkerMetrics
+from streams.topology.node import TaskId
 
 log = logging.getLogger("streams.runtime.worker")
 
@@ -66,26 +67,6 @@ INIT_MS = 10_000
 """How long a round waits for the broker to fence earlier writers, before it looks around and asks again."""
 LAST_COMMIT_MS = 10_000
 """How long a worker that ends waits for a rebalance to let it commit."""
-
-
-def nothing(now: int) -> None:
-    """What is called at each turn where nobody wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerParts:
-    """What a worker is handed by the application. `each_turn` is called at each turn, with the wall clock."""
-
-    built: BuiltTopology
-    context: TaskContext
-    door: Door
-    directory: InstanceDirectory
-    open_engine: OpenEngine
-    clock: Clock
-    listener: RestoreListener | None
-    guarantee: Guarantee = AT_LEAST_ONCE
-    troubles: Troubles = field(default_factory=Troubles)
-    each_turn: Callable[[int], None] = nothing
 
 
 class Loop:
@@ -112,7 +93,13 @@ class Loop:
         """The last commit was held back, and is tried again at `_retry_commit_at`. All three by the monotonic clock."""
         self._retry_commit_at = 0.0
         self._committed_at = self._cleaned_at = self._clock.monotonic_ms()
+        self.measured = WorkerMetrics(parts.context.metrics, settings.name, life, self._clock.now_ms())
+        self._time = self.measured.shares
+        self._note_at = 0.0
+        self._resting = False
+        """Nothing is processed, though there may be input."""
         with ExitStack() as opened:
+            opened.callback(self.measured.close)
             self._connect(opened.callback)
             self._take_part()
             self.queryable = self._queryable()
@@ -133,9 +120,11 @@ class Loop:
         self.reader = door.reader(isolation, settings.reader)
         closing(self.reader.close)
         writer: Writer = self._writer(closing)
-        self.restorer = self._restorer(isolation)
+        self.restorer = restorer_of(parts, settings.reader, isolation)
         closing(self.restorer.close)
-        home, own = parts.directory.path / "global", replace(context, record_cache=None)
+        self.measured.restores(self.restorer)
+        thread = f"{settings.name.removesuffix(settings.short_name)}GlobalStreamThread"
+        home, own = parts.directory.path / "global", replace(context, record_cache=None, thread=thread)
         self._globals = Globals(
             parts.built, own, writer.partitions_for, home, parts.open_engine, self._admin, self.reader, isolation
         )
@@ -146,7 +135,7 @@ class Loop:
         self.tasks = Tasks(
             parts.built,
             context,
-            lambda task: output_of(task, context, writer.partitions_for, settings.linger_ms),
+            lambda: output_of(writer.partitions_for, settings.linger_ms),
             self._globals.stores,
             parts.directory,
             parts.open_engine,
@@ -156,6 +145,7 @@ class Loop:
             lambda partitions: self.membership.committed(partitions, settings.task_timeout_ms),
             settings.reset,
         )
+        self.tasks.worker = self.measured
         aside: Writer | None = None
         if self._transactions is not None:
             aside = door.writer(settings.writer)
@@ -169,20 +159,9 @@ class Loop:
             aside,
             parts.guarantee.transactional,
         )
+        self.clients = self._sender.measured = ClientMetrics(context.metrics, settings.name, self.tasks)
+        closing(self.clients.close)
         closing(self._sender.close)  # before the writer: what it had out is nobody's any more
-
-    def _restorer(self, isolation: Isolation) -> Restorer:
-        """Changelogs are read as far as they are committed under every guarantee, since the application may have worked
-        exactly-once before. Source topics that serve as such are read as they are when they are processed.
-
-        Args:
-            isolation: of what is processed.
-        """
-        parts, reader, sources = self._parts, self._settings.reader, None
-        stores = [store for sub in parts.built.subtopologies for store in sub.stores]
-        if isolation is not Isolation.READ_COMMITTED and any(store.source_topic is not None for store in stores):
-            sources = parts.door.reader(isolation, reader)
-        return Restorer(parts.door.reader(Isolation.READ_COMMITTED, reader), parts.listener, sources)
 
     def _writer(self, closing: Callable[..., object]) -> Writer:
         """What output is written with: in transactions, if the guarantee says so."""
@@ -258,6 +237,7 @@ class Loop:
             self._given,
             clock,
             timeout_ms,
+            Rebalances(settings.name, context.metrics, self.clients.rebalanced),
         )
         most, tell = settings.uncommitted_max_bytes, partial(parts.troubles.tell, "memory")
         self.spill = Spill(name, self.tasks, context.memory.rows, most, tell)
@@ -275,8 +255,9 @@ class Loop:
     def _drops_of_sends(self) -> Drop:
         """Counts what the production exception handler lets go."""
         name, context = self._settings.name, self._parts.context
-        measured(context.dropped, context.metrics, name, thread_id=name)
-        return by_cause(context.dropped.drop(name, "producer", "production"), context.metrics, thread_id=name)
+        scope = self._parts.context.metrics.scope(thread_id=name)
+        measured(context.dropped, scope, name)
+        return by_cause(context.dropped.drop(name, "producer", "production"), scope)
 
     def _given(self, generation: int) -> None:
         if self._alignment is not None:
@@ -296,29 +277,13 @@ class Loop:
 
     def begin(self) -> None:
         """Fills the global stores, and asks for a place in the group."""
-        self._tell_of_a_switch()
-        self._damage.fill_globals()
+        tell_of_a_switch(self._settings.short_name, self._parts.directory, self._guarantee)
+        with self._time.during(Doing.RESTORING):
+            self._damage.fill_globals()
         if self._parts.built.subtopologies:
-            self.rebalances.ask()
+            self.rebalances.ask(STARTED)
         else:
             self._life.become(WorkerState.RUNNING)
-
-    def _tell_of_a_switch(self) -> None:
-        """Where the guarantee is another than before, with the same state: what that means, once."""
-        name = self._guarantee.name
-        before = self._parts.directory.works_under(name)
-        if before in ("", name):
-            return
-        log.warning(
-            "%s: this application worked with processing.guarantee=%s before, and goes on from the same state with %s. "
-            "%s",
-            self._settings.short_name,
-            before,
-            name,
-            "What was counted twice before stays so, and what was done since its last commit is done again this once."
-            if self._guarantee.transactional
-            else "From now on a failure may repeat what was done since the last commit.",
-        )
 
     def _fill_globals(self, start: Callable[[int], None]) -> None:
         """Global stores are read to their ends before anything else goes on."""
@@ -407,13 +372,20 @@ class Loop:
 
     def _turn(self) -> None:
         self._mailbox.serve()
+        self._time.enter(Doing.BLOCKED)
         self.rebalances.handle()
+        began = self._time.enter(Doing.PROCESSING)
         worked = self._work()
+        ended = self._time.enter(Doing.OTHER_WORK)
+        if worked:
+            self.measured.processed(worked, began, ended)
+        self._look(ended)
         self._sender.look()
         self.committer.handle_refusals()
         now = self._clock.now_ms()
         if self.restorer.busy:
-            self._restore(worked)
+            with self._time.during(Doing.RESTORING):
+                self._restore(worked)
         self._started(now)
         self._output(now, idle=not worked)
         if self._alignment is not None:
@@ -430,6 +402,14 @@ class Loop:
             self.rebalances.refresh_metadata(now)
             self._clean_up()
         self._fetch(0 if worked or self.restorer.busy else self._patience(now))
+
+    def _look(self, now: float) -> None:
+        """Once a second: where the logs end that tasks read."""
+        self.measured.look(now)
+        if now >= self._note_at:
+            self._note_at = now + NOTE_MS
+            for task in self.tasks.running:
+                task.inbox.note_ends(now)
 
     def _rests(self) -> bool:
         """Is nothing processed? That is so where it is paused, or what would come of it could not be committed."""
@@ -448,7 +428,8 @@ class Loop:
 
     def _work(self) -> int:
         """Runs every task a few times, and what is due on its clocks; how many records were taken?"""
-        if self._rests():
+        self._resting = self._rests()
+        if self._resting:
             return 0
         if self._alignment is not None:
             limits = self._alignment.limits()
@@ -494,6 +475,7 @@ class Loop:
         dead_letters.send(self._sender, self.tasks.all, now, idle)
 
     def _fetch(self, timeout_ms: int) -> None:
+        began = self._time.enter(Doing.BLOCKED if self._resting else Doing.WAITING if timeout_ms else Doing.POLLING)
         try:
             found = self.reader.poll(timeout_ms)
         except (OffsetOutOfRangeException, LogTruncatedException) as error:
@@ -502,6 +484,10 @@ class Loop:
         except UnknownTopicOrPartitionException as error:
             self.rebalances.gone(error)
             return
+        ended = self._time.enter(Doing.OTHER_WORK)
+        records = sum(len(fetched.batch) for fetched in found if fetched.batch is not None)
+        self.measured.polled(records, began, ended)
+        self.clients.polled(records, began, ended)
         now = self._clock.now_ms()
         for fetched in found:
             if self._globals.owns(fetched.partition):
@@ -577,8 +563,10 @@ class Loop:
         return self.spill.must_commit() or any(task.commit_requested for task in self.tasks.running)
 
     def _commit_now(self) -> None:
+        began = self._time.enter(Doing.COMMITTING)
         try:
-            self.committer.commit([task for task in self.tasks.running if task.commit_needed])
+            asked = [task for task in self.tasks.running if task.commit_needed]
+            self.committer.commit(asked)
             self._globals.commit()
         except KafkaException as error:
             if self._guarantee.after(error).committing is not Outcome.LATER:
@@ -586,6 +574,11 @@ class Loop:
             log.info("%s commits later: %s", self._settings.short_name, error)
             self._held, self._retry_commit_at = True, self._clock.monotonic_ms() + OUTSTANDING_WAIT_MS
             return
+        finally:
+            ended = self._time.enter(Doing.OTHER_WORK)
+        if asked:
+            self.measured.committed(began, ended)
+            self.clients.committed(began, ended)
         self._held, self._committed_at = False, self._clock.monotonic_ms()
 
     def _clean_up(self) -> None:

@@ -15,16 +15,18 @@ from streams.clients.api import Door
 from streams.clock import Clock
 from streams.config.application import StreamsConfig
 from streams.dropped import Dropped
-from streams.metrics import Metrics
+from streams.metrics.names import RecordingLevel
+from streams.metrics.registry import Metrics
 from streams.runtime.state.context import TaskContext
 from streams.runtime.state.directory import claim
+from streams.runtime.state.freshness import Freshness
 from streams.runtime.state.memory import Memory
 from streams.runtime.state.stores import small_cache
 from streams.runtime.tasks.restore import RestoreListener
 from streams.runtime.worker.exactly_once import EXACTLY_ONCE
 from streams.runtime.worker.guarantee import AT_LEAST_ONCE, Guarantee
 from streams.runtime.worker.lifecycle import WorkerState
-from streams.runtime.worker.loop import WorkerParts, nothing
+from streams.runtime.worker.parts import WorkerParts, nothing
 from streams.runtime.worker.settings import worker_settings
 from streams.runtime.worker.worker import Worker
 from streams.topology.node import BuiltTopology
@@ -39,7 +41,7 @@ GUARANTEES: Mapping[str, Guarantee] = {each.name: each for each in (AT_LEAST_ONC
 class Watchers:
     """Who is told what a worker does: its states, what ended it, the restores of its stores, what it drops, what keeps
     it from its work. `each_turn` is called at each of its turns, with the wall clock. `memory`: what the workers of the
-    application hold."""
+    application hold. `freshness`: of what they put out."""
 
     on_state: Callable[[Worker, WorkerState], None]
     on_error: Callable[[Worker, BaseException], None]
@@ -48,6 +50,7 @@ class Watchers:
     troubles: Troubles = field(default_factory=Troubles)
     each_turn: Callable[[int], None] = nothing
     memory: Memory = field(default_factory=Memory)
+    freshness: Freshness = field(default_factory=Freshness)
 
 
 def make_worker(
@@ -80,13 +83,15 @@ def make_worker(
         max_request_size=settings.max_request_size,
         dropped=watchers.dropped,
         files=door.world.files,
+        freshness=watchers.freshness,
+        thread=settings.name,
     )
     parts = WorkerParts(
         built=built,
         context=context,
         door=door,
         directory=claim(state_directory(config, door.address), config.application_id, door.world),
-        open_engine=partial(open_database, door.world.files),
+        open_engine=partial(open_database, door.world.files, metrics.level >= RecordingLevel.DEBUG),
         clock=clock,
         listener=watchers.listener,
         guarantee=GUARANTEES[config.get_string("processing.guarantee")],
@@ -112,14 +117,15 @@ def state_directory(config: StreamsConfig, address: str) -> Path:
     return Path(home).expanduser() / "streams-app"
 
 
-def open_database(files: Files, path: Path) -> Engine:
-    """The task's database in a directory: where directories live in memory, it does too."""
+def open_database(files: Files, counts: bool, path: Path) -> Engine:
+    """The task's database in a directory: where directories live in memory, it does too. `counts`: RocksDB keeps
+    statistics."""
     in_memory: type[Engine] = MemoryEngine
-    return files.database(path, in_memory, open_rocks)
+    return files.database(path, in_memory, partial(open_rocks, counts=True) if counts else open_rocks)
 
 
-def open_rocks(path: Path) -> Engine:
+def open_rocks(path: Path, counts: bool = False) -> Engine:
     """A task's database; the library is loaded when the first one is opened."""
     from statestore.rocks import RocksEngine
 
-    return RocksEngine(str(path))
+    return RocksEngine(str(path), counts=counts)

@@ -29,6 +29,14 @@ from streams.runtime.state.directory import InstanceDirectory
 from streams.runtime.worker.committer import Committer
 from streams.runtime.worker.guarantee import Outcome
 from streams.runtime.worker.lifecycle import WorkerLife, WorkerState
+from streams.runtime.worker.rebalances import (
+    GROUP,
+    LOST,
+    TASKS_MOVED,
+    TOPIC_DELETED,
+    TOPICS_CHANGED,
+    Rebalances,
+)
 from streams.runtime.worker.sender import Sender
 from streams.runtime.worker.tasks import Tasks
 from streams.topology.node import BuiltTopology, TaskId
@@ -70,6 +78,7 @@ class RebalanceListener:
         told: called with the generation in which the worker has its tasks; -1: it has lost its place.
         clock: the wall clock.
         timeout_ms: how long a silent broker is asked again.
+        history: takes what there was.
     """
 
     def __init__(
@@ -84,7 +93,9 @@ class RebalanceListener:
         told: Callable[[int], None],
         clock: Clock,
         timeout_ms: int,
+        history: Rebalances,
     ) -> None:
+        self.history = history
         self._membership = membership
         self._metadata = metadata
         self._tasks = tasks
@@ -120,7 +131,7 @@ class RebalanceListener:
             return
         if found != self._sources:
             log.info("%s asks for a round: the source topics are %s now.", self._me.name, found)
-            self.ask()
+            self.ask(TOPICS_CHANGED)
 
     def _survey(self) -> tuple[tuple[str, ...], dict[str, int]]:
         """The names of all source topics, and those there are with their partitions."""
@@ -128,8 +139,9 @@ class RebalanceListener:
         topics = source_topics(self._me.built, existing, self._me.prefix)
         return topics, {topic: existing[topic] for topic in topics if topic in existing}
 
-    def ask(self) -> None:
-        """Asks for a round, at the next `handle`."""
+    def ask(self, cause: str = GROUP) -> None:
+        """Asks for a round, at the next `handle`; why is one of `rebalances.CAUSES`."""
+        self.history.because(cause)
         self._news.append(Rebalance())
 
     def handle(self) -> None:
@@ -174,6 +186,7 @@ class RebalanceListener:
 
     def _handle(self, news: MembershipEvent) -> None:
         if isinstance(news, Lead):
+            self.history.leads(news.members)
             self._membership.lead(self._metadata.lead(news.members).assignments)
         elif isinstance(news, Assigned):
             self._assigned(news)
@@ -195,7 +208,7 @@ class RebalanceListener:
         if self._tasks.owns(partition):
             log.warning("%s reads %s no more: the topic was deleted.", self._me.name, partition)
             self._tasks.exclude(partition)
-            self.ask()
+            self.ask(TOPIC_DELETED)
 
     def lost(self, reason: Exception) -> None:
         """The membership is over: drops all that was done in its name and is not committed, then asks to join again.
@@ -221,9 +234,11 @@ class RebalanceListener:
         )
         self._life.become(WorkerState.PARTITIONS_REVOKED)
         self._newcomer = True
+        self.history.because(LOST, type(reason).__name__)
         self._news = deque(() if self._life.stopping else (Rebalance(),))
 
     def _rejoin(self) -> None:
+        self.history.begins()
         me = self._me
         info = WorkerInfo(
             me.directory.uuid,
@@ -268,12 +283,13 @@ class RebalanceListener:
         self._told(news.generation)
         told = (self._me.name, len(mine), news.generation, len(fresh), len(going))
         log.info("%s has %d tasks in generation %d: %d new, %d given up.", *told)
+        self.history.ended(self._clock.now_ms(), news.generation, len(mine), len(fresh), len(going))
         # A static member that has come back may have its predecessor's plan, in which others wait for what that one was
         # to give up: nobody else asks for the round in which they get it.
         inherited = self._newcomer and settings.instance_id is not None and given.again
         self._newcomer = False
         if going or inherited:
-            self.ask()
+            self.ask(TASKS_MOVED)
 
     def _give_up(self, going: frozenset[TaskId]) -> None:
         committed = True

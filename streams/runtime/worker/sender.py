@@ -31,6 +31,7 @@ from streams.exception_handlers import Answer, DeadLetter, ErrorHandlerContext, 
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.compile.handlers import PRODUCTION, UnsentRecord, answered
 from streams.runtime.compile.outbox import BATCH_BYTES, Outgoing
+from streams.runtime.worker.client_metrics import ClientMetrics
 from streams.topology.node import TaskId
 
 log = logging.getLogger("streams.runtime.sender")
@@ -99,6 +100,8 @@ class Sender:
         self._unseen: dict[tuple[TaskId, TopicPartition], int] = {}
         """What is stored of them and in no committed transaction yet: the lowest timestamps."""
         self.refusals: list[Refusal] = []
+        self.measured: ClientMetrics | None = None
+        """Counts what is sent; None: nobody does."""
         self._closed = False
         self._fenced: KafkaException | None = None
         self.member: GroupMember | None = None
@@ -136,6 +139,8 @@ class Sender:
         is aborted. Returns as `abort`."""
         dropped = self._writer.abort() + self._fenced_batches, self._unsure
         self._doomed = False
+        if self.measured is not None:
+            self.measured.forgotten()
         self.outstanding = self._unsure = self._fenced_batches = 0
         self._fenced = None
         self._ends.clear()
@@ -169,7 +174,8 @@ class Sender:
             if partition.topic in self.watched:
                 self._on_its_way[id(batch)] = OnItsWay(task, partition, min(batch.timestamps))
             count += 1
-            self._writer.send(partition, batch, partial(self._sent, task, batch, dead_letters))
+            at = 0.0 if self.measured is None else self.measured.sent(partition, batch)
+            self._writer.send(partition, batch, partial(self._sent, task, batch, dead_letters, at))
         return count
 
     def tell(self, partition: TopicPartition, batch: RecordBatch) -> None:
@@ -259,11 +265,13 @@ class Sender:
         if self._fenced is not None:
             raise self._fenced
 
-    def _sent(self, task: TaskId, whole: RecordBatch, dead_letters: bool, sent: Sent) -> None:
+    def _sent(self, task: TaskId, whole: RecordBatch, dead_letters: bool, at: float, sent: Sent) -> None:
         part = sent.part(len(whole))
         batch = whole if part.stop - part.start == len(whole) else _chosen(whole, list(range(part.start, part.stop)))
         self.outstanding -= len(batch)
         left = self._in_parts.pop(id(whole), len(whole)) - len(batch)
+        if self.measured is not None:
+            self.measured.answered(len(batch), at, sent.error is not None, not left)
         if left:
             self._in_parts[id(whole)] = left
         else:

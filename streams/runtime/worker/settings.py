@@ -11,6 +11,7 @@ from streams.config.application import StreamsConfig
 from streams.config.clients import CONSUMER, FETCH_BYTES, PRODUCER, ClientConfig, is_bundled
 from streams.config.derived import READ_BY_CONSUMER, READ_BY_PRODUCER
 from streams.dropped import INTERVAL_MS
+from streams.health import Bounds
 from streams.runtime.group.assign import AssignSettings
 from streams.runtime.group.membership import PROTOCOL
 
@@ -95,3 +96,13 @@ def summary_interval_ms(config: StreamsConfig) -> int:
     """Between two lines about one thing: `log.summary.interval.ms` where it is given, and is no -1."""
     given = config.get_int("log.summary.interval.ms") if config.is_given("log.summary.interval.ms") else -1
     return given if given >= 0 else INTERVAL_MS
+
+
+def health_bounds(config: StreamsConfig) -> Bounds:
+    """What is asked of an application that is to count as well."""
+    hung_ms = config.get_int("health.hung.ms") or worker_settings(config, "", 1).member.rebalance_timeout_ms
+    hung_s = hung_ms / 1_000
+    waits_s = max(hung_s, config.get_int("task.timeout.ms") / 1_000)
+    share = config["health.ready.share"]
+    assert isinstance(share, int | float)
+    return Bounds(hung_s, waits_s, share)

@@ -24,6 +24,7 @@ class Summary:
         dropped: records that were dropped since it started, by cause.
         restored: records that have been read into stores that are being restored.
         to_restore: records that there are to be read; 0: nothing is being restored.
+        commits: since it started.
         trouble: what keeps it from its work, and what to do; "": nothing.
     """
 
@@ -34,6 +35,7 @@ class Summary:
     restored: int = 0
     to_restore: int = 0
     trouble: str = ""
+    commits: int = 0
 
     @property
     def totals(self) -> str:
@@ -60,18 +62,27 @@ class Pace:
         self._at_s = at_s
         self._records = 0
         self._restored = 0
+        self._commits = 0
 
-    def line(self, now: Summary, at_s: float) -> str:
-        """The line about this moment; rates are since the last one."""
+    def line(self, now: Summary, at_s: float, commits: bool = False) -> str:
+        """The line about this moment; rates are since the last one.
+
+        Args:
+            commits: says how many there were, too.
+        """
         seconds = max(at_s - self._at_s, 0.001)
         rate = max(0, now.records - self._records) / seconds
         parts = [now.state]
         if now.to_restore:  # the first thing to know: a narrow terminal cuts the line at its end
             parts.append(self._restoring(now, seconds))
-        parts += [f"{rate:,.0f} records/s ({now.records:,} in all)", f"lag {now.lag:,}", now._drops]
+        parts += [f"{rate:,.0f} records/s ({now.records:,} in all)", f"lag {now.lag:,}"]
+        parts.append(now._drops)
+        if commits:
+            count = now.commits - self._commits
+            parts.append(f"{count:,} commit{'s' * (count != 1)}")
         if now.trouble:
             parts.append(now.trouble)
-        self._at_s, self._records, self._restored = at_s, now.records, now.restored
+        self._at_s, self._records, self._restored, self._commits = at_s, now.records, now.restored, now.commits
         return ", ".join(parts)
 
     def _restoring(self, now: Summary, seconds: float) -> str:

@@ -115,7 +115,11 @@ def restores(
         log.topic_id, log.log_epoch = topics[changelog.topic].topic_id, end.log_epoch
         log.offset = max(start, begins[changelog])
         source = _source_rows(task, store, changelog, done if start else None)
-        made.append(StoreRestore(state.id, name, log, store.layers, target, empty, kept=start, source=source))
+        one = StoreRestore(state.id, name, log, store.layers, target, empty, kept=start, source=source)
+        one.restored = state.scope.counter("restore-total")
+        one.timed = state.measured.timed.get(("restore", name))
+        made.append(one)
+    task.restores = made
     return made
 
 

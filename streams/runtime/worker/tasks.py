@@ -30,6 +30,7 @@ from streams.runtime.state.task_state import SLICE_ROWS, TaskState
 from streams.runtime.tasks.restore import Restorer
 from streams.runtime.tasks.task import Output, StreamTask
 from streams.runtime.worker.takeover import Reset, positions, reset_of, restores, starts
+from streams.runtime.worker.worker_metrics import WorkerMetrics
 from streams.topology.node import BuiltTopology, SourceNode, SubTopology, TaskId
 
 log = logging.getLogger("streams.runtime.roster")
@@ -58,7 +59,7 @@ class Tasks:
         self,
         built: BuiltTopology,
         context: TaskContext,
-        output: Callable[[TaskId], Output],
+        output: Callable[[], Output],
         global_stores: Mapping[str, OpenStore],
         directory: InstanceDirectory,
         open_engine: OpenEngine,
@@ -79,11 +80,13 @@ class Tasks:
         self._restorer = restorer
         self._committed = committed
         self._reset = reset
-        self._created = context.metrics.counter("task-created-total")
-        self._closed = context.metrics.counter("task-closed-total")
-        self._slices = context.metrics.counter(
+        self._scope = scope = context.metrics.scope(**({"thread_id": context.thread} if context.thread else {}))
+        self._created, self._closed = scope.counter("task-created-total"), scope.counter("task-closed-total")
+        self._slices = scope.counter(
             "spilled-slices-total", "stream-state-metrics", "Slices of committed rows written to the database."
         )
+        self.worker: WorkerMetrics | None = None
+        """What is measured of the worker."""
         self.by_id: dict[TaskId, StreamTask] = {}
         self._owner: dict[TopicPartition, TaskId] = {}
         self._paused: set[TopicPartition] = set()
@@ -163,12 +166,22 @@ class Tasks:
         try:
             state = TaskState(id, sub, self._context, disk, home)
             state.spilled_at = now
-            return StreamTask(state, parts, self._output(id), begin, self._global_stores)
+            return self._measured(StreamTask(state, parts, self._output(), begin, self._global_stores))
         except BaseException:
             disk.close()
             if disk.damage is not None:
                 self._discard(id, sub, disk.damage)
             raise
+
+    def _measured(self, task: StreamTask) -> StreamTask:
+        """A task that is new, with what is measured of it among all tasks."""
+        freshness, now_ms = self._context.freshness, task.measured.now_ms
+        freshness.add(task.id, task.unseen_ms)
+        if self.worker is not None:
+            task.measured.worker = self.worker
+            task.measured.busy(self.worker.processing_share)
+        task.measured.freshness(task.state.topology, lambda: freshness.seconds(task.id, now_ms()))
+        return task
 
     def _positions(
         self,
@@ -323,7 +336,8 @@ class Tasks:
         for id in ids:
             old = self.by_id[id]
             begin = self._positions(old.state.topology, old.partitions, committed, now)
-            self.by_id[id] = StreamTask(old.state, old.partitions, old.output, begin, self._global_stores)
+            again = StreamTask(old.state, old.partitions, old.output, begin, self._global_stores)
+            self.by_id[id] = self._measured(again)
             self._restore(id, committed)
 
     def put_dead_letter(self, id: TaskId, letter: DeadLetter, last: bool) -> None:
@@ -336,6 +350,7 @@ class Tasks:
     def give_up(self, id: TaskId, clean: bool) -> None:
         """Closes a task. `clean`: all is committed, its rows go to the database and its directory is free."""
         task = self.by_id.pop(id)
+        self._context.freshness.remove(id)
         self._restorer.drop(id)
         self._reader.drop(task.partitions)
         for partition in task.partitions:

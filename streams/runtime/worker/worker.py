@@ -8,15 +8,18 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from streams.health import WorkerHealth
 from streams.record import TopicPartition
 from streams.runtime.worker.lifecycle import WorkerLife, WorkerState
-from streams.runtime.worker.loop import Loop, WorkerParts
+from streams.runtime.worker.loop import Loop
 from streams.runtime.worker.mailbox import Mailbox
+from streams.runtime.worker.parts import WorkerParts
 from streams.runtime.worker.queryable import Queryable
 from streams.runtime.worker.rebalance_listener import Known
+from streams.runtime.worker.rebalances import RebalanceRecord
 from streams.runtime.worker.settings import WorkerSettings
 from streams.topology.node import TaskId
-from streams.world import Thread
+from streams.world import SYSTEM, Thread
 
 log = logging.getLogger("streams.runtime.worker")
 
@@ -43,6 +46,7 @@ class Worker:
         self._parts = parts
         self._on_error = on_error
         self._mailbox = Mailbox(self._wake, parts.door.world)
+        self._made_ms = SYSTEM.monotonic_ms()
         self._thread: Thread | None = None
         self.loop: Loop | None = None
         """None until it has begun."""
@@ -83,6 +87,11 @@ class Worker:
         return self.life.paused
 
     @property
+    def instance(self) -> int:
+        """The number of its instance directory."""
+        return self._parts.directory.number
+
+    @property
     def settled(self) -> bool:
         """It has tasks, and all of them run."""
         return self.state is WorkerState.RUNNING and bool(self.tasks())
@@ -94,6 +103,22 @@ class Worker:
     def lag(self) -> int:
         """Records that its tasks have not processed yet."""
         return 0 if self.loop is None else sum(task.inbox.lag for task in self.loop.tasks.all)
+
+    def health(self) -> WorkerHealth:
+        """How it is. Any thread may ask."""
+        loop, name, state = self.loop, self.settings.short_name, self.state.value
+        if loop is None:  # it connects, which waits for the engine
+            return WorkerHealth(name, state, "BLOCKED", (SYSTEM.monotonic_ms() - self._made_ms) / 1_000)
+        doing, since_ms = loop.measured.shares.now()
+        tasks, rows = loop.tasks.all, list(self.progress().values())
+        done, total = (sum(row[at] for row in rows) for at in (0, 1))
+        return WorkerHealth(
+            name, state, doing.name, since_ms / 1_000, len(tasks), sum(task.running for task in tasks), done, total
+        )
+
+    def rebalances(self) -> list[RebalanceRecord]:
+        """The last rebalances that it has taken part in, oldest first."""
+        return [] if self.loop is None else self.loop.rebalances.history.latest()
 
     def tasks(self) -> frozenset[TaskId]:
         """The tasks this worker has now."""

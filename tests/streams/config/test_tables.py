@@ -23,6 +23,8 @@ RECORDED: dict[str, dict[str, Any]] = {
 NEWEST = RECORDED["4.4"]
 TABLES: dict[str, Mapping[str, Setting]] = {"streams": SETTINGS, "consumer": CONSUMER, "producer": PRODUCER}
 OURS = {
+    "health.hung.ms",
+    "health.ready.share",
     "max.run.records",
     "max.task.skew.ms",
     "max.task.skew.wait.ms",

@@ -14,7 +14,7 @@ from streams.clients.api import Fetched
 from streams.config.application import StreamsConfig
 from streams.errors import IllegalArgumentException, StreamsException, TimeoutException, TopologyException
 from streams.exception_handlers import LogAndContinueProcessingExceptionHandler
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.state.context import TaskContext
 from streams.runtime.state.task_state import TaskState
@@ -36,7 +36,7 @@ class Runs:
         self.metrics = Metrics()
         context = TaskContext(settings, self.metrics, "app")
         self.state = TaskState(TaskId(0, 0), built.subtopologies[0], context, MemoryEngine())
-        self.output = output_of(TaskId(0, 0), context, lambda topic: 1)
+        self.output = output_of(lambda topic: 1)
         self.begin()
 
     def begin(self) -> None:

@@ -14,7 +14,7 @@ from streams.clients.api import READER_DEFAULTS, Door, Fetched, Isolation, Reade
 from streams.clients.connect import connect
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.worker.make_worker import Watchers, make_worker
 from streams.runtime.worker.worker import Worker
@@ -148,8 +148,7 @@ class BackFill:
     # what came of it
 
     def total(self, name: str) -> int:
-        found: list[Any] = [value for metric, value in self.metrics.snapshot().items() if metric.name == name]
-        return sum(found)
+        return self.metrics.total(name)
 
     def out(self) -> list[tuple[str, str, int]]:
         """All that was written to `out`."""

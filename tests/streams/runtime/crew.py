@@ -17,7 +17,7 @@ from streams.clients.background import background_of
 from streams.clients.connect import connect
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.partition import partition_for
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.worker.lifecycle import WorkerState

@@ -14,7 +14,7 @@ from streams.clients.api import READER_DEFAULTS, Isolation, Position, Sent, Writ
 from streams.clients.connect import connect
 from streams.config.application import StreamsConfig
 from streams.dropped import Drop
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.group.assign import AssignSettings
 from streams.runtime.group.leader import ClusterMetadata
@@ -123,7 +123,7 @@ class Estate:
         context = TaskContext(self.config, self.metrics, "app", self.built.internal_topics, cache_bytes=0)
         self.context = context
         self.tasks = Tasks(
-            self.built, context, lambda task: output_of(task, context, engines.writer.partitions_for), {},
+            self.built, context, lambda: output_of(engines.writer.partitions_for), {},
             self.directory, open_engine, engines.admin, self.reader, self.restorer, self.positions, "earliest",
         )  # fmt: skip
 

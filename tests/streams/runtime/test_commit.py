@@ -128,7 +128,7 @@ def test_what_was_refused_is_not_committed_and_what_was_committed_is_purged(engi
     estate, group = Estate(engines, tmp_path), Group()
     estate.take(ZERO)
     engines.write("words", ("a", "a"))
-    estate.work(lambda: estate.metrics.counter("process-total", task_id="0_0").value)
+    estate.work(lambda: estate.metrics.total("process-total"))
     task = estate.tasks.by_id[ZERO]
     purged: list[object] = []
     one = Commit([task], estate.sender, group, 10_000, 0, purged.append)

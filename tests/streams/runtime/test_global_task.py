@@ -10,7 +10,7 @@ from statestore.memory import MemoryEngine
 from streams.clients.api import Fetched
 from streams.errors import StreamsException
 from streams.exception_handlers import LogAndContinueProcessingExceptionHandler
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.operators.source_table import source_table
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.state.context import TaskContext

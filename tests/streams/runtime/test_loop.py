@@ -14,7 +14,7 @@ from streams.clients.api import Admin, Door, Position, Sent, Writer
 from streams.clients.connect import connect
 from streams.config.application import StreamsConfig
 from streams.errors import KafkaException, OffsetOutOfRangeException, RebalanceInProgressException, TimeoutException
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.worker.loop import LAST_COMMIT_MS, Loop
 from streams.runtime.worker.make_worker import Watchers, make_worker
@@ -72,7 +72,7 @@ class One:
 
     @property
     def processed(self) -> int:
-        return self.metrics.counter("process-total", task_id="0_0").value
+        return self.metrics.total("process-total")
 
     def committed(self) -> Position | None:
         return self.admin.describe_group("app").offsets.get(WORDS)

@@ -31,6 +31,7 @@ from streams.runtime.worker.lifecycle import WorkerLife, WorkerState
 from streams.runtime.worker.make_worker import open_rocks
 from streams.runtime.worker.purge import Purge
 from streams.runtime.worker.rebalance_listener import MemberIdentity, RebalanceListener
+from streams.runtime.worker.rebalances import Rebalances
 from streams.runtime.worker.sender import Refusal
 from streams.topology.node import TaskId
 from tests.streams.apps import TEXT, table
@@ -89,15 +90,17 @@ class Member:
         self.life = WorkerLife(self.states.append)
         self.life.become(WorkerState.STARTING)
         self.generations: list[int] = []
+        self.took: list[float] = []
         purge = Purge("w", "app", (), engines.admin, estate.sender, 1_000_000, 0)
         group: Any = self.group
         self.committer = Committer(
             "w", AT_LEAST_ONCE, estate.tasks, estate.sender, purge, group, self.clock, TIMEOUT_MS
         )
+        self.history = Rebalances("w", estate.metrics, self.took.append)
         me = MemberIdentity("w", estate.directory, estate.built, "app", "", 300_000)
         self.rebalances = RebalanceListener(
             group, estate.metadata, estate.tasks, estate.sender, me, self.life, self.committer,
-            self.generations.append, self.clock, TIMEOUT_MS,
+            self.generations.append, self.clock, TIMEOUT_MS, self.history,
         )  # fmt: skip
 
     def told(self, *news: Any) -> None:

@@ -17,6 +17,13 @@ def test_rates_are_between_two_looks() -> None:
     assert "100 records/s (50,200 in all), lag 7" in pace.line(Summary("RUNNING", 50_200, 7), 112.0)
 
 
+def test_commits_are_since_the_last_line() -> None:
+    pace = Pace(0.0)
+    assert pace.line(Summary("RUNNING", commits=12), 1.0, True).endswith("lag 0, none dropped, 12 commits")
+    assert pace.line(Summary("RUNNING", commits=13), 2.0, True).endswith(", 1 commit")
+    assert "commit" not in pace.line(Summary("RUNNING", commits=14), 3.0)
+
+
 def test_what_was_dropped_is_said_by_cause() -> None:
     now = Summary("RUNNING", 9, dropped={"null-key": 1_000, "late": 2})
     assert now.totals == "9 records processed, 1,002 dropped (2 late, 1,000 null-key)"

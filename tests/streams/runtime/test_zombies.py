@@ -13,6 +13,7 @@ from streams.clients.member import Assigned, Lead, Lost, Rebalance
 from streams.clients.writing.writer import BatchWriter
 from streams.errors import FencedInstanceIdException
 from streams.exception_handlers import ErrorHandlerContext, Response
+from streams.metrics.registry import Metrics
 from streams.runtime.worker.lifecycle import WorkerState
 from tests.crash.planted import PLANTED
 from tests.streams.apps import COUNT, TEXT, wait_for
@@ -62,8 +63,8 @@ def events(worker: Any) -> Any:
 
 def processed(worker: Any) -> int:
     """Records its tasks have counted since they began."""
-    metrics = worker._parts.context.metrics.snapshot()
-    return sum(value for metric, value in metrics.items() if metric.name == "process-total")
+    metrics: Metrics = worker._parts.context.metrics
+    return metrics.total("process-total")
 
 
 @pytest.mark.parametrize("cache", [0, 10_000_000], ids=["no cache", "cache"])

@@ -6,14 +6,13 @@ import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from streams import StreamsBuilder
 from streams.clients.api import Isolation, Sent
 from streams.clients.connect import connect
 from streams.clock import ManualClock
 from streams.config.application import StreamsConfig
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.worker.make_worker import Watchers, make_worker
 from streams.runtime.worker.worker import Worker
@@ -100,7 +99,7 @@ class Turned:
             quiet = quiet + 1 if self._state() == before else 0
 
     def _state(self) -> object:
-        processed = [(m, v) for m, v in self.metrics.snapshot().items() if m.name in ("process-total", "poll-total")]
+        processed = self.metrics.total("process-total")
         ends = self.admin.end_offsets([OUT, *self.worker.partitions()], Isolation.READ_UNCOMMITTED)
         offsets = self.admin.describe_group("app").offsets
         return processed, ends, offsets
@@ -130,8 +129,7 @@ class Turned:
 
     def total(self, name: str) -> int:
         """Sum of a metric over all who count it."""
-        found: list[Any] = [value for metric, value in self.metrics.snapshot().items() if metric.name == name]
-        return sum(found)
+        return self.metrics.total(name)
 
     def close(self) -> None:
         self.worker.close()

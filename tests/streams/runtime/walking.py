@@ -12,7 +12,7 @@ from streams.exception_handlers import (
     LogAndFailExceptionHandler,
     LogAndFailProcessingExceptionHandler,
 )
-from streams.metrics import Metrics
+from streams.metrics.registry import Metrics
 from streams.operators.base import StepMaker
 from streams.processor import FailOnInvalidTimestamp
 from streams.record import Headers, RecordBatch, TopicPartition
@@ -103,7 +103,7 @@ class Walked:
         counts = partitions or {}
         config = {**DEFAULTS, **{name.replace("_", "."): value for name, value in settings.items()}}
         self.context = TaskContext(config, self.metrics, "app", log_prefix="test ")
-        self.output = output_of(TaskId(0, 0), self.context, lambda topic: counts.get(topic, 1))
+        self.output = output_of(lambda topic: counts.get(topic, 1))
         self.now = 0
         self.offsets: dict[TopicPartition, int] = {}
         self.out: list[tuple[str, Row]] = []

@@ -1,0 +1,1 @@
+"""What warnings and errors mean, by the codes that they bear."""

@@ -1,0 +1,278 @@
+"""A sensor takes values; statistics say what they come to over the last while, as Kafka's metrics do.
+
+What is recorded lies in samples of `metrics.sample.window.ms`, of which the newest `metrics.num.samples` are kept. All
+statistics of a sensor look at the same samples, so that recording costs the same however many there are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import inf, nan
+from typing import NamedTuple, Protocol
+
+from streams.errors import IllegalArgumentException
+from streams.metrics.names import MetricName
+
+
+class Sampling(NamedTuple):
+    """How samples are kept.
+
+    Args:
+        samples: `metrics.num.samples`.
+        window_ms: `metrics.sample.window.ms`.
+        now_ms: a monotonic clock.
+    """
+
+    samples: int
+    window_ms: float
+    now_ms: Callable[[], float]
+
+
+class Seen(NamedTuple):
+    """What the samples that are kept come to."""
+
+    values: int
+    total: float
+    high: float
+    low: float
+    elapsed_ms: float
+    """What they stand for: at least all windows but one, as in Kafka."""
+
+
+class Samples:
+    """The values of the last while. One thread adds, any may look."""
+
+    __slots__ = ("_count", "_ends", "_high", "_kept", "_low", "_sampling", "_start", "_total", "now_ms")
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+        self.now_ms = sampling.now_ms
+        self._kept: deque[tuple[float, int, float, float, float]] = deque(maxlen=max(1, sampling.samples - 1))
+        self._begin(sampling.now_ms())
+
+    def _begin(self, now: float) -> None:
+        self._start, self._ends = now, now + self._sampling.window_ms
+        self._count, self._total, self._high, self._low = 0, 0.0, -inf, inf
+
+    def add(self, value: float, now: float) -> None:
+        """One value, at that time of the monotonic clock (ms)."""
+        if now >= self._ends:
+            self._kept.append((self._start, self._count, self._total, self._high, self._low))
+            self._begin(now)
+        self._count += 1
+        self._total += value
+        if value > self._high:
+            self._high = value
+        if value < self._low:
+            self._low = value
+
+    @property
+    def used(self) -> bool:
+        """Is there anything?"""
+        return self._count > 0 or bool(self._kept)
+
+    def seen(self, now: float) -> Seen:
+        """What there is of the last while."""
+        sampling = self._sampling
+        since = now - sampling.samples * sampling.window_ms
+        start, values, total, high, low = self._start, self._count, self._total, self._high, self._low
+        if start <= since:
+            return Seen(0, 0.0, -inf, inf, elapsed(now, now, sampling))
+        for began, count, added, highest, lowest in reversed(self._kept):
+            if began > since:
+                start, values, total = began, values + count, total + added
+                high, low = max(high, highest), min(low, lowest)
+        return Seen(values, total, high, low, elapsed(start, now, sampling))
+
+
+def elapsed(since: float, now: float, sampling: Sampling) -> float:
+    """How long (ms) it counts as since then, for a rate: at least all windows but one. Source: Kafka's
+    `Rate.windowSize`."""
+    passed, window = now - since, sampling.window_ms
+    full = int(passed // window) if window else 0
+    return max(passed + max(0, sampling.samples - 1 - full) * window, 1.0)
+
+
+class Statistic(Protocol):
+    """What the values of a sensor come to. Kafka's `MeasurableStat`."""
+
+    def measure(self, sensor: Sensor) -> float: ...
+
+
+class Avg:
+    """The average; NaN where nothing was recorded."""
+
+    def measure(self, sensor: Sensor) -> float:
+        seen = sensor.seen()
+        return seen.total / seen.values if seen.values else nan
+
+
+class Max:
+    """The highest value; NaN where nothing was recorded."""
+
+    def measure(self, sensor: Sensor) -> float:
+        seen = sensor.seen()
+        return seen.high if seen.values else nan
+
+
+class Min:
+    """The lowest value; NaN where nothing was recorded."""
+
+    def measure(self, sensor: Sensor) -> float:
+        seen = sensor.seen()
+        return seen.low if seen.values else nan
+
+
+class WindowedSum:
+    """The sum."""
+
+    def measure(self, sensor: Sensor) -> float:
+        return sensor.seen().total
+
+
+class WindowedCount:
+    """How many values there are."""
+
+    def measure(self, sensor: Sensor) -> float:
+        return float(sensor.seen().values)
+
+
+class Rate:
+    """What another statistic comes to per second.
+
+    Args:
+        of: `WindowedSum()` (what Kafka's has by default) or `WindowedCount()`.
+    """
+
+    def __init__(self, of: WindowedSum | WindowedCount | None = None) -> None:
+        self._counts = isinstance(of, WindowedCount)
+
+    def measure(self, sensor: Sensor) -> float:
+        seen = sensor.seen()
+        return (seen.values if self._counts else seen.total) * 1000.0 / seen.elapsed_ms
+
+
+class CumulativeCount:
+    """How many values there have ever been."""
+
+    def measure(self, sensor: Sensor) -> float:
+        return float(sensor.count)
+
+
+class CumulativeSum:
+    """The sum of all that was ever recorded."""
+
+    def measure(self, sensor: Sensor) -> float:
+        return sensor.total
+
+
+class Value:
+    """The value that was recorded last."""
+
+    def measure(self, sensor: Sensor) -> float:
+        return sensor.last
+
+
+class Sensor:
+    """Takes values. Made by `Metrics.add_sensor`.
+
+    Args:
+        name: what it is called.
+        recorded: its level is recorded; where it is not, `record` does nothing.
+        sampling: how its values are kept.
+        register: takes what is added to it.
+        parents: get each value too.
+    """
+
+    __slots__ = (
+        "_metrics",
+        "_parents",
+        "_register",
+        "_samples",
+        "_sampling",
+        "count",
+        "last",
+        "name",
+        "now_ms",
+        "recorded",
+        "total",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        recorded: bool,
+        sampling: Sampling,
+        register: Callable[[MetricName, str, Callable[[], object]], bool],
+        parents: Sequence[Sensor] = (),
+    ) -> None:
+        self.name = name
+        self.recorded = recorded
+        self.count = 0
+        """How many values there have been."""
+        self.total = 0.0
+        """Their sum."""
+        self.last = nan
+        """The newest of them."""
+        self._sampling = sampling
+        self.now_ms = sampling.now_ms
+        self._samples = Samples(sampling)
+        self._register = register
+        self._parents = tuple(parents)
+        self._metrics: list[MetricName] = []
+
+    def should_record(self) -> bool:
+        """Is its level recorded (`metrics.recording.level`)?"""
+        return self.recorded
+
+    def record(self, value: float = 1.0, time_ms: float | None = None) -> None:
+        """Takes a value.
+
+        Args:
+            value: any number.
+            time_ms: of a monotonic clock; None: now.
+        """
+        if not self.recorded:
+            return
+        self.count += 1
+        self.total += value
+        self.last = value
+        self._samples.add(value, self._sampling.now_ms() if time_ms is None else time_ms)
+        for parent in self._parents:
+            parent.record(value, time_ms)
+
+    def seen(self) -> Seen:
+        """What its values of the last while come to."""
+        return self._samples.seen(self._sampling.now_ms())
+
+    def add(self, name: MetricName, statistic: Statistic, description: str = "") -> bool:
+        """Makes a metric of its values.
+
+        Args:
+            name: what it is called (`Metrics.metric_name`).
+            statistic: `Avg()`, `Max()`, `Min()`, `Rate()`, `WindowedSum()`, `WindowedCount()`, `CumulativeSum()`,
+                `CumulativeCount()` or `Value()`.
+            description: one line.
+        Returns:
+            whether there is one now; False where another sensor has that name.
+        Raises:
+            IllegalArgumentException: that is no statistic.
+        """
+        if not hasattr(statistic, "measure"):
+            raise IllegalArgumentException(f"{statistic!r} is no statistic; give one of streams.metrics, as Avg().")
+        if name in self._metrics:
+            return True
+        added = self._register(name, description, lambda: statistic.measure(self))
+        if added:
+            self._metrics.append(name)
+        return added
+
+    def has_metrics(self) -> bool:
+        """Has something been added to it?"""
+        return bool(self._metrics)
+
+    @property
+    def metric_names(self) -> Sequence[MetricName]:
+        """The names of its metrics."""
+        return tuple(self._metrics)
