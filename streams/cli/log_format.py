@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 
-from streams.cli.failure import Brief
+from streams.cli.failure import Brief, said
 
 FIELDS = ("code", "task", "topic", "partition", "offset")
 """What a line has where whoever wrote it says so; `code`: that of docs/log-messages.md, of warnings and errors."""
@@ -20,7 +20,7 @@ class JsonFormatter(logging.Formatter):
     """See the module.
 
     Args:
-        brief: an exception is told by the user's own lines.
+        brief: an exception is told by what it says and the user's own lines.
     """
 
     application = ""
@@ -49,4 +49,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
     def formatException(self, ei: Raised) -> str:
-        return super().formatException(ei) if self._brief is None else self._brief.formatException(ei)
+        error = ei[1]
+        if self._brief is None or error is None:
+            return super().formatException(ei)
+        return f"{said(error)}\n{self._brief.formatException(ei)}".rstrip()

@@ -87,12 +87,17 @@ def run(
                 f"{servers} lives in one process; it cannot be shared by --workers {workers}. Use local://DIR."
             )
         if worker_of is None:
-            click.echo(first_line(given, servers), err=True)
+            begin = first_line(given, servers)
+            if log_format == "json":
+                log.info("%s", begin)
+            else:
+                click.echo(f"streams-app: {begin}", err=True)
         if workers > 1:
             sys.exit(supervise(sys.argv[1:], workers, given, http))
         if worker_of is not None:
             given = as_one_of_several(given, worker_of)
-        sys.exit(run_here(loaded, given, terminal, http if http_socket is None else socket(fileno=http_socket)))
+        listening = http if http_socket is None else socket(fileno=http_socket)
+        sys.exit(run_here(loaded, given, terminal, listening, log_format))
 
 
 def existing(path: str) -> str:
@@ -119,7 +124,7 @@ def first_line(given: Mapping[str, object], servers: str) -> str:
         where = f"engine at {remote}"
     elif servers.startswith("local://"):
         where = f"data in {data_directory(servers.removeprefix('local://'))}"
-    return f"streams-app: application {given['application.id']}, {where}"
+    return f"application {given['application.id']}, {where}"
 
 
 def start_logging(
@@ -152,7 +157,11 @@ def start_logging(
 
 
 def run_here(
-    loaded: Script, given: Mapping[str, object], terminal: render.Terminal | None, http: str | socket | None
+    loaded: Script,
+    given: Mapping[str, object],
+    terminal: render.Terminal | None,
+    http: str | socket | None,
+    log_format: str,
 ) -> int:
     """Runs the application in this process; gives the exit code."""
     app = KafkaStreams(loaded.build(given), given, http=http)
@@ -168,7 +177,10 @@ def run_here(
             systemd.tell("STOPPING=1")
             app.close(CLOSE_MS)
     if app.failure is not None:
-        click.echo(f"streams-app: {said(app.failure)}", err=True)
+        if log_format == "json":
+            log.error("The application has failed: %s", said(app.failure))
+        else:
+            click.echo(f"streams-app: {said(app.failure)}", err=True)
         return FAILED
     return INTERRUPTED if stopped.signal == signal.SIGINT else STOPPED
 

@@ -40,6 +40,14 @@ MESSAGES: tuple[Message, ...] = (
         ),
     ),
     Message(
+        "application-failed",
+        "The application has ended with an error; the last line of a log in JSON.",
+        "The line says what failed, where, and what to do ([errors.md](errors.md)).",
+        (
+            ("run", "The application has failed: %s"),
+        ),
+    ),
+    Message(
         "worker-not-replaced",
         "The uncaught exception handler wanted another worker in the place of one that failed, and it could not "
         "be made.",

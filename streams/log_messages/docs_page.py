@@ -16,8 +16,8 @@ line:
 
 With `streams-app run --log-format json` each line is an object with `time`, `level`, `logger`, `message`,
 `application`, `thread`, `process`, and, where it is known, `code`, `task`, `topic`, `partition`, `offset` and
-`exception`. In a program of your own the filter `streams.log_messages.codes.Coded` gives the records of a handler their
-`code`.
+`exception`; only what is wrong with the command itself is told in plain text. In a program of your own the filter
+`streams.log_messages.codes.Coded` gives the records of a handler their `code`.
 
 This page is made from the table: `python -m streams.log_messages.docs_page > docs/log-messages.md`.
 """

@@ -57,6 +57,10 @@ Where a process has more than 200 databases, RocksDB's figures are sums over the
 instance directory stands where Kafka has a new id at each start. Values that are texts are not scraped, but for
 `application-id` and `version`, which are labels.
 
+With `--workers N` one scrape of the supervisor has the series of all workers, each under its own `thread_id`.
+`kafka_stream_workers` and `kafka_stream_workers_scraped` say how many there are, and how many of them have answered
+within five seconds: where the two differ, the series of one are missing.
+
 ## What is your own
 
 A processor has Kafka's `StreamsMetrics` as `context.metrics`:

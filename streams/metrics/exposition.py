@@ -10,7 +10,7 @@ each (250 ms). Here a line is a text that is made once, and a value. Its parser 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from streams.metrics.catalogue import DESCRIPTIONS, FIGURES
 from streams.metrics.names import STORE_GROUP, Metric, MetricName
@@ -61,7 +61,7 @@ def openmetrics(metrics: Metrics, renamed: Renamed = str) -> str:
             elif type(value) is float:
                 if value - value == 0:  # neither NaN nor infinite
                     add(line)
-                    add(f"{value:.9g}")
+                    add(f"{value:.9g}" if value < 1e9 else repr(value))
             elif name in _TEXTS:
                 label = f'{name.replace("-", "_")}="{_escaped(str(value))}"'
                 add(f"{line[:-2]}{',' if line[-3] != '{' else ''}{label}}} 1")
@@ -123,8 +123,12 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def merged(texts: Iterable[str]) -> str:
-    """The texts of several processes as one: each family once, its lines together."""
+def merged(texts: Sequence[str], processes: int) -> str:
+    """The texts of several processes as one: each family once, its lines together; and how many have said something.
+
+    Args:
+        processes: how many there are.
+    """
     families: dict[str, tuple[list[str], list[str]]] = {}
     for text in texts:
         name = ""
@@ -138,6 +142,11 @@ def merged(texts: Iterable[str]) -> str:
                     heads.append(line)
             elif line:
                 families.setdefault(name, ([], []))[1].append(line)
+    for name, text, value in (
+        ("kafka_stream_workers", "worker processes of this instance", processes),
+        ("kafka_stream_workers_scraped", "those of them that have answered this scrape", len(texts)),
+    ):
+        families[name] = [f"# TYPE {name} gauge", f"# HELP {name} {text}"], [f"{name} {value}"]
     lines = [line for heads, rows in families.values() for line in (*heads, *rows)]
     return "\n".join((*lines, "# EOF\n"))
 

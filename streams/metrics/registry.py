@@ -65,8 +65,11 @@ class GrowthRate:
 
     def value(self) -> float:
         """Its growth per second over the looks that are kept."""
-        at, total = self._looks[0]
-        return (_number(self._read()) - total) * 1000.0 / elapsed(at, self._sampling.now_ms(), self._sampling)
+        at, before = self._looks[0]
+        total = self._read()
+        if total == before:
+            return 0.0
+        return (_number(total) - before) * 1000.0 / elapsed(at, self._sampling.now_ms(), self._sampling)
 
 
 def _number(value: object) -> float:
@@ -138,10 +141,14 @@ class Metrics:
                 f"The metric {name} has no group of its own; give one (known by name: {', '.join(COUNTED)})."
             )
         key = MetricName(name, group or (known or ("", ""))[0], tags_of(tags))
-        found = self._counters.get(key)
+        return self.counts(key, description or (known or ("", ""))[1])
+
+    def counts(self, name: MetricName, description: str) -> Counter:
+        """The counter of that name, made at the first call."""
+        found = self._counters.get(name)
         if found is None:
-            found = self._counters[key] = Counter()
-            self._put(key, description or (known or ("", ""))[1], found.read)
+            found = self._counters[name] = Counter()
+            self.put(name, description, found.read)
         return found
 
     def gauge(
@@ -156,17 +163,16 @@ class Metrics:
     ) -> None:
         """Registers a value that is asked for when somebody looks; one of that name before it is replaced. A total has
         its rate beside it, where Kafka has one."""
-        self._put(MetricName(name, group, tags_of(tags)), description, read, level)
+        self.put(MetricName(name, group, tags_of(tags)), description, read, level)
 
-    def _put(
-        self, key: MetricName, description: str, read: Read, level: RecordingLevel = RecordingLevel.INFO
-    ) -> None:
+    def put(self, key: MetricName, description: str, read: Read, level: RecordingLevel = RecordingLevel.INFO) -> None:
+        """See `gauge`."""
         self._families.setdefault((key.group, key.name), {})[key] = Metric(key, description, read, level)
         rate = f"{key.name.removesuffix('-total')}-rate"
         if (key.group, rate) in RATES and key.name.endswith("-total"):
             grows = self._growth[key] = GrowthRate(read, self.sampling)
             words = f"How many a second: {description[:1].lower()}{description[1:]}"
-            self._put(MetricName(rate, key.group, key.tags), words, grows.value, level)
+            self.put(MetricName(rate, key.group, key.tags), words, grows.value, level)
 
     def scope(self, **tags: str) -> MetricsScope:
         """Metrics that bear these tags, and go together."""
@@ -339,6 +345,10 @@ class Metrics:
         """Group and name, and the metrics that are called so."""
         return [(key, list(family.values())) for key, family in list(self._families.items()) if family]
 
+    def by_family(self) -> Mapping[tuple[str, str], Mapping[MetricName, Metric]]:
+        """The metrics that there are, by group and name, and by their whole names: a copy."""
+        return {key: family.copy() for key, family in list(self._families.items()) if family}
+
     def snapshot(self) -> dict[MetricName, object]:
         """All metrics and their values at this moment."""
         self.refresh()
@@ -368,16 +378,17 @@ class Readings(Mapping[MetricName, object]):
     """
 
     def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics.metrics()
+        self._families = metrics.by_family()
 
     def __getitem__(self, name: MetricName) -> object:
-        return self._metrics[name].value
+        return self._families[name.group, name.name][name].value
 
     def __iter__(self) -> Iterator[MetricName]:
-        return iter(self._metrics)
+        for family in self._families.values():
+            yield from family
 
     def __len__(self) -> int:
-        return len(self._metrics)
+        return sum(map(len, self._families.values()))
 
 
 class MetricsScope:
@@ -388,11 +399,13 @@ class MetricsScope:
         tags: of all of them.
     """
 
-    __slots__ = ("_made", "_sensors", "metrics", "tags")
+    __slots__ = ("_made", "_sensors", "_tags", "metrics", "tags")
 
     def __init__(self, metrics: Metrics, tags: Mapping[str, str]) -> None:
         self.metrics = metrics
         self.tags = dict(tags)
+        self._tags = tags_of(tags)
+        """As names have them: one object for all."""
         self._made: dict[MetricName, None] = {}
         self._sensors: dict[str, Sensor] = {}
 
@@ -414,18 +427,20 @@ class MetricsScope:
 
     def counter(self, name: str, group: str | None = None, description: str | None = None, /) -> Counter:
         """See `Metrics.counter`."""
-        found = self.metrics.counter(name, group, description, **self.tags)
         full = name if group or name in COUNTED else f"{name}-total"
-        self._made[MetricName(full, group or COUNTED[full][0], tags_of(self.tags))] = None
-        return found
+        known = (group, description or "") if group else COUNTED[full]
+        key = MetricName(full, known[0], self._tags)
+        self._made[key] = None
+        return self.metrics.counts(key, description or known[1])
 
     def gauge(
         self, name: str, group: str, description: str, read: Read, level: RecordingLevel = RecordingLevel.INFO, /
     ) -> None:
         """See `Metrics.gauge`; not registered where its level is not recorded."""
         if level <= self.metrics.level:
-            self.metrics.gauge(name, group, description, read, level, **self.tags)
-            self._made[MetricName(name, group, tags_of(self.tags))] = None
+            key = MetricName(name, group, self._tags)
+            self._made[key] = None
+            self.metrics.put(key, description, read, level)
 
     def sensor(self, name: str, level: RecordingLevel) -> Sensor:
         """See `Metrics.add_sensor`."""

@@ -36,17 +36,18 @@ class Seen(NamedTuple):
     total: float
     high: float
     low: float
-    elapsed_ms: float
-    """What they stand for: at least all windows but one, as in Kafka."""
+    since: float
+    """Since when (monotonic clock, ms)."""
 
 
 class Samples:
     """The values of the last while. One thread adds, any may look."""
 
-    __slots__ = ("_count", "_ends", "_high", "_kept", "_low", "_sampling", "_start", "_total", "now_ms")
+    __slots__ = ("_count", "_ends", "_high", "_kept", "_low", "_sampling", "_span", "_start", "_total", "now_ms")
 
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
+        self._span = sampling.samples * sampling.window_ms
         self.now_ms = sampling.now_ms
         self._kept: deque[tuple[float, int, float, float, float]] = deque(maxlen=max(1, sampling.samples - 1))
         self._begin(sampling.now_ms())
@@ -67,23 +68,18 @@ class Samples:
         if value < self._low:
             self._low = value
 
-    @property
-    def used(self) -> bool:
-        """Is there anything?"""
-        return self._count > 0 or bool(self._kept)
-
     def seen(self, now: float) -> Seen:
         """What there is of the last while."""
-        sampling = self._sampling
-        since = now - sampling.samples * sampling.window_ms
-        start, values, total, high, low = self._start, self._count, self._total, self._high, self._low
+        since = now - self._span
+        start = self._start
         if start <= since:
-            return Seen(0, 0.0, -inf, inf, elapsed(now, now, sampling))
-        for began, count, added, highest, lowest in reversed(self._kept):
+            return Seen(0, 0.0, -inf, inf, now)
+        values, total, high, low = self._count, self._total, self._high, self._low
+        for began, count, added, highest, lowest in list(self._kept):
             if began > since:
-                start, values, total = began, values + count, total + added
+                start, values, total = min(start, began), values + count, total + added
                 high, low = max(high, highest), min(low, lowest)
-        return Seen(values, total, high, low, elapsed(start, now, sampling))
+        return Seen(values, total, high, low, start)
 
 
 def elapsed(since: float, now: float, sampling: Sampling) -> float:
@@ -149,8 +145,10 @@ class Rate:
         self._counts = isinstance(of, WindowedCount)
 
     def measure(self, sensor: Sensor) -> float:
-        seen = sensor.seen()
-        return (seen.values if self._counts else seen.total) * 1000.0 / seen.elapsed_ms
+        now = sensor.now_ms()
+        seen = sensor.seen(now)
+        found = seen.values if self._counts else seen.total
+        return found * 1000.0 / sensor.elapsed(seen.since, now) if found else 0.0
 
 
 class CumulativeCount:
@@ -242,9 +240,13 @@ class Sensor:
         for parent in self._parents:
             parent.record(value, time_ms)
 
-    def seen(self) -> Seen:
-        """What its values of the last while come to."""
-        return self._samples.seen(self._sampling.now_ms())
+    def seen(self, now: float | None = None) -> Seen:
+        """What its values of the last while come to; None: by the clock."""
+        return self._samples.seen(self.now_ms() if now is None else now)
+
+    def elapsed(self, since: float, now: float) -> float:
+        """How long (ms) that counts as, for a rate."""
+        return elapsed(since, now, self._sampling)
 
     def add(self, name: MetricName, statistic: Statistic, description: str = "") -> bool:
         """Makes a metric of its values.

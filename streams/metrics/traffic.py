@@ -13,7 +13,7 @@ LOOKED_AT = 16
 """Records of a batch at most whose bytes are counted."""
 EVERY = 8
 """Of larger batches one in so many is looked at: the others are taken to be alike."""
-AGES_MS = 5.0
+AGES_MS = 5
 """Between two looks at how old records are."""
 _BESIDE = 8 + 8 + 4
 """Bytes that Kafka counts for a record's timestamp, offset and partition."""
@@ -41,14 +41,14 @@ class Traffic:
         ages: takes how old they are (ms).
     """
 
-    __slots__ = ("_ages_at", "_like_it", "_size", "ages", "bytes", "records")
+    __slots__ = ("_aged_at", "_like_it", "_size", "ages", "bytes", "records")
 
     def __init__(self, records: Counter, bytes: Bytes, ages: Samples | None = None) -> None:
         self.records = records
         self.bytes = bytes
         self.ages = ages
-        self._size = self._ages_at = 0.0
-        self._like_it = 0
+        self._size = 0.0
+        self._like_it, self._aged_at = 0, -AGES_MS
 
     def size(self, topic: str, batch: RecordBatch) -> float:
         """Bytes of a record of the batch, on average, about."""
@@ -67,8 +67,8 @@ class Traffic:
         """A batch leaves for a topic, at that wall clock (ms)."""
         self.add(len(batch.keys), self.size(topic, batch))
         ages = self.ages
-        if ages is not None and (at := ages.now_ms()) >= self._ages_at:
-            self._ages_at = at + AGES_MS
+        if ages is not None and not 0 <= now - self._aged_at < AGES_MS:
+            self._aged_at, at = now, ages.now_ms()
             ages.add(now - batch.timestamps[0], at)
             ages.add(now - batch.timestamps[-1], at)
 

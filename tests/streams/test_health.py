@@ -176,11 +176,26 @@ def test_a_service_of_systemd_is_ready_and_logs_json(workers: int, tmp_path: Pat
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
     assert "STOPPING=1" in systemd.look()
-    lines = [json.loads(line) for line in log.read_text().splitlines() if not line.startswith("streams-app:")]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert lines[0]["message"].startswith("application app, data in ")
     running = [line for line in lines if line["message"] == "StreamThread-1 is RUNNING."]
     assert len({line["process"] for line in running}) == workers
     assert {line["application"] for line in running} == {"app"}
     assert all({"time", "level", "logger", "thread", "process"} <= line.keys() for line in running)
+
+
+def test_a_failure_is_told_in_json_to_the_last_line(tmp_path: Path) -> None:
+    script, servers = tmp_path / "job.py", f"local://{tmp_path / 'data'}"
+    script.write_text(SCRIPT)
+    topics(servers, words=1)
+    produce(servers, "words", [("k", "")])
+    command = [sys.executable, "-m", "streams.cli.entry", "run", str(script), "-a", "app", "-b", servers]
+    ended = subprocess.run([*command, "--log-format", "json"], stderr=subprocess.PIPE, timeout=60, check=False)
+    assert ended.returncode == 1
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    (worker,) = [line for line in lines if line.get("code") == "worker-failed"]
+    assert "ZeroDivisionError" in worker["exception"] and f"{script}:5" in worker["exception"]
+    assert lines[-1]["code"] == "application-failed" and "processor=KSTREAM-FOREACH" in lines[-1]["message"]
 
 
 def test_a_line_of_json_has_code_place_and_exception() -> None:

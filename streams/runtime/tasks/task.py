@@ -18,7 +18,7 @@ from streams.clients.api import Fetched, Position
 from streams.errors import ProcessorStateException, StreamsException
 from streams.exception_handlers import DeadLetter
 from streams.metrics.names import RecordingLevel
-from streams.metrics.traffic import Traffic
+from streams.metrics.traffic import AGES_MS, Traffic
 from streams.operators.base import RecordContext
 from streams.operators.calls import refuse_unrun
 from streams.record import TopicPartition
@@ -317,7 +317,7 @@ class StreamTask:
             self._skip(run)
             return 1
         measured, stream_time = self.measured, current.stream_time
-        began = measured.now_ms()
+        began = measured.begins()
         try:
             upto = current.through(run, self._merged if run.merged is not None else self._entries[run.source])
             self._run_end.run()
@@ -328,7 +328,10 @@ class StreamTask:
         self.inbox.taken(run, upto, current.ended(upto))
         count = upto - run.start
         self._processed.value += count
-        measured.ran(run, count, now, began, stream_time)
+        if not 0 <= now - measured.aged_at < AGES_MS:
+            measured.aged(run, now)
+        if began is not None:
+            measured.ran(run, count, began, stream_time)
         context = self._context
         if self._flushed and context.memory.caches.note(self, self.dirty_bytes) > context.cache_bytes:
             self.flush()

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
-from math import nan
+from math import inf, nan
 from typing import Protocol
 
 from streams.metrics.catalogue import CONSUMER, DESCRIPTIONS
 from streams.metrics.names import NODE_GROUP, TASK_GROUP, TOPIC_GROUP, RecordingLevel
 from streams.metrics.registry import Counter, GrowthRate, MetricsScope
-from streams.metrics.sensor import Avg, Max, Samples, Seen, Sensor
+from streams.metrics.sensor import Avg, Max, Samples, Sensor
 from streams.metrics.traffic import AGES_MS, Bytes, Traffic
 from streams.record import TopicPartition
 from streams.runtime.compile.entry import Run
@@ -44,8 +44,6 @@ class TaskMetrics:
     """
 
     __slots__ = (
-        "_ages_at",
-        "_busy_ms",
         "_by_source",
         "_done",
         "_lateness",
@@ -54,6 +52,9 @@ class TaskMetrics:
         "_sinks",
         "_stores",
         "_taken",
+        "_wall",
+        "aged_at",
+        "busy_ms",
         "now_ms",
         "scope",
         "worker",
@@ -65,7 +66,11 @@ class TaskMetrics:
         self._stores = stores
         self.worker: PunctuationWatch | None = None
         """Who wants to know of punctuations too."""
-        self._busy_ms = self._ages_at = 0.0
+        self._wall = scope.metrics.clock.now_ms
+        self.busy_ms = 0.0
+        """How long its worker has been at it."""
+        self.aged_at = -AGES_MS
+        """When ages of records were looked at last (wall clock, ms)."""
         self._taken: dict[str, Samples] = {}
         self._done: dict[str, Samples] = {}
         """Ages of records by their source: when it took them, and when they were through."""
@@ -118,9 +123,9 @@ class TaskMetrics:
     def _ages(self, node: str, samples: Sequence[Samples]) -> None:
         """Registers `record-e2e-latency` of a node."""
         scope = self.scope.within(processor_node_id=node)
-        for suffix in ("avg", "max", "min"):
+        for suffix, made_of in _OF_AGES.items():
             name = f"record-e2e-latency-{suffix}"
-            read = partial(_made_of, suffix, samples, self.now_ms)
+            read = partial(made_of, samples, self.now_ms)
             scope.gauge(name, NODE_GROUP, DESCRIPTIONS[NODE_GROUP, name], read)
 
     # topics
@@ -185,7 +190,7 @@ class TaskMetrics:
         Args:
             all_tasks: what share of the worker's time that is.
         """
-        grows = self.scope.metrics.watch(GrowthRate(lambda: self._busy_ms, self.scope.metrics.sampling))
+        grows = self.scope.metrics.watch(GrowthRate(lambda: self.busy_ms, self.scope.metrics.sampling))
 
         def share() -> float:
             whole = all_tasks() * 1_000
@@ -195,27 +200,34 @@ class TaskMetrics:
 
     # at work
 
-    def ran(self, run: Run, count: int, now: int, began: float, stream_time: int) -> None:
-        """A run is over.
+    def aged(self, run: Run, now: int) -> None:
+        """Looks at how old the first record and the newest one of a run are that is over.
+
+        Args:
+            now: wall clock at its beginning (ms).
+        """
+        self.aged_at, at, took = now, self.now_ms(), self._wall() - now
+        taken, done = self._taken[run.source], self._done[run.source]
+        for age in (now - run.newest, now - run.timestamps[run.start]):
+            taken.add(age, at)
+            done.add(age + took, at)
+
+    def begins(self) -> float | None:
+        """A run begins; gives when (monotonic clock, ms), where the level DEBUG is recorded."""
+        return None if self._process is None else self.now_ms()
+
+    def ran(self, run: Run, count: int, began: float, stream_time: int) -> None:
+        """A run is over that is measured.
 
         Args:
             run: what was processed.
             count: how many records.
-            now: wall clock at its beginning (ms).
-            began: the same of the monotonic clock.
+            began: when.
             stream_time: of the task, before it.
         """
         ended = self.now_ms()
-        took = ended - began
-        self._busy_ms += took
-        if ended >= self._ages_at:
-            self._ages_at = ended + AGES_MS
-            taken, done = self._taken[run.source], self._done[run.source]
-            for age in (now - run.newest, now - run.timestamps[run.start]):
-                taken.add(age, ended)
-                done.add(age + took, ended)
         if self._process is not None and count:
-            self._process.record(took / count, ended)
+            self._process.record((ended - began) / count, ended)
             self._late(run, stream_time, ended)
             self._stores.looked()
 
@@ -237,13 +249,25 @@ class TaskMetrics:
             self._punctuate.record(ended - began, ended)
 
 
-def _made_of(what: str, samples: Sequence[Samples], now_ms: Callable[[], float]) -> float:
-    if not any(one.used for one in samples):
-        return nan
+def _average(samples: Sequence[Samples], now_ms: Callable[[], float]) -> float:
+    now, values, total = now_ms(), 0, 0.0
+    for one in samples:
+        seen = one.seen(now)
+        values += seen.values
+        total += seen.total
+    return total / values if values else nan
+
+
+def _highest(samples: Sequence[Samples], now_ms: Callable[[], float]) -> float:
     now = now_ms()
-    seen: list[Seen] = [each for each in (one.seen(now) for one in samples) if each.values]
-    if not seen:
-        return nan
-    if what == "avg":
-        return sum(each.total for each in seen) / sum(each.values for each in seen)
-    return max(each.high for each in seen) if what == "max" else min(each.low for each in seen)
+    high = max([one.seen(now).high for one in samples], default=-inf)
+    return high if high > -inf else nan
+
+
+def _lowest(samples: Sequence[Samples], now_ms: Callable[[], float]) -> float:
+    now = now_ms()
+    low = min([one.seen(now).low for one in samples], default=inf)
+    return low if low < inf else nan
+
+
+_OF_AGES = {"avg": _average, "max": _highest, "min": _lowest}

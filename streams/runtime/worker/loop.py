@@ -95,7 +95,7 @@ class Loop:
         self._committed_at = self._cleaned_at = self._clock.monotonic_ms()
         self.measured = WorkerMetrics(parts.context.metrics, settings.name, life, self._clock.now_ms())
         self._time = self.measured.shares
-        self._note_at = 0.0
+        self._look_at = 0.0
         self._resting = False
         """Nothing is processed, though there may be input."""
         with ExitStack() as opened:
@@ -237,7 +237,7 @@ class Loop:
             self._given,
             clock,
             timeout_ms,
-            Rebalances(settings.name, context.metrics, self.clients.rebalanced),
+            Rebalances(settings.name, context.metrics, self.clients.rebalanced, self._time),
         )
         most, tell = settings.uncommitted_max_bytes, partial(parts.troubles.tell, "memory")
         self.spill = Spill(name, self.tasks, context.memory.rows, most, tell)
@@ -289,7 +289,7 @@ class Loop:
         """Global stores are read to their ends before anything else goes on."""
         start(self._clock.now_ms())
         while not self._globals.caught_up and not self._life.stopping:
-            self._fetch(LONGEST_WAIT_MS)
+            self._fetch(LONGEST_WAIT_MS, Doing.RESTORING)
         self._globals.commit()
 
     def close(self, clean: bool) -> None:
@@ -372,14 +372,14 @@ class Loop:
 
     def _turn(self) -> None:
         self._mailbox.serve()
-        self._time.enter(Doing.BLOCKED)
         self.rebalances.handle()
         began = self._time.enter(Doing.PROCESSING)
         worked = self._work()
         ended = self._time.enter(Doing.OTHER_WORK)
         if worked:
             self.measured.processed(worked, began, ended)
-        self._look(ended)
+        if ended >= self._look_at:
+            self._look(ended)
         self._sender.look()
         self.committer.handle_refusals()
         now = self._clock.now_ms()
@@ -405,11 +405,10 @@ class Loop:
 
     def _look(self, now: float) -> None:
         """Once a second: where the logs end that tasks read."""
+        self._look_at = now + NOTE_MS
         self.measured.look(now)
-        if now >= self._note_at:
-            self._note_at = now + NOTE_MS
-            for task in self.tasks.running:
-                task.inbox.note_ends(now)
+        for task in self.tasks.running:
+            task.inbox.note_ends(now)
 
     def _rests(self) -> bool:
         """Is nothing processed? That is so where it is paused, or what would come of it could not be committed."""
@@ -449,8 +448,10 @@ class Loop:
             limits = self._alignment.limits()
 
     def _run_all(self, runs: int, limits: Mapping[TaskId, Limit]) -> int:
-        total = 0
+        now_ms, total = self._clock.monotonic_ms, 0
+        began = now_ms()
         for task in self.tasks.running:
+            before = total
             try:
                 for _ in range(runs):
                     count = task.run(self._clock.now_ms(), limit=limits.get(task.id, FREE))
@@ -465,6 +466,10 @@ class Loop:
                     raise
                 self.committer.take_back({task.id: error})
                 break
+            if total != before:
+                ended = now_ms()
+                task.measured.busy_ms += ended - began
+                began = ended
         return total
 
     def _output(self, now: int, idle: bool) -> None:
@@ -474,8 +479,9 @@ class Loop:
                 self._sender.send(task.id, due)
         dead_letters.send(self._sender, self.tasks.all, now, idle)
 
-    def _fetch(self, timeout_ms: int) -> None:
-        began = self._time.enter(Doing.BLOCKED if self._resting else Doing.WAITING if timeout_ms else Doing.POLLING)
+    def _fetch(self, timeout_ms: int, doing: Doing | None = None) -> None:
+        waits = Doing.BLOCKED if self._resting else Doing.WAITING if timeout_ms else Doing.POLLING
+        began = self._time.enter(waits if doing is None else doing)
         try:
             found = self.reader.poll(timeout_ms)
         except (OffsetOutOfRangeException, LogTruncatedException) as error:
@@ -484,7 +490,7 @@ class Loop:
         except UnknownTopicOrPartitionException as error:
             self.rebalances.gone(error)
             return
-        ended = self._time.enter(Doing.OTHER_WORK)
+        ended = self._time.enter(Doing.OTHER_WORK if doing is None else doing)
         records = sum(len(fetched.batch) for fetched in found if fetched.batch is not None)
         self.measured.polled(records, began, ended)
         self.clients.polled(records, began, ended)

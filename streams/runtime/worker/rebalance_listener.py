@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from streams.clients.api import GroupMember
@@ -152,6 +152,11 @@ class RebalanceListener:
         """
         self._membership.owner_polled()
         fresh = self._membership.take()
+        if fresh or self._news:
+            with self.history.blocking():
+                self._handle_all(fresh)
+
+    def _handle_all(self, fresh: Sequence[MembershipEvent]) -> None:
         if fresh:
             self._news = deque(fresh)  # what could not be handled before is of an earlier round
             self._unanswered_since = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from streams.metrics.catalogue import DESCRIPTIONS
 from streams.metrics.names import THREAD_GROUP
 from streams.metrics.registry import Metrics
+from streams.runtime.worker.time_shares import Doing, TimeShares
 
 KEPT = 100
 
@@ -61,17 +63,23 @@ class Rebalances:
         worker: whose.
         metrics: where they are counted.
         told: called with how long one took.
+        shares: where the time goes that the worker waits for its group.
     """
 
-    def __init__(self, worker: str, metrics: Metrics, told: Callable[[float], None]) -> None:
+    def __init__(self, worker: str, metrics: Metrics, told: Callable[[float], None], shares: TimeShares) -> None:
         self._worker = worker
         self._scope = metrics.scope(thread_id=worker)
         self._now = metrics.sampling.now_ms
         self._told = told
+        self._shares = shares
         self._cause, self._detail = "", ""
         self._began: float | None = None
         self._members: frozenset[str] = frozenset()
         self._kept: deque[RebalanceRecord] = deque(maxlen=KEPT)
+
+    def blocking(self) -> AbstractContextManager[None]:
+        """In the block the worker does what its group has asked for, and nothing else."""
+        return self._shares.during(Doing.BLOCKED)
 
     def because(self, cause: str, detail: str = "") -> None:
         """The worker asks for one."""

@@ -89,11 +89,12 @@ def test_several_processes_are_one_scrape() -> None:
         metrics = Metrics()
         metrics.counter("commit-total", thread_id=f"{process}-StreamThread-1").value += 3
         texts.append(openmetrics(metrics))
-    whole = samples(merged(texts))
+    whole = samples(merged(texts, 3))
     assert {(name, dict(labels)["thread_id"]): value for (name, labels), value in whole.items() if "total" in name} == {
         ("kafka_stream_thread_commit_total", "app-0-StreamThread-1"): 3.0,
         ("kafka_stream_thread_commit_total", "app-1-StreamThread-1"): 3.0,
     }
+    assert (whole["kafka_stream_workers", ()], whole["kafka_stream_workers_scraped", ()]) == (3.0, 2.0)
 
 
 def test_the_figures_of_many_databases_are_summed_up() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from streams.errors import (
     TimeoutException,
     UnknownMemberIdException,
 )
+from streams.metrics.sensor import Sampling
 from streams.record import TopicPartition
 from streams.runtime.group.membership import TaskAssignment, write_task_assignment
 from streams.runtime.worker.committer import Committer
@@ -33,6 +34,7 @@ from streams.runtime.worker.purge import Purge
 from streams.runtime.worker.rebalance_listener import MemberIdentity, RebalanceListener
 from streams.runtime.worker.rebalances import Rebalances
 from streams.runtime.worker.sender import Refusal
+from streams.runtime.worker.time_shares import Doing, TimeShares
 from streams.topology.node import TaskId
 from tests.streams.apps import TEXT, table
 from tests.streams.runtime.estate import Engines, Estate
@@ -52,6 +54,8 @@ class Group:
         self.done: list[str] = []
         self.offsets: dict[TopicPartition, Position] = {}
         self.refuses: KafkaException | None = None
+        self.leaving: Callable[[], object] = lambda: None
+        """Called when it leaves."""
 
     def owner_polled(self) -> None: ...
 
@@ -68,6 +72,7 @@ class Group:
 
     def leave(self) -> None:
         self.done.append("leave")
+        self.leaving()
 
     def commit_now(self, offsets: Mapping[TopicPartition, Position], timeout_ms: int) -> None:
         self._answer()
@@ -96,7 +101,8 @@ class Member:
         self.committer = Committer(
             "w", AT_LEAST_ONCE, estate.tasks, estate.sender, purge, group, self.clock, TIMEOUT_MS
         )
-        self.history = Rebalances("w", estate.metrics, self.took.append)
+        self.shares = TimeShares(Sampling(2, 30_000, self.clock.monotonic_ms))
+        self.history = Rebalances("w", estate.metrics, self.took.append, self.shares)
         me = MemberIdentity("w", estate.directory, estate.built, "app", "", 300_000)
         self.rebalances = RebalanceListener(
             group, estate.metadata, estate.tasks, estate.sender, me, self.life, self.committer,
@@ -156,6 +162,18 @@ def test_one_that_lost_its_place_leaves_gives_all_up_uncommitted_and_joins_again
     assert member.estate.count("a") is None  # nobody has committed it, so that it is counted anew
     member.count("b")
     assert member.estate.count("a") == 1
+
+
+def test_the_time_of_a_round_is_that_of_a_worker_that_waits(member: Member) -> None:
+    """What the group asks for is neither work nor idleness; nothing of the time is counted twice or not at all."""
+    before, group = member.shares.spent(), member.group
+    group.leaving = lambda: member.clock.advance(700)
+    member.clock.advance(100)
+    member.told(Lost(UnknownMemberIdException("the session timed out")))
+    member.clock.advance(200)
+    member.told()
+    grown = {Doing(at): now - then for at, (now, then) in enumerate(zip(member.shares.spent(), before, strict=True))}
+    assert {doing: ms for doing, ms in grown.items() if ms} == {Doing.BLOCKED: 700.0, Doing.OTHER_WORK: 300.0}
 
 
 def test_one_that_ends_does_not_join_again_when_it_has_lost_its_place(member: Member) -> None:
