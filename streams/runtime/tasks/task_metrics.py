@@ -44,6 +44,7 @@ class TaskMetrics:
     """
 
     __slots__ = (
+        "_busy_ms",
         "_by_source",
         "_done",
         "_lateness",
@@ -54,7 +55,6 @@ class TaskMetrics:
         "_taken",
         "_wall",
         "aged_at",
-        "busy_ms",
         "now_ms",
         "scope",
         "worker",
@@ -67,8 +67,7 @@ class TaskMetrics:
         self.worker: PunctuationWatch | None = None
         """Who wants to know of punctuations too."""
         self._wall = scope.metrics.clock.now_ms
-        self.busy_ms = 0.0
-        """How long its worker has been at it."""
+        self._busy_ms = 0.0
         self.aged_at = -AGES_MS
         """When ages of records were looked at last (wall clock, ms)."""
         self._taken: dict[str, Samples] = {}
@@ -190,7 +189,7 @@ class TaskMetrics:
         Args:
             all_tasks: what share of the worker's time that is.
         """
-        grows = self.scope.metrics.watch(GrowthRate(lambda: self.busy_ms, self.scope.metrics.sampling))
+        grows = self.scope.metrics.watch(GrowthRate(lambda: self._busy_ms, self.scope.metrics.sampling))
 
         def share() -> float:
             whole = all_tasks() * 1_000
@@ -199,6 +198,12 @@ class TaskMetrics:
         self._gauge(TASK_GROUP, "active-process-ratio", share)
 
     # at work
+
+    def worked(self, began: float) -> float:
+        """Its worker has been at it since then; gives the time (monotonic clock, ms)."""
+        ended = self.now_ms()
+        self._busy_ms += ended - began
+        return ended
 
     def aged(self, run: Run, now: int) -> None:
         """Looks at how old the first record and the newest one of a run are that is over.

@@ -448,8 +448,7 @@ class Loop:
             limits = self._alignment.limits()
 
     def _run_all(self, runs: int, limits: Mapping[TaskId, Limit]) -> int:
-        now_ms, total = self._clock.monotonic_ms, 0
-        began = now_ms()
+        total, began = 0, self._clock.monotonic_ms()
         for task in self.tasks.running:
             before = total
             try:
@@ -467,9 +466,7 @@ class Loop:
                 self.committer.take_back({task.id: error})
                 break
             if total != before:
-                ended = now_ms()
-                task.measured.busy_ms += ended - began
-                began = ended
+                began = task.measured.worked(began)
         return total
 
     def _output(self, now: int, idle: bool) -> None:
