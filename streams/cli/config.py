@@ -86,8 +86,9 @@ def show(said: Mapping[str, list[Said]], read: StreamsConfig, with_defaults: boo
         as_json: for programs.
     """
     idle = set(unread(read))
-    rows = []
-    for name in sorted({*said, *read} if with_defaults else said):
+    rows: list[list[object]] = []
+    names: set[str] = set(said) | (set(read) if with_defaults else set())
+    for name in sorted(names):
         if name.startswith("__") and name not in said:
             continue
         *before, last = said.get(name) or [Said(read[name], DEFAULT if _is_default(read, name) else "another setting")]
@@ -105,8 +106,8 @@ def show(said: Mapping[str, list[Said]], read: StreamsConfig, with_defaults: boo
         )
     columns = ["Setting", "Value", "Source", "Instead of", "Note"]
     if as_json:
-        names = [column.lower().replace(" ", "_") for column in columns]
-        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], ensure_ascii=False))
+        members = [column.lower().replace(" ", "_") for column in columns]
+        click.echo(json.dumps([dict(zip(members, row, strict=True)) for row in rows], ensure_ascii=False))
         return
     used = [at for at in range(len(columns)) if at < 3 or any(row[at] for row in rows)]
     render.table([columns[at] for at in used], [[row[at] for at in used] for row in rows], False)

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from streams.http.admission import may_ask
 from streams.http.client import HttpClient, Reply, Unreachable
 from streams.http.problem import Problem
-from streams.http.site import refused
+from streams.http.site import refused, target_of
 
 WAIT_S = 65.0
 """A worker may take as long as a request may ask for, and a little more."""
@@ -48,17 +48,12 @@ class Relay:
         self._next = (self._next + 1) % len(self._workers)
         for worker in chain(self._workers[self._next :], self._workers[: self._next]):
             try:
-                reply = await self._client.get(worker, self._target(request), self._headers(request), WAIT_S)
+                reply = await self._client.get(worker, target_of(scope), self._headers(request), WAIT_S)
             except Unreachable:
                 continue
             await self._answer(worker, reply)(scope, receive, send)
             return
         await Problem(503, "unreachable", "No worker of this instance answers.", 1.0).response()(scope, receive, send)
-
-    def _target(self, request: Request) -> str:
-        raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
-        query: bytes = request.scope.get("query_string", b"")
-        return (raw.split(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
 
     def _headers(self, request: Request) -> dict[str, str]:
         given = request.headers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -75,19 +75,26 @@ class Site:
             raise refused(self._token)
 
 
+def target_of(scope: Scope) -> str:
+    """Path and query as they were sent."""
+    path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    query: bytes = scope.get("query_string") or b""
+    return (path.split(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
+
+
 def _check_text(scope: Scope) -> None:
     """What is no UTF-8 would be taken for another text, and be absent.
 
     Raises:
         Problem: it is none.
     """
-    path, query = bytes(scope.get("raw_path") or b""), bytes(scope.get("query_string") or b"")
     try:
-        if b"%" in path or b"%" in query:
-            unquote_to_bytes(path + b"?" + query).decode()
-    except UnicodeDecodeError:
+        unquote_to_bytes(target_of(scope).encode("ascii")).decode()
+    except UnicodeError:
         raise Problem(
-            400, "not-utf-8", "Path and query are texts in UTF-8. The bytes of a key are asked for by key_format=hex."
+            400,
+            "not-utf-8",
+            "Path and query are texts in UTF-8, escaped by %. The bytes of a key are asked for by key_format=hex.",
         ) from None
 
 

@@ -15,6 +15,7 @@ from streams.clients.api import Door, Isolation
 from streams.errors import KafkaException, RetryAfterException, SerializationException
 from streams.http.client import HttpClient, Unreachable
 from streams.http.problem import Problem
+from streams.http.site import target_of
 from streams.query.freshness import Freshness, Sample
 from streams.query.instance import GLOBAL, Instance
 from streams.query.position import Position, applied
@@ -78,7 +79,7 @@ class Answers:
         Raises:
             Problem: nobody can tell yet.
         """
-        store = request.path_params["store"]
+        store = in_path(request, "store")
         end = self.now() + options.timeout_ms
         while True:
             late: Problem
@@ -121,7 +122,7 @@ class Answers:
         Raises:
             Problem: nobody can tell yet.
         """
-        store = request.path_params["store"]
+        store = in_path(request, "store")
         count = self.instance.count(store) or 0
         few = asyncio.Semaphore(AT_ONCE)
 
@@ -156,7 +157,7 @@ class Answers:
         """The owner's answer, or why there is none yet."""
         wait_s = max(left_ms, AGAIN_S * 1000) / 1000
         try:
-            reply = await self._client.get(endpoint, _target(request), {}, wait_s)
+            reply = await self._client.get(endpoint, target_of(request.scope), {}, wait_s)
             body = await reply.body()
         except Unreachable as gone:
             return Problem(503, "unreachable", f"The instance that has it: {gone}.", 1.0)
@@ -257,11 +258,10 @@ def any_thread(local: LocalStore) -> bool:
     return any(kind is not None and kind.committed.any_thread for kind in kinds)
 
 
-def _target(request: Request) -> str:
-    """Path and query as they were sent."""
-    raw = request.scope.get("raw_path") or request.url.path.encode()
-    query = request.scope.get("query_string", b"")
-    return (raw.split(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
+def in_path(request: Request, name: str) -> str:
+    """A part of the path."""
+    found: str = request.path_params[name]
+    return found
 
 
 def members_of(text: bytes) -> dict[str, object]:

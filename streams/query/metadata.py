@@ -126,7 +126,9 @@ def key_metadata(
 
 def _chosen(partitioner: KeyPartitioner, key: object, count: int) -> int:
     found = partitioner(None, key, None, count)
-    several = list(found) if isinstance(found, Iterable) and not isinstance(found, str | bytes) else [found]
+    several: list[object] = [found]
+    if isinstance(found, Iterable) and not isinstance(found, str | bytes):
+        several = list(found)
     if len(several) != 1 or not isinstance(several[0], int) or not 0 <= several[0] < count:
         raise IllegalArgumentException(
             "The partitions returned by StreamPartitioner#partitions method when used for fetching KeyQueryMetadata "

@@ -32,7 +32,7 @@ from streams.errors import (
     UnknownStateStoreException,
 )
 from streams.http.problem import Problem
-from streams.query.answers import ABSENT, FORWARDED, Answers, Options, is_absent
+from streams.query.answers import ABSENT, FORWARDED, Answers, Options, in_path, is_absent
 from streams.query.instance import GLOBAL, Instance
 from streams.query.metadata import watched
 from streams.query.paged import PAGING, Paged
@@ -82,8 +82,8 @@ class StoreRoutes:
             Route("/stores", self._stores),
             Route("/stores/{store}", self._store),
             Route("/stores/{store}/range", self._range),
-            Route("/stores/{store}/windows/{key:path}", self._windows),
-            Route("/stores/{store}/sessions/{key:path}", self._sessions),
+            Route("/stores/{store}/windows/{key:path}", self._of_key),
+            Route("/stores/{store}/sessions/{key:path}", self._of_key),
             Route("/stores/{store}/versions/{key:path}", self._versions),
             Route("/stores/{store}/count", self._count),
             Route("/stores/{store}/watch", self._watch),
@@ -128,7 +128,7 @@ class StoreRoutes:
         instance, spec = self._instance, self._spec(request)
         options = self._options(request, spec)
         serde, _ = instance.serdes(spec)
-        key = key_bytes(request.path_params["key"], serde, options.key_format)
+        key = key_bytes(in_path(request, "key"), serde, options.key_format)
 
         async def here(local: LocalStore) -> Response:
             position, staleness = await self._answers.fit(local, options)
@@ -168,16 +168,13 @@ class StoreRoutes:
     async def _range(self, request: Request) -> Response:
         return await self._many(request, None)
 
-    async def _windows(self, request: Request) -> Response:
-        return await self._many(request, request.path_params["key"])
-
-    async def _sessions(self, request: Request) -> Response:
-        return await self._many(request, request.path_params["key"])
+    async def _of_key(self, request: Request) -> Response:
+        return await self._many(request, in_path(request, "key"))
 
     async def _versions(self, request: Request) -> Response:
         if "as_of" in request.query_params:
             return await self._one(request, single(request.query_params))
-        return await self._many(request, request.path_params["key"])
+        return await self._of_key(request)
 
     async def _many(self, request: Request, key: str | None) -> Response:
         """Rows as NDJSON."""
@@ -288,7 +285,7 @@ class StoreRoutes:
 
     def _spec(self, request: Request) -> StoreSpec:
         self._instance.check_running()
-        return self._instance.spec(request.path_params["store"])
+        return self._instance.spec(in_path(request, "store"))
 
     def _options(self, request: Request, spec: StoreSpec) -> Options:
         given = request.query_params

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -97,6 +98,11 @@ def test_what_is_no_text_is_not_taken_for_another_one(endpoint: str) -> None:
     for path in ("/stores/counts/keys/%ff", "/stores/counts/keys/a%ED%A0%80", "/stores/counts/range?prefix=%ff"):
         said = get(endpoint, path)
         assert (said.status, said.json["title"]) == (400, "not utf 8"), said
+    host, port = endpoint.split(":")
+    for raw in ("/stores/counts/keys/é", "/stores/counts/range?prefix=é"):
+        with socket.create_connection((host, int(port)), 10) as connection:
+            connection.sendall(f"GET {raw} HTTP/1.0\r\nHost: {endpoint}\r\n\r\n".encode())
+            assert connection.makefile("rb").readline().split()[1] == b"400", raw
     assert get(endpoint, "/stores/counts/keys/61", key_format="hex").json["key"] == "a"
 
 
