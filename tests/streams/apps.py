@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from streams import KafkaStreams, Serdes, StreamsBuilder
+from streams import KafkaStreams, Materialized, Serdes, SessionWindows, Stores, StreamsBuilder, TimeWindows
 from streams.clients import Admin, Consumer, Producer, ProducerRecord
 from streams.clients.api import Isolation
 from streams.record import TopicPartition
@@ -22,6 +22,18 @@ def wait_for(what: Callable[[], object], patience_s: float | None = None) -> Non
     while not what():
         assert time.monotonic() < deadline, "what was waited for did not come"
         time.sleep(0.005)
+
+
+def every_kind() -> StreamsBuilder:
+    """A store of each kind: counts, windows and sessions of `in`, versions of `rows`."""
+    builder = StreamsBuilder()
+    grouped = builder.stream("in", key_serde=TEXT, value_serde=TEXT).group_by_key(key_serde=TEXT, value_serde=TEXT)
+    grouped.count(store="counts")
+    grouped.windowed_by(TimeWindows.of_size_with_no_grace(1_000)).count(store="windows")
+    grouped.windowed_by(SessionWindows.of_inactivity_gap_with_no_grace(1_000)).count(store="sessions")
+    versions = Stores.persistent_versioned_key_value_store("versions", 10_000)
+    builder.table("rows", Materialized.as_(versions), key_serde=TEXT, value_serde=TEXT)
+    return builder
 
 
 def topics(servers: str, **partitions: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from streams import KafkaStreams, Materialized, Serdes, SessionWindows, Stores, StreamsBuilder, TimeWindows
+from streams import KafkaStreams, Serdes, StreamsBuilder
 from streams.app import State
 from streams.clients import Admin, Consumer, OffsetAndMetadata, Producer, ProducerRecord
 from streams.errors import (
@@ -43,6 +43,7 @@ from streams.record import TopicPartition
 from streams.state.key_value_store import ReadOnlyKeyValueStore, ReadOnlyVersionedKeyValueStore
 from streams.state.window_store import ReadOnlySessionStore, ReadOnlyWindowStore
 from streams.testing import TestRecord, TopologyTestDriver
+from tests.streams.apps import every_kind
 from tests.wrong import VALUES, faults, refusal
 
 Calls = list[tuple[str, Callable[..., object]]]
@@ -305,24 +306,12 @@ def settings(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def tables() -> StreamsBuilder:
-    """A store of each kind."""
-    builder = StreamsBuilder()
-    grouped = builder.stream("in", key_serde=TEXT, value_serde=TEXT).group_by_key(key_serde=TEXT, value_serde=TEXT)
-    grouped.count(store="counts")
-    grouped.windowed_by(TimeWindows.of_size_with_no_grace(1_000)).count(store="windows")
-    grouped.windowed_by(SessionWindows.of_inactivity_gap_with_no_grace(1_000)).count(store="sessions")
-    versions = Stores.persistent_versioned_key_value_store("versions", 10_000)
-    builder.table("rows", Materialized.as_(versions), key_serde=TEXT, value_serde=TEXT)
-    return builder
-
-
 @contextmanager
 def running(settings: dict[str, Any]) -> Iterator[KafkaStreams]:
     with Admin(bootstrap_servers=settings["bootstrap.servers"]) as admin:
         admin.create_topic("in", 2)
         admin.create_topic("rows", 2)
-    with KafkaStreams(tables(), settings) as app:
+    with KafkaStreams(every_kind(), settings) as app:
         assert app.wait_until_running(60_000)
         yield app
 
@@ -330,9 +319,9 @@ def running(settings: dict[str, Any]) -> Iterator[KafkaStreams]:
 def of_application(app: KafkaStreams, settings: dict[str, Any]) -> Calls:
     return [
         ("KafkaStreams(topology)", lambda x: KafkaStreams(x, settings)),
-        ("KafkaStreams(config)", lambda x: KafkaStreams(tables(), x)),
-        ("KafkaStreams(a setting)", lambda x: KafkaStreams(tables(), settings, state_dir=x)),
-        ("KafkaStreams(http)", lambda x: KafkaStreams(tables(), settings, http=x)),
+        ("KafkaStreams(config)", lambda x: KafkaStreams(every_kind(), x)),
+        ("KafkaStreams(a setting)", lambda x: KafkaStreams(every_kind(), settings, state_dir=x)),
+        ("KafkaStreams(http)", lambda x: KafkaStreams(every_kind(), settings, http=x)),
         ("set_state_listener", app.set_state_listener),
         ("set_uncaught_exception_handler", app.set_uncaught_exception_handler),
         ("set_global_state_restore_listener", app.set_global_state_restore_listener),
@@ -342,7 +331,7 @@ def of_application(app: KafkaStreams, settings: dict[str, Any]) -> Calls:
 
 
 def test_an_application(settings: dict[str, Any]) -> None:
-    assert faults(of_application(KafkaStreams(tables(), settings), settings)) == []
+    assert faults(of_application(KafkaStreams(every_kind(), settings), settings)) == []
     with running(settings) as app:
         assert faults(of_application(app, settings)) == []
     last: Calls = [("wait", app.wait), ("wait_until_running", app.wait_until_running), ("close", app.close)]
@@ -480,7 +469,7 @@ def of_stores(asked: Any) -> Calls:
 
 def test_questions_to_an_application(settings: dict[str, Any]) -> None:
     """What is wrong is said whether it runs or not."""
-    app = KafkaStreams(tables(), settings)
+    app = KafkaStreams(every_kind(), settings)
     assert faults(of_questions(app) + of_metadata(app), ASKED) == []
     with running(settings) as app:
         stores = of_stores(app)
@@ -490,7 +479,7 @@ def test_questions_to_an_application(settings: dict[str, Any]) -> None:
 
 
 def test_questions_to_the_test_driver() -> None:
-    with TopologyTestDriver(tables().build()) as driver:
+    with TopologyTestDriver(every_kind().build()) as driver:
         stores = of_stores(driver)
         assert faults(of_questions(driver) + stores, ASKED) == []
     assert faults(of_questions(driver) + stores, ASKED) == []
@@ -512,7 +501,7 @@ def test_a_wrong_question_is_told_whether_it_runs_or_not(settings: dict[str, Any
         with pytest.raises(IllegalArgumentException, match="takes a function, got 5"):
             app.query_metadata_for_key("counts", "k", 5)
 
-    check(KafkaStreams(tables(), settings))
+    check(KafkaStreams(every_kind(), settings))
     with running(settings) as app:
         check(app)
     check(app)

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from streams import Materialized, SessionWindows, Stores, StreamsBuilder, TimeWindows
-from tests.streams.apps import TEXT, produce, topics, wait_for
+from tests.streams.apps import TEXT, every_kind, produce, topics, wait_for
 from tests.streams.query.asking import get, serving
 
 PATHS = (
@@ -53,13 +52,7 @@ KEYS = ("%00", "%1b%5B2J", "%F0%9F%98%80", "..%2F..%2Fetc", "a/b/c", "", "%20", 
 
 @pytest.fixture
 def endpoint(servers: str, settings: dict[str, Any]) -> Iterator[str]:
-    builder = StreamsBuilder()
-    grouped = builder.stream("in", key_serde=TEXT, value_serde=TEXT).group_by_key(key_serde=TEXT, value_serde=TEXT)
-    grouped.count(store="counts")
-    grouped.windowed_by(TimeWindows.of_size_with_no_grace(1_000)).count(store="windows")
-    grouped.windowed_by(SessionWindows.of_inactivity_gap_with_no_grace(1_000)).count(store="sessions")
-    versions = Stores.persistent_versioned_key_value_store("versions", 10_000)
-    builder.table("rows", Materialized.as_(versions), key_serde=TEXT, value_serde=TEXT)
+    builder = every_kind()
     builder.global_table("everywhere", key_serde=TEXT, value_serde=TEXT, store="all")
     topics(servers, **{"in": 2, "rows": 2, "everywhere": 2})
     for topic in ("in", "rows", "everywhere"):
