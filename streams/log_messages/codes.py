@@ -629,6 +629,59 @@ MESSAGES: tuple[Message, ...] = (
         ),
     ),
     Message(
+        "connect-jdbc-mode",
+        "A source of a database may lose rows, as its mode is.",
+        "The message names a mode that loses none ([connect.md](connect.md)).",
+        (
+            ("source", "Connector %s: %s"),
+        ),
+    ),
+    Message(
+        "connect-jdbc-table",
+        "A table that a connector reads is not there, or not any more.",
+        "Nothing, if that was meant; it is read once it is there.",
+        (
+            ("source", "There is no table %s any more; it is not read."),
+            ("source", "There is no table %s for %s to read; it is looked for again."),
+        ),
+    ),
+    Message(
+        "connect-jdbc-read-anew",
+        "What notes the changes of a table was gone: it is read from its beginning, or updates meanwhile were not "
+        "seen.",
+        "Who alters the table, or drops triggers and indexes that are not his?",
+        (
+            ("changes", "%s is read anew: a column was added, or the table was made anew, and its triggers were gone."),
+            ("transaction", "The trigger or the index of %s is gone; updates meanwhile were not seen."),
+        ),
+    ),
+    Message(
+        "connect-jdbc-transaction-open",
+        "Rows are not read yet, since an older transaction of the database is still open.",
+        "End the one that the message names.",
+        (
+            ("transaction", "Rows of %s wait for a transaction that is still open: %s."),
+        ),
+    ),
+    Message(
+        "connect-jdbc-changes-kept",
+        "Changes of a table are kept for a connector that does not read them.",
+        "Run that connector, or delete its row, as the message says.",
+        (
+            ("changes",
+             "%s changes of %s are kept for connector %s, which does not read them. If it is no more: delete from "
+             "%s where connector = '%s';"),
+        ),
+    ),
+    Message(
+        "connect-jdbc-statement",
+        "A statement that prepares a table could not be run. Where another task was quicker, that is no fault.",
+        "The message has the database's words; `streams-app connect validate` prints what has to be run.",
+        (
+            ("tables", "%s could not be run: %s"),
+        ),
+    ),
+    Message(
         "broker-disk",
         "A file of the bundled broker cannot be read or written.",
         "Look at the disk.",
