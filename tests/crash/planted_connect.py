@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from streams.cli.main import main
@@ -16,6 +17,7 @@ from streams.record import TopicPartition
 
 SHORT = 5
 """So many offsets."""
+DAWDLE_S = 0.3
 Ends = Iterable[tuple[TopicPartition, int]]
 
 
@@ -45,7 +47,15 @@ def late_position() -> None:
 
 
 def no_fence() -> None:
-    """A sink of a database moves its offset whoever else has done so: one that was frozen doubles rows."""
+    """A sink of a database moves its offset whoever else has done so: one that was frozen doubles rows. It dawdles, so
+    that it is frozen with records in its hands."""
+    honest = JdbcSinkTask._write
+
+    def write(
+        self: JdbcSinkTask, session: Session, records: Sequence[SinkRecord], moves: Sequence[tuple[TopicPartition, int]]
+    ) -> None:
+        time.sleep(DAWDLE_S)
+        honest(self, session, records, moves)
 
     def advance(self: Fence, session: Session, claims: Mapping[TopicPartition, Claim], ends: Ends) -> None:
         for partition, end in ends:
@@ -53,6 +63,7 @@ def no_fence() -> None:
             session.execute(set_, [end, *self._where(partition)])
 
     setattr(Fence, "advance", advance)  # noqa: B010
+    setattr(JdbcSinkTask, "_write", write)  # noqa: B010
 
 
 def offset_apart() -> None:
