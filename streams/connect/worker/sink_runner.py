@@ -22,7 +22,7 @@ from streams.connect.worker.dead_letters import DeadLetters
 from streams.connect.worker.runner import TaskParts, wait_ms
 from streams.connect.worker.status import State
 from streams.connect.worker.tolerance import Stage, Tolerance
-from streams.errors import KafkaException, RebalanceInProgressException
+from streams.errors import CommitFailedException, KafkaException, RebalanceInProgressException
 from streams.record import TopicPartition
 from streams.world import World
 
@@ -223,6 +223,9 @@ class SinkRunner:
             self._wait(error)
         except RebalanceInProgressException:
             return 0.0  # the next poll takes part in it, and a later commit succeeds
+        except CommitFailedException as error:
+            log.warning("Task %s has lost its partitions, and joins its group again: %s", self._parts.name, error)
+            return 0.0  # the next poll does
         else:
             if self._attempts:
                 log.info("Task %s works again, after %s attempts.", self._parts.name, self._attempts)
