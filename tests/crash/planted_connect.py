@@ -17,7 +17,7 @@ from streams.record import TopicPartition
 
 SHORT = 5
 """So many offsets."""
-DAWDLE_S = 0.3
+DAWDLE_S = 1.5
 Ends = Iterable[tuple[TopicPartition, int]]
 
 
