@@ -13,7 +13,6 @@ from streams.query.instance import ANSWER_MS, GLOBAL, Instance, Place
 from streams.query.position import Position, applied
 from streams.query.reading import Pages, answered, page, read
 from streams.query.requests import (
-    IsolationLevel,
     KeyQuery,
     MultiVersionedKeyQuery,
     Order,
@@ -26,6 +25,7 @@ from streams.query.requests import (
     VersionedKeyQuery,
     WindowKeyQuery,
     WindowRangeQuery,
+    is_committed,
     present,
 )
 from streams.query.results import FailureReason, QueryResult, StateQueryResult
@@ -58,8 +58,7 @@ def query(instance: Instance, request: StateQueryRequest, timeout_ms: float = AN
         )
     instance.spec(request.store_name)
     instance.check_running()
-    level = request.isolation_level
-    committed = instance.committed if level is None else level is IsolationLevel.READ_COMMITTED
+    committed = is_committed(request.isolation_level, instance.committed)
     name = request.store_name
     if instance.is_global(name):
         return StateQueryResult(

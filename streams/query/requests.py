@@ -46,6 +46,22 @@ def _check_order(given: object) -> None:
         raise IllegalArgumentException(f"Invalid order: {shown(given)}. Give one of {', '.join(map(str, Order))}.")
 
 
+def check_isolation(given: object) -> None:
+    """
+    Raises:
+        IllegalArgumentException: it is no level, nor None.
+    """
+    if given is not None and not isinstance(given, IsolationLevel):
+        raise IllegalArgumentException(
+            f"Invalid isolation level: {shown(given)}. Give one of {', '.join(map(str, IsolationLevel))}."
+        )
+
+
+def is_committed(level: IsolationLevel | None, by_default: bool) -> bool:
+    """Is only shown what is committed?"""
+    return by_default if level is None else level is IsolationLevel.READ_COMMITTED
+
+
 def _check_ms(given: object, what: str) -> None:
     check_whole(given, what, -LARGEST - 1)
 
@@ -312,11 +328,7 @@ class StateQueryRequest:
                 f"Invalid position bound: {shown(self.position_bound)}. Give PositionBound.at(position)."
             )
         check_flag(self.requires_active, "requires_active")
-        if self.isolation_level is not None and not isinstance(self.isolation_level, IsolationLevel):
-            raise IllegalArgumentException(
-                f"Invalid isolation level: {shown(self.isolation_level)}. "
-                f"Give one of {', '.join(map(str, IsolationLevel))}."
-            )
+        check_isolation(self.isolation_level)
         check_flag(self.execution_info_enabled, "execution_info_enabled")
 
     @classmethod

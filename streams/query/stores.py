@@ -14,7 +14,7 @@ from streams.errors import (
 from streams.operators.base import StoreAccess
 from streams.query import composite
 from streams.query.instance import ANSWER_MS, Instance
-from streams.query.requests import store_name
+from streams.query.requests import IsolationLevel, check_isolation, is_committed, present, store_name
 from streams.state.iterators import Lease
 from streams.state.key_value_store import (
     ReadOnlyKeyValueStore,
@@ -78,12 +78,14 @@ class StoreQueryParameters:
         partition: the only one that is wanted; None: all that are here.
         stale_stores_enabled: also of standby tasks, which there are not yet, and of stores that are being restored:
             `store` refuses it.
+        isolation_level: what is shown; None: what `default.interactive.query.isolation.level` says.
     """
 
     store_name: str
     queryable_store_type: type[StateStore] | None = None
     partition: int | None = None
     stale_stores_enabled: bool = False
+    isolation_level: IsolationLevel | None = None
 
     def __post_init__(self) -> None:
         store_name(self.store_name)
@@ -92,6 +94,7 @@ class StoreQueryParameters:
         if self.partition is not None:
             check_whole(self.partition, "partition", 0, LARGEST_PARTITION)
         check_flag(self.stale_stores_enabled, "stale_stores_enabled")
+        check_isolation(self.isolation_level)
 
     @classmethod
     def of(cls, name: StoreQueryParameters | str, kind: type[StateStore] | None) -> StoreQueryParameters:
@@ -118,6 +121,10 @@ class StoreQueryParameters:
     def enable_stale_stores(self) -> Self:
         """See `stale_stores_enabled`."""
         return replace(self, stale_stores_enabled=True)
+
+    def with_isolation_level(self, level: IsolationLevel) -> Self:
+        """As `StateQueryRequest.with_isolation_level`. Java has none."""
+        return replace(self, isolation_level=present(level, "isolationLevel"))
 
 
 class View(NamedTuple):
@@ -233,7 +240,7 @@ def store_of(
             f"Cannot get state store {spec.name} because the queryable store type [{wanted.__name__}] does not accept "
             f"the actual store type [{natural(spec).__name__}]. Ask for that."
         )
-    view = View(parameters.partition, committed, timeout_ms)
+    view = View(parameters.partition, is_committed(parameters.isolation_level, committed), timeout_ms)
     key, value = instance.serdes(spec)
     access: StoreAccess[object] = StoreAccess(spec.name, None, key, value, False, spec.kind.value)
     return kind.make(instance, spec, view, access, Caller(Lease(), lambda: -1, read_only="A query does not write."))

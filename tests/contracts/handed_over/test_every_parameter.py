@@ -423,6 +423,7 @@ def of_questions(asked: Any) -> Calls:
         ("StoreQueryParameters(queryable_store_type)", lambda x: asked.store(StoreQueryParameters("counts", x))),
         ("StoreQueryParameters(partition)", lambda x: asked.store(StoreQueryParameters("counts", None, x))),
         ("StoreQueryParameters(stale_stores)", lambda x: asked.store(StoreQueryParameters("counts", None, None, x))),
+        ("with_isolation_level", lambda x: asked.store(StoreQueryParameters("counts").with_isolation_level(x))),
         ("from_name_and_type(name)", lambda x: asked.store(StoreQueryParameters.from_name_and_type(x, None))),
         ("with_partition", lambda x: asked.store(StoreQueryParameters("counts").with_partition(x))),
         ("HostInfo.build_from_endpoint", HostInfo.build_from_endpoint),

@@ -21,6 +21,7 @@ from streams.errors import (
     StreamsStoppedException,
     UnknownStateStoreException,
 )
+from streams.query.requests import IsolationLevel
 from streams.query.stores import QueryableStoreTypes, StoreQueryParameters
 from streams.record import ValueAndTimestamp, Window, Windowed
 from streams.state.key_value_store import (
@@ -148,6 +149,10 @@ def test_what_is_not_committed_is_shown_only_on_request(servers: str, settings: 
     with running(tables(), servers, **held) as app:
         wait_for(lambda: app.summary().records == 1)
         assert app.store("counts", ReadOnlyKeyValueStore[str, int]).get("alice") is None
+        parameters = StoreQueryParameters("counts").with_isolation_level(IsolationLevel.READ_UNCOMMITTED)
+        latest = app.store(parameters)
+        assert isinstance(latest, ReadOnlyTimestampedKeyValueStore)
+        assert (found := latest.get("alice")) is not None and found.value == 1
     uncommitted = {**held, "default_interactive_query_isolation_level": "read_uncommitted"}
     produce(servers, "in", [("alice", "b")])
     with running(tables(), servers, **uncommitted) as app:
