@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.clocks import peak_mb, sample
+from benchmarks.engine import FOR_EVER
 from streams.clients.api import Isolation, TransactionalWriter
 from streams.clients.connect import connect
 from streams.clients.settings import producer_settings
@@ -176,7 +177,7 @@ class _Transactions:
         self._door = connect(order["address"], "by-hand")
         self._out = TopicPartition(order["topic"], 0)
         self._positions = TopicPartition(name, 0)
-        self._door.admin().create_topic(name, 1)
+        self._door.admin().create_topic(name, 1, FOR_EVER)
         self._writer: TransactionalWriter = self._door.transactional_writer(settings.transaction, settings.writer)
         self._writer.init(ANSWER_MS)
 

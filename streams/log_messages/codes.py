@@ -581,6 +581,15 @@ MESSAGES: tuple[Message, ...] = (
         ),
     ),
     Message(
+        "connect-task-put-out",
+        "The task of a sink was put out of its group, as it was silent for too long. It joins again, and goes on from "
+        "what is committed.",
+        "Where it comes again: `consumer.override.max.poll.interval.ms`, or fewer records a batch.",
+        (
+            ("sink_runner", "Task %s has lost its partitions, and joins its group again: %s"),
+        ),
+    ),
+    Message(
         "connect-task-elsewhere",
         "Another worker runs the same task.",
         "End the other one, or give this worker another `group.id`.",

@@ -75,6 +75,7 @@ def offset_apart() -> None:
         changes = self._writer.changes(session, records, self._context.report)
         with session.transaction():
             self._writer.apply(session, changes)
+        time.sleep(DAWDLE_S)  # so that a stop comes in between
         with session.transaction():
             self._fence.advance(session, self._claims, moves)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import random
 import re
 import urllib.error
 import urllib.parse
@@ -151,7 +150,7 @@ class TokenProvider:
             now = SYSTEM.now_ms() / 1_000
             if self._token is None or now >= self._renew_at:
                 self._token = self._new(now)
-                self._renew_at = self._refresh.at(now, self._token.until, random.random())
+                self._renew_at = self._refresh.at(now, self._token.until, SYSTEM.choice(1_000) / 1_000)
             return self._token
 
     def _new(self, now: float) -> Token:
