@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from benchmarks.data import DATASETS
 from benchmarks.engine import Engine
@@ -17,6 +18,7 @@ from streams.metrics.exposition import openmetrics
 from streams.metrics.registry import Metrics
 from streams.record import RecordBatch, TopicPartition
 from streams.runtime.state.context import TaskContext
+from streams.runtime.state.freshness import Freshness
 from streams.runtime.state.task_state import TaskState
 from streams.runtime.tasks.task import StreamTask, output_of
 from streams.topology.node import TaskId
@@ -47,18 +49,25 @@ def scrape(engine: Engine, count: int) -> Iterator[float]:
     built = builder.build(config).built(config)
     metrics = Metrics()
     context = TaskContext(config, metrics, "bench", built.internal_topics, thread="bench-StreamThread-1")
-    tasks = []
+    tasks, freshness = [], Freshness(built.subtopologies)
     for partition in range(TASKS):
         state = TaskState(TaskId(0, partition), built.subtopologies[0], context, Database())
         task = StreamTask(state, [TopicPartition(TOPIC, partition)], output_of(lambda topic: 1))
         task.start(0)
         _work(task, partition)
+        freshness.add(task.id, task.unseen_ms)
+        task.measured.freshness(state.topology, partial(_fresh, freshness, task))
+        task.measured.busy(lambda: 0.5)
         tasks.append(task)
     openmetrics(metrics)  # the texts of lines are made once
     while True:
         start = time.process_time_ns()
         openmetrics(metrics)
         yield (time.process_time_ns() - start) / TASKS
+
+
+def _fresh(freshness: Freshness, task: StreamTask) -> float:
+    return freshness.seconds(task.id, SYSTEM.monotonic_ms())
 
 
 def _work(task: StreamTask, partition: int) -> None:

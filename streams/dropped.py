@@ -152,8 +152,12 @@ class Dropped:
 
     def total(self, task: str | None = None) -> int:
         """Records that Java counts as dropped, of one task or of all."""
-        found = list(self._drops.values()) if task is None else list(self._by_task.get(task, ()))
-        return sum(drop.value for drop in found if drop.counted)
+        found = list(self._drops.values()) if task is None else self._by_task.get(task, ())
+        count = 0
+        for drop in found:
+            if drop.value and drop.counted:
+                count += drop.value
+        return count
 
     def by_cause(self) -> dict[str, int]:
         """How many for each cause; causes without any are left out."""

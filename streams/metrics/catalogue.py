@@ -234,12 +234,15 @@ DESCRIPTIONS: Mapping[tuple[str, str], str] = MappingProxyType(
 )
 """What each metric measures, by group and name."""
 
-RATES = frozenset(
-    (group, name)
-    for group, name, family in names((*KAFKA, *CLIENTS))
-    if name.endswith("-rate") and not family.missing and "total" in family.suffixes
+RATES: Mapping[tuple[str, str], RecordingLevel] = MappingProxyType(
+    {
+        (group, name): family.level
+        for group, name, family in names((*KAFKA, *CLIENTS))
+        if name.endswith("-rate") and not family.missing and "total" in family.suffixes
+    }
 )
-"""The rates that are worked out from the total beside them."""
+"""The rates that are worked out from the total beside them, and Kafka's level of each: a scrape of many tasks pays for
+them."""
 
 COUNTED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

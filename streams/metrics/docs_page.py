@@ -25,8 +25,8 @@ This page is made from the tables: `python -m streams.metrics.docs_page > docs/m
 ## Levels
 
 `metrics.recording.level` is `INFO`, `DEBUG` or `TRACE`. What is recorded at a level is so at the later ones. As the
-levels below are Kafka's, a metric may be there earlier here: what costs nothing is always recorded. What a level
-does not record is not listed (Kafka lists it, without a value).
+levels below are Kafka's, a metric may be there earlier here: what costs nothing is always recorded, such as totals
+without their rates. What a level does not record is not listed (Kafka lists it, without a value).
 
 All is measured per run of a task, per batch or per turn of a worker, and never per record, but for the calls of
 stores at `DEBUG`. Averages, maxima and rates look at the last `metrics.num.samples` (2) windows of

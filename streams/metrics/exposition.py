@@ -10,7 +10,9 @@ each (250 ms). Here a line is a text that is made once, and a value. Its parser 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from sys import intern
 
 from streams.metrics.catalogue import DESCRIPTIONS, FIGURES
 from streams.metrics.names import STORE_GROUP, Metric, MetricName
@@ -75,15 +77,15 @@ def openmetrics(metrics: Metrics, renamed: Renamed = str) -> str:
 
 def _summed(members: Sequence[Metric], renamed: Renamed) -> list[str]:
     """The sums of a metric over the tasks of each worker."""
-    sums: dict[str, int] = {}
+    sums: defaultdict[str, int] = defaultdict(int)
     for metric in members:
         line = metric.line_of_all
         if line is None:
             tags = tuple(tag for tag in metric.name.tags if tag[0] != "task-id")
-            line = metric.line_of_all = _begin(metric.name._replace(tags=tags), renamed)
+            line = metric.line_of_all = intern(_begin(metric.name._replace(tags=tags), renamed))
         value = metric.read()
         if type(value) is int:
-            sums[line] = sums.get(line, 0) + value
+            sums[line] += value
     return [piece for line, value in sums.items() for piece in (line, str(value))]
 
 

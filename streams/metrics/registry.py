@@ -29,6 +29,7 @@ from streams.metrics.sensor import (
 from streams.world import SYSTEM, lock
 
 Read = Callable[[], object]
+NEVER = max(RecordingLevel) + 1
 
 
 class Counter:
@@ -162,14 +163,16 @@ class Metrics:
         **tags: str,
     ) -> None:
         """Registers a value that is asked for when somebody looks; one of that name before it is replaced. A total has
-        its rate beside it, where Kafka has one."""
+        its rate beside it, where Kafka has one at the level that is recorded."""
         self.put(MetricName(name, group, tags_of(tags)), description, read, level)
 
     def put(self, key: MetricName, description: str, read: Read, level: RecordingLevel = RecordingLevel.INFO) -> None:
         """See `gauge`."""
         self._families.setdefault((key.group, key.name), {})[key] = Metric(key, description, read, level)
+        if not key.name.endswith("-total"):
+            return
         rate = f"{key.name.removesuffix('-total')}-rate"
-        if (key.group, rate) in RATES and key.name.endswith("-total"):
+        if RATES.get((key.group, rate), NEVER) <= self.level:
             grows = self._growth[key] = GrowthRate(read, self.sampling)
             words = f"How many a second: {description[:1].lower()}{description[1:]}"
             self.put(MetricName(rate, key.group, key.tags), words, grows.value, level)

@@ -82,12 +82,72 @@ class Samples:
         return Seen(values, total, high, low, start)
 
 
+    # the same by one figure, for a scrape that asks thousands
+
+    def average(self) -> float:
+        """The average; NaN where there is nothing."""
+        seen = self.seen(self.now_ms())
+        return seen.total / seen.values if seen.values else nan
+
+    def highest(self) -> float:
+        """The highest value; NaN where there is nothing."""
+        since = self.now_ms() - self._span
+        if self._start <= since:
+            return nan
+        high = self._high
+        for began, _, _, highest, _ in list(self._kept):
+            if began > since and highest > high:
+                high = highest
+        return high if high > -inf else nan
+
+    def lowest(self) -> float:
+        """The lowest value; NaN where there is nothing."""
+        since = self.now_ms() - self._span
+        if self._start <= since:
+            return nan
+        low = self._low
+        for began, _, _, _, lowest in list(self._kept):
+            if began > since and lowest < low:
+                low = lowest
+        return low if low < inf else nan
+
+
+class Together:
+    """Several samples as if they were one.
+
+    Args:
+        samples: these.
+    """
+
+    def __init__(self, samples: Sequence[Samples]) -> None:
+        self._samples = tuple(samples)
+
+    def average(self) -> float:
+        """The average; NaN where there is nothing."""
+        seen = [one.seen(one.now_ms()) for one in self._samples]
+        values = sum(each.values for each in seen)
+        return sum(each.total for each in seen) / values if values else nan
+
+    def highest(self) -> float:
+        """The highest value; NaN where there is nothing."""
+        found = [high for one in self._samples if (high := one.highest()) == high]
+        return max(found, default=nan)
+
+    def lowest(self) -> float:
+        """The lowest value; NaN where there is nothing."""
+        found = [low for one in self._samples if (low := one.lowest()) == low]
+        return min(found, default=nan)
+
+
 def elapsed(since: float, now: float, sampling: Sampling) -> float:
     """How long (ms) it counts as since then, for a rate: at least all windows but one. Source: Kafka's
     `Rate.windowSize`."""
-    passed, window = now - since, sampling.window_ms
-    full = int(passed // window) if window else 0
-    return max(passed + max(0, sampling.samples - 1 - full) * window, 1.0)
+    samples, window, _ = sampling
+    passed = now - since
+    missing = samples - 1 - (int(passed // window) if window else 0)
+    if missing > 0:
+        passed += missing * window
+    return passed if passed > 1.0 else 1.0
 
 
 class Statistic(Protocol):

@@ -310,7 +310,7 @@ class Outbox:
     @property
     def waiting_since(self) -> int | None:
         """When the record that waits longest was seen first (wall clock, ms); None: none does. Any thread may ask."""
-        return min((c.first_at for c in list(self._columns.values()) if c.first_at is not None), default=None)
+        return min([c.first_at for c in list(self._columns.values()) if c.first_at is not None], default=None)
 
     def _partition(self, where: TopicPartition) -> TopicPartition:
         """The partition, the next one in turn for records without a key."""

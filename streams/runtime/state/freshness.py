@@ -44,9 +44,12 @@ class Freshness:
 
     def seconds(self, task: TaskId, now: float) -> float:
         """For the sinks of a task."""
-        own = self._tasks.get(task.subtopology, {}).get(task)
-        mine = 0.0 if own is None else own(now)
-        return (mine + self._upstream(task.subtopology, now, frozenset((task.subtopology,)))) / 1_000
+        sub = task.subtopology
+        own = self._tasks[sub].get(task) if sub in self._tasks else None
+        age = 0.0 if own is None else own(now)
+        if self._before.get(sub):
+            age += self._upstream(sub, now, frozenset((sub,)))
+        return age / 1_000
 
     def _upstream(self, subtopology: int, now: float, seen: frozenset[int]) -> float:
         others = (other for other in self._before.get(subtopology, ()) if other not in seen)

@@ -192,7 +192,8 @@ class _Queue:
     def glimpse(self) -> tuple[int | None, int | None]:
         """Position and timestamp of the next record, for other threads."""
         try:
-            return self.position(), self.batches[0].timestamps[self.at]
+            waiting, at = self.batches[0], self.at
+            return waiting.batch.offsets[at], waiting.timestamps[at]
         except IndexError:  # there is none, or it was taken just now
             return self.fetched_to, None
 
@@ -288,8 +289,10 @@ class Inbox:
     def lag_of(self, partition: TopicPartition) -> int:
         """Records beyond what is processed in one partition, as far as was told. Any thread may ask."""
         queue = self._queues.get(partition)
-        position = None if queue is None else queue.glimpse()[0]
-        return 0 if queue is None or position is None else max(0, queue.end - position)
+        if queue is None:
+            return 0
+        position, _ = queue.glimpse()
+        return 0 if position is None or position > queue.end else queue.end - position
 
     def lag_seconds(self, partition: TopicPartition, now: float, wall: int) -> float:
         """Since when there has been something in a partition that is not processed; NaN: nobody knows. Any thread may
@@ -304,6 +307,16 @@ class Inbox:
             return nan
         position, head = queue.glimpse()
         return queue.ends.seconds(position, now, 0 if head is None else wall - head)
+
+    def oldest_ms(self, now: float, wall: int) -> float:
+        """The highest lag of all partitions of which it is known (ms). Any thread may ask."""
+        oldest = 0.0
+        for queue in list(self._queues.values()):
+            position, head = queue.glimpse()
+            behind = queue.ends.seconds(position, now, 0 if head is None else wall - head)
+            if behind > oldest:  # never, where nobody knows
+                oldest = behind
+        return oldest * 1_000
 
     def favour(self, partition: TopicPartition) -> None:
         """At equal timestamps this partition comes first from now on, whatever its source's place."""

@@ -6,13 +6,16 @@ of a task did so between two of these moments. Beyond what is noted the time of 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from math import nan
+from operator import itemgetter
 
 NOTE_MS = 1_000
 """Between two looks at the ends of the logs."""
 KEPT = 900
 """Moments that are kept of a log that grows: a quarter of an hour."""
+_END = itemgetter(2)
 
 
 class Ends:
@@ -36,16 +39,18 @@ class Ends:
 
     def passed(self, position: int) -> tuple[float, bool] | None:
         """When the log went beyond a position; False: it had done so when it was seen first. None: it has not."""
-        before: tuple[float, float, int] | None = None
-        for moment in list(self._moments):
-            first, _, end = moment
-            if end > position:
-                if before is None:
-                    return first, False
-                _, left, low = before
-                return left + (first - left) * (position - low) / (end - low), True
-            before = moment
-        return None
+        first, _, end = self._moments[0]
+        if end > position:
+            return first, False
+        moments = list(self._moments)  # logs only grow
+        at = bisect_right(moments, position, key=_END)
+        if at == len(moments):
+            return None
+        first, _, end = moments[at]
+        if not at:  # the thread that notes has let one go just now
+            return first, False
+        _, left, low = moments[at - 1]
+        return left + (first - left) * (position - low) / (end - low), True
 
     def seconds(self, position: int | None, now: float, age_ms: float) -> float:
         """How long there has been something beyond a position; NaN: nobody knows.
@@ -55,8 +60,11 @@ class Ends:
             now: monotonic clock (ms).
             age_ms: how old the record there is by its own time, 0 where that is not known.
         """
-        if position is None or not self._moments:
+        moments = self._moments
+        if position is None or not moments:
             return nan
+        if moments[-1][2] <= position:
+            return 0.0
         when = self.passed(position)
         if when is None:
             return 0.0

@@ -186,6 +186,8 @@ class StreamTask:
         return self.dirty_bytes
 
     def _to_restore(self) -> int:
+        if not self.restores:
+            return 0
         return sum(max(0, total - done) for done, total in (each.progress for each in self.restores))
 
     def _show(self, partition: TopicPartition) -> None:
@@ -203,12 +205,11 @@ class StreamTask:
             now: monotonic clock (ms).
         """
         wall, current = self._wall(), self._current
-        behind = [self.inbox.lag_seconds(partition, now, wall) * 1_000 for partition in self.inbox.partitions]
         since = self.outbox.waiting_since
         if self._transactional and self.commit_needed:
             since = self._committed_at
         silent = 0 if current.polled_at is None else wall - current.polled_at
-        return max(0.0, silent, 0 if since is None else wall - since, *(each for each in behind if each == each))
+        return max(silent, 0 if since is None else wall - since, self.inbox.oldest_ms(now, wall))
 
     def _recall(self, positions: Mapping[TopicPartition, Position]) -> None:
         """Takes stream time and the processor metadata from committed positions."""

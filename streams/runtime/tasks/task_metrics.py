@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
-from math import inf, nan
+from math import nan
 from typing import Protocol
 
 from streams.metrics.catalogue import CONSUMER, DESCRIPTIONS
 from streams.metrics.names import NODE_GROUP, TASK_GROUP, TOPIC_GROUP, RecordingLevel
 from streams.metrics.registry import Counter, GrowthRate, MetricsScope
-from streams.metrics.sensor import Avg, Max, Samples, Sensor
+from streams.metrics.sensor import Avg, Max, Samples, Sensor, Together
 from streams.metrics.traffic import AGES_MS, Bytes, Traffic
 from streams.record import TopicPartition
 from streams.runtime.compile.entry import Run
@@ -122,9 +122,9 @@ class TaskMetrics:
     def _ages(self, node: str, samples: Sequence[Samples]) -> None:
         """Registers `record-e2e-latency` of a node."""
         scope = self.scope.within(processor_node_id=node)
-        for suffix, made_of in _OF_AGES.items():
+        one = samples[0] if len(samples) == 1 else Together(samples)
+        for suffix, read in (("avg", one.average), ("max", one.highest), ("min", one.lowest)):
             name = f"record-e2e-latency-{suffix}"
-            read = partial(made_of, samples, self.now_ms)
             scope.gauge(name, NODE_GROUP, DESCRIPTIONS[NODE_GROUP, name], read)
 
     # topics
@@ -252,27 +252,3 @@ class TaskMetrics:
         ended = self.now_ms() if self.worker is None else self.worker.punctuated(began)
         if self._punctuate is not None:
             self._punctuate.record(ended - began, ended)
-
-
-def _average(samples: Sequence[Samples], now_ms: Callable[[], float]) -> float:
-    now, values, total = now_ms(), 0, 0.0
-    for one in samples:
-        seen = one.seen(now)
-        values += seen.values
-        total += seen.total
-    return total / values if values else nan
-
-
-def _highest(samples: Sequence[Samples], now_ms: Callable[[], float]) -> float:
-    now = now_ms()
-    high = max([one.seen(now).high for one in samples], default=-inf)
-    return high if high > -inf else nan
-
-
-def _lowest(samples: Sequence[Samples], now_ms: Callable[[], float]) -> float:
-    now = now_ms()
-    low = min([one.seen(now).low for one in samples], default=inf)
-    return low if low < inf else nan
-
-
-_OF_AGES = {"avg": _average, "max": _highest, "min": _lowest}

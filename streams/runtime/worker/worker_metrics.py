@@ -14,6 +14,8 @@ from streams.runtime.worker.lifecycle import WorkerLife, WorkerState
 from streams.runtime.worker.time_shares import BUSY, Doing, TimeShares
 
 Read = Callable[[], object]
+SHARE_MS = 100.0
+"""A share that was worked out serves for so long."""
 _NUMBERS = {state: number for number, state in enumerate(WorkerState)}
 
 _RATIOS: Mapping[str, tuple[Doing, ...]] = {
@@ -46,6 +48,8 @@ class WorkerMetrics:
         self._scope = metrics.scope(thread_id=name)
         self._look_at = 0.0
         self.shares = TimeShares(metrics.sampling)
+        self._share = (-SHARE_MS, 0.0)
+        """When it was worked out what share goes to processing, and which."""
         self._processed = self._counter("process-total")
         self._punctuated = self._counter("punctuate-total")
         self._commits = self._counter("commit-total")
@@ -97,8 +101,12 @@ class WorkerMetrics:
         )
 
     def processing_share(self) -> float:
-        """What share of its time goes to processing."""
-        return self.shares.share((Doing.PROCESSING,))
+        """What share of its time goes to processing; a scrape asks for each task."""
+        now, (at, share) = self._metrics.sampling.now_ms(), self._share
+        if not 0 <= now - at < SHARE_MS:
+            share = self.shares.share((Doing.PROCESSING,))
+            self._share = now, share
+        return share
 
     # at work, by the worker's thread
 

@@ -46,7 +46,7 @@ def test_gauges_are_read_when_somebody_looks() -> None:
 
 
 def test_a_closed_task_takes_its_metrics_along() -> None:
-    metrics = Metrics()
+    metrics = Metrics(RecordingLevel.DEBUG)
     metrics.counter("process-total", task_id="0_0")
     metrics.counter("process-total", task_id="0_1")
     metrics.gauge("active-buffer-count", TASK_GROUP, "", lambda: 0, task_id="0_0")
@@ -83,7 +83,7 @@ class Clocked:
 
 def test_the_rate_of_a_total_is_that_of_the_last_two_windows() -> None:
     """As Kafka's `Rate`: what there is of two samples of 30 s, and at least one of them whole."""
-    here = Clocked()
+    here = Clocked(RecordingLevel.DEBUG)
     counter = here.metrics.counter("punctuate-total", task_id="0_0")
     here.advance(0)
     counter.value += 60
@@ -98,8 +98,18 @@ def test_the_rate_of_a_total_is_that_of_the_last_two_windows() -> None:
     assert here.value("punctuate-total") == 90
 
 
+def test_rates_come_with_kafkas_levels() -> None:
+    """Of a thousand tasks they are dear in a scrape. Totals are there at each level."""
+    for level, wanted in ((RecordingLevel.INFO, 1), (RecordingLevel.DEBUG, 2)):
+        metrics = Metrics(level)
+        metrics.counter("process-total", task_id="0_0")
+        metrics.counter("commit-total", thread_id="t")
+        rates = [metric.name.name for metric in metrics if metric.name.name.endswith("-rate")]
+        assert len(rates) == wanted and "commit-rate" in rates
+
+
 def test_a_rate_goes_with_its_total() -> None:
-    metrics = Metrics()
+    metrics = Metrics(RecordingLevel.DEBUG)
     scope = metrics.scope(thread_id="t", task_id="0_0")
     scope.counter("process-total").value += 5
     scope.within(processor_node_id="n").counter("suppression-emit-total")
