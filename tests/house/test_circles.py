@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from tests.house.source import Import, Module, imports, modules
 
 STARTING_TIME: Mapping[str, str] = {
+    "streams.app": "importlib.metadata takes 15 ms, for who asks for the metric of the version",
     "streams.cli.entry": "the command answers `--help` before it loads the framework",
     "streams.clients.connect": "a program that never connects loads no engine",
     "streams.connect.jdbc.connection": "the driver of PostgreSQL is an extra, and a worker without it needs none",
