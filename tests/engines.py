@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from streams.clients import Admin
+from streams.clients.connect import is_kafka
 
 PATIENCE_S = 30.0
 
@@ -69,5 +70,6 @@ def until(happened: Callable[[], object], patience_s: float = PATIENCE_S) -> Non
 def await_markers(servers: str) -> None:
     """Waits until every transaction that was ended has ended in the logs, too. Kafka answers who commits, and shows the
     group's positions, before: a reader of committed records may meet an end ahead of what was committed."""
-    with Admin(bootstrap_servers=servers) as admin:
-        until(lambda: not any(each.state.startswith("Prepare") for each in admin.list_transactions()))
+    if is_kafka(servers):
+        with Admin(bootstrap_servers=servers) as admin:
+            until(lambda: not any(each.state.startswith("Prepare") for each in admin.list_transactions()))
