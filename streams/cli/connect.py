@@ -6,9 +6,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -23,11 +24,18 @@ from streams.connect.dry_run import dry_run as trails_of
 from streams.connect.password import Secrets
 from streams.connect.plugins import ALIASES, CONNECTORS, CONVERTERS, PREDICATES, SIDED, SIMPLE_HEADERS, WHOLE
 from streams.connect.providers import Providers
+from streams.connect.rest.serve import serve
 from streams.connect.settings_files import read_settings
+from streams.connect.worker.distributed import DistributedWorker
+from streams.connect.worker.herder import Herder
 from streams.connect.worker.standalone import RunningConnector, StandaloneWorker
 from streams.connect.worker.status import State
 from streams.connect.worker_config import WorkerConfig, worker_config
+from streams.query.serve import http_token
 from streams.world import SYSTEM
+
+if TYPE_CHECKING:
+    from streams.http.server import HttpServer
 
 LOOK_MS = 50
 TELL_MS = 10_000
@@ -40,23 +48,61 @@ def connect() -> None:
     sys.path.insert(0, working_directory())  # connectors of one's own: package.module:Class
 
 
-@connect.command(help="Run the connectors of FILES (.properties, .json, .yaml) in this process, until it is stopped.")
+@connect.command(
+    help="Run the connectors of FILES (.properties, .json, .yaml) in this process, until it is stopped. With "
+    "`listeners` more are made, looked at and ended by REST."
+)
 @click.argument("worker", metavar="WORKER.properties", type=click.Path(path_type=Path))
-@click.argument("files", metavar="FILES...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", metavar="[FILES...]", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
 def standalone(worker: Path, files: tuple[Path, ...], log_level: str) -> None:
     start_logging(log_level)
     with refusals():
         settings = read_settings(worker)
+        if not files and not settings.get("listeners"):
+            raise Refused("Give files of connectors, or listeners=http://127.0.0.1:8083 in the worker's settings.")
         connectors = [read_settings(file) for file in files]
         stopped = Stop()
-        with StandaloneWorker(settings) as running:
+        with StandaloneWorker(settings) as running, answering(serve(running.herder, http_token()), running.herder):
             for each in connectors:  # before any of them begins
                 running.check(each)
             rows = [row(running.add(each)) for each in connectors]
-            render.table(("connector", "class", "kind", "tasks", "guarantee"), rows, False)
-            watch(running, stopped)
+            if rows:
+                render.table(("connector", "class", "kind", "tasks", "guarantee"), rows, False)
+            watch(running.herder, stopped)
         raise SystemExit(INTERRUPTED if stopped.signal == signal.SIGINT else STOPPED)
+
+
+@connect.command(
+    help="Run a worker that shares connectors and tasks with the others of its `group.id`, until it is stopped. "
+    "Connectors are made, looked at and ended by REST, at `listeners` (http://127.0.0.1:8083) of any of them."
+)
+@click.argument("worker", metavar="WORKER.properties", type=click.Path(path_type=Path))
+@click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
+def distributed(worker: Path, log_level: str) -> None:
+    start_logging(log_level)
+    with refusals():
+        stopped = Stop()
+        with DistributedWorker(read_settings(worker)) as running:
+            server = serve(running.herder, http_token(), default=True)
+            running.start()
+            with answering(server, running.herder):
+                watch(running.herder, stopped)
+        raise SystemExit(INTERRUPTED if stopped.signal == signal.SIGINT else STOPPED)
+
+
+@contextmanager
+def answering(server: HttpServer | None, herder: Herder) -> Iterator[None]:
+    """Answers by REST meanwhile, where that is wanted."""
+    if server is None:
+        yield
+        return
+    server.start()
+    click.echo(f"streams-app: REST at http://{herder.group.worker_id}", err=True)
+    try:
+        yield
+    finally:
+        server.close()
 
 
 def row(connector: RunningConnector) -> tuple[object, ...]:
@@ -65,37 +111,30 @@ def row(connector: RunningConnector) -> tuple[object, ...]:
     return connector.name, connector.class_name, connector.kind, tasks, connector.guarantee.value
 
 
-def watch(worker: StandaloneWorker, stopped: Stop) -> None:
+def watch(herder: Herder, stopped: Stop) -> None:
     """Waits for a signal; now and then says which tasks cannot do their work, why, and when they are tried again."""
     due = SYSTEM.monotonic_ms() + TELL_MS
     while stopped.signal is None:
         now = SYSTEM.monotonic_ms()
         if now >= due:
             due = now + TELL_MS
-            for line in hindered(worker, now):
+            for line in hindered(herder, now):
                 click.echo(line, err=True)
         SYSTEM.sleep(LOOK_MS)
 
 
-def hindered(worker: StandaloneWorker, now: float) -> list[str]:
-    """A line for each task that cannot do its work."""
+def hindered(herder: Herder, now: float) -> list[str]:
+    """A line for each connector and each task here that cannot do its work."""
     found = []
-    for connector in worker.connectors.values():
-        for number, status in enumerate(connector.statuses):
-            if status.state in (State.RETRYING, State.FAILED):
-                again = status.next_attempt_ms
-                when = "not again" if again is None else f"again in {max(0.0, again - now) / 1000:.1f} s"
-                found.append(
-                    f"streams-app: {connector.name}-{number} is {status.state.value} ({when}, attempt "
-                    f"{status.attempts}): {status.cause}"
-                )
+    for about, hosted in [*herder.running.connectors.items(), *herder.running.tasks.items()]:
+        status = hosted.status
+        if status.state in (State.RETRYING, State.FAILED):
+            again = status.next_attempt_ms
+            when = "not again" if again is None else f"again in {max(0.0, again - now) / 1000:.1f} s"
+            found.append(
+                f"streams-app: {about} is {status.state.value} ({when}, attempt {status.attempts}): {status.cause}"
+            )
     return found
-
-
-@connect.command(help="Run a worker that shares the work with others.", hidden=True)
-@click.argument("rest", nargs=-1)
-def distributed(rest: tuple[str, ...]) -> None:
-    raise Refused("connect distributed is not built yet. `streams-app connect standalone` runs them in one process.")
 
 
 class Looked(NamedTuple):

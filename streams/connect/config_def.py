@@ -85,13 +85,15 @@ class ConfigKey:
 
 @dataclass(slots=True)
 class ConfigValue:
-    """A setting as it was given: its parsed value (None where that could not be had), and what is wrong with it."""
+    """A setting as it was given: its parsed value (None where that could not be had), what is wrong with it, and what
+    it is (None: nobody has defined it, or somebody else)."""
 
     name: str
     value: object
     recommended: tuple[object, ...] = ()
     errors: list[str] = field(default_factory=list)
     visible: bool = True
+    key: ConfigKey | None = None
 
     @property
     def shown(self) -> object:
@@ -146,7 +148,7 @@ class ConfigDef:
 
 
 def _validated(key: ConfigKey, given: Mapping[str, object]) -> ConfigValue:
-    found = ConfigValue(key.name, None, key.recommended)
+    found = ConfigValue(key.name, None, key.recommended, key=key)
     if key.name not in given and key.required:
         found.errors.append(f'Missing required configuration "{key.name}" which has no default value.')
         return found

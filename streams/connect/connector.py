@@ -229,6 +229,19 @@ class SourceConnector:
         """
         return [settings]
 
+    def alter_offsets(self, config: Config, offsets: Sequence[tuple[Parts, Parts | None]]) -> bool:
+        """The user sets positions while the connector is stopped.
+
+        Args:
+            config: the settings.
+            offsets: parts of the source, each with its position; None: it is to have none.
+        Returns:
+            Whether the connector knows what they mean. By default it does not, and they are stored all the same.
+        Raises:
+            ConnectException: they cannot be; nothing is stored.
+        """
+        return False
+
     def stop(self) -> None:
         """Closes what `start` opened."""
 
@@ -271,6 +284,20 @@ class SinkConnector:
     def task_configs(self, settings: Settings, max_tasks: int) -> Sequence[Settings]:
         """The settings of each task: by default the connector's, `max_tasks` times."""
         return [settings] * max_tasks
+
+    def alter_offsets(self, config: Config, offsets: Mapping[TopicPartition, int | None]) -> bool:
+        """The user sets positions while the connector is stopped: one that keeps offsets with its data alters them
+        there, and without this method that is refused.
+
+        Args:
+            config: the settings.
+            offsets: partitions of its topics, each with the offset at which reading goes on; None: where it begins.
+        Returns:
+            Whether all is altered; by default only what the group has committed is.
+        Raises:
+            ConnectException: they cannot be; nothing is altered.
+        """
+        return False
 
     def stop(self) -> None:
         """Closes what `start` opened."""

@@ -54,7 +54,8 @@ def _pattern(name: str, value: object) -> None:
 
 def _name(name: str, value: object) -> None:
     if isinstance(value, str):
-        not_empty(name, value)
+        if not value:
+            raise invalid(name, value, "String may not be empty")
         if not value.isprintable():
             raise invalid(name, ascii(value), "String may not contain control sequences")
 

@@ -23,3 +23,11 @@ class AlreadyExistsException(ConnectException):
 
 class RetriableException(ConnectException, errors.RetriableException):
     """The same call may succeed when it is made again: raised by a task whose other side is away for the moment."""
+
+
+class NotFoundException(ConnectException):
+    """There is no connector, no task or no plugin of that name."""
+
+
+class ConflictException(ConnectException):
+    """It cannot be done now: workers hand out the work anew, or another one changes the same at the same time."""

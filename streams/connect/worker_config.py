@@ -77,20 +77,44 @@ DEFINITION = ConfigDef(
     ConfigKey("plugin.discovery", Type.STRING, "hybrid_warn", "Has no effect: connectors are Python classes.",
               one_of_in_any_case("ONLY_SCAN", "SERVICE_LOAD", "HYBRID_WARN", "HYBRID_FAIL"), LOW),
     ConfigKey("topic.creation.enable", Type.BOOLEAN, True, "May topics be made?", None, LOW),
-    ConfigKey("topic.tracking.enable", Type.BOOLEAN, True, "Has no effect yet: the topics of a connector are not kept.",
-              None, LOW),
-    ConfigKey("topic.tracking.allow.reset", Type.BOOLEAN, True, "Has no effect yet.", None, LOW),
+    ConfigKey("topic.tracking.enable", Type.BOOLEAN, True, "Keep which topics a connector uses?", None, LOW),
+    ConfigKey("topic.tracking.allow.reset", Type.BOOLEAN, True, "May that be forgotten by REST?", None,
+              LOW),
     ConfigKey("connector.client.config.override.policy", Type.STRING, "All",
               "Has no effect: connectors may override the settings of their clients.", None, LOW),
     ConfigKey("listeners", Type.LIST, None, "Where REST listens.", _listeners, LOW),
-    ConfigKey("rest.advertised.listener", Type.STRING, None, "Where others find REST.", None, LOW),
+    ConfigKey("rest.advertised.listener", Type.STRING, None, "Has no effect: there is one listener.", None, LOW),
+    ConfigKey("rest.advertised.host.name", Type.STRING, None, "The host at which other workers find REST.", None, LOW),
+    ConfigKey("rest.advertised.port", Type.INT, None, "The port at which other workers find REST.", None, LOW),
     ConfigKey("admin.listeners", Type.LIST, None, "Where REST for operators listens.", None, LOW),
     ConfigKey("response.http.headers.config", Type.STRING, "", "Headers of REST's answers.", _headers, LOW),
     ConfigKey("client.id", Type.STRING, "", "The name of its clients.", None, LOW),
 )
-_NOT_BUILT = {
-    "listeners": "REST is not built yet. Leave it out; `streams-app connect standalone` takes connectors as files.",
-}
+_DISTRIBUTED = ConfigDef(
+    ConfigKey("group.id", Type.STRING, REQUIRED, "The name of the workers that share the work.", not_empty, HIGH),
+    ConfigKey("config.storage.topic", Type.STRING, REQUIRED, "The compacted topic of connectors and tasks.", not_empty,
+              HIGH),
+    ConfigKey("offset.storage.topic", Type.STRING, REQUIRED, "The compacted topic of the sources' positions.",
+              not_empty, HIGH),
+    ConfigKey("status.storage.topic", Type.STRING, REQUIRED, "The compacted topic of what connectors and tasks do.",
+              not_empty, HIGH),
+    ConfigKey("status.storage.partitions", Type.INT, 5, "How many partitions it is made with.", at_least(1), LOW),
+    ConfigKey("config.storage.replication.factor", Type.SHORT, 3, "Of that topic, on Apache Kafka.", None, LOW),
+    ConfigKey("offset.storage.replication.factor", Type.SHORT, 3, "Of that topic, on Apache Kafka.", None, LOW),
+    ConfigKey("status.storage.replication.factor", Type.SHORT, 3, "Of that topic, on Apache Kafka.", None, LOW),
+    ConfigKey("session.timeout.ms", Type.INT, 10_000, "A worker that is silent for so long (ms) has lost its work.",
+              at_least(1), HIGH),
+    ConfigKey("heartbeat.interval.ms", Type.INT, None, "How often (ms) a worker says that it lives; 300 on the bundled "
+              "engine, 3,000 on Apache Kafka.", None, HIGH),
+    ConfigKey("rebalance.timeout.ms", Type.INT, 60_000, "So long (ms) workers are waited for in a rebalance.",
+              at_least(1), HIGH),
+    ConfigKey("scheduled.rebalance.max.delay.ms", Type.INT, 300_000, "Has no effect: what a worker has left goes on "
+              "elsewhere at once.", None, LOW),
+    ConfigKey("connect.protocol", Type.STRING, "sessioned", "Has no effect: workers share by a protocol of their own.",
+              None, LOW),
+    ConfigKey("exactly.once.source.support", Type.STRING, "enabled", "Has no effect: sources are exactly once always.",
+              one_of_in_any_case("DISABLED", "PREPARING", "ENABLED"), LOW),
+)
 # fmt: on
 
 
@@ -129,11 +153,12 @@ class WorkerConfig:
         return plugin.made(plugin.config_def.parse(prefixed(plugin.config_def, "header.converter.", source)))
 
 
-def worker_config(given: Mapping[str, str]) -> WorkerConfig:
+def worker_config(given: Mapping[str, str], distributed: bool = False) -> WorkerConfig:
     """Checks the settings of a worker.
 
     Args:
         given: by dotted names.
+        distributed: is it one of several?
     Raises:
         ConfigException: one is missing, or not allowed.
         NotYetBuiltException: one is known, but not built yet.
@@ -144,10 +169,10 @@ def worker_config(given: Mapping[str, str]) -> WorkerConfig:
             "records, so that a crash in between doubles or loses some. They are kept in the topic "
             "offset.storage.topic (connect-offsets), in the same transaction. Leave it out."
         )
-    found = WorkerConfig(DEFINITION.parse(given), dict(given))
-    for name, why in _NOT_BUILT.items():
+    found = WorkerConfig((DEFINITION + _DISTRIBUTED if distributed else DEFINITION).parse(given), dict(given))
+    for name in ("admin.listeners", "response.http.headers.config"):
         if given.get(name):
-            raise NotYetBuiltException(f"{name}={given[name]}: {why}")
+            raise NotYetBuiltException(f"{name}={given[name]} is not built yet. Leave it out.")
     for which in ("key.converter", "value.converter"):
         found.converter(which, {})
     found.header_converter({})
@@ -157,8 +182,9 @@ def worker_config(given: Mapping[str, str]) -> WorkerConfig:
 def warnings(given: Mapping[str, str]) -> Iterator[str]:
     """What is set and nobody reads."""
     converters = ("key.converter.", "value.converter.", "header.converter.")
+    known = DEFINITION + _DISTRIBUTED
     for name in given:
-        if name not in DEFINITION.keys and not name.startswith((*CLIENTS, *converters)):
-            near = get_close_matches(name, DEFINITION.keys, 1, 0.8)
+        if name not in known.keys and not name.startswith((*CLIENTS, *converters)):
+            near = get_close_matches(name, known.keys, 1, 0.8)
             hint = f" Did you mean {near[0]}?" if near else ""
             yield f"The setting {name} is not known to a worker and has no effect.{hint}"

@@ -43,15 +43,20 @@ def written(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def bound(host: str, port: int, token: str = "") -> socket.socket:
+def bound(host: str, port: int, token: str = "", said: str = "") -> socket.socket:
     """A socket that listens.
 
+    Args:
+        host, port: where; port 0: any.
+        token: that requests must bring.
+        said: how the user has said it; "": by `--http`.
     Raises:
         ConfigException: others than this machine could ask, and there is no token; or the address cannot be had.
     """
+    said = said or f"--http {written(host, port)}"
     if not is_loopback(host) and not token:
         raise ConfigException(
-            f"--http {written(host, port)} could be asked by other machines. Give a token, in the variable "
+            f"{said} could be asked by other machines. Give a token, in the variable "
             "STREAMS_APP_HTTP_TOKEN of all instances, or listen on 127.0.0.1."
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -62,7 +67,7 @@ def bound(host: str, port: int, token: str = "") -> socket.socket:
         made.listen(1024)
     except OSError as error:
         made.close()
-        raise ConfigException(f"--http {written(host, port)} cannot be had: {error.strerror or error}.") from error
+        raise ConfigException(f"{said} cannot be had: {error.strerror or error}.") from error
     return made
 
 

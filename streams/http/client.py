@@ -73,18 +73,29 @@ class HttpClient:
         self._idle: dict[str, list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]] = {}
 
     async def get(self, endpoint: str, target: str, headers: Mapping[str, str], timeout_s: float) -> Reply:
+        """As `ask`, with GET."""
+        return await self.ask("GET", endpoint, target, headers, b"", timeout_s)
+
+    async def ask(
+        self, method: str, endpoint: str, target: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Reply:
         """The head of the answer; `done` gives its connection back.
 
         Args:
+            method: such as GET.
             endpoint: host:port.
             target: path and query, escaped.
             headers: of this request.
+            body: of it; b"": none.
             timeout_s: until the head is there.
         Raises:
             Unreachable: it has not come.
         """
         own = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        text = f"GET {target} HTTP/1.1\r\nHost: {endpoint}\r\n{self._headers}{own}\r\n".encode()
+        if body or method != "GET":
+            own += f"Content-Length: {len(body)}\r\n"
+        head = f"{method} {target} HTTP/1.1\r\nHost: {endpoint}\r\n{self._headers}{own}\r\n"
+        text = head.encode() + body
         try:
             async with asyncio.timeout(timeout_s):
                 while kept := self._idle.get(endpoint):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import Message, Receive, Scope, Send
 
@@ -14,12 +16,21 @@ from streams.http.admission import may_ask
 from streams.http.problem import Problem
 
 
+class Refusal(Protocol):
+    """What is told instead of an answer."""
+
+    def response(self) -> Response:
+        """As an answer."""
+        ...
+
+
 class Site:
     """An ASGI application.
 
     Args:
         routes: the first that fits answers.
-        explain: what an exception of a route is to who has asked.
+        explain: what an exception of a route is to who has asked, or the `Problem` that there is no such route, that
+            it is not for this method, or that the request is not admitted.
         token: that requests must bring; "": there is none, and only this machine may ask.
         own: further hosts that a request without a token may name.
         open_to_all: paths that answer without a token, to any host.
@@ -28,7 +39,7 @@ class Site:
     def __init__(
         self,
         routes: Sequence[BaseRoute],
-        explain: Callable[[Exception], Problem],
+        explain: Callable[[Exception], Refusal],
         token: str,
         own: frozenset[str],
         open_to_all: frozenset[str] = frozenset(),
@@ -59,7 +70,7 @@ class Site:
         except HTTPException as refusal:
             allowed = (refusal.headers or {}).get("Allow", "")
             said = f"{request.method} is not for {scope['path']}: {allowed}."
-            problem = Problem(refusal.status_code, "wrong-method", said)
+            problem = self._explain(Problem(refusal.status_code, "wrong-method", said))
             await problem.response()(scope, receive, send)
         except Exception as error:
             if begun:
@@ -73,6 +84,10 @@ class Site:
         """
         if not may_ask(request.headers, self._token, self._own):
             raise refused(self._token)
+        origin = request.headers.get("origin")
+        foreign = origin is not None and origin.partition("://")[2] != request.headers.get("host")
+        if foreign and not self._token and request.method not in ("GET", "HEAD"):
+            raise Problem(403, "wrong-origin", f"A page of {origin} may change nothing here.")
 
 
 def target_of(scope: Scope) -> str:

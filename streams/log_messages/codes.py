@@ -549,35 +549,36 @@ MESSAGES: tuple[Message, ...] = (
         "Something about the configuration of a connector, or its files.",
         "The message says what.",
         (
+            ("distributed", "%s"),
             ("standalone", "%s"),
             ("standalone", "Connector %s: %s"),
         ),
     ),
     Message(
         "connect-task-restarted",
-        "A task of a connector has failed, and is begun anew after a while.",
+        "A connector, or a task of one, has failed, and is begun anew after a while.",
         "The message has the reason.",
         (
-            ("supervisor", "Task %s is %s: %s. It is begun anew in %.1f s."),
-            ("supervisor", "Task %s failed, and is begun anew in %.1f s.\n%s"),
+            ("supervisor", "%s is %s: %s. It is begun anew in %.1f s."),
+            ("supervisor", "%s failed, and is begun anew in %.1f s.\n%s"),
         ),
     ),
     Message(
         "connect-task-retries",
-        "A task of a connector tries something again, and again.",
+        "A connector, or a task of one, tries something again, and again.",
         "The message has the reason.",
         (
             ("sink_runner", "Task %s tries again and again: %s"),
-            ("source_runner", "Task %s asks again how its transaction ended: %s"),
-            ("supervisor", "Task %s tries again and again: %s"),
+            ("supervisor", "%s tries again and again: %s"),
+            ("transaction", "%s asks again how its transaction ended: %s"),
         ),
     ),
     Message(
         "connect-task-stuck",
-        "A task of a connector does not stop. What it has not committed is done again.",
+        "A connector, or a task of one, does not stop. What it has not committed is done again.",
         "A function of its connector that does not return holds it up.",
         (
-            ("standalone", "Task %s does not stop. What it has not committed is done again."),
+            ("running", "%s does not stop. What it has not committed is done again."),
         ),
     ),
     Message(
@@ -595,8 +596,44 @@ MESSAGES: tuple[Message, ...] = (
         "End the other one, or give this worker another `group.id`.",
         (
             ("supervisor",
-             "Task %s: another worker runs it (%s). It stays down here; end the other one, or give this worker "
+             "%s: another worker runs it (%s). It stays down here; end the other one, or give this worker "
              "another group.id."),
+        ),
+    ),
+    Message(
+        "connect-worker-retries",
+        "A worker of Connect cannot do now what it is to do, and tries again every second. What runs goes on.",
+        "The message has the reason. Does the engine answer?",
+        (
+            ("herder", "The tasks of connector %s wait: %s: %s"),
+            ("herder", "The worker tries again: %s: %s"),
+            ("herder", "The worker tries again."),
+        ),
+    ),
+    Message(
+        "connect-worker-lost",
+        "A worker of Connect was silent for longer than its session: others run what it ran, and it begins anew.",
+        "Was the machine overloaded, or the process stopped? Else a longer `session.timeout.ms`.",
+        (
+            ("worker_group", "The worker has lost its place among the others, and begins anew: %s"),
+        ),
+    ),
+    Message(
+        "connect-worker-refused",
+        "A worker of Connect gets no work: it does not speak with the others of its `group.id`.",
+        "Give all workers the same version, and the group to nobody else.",
+        (
+            ("worker_group", "The worker cannot work with others: %s: %s"),
+            ("worker_group", "The member %s of the group gets no work: %s"),
+            ("worker_group", "The worker gets no work from the one that hands it out: %s"),
+        ),
+    ),
+    Message(
+        "connect-request-failed",
+        "A request to a worker of Connect has failed for a reason that nobody has foreseen.",
+        "The traceback says where.",
+        (
+            ("routes", "A request failed."),
         ),
     ),
     Message(

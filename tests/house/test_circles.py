@@ -12,6 +12,7 @@ STARTING_TIME: Mapping[str, str] = {
     "streams.cli.entry": "the command answers `--help` before it loads the framework",
     "streams.clients.connect": "a program that never connects loads no engine",
     "streams.connect.jdbc.connection": "the driver of PostgreSQL is an extra, and a worker without it needs none",
+    "streams.connect.rest.serve": "the extra `http` is loaded by who answers by REST",
     "streams.query.serve": "the extra `http` is loaded by who serves queries",
     "streams.runtime.compile.scope": "asyncio is loaded by applications with asynchronous steps",
     "streams.runtime.worker.make_worker": "RocksDB is loaded by applications with stores on disk",

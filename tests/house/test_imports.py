@@ -35,6 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "streams.http": SEVENTH,
     "streams.query": SIXTH | INTERFACES | {"streams.runtime.worker.mailbox", "streams.state", "streams.http"},
     "streams.connect": SIXTH,
+    "streams.connect.rest": SIXTH | {"streams.connect", "streams.http"},
     "streams.connect.data": GROUND | {"streams.connect.errors"},
     "streams.runtime": SIXTH | {"statestore", "streams.state"},
     **{
@@ -100,8 +101,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
     "psycopg": ("streams.connect.jdbc.postgres",),
-    "starlette": ("streams.http", "streams.query"),
-    "uvicorn": ("streams.http.server", "streams.query.serve"),
+    "starlette": ("streams.http", "streams.query", "streams.connect.rest"),
+    "uvicorn": ("streams.http.server", "streams.query.serve", "streams.connect.rest.serve"),
     "mmh3": ("streams.serdes.murmur3",),
 }
 LAZY = ("networkx",)

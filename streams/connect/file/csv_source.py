@@ -15,8 +15,9 @@ from streams.connect.data.schema import INTEGERS, Schema
 from streams.connect.data.schema import Type as DataType
 from streams.connect.data.struct import Struct
 from streams.connect.errors import DataException
+from streams.connect.file.source import alter_file_offsets
 from streams.connect.file.tail import Tail
-from streams.connect.records import SourceRecord
+from streams.connect.records import Parts, SourceRecord
 
 TYPES = (*INTEGERS, DataType.FLOAT32, DataType.FLOAT64, DataType.BOOLEAN, DataType.STRING)
 
@@ -56,6 +57,10 @@ class CsvSource(SourceConnector):
         ConfigKey("delimiter", Type.STRING, ",", "What stands between the columns.", _check_delimiter),
         ConfigKey("types", Type.LIST, (), "Types of columns, `column:type`; all others are text.", _check_types),
     )  # fmt: skip
+
+    def alter_offsets(self, config: Config, offsets: Sequence[tuple[Parts, Parts | None]]) -> bool:
+        """A position is the number of a byte in the file."""
+        return alter_file_offsets(config, offsets)
 
 
 class CsvSourceTask(SourceTask):

@@ -52,6 +52,25 @@ class FileSink(SinkConnector):
         """What the standard output was given cannot be looked up."""
         return Guarantee.EXACTLY_ONCE if config.text("file") else Guarantee.AT_LEAST_ONCE
 
+    def alter_offsets(self, config: Config, offsets: Mapping[TopicPartition, int | None]) -> bool:
+        """The names of the files say where reading goes on, so that they have to agree.
+
+        Raises:
+            ConnectException: a file has to be moved away first.
+        """
+        if not config.text("file"):
+            return True
+        path = Path(config.text("file")).absolute()
+        for partition, offset in offsets.items():
+            there = _published(path, partition) + 1 if path.parent.is_dir() else 0
+            if there and there != offset:
+                raise ConnectException(
+                    f"The files {path.parent}/{path.stem}.{partition}.* have what lies before offset {there} of "
+                    f"{partition}, and reading goes on behind them. Move away those with offsets that are to be "
+                    "written again, and ask anew; nothing was altered."
+                )
+        return True
+
 
 class _Part:
     """The file of one partition that is being written, under a name that nobody looks for."""

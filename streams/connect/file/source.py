@@ -13,8 +13,9 @@ from streams.connect.connector import Guarantee, SourceConnector, SourceTask, So
 from streams.connect.converters.json import JsonConverter
 from streams.connect.data.schema import Schema
 from streams.connect.data.schema import Type as DataType
+from streams.connect.errors import ConnectException
 from streams.connect.file.tail import Tail
-from streams.connect.records import SourceRecord
+from streams.connect.records import Parts, SourceRecord
 
 LINE = Schema(DataType.STRING)
 FILE_KEYS = (
@@ -40,6 +41,38 @@ class FileSource(SourceConnector):
     def guarantee(cls, config: Config) -> Guarantee:
         """The standard input cannot be read again."""
         return Guarantee.EXACTLY_ONCE if config.text("file") else Guarantee.AT_LEAST_ONCE
+
+    def alter_offsets(self, config: Config, offsets: Sequence[tuple[Parts, Parts | None]]) -> bool:
+        """A position is the number of a byte in the file."""
+        return alter_file_offsets(config, offsets)
+
+
+def alter_file_offsets(config: Config, offsets: Sequence[tuple[Parts, Parts | None]]) -> bool:
+    """Looks at positions that a user sets, as Kafka's file connector does.
+
+    Raises:
+        ConnectException: there is no file, or one is no position in a file.
+    """
+    if not config.text("file"):
+        raise ConnectException(
+            "Offsets cannot be modified if the 'file' configuration is unspecified. This is because stdin is used for "
+            "input and offsets are not tracked."
+        )
+    for part, place in offsets:
+        if place is None:
+            continue
+        if "position" not in place:
+            raise ConnectException("Offset objects should either be null or contain the key 'position'")
+        position = place["position"]
+        if not isinstance(position, int) or isinstance(position, bool):
+            raise ConnectException("The value for the 'position' key in the offset is expected to be a Long value")
+        if position < 0:
+            raise ConnectException("The value for the 'position' key in the offset should be a non-negative value")
+        if not part:
+            raise ConnectException("Partition objects cannot be null")
+        if "filename" not in part:
+            raise ConnectException("Partition objects should contain the key 'filename'")
+    return True
 
 
 class FileSourceTask(SourceTask):

@@ -39,6 +39,7 @@ class TaskParts:
         offsets: where positions of sources are read.
         status: what is told of it.
         hide: takes secrets out of what is told.
+        confirm: raises `NotOwnedException` where the task is not, or not so, for this worker to run.
     """
 
     door: Door
@@ -52,6 +53,7 @@ class TaskParts:
     offsets: Offsets
     status: Status
     hide: Callable[[str], str]
+    confirm: Callable[[], None]
 
     @property
     def name(self) -> str:

@@ -13,6 +13,8 @@ from streams.clients.api import Admin, Isolation, Position
 from streams.clients.consumer import Consumer
 from streams.clients.fetch_buffer import ConsumerRecord
 from streams.clients.producer import Producer
+from streams.config.clients import is_bundled
+from streams.config.derived import OF_BUNDLED
 from streams.connect.connector import SinkTask
 from streams.connect.errors import ConnectException, RetriableException
 from streams.connect.java_regex import compile_pattern
@@ -73,6 +75,7 @@ class SinkRunner:
             "max.poll.records": BATCH,
             "auto.offset.reset": "earliest",
             "metadata.max.age.ms": METADATA_MS,
+            **(OF_BUNDLED if is_bundled(parts.worker.bootstrap_servers) else {}),
             **parts.worker.client("consumer."),
             **_overrides(parts.given, "consumer.override."),
             "enable.auto.commit": "false",
@@ -244,6 +247,8 @@ class SinkRunner:
 
     def _hand_over(self) -> None:
         self._task.put(self._pending)
+        for topic in {partition.topic for partition in self._ends}:
+            self._parts.status.uses(topic)
         self._parts.status.records += len(self._pending)
         self._pending = []
         self._positions.update(self._ends)

@@ -8,26 +8,22 @@ transaction is aborted before the position is read.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 
-from streams.clients.api import Sent, TransactionalWriter
+from streams.clients.api import TransactionalWriter
 from streams.clients.settings import producer_settings
 from streams.connect.connector import SourceTask
+from streams.connect.json_value import dumped
 from streams.connect.records import Parts, SourceRecord
 from streams.connect.worker.codec import RecordEncoder, Row
-from streams.connect.worker.offsets import dumped
 from streams.connect.worker.output import Output
 from streams.connect.worker.runner import TaskParts
 from streams.connect.worker.tolerance import Tolerance
-from streams.errors import KafkaException, TimeoutException
+from streams.connect.worker.transaction import ANSWER_MS, write_whole
 from streams.world import World
-
-log = logging.getLogger("streams.connect.worker")
 
 IDLE_MS = 50.0
 """A source that has nothing is asked again after this."""
-ANSWER_MS = 30_000
 
 
 class SourceContext:
@@ -61,7 +57,6 @@ class SourceRunner:
         self._settings = producer_settings(of_producer, {})
         self._writer: TransactionalWriter | None = None
         self._output: Output | None = None
-        self._failed: KafkaException | None = None
         self._tolerance = Tolerance(parts.common, parts.connector, parts.task, parts.door.world)
         worker, given = parts.worker, parts.given
         self._encoder = RecordEncoder(
@@ -79,7 +74,9 @@ class SourceRunner:
         parts = self._parts
         assert self._settings.transaction is not None
         self._writer = parts.door.transactional_writer(self._settings.transaction, self._settings.writer)
+        parts.confirm()
         self._writer.init(ANSWER_MS)
+        parts.confirm()  # who was fenced for good before does not fence the one that runs it now and goes on
         self._output = Output(self._writer)
         parts.offsets.refresh()
         self._task.start(parts.config, SourceContext(parts))
@@ -100,15 +97,9 @@ class SourceRunner:
         now = parts.door.world.now_ms()
         positions = self._positions(records).items()
         output.add((parts.offsets.topic, None, key, offset, now, ()) for key, offset in positions)
-        self._failed = None
-        began = False
-        for where, batch in output.batches():
-            if not began:
-                writer.begin()
-                began = True
-            writer.send(where, batch, self._done)
-        if began:
-            self._commit(writer)
+        write_whole(writer, output, f"Task {parts.name}")
+        for topic in {row[0] for row in rows}:
+            parts.status.uses(topic)
         parts.status.records += len(rows)
 
     def _positions(self, records: Sequence[SourceRecord]) -> dict[bytes, bytes]:
@@ -119,24 +110,6 @@ class SourceRunner:
                 key = self._parts.offsets.key(self._parts.connector, record.source_partition)
                 found[key] = dumped(dict(record.source_offset))
         return found
-
-    def _done(self, sent: Sent) -> None:
-        if sent.error is not None and self._failed is None:
-            self._failed = sent.error
-
-    def _commit(self, writer: TransactionalWriter) -> None:
-        """Ends the transaction; its outcome is asked for until it is known."""
-        while writer.await_acks(ANSWER_MS):
-            log.info("Task %s waits for its records to be stored.", self._parts.name)
-        if self._failed is not None:
-            writer.end(False, ANSWER_MS)
-            raise self._failed
-        while True:
-            try:
-                writer.end(True, ANSWER_MS)
-                return
-            except TimeoutException as error:
-                log.warning("Task %s asks again how its transaction ended: %s", self._parts.name, error)
 
     def finish(self) -> None:
         """Every step has ended its transaction: there is nothing to do."""

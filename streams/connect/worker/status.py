@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -11,6 +12,8 @@ class State(Enum):
 
     UNASSIGNED = "UNASSIGNED"
     RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    RESTARTING = "RESTARTING"
     RETRYING = "RETRYING"
     FAILED = "FAILED"
     STOPPED = "STOPPED"
@@ -18,7 +21,7 @@ class State(Enum):
 
 @dataclass(slots=True)
 class Status:
-    """The state of one task. Written by its thread, read by all.
+    """The state of one task, or of a connector. Written by its thread, read by all.
 
     Args:
         state: as it is now.
@@ -27,6 +30,8 @@ class Status:
         next_attempt_ms: when it is tried again (monotonic clock); None: it is not.
         records: how many records it has stored, or written.
         restarts: how often it was begun anew.
+        changed: is told after each change of it.
+        used: is told of each topic that it uses, the first time.
     """
 
     state: State = State.UNASSIGNED
@@ -35,12 +40,28 @@ class Status:
     next_attempt_ms: float | None = None
     records: int = 0
     restarts: int = 0
+    changed: Callable[[Status], None] = field(default=lambda status: None, repr=False, compare=False)
+    used: Callable[[str], None] = field(default=lambda topic: None, repr=False, compare=False)
+    topics: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def works(self) -> None:
         """Nothing keeps it from its work."""
-        self.state, self.cause, self.attempts, self.next_attempt_ms = State.RUNNING, "", 0, None
+        if self.state is not State.RUNNING or self.attempts:
+            self.becomes(State.RUNNING)
+
+    def becomes(self, state: State) -> None:
+        """It is in another state, of which nothing more is to be said."""
+        self.state, self.cause, self.attempts, self.next_attempt_ms = state, "", 0, None
+        self.changed(self)
+
+    def uses(self, topic: str) -> None:
+        """It has written to a topic, or read it."""
+        if topic not in self.topics:
+            self.topics.add(topic)
+            self.used(topic)
 
     def hindered(self, state: State, cause: str, next_attempt_ms: float | None) -> None:
         """It could not do its work."""
         self.state, self.cause, self.next_attempt_ms = state, cause, next_attempt_ms
         self.attempts += 1
+        self.changed(self)

@@ -17,8 +17,8 @@ RECORDER = Path(__file__).parent.parent / "connect_recorder"
 DATA = Path(__file__).parent.parent / "data" / "connect.json.gz"
 
 
-def main(broker: str) -> None:
-    """Records all cases."""
+def compiled() -> None:
+    """Fetches the jars, the first time, and compiles the recorder."""
     run = RECORDER / "target"
     if not (run / "lib").is_dir():
         copy = ["mvn", "-q", "dependency:copy-dependencies", "-DoutputDirectory=target/lib"]
@@ -26,6 +26,11 @@ def main(broker: str) -> None:
     sources = [path.name for path in RECORDER.glob("*.java")]
     compile_ = ["javac", "-nowarn", "-cp", "target/lib/*", "-d", "target/classes", *sources]
     subprocess.run(compile_, cwd=RECORDER, check=True)
+
+
+def main(broker: str) -> None:
+    """Records all cases."""
+    compiled()
     java = ["java", f"-Dbroker={broker}", "-Duser.language=en", "-Duser.country=US", "-XX:+UseSerialGC",
             "-cp", "target/classes:target/lib/*", "Recorder"]  # fmt: skip
     asked = "".join(f"{json.dumps(case)}\n" for case in all_cases())

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.engines import local_engine, until
 from tests.streams.cli.conftest import Command
+from tests.streams.connect.asking import Answer, ask
+from tests.streams.connect.conftest import records_of
 
 ROOT = Path(__file__).parents[3]
 STRINGS = "key.converter=StringConverter\nvalue.converter=StringConverter\n"
@@ -140,9 +144,16 @@ def test_plugins(command: Command) -> None:
     assert {row["kind"] for row in found} == {"source", "sink", "transform", "predicate", "converter"}
 
 
-def test_distributed_comes_later(command: Command) -> None:
-    result = command("connect", "distributed", "worker.properties")
-    assert result.exit_code == 2 and "connect distributed is not built yet" in result.output
+def test_a_worker_alone_needs_files_or_rest(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "worker.properties").write_text(f"bootstrap.servers=memory://w\n{STRINGS}")
+    result = command("connect", "standalone", str(tmp_path / "worker.properties"))
+    assert result.exit_code == 2 and "Give files of connectors, or listeners=http://127.0.0.1:8083" in result.output
+
+
+def test_a_worker_that_shares_names_its_topics(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "worker.properties").write_text(f"bootstrap.servers=memory://w\n{STRINGS}group.id=g\n")
+    result = command("connect", "distributed", str(tmp_path / "worker.properties"))
+    assert result.exit_code == 2 and 'Missing required configuration "offset.storage.topic"' in result.output
 
 
 def test_positions_in_a_file_are_refused(command: Command, source: Path, tmp_path: Path) -> None:
@@ -199,3 +210,131 @@ def test_a_process_that_is_killed_loses_and_doubles_nothing(engine: str, source:
         process.terminate()
         process.wait()
     assert written(tmp_path) == lines
+
+
+class Cluster:
+    """Workers that share, each a process; one that was killed is begun anew."""
+
+    def __init__(self, engine: str, directory: Path, count: int, more: str = "") -> None:
+        self._engine = engine
+        self._more = more
+        self._directory = directory
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        for _ in range(count):
+            self.begin(free_address())
+
+    @property
+    def addresses(self) -> list[str]:
+        return list(self._processes)
+
+    def begin(self, address: str) -> None:
+        file = self._directory / f"worker-{address}.properties"
+        topics = "".join(f"{kind}.storage.topic=connect-{kind}\n" for kind in ("config", "offset", "status"))
+        file.write_text(
+            f"bootstrap.servers={self._engine}\n{STRINGS}group.id=cluster\n{topics}offset.storage.partitions=1\n"
+            f"listeners=http://{address}\n{self._more}"
+        )
+        arguments = [sys.executable, "-m", "streams.cli.main", "connect", "distributed", str(file)]
+        log = (self._directory / f"worker-{address}.log").open("ab")
+        with log:
+            self._processes[address] = subprocess.Popen(arguments, cwd=ROOT, stdout=log, stderr=log)
+        until(lambda: self._answers(address), 60)
+
+    def _answers(self, address: str) -> bool:
+        assert self._processes[address].poll() is None, (self._directory / f"worker-{address}.log").read_text()
+        try:
+            return ask(address, "GET", "/connectors").status == 200
+        except OSError:
+            return False
+
+    def signal(self, address: str, number: signal.Signals) -> None:
+        self._processes[address].send_signal(number)
+
+    def kill(self, address: str) -> None:
+        process = self._processes.pop(address)
+        process.kill()
+        process.wait()
+
+    def ask(self, method: str, path: str, body: object = None, but: str = "") -> Answer:
+        """Asks any of them, but for one."""
+        return ask(next(each for each in self._processes if each != but), method, path, body)
+
+    def owner(self, connector: str, but: str = "") -> str:
+        """Who runs the task of a connector; "": nobody. One of them is not asked."""
+        answer = self.ask("GET", f"/connectors/{connector}/status", None, but)
+        tasks = [] if answer.status != 200 else answer.body["tasks"]
+        running = [task["worker_id"] for task in tasks if task["state"] == "RUNNING"]
+        return running[0] if len(running) == 1 else ""
+
+    def close(self) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            assert process.wait(30) == 0
+
+
+def free_address() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{found.getsockname()[1]}"
+
+
+def test_workers_that_are_killed_lose_and_double_nothing(engine: str, tmp_path: Path) -> None:
+    """Whoever runs the source, then the sink, is killed while lines are added; others go on, each line comes once."""
+    (tmp_path / "in.txt").write_text("one\ntwo\n")
+    lines = ["one", "two"]
+    cluster = Cluster(engine, tmp_path, 2)
+    source = {"connector.class": "FileSource", "file": str(tmp_path / "in.txt"), "topic": "lines"}
+    sink = {"connector.class": "FileSink", "topics": "lines", "file": str(tmp_path / "out.txt"), "file.max.ms": "100"}
+    assert cluster.ask("POST", "/connectors", {"name": "source", "config": source}).status == 201
+    assert cluster.ask("POST", "/connectors", {"name": "sink", "config": sink}).status == 201
+    def more_than(seen: int) -> bool:
+        return len(written(tmp_path)) > seen
+
+    def moved(connector: str, victim: str) -> bool:
+        return cluster.owner(connector) not in ("", victim)
+
+    for connector in ("source", "sink", "source", "sink"):
+        until(partial(cluster.owner, connector), 60)
+        seen = len(written(tmp_path))
+        with (tmp_path / "in.txt").open("a") as growing:
+            for _ in range(3_000):
+                lines.append(f"line {len(lines)}")
+                growing.write(f"{lines[-1]}\n")
+        until(partial(more_than, seen), 60)
+        victim = cluster.owner(connector) or cluster.addresses[0]
+        cluster.kill(victim)
+        until(partial(moved, connector, victim), 60)
+        cluster.begin(victim)
+    until(lambda: len(written(tmp_path)) >= len(lines), 60)
+    cluster.close()
+    assert sorted(written(tmp_path)) == sorted(lines)
+    assert written(tmp_path) == lines
+
+
+def test_a_worker_that_was_frozen_comes_back_and_doubles_nothing(engine: str, tmp_path: Path) -> None:
+    """It is stopped for longer than its session: another one reads on meanwhile, and what it had begun is undone."""
+    (tmp_path / "in.txt").write_text("")
+    cluster = Cluster(engine, tmp_path, 2, "session.timeout.ms=6000\n")
+    config = {"connector.class": "FileSource", "file": str(tmp_path / "in.txt"), "topic": "lines", "batch.size": "50"}
+    assert cluster.ask("POST", "/connectors", {"name": "source", "config": config}).status == 201
+    until(lambda: cluster.owner("source"), 60)
+    frozen = cluster.owner("source")
+    lines: list[str] = []
+
+    def grow() -> None:
+        with (tmp_path / "in.txt").open("a") as growing:
+            for _ in range(5_000):
+                lines.append(f"line {len(lines)}")
+                growing.write(f"{lines[-1]}\n")
+
+    grow()
+    cluster.signal(frozen, signal.SIGSTOP)
+    grow()
+    until(lambda: cluster.owner("source", frozen) not in ("", frozen), 60)
+    cluster.signal(frozen, signal.SIGCONT)
+    grow()
+    until(lambda: len(records_of(engine, "lines")) >= len(lines), 60)
+    until(lambda: cluster.ask("GET", "/connectors/source/status", None, cluster.owner("source")).status == 200, 60)
+    cluster.close()
+    until(lambda: [record.value.decode() for record in records_of(engine, "lines")] == lines)

@@ -44,7 +44,7 @@ class NumbersTask(SourceTask):
 
     def start(self, config: Config, context: SourceTaskContext) -> None:
         Numbers.starts += 1
-        self._partition = {"counter": config.text("name")}
+        self._partition = {"counter": config.text("counter") or config.text("name")}
         stored = context.offset(self._partition)
         self._next = int(str(stored["next"])) if stored else 0
         self._most = config.number("most")
@@ -67,6 +67,7 @@ class Numbers(SourceConnector):
         ConfigKey("topic", Type.STRING, "numbers", "Where to."),
         ConfigKey("most", Type.INT, 100, "How many."),
         ConfigKey("secret", Type.PASSWORD, None, "Not to be seen."),
+        ConfigKey("counter", Type.STRING, "", "What counts; none: the connector."),
     )
     task_class = NumbersTask
     trouble: ClassVar[Trouble] = Trouble()
@@ -124,6 +125,13 @@ class TooMany(Numbers):
 
     def task_configs(self, settings: Settings, max_tasks: int) -> Sequence[Settings]:
         return [settings] * (max_tasks + 1)
+
+
+class ManyNumbers(Numbers):
+    """Each task counts by itself, into a topic of its own."""
+
+    def task_configs(self, settings: Settings, max_tasks: int) -> Sequence[Settings]:
+        return [{**settings, "topic": f"numbers-{n}", "counter": f"counter-{n}"} for n in range(max_tasks)]
 
 
 class Bloat:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from streams.clients import Admin, Consumer, ConsumerRecord, TopicPartition
 from streams.clients.local.door import forget
+from streams.connect.rest.serve import serve
 from streams.connect.worker.standalone import StandaloneWorker
 from tests.streams.connect import apps
+from tests.streams.connect.asking import Answer, ask
 
 Start = Callable[..., StandaloneWorker]
+Ask = Callable[..., Answer]
 _numbers = itertools.count()
 
 
@@ -53,6 +57,17 @@ def start(engine: str) -> Iterator[Start]:
     yield made
     for worker in running:
         worker.close()
+
+
+@pytest.fixture
+def rest(start: Start) -> Iterator[Ask]:
+    """Asks a worker alone, whose REST listens."""
+    worker = start(listeners="http://127.0.0.1:0")
+    server = serve(worker.herder, "")
+    assert server is not None
+    server.start()
+    yield partial(ask, worker.herder.group.worker_id)
+    server.close()
 
 
 def records_of(engine: str, topic: str) -> list[ConsumerRecord]:

@@ -300,11 +300,6 @@ def test_what_comes_later_is_refused_by_name(start: Start, name: str) -> None:
         start({**NUMBERS, name: "interval"})
 
 
-def test_rest_comes_later(start: Start) -> None:
-    with pytest.raises(NotYetBuiltException, match="REST is not built yet"):
-        start(listeners="http://localhost:8083")
-
-
 def test_a_retriable_exception_is_the_clients_too() -> None:
     from streams import errors
 

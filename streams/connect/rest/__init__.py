@@ -1,0 +1,1 @@
+"""REST as Kafka Connect has it. Needs the extra `http`: starlette."""
