@@ -9,7 +9,7 @@ an arrow leads from there to others that do, unless records go that way too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from streams.topology.tools.drawing import Arrow, Box, Look, parts_of, store_note, topic_note, topics
@@ -31,6 +31,7 @@ class Card(NamedTuple):
         hover: lines to be shown when it is pointed at.
         look: how it is drawn.
         box: number of the sub-topology's box; None: outside of all.
+        nodes: names of the nodes that it stands for; of a topic those that read or write it.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Card(NamedTuple):
     hover: tuple[str, ...]
     look: Look
     box: int | None
+    nodes: tuple[str, ...] = ()
 
 
 class Folded(NamedTuple):
@@ -70,6 +72,22 @@ def folded(outline: Outline) -> Folded:
     return Folded(tuple(boxes), (*cards, *(card for card in topics.cards() if card.id in shown)), tuple(arrows), nodes)
 
 
+def closed(content: Folded, boxes: Collection[int]) -> Folded:
+    """The same with some boxes as one card each, which has their arrows from and to what is outside."""
+    inside = {card.id: closed_card(card.box) for card in content.cards if card.box is not None and card.box in boxes}
+    cards = [card for card in content.cards if card.id not in inside]
+    for box in content.boxes:
+        if box.number in boxes:
+            mine = [card for card in content.cards if card.box == box.number]
+            note = f"{len(mine)} operation{'s' * (len(mine) != 1)}"
+            nodes, hover = _unique(name for card in mine for name in card.nodes), (box.title, *(c.head for c in mine))
+            cards.append(Card(closed_card(box.number), box.title, "", (note,), hover, Look.PROCESSOR, None, nodes))
+    arrows = (Arrow(inside.get(a.start, a.start), inside.get(a.end, a.end), a.state) for a in content.arrows)
+    left = dict.fromkeys(arrow for arrow in arrows if arrow.start != arrow.end)
+    open_boxes = tuple(box for box in content.boxes if box.number not in boxes)
+    return Folded(open_boxes, tuple(cards), tuple(left), content.nodes)
+
+
 class _Topics:
     """Topics by name, and which calls read or write them."""
 
@@ -84,7 +102,7 @@ class _Topics:
         """Identifiers of the topics of a source or sink."""
         for name in topics(node):
             self._calls.setdefault(name, []).append(node)
-            yield f"topic {name}"
+            yield topic_card(name)
 
     def cards(self) -> Iterator[Card]:
         for name, nodes in self._calls.items():
@@ -96,9 +114,8 @@ class _Topics:
             touching = [*calls[:2], *([f"and {len(calls) - 2} more"] if calls[2:] else [])]
             small = [] if found else [note] if note else touching
             head = name if not found else found[3] if found[3] == "repartition" else found[1].lower().replace("-", " ")
-            yield Card(
-                f"topic {name}", head, str(int(found[2])) if found else "", tuple(small), _unique(hover), look, None
-            )
+            mark = str(int(found[2])) if found else ""
+            yield Card(topic_card(name), head, mark, tuple(small), _unique(hover), look, None, _names(nodes))
 
 
 class _Inside:
@@ -156,7 +173,8 @@ class _Inside:
             told = [f"store {store.name}: {store_note(store)}" for store in own]
             hover = [line for node in (main, *group) for line in _said(node)]
             look = Look.SOURCE if main.kind == "source" else Look.PROCESSOR
-            yield Card(id, operation(main), number(main), notes, _unique([*hover, *told]), look, self._box)
+            said = _unique([*hover, *told])
+            yield Card(id, operation(main), number(main), notes, said, look, self._box, _names(group))
         for name, users in self._users.items():
             if not users:
                 note = store_note(self._stores[name])
@@ -210,6 +228,20 @@ def _short(store: str) -> str:
 
 def _said(node: NodeOutline) -> list[str]:
     return [*([f"{node.place}  {node.code}"] if node.place else []), node.name]
+
+
+def closed_card(box: int) -> str:
+    """The identifier of the card that stands for a whole box."""
+    return f"closed {box}"
+
+
+def topic_card(name: str) -> str:
+    """The identifier of a topic's card."""
+    return f"topic {name}"
+
+
+def _names(nodes: Iterable[NodeOutline]) -> tuple[str, ...]:
+    return _unique(node.name for node in nodes)
 
 
 def _unique(lines: Iterable[str]) -> tuple[str, ...]:

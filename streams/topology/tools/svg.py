@@ -5,12 +5,12 @@ Light or dark as the reader's system is. What is pointed at tells the line of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from streams.topology.tools.drawing import Arrow, Look
-from streams.topology.tools.folding import Card, folded
+from streams.topology.tools.folding import Card, Folded, folded
 from streams.topology.tools.layered_layout import Point, Size
 from streams.topology.tools.outline import Outline
 from streams.topology.tools.picture import (
@@ -98,35 +98,67 @@ def svg(outline: Outline, title: str = "Topology") -> str:
     top = low + MARGIN
     shown = _shifted(placed, Point((width - placed.size.width) / 2, top))
     parts = [
-        *_page(Size(width + 2 * MARGIN, top + placed.size.height + 2 * MARGIN), title),
+        *_page(Size(width + 2 * MARGIN, top + placed.size.height + 2 * MARGIN), title, f"<style>{style()}</style>"),
         *(_text(Point(0, 14 + i * TITLE), line, "title", "start") for i, line in enumerate(heading)),
         _text(Point(0, len(heading) * TITLE + 8), said, "small", "start"),
         *legend,
+        *_drawn(content, shown, {}),
     ]
-    for box in content.boxes:
-        frame = shown.frames[box.number]
-        parts.append(_rect("frame", frame.corner, frame.size, 8))
-    parts += [_edge(arrow, path) for arrow, path in zip(content.arrows, shown.paths, strict=True)]
-    for box in content.boxes:
-        at = shown.frames[box.number].title
-        parts.append(_text(Point(at.x, at.y + 4), box.title, "small", "middle"))
-    parts += [_card(card, shown.centres[card.id], shown.sizes[card.id]) for card in content.cards]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _page(size: Size, title: str) -> list[str]:
+LIVE_LETTERS = 24
+"""Room on a card for what is written there while it is looked at."""
+
+
+def live_svg(content: Folded, title: str, marks: Mapping[str, str]) -> str:
+    """A picture for a page that writes figures into it: each card has a line for them, of the class `live`, and says
+    by `data-card` which it is, as each title of a box does by `data-box`. Without a style (the page has `style()`), a
+    heading or a legend.
+
+    Args:
+        content: what is drawn.
+        title: what those are told who do not see it.
+        marks: by card, what `data-card` says; others are drawn without a line for figures.
+    """
+    room = tuple(
+        card._replace(notes=(*card.notes, " " * LIVE_LETTERS)) if card.id in marks else card for card in content.cards
+    )
+    wider = content._replace(cards=room)
+    placed = picture(wider)
+    size = Size(placed.size.width + 2 * MARGIN, placed.size.height + 2 * MARGIN)
+    return "\n".join([*_page(size, title, ""), *_drawn(wider, placed, marks), "</svg>"]) + "\n"
+
+
+def _drawn(content: Folded, placed: Picture, marks: Mapping[str, str]) -> list[str]:
+    """Frames, arrows and cards."""
+    parts = []
+    for box in content.boxes:
+        frame = placed.frames[box.number]
+        parts.append(_rect("frame", frame.corner, frame.size, 8))
+    parts += [_edge(arrow, path) for arrow, path in zip(content.arrows, placed.paths, strict=True)]
+    for box in content.boxes:
+        at = placed.frames[box.number].title
+        title = _text(Point(at.x, at.y + 4), box.title, "small", "middle")
+        parts.append(f'<g class="fold" data-box="{box.number}">{title}</g>' if marks else title)
+    for card in content.cards:
+        parts.append(_card(card, placed.centres[card.id], placed.sizes[card.id], marks.get(card.id)))
+    return parts
+
+
+def _page(size: Size, title: str, head: str) -> list[str]:
     corner = f"{-MARGIN:.0f} {-MARGIN:.0f}"
     return [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="streams-topology" width="{size.width:.0f}" '
         f'height="{size.height:.0f}" viewBox="{corner} {size.width:.0f} {size.height:.0f}" role="img">',
         f"<title>{_xml(title)}</title>",
-        f"<style>{_style()}</style>",
+        *filter(None, (head,)),
         _rect("page", Point(-MARGIN, -MARGIN), size, 0),
     ]
 
 
-def _style() -> str:
-    """Each rule begins with the picture's own class: a notebook's page is not to be changed by it."""
+def style() -> str:
+    """How pictures look. Each rule begins with their own class: a notebook's page is not to be changed by it."""
     fixed = (
         "text{font:10px 'DejaVu Sans Mono',Menlo,Consolas,monospace;white-space:pre}",
         "text.head{font-size:12px}",
@@ -174,7 +206,7 @@ def _shifted(placed: Picture, by: Point) -> Picture:
     )
 
 
-def _card(card: Card, at: Point, size: Size) -> str:
+def _card(card: Card, at: Point, size: Size, mark: str | None) -> str:
     round_ = 10 if card.look in (Look.TOPIC, Look.INTERNAL_TOPIC) else 3
     corner = Point(at.x - size.width / 2, at.y - size.height / 2)
     lines, small = heads(card), smalls(card)
@@ -184,9 +216,12 @@ def _card(card: Card, at: Point, size: Size) -> str:
         number = card.number if i == len(lines) - 1 else ""
         texts.append(_text(Point(at.x, y + 11 + i * HEAD_LINE), line, "head", "middle", number))
     y += len(lines) * HEAD_LINE
-    texts += [_text(Point(at.x, y + 9 + i * SMALL_LINE), line, "small", "middle") for i, line in enumerate(small)]
+    last = len(small) - 1 if mark is not None else -1
+    for i, line in enumerate(small):
+        texts.append(_text(Point(at.x, y + 9 + i * SMALL_LINE), line, "small live" if i == last else "small", "middle"))
     hover = "\n".join(map(_xml, card.hover))
-    return f"<g><title>{hover}</title>{_rect(_LOOKS[card.look], corner, size, round_)}{''.join(texts)}</g>"
+    tag = "" if mark is None else f' class="card" data-card={quoteattr(_plain(mark))}'
+    return f"<g{tag}><title>{hover}</title>{_rect(_LOOKS[card.look], corner, size, round_)}{''.join(texts)}</g>"
 
 
 def _rect(look: str, corner: Point, size: Size, round_: float) -> str:
@@ -228,4 +263,8 @@ def _near(corner: Point, towards: Point, radius: float = ROUND, most: float = 0.
 
 def _xml(text: str) -> str:
     """Escaped, and without the control characters that no XML document may hold."""
-    return escape("".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text))
+    return escape(_plain(text))
+
+
+def _plain(text: str) -> str:
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)

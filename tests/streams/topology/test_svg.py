@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from examples import order_address_table, returns, word_count
 from streams import GlobalKTable, JoinWindows, KStream, KTable, Serdes, StreamsBuilder, Topology
 from streams.processor import Processor, Record
+from streams.topology.tools.folding import closed, closed_card, folded
 from streams.topology.tools.outline import outline
 from streams.topology.tools.outline_json import from_json, to_json
 from streams.topology.tools.picture import WIDEST, wrapped
-from streams.topology.tools.svg import svg
+from streams.topology.tools.svg import live_svg, svg
 from tests.streams.topology import shop
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -359,3 +360,44 @@ def test_a_saved_description_draws_the_same_and_one_from_before_draws_its_nodes(
 )
 def test_long_names_are_broken_where_they_have_joints(text: str, lines: list[str]) -> None:
     assert wrapped(text) == lines
+
+
+def test_a_picture_for_a_page_says_which_card_is_which_and_has_room_for_figures() -> None:
+    builder = StreamsBuilder()
+    builder.stream("clicks").filter(lambda key, value: True).to("out")
+    found = outline(builder.build().built({}), "app")
+    content = folded(found)
+    marks = {card.id: f"\"<{place}>" for place, card in enumerate(content.cards)}
+    root = ElementTree.fromstring(live_svg(content, "<i> & co", marks))
+    groups = [each for each in root.iter() if "data-card" in each.attrib]
+    assert [each.attrib["data-card"] for each in groups] == list(marks.values())
+    for each in groups:
+        live = [text for text in each if text.attrib.get("class") == "small live"]
+        assert len(live) == 1 and not (live[0].text or "").strip()
+    assert not [each for each in root.iter() if each.tag.endswith("style")]
+    assert {node for card in content.cards for node in card.nodes} == {
+        node.name for sub in found.subtopologies for node in sub.nodes
+    }
+
+
+def test_a_box_that_is_closed_is_one_card_with_the_arrows_of_all_that_were_in_it() -> None:
+    builder = StreamsBuilder()
+    shop.topology(builder)
+    content = folded(outline(builder.build().built({}), "app"))
+    numbers = [box.number for box in content.boxes]
+    for shut in ({numbers[0]}, set(numbers[1:]), set(numbers)):
+        found = closed(content, shut)
+        assert {box.number for box in found.boxes} == set(numbers) - shut
+        assert {card.id for card in found.cards if card.id.startswith("closed")} == {closed_card(n) for n in shut}
+        stands_for = {c.id: c.id if c.box is None or c.box not in shut else closed_card(c.box) for c in content.cards}
+        ends = {(stands_for[arrow.start], stands_for[arrow.end]) for arrow in content.arrows}
+        assert {arrow[:2] for arrow in found.arrows} == {end for end in ends if end[0] != end[1]}
+        assert {name for card in found.cards for name in card.nodes} == {n for c in content.cards for n in c.nodes}
+        check_closed(live_svg(found, "shop", {card.id: card.id for card in found.cards}), len(found.cards))
+
+
+def check_closed(picture: str, cards: int) -> None:
+    root = ElementTree.fromstring(picture)
+    rects = [rect_of(group.find(f"{SVG}rect")) for group in root.iter(f"{SVG}g") if "data-card" in group.attrib]
+    assert len(rects) == cards
+    assert not [pair for pair in combinations(rects, 2) if pair[0].meets(pair[1])]
