@@ -214,6 +214,7 @@ OWN: tuple[Family, ...] = (
     Family(THREAD_GROUP, "restoring", "ratio", INFO, "share of its restores. The five add up to 1"),
     Family(THREAD_GROUP, "rebalances", "total", INFO, "rebalances by *cause*"),
     Family(NODE_GROUP, "dropped-records-by-cause", "total", INFO, "all that a node has dropped, by *cause*"),
+    Family(TASK_GROUP, "dead-letters", "total", INFO, "dead letters that were made, again where that is done again"),
     Family(STORE_GROUP, "spilled-slices", "total", INFO, "slices of committed rows that were written to the database"),
     Family(TASK_GROUP, "task-skew-ms", "", INFO, "how far the task's time is ahead, where tasks advance in step"),
     Family(THREAD_GROUP, "task-skew-held", "total", INFO, "looks at which a task waited for older ones"),

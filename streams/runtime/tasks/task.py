@@ -147,6 +147,7 @@ class StreamTask:
         self._last: tuple[int, int] = (0, 0)
         self._processed = state.scope.counter("process-total")
         self._punctuated = state.scope.counter("punctuate-total")
+        self._letters = measured.dead_letters()
         self._flushed: list[tuple[str, Layered]] = [
             (name, state.stores[name].layers)
             for name in flush_order(state.topology)
@@ -250,6 +251,7 @@ class StreamTask:
             StreamsException: its topic cannot be had.
         """
         dead_letters.put(self.last_letters if last else self.dead_letters, letter, self._context.max_request_size)
+        self._letters.value += 1
 
     def polled(self, now: int, asked: bool = True) -> None:
         """A poll has returned, and all that it brought for this task has been added.

@@ -178,6 +178,11 @@ class TaskMetrics:
                 scope, name = self.scope.within(processor_node_id=node.name), "freshness-seconds"
                 scope.gauge(name, NODE_GROUP, DESCRIPTIONS[NODE_GROUP, name], read)
 
+    def dead_letters(self) -> Counter:
+        """Counts the dead letters that the task makes."""
+        name = "dead-letters-total"
+        return self.scope.counter(name, TASK_GROUP, DESCRIPTIONS[TASK_GROUP, name])
+
     def task(self, gauges: Mapping[str, Callable[[], object]], level: RecordingLevel = RecordingLevel.INFO) -> None:
         """Registers what is read of the task itself, by name."""
         for name, read in gauges.items():
