@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import timedelta
 from enum import Enum
+from functools import partial
 from socket import socket
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, overload
@@ -67,6 +68,7 @@ from streams.runtime.worker.settings import health_bounds, summary_interval_ms
 from streams.runtime.worker.summary import Pace, Summary
 from streams.runtime.worker.worker import Worker
 from streams.serdes.base import Serde, in_java
+from streams.shown import Shown
 from streams.spelling import corrects_names
 from streams.state.store import StateStore
 from streams.topology.build import refuse_empty
@@ -202,9 +204,11 @@ class KafkaStreams:
             self._world,
         )
         if listening is not None:
+            token = http_token()
+            shown = Shown(self, self._instance, self._metrics, self._workers_now, self._engine)
             self._http = server_of(
-                *(self._instance, self._shown_state, self._engine, listening, http_token()),
-                *(self.metrics_text, self.health),
+                *(self._instance, shown.state, self._engine, listening, token),
+                *(self.metrics_text, self.health, partial(shown.console, token)),
             )
         self._listener: RestoreListener | None = None
         self._handler: UncaughtExceptionHandler | None = None
@@ -752,21 +756,6 @@ class KafkaStreams:
             f"{summary.records:,} records processed, lag {summary.lag:,}"
         )
         return stores_table(title, self._instance, lags, note)
-
-    def _shown_state(self) -> dict[str, object]:
-        """What `/state` shows."""
-        summary, known = self.summary(), self._instance.known
-        return {
-            "application_id": self.application_id,
-            "client_id": self.client_id,
-            "instance": self._instance.endpoint,
-            "state": summary.state,
-            "generation": -1 if known is None else known.generation,
-            "tasks": sorted(self.tasks()),
-            "lag": summary.lag,
-            "processed": summary.records,
-            "restoring": {what: [done, total] for what, done, total in self.restore_progress()},
-        }
 
     def _engine(self) -> Door:
         self._check_running()

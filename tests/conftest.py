@@ -9,6 +9,7 @@ import pytest
 
 from tests import kafka_broker, postgres_server
 from tests.kafka_broker import kafka_address, needed
+from tests.streams.console import browser
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +29,14 @@ def kafka_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says how many tests on a Kafka broker, and on PostgreSQL, were left out."""
+    """Says how many tests were left out that need a Kafka broker, PostgreSQL or a browser."""
     skipped = [str(each.longrepr) for each in terminalreporter.stats.get("skipped", ())]
-    rooms = {"a Kafka broker": kafka_broker.NOTHING_TESTED, "PostgreSQL": postgres_server.NOTHING_TESTED}
+    rooms = {
+        "on a Kafka broker": kafka_broker.NOTHING_TESTED,
+        "on PostgreSQL": postgres_server.NOTHING_TESTED,
+        "in a browser": browser.NOTHING_TESTED,
+    }
     for where, said in rooms.items():
         left_out = sum(said in each for each in skipped)
         if left_out:
-            terminalreporter.write_line(f"{left_out} tests on {where} were left out.", yellow=True)
+            terminalreporter.write_line(f"{left_out} tests {where} were left out.", yellow=True)

@@ -10,12 +10,11 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from streams.cli.failure import Refused
-from streams.clients.assignors import read_subscription
 from streams.clients.connect import connect
 from streams.config import StreamsConfig
 from streams.errors import GroupIdNotFoundException, KafkaException, SerializationException
 from streams.query.serve import TOKEN, http_token
-from streams.runtime.group.membership import read_info
+from streams.runtime.group.membership import endpoints_told
 from streams.serdes import Serdes
 
 WAIT_S = 15.0
@@ -81,13 +80,7 @@ def endpoints(application_id: str, servers: Mapping[str, object]) -> list[str]:
         door.close()
     if not members:
         raise KafkaException(f"No instance of {application_id} runs. `streams-app groups list` shows who does.")
-    found = set()
-    for member in members:
-        try:
-            found.add(read_info(read_subscription(member.metadata).user_data).endpoint)
-        except SerializationException:
-            continue
-    found.discard("")
+    found = endpoints_told(member.metadata for member in members)
     if not found:
         raise KafkaException(
             f"No instance of {application_id} can be asked: start them with --http 127.0.0.1:8080, or another port."

@@ -50,7 +50,12 @@ LOOK_MS = 50
 @click.option("--config", "-c", "pairs", multiple=True, metavar="NAME=VALUE", help="Any setting of Kafka Streams.")
 @click.option("--config-file", type=click.Path(dir_okay=False), default=None, help="application.yaml or .properties.")
 @click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
-@click.option("--http", default=None, metavar="HOST:PORT", help="Stores can be asked there (docs/queries.md).")
+@click.option(
+    "--http",
+    default=None,
+    metavar="HOST:PORT",
+    help="Stores can be asked there (docs/queries.md), and the application is seen: /console (docs/console.md).",
+)
 @click.option("--log-format", default="text", show_default=True, help="text, or json: one object a line.")
 @click.option("--worker-of", hidden=True, default=None, help="Which of several it is, as NUMBER:NAME.")
 @click.option("--http-socket", type=int, hidden=True, default=None)

@@ -12,6 +12,7 @@ from streams.clients.connect import connect, is_kafka
 from streams.clients.eviction import evict
 from streams.config import StreamsConfig
 from streams.config.derived import OF_BUNDLED, connection_settings
+from streams.console.paths import OPEN, PAGE
 from streams.errors import KafkaException
 from streams.http.address import endpoint_of, is_wildcard, parsed, written
 from streams.query.serve import http_token, listens, relay_of
@@ -41,7 +42,7 @@ def supervise(arguments: Sequence[str], workers: int, given: Mapping[str, object
             "Name the host."
         )
     doors = [listens(written(host, 0), token) for _ in range(workers)]
-    server = relay_of([endpoint_of(door) for door in doors], listening, token)
+    server = relay_of([endpoint_of(door) for door in doors], listening, token, PAGE, OPEN)
     supervisor = Supervisor(command, workers, died, doors)
     server.start()
     try:

@@ -16,7 +16,7 @@ from streams.http.site import refused, target_of
 
 WAIT_S = 65.0
 """A worker may take as long as a request may ask for, and a little more."""
-PASSED_ON = ("authorization", "accept", "last-event-id", "prefer")
+PASSED_ON = ("authorization", "accept", "if-none-match", "last-event-id", "prefer")
 NOT_KEPT = ("connection", "transfer-encoding", "content-length", "keep-alive")
 
 
@@ -26,9 +26,14 @@ class Relay:
     Args:
         workers: where they are asked.
         token: that requests must bring, which the workers look at; "": only this machine may ask.
+        together: paths that begin so go to the first worker that answers, so that what it makes for one who asks serves
+            all; others go to one after the other.
+        open_to_all: paths that answer without a token, to any host.
     """
 
-    def __init__(self, workers: Sequence[str], token: str = "") -> None:
+    def __init__(self, workers: Sequence[str], token: str, together: str, open_to_all: frozenset[str]) -> None:
+        self._together = together
+        self._open_to_all = open_to_all
         self._token = token
         self._workers = tuple(workers)
         self._client = HttpClient({})
@@ -42,11 +47,13 @@ class Relay:
         if request.method != "GET":
             await Problem(405, "only-get", "Stores are only read: GET.").response()(scope, receive, send)
             return
-        if not may_ask(request.headers, self._token, frozenset()):
+        if request.url.path not in self._open_to_all and not may_ask(request.headers, self._token, frozenset()):
             await refused(self._token).response()(scope, receive, send)
             return
-        self._next = (self._next + 1) % len(self._workers)
-        for worker in chain(self._workers[self._next :], self._workers[: self._next]):
+        begin = 0
+        if not request.url.path.startswith(self._together):
+            begin = self._next = (self._next + 1) % len(self._workers)
+        for worker in chain(self._workers[begin:], self._workers[:begin]):
             try:
                 reply = await self._client.get(worker, target_of(scope), self._headers(request), WAIT_S)
             except Unreachable:

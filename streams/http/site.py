@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.exceptions import HTTPException
@@ -22,6 +22,18 @@ class Refusal(Protocol):
     def response(self) -> Response:
         """As an answer."""
         ...
+
+
+class Feature(NamedTuple):
+    """What a feature adds to what an instance answers.
+
+    Args:
+        routes: of its own.
+        open_to_all: those of their paths that answer without a token, to any host.
+    """
+
+    routes: Sequence[BaseRoute]
+    open_to_all: frozenset[str] = frozenset()
 
 
 class Site:

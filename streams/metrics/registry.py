@@ -352,6 +352,10 @@ class Metrics:
         """The metrics that there are, by group and name, and by their whole names: a copy."""
         return {key: family.copy() for key, family in list(self._families.items()) if family}
 
+    def family(self, group: str, name: str) -> list[Metric]:
+        """The metrics of one name and group: a look at few of many."""
+        return list(self._families.get((group, name), {}).values())
+
     def snapshot(self) -> dict[MetricName, object]:
         """All metrics and their values at this moment."""
         self.refresh()

@@ -18,6 +18,7 @@ from streams.validation import check_text
 
 if TYPE_CHECKING:
     from streams.http.server import HttpServer
+    from streams.http.site import Feature
 
 TOKEN = "STREAMS_APP_HTTP_TOKEN"
 """The variable with the token that requests must bring; all instances have the same."""
@@ -79,8 +80,13 @@ def server_of(
     token: str,
     metrics: Callable[[], str],
     health: Callable[[], Health],
+    more: Callable[[], Feature],
 ) -> HttpServer:
-    """The server of an instance, not started."""
+    """The server of an instance, not started.
+
+    Args:
+        more: gives what else it answers.
+    """
     check_extra()
     from streams.http.probes import OPEN, Probes
     from streams.http.server import HttpServer
@@ -88,16 +94,22 @@ def server_of(
     from streams.query.routes import StoreRoutes, explained
 
     stores = StoreRoutes(instance, summary, door, token)
-    routes = [*stores.routes, *Probes(metrics, health).routes]
-    site = Site(routes, partial(explained, instance=instance), token, frozenset({instance.endpoint}), OPEN)
+    feature = more()
+    routes = [*stores.routes, *Probes(metrics, health).routes, *feature.routes]
+    named, unguarded = frozenset({instance.endpoint}), OPEN | feature.open_to_all
+    site = Site(routes, partial(explained, instance=instance), token, named, unguarded)
     return HttpServer(site, listening)
 
 
-def relay_of(workers: Sequence[str], listening: socket, token: str) -> HttpServer:
+def relay_of(
+    workers: Sequence[str], listening: socket, token: str, together: str, open_to_all: frozenset[str]
+) -> HttpServer:
     """The server of a supervisor, not started: it has its workers answer.
 
     Args:
         workers: where they are asked.
+        together: paths that begin so go to the first worker that answers.
+        open_to_all: paths that answer without a token.
     """
     check_extra()
     from starlette.routing import Mount
@@ -107,6 +119,6 @@ def relay_of(workers: Sequence[str], listening: socket, token: str) -> HttpServe
     from streams.http.server import HttpServer
     from streams.http.site import Site
 
-    # the relay looks at the token by itself: all else is handed on as it is
-    routes = [*GatheredProbes(workers).routes, Mount("/", Relay(workers, token))]
-    return HttpServer(Site(routes, explained, token, frozenset(), OPEN), listening)
+    # what is handed on stays as it is
+    routes = [*GatheredProbes(workers).routes, Mount("/", Relay(workers, token, together, open_to_all))]
+    return HttpServer(Site(routes, explained, token, frozenset(), OPEN | open_to_all), listening)

@@ -13,6 +13,7 @@ STARTING_TIME: Mapping[str, str] = {
     "streams.clients.connect": "a program that never connects loads no engine",
     "streams.connect.jdbc.connection": "the driver of PostgreSQL is an extra, and a worker without it needs none",
     "streams.connect.rest.serve": "the extra `http` is loaded by who answers by REST",
+    "streams.console.serve": "the extra `http` is loaded by who serves the live page",
     "streams.query.serve": "the extra `http` is loaded by who serves queries",
     "streams.runtime.compile.scope": "asyncio is loaded by applications with asynchronous steps",
     "streams.runtime.worker.make_worker": "RocksDB is loaded by applications with stores on disk",

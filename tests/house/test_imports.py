@@ -31,9 +31,11 @@ SIXTH = {"streams.topology", "streams.operators", "streams.clients"} | SEVENTH
 ROOMS: dict[str, set[str]] = {
     "streams.cli": {"streams", "statestore", "broker_local"},
     "streams.app": {"streams", "statestore"},
+    "streams.shown": {"streams", "statestore"},
     "streams.testing": {"streams", "statestore"},
     "streams.http": SEVENTH,
     "streams.query": SIXTH | INTERFACES | {"streams.runtime.worker.mailbox", "streams.state", "streams.http"},
+    "streams.console": SIXTH | {"streams.http", "streams.query"},
     "streams.connect": SIXTH,
     "streams.connect.rest": SIXTH | {"streams.connect", "streams.http"},
     "streams.connect.data": GROUND | {"streams.connect.errors"},
@@ -97,11 +99,11 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rich": ("streams.cli.render",),
     "yaml": ("streams.config.load", "streams.connect.settings_files"),
     "typing_extensions": ("streams.type_variables",),  # for checkers, which bring it
-    "msgspec": ("streams.serdes", "streams.connect.converters.json", "broker_local.log.payload"),
+    "msgspec": ("streams.serdes", "streams.connect.converters.json", "streams.console", "broker_local.log.payload"),
     "msgpack": ("broker_local", "streams.serdes"),
     "murmurhash2": ("streams.partition",),
     "psycopg": ("streams.connect.jdbc.postgres",),
-    "starlette": ("streams.http", "streams.query", "streams.connect.rest"),
+    "starlette": ("streams.http", "streams.query", "streams.connect.rest", "streams.console"),
     "uvicorn": ("streams.http.server", "streams.query.serve", "streams.connect.rest.serve"),
     "mmh3": ("streams.serdes.murmur3",),
 }

@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.clients.assignors import Assignment, Subscription, read_assignment, write_assignment
+from streams.clients.assignors import Assignment, Subscription, read_assignment, read_subscription, write_assignment
 from streams.errors import SerializationException
 from streams.record import TopicPartition
 from streams.runtime.group.assign import AssignSettings, MemberInfo, Plan, TaskInfo, assign, hand_out
@@ -83,6 +83,21 @@ class TaskAssignment:
     again: bool = False
     refusal: str = ""
     endpoints: Endpoints = NO_ENDPOINTS
+
+
+def endpoints_told(subscriptions: Iterable[bytes]) -> frozenset[str]:
+    """Where the members of a group can be asked; who says nothing of the kind is passed over.
+
+    Args:
+        subscriptions: Kafka's, of its members.
+    """
+    found = set()
+    for subscription in subscriptions:
+        try:
+            found.add(read_info(read_subscription(subscription).user_data).endpoint)
+        except SerializationException:
+            continue
+    return frozenset(found - {""})
 
 
 def write_info(info: WorkerInfo) -> bytes:

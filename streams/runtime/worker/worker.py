@@ -124,6 +124,10 @@ class Worker:
         """The tasks this worker has now."""
         return frozenset() if self.loop is None else self.loop.tasks.ids
 
+    def running(self) -> dict[TaskId, bool]:
+        """Its tasks, and whether they run, their stores restored. Any thread may ask."""
+        return {} if self.loop is None else {task.id: task.running for task in self.loop.tasks.all}
+
     def partitions(self) -> tuple[TopicPartition, ...]:
         """What its tasks read."""
         return () if self.loop is None else self.loop.tasks.partitions()
