@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.docs.pages import ROOT
 
-UNTYPED = 653
+UNTYPED = 680
 KAFKA = "streams.clients.kafka."
 UNTYPED_KAFKA = 1_086
 """What is read of kafka-python's messages, a library without types."""
