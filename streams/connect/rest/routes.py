@@ -142,7 +142,7 @@ class ConnectRoutes:
 
     async def _create(self, request: Request) -> Response:
         given = mapping(await body_of(request), "The body")
-        unknown = given.keys() - {"name", "config", "initial_state"}
+        unknown = [each for each in given if each not in ("name", "config", "initial_state")]
         if unknown:
             raise BadRequestException(
                 f"The body has {', '.join(sorted(unknown))}: name, config and initial_state are known."
@@ -316,12 +316,18 @@ def _route(method: str, path: str, handler: Handler) -> Route:
     return Route(path, handler, methods=[method])
 
 
+def _part(request: Request, name: str) -> str:
+    """A part of the path."""
+    found: Mapping[str, object] = request.path_params
+    return unquote(str(found[name]))
+
+
 def _name(request: Request) -> str:
-    return unquote(str(request.path_params["name"]))
+    return _part(request, "name")
 
 
 def _task(request: Request) -> TaskId:
-    number = str(request.path_params["task"])
+    number = _part(request, "task")
     if not number.isdigit():
         raise RestException(404, "HTTP 404 Not Found")
     return TaskId(_name(request), int(number))

@@ -177,8 +177,8 @@ def connector_entry(name: str, config: Settings) -> Entry:
 
 def target_entry(name: str, target: TargetState) -> Entry:
     """What is wanted of a connector; versions that do not know STOPPED take it for PAUSED."""
-    old = "PAUSED" if target is TargetState.STOPPED else target.value
-    return f"target-state-{name}", {"state": old, "state.v2": target.value}
+    old = "PAUSED" if target is TargetState.STOPPED else target.name
+    return f"target-state-{name}", {"state": old, "state.v2": target.name}
 
 
 def task_entries(name: str, tasks: Sequence[Settings]) -> Iterator[Entry]:

@@ -149,11 +149,11 @@ class Requests:
         validation = looked.validation
         if looked.is_source and not validation.errors:
             support = validation.values["exactly.once.support"]
-            guarantee = validation.connector.guarantee(looked.checked())
-            if str(support.value).lower() == "required" and guarantee is not Guarantee.EXACTLY_ONCE:
+            exactly_once = validation.connector.guarantee(looked.checked()) is Guarantee.EXACTLY_ONCE
+            if str(support.value).lower() == "required" and not exactly_once:
                 name = looked.given.get("name")
                 support.errors.append(
-                    f"The connector {name} is configured with exactly.once.support=required, and is {guarantee.value}."
+                    f"The connector {name} is configured with exactly.once.support=required, and is at least once."
                 )
         return validation
 

@@ -144,7 +144,7 @@ class Running:
         ending = [(each, hosted) for each in about if (hosted := self._hosted(each)) is not None]
         for each, hosted in ending:
             if state is not None:
-                hosted.status.changed = lambda status: None  # its end is not told of: it goes on
+                hosted.status.changed = _untold  # its end is not told of: it goes on
                 self._owner.changed(each, Status(state))
             if hosted.thread is not None:
                 hosted.thread.stop()
@@ -155,7 +155,7 @@ class Running:
             if hosted.thread is not None and not hosted.thread.ended(left / 1000):
                 log.warning("%s does not stop. What it has not committed is done again.", hosted.thread.name)
                 hosted.status.becomes(State.UNASSIGNED)
-                hosted.status.changed = lambda status: None
+                hosted.status.changed = _untold
             if isinstance(each, TaskId):
                 self.tasks.pop(each, None)
             else:
@@ -241,6 +241,10 @@ class Running:
         """One reader for each topic."""
         topic = self.offsets_topic(common)
         return self._offsets.setdefault(topic, Offsets(self._door, topic, self.offsets_partitions))
+
+
+def _untold(status: Status) -> None:
+    """Nobody is told."""
 
 
 def threads_of(found: Mapping[TaskId, Hosted], name: str) -> list[SupervisedTask]:
