@@ -5,6 +5,7 @@ from __future__ import annotations
 from streams.connect.worker.config_state import ConfigState, TaskId
 from streams.connect.worker.herder import Work
 from streams.connect.worker.running import About
+from streams.connect.worker.waker import Waker
 from streams.world import World
 
 LOOK_S = 1.0
@@ -23,8 +24,7 @@ class Alone:
 
     def __init__(self, world: World, worker_id: str) -> None:
         self.worker_id = worker_id
-        self._condition = world.condition()
-        self._woken = False
+        self._waker = Waker(world)
 
     def turn(self) -> None:
         """Nothing happens in a group of one."""
@@ -46,15 +46,11 @@ class Alone:
 
     def wait(self) -> None:
         """See `Group.wait`."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._woken, LOOK_S)
-            self._woken = False
+        self._waker.wait(LOOK_S)
 
     def wake(self) -> None:
         """See `Group.wake`."""
-        with self._condition:
-            self._woken = True
-            self._condition.notify_all()
+        self._waker.wake()
 
     def close(self) -> None:
         """Nobody has to know."""

@@ -26,6 +26,7 @@ from streams.connect.worker.configs import Configs
 from streams.connect.worker.herder import Work
 from streams.connect.worker.running import About
 from streams.connect.worker.supervisor import NotOwnedException
+from streams.connect.worker.waker import Waker
 from streams.errors import SerializationException
 
 log = logging.getLogger("streams.connect.worker")
@@ -59,8 +60,7 @@ class WorkerGroup:
         self._configs = configs
         self._follow = follow
         self._world = door.world
-        self._condition = door.world.condition()
-        self._woken = False
+        self._waker = Waker(door.world)
         self._membership = GroupMembership(door, settings, self.wake)
         self._work = NOTHING
         self._owners: dict[About, str] = {}
@@ -180,15 +180,11 @@ class WorkerGroup:
 
     def wait(self) -> None:
         """See `Group.wait`."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._woken, LOOK_S)
-            self._woken = False
+        self._waker.wait(LOOK_S)
 
     def wake(self) -> None:
         """See `Group.wake`."""
-        with self._condition:
-            self._woken = True
-            self._condition.notify_all()
+        self._waker.wake()
 
     def close(self) -> None:
         """Leaves: others go on with what was this worker's."""
