@@ -30,6 +30,8 @@ RATE_MS = 5_500
 """A rate is worked out over so long: five looks of a second."""
 MISSED = 2
 """Who has not answered so often does not answer: one that is busy may be late once."""
+GONE_MS = 10_000
+"""So long an instance that its group knows no more is shown: its death may be noticed there before it is here."""
 KEPT_REBALANCES = 100
 STATES = ("RUNNING", "CREATED", "REBALANCING", "PENDING_SHUTDOWN", "NOT_RUNNING", "PENDING_ERROR", "ERROR")
 """From good to bad: the application is what its worst instance is."""
@@ -69,13 +71,15 @@ class _Seen:
         """A second; what was seen once has none."""
         self._looks: deque[tuple[float, Mapping[_Count, int]]] = deque()
         self._missed = 0
+        self.trouble = "It does not answer."
+        """Where it does not answer."""
 
     def take(self, answer: Answer | None, now_ms: int) -> None:
         """It has answered, or has not (None)."""
         if answer is None:
             self._missed += 1
             if self._missed >= MISSED:
-                self.answers, self.rates = False, {}
+                self.answers, self.rates, self.trouble = False, {}, "It does not answer."
             return
         self.answers, self._missed = True, 0
         if answer.process != self.said.process:
@@ -88,14 +92,20 @@ class _Seen:
             looks.popleft()
         self.rates = dict(self._worked_out())
 
+    def leave(self) -> None:
+        """Its group knows it no more."""
+        self.answers, self.rates, self.trouble = False, {}, "It has left its group."
+
     def _worked_out(self) -> Iterator[tuple[_Count, float]]:
         now, counts = self._looks[-1]
-        earlier = list(self._looks)[:-1]
+        earlier = [(now - at, before) for at, before in self._looks][:-1]
         for key, latest in counts.items():
-            # a task that went and came again counts from 0: what is higher is from before
-            found = next((look for look in earlier if look[1].get(key, latest + 1) <= latest), None)
-            if found is not None:
-                yield key, (latest - found[1][key]) * 1_000 / (now - found[0])
+            for ago_ms, before in earlier:
+                count = before.get(key)
+                # a task that went and came again counts from 0: what is higher is from before
+                if count is not None and count <= latest:
+                    yield key, (latest - count) * 1_000 / ago_ms
+                    break
 
     def rate(self, what: str, task: str | None = None) -> Known:
         """The sum of what is known of a kind of count."""
@@ -125,7 +135,9 @@ class Application:
             now_ms: wall clock.
         """
         for endpoint in self._seen.keys() - answers.keys():
-            del self._seen[endpoint]  # the group knows it no more
+            self._seen[endpoint].leave()
+            if now_ms - self._seen[endpoint].seen_ms > GONE_MS:
+                del self._seen[endpoint]
         for endpoint, answer in answers.items():
             self._seen.setdefault(endpoint, _Seen()).take(answer, now_ms)
             for told in answer.rebalances if answer is not None else ():
@@ -173,15 +185,18 @@ class Application:
 
     def _instances(self, tasks: Mapping[str, TaskShown]) -> dict[str, InstanceShown]:
         found: dict[str, InstanceShown] = {}
+        by_place: dict[str, list[TaskShown]] = {}
+        for task in tasks.values():
+            by_place.setdefault(task.at, []).append(task)
         for endpoint, seen in sorted(self._seen.items()):
-            mine, said = [task for task in tasks.values() if task.at == endpoint], seen.said
+            mine, said = by_place.get(endpoint, []), seen.said
             troubles = [*said.reasons, *([said.trouble] if said.trouble else [])]
             found[endpoint] = InstanceShown(
                 answers=seen.answers,
                 seen_ms=seen.seen_ms,
                 state=said.state if seen.answers else "UNKNOWN",
                 client_id=said.client_id,
-                reasons=troubles if seen.answers else ["It does not answer."],
+                reasons=troubles if seen.answers else [seen.trouble],
                 tasks=len(mine),
                 running=sum(task.state == "RUNNING" for task in mine),
                 processed=said.processed,
@@ -211,25 +226,29 @@ class Application:
         )
 
     def _topics(self) -> dict[str, TopicShown]:
-        found: dict[str, TopicShown] = {}
+        read: dict[str, float] = {}
+        written: dict[str, float] = {}
+        lag: dict[str, int] = {}
+        lag_s: dict[str, float] = {}
         for seen in self._answering():
             for key, rate in seen.rates.items():
-                if key.what in ("read", "written"):
-                    topic = found.setdefault(key.topic, TopicShown())
-                    if key.what == "read":
-                        topic.read = _sum((topic.read, rate))
-                    else:
-                        topic.written = _sum((topic.written, rate))
+                if key.what != RESTORED:
+                    by = read if key.what == "read" else written
+                    by[key.topic] = by.get(key.topic, 0.0) + rate
             for told in seen.said.tasks.values():
-                for name, lag in told.lag.items():
-                    topic = found.setdefault(name, TopicShown())
-                    topic.lag = _sum((topic.lag, lag))
+                for name, count in told.lag.items():
+                    lag[name] = lag.get(name, 0) + count
                 for name, seconds in told.lag_s.items():
-                    topic = found.setdefault(name, TopicShown())
-                    topic.lag_s = _most((topic.lag_s, seconds))
-        for topic in found.values():
-            topic.read, topic.written = rounded(topic.read), rounded(topic.written)
-        return found
+                    lag_s[name] = max(lag_s.get(name, 0.0), seconds)
+        return {
+            name: TopicShown(
+                rounded(read.get(name, UNSET)),
+                rounded(written.get(name, UNSET)),
+                lag.get(name, UNSET),
+                _most((lag_s.get(name, UNSET),)),
+            )
+            for name in sorted({*read, *written, *lag, *lag_s})
+        }
 
     def _nodes(self) -> dict[str, NodeShown]:
         found: dict[str, NodeShown] = {}

@@ -103,11 +103,11 @@ class Process:
             rebalances=[_told(each) for each in look.rebalances[-REBALANCES:]],
         )
 
-    def _values(self, group: str, name: str) -> Iterator[tuple[Mapping[str, str], float]]:
+    def _values(self, group: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
         for metric in self._metrics.family(group, name):
             value = metric.value
             if isinstance(value, int | float) and isfinite(value):  # NaN: nobody knows
-                yield metric.name.tag_map, value
+                yield dict(metric.name.tags), value
 
     def _workers(self, health: Health) -> dict[str, WorkerAnswer]:
         shares: dict[str, dict[str, float]] = {}

@@ -75,7 +75,9 @@ def test_who_does_not_answer_is_shown_with_what_was_known() -> None:
     assert gone.reasons == ["It does not answer."]
     assert found.tasks["0_1"] == TaskShown(TWO, "UNKNOWN")
     left = app.document({ONE: here}, Group({TaskId(0, 0): ONE}, {0: 3}), 4_000)
-    assert list(left.instances) == [ONE] and left.tasks["0_1"].state == "NOBODY"
+    assert left.instances[TWO].reasons == ["It has left its group."] and left.tasks["0_1"].state == "NOBODY"
+    after = app.document({ONE: here}, Group({TaskId(0, 0): ONE}, {0: 3}), 12_000)
+    assert list(after.instances) == [ONE]
 
 
 def test_of_two_who_claim_a_task_the_later_generation_is_believed() -> None:
