@@ -65,7 +65,7 @@ from streams.runtime.worker.lifecycle import Lifecycle, Listener, State, WorkerS
 from streams.runtime.worker.make_worker import Watchers, make_worker, state_directory
 from streams.runtime.worker.rebalances import RebalanceRecord
 from streams.runtime.worker.settings import health_bounds, summary_interval_ms
-from streams.runtime.worker.summary import Pace, Summary
+from streams.runtime.worker.summary import SUMMARIES, Pace, Summary
 from streams.runtime.worker.worker import Worker
 from streams.serdes.base import Serde, in_java
 from streams.shown import Shown
@@ -84,8 +84,6 @@ S = TypeVar("S", bound=StateStore)
 __all__ = ["KafkaStreams", "State", "StreamThreadExceptionResponse"]
 
 log = logging.getLogger("streams.app")
-SUMMARIES = "streams.summary"
-"""The logger of the summaries of running applications."""
 summaries = logging.getLogger(SUMMARIES)
 
 NEVER_MS = 1 << 62

@@ -15,7 +15,8 @@ import click
 
 from streams.cli import options, render
 from streams.cli.failure import INTERRUPTED, STOPPED, USAGE, Refused, refusals
-from streams.cli.run import Stop, start_logging
+from streams.cli.logs import start_logging
+from streams.cli.stop import Stop
 from streams.clients.connect import working_directory
 from streams.config.table import text_of
 from streams.connect.config_def import Config

@@ -9,19 +9,19 @@ import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from socket import socket
-from types import FrameType
 
 import click
 
-from streams.app import SUMMARIES, KafkaStreams
+from streams.app import KafkaStreams
 from streams.cli import render
-from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Brief, Refused, refusals, said
+from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Refused, refusals, said
 from streams.cli.load import Script, load
 from streams.cli.log_format import JsonFormatter
+from streams.cli.logs import start_logging
+from streams.cli.stop import Stop
 from streams.cli.workers import as_one_of_several, supervise
 from streams.clients.connect import data_directory, over_tcp
 from streams.config.load import from_environment, from_pairs, merge, with_file
-from streams.log_messages.codes import Coded
 from streams.runtime.worker.summary import Pace
 from streams.supervisor import end_with_supervisor
 from streams.systemd import Notifier, notifier
@@ -132,35 +132,6 @@ def first_line(given: Mapping[str, object], servers: str) -> str:
     return f"application {given['application.id']}, {where}"
 
 
-def start_logging(
-    level: str, terminal: render.Terminal | None = None, one_of_several: bool = False, form: str = "text"
-) -> None:
-    """Logs to standard error.
-
-    Args:
-        terminal: has a status line, which takes the place of the summaries.
-        one_of_several: processes write to the same place, so that lines name theirs.
-        form: `text` or `json`.
-    """
-    number = logging.getLevelNamesMapping().get(level.upper())
-    if number is None:
-        raise Refused(f"--log-level {level!r} is none of debug, info, warning, error.")
-    if form not in ("text", "json"):
-        raise Refused(f"--log-format {form!r} is none of text, json.")
-    process = "[%(process)d] " if one_of_several else ""
-    line = f"%(asctime)s %(levelname)s {process}%(name)s: %(message)s%(coded)s"
-    handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    if terminal is not None:
-        handler = render.TerminalHandler(terminal)
-        handler.addFilter(lambda record: record.name != SUMMARIES)
-    handler.addFilter(Coded())
-    if form == "json":
-        handler.setFormatter(JsonFormatter(brief=number > logging.DEBUG))
-    else:
-        handler.setFormatter(logging.Formatter(line) if number <= logging.DEBUG else Brief(line))
-    logging.basicConfig(level=number, handlers=[handler])
-
-
 def run_here(
     loaded: Script,
     given: Mapping[str, object],
@@ -205,18 +176,3 @@ def watch(app: KafkaStreams, stopped: Stop, terminal: render.Terminal | None, sy
             status = f"{health.state}{'' if health.ready.ok else ': ' + ' '.join(health.ready.reasons)}"
             systemd.look(now * 1000, health.ready.ok, health.live.ok, status)
         SYSTEM.sleep(LOOK_MS)
-
-
-class Stop:
-    """Remembers the signal that asks for a clean stop: commit, flush, leave the group."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-        signal.signal(signal.SIGTERM, self.take)
-        signal.signal(signal.SIGINT, self.take)
-
-    def take(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
-            signal.signal(number, signal.SIG_DFL)  # the second one is meant
-            os.kill(os.getpid(), number)
-        self.signal = number

@@ -12,6 +12,9 @@ from streams.dropped import Dropped
 from streams.runtime.worker.lifecycle import WorkerState
 from streams.troubles import Troubles
 
+SUMMARIES = "streams.summary"
+"""The logger of the summaries of running applications."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
