@@ -93,8 +93,8 @@ def start(order: Mapping[str, Any]) -> Mapping[str, Any]:
     settings = {"bootstrap.servers": order["address"], "key.converter": "StringConverter",
                 "value.converter": "StringConverter", "group.id": f"start-{order['connectors'][0]['name']}"}
     with StandaloneWorker(settings) as running:
-        tasks = [status for given in order["connectors"] for status in running.add(given).statuses]
-        while any(status.state is not State.RUNNING for status in tasks):
+        added = [running.add(given) for given in order["connectors"]]
+        while any({status.state for status in each.statuses} != {State.RUNNING} for each in added):
             time.sleep(0.005)
         return {"at": time.monotonic()}
 

@@ -36,5 +36,12 @@ def test_a_planted_bug_is_seen(tmp_path: Path, bug: str, database: str, blows: d
     if database == "postgres":
         needed()
     worker = ("tests.crash.planted_connect", bug)
-    found, done = broken(tmp_path, **blows, seed=2, database=database, worker=worker)
-    assert any(" 0 doubled" not in each for each in found), done
+    said = []
+    for seed in (2, 3, 4, 5):  # a blow may fall where nothing is in its hands
+        directory = tmp_path / str(seed)
+        directory.mkdir()
+        found, done = broken(directory, **blows, seed=seed, database=database, worker=worker)
+        said.append(done)
+        if any(" 0 doubled" not in each for each in found):
+            return
+    pytest.fail(f"not found: {said}")

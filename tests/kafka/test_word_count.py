@@ -111,7 +111,8 @@ def test_exactly_once_holds_where_an_instance_is_killed(servers: str, number: in
     write(servers, number)
     for round_number in (1, 2, 3):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            until(lambda: len(counted(servers, number)) == 20)
+            wanted = expected(round_number)
+            until(lambda wanted=wanted: counted(servers, number) == wanted)  # by this one, which is up by then
             write(servers, number)
             process.send_signal(signal.SIGKILL if round_number < 3 else signal.SIGINT)
     with closing(application(servers, number, tmp_path / "state", "exactly_once_v2")):

@@ -28,7 +28,7 @@ DIFFERS: Mapping[str, tuple[str, ...]] = {
         json.dumps({each: value for each, value in GOOD_WORKER.items() if not each.startswith("offset.")}),
     ),
     "Java finds out when the worker starts that a class is no converter": ('"value.converter": "java.lang.String"',),
-    "REST is not built yet": ('"listeners": "nowhere"',),
+    "REST of its own for operators is not built, and refused by name": ('"admin.listeners": "x"',),
     "Java finds out when the connector starts that there is no such predicate": ('"transforms.a.predicate": "p"',),
     "groups of settings for topics that are made are not built yet": (
         json.dumps({**SOURCE, "topic.creation.groups": "a"}),
