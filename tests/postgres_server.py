@@ -14,7 +14,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.engines import until
@@ -146,3 +147,14 @@ class PostgresServer:
     def url(self, database: str) -> str:
         """How connectors connect, with the password apart."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+
+@contextmanager
+def running_server() -> Iterator[PostgresServer]:
+    """A server that is up, and removed with the block."""
+    made = PostgresServer()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from streams.testing import ConnectTestDriver
 from tests.engines import until
 from tests.logs import quiet
-from tests.postgres_server import PostgresServer
+from tests.postgres_server import running_server
 from tests.streams.connect.jdbc.databases import Postgres, Sqlite
 
 MOST_ROWS = 1_000
@@ -211,12 +211,8 @@ def main(arguments: Sequence[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="race-") as directory:
             found = on_sqlite(Sqlite(Path(directory) / "data.db"), *order)
     else:
-        server = PostgresServer()
-        try:
-            server.start()
+        with running_server() as server:
             found = on_postgres(Postgres(server), *order)
-        finally:
-            server.remove()
     for name, each in found.items():
         print(f"{name}: of {each.committed:,} committed rows {each.lost:,} lost, {each.doubled:,} doubled, "
               f"{each.wrong:,} that were rolled back")  # fmt: skip

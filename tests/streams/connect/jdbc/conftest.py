@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres_server import PostgresServer, needed
+from tests.postgres_server import PostgresServer, needed, running_server
 from tests.streams.connect.jdbc.databases import Database, Postgres, Sqlite
 
 
@@ -15,12 +15,8 @@ from tests.streams.connect.jdbc.databases import Database, Postgres, Sqlite
 def server() -> Iterator[PostgresServer]:
     """A PostgreSQL server, for all tests of this process."""
     needed()
-    made = PostgresServer()
-    try:
-        made.start()
+    with running_server() as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from streams.connect.worker.status import State, Status
 from streams.testing import ConnectTestDriver
 from tests.commit_cutter import CommitCutter
 from tests.engines import until
-from tests.postgres_server import PASSWORD, PostgresServer, needed
+from tests.postgres_server import PASSWORD, PostgresServer, needed, running_server
 from tests.streams.connect.conftest import Start, records_of
 from tests.streams.connect.jdbc.databases import Database, Postgres, Sqlite
 
@@ -37,12 +37,8 @@ TABLE = "create table orders (number integer, note text)"
 def own_server() -> Iterator[PostgresServer]:
     """A server that the test stops and starts."""
     needed()
-    made = PostgresServer()
-    try:
-        made.start()
+    with running_server() as made:
         yield made
-    finally:
-        made.remove()
 
 
 def send(engine: str, first: int, end: int, key: bytes = b"k") -> None:
