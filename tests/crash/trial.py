@@ -271,6 +271,13 @@ class Trial:
 
     # the end
 
+    def account(self, problems: Sequence[str]) -> str:
+        """The first problems, and what the instances had to say meanwhile."""
+        told = [f"{len(problems)} problems", *problems[:10]]
+        for each in self.instances:
+            told += [f"--- {each.log.name}", *each.said.splitlines()[-100:]]
+        return "\n".join(told)
+
     def rest(self, patience_s: float | None = None) -> None:
         """No more input; waits until all that came is committed."""
         self._enough.set()
