@@ -19,7 +19,7 @@ from kafka.record.memory_records import MemoryRecords
 
 from streams.clients.kafka.cluster import NEVER, Cluster
 from streams.clients.kafka.compression import codec
-from streams.clients.kafka.reader import columns, runs
+from streams.clients.kafka.reader import columns, runs, truncated
 from streams.clients.kafka.record_batch import pack
 from streams.clients.kafka.settings import connecting
 from streams.record import Headers, RecordBatch, TopicPartition
@@ -87,6 +87,12 @@ def test_messages_are_taken_by_partition_with_their_offsets_and_headers() -> Non
     assert batch.headers == ((), (("h", b"1"),))
     sparse = columns([message(1), message(9)])
     assert (list(sparse.offsets), sparse.next_offset, sparse.headers) == ([1, 9], 10, None)
+
+
+def test_where_a_log_was_cut_back_is_read_from_what_the_library_says() -> None:
+    told = "Partition log truncation detected at offset 15: broker end offset is 10 (offset leader epoch 0)."
+    assert (truncated(ZERO, 15, told).position, truncated(ZERO, 15, told).diverged_at) == (15, 10)
+    assert truncated(ZERO, 15, "other words").diverged_at == 0  # nothing is passed over
 
 
 def test_logins_have_the_names_of_each_library() -> None:

@@ -47,6 +47,7 @@ WATERMARKS_S = 5.0
 _MISSING = (3, KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC)
 _NOT_THERE = (*_MISSING, 29)
 _of_partition = re.compile(r"(\S+) \[(\d+)\]: ").match
+_end_of_new_leader = re.compile(r"broker end offset is (\d+)").search
 
 
 class KafkaReader:
@@ -300,9 +301,7 @@ class KafkaReader:
                 high,
             )
         elif code == KafkaError._LOG_TRUNCATION:
-            failed = LogTruncatedException(
-                f"{partition}: the log was cut back below position {position}: {error.str()}.", partition, position, -1
-            )
+            failed = truncated(partition, position, error.str())
         elif code in _MISSING:
             failed = UnknownTopicOrPartitionException(f"{partition}: no such topic or partition.", partition)
         elif code in (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, CorruptRecordException.code):
@@ -337,6 +336,20 @@ class KafkaReader:
 def _tell(trouble: WeakMethod[Callable[[KafkaError], None]], error: KafkaError) -> None:
     if (found := trouble()) is not None:
         found(error)
+
+
+def truncated(partition: TopicPartition, position: int, told: str) -> LogTruncatedException:
+    """A new leader lacks what was read. From where on librdkafka says in words alone; what cannot be found in them is
+    read again from the beginning."""
+    found = _end_of_new_leader(told)
+    diverged_at = int(found[1]) if found else 0
+    return LogTruncatedException(
+        f"{partition}: the log was cut back below position {position}; what was read from offset {diverged_at} on is "
+        f"no longer there: {told}",
+        partition,
+        position,
+        diverged_at,
+    )
 
 
 def _size(batch: RecordBatch) -> int:
