@@ -43,8 +43,10 @@ FAILURES: Mapping[type[Exception], Outcomes] = {
 
 
 def all_together(asked: Sequence[T], all: Sequence[T], /) -> Sequence[T]:
-    """What one of them has written cannot be committed, or aborted, without what the others have."""
-    return (*asked, *(each for each in all if each not in asked)) if asked else ()
+    """What one of them has written cannot be committed, or aborted, without what the others have. That is so where
+    nobody was asked for, too: tasks that go to others while they are still restored have written nothing, and the
+    transaction that ends with them is that of all others."""
+    return (*asked, *(each for each in all if each not in asked))
 
 
 EXACTLY_ONCE = Guarantee(

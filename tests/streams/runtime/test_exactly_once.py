@@ -106,6 +106,25 @@ def test_a_death_after_any_step_of_an_abort_doubles_and_loses_nothing(
     assert crew.not_once() == []
 
 
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("what", ["commit", "abort"])
+def test_where_none_of_the_tasks_that_go_runs_all_others_take_part(make: Make, what: str, end: str) -> None:
+    """Tasks that are still restored go to others again: the transaction has what others have written."""
+    crew = make()
+    worker = begun(crew)
+    getattr(worker.loop.committer, what)([])
+    if what == "abort":
+        crew.settle(worker)
+        crew.send(*WORDS)
+        crew.commit(worker)
+    ENDS[end](crew, worker)
+    other = crew.start(**ONCE)
+    crew.settle(other)
+    crew.send(*WORDS)
+    crew.commit(other)
+    assert crew.not_once() == []
+
+
 def test_after_a_death_a_worker_goes_on_from_its_own_disk(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     crew = make()
     worker = begun(crew, session_timeout_ms=600_000)
