@@ -168,7 +168,7 @@ class SupervisedTask:
         state = State.RETRYING if away else State.FAILED
         self.status.hindered(state, self._said(error), self._world.monotonic_ms() + pause)
         if isinstance(error, KafkaException):
-            said = self._said(error)
+            said = self._said(error).rstrip(".")
             log.error("%s is %s: %s. It is begun anew in %.1f s.", self.name, state.value, said, pause / 1000)
         else:
             trace = self._hide(trace_of(error))
