@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import pytest
 
 from tests.engines import local_engine, until
 from tests.streams.cli.conftest import Command
-from tests.streams.connect.asking import Answer, ask
+from tests.streams.connect.cluster import Cluster
 from tests.streams.connect.conftest import records_of
 
 ROOT = Path(__file__).parents[3]
@@ -212,73 +211,6 @@ def test_a_process_that_is_killed_loses_and_doubles_nothing(engine: str, source:
     assert written(tmp_path) == lines
 
 
-class Cluster:
-    """Workers that share, each a process; one that was killed is begun anew."""
-
-    def __init__(self, engine: str, directory: Path, count: int, more: str = "") -> None:
-        self._engine = engine
-        self._more = more
-        self._directory = directory
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        for _ in range(count):
-            self.begin(free_address())
-
-    @property
-    def addresses(self) -> list[str]:
-        return list(self._processes)
-
-    def begin(self, address: str) -> None:
-        file = self._directory / f"worker-{address}.properties"
-        topics = "".join(f"{kind}.storage.topic=connect-{kind}\n" for kind in ("config", "offset", "status"))
-        file.write_text(
-            f"bootstrap.servers={self._engine}\n{STRINGS}group.id=cluster\n{topics}offset.storage.partitions=1\n"
-            f"listeners=http://{address}\n{self._more}"
-        )
-        arguments = [sys.executable, "-m", "streams.cli.main", "connect", "distributed", str(file)]
-        log = (self._directory / f"worker-{address}.log").open("ab")
-        with log:
-            self._processes[address] = subprocess.Popen(arguments, cwd=ROOT, stdout=log, stderr=log)
-        until(lambda: self._answers(address), 60)
-
-    def _answers(self, address: str) -> bool:
-        assert self._processes[address].poll() is None, (self._directory / f"worker-{address}.log").read_text()
-        try:
-            return ask(address, "GET", "/connectors").status == 200
-        except OSError:
-            return False
-
-    def signal(self, address: str, number: signal.Signals) -> None:
-        self._processes[address].send_signal(number)
-
-    def kill(self, address: str) -> None:
-        process = self._processes.pop(address)
-        process.kill()
-        process.wait()
-
-    def ask(self, method: str, path: str, body: object = None, but: str = "") -> Answer:
-        """Asks any of them, but for one."""
-        return ask(next(each for each in self._processes if each != but), method, path, body)
-
-    def owner(self, connector: str, but: str = "") -> str:
-        """Who runs the task of a connector; "": nobody. One of them is not asked."""
-        answer = self.ask("GET", f"/connectors/{connector}/status", None, but)
-        tasks = [] if answer.status != 200 else answer.body["tasks"]
-        running = [task["worker_id"] for task in tasks if task["state"] == "RUNNING"]
-        return running[0] if len(running) == 1 else ""
-
-    def close(self) -> None:
-        for process in self._processes.values():
-            process.terminate()
-        for process in self._processes.values():
-            assert process.wait(30) == 0
-
-
-def free_address() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{found.getsockname()[1]}"
-
-
 def test_workers_that_are_killed_lose_and_double_nothing(engine: str, tmp_path: Path) -> None:
     """Whoever runs the source, then the sink, is killed while lines are added; others go on, each line comes once."""
     (tmp_path / "in.txt").write_text("one\ntwo\n")
@@ -286,13 +218,11 @@ def test_workers_that_are_killed_lose_and_double_nothing(engine: str, tmp_path: 
     cluster = Cluster(engine, tmp_path, 2)
     source = {"connector.class": "FileSource", "file": str(tmp_path / "in.txt"), "topic": "lines"}
     sink = {"connector.class": "FileSink", "topics": "lines", "file": str(tmp_path / "out.txt"), "file.max.ms": "100"}
-    assert cluster.ask("POST", "/connectors", {"name": "source", "config": source}).status == 201
-    assert cluster.ask("POST", "/connectors", {"name": "sink", "config": sink}).status == 201
+    cluster.add("source", source)
+    cluster.add("sink", sink)
+
     def more_than(seen: int) -> bool:
         return len(written(tmp_path)) > seen
-
-    def moved(connector: str, victim: str) -> bool:
-        return cluster.owner(connector) not in ("", victim)
 
     for connector in ("source", "sink", "source", "sink"):
         until(partial(cluster.owner, connector), 60)
@@ -304,7 +234,7 @@ def test_workers_that_are_killed_lose_and_double_nothing(engine: str, tmp_path: 
         until(partial(more_than, seen), 60)
         victim = cluster.owner(connector) or cluster.addresses[0]
         cluster.kill(victim)
-        until(partial(moved, connector, victim), 60)
+        until(partial(cluster.moved, connector, victim), 60)
         cluster.begin(victim)
     until(lambda: len(written(tmp_path)) >= len(lines), 60)
     cluster.close()
@@ -317,7 +247,7 @@ def test_a_worker_that_was_frozen_comes_back_and_doubles_nothing(engine: str, tm
     (tmp_path / "in.txt").write_text("")
     cluster = Cluster(engine, tmp_path, 2, "session.timeout.ms=6000\n")
     config = {"connector.class": "FileSource", "file": str(tmp_path / "in.txt"), "topic": "lines", "batch.size": "50"}
-    assert cluster.ask("POST", "/connectors", {"name": "source", "config": config}).status == 201
+    cluster.add("source", config)
     until(lambda: cluster.owner("source"), 60)
     frozen = cluster.owner("source")
     lines: list[str] = []
@@ -329,9 +259,9 @@ def test_a_worker_that_was_frozen_comes_back_and_doubles_nothing(engine: str, tm
                 growing.write(f"{lines[-1]}\n")
 
     grow()
-    cluster.signal(frozen, signal.SIGSTOP)
+    cluster.freeze(frozen)
     grow()
-    until(lambda: cluster.owner("source", frozen) not in ("", frozen), 60)
+    until(lambda: cluster.moved("source", frozen), 60)
     cluster.signal(frozen, signal.SIGCONT)
     grow()
     until(lambda: len(records_of(engine, "lines")) >= len(lines), 60)
