@@ -5,7 +5,8 @@ a pipeline of real processes, broken on purpose, under a checker that knows ever
 
 The worker, or the application, is killed; the broker is; the worker is frozen for twice the session while another one
 takes over, and then goes on; PostgreSQL is stopped at once, and some of its connections are cut where they commit. No
-row may be lost, doubled, or out of order for its key.
+row may be lost, doubled, or out of order for its key. With `--distributed` there are three workers that share the
+connectors: whoever has the source or the sink is killed or frozen, and stays among them.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from streams.clients import Admin
+from tests.crash.connect_workers import ROOT, SESSION_S, Alone, Several, Workers
 from tests.crash.ends import KEYS, Ends, ends_of, key_of
 from tests.engines import stop_broker, until
+from tests.streams.connect.cluster import PROGRAM
 
-ROOT = Path(__file__).resolve().parents[2]
-SESSION_S = 3.0
 PARTITIONS = 2
 PATIENCE_S = 120.0
 BURST = 20
@@ -65,12 +67,6 @@ value.converter.schemas.enable=false
 consumer.override.session.timeout.ms={session}
 consumer.override.heartbeat.interval.ms=500
 """
-WORKER = """bootstrap.servers={engine}
-key.converter=StringConverter
-value.converter=StringConverter
-offset.storage.partitions=1
-offset.flush.interval.ms=500
-"""
 
 
 class Pipeline:
@@ -79,45 +75,35 @@ class Pipeline:
     Args:
         directory: for all of it.
         ends: where rows come from, and where they end.
-        worker: the words that run a worker's command: the program, or one with a bug planted.
+        workers: starts the workers of Connect, which run the connectors of two files in the directory.
     """
 
-    def __init__(self, directory: Path, ends: Ends, worker: Sequence[str]) -> None:
+    def __init__(self, directory: Path, ends: Ends, workers: Callable[[str, Path], Workers]) -> None:
         self.directory = directory
         self.engine = f"local://{directory}/engine"
         self._ends = ends
-        self._words = worker
         self._rows = 0
         self._ended = threading.Event()
         self._feeder = threading.Thread(target=self._feed)
         self._log: IO[bytes] = (directory / "log").open("ab")
         (directory / "app.py").write_text(APPLICATION)
-        (directory / "worker.properties").write_text(WORKER.format(engine=self.engine))
         (directory / "source.properties").write_text(ends.source + SOURCE)
         (directory / "sink.properties").write_text(ends.sink + SINK.format(session=int(SESSION_S * 1000)))
         with Admin(bootstrap_servers=self.engine) as admin:
             for topic in ("orders", "priced"):
                 admin.create_topic(topic, PARTITIONS)
-        self.worker = self.start_worker()
+        self.workers = workers(self.engine, directory)
         self.application = self.start_application()
         self._feeder.start()
 
-    def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", *words]
-        return subprocess.Popen(command, cwd=ROOT, stdout=self._log, stderr=subprocess.STDOUT)
-
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """Another worker."""
-        files = [str(self.directory / f"{name}.properties") for name in ("worker", "source", "sink")]
-        return self._start(*self._words, "connect", "standalone", *files)
-
     def start_application(self) -> subprocess.Popen[bytes]:
         """Another instance of the application."""
-        return self._start(
-            "streams.cli.main", "run", str(self.directory / "app.py"), "-a", "pricing", "-b", self.engine,
-            "--processing-guarantee", "exactly_once_v2", "-c", f"state.dir={self.directory}/state",
+        command = [
+            sys.executable, "-m", "streams.cli.main", "run", str(self.directory / "app.py"), "-a", "pricing",
+            "-b", self.engine, "--processing-guarantee", "exactly_once_v2", "-c", f"state.dir={self.directory}/state",
             "-c", f"consumer.session.timeout.ms={int(SESSION_S * 1000)}", "-c", "consumer.heartbeat.interval.ms=500",
-        )  # fmt: skip
+        ]  # fmt: skip
+        return subprocess.Popen(command, cwd=ROOT, stdout=self._log, stderr=subprocess.STDOUT)
 
     def _feed(self) -> None:
         while not self._ended.wait(PAUSE_S):
@@ -159,9 +145,9 @@ class Pipeline:
         """Ends all processes."""
         self._ended.set()
         self._feeder.join()
-        for process in (self.worker, self.application):
-            process.kill()
-            process.wait()
+        self.workers.close()
+        self.application.kill()
+        self.application.wait()
         stop_broker(self.directory / "engine")
         self._log.close()
 
@@ -171,12 +157,6 @@ class Pipeline:
         return self._rows
 
     # Blows
-
-    def kill_worker(self) -> None:
-        """SIGKILL, and another one."""
-        self.worker.kill()
-        self.worker.wait()
-        self.worker = self.start_worker()
 
     def kill_application(self) -> None:
         """SIGKILL, and another one."""
@@ -191,20 +171,6 @@ class Pipeline:
     def stop_database(self) -> None:
         """It loses what it had not stored, and is back soon."""
         self._ends.stop_at_once()
-
-    def zombie(self) -> None:
-        """The worker is frozen for twice the session while another one runs; then both are up, and the old one goes."""
-        frozen = self.worker
-        frozen.send_signal(signal.SIGSTOP)
-        self.worker = self.start_worker()
-        time.sleep(2 * SESSION_S)
-        frozen.send_signal(signal.SIGCONT)
-        time.sleep(1.5)
-        frozen.kill()
-        frozen.wait()
-
-
-PROGRAM = ("streams.cli.main",)
 
 
 def _strike(pipeline: Pipeline, chance: random.Random, blows: list[Callable[[], None]]) -> None:
@@ -226,22 +192,33 @@ def broken(
     stops: int = 0,
     seed: int = 1,
     database: str = "",
+    several: bool = False,
     worker: Sequence[str] = PROGRAM,
 ) -> tuple[list[str], str]:
-    """Runs the pipeline through so many blows in an order of chance; what the checker finds, and what was done."""
+    """Runs the pipeline through so many blows in an order of chance; what the checker finds, and what was done.
+
+    Args:
+        directory: for all of it.
+        kills, broker_kills, zombies, stops: how many of each.
+        seed: of what is done, in which order.
+        database: see `ends_of`.
+        several: do workers share the connectors?
+        worker: the words that run a worker's command: the program, or one with a bug planted.
+    """
     chance = random.Random(seed)
     ends = ends_of(database, directory, seed)
     try:
-        pipeline = Pipeline(directory, ends, worker)
+        made = partial(Several, chance=chance) if several else Alone
+        pipeline = Pipeline(directory, ends, partial(made, words=worker))
         try:
             _strike(pipeline, chance, [
-                *(chance.choice([pipeline.kill_worker, pipeline.kill_worker, pipeline.kill_application])
+                *(chance.choice([pipeline.workers.kill, pipeline.workers.kill, pipeline.kill_application])
                   for _ in range(kills)),
                 *[pipeline.kill_broker] * broker_kills,
-                *[pipeline.zombie] * zombies,
+                *[pipeline.workers.zombie] * zombies,
                 *[pipeline.stop_database] * stops,
             ])  # fmt: skip
-            return pipeline.end(), f"{pipeline.rows:,} rows{ends.told()}"
+            return pipeline.end(), f"{pipeline.rows:,} rows{ends.told()}{pipeline.workers.told()}"
         finally:
             pipeline.close()
     finally:
@@ -254,6 +231,7 @@ def main(arguments: Sequence[str]) -> int:
     for name, default in (("kills", 3), ("broker-kills", 2), ("zombies", 1), ("stops", 0), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--database", choices=("", "sqlite", "postgres"), default="", help="instead of files")
+    parser.add_argument("--distributed", action="store_true", help="three workers that share the connectors")
     given = parser.parse_args(arguments)
     if given.stops and given.database != "postgres":
         parser.error("--stops is for --database postgres: nothing else has a server")
@@ -261,12 +239,13 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="crash-connect-", ignore_cleanup_errors=True) as directory:
         found, done = broken(
             Path(directory), kills=given.kills, broker_kills=given.broker_kills, zombies=given.zombies,
-            stops=given.stops, seed=given.seed, database=given.database,
+            stops=given.stops, seed=given.seed, database=given.database, several=given.distributed,
         )  # fmt: skip
     for each in found:
         print(each)
+    where = f"{given.database or 'files'}{', distributed' if given.distributed else ''}"
     print(
-        f"{given.database or 'files'}, seed {given.seed}: {given.kills} kills, {given.broker_kills} of the broker, "
+        f"{where}, seed {given.seed}: {given.kills} kills, {given.broker_kills} of the broker, "
         f"{given.zombies} zombies, {given.stops} stops, {done}: "
         f"{'WRONG' if found else 'nothing lost, doubled or out of order'} ({time.monotonic() - began:.0f} s)"
     )
