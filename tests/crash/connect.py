@@ -132,14 +132,21 @@ class Pipeline:
         return said
 
     def end(self) -> list[str]:
-        """Waits until all has come out, then a little for what should not; what is wrong."""
+        """Waits until all has come out, then a little for what should not; what is wrong. A row that has come out twice
+        ends the wait."""
         self._ended.set()
         self._feeder.join()
         deadline = time.monotonic() + PATIENCE_S
         while self._ends.count() < self._rows and time.monotonic() < deadline:
+            if self._doubled():
+                return [*self.wrong(), "what is lost of these may be on its way"]
             time.sleep(0.3)
         time.sleep(1)
         return self.wrong()
+
+    def _doubled(self) -> bool:
+        found = list(self._ends.found())
+        return len(found) > len(set(found))
 
     def close(self) -> None:
         """Ends all processes."""
