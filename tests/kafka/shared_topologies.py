@@ -7,6 +7,7 @@ time for each key, so that nothing depends on that.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
@@ -48,6 +49,7 @@ class Shared:
         halves: its input: what the first one works off, and what the one that takes over does.
         answer: rows of its output: [topic, key, value, timestamp]; the last may be missing.
         every: all rows count, in any order; else the last of each key, if it is no tombstone.
+        by_java: the rows that came where Java was first, what it leaves open made as `answer` has it.
         config: settings of its own.
     """
 
@@ -55,6 +57,7 @@ class Shared:
     halves: Halves
     answer: Callable[[Halves], Iterable[Row]]
     every: bool = False
+    by_java: Callable[[Halves, Iterable[Row]], Iterable[Row]] = lambda _, rows: rows
     config: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -269,13 +272,48 @@ def partition_times(halves: Halves) -> Iterable[Row]:
             yield ["out", event.key, None if event.value is None else str(event.value), now]
 
 
+def tick(now: int) -> Row:
+    return ["out", "tick", f"ts={now} stream={now} meta=true", now]
+
+
 def first_ticks(halves: Halves) -> Iterable[Row]:
     """Each record; and for each task that begins, the time of the stream as it finds it, or the first one there is."""
     for events, whole in zip(by_partition(halves[0]), by_partition(joined_halves(halves)), strict=True):
-        for now in (events[0].timestamp, max(event.timestamp for event in events)):
-            yield ["out", "tick", f"ts={now} stream={now} meta=true", now]
+        yield tick(events[0].timestamp)
+        yield tick(max(event.timestamp for event in events))
         for event in whole:
             yield ["out", event.key, str(event.value), event.timestamp]
+
+
+def ticks_in_time(halves: Halves, rows: Iterable[Row]) -> Iterable[Row]:
+    """The first tick of each partition, by Java, as if it had come after the first record, if it came after any.
+
+    Kafka Streams processes up to N records of each task, then asks for punctuations, then processes on; N is 1 at first
+    and grows with each turn that had records of any task (`StreamThread.runOnceWithoutProcessingThreads`). So a tick
+    comes after the record that reaches its time, maybe some records later, and its time is that of the stream by then.
+    Where it goes to the partition in which its task's records are, it stands behind exactly those.
+    """
+    parts = by_partition(halves[0])
+    reached: dict[int, tuple[int, list[int]]] = {}  # times of streams: of which partition, after how many records
+    for partition, events in enumerate(parts):
+        for count, now in enumerate(itertools.accumulate((event.timestamp for event in events), max), 1):
+            reached.setdefault(now, (partition, []))[1].append(count)
+    beside = partition_for(b"tick", PARTITIONS)
+    came = [0] * PARTITIONS
+    waited_for = {*range(PARTITIONS)}
+    for row in rows:
+        _, key, _, now = row
+        if key != "tick":
+            came[partition_for(key.encode(), PARTITIONS)] += 1
+            yield row
+            continue
+        partition, counts = reached.get(now, (-1, []))
+        in_time = row == tick(now) and (partition != beside or came[partition] in counts)
+        if in_time and partition in waited_for:
+            waited_for.remove(partition)
+            yield tick(parts[partition][0].timestamp)
+        else:
+            yield row
 
 
 def between(before: int, after: int) -> Callable[[Halves], Iterable[Row]]:
@@ -515,7 +553,7 @@ SHARED: Mapping[str, Shared] = {
              {"id": "in", "op": "stream", "topic": "in", **NUMBER},
              {"id": "done", "op": "process", "in": "in", "processor": ["tick", 100_000, "stream", 1]},
              *to_out("done", False, **TEXT)),
-        behind(12), first_ticks, every=True,
+        behind(12), first_ticks, every=True, by_java=ticks_in_time,
     ),
     "outer join of streams": Shared(
         spec({"left": NUMBER, "right": NUMBER}, TEXT,
