@@ -7,11 +7,12 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from streams.clients import Admin
+from streams.clients import Admin, api
 from streams.clients.connect import is_kafka
+from streams.record import TopicPartition
 
 PATIENCE_S = 30.0
 
@@ -65,6 +66,19 @@ def until(happened: Callable[[], object], patience_s: float = PATIENCE_S) -> Non
     while not happened():
         assert time.monotonic() < deadline, f"not within {patience_s} s"
         time.sleep(0.002)
+
+
+def worked_off(admin: api.Admin, application: str, sources: Mapping[str, int]) -> bool:
+    """Is nothing left of what an application reads, its repartition topics included? Positions are asked for first:
+    what was taken before them had all its results written.
+
+    Args:
+        sources: the topics, with their partitions.
+    """
+    committed = admin.describe_group(application).offsets
+    partitions = [TopicPartition(topic, at) for topic, count in sources.items() for at in range(count)]
+    ends = admin.end_offsets(partitions, api.Isolation.READ_UNCOMMITTED)
+    return all(not end or (at in committed and committed[at].offset == end) for at, end in ends.items())
 
 
 def await_markers(servers: str) -> None:

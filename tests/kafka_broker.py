@@ -27,6 +27,8 @@ from typing import NamedTuple
 import pytest
 
 VERSION = os.environ.get("KAFKA_VERSION", "4.3.1")
+BEFORE_4 = VERSION.startswith("3.")
+"""Transactions are of version 1 there, and a controller leaves a broker as it is that is back before it was missed."""
 START_S = 120.0
 NOTHING_TESTED = "nothing is tested on a Kafka broker"
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>

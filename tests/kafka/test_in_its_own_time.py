@@ -1,10 +1,15 @@
-"""What a broker does in its own time: it answers a commit before its end is in the logs, and takes away what is old."""
+"""What a broker does in its own time: it answers a commit before its end is in the logs, and takes away what is old.
+
+Before Kafka 4.0 the epoch of the next transaction is asked for after each end, and that is answered when the end is in
+the logs: there a commit takes until then. What others see of it meanwhile is the same.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +22,7 @@ from tests.crash.verdict import not_counted_up
 from tests.engines import await_markers, until
 from tests.kafka.proxy import Proxy
 from tests.kafka.test_word_count import WORDS, application, counted, expected, runs, write
-from tests.kafka_broker import KafkaBroker, needed
+from tests.kafka_broker import BEFORE_4, KafkaBroker, needed
 from tests.streams.apps import records
 
 WRITE_TXN_MARKERS = 27
@@ -43,6 +48,15 @@ class Broker:
         self.proxy.leads_to(self._broker.address)
         self.servers = self._broker.direct
 
+    @contextmanager
+    def markers_held(self) -> Iterator[None]:
+        """In the block no end of a transaction comes into the logs."""
+        self.proxy.held.add(WRITE_TXN_MARKERS)
+        try:
+            yield
+        finally:
+            self.proxy.held.clear()
+
     def close(self) -> None:
         self.proxy.close()
         self._broker.stop()
@@ -67,16 +81,21 @@ def test_a_commit_is_answered_before_its_end_is_in_the_logs(broker: Broker) -> N
     zero = TopicPartition("paid", 0)
     with (
         Admin(bootstrap_servers=broker.servers) as admin,
+        ThreadPoolExecutor(1) as other,
         Producer(bootstrap_servers=broker.servers, transactional_id="bank") as producer,
     ):
         admin.create_topic("paid", 1)
         producer.init_transactions()
-        broker.proxy.held.add(WRITE_TXN_MARKERS)
-        with producer.transaction():
-            producer.send(ProducerRecord("paid", b"a"))
-        assert ending(admin, "bank")
-        assert admin.end_offsets([zero], Isolation.READ_COMMITTED) == {zero: 0}
-        broker.proxy.held.clear()
+        producer.begin_transaction()
+        producer.send(ProducerRecord("paid", b"a")).result(30)
+        with broker.markers_held():
+            commit = other.submit(producer.commit_transaction)
+            if not BEFORE_4:
+                commit.result(30)
+            until(lambda: ending(admin, "bank"))
+            assert admin.end_offsets([zero], Isolation.READ_COMMITTED) == {zero: 0}
+            assert commit.done() is not BEFORE_4
+        commit.result(30)
         await_markers(broker.servers)
         assert admin.end_offsets([zero], Isolation.READ_COMMITTED) == {zero: 2}
 
@@ -95,14 +114,13 @@ def test_who_takes_over_waits_for_what_is_committed_and_not_ended(broker: Broker
         until(lambda: (len(one.tasks()), len(two.tasks())) == (4, 4) and runs(one) and runs(two))
         write(broker.servers, 1)
         until(lambda: counted(broker.servers, 1) == expected(1))
-        broker.proxy.held.add(WRITE_TXN_MARKERS)
-        write(broker.servers, 1)
-        until(lambda: ending(admin, "count-1"))
-        stack.enter_context(closing(application(broker.servers, 1, tmp_path / "three", EXACTLY_ONCE, **no_cache)))
-        write(broker.servers, 1)
-        until(lambda: len(admin.describe_group("count-1").members) == 3)
-        assert ending(admin, "count-1")
-        broker.proxy.held.clear()
+        with broker.markers_held():
+            write(broker.servers, 1)
+            until(lambda: ending(admin, "count-1"))
+            stack.enter_context(closing(application(broker.servers, 1, tmp_path / "three", EXACTLY_ONCE, **no_cache)))
+            write(broker.servers, 1)
+            until(lambda: len(admin.describe_group("count-1").members) == 3)
+            assert ending(admin, "count-1")
         until(lambda: counted(broker.servers, 1) == expected(3))
         await_markers(broker.servers)
         found = records(broker.servers, "counts-1", Serdes.string(), Serdes.long(), "read_committed")

@@ -25,7 +25,7 @@ from streams.record import Headers, RecordBatch, TopicPartition
 from tests.conformance.build import build
 from tests.conformance.drive import record_of, shown
 from tests.contracts.door.steps import PATIENCE_MS, read_to_end
-from tests.engines import until
+from tests.engines import until, worked_off
 from tests.kafka.java_application import JavaApplications
 from tests.kafka.shared_topologies import PARTITIONS, SHARED, Event, Row, Shared, joined_halves, told
 
@@ -100,14 +100,11 @@ class Place:
             until(lambda: self._taken(admin))
 
     def _taken(self, admin: Admin) -> bool:
-        """Is nothing left in its input, nor in its repartition topics? Positions are asked for first: what was
-        taken before them had all its results written."""
-        committed = self.positions(admin)
+        """Is nothing left in its input, nor in its repartition topics?"""
         forwarding = {topic for topic in self.internal(admin) if not topic.endswith("-changelog")}
-        read = {*self.spec["inputs"], *forwarding} - self._global
-        partitions = [TopicPartition(topic, at) for topic in read for at in range(PARTITIONS)]
-        ends = admin.end_offsets(partitions, Isolation.READ_UNCOMMITTED)
-        return all(not end or (at in committed and committed[at].offset == end) for at, end in ends.items())
+        return worked_off(
+            admin, self.application, dict.fromkeys({*self.spec["inputs"], *forwarding} - self._global, PARTITIONS)
+        )
 
     @property
     def _global(self) -> set[str]:

@@ -311,13 +311,17 @@ def test_a_block_is_committed_at_its_end_and_aborted_by_what_goes_wrong_in_it(
     assert seen(address, topic) == [b"one", b"two"]
 
 
-def test_closing_aborts_what_goes_on(make: Make, address: str, topic: str, door: Door, bank: str) -> None:
+def test_closing_aborts_what_goes_on(
+    make: Make, address: str, topic: str, door: Door, bank: str, on_kafka: bool
+) -> None:
     producer = make()
     producer.begin_transaction()
     put(producer, topic, b"never").result(20)
     put(producer, topic, b"never")
     producer.close()
-    until(lambda: door.admin().describe_transaction(bank).state == "CompleteAbort")
+    # Before Kafka 4.0 the epoch of the next one is asked for after each end, which leaves nothing of this one.
+    ended = ("CompleteAbort", "Empty") if on_kafka else ("CompleteAbort",)
+    until(lambda: door.admin().describe_transaction(bank).state in ended)
     assert seen(address, topic) == []
     with pytest.raises(IllegalStateException, match="closed"):
         producer.begin_transaction()
