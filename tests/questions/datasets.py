@@ -206,8 +206,9 @@ def flights(builder: StreamsBuilder, named: Callable[[str], str]) -> None:
     answer(delays.aggregate(zeros(2), sums(delay), store="branches", value_serde=json_),
            named("flights-branches-by-delay"))  # fmt: skip
 
-    by_destination = by(stream, "destination", lambda line: line["destination"])
-    both = by_origin.cogroup(lambda _, __, counts: [counts[0] + 1, counts[1]]).cogroup(
+    departing = by(stream, "departures", lambda line: line["origin"])  # a cogroup makes a topic of its own
+    by_destination = by(stream, "arrivals", lambda line: line["destination"])
+    both = departing.cogroup(lambda _, __, counts: [counts[0] + 1, counts[1]]).cogroup(
         by_destination, lambda _, __, counts: [counts[0], counts[1] + 1]
     )
     answer(both.aggregate(zeros(2), store="airports-both", value_serde=json_),

@@ -39,30 +39,27 @@ def expected(directory: Path, name: str) -> list[Row]:
 
 def differences(wanted: list[Row], got: list[Row]) -> list[str]:
     """Where two answers differ, the first few; floating-point sums may by a billionth."""
-    ours, theirs = sorted(map(_sortable, got)), sorted(map(_sortable, wanted))
+    ours, theirs = sorted(got, key=_order), sorted(wanted, key=_order)
     if len(ours) != len(theirs):
-        return [f"{len(ours)} rows and not {len(theirs)}", *_odd(theirs, ours)]
+        here, there = {repr(row) for row in ours}, {repr(row) for row in theirs}
+        odd = [f"missing: {row}" for row in sorted(there - here)[:3]] + [
+            f"extra: {row}" for row in sorted(here - there)[:3]
+        ]
+        return [f"{len(ours)} rows and not {len(theirs)}", *odd]
     pairs = zip(theirs, ours, strict=True)
     return [f"{one} came as {other}" for one, other in pairs if not _same(one, other)][:5]
 
 
-def _sortable(row: Row) -> list[str | float]:
-    return [each if isinstance(each, str) else float(each) for each in row]
+def _order(row: Row) -> list[str]:
+    """Sums come last and do not matter before keys do."""
+    return [f"{type(each).__name__} {each}" for each in row]
 
 
-def _same(one: list[str | float], other: list[str | float]) -> bool:
+def _same(one: Row, other: Row) -> bool:
     return len(one) == len(other) and all(
-        math.isclose(a, b, rel_tol=1e-9) if isinstance(a, float) and isinstance(b, float) else a == b
+        math.isclose(a, b, rel_tol=1e-9) if isinstance(a, float) else type(a) is type(b) and a == b
         for a, b in zip(one, other, strict=True)
     )
-
-
-def _odd(wanted: Iterable[Row], got: Iterable[Row]) -> list[str]:
-    here, there = {repr(row) for row in got}, {repr(row) for row in wanted}
-    return [
-        *(f"missing: {row}" for row in sorted(there - here)[:3]),
-        *(f"extra: {row}" for row in sorted(here - there)[:3]),
-    ]
 
 
 def answers(
