@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3.14 python3.13 python3.12 python3.11 python
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: env test-env demo test lint types bench clean
+.PHONY: env test-env demo test kafka-versions lint types bench clean
 
 env: $(VENV)/.ready
 test-env: $(VENV)/.ready-test
@@ -28,6 +28,16 @@ demo: env
 
 test: test-env lint types
 	$(BIN)/python -m pytest -n 2 -rs
+
+# All that is tested on a Kafka broker, on brokers of other versions, which the tests start themselves (Java 17 and Maven).
+KAFKA_VERSIONS ?= 3.9.1 4.4.0
+KAFKA_TESTS ?= tests/contracts/door tests/kafka tests/questions
+kafka-versions: test-env
+	@for version in $(KAFKA_VERSIONS); do \
+		echo "Kafka $$version: $(KAFKA_TESTS)"; \
+		env -u KAFKA_TEST_BROKER KAFKA_VERSION=$$version KAFKA_REQUIRED=1 \
+			$(BIN)/python -m pytest -rs -k kafka $(KAFKA_TESTS) || exit 1; \
+	done
 
 lint: test-env
 	$(BIN)/ruff check streams statestore broker_local tests examples benchmarks

@@ -211,7 +211,7 @@ def flights(builder: StreamsBuilder, named: Callable[[str], str]) -> None:
     both = departing.cogroup(lambda _, __, counts: [counts[0] + 1, counts[1]]).cogroup(
         by_destination, lambda _, __, counts: [counts[0], counts[1] + 1]
     )
-    answer(both.aggregate(zeros(2), store="airports-both", value_serde=json_),
+    answer(both.aggregate(zeros(2), store="airports-both", key_serde=json_, value_serde=json_),
            named("flights-cogroup-departures-arrivals"))  # fmt: skip
 
 
