@@ -93,7 +93,7 @@ def start(order: Mapping[str, Any]) -> Mapping[str, Any]:
     settings = {"bootstrap.servers": order["address"], "key.converter": "StringConverter",
                 "value.converter": "StringConverter", "group.id": f"start-{order['connectors'][0]['name']}"}
     with StandaloneWorker(settings) as running:
-        added = [running.add(given) for given in order["connectors"]]
+        added = running.add_all(order["connectors"])
         while any({status.state for status in each.statuses} != {State.RUNNING} for each in added):
             time.sleep(0.005)
         return {"at": time.monotonic()}

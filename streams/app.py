@@ -35,6 +35,7 @@ from streams.errors import (
     TimeoutException,
 )
 from streams.health import Health, judged
+from streams.http.token import http_token
 from streams.metrics.catalogue import DESCRIPTIONS
 from streams.metrics.exposition import openmetrics, stable
 from streams.metrics.names import CLIENT_GROUP, THREAD_GROUP, MetricName
@@ -54,7 +55,7 @@ from streams.query.notebook import stores_table
 from streams.query.queries import query
 from streams.query.requests import StateQueryRequest
 from streams.query.results import StateQueryResult
-from streams.query.serve import http_token, listens, served_at, server_of
+from streams.query.serve import listens, served_at, server_of
 from streams.query.stores import StoreQueryParameters, store_of
 from streams.runtime.state.context import registry_of
 from streams.runtime.state.freshness import Freshness

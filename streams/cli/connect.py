@@ -21,18 +21,16 @@ from streams.clients.connect import working_directory
 from streams.config.table import text_of
 from streams.connect.config_def import Config
 from streams.connect.connector_config import Validation, config_of, validate
-from streams.connect.dry_run import dry_run as trails_of
 from streams.connect.password import Secrets
 from streams.connect.plugins import ALIASES, CONNECTORS, CONVERTERS, PREDICATES, SIDED, SIMPLE_HEADERS, WHOLE
 from streams.connect.providers import Providers
 from streams.connect.rest.serve import serve
 from streams.connect.settings_files import read_settings
-from streams.connect.worker.distributed import DistributedWorker
 from streams.connect.worker.herder import Herder
 from streams.connect.worker.standalone import RunningConnector, StandaloneWorker
 from streams.connect.worker.status import State
 from streams.connect.worker_config import WorkerConfig, worker_config
-from streams.query.serve import http_token
+from streams.http.token import http_token
 from streams.world import SYSTEM
 
 if TYPE_CHECKING:
@@ -65,9 +63,7 @@ def standalone(worker: Path, files: tuple[Path, ...], log_level: str) -> None:
         connectors = [read_settings(file) for file in files]
         stopped = Stop()
         with StandaloneWorker(settings) as running, answering(serve(running.herder, http_token()), running.herder):
-            for each in connectors:  # before any of them begins
-                running.check(each)
-            rows = [row(running.add(each)) for each in connectors]
+            rows = list(map(row, running.add_all(connectors)))
             if rows:
                 render.table(("connector", "class", "kind", "tasks", "guarantee"), rows, False)
             watch(running.herder, stopped)
@@ -81,6 +77,8 @@ def standalone(worker: Path, files: tuple[Path, ...], log_level: str) -> None:
 @click.argument("worker", metavar="WORKER.properties", type=click.Path(path_type=Path))
 @click.option("--log-level", default="info", show_default=True, help="debug, info, warning or error.")
 def distributed(worker: Path, log_level: str) -> None:
+    from streams.connect.worker.distributed import DistributedWorker
+
     start_logging(log_level)
     with refusals():
         stopped = Stop()
@@ -238,6 +236,8 @@ def tell(file: Path, looked: Looked) -> None:
 @click.option("--records", "-n", type=click.IntRange(1), default=10, show_default=True, help="How many records.")
 @options.as_json
 def dry_run(file: Path, worker: Path | None, records: int, as_json: bool) -> None:
+    from streams.connect.dry_run import dry_run as trails_of
+
     with refusals():
         validation, given, config, _ = looked_at(file, worker)
         validation.check()

@@ -13,7 +13,7 @@ from streams.cli.failure import Refused
 from streams.clients.connect import connect
 from streams.config import StreamsConfig
 from streams.errors import GroupIdNotFoundException, KafkaException, SerializationException
-from streams.query.serve import TOKEN, http_token
+from streams.http.token import TOKEN, http_token
 from streams.runtime.group.membership import endpoints_told
 from streams.serdes import Serdes
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
-from streams.cli import render
 from streams.cli.failure import Brief, Refused
 from streams.cli.log_format import JsonFormatter
 from streams.log_messages.codes import Coded
-from streams.runtime.worker.summary import SUMMARIES
+
+if TYPE_CHECKING:
+    from streams.cli.terminal import Terminal
 
 
 def start_logging(
-    level: str, terminal: render.Terminal | None = None, one_of_several: bool = False, form: str = "text"
+    level: str, terminal: Terminal | None = None, one_of_several: bool = False, form: str = "text"
 ) -> None:
     """Logs to standard error.
 
@@ -31,7 +33,10 @@ def start_logging(
     line = f"%(asctime)s %(levelname)s {process}%(name)s: %(message)s%(coded)s"
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if terminal is not None:
-        handler = render.TerminalHandler(terminal)
+        from streams.cli.terminal import TerminalHandler  # here, so that who has none does not pay for it
+        from streams.runtime.worker.summary import SUMMARIES
+
+        handler = TerminalHandler(terminal)
         handler.addFilter(lambda record: record.name != SUMMARIES)
     handler.addFilter(Coded())
     if form == "json":

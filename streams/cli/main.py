@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
 from typing import TextIO
 
 import click
@@ -64,7 +63,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     help="Kafka Streams for Python.\n\n    streams-app --application-id word-count job.py",
 )
-@click.version_option(version("streams-app"), prog_name="streams-app")
+@click.version_option(package_name="streams-app", prog_name="streams-app")
 def cli() -> None: ...
 
 

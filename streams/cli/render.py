@@ -1,19 +1,12 @@
-"""What people see: tables, and one status line where a terminal is attached. JSON for programs."""
+"""What people see of a command's answer: tables, and properties. JSON for programs."""
 
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 import click
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json: bool, title: str = "") -> None:
@@ -22,6 +15,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], as_json: boo
         names = [column.lower().replace(" ", "_").replace("-", "_") for column in columns]
         click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], ensure_ascii=False))
         return
+    from rich.console import Console  # here, so that a command without a table does not pay for it
+    from rich.table import Table
+    from rich.text import Text
+
     numbers = [
         bool(rows) and all(row[i] is None or isinstance(row[i], (int, float)) for row in rows)
         for i in range(len(columns))
@@ -45,65 +42,3 @@ def fields(pairs: Mapping[str, object], as_json: bool) -> None:
     width = max(map(len, pairs), default=0)
     for name, value in pairs.items():
         click.echo(f"{name.ljust(width)}  {'-' if value is None else value}")
-
-
-class Terminal:
-    """A terminal with one status line at its foot. What is logged, or printed by the user's code, scrolls above it: all
-    of it goes through one console, so that nothing is written into anything else. A context manager: leaving it takes
-    the line away.
-
-    Args:
-        console: the terminal; None: standard error.
-    """
-
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
-        self._live = Live(
-            Text(""),
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=sys.stdout.isatty(),
-            redirect_stderr=console is None,
-        )
-
-    def show(self, line: str) -> None:
-        """Puts a text in the place of the status line; what does not fit into one line is cut."""
-        self._live.update(Text(line, style="dim", no_wrap=True, overflow="ellipsis"), refresh=True)
-
-    def print(self, line: str, style: str = "") -> None:
-        """One line above the status line."""
-        self._console.print(Text(line, style=style), soft_wrap=True)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
-
-
-def terminal() -> Terminal | None:
-    """Standard error, where it is a terminal that can move its cursor; else None."""
-    console = Console(stderr=True, highlight=False)
-    return Terminal() if console.is_terminal and not console.is_dumb_terminal else None
-
-
-class TerminalHandler(logging.Handler):
-    """Writes log records above the status line of a terminal."""
-
-    STYLES = ((logging.ERROR, "red"), (logging.WARNING, "yellow"))
-
-    def __init__(self, shown: Terminal) -> None:
-        super().__init__()
-        self._shown = shown
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """See `logging.Handler`."""
-        try:
-            style = next((style for level, style in self.STYLES if record.levelno >= level), "")
-            self._shown.print(self.format(record), style)
-        except Exception:
-            self.handleError(record)

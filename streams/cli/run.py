@@ -13,12 +13,12 @@ from socket import socket
 import click
 
 from streams.app import KafkaStreams
-from streams.cli import render
 from streams.cli.failure import FAILED, INTERRUPTED, STOPPED, Refused, refusals, said
 from streams.cli.load import Script, load
 from streams.cli.log_format import JsonFormatter
 from streams.cli.logs import start_logging
 from streams.cli.stop import Stop
+from streams.cli.terminal import Terminal, status_line
 from streams.cli.workers import as_one_of_several, supervise
 from streams.clients.connect import data_directory, over_tcp
 from streams.config.load import from_environment, from_pairs, merge, with_file
@@ -74,7 +74,7 @@ def run(
     http_socket: int | None,
 ) -> None:
     quiet = workers > 1 or worker_of is not None or log_format == "json"
-    terminal = None if quiet else render.terminal()
+    terminal = None if quiet else status_line()
     start_logging(log_level, terminal, worker_of is not None, log_format)
     if worker_of is not None:
         end_with_supervisor()
@@ -135,7 +135,7 @@ def first_line(given: Mapping[str, object], servers: str) -> str:
 def run_here(
     loaded: Script,
     given: Mapping[str, object],
-    terminal: render.Terminal | None,
+    terminal: Terminal | None,
     http: str | socket | None,
     log_format: str,
 ) -> int:
@@ -161,7 +161,7 @@ def run_here(
     return INTERRUPTED if stopped.signal == signal.SIGINT else STOPPED
 
 
-def watch(app: KafkaStreams, stopped: Stop, terminal: render.Terminal | None, systemd: Notifier) -> None:
+def watch(app: KafkaStreams, stopped: Stop, terminal: Terminal | None, systemd: Notifier) -> None:
     """Waits for the end, or for a signal; meanwhile the status line says how the application is, and systemd hears it.
     """
     pace, due, tell_at = Pace(SYSTEM.monotonic_ms() / 1000), 0.0, 0.0

@@ -15,7 +15,8 @@ from streams.config.derived import OF_BUNDLED, connection_settings
 from streams.console.paths import OPEN, PAGE
 from streams.errors import KafkaException
 from streams.http.address import endpoint_of, is_wildcard, parsed, written
-from streams.query.serve import http_token, listens, relay_of
+from streams.http.token import http_token
+from streams.query.serve import listens, relay_of
 from streams.supervisor import Supervisor, WorkerProcess
 
 log = logging.getLogger("streams.cli.supervise")

@@ -24,8 +24,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
+from typing import TYPE_CHECKING
 
 from streams.config.application import StreamsConfig, check_setting, dotted
 from streams.config.clients import PREFIXES, is_bundled
@@ -34,6 +33,9 @@ from streams.config.spring import from_spring
 from streams.config.table import located, unknown
 from streams.config.without_effect import why_without_effect
 from streams.errors import ConfigException
+
+if TYPE_CHECKING:
+    from yaml import Node
 
 ENVIRONMENT_PREFIX = "STREAMS_APP_"
 NO_SETTINGS = frozenset({"STREAMS_APP_HTTP_TOKEN"})
@@ -195,6 +197,8 @@ def _of_properties(text: str) -> Iterator[Entries]:
 
 def _of_yaml(path: str | Path, text: str) -> Iterator[Entries]:
     """The documents of a YAML file, flat."""
+    import yaml  # here, so that who has none does not pay for it
+
     try:
         for node, document in zip(yaml.compose_all(text, yaml.SafeLoader), yaml.safe_load_all(text), strict=True):
             if document is None:
@@ -206,9 +210,11 @@ def _of_yaml(path: str | Path, text: str) -> Iterator[Entries]:
         raise ConfigException(f"The configuration file {path} is no YAML: {error}") from None
 
 
-def _lines(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:
+def _lines(node: Node, prefix: str = "") -> Iterator[tuple[str, int]]:
     """The line of each name, as `flatten` names it."""
-    for name, value in node.value if isinstance(node, yaml.MappingNode) else ():
+    from yaml import MappingNode
+
+    for name, value in node.value if isinstance(node, MappingNode) else ():
         yield f"{prefix}{name.value}", name.start_mark.line + 1
         yield from _lines(value, f"{prefix}{name.value}.")
 

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from streams.config.properties import entries_of
 from streams.config.table import text_of
 from streams.errors import ConfigException
@@ -50,6 +48,8 @@ def _json(path: Path, text: str) -> object:
 
 
 def _yaml(path: Path, text: str) -> object:
+    import yaml  # here, so that who has none does not pay for it
+
     try:
         found: object = yaml.safe_load(text)
         return found

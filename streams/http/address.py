@@ -6,6 +6,7 @@ import ipaddress
 import socket
 
 from streams.errors import ConfigException
+from streams.http.token import TOKEN
 from streams.validation import number_of
 
 LOOPBACK = "localhost"
@@ -56,8 +57,8 @@ def bound(host: str, port: int, token: str = "", said: str = "") -> socket.socke
     said = said or f"--http {written(host, port)}"
     if not is_loopback(host) and not token:
         raise ConfigException(
-            f"{said} could be asked by other machines. Give a token, in the variable "
-            "STREAMS_APP_HTTP_TOKEN of all instances, or listen on 127.0.0.1."
+            f"{said} could be asked by other machines. Give a token, in the variable {TOKEN} of all instances, or "
+            "listen on 127.0.0.1."
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from socket import socket
@@ -19,15 +18,6 @@ from streams.validation import check_text
 if TYPE_CHECKING:
     from streams.http.server import HttpServer
     from streams.http.site import Feature
-
-TOKEN = "STREAMS_APP_HTTP_TOKEN"
-"""The variable with the token that requests must bring; all instances have the same."""
-
-
-def http_token() -> str:
-    """The token that requests must bring; "": there is none."""
-    return os.environ.get(TOKEN, "")
-
 
 def listens(http: str | socket, token: str) -> socket:
     """A socket that listens.

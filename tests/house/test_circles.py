@@ -9,10 +9,16 @@ from tests.house.source import Import, Module, imports, modules
 
 STARTING_TIME: Mapping[str, str] = {
     "streams.app": "importlib.metadata takes 15 ms, for who asks for the metric of the version",
+    "streams.cli.connect": "a worker alone loads neither the group of workers nor dry runs",
     "streams.cli.entry": "the command answers `--help` before it loads the framework",
+    "streams.cli.logs": "who has no terminal loads neither rich nor the runtime",
+    "streams.cli.render": "rich takes 20 ms, for who prints a table",
     "streams.clients.connect": "a program that never connects loads no engine",
+    "streams.clients.local.door": "the engine itself is loaded by who has it in his process",
+    "streams.config.load": "yaml is loaded by who has a file of it",
     "streams.connect.jdbc.connection": "the driver of PostgreSQL is an extra, and a worker without it needs none",
     "streams.connect.rest.serve": "the extra `http` is loaded by who answers by REST",
+    "streams.connect.settings_files": "yaml is loaded by who has a file of it",
     "streams.console.serve": "the extra `http` is loaded by who serves the live page",
     "streams.query.serve": "the extra `http` is loaded by who serves queries",
     "streams.runtime.compile.scope": "asyncio is loaded by applications with asynchronous steps",

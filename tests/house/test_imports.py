@@ -96,7 +96,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "lz4": ("streams.clients.kafka.compression",),
     "kafka": ("streams.clients.kafka",),
     "click": ("streams.cli", "broker_local.host.cli"),
-    "rich": ("streams.cli.render",),
+    "rich": ("streams.cli.render", "streams.cli.terminal"),
     "yaml": ("streams.config.load", "streams.connect.settings_files"),
     "typing_extensions": ("streams.type_variables",),  # for checkers, which bring it
     "msgspec": ("streams.serdes", "streams.connect.converters.json", "streams.console", "broker_local.log.payload"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from broker_local.host import inprocess, remote
+from broker_local.host import remote
 from broker_local.host.client import Link, RequestFailed
 from broker_local.host.data_directory import Unavailable
 from broker_local.host.launch import connect
@@ -138,6 +138,8 @@ def remote_door(host: str, port: int, token_file: str, client_id: str) -> Door:
 def memory_door(name: str, client_id: str, world: World = SYSTEM) -> Door:
     """The door to the engine of that name inside this process, which is made when it is first needed."""
 
+    from broker_local.host import inprocess  # here, so that a broker's clients do not pay for it
+
     def dial() -> Link:
         return inprocess.connect(name, client_id, world)
 
@@ -146,4 +148,6 @@ def memory_door(name: str, client_id: str, world: World = SYSTEM) -> Door:
 
 def forget(name: str) -> None:
     """Ends the engine `memory://name` and frees what it holds; nothing if there is none."""
+    from broker_local.host import inprocess
+
     inprocess.forget(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from socket import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -97,6 +96,8 @@ def serve(herder: Herder, token: str, default: bool = False) -> HttpServer | Non
     made = listening(herder.config, token, default)
     if made is None:
         return None
+    from importlib.metadata import version
+
     from streams.connect.rest.routes import ConnectRoutes, explained
     from streams.connect.rest.site import Encoded
     from streams.http.server import HttpServer

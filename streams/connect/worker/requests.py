@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from streams.connect.connector import Guarantee, Settings, SourceConnector
@@ -139,12 +139,8 @@ class Requests:
         """A configuration with all that is wrong with it."""
         return looked_at(self._herder.providers, config)
 
-    def checked(self, config: Settings) -> Validation:
-        """A configuration that nothing is wrong with.
-
-        Raises:
-            BadRequestException: something is; all of it is said.
-        """
+    def checked(self, config: Settings) -> Looked:
+        """A configuration with all that is wrong with it, also with what the worker promises of it."""
         looked = self.looked_at(config)
         validation = looked.validation
         if looked.is_source and not validation.errors:
@@ -155,7 +151,7 @@ class Requests:
                 support.errors.append(
                     f"The connector {name} is configured with exactly.once.support=required, and is at least once."
                 )
-        return validation
+        return looked
 
     def create(self, name: str, config: Settings, target: TargetState = TargetState.STARTED) -> ConnectorInfo:
         """Makes a connector.
@@ -164,16 +160,27 @@ class Requests:
             AlreadyExistsException: there is one of that name.
             BadRequestException: settings are wrong; all that is wrong is said.
         """
-        refused(self.checked(config))
+        refused(self.checked(config).validation)
+        self.begin({name: config}, target)
+        return self.info(name)
+
+    def begin(self, checked: Mapping[str, Settings], target: TargetState = TargetState.STARTED) -> None:
+        """Makes connectors, all or none, that nothing is wrong with; they begin side by side.
+
+        Raises:
+            AlreadyExistsException: there is one of that name.
+        """
 
         def decide(state: ConfigState) -> Sequence[Entry]:
-            if name in state.connectors:
-                raise AlreadyExistsException(f"Connector {name} already exists")
-            return [target_entry(name, target), connector_entry(name, config)]
+            entries: list[Entry] = []
+            for name, config in checked.items():
+                if name in state.connectors:
+                    raise AlreadyExistsException(f"Connector {name} already exists")
+                entries += [target_entry(name, target), connector_entry(name, config)]
+            return entries
 
         self._herder.configs.change(decide)
-        self._settle(name)
-        return self.info(name)
+        self._settle(checked)
 
     def put(self, name: str, config: Settings) -> tuple[ConnectorInfo, bool]:
         """Makes a connector, or gives the one of that name other settings; and was it made?
@@ -181,7 +188,7 @@ class Requests:
         Raises:
             BadRequestException: settings are wrong; all that is wrong is said.
         """
-        refused(self.checked(config))
+        refused(self.checked(config).validation)
         made = False
 
         def decide(state: ConfigState) -> Sequence[Entry]:
@@ -190,7 +197,7 @@ class Requests:
             return [connector_entry(name, config)]
 
         self._herder.configs.change(decide)
-        self._settle(name)
+        self._settle([name])
         return self.info(name), made
 
     def patch(self, name: str, changes: Mapping[str, str | None]) -> ConnectorInfo:
@@ -207,11 +214,11 @@ class Requests:
                 raise NotFoundException(f"Connector {name} not found")
             given: dict[str, str | None] = {**state.connectors[name].config, **changes}
             config = {key: value for key, value in given.items() if value is not None}
-            refused(self.checked(config))
+            refused(self.checked(config).validation)
             return [connector_entry(name, config)]
 
         self._herder.configs.change(decide)
-        self._settle(name)
+        self._settle([name])
         return self.info(name)
 
     def delete(self, name: str) -> None:
@@ -291,11 +298,11 @@ class Requests:
             self._found(about, "Unknown connector: {}")
         herder.ask(lambda: herder.running.restart([about]))
 
-    def _settle(self, name: str) -> None:
-        """Waits until a connector that is this worker's is as it is to be."""
+    def _settle(self, names: Iterable[str]) -> None:
+        """Waits until connectors that are this worker's are as they are to be."""
         herder = self._herder
 
-        def settled() -> bool:
+        def settled(name: str) -> bool:
             found = herder.configs.state.connectors.get(name)
             hosted = herder.running.connectors.get(name)
             if found is None or name not in herder.group.work(herder.configs.state).connectors:
@@ -307,7 +314,7 @@ class Requests:
                 return all(task in herder.running.tasks for task in herder.configs.state.tasks(name) if task in mine)
             return hosted.status.state not in (State.UNASSIGNED, State.RESTARTING)
 
-        herder.settle(settled, SETTLE_MS)
+        herder.settle(lambda: all(map(settled, names)), SETTLE_MS)
 
 
 def refused(validation: Validation) -> None:

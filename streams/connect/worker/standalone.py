@@ -11,14 +11,13 @@ from typing import NamedTuple
 from streams.clients.api import Door
 from streams.clients.connect import connect
 from streams.connect.connector import Guarantee
-from streams.connect.errors import ConnectException
+from streams.connect.errors import AlreadyExistsException, ConnectException
 from streams.connect.looked import Looked
-from streams.connect.plugins import connector_called
 from streams.connect.providers import Providers
 from streams.connect.worker.alone import Alone
 from streams.connect.worker.configs import MemoryConfigs
 from streams.connect.worker.herder import Herder
-from streams.connect.worker.requests import Requests, kind_of
+from streams.connect.worker.requests import Requests
 from streams.connect.worker.running import threads_of
 from streams.connect.worker.status import State, Status
 from streams.connect.worker.statuses import MemoryStatuses
@@ -103,41 +102,48 @@ class StandaloneWorker:
             ConnectException: it does not start, and that is not for the moment.
             NotYetBuiltException: a setting is known, but not built yet.
         """
-        looked = self.check(settings)
-        for said in looked.validation.warnings:
-            log.warning("Connector %s: %s", settings["name"], said)
-        name = settings["name"]
-        self.requests.create(name, dict(settings))
-        hosted = self.herder.running.connectors.get(name)
-        if hosted is not None and hosted.status.state is State.FAILED:
-            said = hosted.status.cause
-            self.requests.delete(name)
-            raise ConnectException(said.removeprefix(f"{ConnectException.__name__}: "))
-        return self.connectors[name]
+        return self.add_all([settings])[0]
 
-    def check(self, settings: Mapping[str, str]) -> Looked:
-        """Looks at the settings of a connector, and starts nothing.
+    def add_all(self, several: Sequence[Mapping[str, str]]) -> list[RunningConnector]:
+        """Starts connectors side by side, after a look at all of them.
 
+        Args:
+            several: as for `add`.
         Raises:
-            ConfigException: settings are wrong; each is named.
+            ConfigException, AlreadyExistsException, ConnectException, NotYetBuiltException: as `add`; those that do
+                not start are taken away again.
         """
-        validation = self.requests.checked(settings)
-        validation.check()
-        return self.requests.looked_at(settings)
+        found: dict[str, Looked] = {}
+        for settings in several:
+            looked = self.requests.checked(settings)
+            looked.validation.check()
+            if found.setdefault(settings["name"], looked) is not looked:
+                raise AlreadyExistsException(f"Connector {settings['name']} already exists")
+        for name, looked in found.items():
+            for said in looked.validation.warnings:
+                log.warning("Connector %s: %s", name, said)
+        self.requests.begin({name: dict(looked.written) for name, looked in found.items()})
+        failed = ""
+        for name in found:
+            hosted = self.herder.running.connectors.get(name)
+            if hosted is not None and hosted.status.state is State.FAILED:
+                failed = failed or hosted.status.cause
+                self.requests.delete(name)
+        if failed:
+            raise ConnectException(failed.removeprefix(f"{ConnectException.__name__}: "))
+        return [self._running(name, looked) for name, looked in found.items()]
 
     @property
     def connectors(self) -> dict[str, RunningConnector]:
         """The connectors that there are, by name."""
-        found = {}
-        for name in self.requests.names():
-            info = self.requests.info(name)
-            looked = self.requests.looked_at(info.config)
-            tasks = threads_of(dict(self.herder.running.tasks), name)
-            made = connector_called(info.config["connector.class"])
-            found[name] = RunningConnector(
-                name, kind_of(info.config), made.__qualname__, made.guarantee(looked.checked()), tasks
-            )
-        return found
+        names = self.requests.names()
+        return {name: self._running(name, self.requests.looked_at(self.requests.info(name).config)) for name in names}
+
+    def _running(self, name: str, looked: Looked) -> RunningConnector:
+        made = looked.validation.connector
+        tasks = threads_of(dict(self.herder.running.tasks), name)
+        kind = "source" if looked.is_source else "sink"
+        return RunningConnector(name, kind, made.__qualname__, made.guarantee(looked.checked()), tasks)
 
     def close(self) -> None:
         """Stops all connectors, waits for their tasks, and closes the clients. A second call does nothing."""

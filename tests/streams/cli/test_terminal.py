@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from streams.cli.render import Terminal, TerminalHandler
+from streams.cli.terminal import Terminal, TerminalHandler
 from streams.clients import Admin, Producer, ProducerRecord
 from tests.engines import local_engine
 from tests.streams.cli.screen import Screen

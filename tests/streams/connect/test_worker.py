@@ -268,6 +268,20 @@ def test_two_connectors_do_not_have_one_name(start: Start) -> None:
         worker.add(NUMBERS)
 
 
+def test_of_several_none_begins_where_two_have_one_name(start: Start) -> None:
+    worker = start()
+    with pytest.raises(AlreadyExistsException, match="Connector numbers already exists"):
+        worker.add_all([NUMBERS, KEEP, NUMBERS])
+    assert not worker.connectors
+
+
+def test_of_several_those_that_do_not_start_are_taken_away_again(start: Start) -> None:
+    worker = start()
+    with pytest.raises(ConnectException, match="has generated 2 tasks, which is greater than 1"):
+        worker.add_all([KEEP, {**NUMBERS, "connector.class": "tests.streams.connect.apps:TooMany"}])
+    assert [*worker.connectors] == ["keep"]
+
+
 def test_all_that_is_wrong_is_said_at_once(start: Start) -> None:
     wrong = {**NUMBERS, "most": "many", "tasks.max": "0", "errors.tolerance": "some"}
     with pytest.raises(ConfigException, match=r"contains the following 3 error\(s\)") as raised:

@@ -15,8 +15,8 @@ import pytest
 
 from streams import KafkaStreams, Processor, Record, Serdes, StreamsBuilder
 from streams.exception_handlers import LogAndContinueExceptionHandler
+from streams.http.token import TOKEN
 from streams.metrics.names import NODE_GROUP
-from streams.query.serve import TOKEN
 from tests.engines import PATIENCE_S, until
 from tests.streams.apps import TEXT, produce, topics
 from tests.streams.console.test_patch import patched
