@@ -132,15 +132,19 @@ def _start(engine: Engine, options: Options) -> Iterator[Value]:
     with closing(sqlite3.connect(path / "start.db")) as connection:
         connection.execute("create table if not exists t (id integer primary key)")
     topic, url = engine.topic("start"), {"connection.url": f"jdbc:sqlite:{path / 'start.db'}"}
-    kinds: list[dict[str, str]] = [
-        {"connector.class": "FileSource", "file": str(path / "lines.txt"), "topic": topic},
-        {"connector.class": "FileSink", "file": str(path / "out.txt"), "topics": topic},
-        {"connector.class": "JdbcSource", "mode": "incrementing", "topic.prefix": f"{topic}-", **PLAIN, **url},
-        {"connector.class": "JdbcSink", "topics": f"{topic}-none", **PLAIN, **url},
-    ]
+
+    def connector(number: int, name: str) -> dict[str, str]:
+        kinds: list[dict[str, str]] = [
+            {"connector.class": "FileSource", "file": str(path / "lines.txt"), "topic": topic},
+            {"connector.class": "FileSink", "file": str(path / f"{name}.txt"), "topics": topic},  # one writes to a file
+            {"connector.class": "JdbcSource", "mode": "incrementing", "topic.prefix": f"{topic}-", **PLAIN, **url},
+            {"connector.class": "JdbcSink", "topics": f"{topic}-none", **PLAIN, **url},
+        ]
+        return {**kinds[number % len(kinds)], "name": name}
+
     took: list[float] = []
     for turn in range(options.repeat):
-        given = [{**kinds[number % 4], "name": f"c{turn}-{number}"} for number in range(CONNECTORS)]
+        given = [connector(number, f"c{turn}-{number}") for number in range(CONNECTORS)]
         launched = time.monotonic()
         order = {"side": "start", "address": engine.address, "topic": topic, "connectors": given}
         took.append(child("connector", order)["at"] - launched)
