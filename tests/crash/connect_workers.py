@@ -19,8 +19,6 @@ AWAKE_S = 1.5
 """So long who was frozen has for what it would do."""
 COUNT = 3
 """Of those that share: two connectors with a task each, so that there is one to spare."""
-LOST = "has lost its place among the others"
-"""What a worker logs that was put out."""
 FLUSH = "offset.flush.interval.ms=500\n"
 ALONE = f"""bootstrap.servers={{engine}}
 key.converter=StringConverter
@@ -132,10 +130,10 @@ class Several:
         self._cluster.freeze(frozen)
         time.sleep(2 * SESSION_S)
         self._moved += self._cluster.moved(connector, frozen)
-        before = self._cluster.log(frozen).count(LOST)
+        before = self._cluster.losses(frozen)
         self._cluster.signal(frozen, signal.SIGCONT)
         time.sleep(AWAKE_S)
-        self._learned += self._cluster.log(frozen).count(LOST) > before
+        self._learned += self._cluster.losses(frozen) > before
 
     def told(self) -> str:
         """How many of those that were frozen were replaced meanwhile, and how many learned that when they woke up."""
@@ -143,5 +141,4 @@ class Several:
 
     def close(self) -> None:
         """Kills all."""
-        for address in self._cluster.addresses:
-            self._cluster.kill(address)
+        self._cluster.kill_all()

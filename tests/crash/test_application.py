@@ -63,8 +63,7 @@ def test_kills_of_instances_and_of_the_broker_lose_nothing(one: Trial) -> None:
     one.feed_on(400)
     kill_at_random(one, instances=3, brokers=1, pause_s=0.5)
     done(one)
-    problems = wrong(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence()))
 
 
 def test_a_process_that_dies_after_any_step_of_a_commit_loses_nothing(one: Trial) -> None:
@@ -84,8 +83,7 @@ def test_a_process_that_dies_after_any_step_of_an_abort_loses_nothing(one: Trial
     wait_for(lambda: survives.is_up)
     one.feed(20)
     done(one)
-    problems = wrong(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence()))
 
 
 def test_an_order_of_steps_that_loses_is_found_out(one: Trial) -> None:
@@ -123,8 +121,7 @@ def test_clean_stops_count_exactly_and_say_so_by_their_exit_codes(one: Trial) ->
     assert [instance.ended() for instance in together] == [0, 0, 0]
     one.start()
     done(one)
-    problems = wrong(one.evidence(), exactly=True)
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence(), exactly=True))
 
 
 def test_a_second_instance_takes_half_and_leaves_it_behind_when_it_is_killed(one: Trial) -> None:
@@ -137,8 +134,7 @@ def test_a_second_instance_takes_half_and_leaves_it_behind_when_it_is_killed(one
     wait_for(lambda: tasks(first) == len(ALL), patience_s=10)
     one.feed(100)
     done(one)
-    problems = wrong(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence()))
 
 
 def test_one_that_was_frozen_while_its_tasks_moved_commits_nothing_and_joins_again(one: Trial) -> None:
@@ -154,8 +150,7 @@ def test_one_that_was_frozen_while_its_tasks_moved_commits_nothing_and_joins_aga
     wait_for(lambda: "lost its place in the group" in frozen.said)
     wait_for(lambda: tasks(frozen) == tasks(other) == len(ALL) // 2)
     done(one)
-    problems = wrong(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence()))
 
 
 GOOD = Evidence(["a b", "b"], ["a b", "b"], {"a": 1, "b": 2}, {"a": 1, "b": 2}, {"a": 1, "b": 2})

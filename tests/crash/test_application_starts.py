@@ -82,8 +82,7 @@ def test_damaged_state_is_rebuilt_and_the_reason_named(one: Trial) -> None:
     one.rest()
     assert second.stop() == 0
     assert "The state of task 1_0 is rebuilt from its changelogs" in second.said
-    problems = wrong(one.evidence(), exactly=True)
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence(), exactly=True))
 
 
 def test_a_missing_topic(one: Trial, tmp_path: Path) -> None:
@@ -103,8 +102,7 @@ def test_a_full_disk_for_state_is_a_failure_and_loses_nothing(one: Trial) -> Non
     one.feed(50)
     one.rest()
     assert one.stop_all() == [0]
-    problems = wrong(one.evidence(), exactly=True)
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence(), exactly=True))
 
 
 def test_two_topologies_in_one_group_are_named(one: Trial, tmp_path: Path) -> None:
@@ -117,5 +115,4 @@ def test_two_topologies_in_one_group_are_named(one: Trial, tmp_path: Path) -> No
     one.feed(50)
     one.rest()
     assert one.stop_all() == [0, 0]
-    problems = wrong(one.evidence(), exactly=True)
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence(), exactly=True))

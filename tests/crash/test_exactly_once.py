@@ -55,8 +55,7 @@ def test_kills_at_calls_that_change_files_twice_and_disks_that_fail_are_never_se
     one.feed_on(200)
     torment(one, one.start, {"instances": 3, "brokers": 2, "twice": 1, "disks": 1}, 2, 0.5)
     done(one)
-    problems = not_exactly_once(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(not_exactly_once(one.evidence()))
 
 
 def test_a_zombie_is_never_seen(one: Trial) -> None:
@@ -66,8 +65,7 @@ def test_a_zombie_is_never_seen(one: Trial) -> None:
         zombies.settle(one)
         kind(one)
     done(one)
-    problems = not_exactly_once(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(not_exactly_once(one.evidence()))
 
 
 @pytest.mark.parametrize("bug", PLANTED_EXACTLY)

@@ -39,8 +39,7 @@ def test_kills_of_instances_and_of_the_broker_are_never_seen(begun: Begin) -> No
     one.feed_on(60)
     torment(one, one.start, {"instances": 2, "brokers": 2}, 2, 0.5)
     done(one)
-    problems = not_exactly_once(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(not_exactly_once(one.evidence()))
 
 
 def test_zombies_and_restarts_of_three_brokers_are_never_seen(begun: Begin) -> None:
@@ -53,8 +52,7 @@ def test_zombies_and_restarts_of_three_brokers_are_never_seen(begun: Begin) -> N
     for deed in one.engine.deeds():
         deed(one.random)
     done(one)
-    problems = not_exactly_once(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(not_exactly_once(one.evidence()))
 
 
 def test_at_least_once_loses_nothing(begun: Begin) -> None:
@@ -62,8 +60,7 @@ def test_at_least_once_loses_nothing(begun: Begin) -> None:
     one.feed_on(60)
     torment(one, one.start, {"instances": 2, "brokers": 1}, 2, 0.5)
     done(one)
-    problems = wrong(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence()))
 
 
 def test_an_order_of_steps_that_loses_is_found_out(begun: Begin) -> None:

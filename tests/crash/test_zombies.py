@@ -31,8 +31,7 @@ def test_no_zombie_takes_back_what_others_have_counted(one: Trial, kinds: tuple[
         kind(one)
     one.rest()
     assert set(one.stop_all()) == {0}
-    problems = wrong(one.evidence())
-    assert not problems, one.account(problems)
+    one.check(wrong(one.evidence()))
     assert sum(each.said.count("lost its place in the group") for each in one.instances) >= len(kinds)
 
 

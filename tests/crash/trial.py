@@ -271,12 +271,12 @@ class Trial:
 
     # the end
 
-    def account(self, problems: Sequence[str]) -> str:
-        """The first problems, and what the instances had to say meanwhile."""
+    def check(self, problems: Sequence[str]) -> None:
+        """Fails where there are problems, and tells the first, and what the instances had to say meanwhile."""
         told = [f"{len(problems)} problems", *problems[:10]]
         for each in self.instances:
             told += [f"--- {each.log.name}", *each.said.splitlines()[-100:]]
-        return "\n".join(told)
+        assert not problems, "\n".join(told)
 
     def rest(self, patience_s: float | None = None) -> None:
         """No more input; waits until all that came is committed."""

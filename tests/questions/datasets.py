@@ -48,8 +48,8 @@ class Found(NamedTuple):
     """What came of an application.
 
     Args:
-        all: the rows of each answer's topic, in their order, deletions too.
-        last: of each key the last one, without deleted ones.
+        all: the rows of an answer's topic, in their order, without deletions.
+        last: of each key the last one, unless that is a deletion.
         kept: the keys of its store `names`, in the store's order.
     """
 

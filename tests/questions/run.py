@@ -8,9 +8,10 @@ import json
 import math
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from streams import KafkaStreams, ReadOnlyKeyValueStore, StreamsBuilder
 from streams.clients import Admin, Producer, ProducerRecord
@@ -73,10 +74,7 @@ def answers(
         without: the record of the first topic that is left out, so that the answers are wrong.
     """
     application = f"questions-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
-
-    def named(topic: str) -> str:
-        return f"{application}.{topic}"
-
+    named = f"{application}.{{}}".format
     with Admin(bootstrap_servers=servers) as admin:
         for topic in (*dataset.inputs, *dataset.topics):
             admin.create_topic(named(topic), 1, {"retention.ms": "-1"})
@@ -84,7 +82,7 @@ def answers(
             for place, (topic, read) in enumerate(dataset.inputs.items()):
                 given = (each for at, each in enumerate(read(directory)) if place or at != without)
                 _write(servers, named(topic), given)
-            yield from _run(dataset, application, servers, home, guarantee)
+            yield from _run(dataset, application, named, servers, home, guarantee)
         finally:
             for topic in admin.list_topics():
                 if topic.startswith(application):
@@ -94,18 +92,16 @@ def answers(
 
 
 def _run(
-    dataset: Dataset, application: str, servers: str, home: Path, guarantee: str
+    dataset: Dataset, application: str, named: Callable[[str], str], servers: str, home: Path, guarantee: str
 ) -> Iterator[tuple[str, list[Row]]]:
-    def named(topic: str) -> str:
-        return f"{application}.{topic}"
+    def written(topic: str) -> list[Any]:
+        return records(servers, named(topic), json_, json_, "read_committed")
 
     def every(topic: str) -> list[Row]:
-        found = records(servers, named(topic), json_, json_, "read_committed")
-        return [_row(record.key, record.value) for record in found if record.value is not None]
+        return [_row(record.key, record.value) for record in written(topic) if record.value is not None]
 
     def last(topic: str) -> list[Row]:
-        found = records(servers, named(topic), json_, json_, "read_committed")
-        by_key = {json.dumps(record.key): record for record in found}
+        by_key = {json.dumps(record.key): record for record in written(topic)}
         return [_row(record.key, record.value) for record in by_key.values() if record.value is not None]
 
     builder = StreamsBuilder()

@@ -66,6 +66,10 @@ class Cluster:
         """What a worker has logged."""
         return self._log(address).read_text()
 
+    def losses(self, address: str) -> int:
+        """How often a worker has told that it was put out."""
+        return self.log(address).count("has lost its place among the others")
+
     def _answers(self, address: str) -> bool:
         assert self._processes[address].poll() is None, self.log(address)
         try:
@@ -88,6 +92,11 @@ class Cluster:
         process = self._processes.pop(address)
         process.kill()
         process.wait()
+
+    def kill_all(self) -> None:
+        """SIGKILL of those that are left."""
+        for address in self.addresses:
+            self.kill(address)
 
     def ask(self, method: str, path: str, body: object = None, but: str = "") -> Answer:
         """Asks any of them, but for one."""
@@ -123,8 +132,7 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for address in self.addresses:
-            self.kill(address)
+        self.kill_all()
 
 
 def free_address() -> str:
